@@ -1,0 +1,27 @@
+#!/usr/bin/env python
+"""Django's command line, with .env read first and misconfiguration told in one sentence."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from wechat_gateway import env
+
+# These run while an image is built or a developer works on texts: no variables needed.
+BUILD_COMMANDS = {"help", "version", "collectstatic", "makemessages", "compilemessages"}
+
+
+def main(arguments: list[str]) -> None:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "wechat_gateway.settings")
+    with env.one_sentence_on_misconfiguration():
+        env.load_file()
+        if arguments[1:] and not BUILD_COMMANDS.union(["--help", "-h"]).intersection(arguments):
+            env.require()
+        from django.core.management import execute_from_command_line
+
+        execute_from_command_line(arguments)
+
+
+if __name__ == "__main__":
+    main(sys.argv)

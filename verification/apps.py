@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+from typing import Any
+
+from django.apps import AppConfig
+from django.db import connections
+from django.db.backends.signals import connection_created
+from django.db.models.signals import post_migrate
+from django.utils.translation import gettext_lazy as _
+
+
+class VerificationConfig(AppConfig):
+    name = "verification"
+    verbose_name = _("Verification")
+
+    def ready(self) -> None:
+        from verification import append_only, sign_ins
+
+        connection_created.connect(append_only.register_prune_door)
+        # After every migrate: a migration on SQLite remakes tables and drops their triggers.
+        post_migrate.connect(_install_triggers, sender=self)
+        sign_ins.connect()
+
+
+def _install_triggers(using: str, **_: Any) -> None:
+    from verification import append_only
+
+    append_only.install_triggers(connections[using])

@@ -1,0 +1,64 @@
+"""The one list of an attempt's columns, and the text line that is written, sealed and checked.
+
+A canonical line is the line that PostgreSQL's COPY writes for the row (text format, UTC), so
+the database itself can produce millions of them. To add a column, see docs/architecture.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC
+from typing import Any
+
+from verification.models import VerificationAttempt
+
+VERSION = 1
+
+Encoder = Callable[[Any], str]
+
+
+def encode_text(value: str) -> str:
+    # Only a backslash needs escaping: the border lets no control character through.
+    return value.replace("\\", "\\\\")
+
+
+def encode_time(value: Any) -> str:
+    text: str = value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+    return text.rstrip("0").rstrip(".") + "+00"
+
+
+def encode_bytes(value: bytes | memoryview) -> str:
+    return "\\\\x" + bytes(value).hex()
+
+
+COLUMNS: dict[str, Encoder] = {
+    "id": str,
+    "recorded_at": encode_time,
+    "seal_id": str,
+    "account_id": str,
+    "token_id": str,
+    "duration": str,
+    "clock_skew": str,
+    "occurrences": str,
+    "kind": str,
+    "method": str,
+    "outcome": str,
+    "reason": str,
+    "status": str,
+    "marks": str,
+    "request_id": str,
+    "signature": encode_bytes,
+    "client_ip": str,
+    "detail": encode_text,
+    "path_slug": encode_text,
+    "timestamp": encode_text,
+    "nonce": encode_text,
+    "echostr": encode_text,
+    "user_agent": encode_text,
+    "host": encode_text,
+}
+
+
+def canonical_line(attempt: VerificationAttempt) -> str:
+    values = ((getattr(attempt, name), encode) for name, encode in COLUMNS.items())
+    return "\t".join("\\N" if value is None else encode(value) for value, encode in values)

@@ -1,0 +1,46 @@
+"""Keys derived from TOKEN_ENCRYPTION_KEYS: one purpose, one key (HKDF-SHA256)."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+from functools import lru_cache
+
+from cryptography.fernet import Fernet, MultiFernet
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+
+
+def token_cipher() -> MultiFernet:
+    """Encrypts with the newest key, decrypts with any."""
+    return _cipher(_master_keys())
+
+
+def seal_keys() -> dict[str, bytes]:
+    """Key id (8 hex digits) to the key that seals; the newest first."""
+    return {_derive(key, b"key id")[:4].hex(): _derive(key, b"seal") for key in _master_keys()}
+
+
+def fingerprint(secret: str) -> str:
+    """Six hex digits to tell secrets apart by, useless without the key."""
+    key = _derive(_master_keys()[0], b"fingerprint")
+    return hmac.new(key, secret.encode(), hashlib.sha256).hexdigest()[:6]
+
+
+def _master_keys() -> tuple[str, ...]:
+    if not settings.TOKEN_ENCRYPTION_KEYS:
+        raise ImproperlyConfigured("TOKEN_ENCRYPTION_KEYS is not set.")
+    return tuple(settings.TOKEN_ENCRYPTION_KEYS)
+
+
+@lru_cache(maxsize=4)
+def _cipher(keys: tuple[str, ...]) -> MultiFernet:
+    return MultiFernet([Fernet(base64.urlsafe_b64encode(_derive(key, b"token"))) for key in keys])
+
+
+@lru_cache(maxsize=64)
+def _derive(key: str, purpose: bytes) -> bytes:
+    return HKDF(algorithm=SHA256(), length=32, salt=None, info=purpose).derive(key.encode())

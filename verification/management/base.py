@@ -1,0 +1,72 @@
+"""What the project's commands share."""
+
+from __future__ import annotations
+
+import getpass
+from datetime import datetime
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError
+from django.utils import timezone
+from django.utils.dateparse import parse_date, parse_datetime
+
+from verification.fields import UndecryptableSecret
+from verification.models import OfficialAccount
+from verification.models.token import SHORT
+
+
+class GatewayCommand(BaseCommand):
+    """A command that speaks in sentences: refused values end it with one, and exit code 1."""
+
+    # A missing migration is said by readyz; it must not stop somebody who looks for the cause.
+    requires_system_checks: Any = []
+
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        try:
+            return super().execute(*args, **options)
+        except ValidationError as error:
+            raise CommandError(" ".join(error.messages)) from error
+        except UndecryptableSecret as error:
+            raise CommandError(f"{error} Rotate the token, or put the lost key back.") from error
+        except DatabaseError as error:
+            why = str(error).strip().split("\n")[0]
+            raise CommandError(
+                f"The database refused: {why}. Is it running, and was migrate run?"
+            ) from error
+
+    def warn_if_short(self, token: str) -> None:
+        if len(token) < SHORT:
+            self.stderr.write(
+                f"Warning: a token of {len(token)} characters can be guessed from one request "
+                f"that somebody saw. Use {SHORT} or more; rotate_token generates 32."
+            )
+
+
+def find_account(slug: str) -> OfficialAccount:
+    account = OfficialAccount.objects.filter(slug=slug).first()
+    if account is None:
+        raise CommandError(f'There is no official account with the slug "{slug}".')
+    return account
+
+
+def command_line_actor() -> str:
+    """Who runs this command, for the change log."""
+    try:
+        return f"command line ({getpass.getuser()})"
+    except (KeyError, OSError):  # a dyno's user has no name
+        return "command line"
+
+
+def parse_moment(text: str) -> datetime:
+    """An ISO date or time; without a zone it is in TIME_ZONE. Raises CommandError."""
+    try:
+        moment = parse_datetime(text)
+        if moment is None and (date := parse_date(text)):
+            moment = datetime(date.year, date.month, date.day)
+    except ValueError:
+        moment = None
+    if moment is None:
+        raise CommandError(f'"{text}" is not a time such as 2026-11-23 or 2026-11-23T10:42+08:00.')
+    return moment if timezone.is_aware(moment) else timezone.make_aware(moment)

@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import json
+from argparse import ArgumentParser
+from typing import Any
+
+from django.db import transaction
+
+from verification.management.base import GatewayCommand, command_line_actor
+from verification.models import ChangeEvent, OfficialAccount
+from verification.models.official_account import MOST_AT_ROOT
+from verification.models.token import generate_secret, rotate_token
+
+
+class Command(GatewayCommand):
+    help = "Add an official account and print its token and server path, this once."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("slug", help="last part of the server URL: a-z, 0-9 and hyphens")
+        parser.add_argument("--name", help="what your colleagues call it (default: the slug)")
+        parser.add_argument(
+            "--token", help="the token WeChat already has (default: generate one of 32 characters)"
+        )
+        parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+    def handle(self, *, slug: str, name: str | None, token: str | None, **options: Any) -> None:
+        text = generate_secret() if token is None else token
+        with transaction.atomic():
+            account = OfficialAccount(slug=slug, name=name or slug)
+            self.stay_off_the_root_when_full(account)
+            account.full_clean()
+            account.save()
+            ChangeEvent.objects.create(
+                actor=command_line_actor(),
+                action=ChangeEvent.Action.ACCOUNT_CREATED,
+                account=account,
+            )
+            rotate_token(account, text, actor=command_line_actor())
+        self.warn_if_short(text)
+        if options["json"]:
+            shown = {"slug": slug, "path": account.server_path, "url": account.server_url}
+            self.stdout.write(json.dumps({**shown, "token": text}))
+            return
+        self.stdout.write(f"Server URL: {account.server_url}\nToken:      {text}")
+        self.stdout.write(
+            "The token is not printed again; the admin reveals it to people who may see it."
+        )
+
+    def stay_off_the_root_when_full(self, account: OfficialAccount) -> None:
+        if OfficialAccount.objects.filter(answers_at_root=True).count() >= MOST_AT_ROOT:
+            account.answers_at_root = False
+            self.stderr.write(f"{MOST_AT_ROOT} accounts answer at / already; this one does not.")

@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import json
+from argparse import ArgumentParser
+from typing import Any
+
+from django.db.models import Sum
+
+from verification.management.base import GatewayCommand
+from verification.models import Tally
+from verification.protocol.words import Kind, Outcome, word
+
+
+class Command(GatewayCommand):
+    help = "Count every callback that was answered, by account, kind and outcome."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+    def handle(self, **options: Any) -> None:
+        rows = [
+            {
+                "account": slug,
+                "kind": word(Kind(kind)),
+                "outcome": word(Outcome(outcome)),
+                "count": int(count),
+            }
+            for slug, kind, outcome, count in Tally.objects.order_by()
+            .values_list("account__slug", "kind", "outcome")
+            .annotate(total=Sum("count"))
+            .order_by("account__slug", "kind", "outcome")
+        ]
+        total = sum(row["count"] for row in rows)
+        if options["json"]:
+            self.stdout.write(json.dumps({"total": total, "rows": rows}))
+            return
+        for row in rows:
+            account = row["account"] or "(no account)"
+            self.stdout.write(
+                f"{row['count']:>12,}  {row['outcome']:<8}  {row['kind']:<16}  {account}"
+            )
+        self.stdout.write(f"{total:>12,}  answered in all")

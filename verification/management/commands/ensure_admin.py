@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.password_validation import validate_password
+from django.core.management.base import CommandError
+
+from verification.management.base import GatewayCommand
+
+
+class Command(GatewayCommand):
+    help = (
+        "Create the first administrator from DJANGO_SUPERUSER_USERNAME, DJANGO_SUPERUSER_PASSWORD "
+        "and DJANGO_SUPERUSER_EMAIL. Does nothing when that user exists, so it can run every time."
+    )
+
+    def handle(self, **options: Any) -> None:
+        users = get_user_model()
+        username = os.environ.get("DJANGO_SUPERUSER_USERNAME", "").strip()
+        if not username:
+            raise CommandError("DJANGO_SUPERUSER_USERNAME is not set.")
+        if users.objects.filter(username=username).exists():
+            self.stdout.write(f'The user "{username}" exists already; nothing was changed.')
+            return
+        password = os.environ.get("DJANGO_SUPERUSER_PASSWORD", "")
+        if not password:
+            raise CommandError("DJANGO_SUPERUSER_PASSWORD is not set.")
+        email = os.environ.get("DJANGO_SUPERUSER_EMAIL", "")
+        validate_password(password, users(username=username, email=email))
+        users.objects.create_superuser(username=username, email=email, password=password)
+        self.stdout.write(f'Created the administrator "{username}".')

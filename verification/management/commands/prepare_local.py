@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import shlex
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.core.management import call_command
+from django.core.management.base import CommandError
+
+from verification.management.base import GatewayCommand
+from verification.models import OfficialAccount
+from verification.models.token import generate_secret
+from verification.self_test import sign_url
+from wechat_gateway import env
+
+DEMO = "demo"
+
+
+class Command(GatewayCommand):
+    help = (
+        "Make a copy on this machine ready to try: an administrator and a demo account the first "
+        "time, and each time a signed request to send. script/server runs it."
+    )
+
+    def handle(self, **options: Any) -> None:
+        if not settings.LOCAL:
+            raise CommandError(f"This is for a copy on your own machine ({env.LOCAL_SWITCH}=1).")
+        base = f"http://127.0.0.1:{env.text('PORT', '8000')}"
+        self.create_admin(base)
+        account = OfficialAccount.objects.filter(slug=DEMO).first()
+        if account is None:
+            call_command("add_account", DEMO, name="Demo", stdout=self.stderr)
+            account = OfficialAccount.objects.get(slug=DEMO)
+        token = account.current_token
+        if token is not None and token.secret is not None:
+            url, echostr = sign_url(f"{base}{account.server_path}", token.secret.reveal())
+            self.stdout.write(f"Server URL: {base}{account.server_path}")
+            self.stdout.write(f"Try it:     curl {shlex.quote(url)}")
+            self.stdout.write(f"            answers {echostr}, as WeChat wants it")
+
+    def create_admin(self, base: str) -> None:
+        users = get_user_model()
+        if users.objects.filter(is_superuser=True).exists():
+            self.stdout.write(f"Admin:      {base}/admin/")
+            return
+        password = generate_secret()[:16]
+        users.objects.create_superuser(username="admin", email="", password=password)
+        self.stdout.write(f"Admin:      {base}/admin/ as admin, password {password} (shown once)")

@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from django.core.management.base import CommandError
+from tqdm import tqdm
+
+from verification.fields import UndecryptableSecret
+from verification.management.base import GatewayCommand, command_line_actor
+from verification.models import ChangeEvent, Token
+
+
+class Command(GatewayCommand):
+    help = (
+        "Encrypt every stored token with the newest key of TOKEN_ENCRYPTION_KEYS. Put the new key "
+        "in front, run this, then keep the old key for as long as its seals are to be verified."
+    )
+
+    def handle(self, **options: Any) -> None:
+        lost = []
+        tokens = Token.objects.filter(secret__isnull=False).order_by("id")
+        for token in tqdm(tokens, unit=" tokens", file=sys.stderr, disable=None):
+            try:
+                Token.objects.filter(pk=token.pk).update(secret=token.secret.reencrypt())
+            except UndecryptableSecret:
+                lost.append(f"{token.account.slug} ({token.fingerprint})")
+        ChangeEvent.objects.create(
+            actor=command_line_actor(), action=ChangeEvent.Action.KEYS_ROTATED
+        )
+        if lost:
+            raise CommandError(
+                f"No key of TOKEN_ENCRYPTION_KEYS decrypts the tokens of {', '.join(lost)}: "
+                "rotate them, or put the lost key back."
+            )
+        self.stdout.write(f"{len(tokens)} tokens are encrypted with the newest key.")

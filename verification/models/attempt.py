@@ -1,0 +1,134 @@
+"""An attempt: the recorded row of one callback, or of several equal ones. Append-only."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from verification.models.chain import Seal
+from verification.models.choices import (
+    KIND_CHOICES,
+    METHOD_CHOICES,
+    OUTCOME_CHOICES,
+    REASON_CHOICES,
+)
+from verification.models.official_account import OfficialAccount
+from verification.models.token import Token
+from verification.protocol.words import Kind, Mark, Method, Outcome, Reason, word
+
+
+class VerificationAttempt(models.Model):
+    """Columns in the order of size, so that PostgreSQL pads little. No database-level foreign
+    keys: checking them costs more than the row, and tells known accounts from unknown by time."""
+
+    id = models.BigIntegerField(primary_key=True)
+    recorded_at = models.DateTimeField(_("time"))
+    seal = models.ForeignKey(
+        Seal, models.PROTECT, db_constraint=False, db_index=False, verbose_name=_("seal")
+    )
+    account = models.ForeignKey(
+        OfficialAccount,
+        models.PROTECT,
+        null=True,
+        db_constraint=False,
+        db_index=False,
+        related_name="attempts",
+        verbose_name=_("official account"),
+    )
+    token = models.ForeignKey(
+        Token,
+        models.PROTECT,
+        null=True,
+        db_constraint=False,
+        db_index=False,
+        related_name="attempts",
+        verbose_name=_("token"),
+    )
+    duration = models.IntegerField(
+        _("answered in"), help_text=_("Microseconds until it was recorded.")
+    )
+    clock_skew = models.IntegerField(_("clock difference"), null=True)
+    occurrences = models.IntegerField(_("occurrences"), default=1)
+    kind = models.SmallIntegerField(_("kind"), choices=KIND_CHOICES)
+    method = models.SmallIntegerField(_("method"), choices=METHOD_CHOICES)
+    outcome = models.SmallIntegerField(_("outcome"), choices=OUTCOME_CHOICES)
+    reason = models.SmallIntegerField(_("reason"), choices=REASON_CHOICES, null=True)
+    status = models.SmallIntegerField(_("status"))
+    marks = models.SmallIntegerField(_("marks"))
+    request_id = models.UUIDField(_("request id"))
+    signature = models.BinaryField(_("signature"), max_length=20, null=True)
+    client_ip = models.GenericIPAddressField(_("source IP"), null=True)
+    detail = models.CharField(_("detail"), max_length=32)
+    path_slug = models.CharField(_("path"), max_length=40)
+    timestamp = models.CharField(_("timestamp"), max_length=20)
+    nonce = models.CharField(_("nonce"), max_length=128)
+    echostr = models.CharField(_("echostr"), max_length=256)
+    user_agent = models.CharField(_("user agent"), max_length=200)
+    host = models.CharField(_("host"), max_length=100)
+
+    class Meta:
+        verbose_name = _("verification attempt")
+        verbose_name_plural = _("verification attempts")
+        ordering = ["-id"]
+        default_permissions = ("view",)
+        permissions = [("export_attempts", "Can export the log")]
+        indexes = [
+            models.Index(fields=["account", "outcome", "id"], name="attempt_account_outcome")
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(
+                    outcome=Outcome.ACCEPTED.value, reason=None, account__isnull=False
+                )
+                | models.Q(outcome=Outcome.REFUSED.value, reason__isnull=False),
+                name="attempt_refused_with_reason",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(occurrences__gte=1), name="attempt_occurs_at_least_once"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.pk}"
+
+    @property
+    def scheme(self) -> str:
+        return "https" if Mark.HTTPS in Mark(self.marks) else "http"
+
+    #: The keys of as_record(), in its order.
+    RECORD_KEYS = (
+        *("id", "recorded_at", "account", "path_slug", "kind", "method"),
+        *("outcome", "reason", "detail", "status"),
+        *("signature", "timestamp", "nonce", "echostr"),
+        *("client_ip", "user_agent", "request_id", "scheme", "host"),
+        *("clock_skew", "duration", "occurrences"),
+    )
+
+    def as_record(self) -> dict[str, Any]:
+        """What exports hold, in their order; `account` must be loaded."""
+        return {
+            "id": self.pk,
+            "recorded_at": self.recorded_at.isoformat(),
+            "account": self.account.slug if self.account else None,
+            "path_slug": self.path_slug,
+            "kind": word(Kind(self.kind)),
+            "method": word(Method(self.method)),
+            "outcome": word(Outcome(self.outcome)),
+            "reason": word(Reason(self.reason)) if self.reason else None,
+            "detail": self.detail,
+            "status": self.status,
+            "signature": bytes(self.signature).hex() if self.signature else None,
+            "timestamp": self.timestamp,
+            "nonce": self.nonce,
+            "echostr": self.echostr,
+            "client_ip": self.client_ip,
+            "user_agent": self.user_agent,
+            "request_id": str(self.request_id),
+            "scheme": self.scheme,
+            "host": self.host,
+            "clock_skew": self.clock_skew,
+            "duration": self.duration,
+            "occurrences": self.occurrences,
+        }

@@ -1,0 +1,57 @@
+"""Seals and the head of their chain: what makes a change to the log visible."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+GENESIS = bytes(32)
+
+
+class Seal(models.Model):
+    """Covers the attempts first_id … first_id + count - 1 and, through the digest, all before."""
+
+    id = models.BigIntegerField(primary_key=True)
+    first_id = models.BigIntegerField(_("first attempt"))
+    count = models.IntegerField(_("attempts"))
+    version = models.SmallIntegerField(_("version"))
+    key_id = models.CharField(_("key"), max_length=8)
+    digest = models.BinaryField(_("digest"), max_length=32)
+    mac = models.BinaryField(_("MAC"), max_length=32)
+
+    class Meta:
+        verbose_name = _("seal")
+        verbose_name_plural = _("seals")
+        ordering = ["-id"]
+        default_permissions = ("view",)
+        constraints = [
+            models.CheckConstraint(condition=models.Q(count__gte=1), name="seal_covers_something"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.pk}"
+
+    @property
+    def last_id(self) -> int:
+        return self.first_id + self.count - 1
+
+
+class ChainHead(models.Model):
+    """One row. Locked when a batch opens, so commit order is chain order across all processes."""
+
+    id = models.SmallIntegerField(primary_key=True, default=1)
+    last_attempt_id = models.BigIntegerField(default=0)
+    last_seal_id = models.BigIntegerField(default=0)
+    last_digest = models.BinaryField(max_length=32, default=GENESIS)
+    last_recorded_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name = _("chain head")
+        verbose_name_plural = _("chain head")
+        default_permissions = ()
+        constraints = [
+            models.CheckConstraint(condition=models.Q(id=1), name="chain_head_is_one_row"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.last_seal_id}"

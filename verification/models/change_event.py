@@ -1,0 +1,59 @@
+"""The change log: what people did. Never a secret, and the actor's name outlives the user."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+if TYPE_CHECKING:
+    from verification.models.official_account import OfficialAccount
+
+
+class ChangeEvent(models.Model):
+    class Action(models.TextChoices):
+        ACCOUNT_CREATED = "account_created", _("account created")
+        ACCOUNT_CHANGED = "account_changed", _("account changed")
+        ACCOUNT_PAUSED = "account_paused", _("account paused")
+        ACCOUNT_RESUMED = "account_resumed", _("account resumed")
+        ACCOUNT_DELETED = "account_deleted", _("account deleted")
+        TOKEN_CREATED = "token_created", _("token created")
+        TOKEN_ROTATED = "token_rotated", _("token rotated")
+        TOKEN_RETIRED = "token_retired", _("token retired")
+        TOKEN_REVEALED = "token_revealed", _("token revealed")
+        SIGNED_IN = "signed_in", _("signed in")
+        SIGN_IN_FAILED = "sign_in_failed", _("sign-in failed")
+        SIGNED_OUT = "signed_out", _("signed out")
+        ROLE_GRANTED = "role_granted", _("role granted")
+        SECOND_FACTOR_RESET = "second_factor_reset", _("second factor reset")
+        EXPORTED = "exported", _("log exported")
+        SIGNED_OFF = "signed_off", _("period signed off")
+        PRUNED = "pruned", _("old records pruned")
+        KEYS_ROTATED = "keys_rotated", _("encryption keys rotated")
+
+    recorded_at = models.DateTimeField(_("time"), default=timezone.now, db_index=True)
+    actor = models.CharField(_("who"), max_length=150)
+    action = models.CharField(_("what"), max_length=32, choices=Action)
+    account: models.ForeignKey[OfficialAccount | None, OfficialAccount | None] = models.ForeignKey(
+        "verification.OfficialAccount",
+        models.DO_NOTHING,
+        null=True,
+        related_name="change_events",
+        verbose_name=_("official account"),
+        # An account that WeChat never used may be deleted; what was done to it stays on record.
+        db_constraint=False,
+    )
+    token_fingerprint = models.CharField(_("fingerprint"), max_length=6, blank=True)
+    detail = models.CharField(_("detail"), max_length=200, blank=True)
+    client_ip = models.GenericIPAddressField(_("source IP"), null=True)
+
+    class Meta:
+        verbose_name = _("change event")
+        verbose_name_plural = _("change log")
+        ordering = ["-id"]
+        default_permissions = ("view",)
+
+    def __str__(self) -> str:
+        return f"{self.actor}: {self.get_action_display()}"

@@ -1,0 +1,42 @@
+"""Hourly counts of every callback answered; accepted message pushes are kept nowhere else."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models.functions import Coalesce
+from django.utils.translation import gettext_lazy as _
+
+from verification.models.choices import KIND_CHOICES, OUTCOME_CHOICES
+from verification.models.official_account import OfficialAccount
+from verification.protocol.words import Outcome
+
+
+class Tally(models.Model):
+    # No database-level foreign key: its check would lock the account's row under the writer.
+    account = models.ForeignKey(
+        OfficialAccount,
+        models.PROTECT,
+        null=True,
+        db_constraint=False,
+        related_name="tallies",
+        verbose_name=_("official account"),
+    )
+    hour = models.DateTimeField(_("hour"))
+    kind = models.SmallIntegerField(_("kind"), choices=KIND_CHOICES)
+    outcome = models.SmallIntegerField(_("outcome"), choices=OUTCOME_CHOICES)
+    count = models.BigIntegerField(_("count"))
+
+    class Meta:
+        verbose_name = _("tally")
+        verbose_name_plural = _("tallies")
+        ordering = ["-hour", "account", "kind", "outcome"]
+        default_permissions = ("view",)
+        constraints = [
+            models.UniqueConstraint(
+                Coalesce("account", 0), "hour", "kind", "outcome", name="tally_one_per_hour"
+            ),
+            models.CheckConstraint(condition=models.Q(count__gte=1), name="tally_counts_something"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.hour:%Y-%m-%d %H:00} {Outcome(self.outcome).name.lower()}: {self.count}"

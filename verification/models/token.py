@@ -1,0 +1,153 @@
+"""Tokens: what WeChat and we both know. Rotating inserts a new one and gives the old one an end."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from datetime import datetime, timedelta
+from typing import ClassVar
+
+from django.core.exceptions import ValidationError
+from django.db import models, transaction
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from verification.fields import EncryptedTextField, Secret
+from verification.keys import fingerprint
+from verification.models.change_event import ChangeEvent
+from verification.models.official_account import OfficialAccount
+
+# The console: "Token必须为英文或数字，长度为3-32字符".
+SHAPE = re.compile(r"[A-Za-z0-9]{3,32}")
+SHORT = 16
+ALPHABET = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"
+
+#: How long the old token stays valid after WeChat has used the new one.
+OVERLAP = timedelta(hours=24)
+
+
+def generate_secret() -> str:
+    """32 letters and digits without 0 O 1 l I: as long as WeChat takes, 185 bits."""
+    return "".join(secrets.choice(ALPHABET) for _ in range(32))
+
+
+def validate_secret(text: str) -> None:
+    """Raise ValidationError unless WeChat's console would take it as a token."""
+    if text != text.strip():
+        raise ValidationError(_("The token has spaces or line breaks around it; remove them."))
+    if not SHAPE.fullmatch(text):
+        raise ValidationError(_("A token has 3 to 32 letters and digits, nothing else."))
+
+
+class TokenQuerySet(models.QuerySet["Token"]):
+    def live_at(self, moment: datetime) -> TokenQuerySet:
+        """Current tokens, and previous ones that are still valid."""
+        is_valid = models.Q(expires_at=None) | models.Q(expires_at__gt=moment)
+        return self.filter(is_valid, secret__isnull=False)
+
+
+class Token(models.Model):
+    id = models.AutoField(primary_key=True)
+    account = models.ForeignKey(
+        OfficialAccount, models.CASCADE, related_name="tokens", verbose_name=_("official account")
+    )
+    secret = EncryptedTextField(_("token"), null=True, editable=False)
+    fingerprint = models.CharField(_("fingerprint"), max_length=6, editable=False)
+    created_at = models.DateTimeField(_("since"), default=timezone.now, editable=False)
+    created_by = models.CharField(_("by"), max_length=150, editable=False)
+    superseded_at = models.DateTimeField(_("superseded"), null=True, editable=False)
+    expires_at = models.DateTimeField(_("valid until"), null=True, editable=False)
+    first_used_at = models.DateTimeField(_("first used"), null=True, editable=False)
+
+    objects: ClassVar[models.Manager[Token]] = TokenQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("token")
+        verbose_name_plural = _("tokens")
+        ordering = ["-id"]
+        default_permissions = ("view",)
+        permissions = [
+            ("reveal_token", "Can reveal a token"),
+            ("rotate_token", "Can rotate a token"),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["account"],
+                condition=models.Q(superseded_at=None),
+                name="token_one_current_per_account",
+            ),
+            models.CheckConstraint(condition=~models.Q(secret=""), name="token_secret_not_empty"),
+            models.CheckConstraint(
+                condition=models.Q(superseded_at__isnull=False)
+                | models.Q(secret__isnull=False, expires_at=None),
+                name="token_current_has_secret_and_no_end",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.fingerprint
+
+    @property
+    def is_current(self) -> bool:
+        return self.superseded_at is None
+
+    def is_live_at(self, moment: datetime) -> bool:
+        return self.secret is not None and (self.expires_at is None or self.expires_at > moment)
+
+    def reveal(self, *, actor: str) -> str:
+        """The secret, for a person who asked to see it; that they did is recorded."""
+        if self.secret is None:
+            raise ValidationError(_("This token has been purged."))
+        text: str = self.secret.reveal()
+        ChangeEvent.objects.create(
+            actor=actor,
+            action=ChangeEvent.Action.TOKEN_REVEALED,
+            account=self.account,
+            token_fingerprint=self.fingerprint,
+        )
+        return text
+
+    def note_use(self, moment: datetime) -> None:
+        """WeChat has signed with this token: begin the end of those it replaced."""
+        if self.first_used_at is not None:
+            return
+        Token.objects.filter(pk=self.pk).update(first_used_at=moment)
+        if self.is_current:
+            waiting = Token.objects.filter(
+                account=self.account_id, superseded_at__isnull=False, expires_at=None
+            )
+            waiting.update(expires_at=moment + OVERLAP)
+
+
+def rotate_token(
+    account: OfficialAccount, text: str, *, actor: str, keep_old: timedelta | None = None
+) -> Token:
+    """Make `text` the current token of `account`, or its first one.
+
+    The old token stays valid until WeChat has used the new one and OVERLAP has passed, or
+    for `keep_old`. Raises ValidationError.
+    """
+    validate_secret(text)
+    with transaction.atomic():
+        # no_key: a stronger lock deadlocks with the writer, which reads accounts as it judges.
+        OfficialAccount.objects.select_for_update(no_key=True).get(pk=account.pk)
+        now = timezone.now()
+        old = Token.objects.filter(account=account, superseded_at=None).first()
+        if old is not None:
+            if old.secret is not None and old.secret.reveal() == text:
+                raise ValidationError(_("This is the current token already."))
+            old.superseded_at = now
+            old.expires_at = None if keep_old is None else now + keep_old
+            old.save(update_fields=["superseded_at", "expires_at"])
+        token = Token.objects.create(
+            account=account,
+            secret=Secret.of(text),
+            fingerprint=fingerprint(text),
+            created_at=now,
+            created_by=actor,
+        )
+        action = ChangeEvent.Action.TOKEN_ROTATED if old else ChangeEvent.Action.TOKEN_CREATED
+        ChangeEvent.objects.create(
+            actor=actor, action=action, account=account, token_fingerprint=token.fingerprint
+        )
+    return token

@@ -1,0 +1,187 @@
+"""A callback: any request to a server URL, made into one frozen value at the border."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+from urllib.parse import unquote_to_bytes
+from uuid import UUID, uuid4
+
+from verification.protocol.client_ip import parse_client_ip
+from verification.protocol.errors import (
+    CallbackError,
+    MalformedParameter,
+    MethodNotAllowed,
+    MissingParameter,
+    RepeatedParameter,
+)
+from verification.protocol.words import Kind, Mark, Method
+
+# fullmatch on bytes: '$' would admit a final newline, and str patterns non-ASCII digits.
+SHAPES = {
+    "signature": re.compile(rb"[0-9a-f]{40}"),
+    "timestamp": re.compile(rb"[0-9]{1,20}"),
+    "nonce": re.compile(rb"[\x21-\x7e]{1,128}"),
+    "echostr": re.compile(rb"[A-Za-z0-9_+/=.~-]{1,256}"),
+}
+NEEDED = {
+    Method.GET: ("signature", "timestamp", "nonce", "echostr"),
+    Method.POST: ("signature", "timestamp", "nonce"),
+}
+# At / these tell a callback from a person with a browser.
+ROOT_PARAMETERS = {"signature", "msg_signature", "echostr"}
+KNOWN_PARAMETERS = {*SHAPES, "msg_signature", "encrypt_type"}
+KNOWN_HEADERS = {"host", "user-agent", "x-forwarded-for", "x-forwarded-proto", "x-request-id"}
+
+# A longer query string is refused unread, so that nobody can keep us busy parsing.
+LONGEST_QUERY = 65_536
+LARGEST_SKEW = 2**31 - 1
+PRINTABLE = bytes(byte if 0x20 <= byte <= 0x7E else ord("?") for byte in range(256))
+
+Parameters = Mapping[str, list[bytes]]
+
+
+class Request(NamedTuple):
+    """What an adapter hands over of an HTTP request."""
+
+    method: str
+    path: bytes  #: percent-decoded, without the query string
+    query: bytes  #: as it came
+    headers: Mapping[str, str]  #: lower-case names; values of a repeated header joined by commas
+    peer: str
+    scheme: str
+    http_version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Callback:
+    """One request to a server URL, bounded and cleaned: fit for any database as it is."""
+
+    path_slug: str  #: empty at /
+    method: Method
+    signature: bytes | None  #: 20 bytes; None unless it had the shape of one
+    timestamp: str
+    nonce: str
+    echostr: str
+    client_ip: str | None
+    user_agent: str
+    request_id: UUID
+    host: str
+    marks: Mark
+    clock_skew: int | None  #: our clock minus WeChat's timestamp, in seconds
+    error: CallbackError | None  #: why it cannot be judged
+    started: float = field(default_factory=time.perf_counter)
+
+    @property
+    def kind(self) -> Kind:
+        return Kind.MESSAGE_PUSH if self.method is Method.POST else Kind.URL_VERIFICATION
+
+    @property
+    def elapsed(self) -> int:
+        """Microseconds since the request arrived."""
+        return min(int((time.perf_counter() - self.started) * 1_000_000), LARGEST_SKEW)
+
+
+def path_slug(request: Request) -> str | None:
+    """The slug that a request calls, empty at /; None when it is not a callback at all.
+
+    A slug that no account can have (odd, or longer than 40 characters) comes back cleaned,
+    with a character in it that no account's slug has.
+    """
+    if request.path == b"/":
+        is_callback = request.method == "POST" or ROOT_PARAMETERS & parameters(request.query).keys()
+        return "" if is_callback else None
+    if request.path == b"/wechat" or request.path.startswith(b"/wechat/"):
+        return clean(request.path[8:].removesuffix(b"/"), 40) or "/"
+    return None
+
+
+def parse_callback(request: Request, slug: str, trusted_proxy_count: int) -> Callback:
+    method = Method.__members__.get(request.method, Method.OTHER)
+    values = parameters(request.query)
+    first = {name: values.get(name, [b""])[0] for name in KNOWN_PARAMETERS}
+    header = {name: request.headers.get(name, "") for name in KNOWN_HEADERS}
+    is_signature = SHAPES["signature"].fullmatch(first["signature"])
+    return Callback(
+        path_slug=slug,
+        method=method,
+        signature=bytes.fromhex(first["signature"].decode()) if is_signature else None,
+        timestamp=clean(first["timestamp"], 20),
+        nonce=clean(first["nonce"], 128),
+        echostr=clean(first["echostr"], 256),
+        client_ip=parse_client_ip(request.peer, header["x-forwarded-for"], trusted_proxy_count),
+        user_agent=clean(header["user-agent"].encode(), 200),
+        request_id=parse_request_id(header["x-request-id"]),
+        host=clean(header["host"].encode(), 100),
+        marks=parse_marks(
+            request, values, header["x-forwarded-proto"] if trusted_proxy_count else ""
+        ),
+        clock_skew=compute_clock_skew(first["timestamp"]),
+        error=find_error(method, request.query, values),
+    )
+
+
+def parameters(query: bytes) -> Parameters:
+    """Every value of each known parameter. '+' stays a plus: no value of ours can hold a space."""
+    values: dict[str, list[bytes]] = {}
+    for pair in query.split(b"&") if len(query) <= LONGEST_QUERY else ():
+        raw_name, _, raw_value = pair.partition(b"=")
+        name = unquote_to_bytes(raw_name).decode("latin-1")
+        if name in KNOWN_PARAMETERS:
+            values.setdefault(name, []).append(unquote_to_bytes(raw_value))
+    return values
+
+
+def find_error(method: Method, query: bytes, values: Parameters) -> CallbackError | None:
+    if method not in NEEDED:
+        return MethodNotAllowed()
+    if len(query) > LONGEST_QUERY:
+        return MalformedParameter("query")
+    needed = NEEDED[method]
+    for name in needed:
+        if name not in values:
+            return MissingParameter(name)
+    for name in needed:
+        if len(values[name]) > 1:
+            return RepeatedParameter(name)
+    for name in needed:
+        if not SHAPES[name].fullmatch(values[name][0]):
+            return MalformedParameter(name)
+    return None
+
+
+def parse_marks(request: Request, values: Parameters, forwarded_proto: str) -> Mark:
+    scheme = forwarded_proto.rpartition(",")[2].strip() or request.scheme
+    marks = Mark(0)
+    if scheme == "https":
+        marks |= Mark.HTTPS
+    if request.http_version == "1.0":
+        marks |= Mark.HTTP_1_0
+    if "msg_signature" in values:
+        marks |= Mark.MSG_SIGNATURE
+    if values.get("encrypt_type") == [b"aes"]:
+        marks |= Mark.ENCRYPTED
+    return marks
+
+
+def parse_request_id(header: str) -> UUID:
+    """The router's id when it is a UUID, as Heroku's is; otherwise one of our own."""
+    try:
+        return UUID(header)
+    except ValueError:
+        return uuid4()
+
+
+def compute_clock_skew(timestamp: bytes) -> int | None:
+    if not SHAPES["timestamp"].fullmatch(timestamp):
+        return None
+    return max(-LARGEST_SKEW, min(int(time.time()) - int(timestamp), LARGEST_SKEW))
+
+
+def clean(raw: bytes, limit: int) -> str:
+    """At most `limit` printable ASCII characters: '?' for any other byte, '~' where it was cut."""
+    text = raw[: limit + 1].translate(PRINTABLE).decode("ascii")
+    return text if len(text) <= limit else text[: limit - 1] + "~"

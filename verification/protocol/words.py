@@ -1,0 +1,62 @@
+"""The closed lists of the domain. Their numbers are stored and sealed: never renumber, only add."""
+
+from __future__ import annotations
+
+from enum import IntEnum, IntFlag
+
+
+class Kind(IntEnum):
+    """What a callback is for."""
+
+    URL_VERIFICATION = 1
+    MESSAGE_PUSH = 2
+    SELF_TEST = 3
+
+
+class Method(IntEnum):
+    """The HTTP method; OTHER for anything a client made up."""
+
+    OTHER = 0
+    GET = 1
+    POST = 2
+    HEAD = 3
+    PUT = 4
+    PATCH = 5
+    DELETE = 6
+    OPTIONS = 7
+    TRACE = 8
+    CONNECT = 9
+
+
+class Outcome(IntEnum):
+    ACCEPTED = 1
+    REFUSED = 2
+
+
+class Reason(IntEnum):
+    """Why a callback was refused."""
+
+    SIGNATURE_MISMATCH = 1
+    UNKNOWN_ACCOUNT = 2
+    PAUSED_ACCOUNT = 3
+    NO_TOKEN = 4
+    MISSING_PARAMETER = 5
+    REPEATED_PARAMETER = 6
+    MALFORMED_PARAMETER = 7
+    METHOD_NOT_ALLOWED = 8
+
+
+class Mark(IntFlag):
+    """Facts about how a callback came in, kept in one small integer."""
+
+    HTTPS = 1
+    HTTP_1_0 = 2
+    MSG_SIGNATURE = 4
+    ENCRYPTED = 8
+
+
+def word(member: IntEnum | None) -> str | None:
+    """The spelling in logs and exports: ``url_verification``; methods keep HTTP's, ``GET``."""
+    if member is None:
+        return None
+    return member.name if isinstance(member, Method) else member.name.lower()

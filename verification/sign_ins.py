@@ -1,0 +1,51 @@
+"""Sign-ins to the admin, successful or not, go to the change log."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
+from django.http import HttpRequest
+
+from verification.models import ChangeEvent
+from verification.protocol.callback import clean
+from verification.protocol.client_ip import parse_client_ip
+
+
+def connect() -> None:
+    user_logged_in.connect(record_sign_in)
+    user_logged_out.connect(record_sign_out)
+    user_login_failed.connect(record_failed_sign_in)
+
+
+def record_sign_in(request: HttpRequest, user: AbstractBaseUser, **_: Any) -> None:
+    _record(ChangeEvent.Action.SIGNED_IN, user.get_username(), request)
+
+
+def record_sign_out(request: HttpRequest, user: AbstractBaseUser | None, **_: Any) -> None:
+    if user is not None:
+        _record(ChangeEvent.Action.SIGNED_OUT, user.get_username(), request)
+
+
+def record_failed_sign_in(
+    credentials: dict[str, Any], request: HttpRequest | None = None, **_: Any
+) -> None:
+    # Somebody may have typed a password here, so it is kept short and clean, never the password.
+    name = clean(str(credentials.get("username", "")).encode(), 40)
+    _record(ChangeEvent.Action.SIGN_IN_FAILED, name, request)
+
+
+def client_ip(request: HttpRequest | None) -> str | None:
+    if request is None:
+        return None
+    return parse_client_ip(
+        request.META.get("REMOTE_ADDR", ""),
+        request.META.get("HTTP_X_FORWARDED_FOR", ""),
+        settings.TRUSTED_PROXY_COUNT,
+    )
+
+
+def _record(action: str, actor: str, request: HttpRequest | None) -> None:
+    ChangeEvent.objects.create(actor=actor, action=action, client_ip=client_ip(request))

@@ -1,0 +1,96 @@
+"""The plain Django adapter for callbacks, and the pages for people and monitors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.conf import settings
+from django.db import DatabaseError, connection
+from django.db.migrations.executor import MigrationExecutor
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from verification.append_only import missing_triggers
+from verification.protocol.callback import KNOWN_HEADERS, Request, parse_callback, path_slug
+from verification.protocol.reply import HEALTHY, TRY_AGAIN, Reply, plain_reply, reply_to
+from verification.recording import Unrecorded, log_unrecorded, verify
+
+
+class CallbackMiddleware:
+    """Answers callbacks under any server, runserver included.
+
+    A middleware, not a URL pattern: those behind it would redirect WeChat to https, refuse an
+    unknown Host or ask for a CSRF token.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, http_request: HttpRequest) -> HttpResponseBase:
+        request = parse_request(http_request)
+        slug = path_slug(request)
+        if slug is None:
+            return self.get_response(http_request)
+        if http_request.method == "POST":
+            http_request.read()  # and forget: the query is what WeChat signed
+        callback = parse_callback(request, slug, settings.TRUSTED_PROXY_COUNT)
+        try:
+            verdict = verify([callback])[0]
+        except Unrecorded as error:
+            log_unrecorded(callback, error)
+            return as_response(TRY_AGAIN)
+        return as_response(reply_to(callback, verdict))
+
+
+def parse_request(http_request: HttpRequest) -> Request:
+    meta = http_request.META
+    names = {name: f"HTTP_{name.upper().replace('-', '_')}" for name in KNOWN_HEADERS}
+    return Request(
+        method=str(http_request.method),
+        path=meta.get("PATH_INFO", "/").encode("latin-1", "replace"),
+        query=meta.get("QUERY_STRING", "").encode("latin-1", "replace"),
+        headers={name: str(meta.get(key, "")) for name, key in names.items()},
+        peer=meta.get("REMOTE_ADDR", ""),
+        scheme=meta.get("wsgi.url_scheme", "http"),
+        http_version=meta.get("SERVER_PROTOCOL", "HTTP/1.1").rpartition("/")[2],
+    )
+
+
+def as_response(reply: Reply) -> HttpResponse:
+    return HttpResponse(reply.body, status=reply.status, headers=reply.headers)
+
+
+@require_safe
+def landing_page(request: HttpRequest) -> HttpResponse:
+    return render(request, "landing.html")
+
+
+@require_safe
+def healthz(request: HttpRequest) -> HttpResponse:
+    """This process answers. Says nothing of the database, so that its outage restarts nobody."""
+    return as_response(HEALTHY)
+
+
+@require_safe
+@never_cache
+def readyz(request: HttpRequest) -> HttpResponse:
+    """Attempts can be recorded: the database answers, is migrated, and guards the log."""
+    try:
+        problem = find_problem()
+    except DatabaseError:
+        problem = "The database cannot be reached."
+    if problem:
+        return as_response(plain_reply(503, problem.encode()))
+    return as_response(plain_reply(200, b"ready"))
+
+
+def find_problem() -> str | None:
+    executor = MigrationExecutor(connection)
+    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        return "Migrations are missing: run manage.py migrate."
+    missing = missing_triggers(connection)
+    if missing:
+        return f"Triggers are missing: {', '.join(missing)}. Run manage.py migrate."
+    return None

@@ -1,0 +1,19 @@
+"""What gunicorn serves: callbacks through the lean endpoint, everything else through Django."""
+
+from __future__ import annotations
+
+import os
+
+from wechat_gateway import env
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "wechat_gateway.settings")
+
+with env.one_sentence_on_misconfiguration():
+    env.load_file()
+    env.require()
+    from django.core.asgi import get_asgi_application
+
+    django = get_asgi_application()  # before our own imports: models need the app registry
+    from verification.asgi import CallbackEndpoint
+
+    application = CallbackEndpoint(django)

@@ -1,0 +1,27 @@
+"""gunicorn's settings: gunicorn -c python:wechat_gateway.gunicorn_conf wechat_gateway.asgi
+
+The number of workers is WEB_CONCURRENCY, which gunicorn reads itself.
+"""
+
+from __future__ import annotations
+
+import os
+
+from wechat_gateway import env
+
+with env.one_sentence_on_misconfiguration():
+    env.load_file()
+    _port = env.integer("PORT", 8000, lowest=1, highest=65535)
+    # A dyno's router comes over IPv4.
+    _host = "127.0.0.1" if env.flag(env.LOCAL_SWITCH) else "0.0.0.0"  # noqa: S104
+
+bind = f"{_host}:{_port}"
+worker_class = "wechat_gateway.worker.GatewayWorker"
+timeout = 30
+graceful_timeout = 20  # Heroku kills after 30 s
+keepalive = 95  # Heroku's router keeps idle connections for 90 s
+control_socket_disable = True
+# The heartbeat file must not wait for a slow disk.
+worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108
+# Heroku exports --access-logfile; gunicorn's own format would print the signature.
+access_log_format = 'method=%(m)s path="%(U)s" status=%(s)s ms=%(M)s'

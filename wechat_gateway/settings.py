@@ -1,0 +1,225 @@
+"""All settings, read from the environment; safe unless told otherwise.
+
+Three situations: *build* (no variables at all; imports and collectstatic work), *local*
+(WECHAT_GATEWAY_LOCAL=1, which script/server sets; loopback only) and *production* (anything else).
+"""
+
+from __future__ import annotations
+
+import os
+import zoneinfo
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import dj_database_url
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.translation import gettext_lazy as _
+
+from wechat_gateway import env
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+LOCAL = env.flag(env.LOCAL_SWITCH)
+DEBUG = env.flag("DEBUG")
+
+# Checked here although gunicorn reads them itself: `manage.py migrate` runs first in a release,
+# and says in one sentence what gunicorn would say in a traceback.
+env.integer("PORT", 8000, lowest=1, highest=65535)
+env.integer("WEB_CONCURRENCY", 1, lowest=1, highest=64)
+
+# --- Secrets ---------------------------------------------------------------------------------
+
+SECRET_KEY = env.text("SECRET_KEY")
+SECRET_KEY_FALLBACKS = env.words("SECRET_KEY_FALLBACKS")
+
+# Newest first. The newest encrypts and seals; all of them decrypt and verify.
+TOKEN_ENCRYPTION_KEYS = env.words("TOKEN_ENCRYPTION_KEYS")
+if any(len(key) < 32 for key in TOKEN_ENCRYPTION_KEYS):
+    raise ImproperlyConfigured(
+        "TOKEN_ENCRYPTION_KEYS must hold keys of 32 or more characters each."
+    )
+
+# --- Where we are reached --------------------------------------------------------------------
+
+
+def public_url() -> str:
+    url = env.text("PUBLIC_URL").rstrip("/")
+    parts = urlsplit(url)
+    if url and (parts.scheme not in {"http", "https"} or not parts.hostname or parts.path):
+        raise ImproperlyConfigured(
+            "PUBLIC_URL must look like https://wx.example.cn, without a path."
+        )
+    return url
+
+
+PUBLIC_URL = public_url()
+
+ALLOWED_HOSTS = env.words("ALLOWED_HOSTS") or (["localhost", "127.0.0.1", "[::1]"] if LOCAL else [])
+if PUBLIC_URL:
+    ALLOWED_HOSTS.append(str(urlsplit(PUBLIC_URL).hostname))
+
+CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS")
+if not all(origin.startswith(("http://", "https://")) for origin in CSRF_TRUSTED_ORIGINS):
+    raise ImproperlyConfigured(
+        "CSRF_TRUSTED_ORIGINS must hold origins such as https://wx.example.cn."
+    )
+
+# How many proxies in front of us append to X-Forwarded-For. Heroku's router is one.
+TRUSTED_PROXY_COUNT = env.integer(
+    "TRUSTED_PROXY_COUNT", 1 if "DYNO" in os.environ else 0, lowest=0, highest=9
+)
+if TRUSTED_PROXY_COUNT:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+
+# --- Application -----------------------------------------------------------------------------
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "verification",
+]
+
+MIDDLEWARE = [
+    # First: a callback gets no redirect, no Host check, no cookie and no CSRF check.
+    "verification.views.CallbackMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "wechat_gateway.urls"
+ASGI_APPLICATION = "wechat_gateway.asgi.application"
+WSGI_APPLICATION = "wechat_gateway.wsgi.application"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": 12},
+    },
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+
+# --- Database --------------------------------------------------------------------------------
+
+
+def database(url: str) -> dict[str, Any]:
+    """Django's dictionary for a DATABASE_URL, whose value (it holds a password) is never shown."""
+    try:
+        config: dict[str, Any] = {**dj_database_url.parse(url)}
+    except ValueError as error:
+        raise ImproperlyConfigured(
+            "DATABASE_URL must look like postgres://user:password@host:5432/name or sqlite:///file."
+        ) from error
+    options = config.setdefault("OPTIONS", {})
+    if config["ENGINE"] == "django.db.backends.sqlite3":
+        # IMMEDIATE: a batch takes the write lock when it opens, as FOR UPDATE does on PostgreSQL.
+        options.update(
+            transaction_mode="IMMEDIATE",
+            timeout=2,
+            init_command="PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL",
+        )
+    elif config["ENGINE"] == "django.db.backends.postgresql":
+        # 2 s is libpq's least; statement timeouts are the writer's own (verification/recording.py).
+        options.update(connect_timeout=2, application_name="wechat_gateway")
+        if "DYNO" in os.environ:
+            options["sslmode"] = "require"
+    return config
+
+
+DATABASE_URL = env.text("DATABASE_URL", f"sqlite:///{BASE_DIR / 'db.sqlite3'}" if LOCAL else "")
+DATABASES = {"default": database(DATABASE_URL)} if DATABASE_URL else {}
+
+# --- Language and time -----------------------------------------------------------------------
+
+LANGUAGES = [("en", _("English")), ("zh-hans", _("Simplified Chinese"))]
+LANGUAGE_CODE = env.choice("LANGUAGE_CODE", "en", ["en", "zh-hans"])
+USE_TZ = True
+TIME_ZONE = env.text("TIME_ZONE", "Asia/Shanghai")
+if TIME_ZONE not in zoneinfo.available_timezones():
+    raise ImproperlyConfigured("TIME_ZONE must be a name such as Asia/Shanghai or UTC.")
+
+# --- Static files ----------------------------------------------------------------------------
+
+STATIC_URL = "static/"
+STATIC_ROOT = None if LOCAL else BASE_DIR / "staticfiles"
+WHITENOISE_USE_FINDERS = LOCAL
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if LOCAL
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage",
+    },
+}
+
+# --- Browser security (callbacks set their own headers) --------------------------------------
+
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = not LOCAL
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]  # a platform's probe speaks plain http
+SECURE_HSTS_SECONDS = 0 if LOCAL else 365 * 24 * 3600
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = not LOCAL
+X_FRAME_OPTIONS = "DENY"
+SESSION_COOKIE_AGE = 8 * 3600
+
+# --- Logs: JSON lines on stdout --------------------------------------------------------------
+
+LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", ["DEBUG", "INFO", "WARNING", "ERROR"])
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "json": {
+            "()": "pythonjsonlogger.json.JsonFormatter",
+            "fmt": "%(asctime)s %(levelname)s %(name)s %(message)s",
+        },
+        "line": {"format": "%(message)s"},
+    },
+    "handlers": {
+        "json": {
+            "class": "logging.StreamHandler",
+            "stream": "ext://sys.stdout",
+            "formatter": "json",
+        },
+        "attempts": {
+            "class": "logging.StreamHandler",
+            "stream": "ext://sys.stdout",
+            "formatter": "line",
+        },
+    },
+    "root": {"handlers": ["json"], "level": LOG_LEVEL},
+    "loggers": {
+        "django": {"handlers": [], "level": LOG_LEVEL, "propagate": True},
+        # The audit log's witness: lines that are JSON already, whatever LOG_LEVEL says.
+        "verification.attempts": {"handlers": ["attempts"], "level": "INFO", "propagate": False},
+        # runserver's own lines hold the query string, and with it the signature.
+        "django.server": {"handlers": [], "level": "CRITICAL", "propagate": False},
+    },
+}

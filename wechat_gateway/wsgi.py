@@ -1,0 +1,16 @@
+"""For servers that speak WSGI; the Procfile uses asgi.py."""
+
+from __future__ import annotations
+
+import os
+
+from wechat_gateway import env
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "wechat_gateway.settings")
+
+with env.one_sentence_on_misconfiguration():
+    env.load_file()
+    env.require()
+    from django.core.wsgi import get_wsgi_application
+
+    application = get_wsgi_application()
