@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC
-from typing import Any
+from typing import Any, TypeVar, cast
 
-from django.db import connection, transaction
+from django.db import connection, models, transaction
 from django.db.models import Q, Sum
 from django.db.models.functions import TruncHour
 
@@ -18,6 +18,7 @@ from verification.models import ChainHead, Seal, Tally, VerificationAttempt
 from verification.protocol.words import Kind, Outcome
 
 TallyKey = tuple[Any, ...]
+Row = TypeVar("Row", bound=models.Model)
 
 
 @dataclass(frozen=True)
@@ -31,9 +32,7 @@ def verify_audit(watch: Callable[[Iterator[Seal]], Iterable[Seal]] = iter) -> Re
     """Check everything that is recorded, as of one moment; `watch` may show progress."""
     seals = attempts = 0
     problems = []
-    with one_moment():
-        rows = VerificationAttempt.objects.order_by("id").iterator(chunk_size=5000)
-        all_seals = Seal.objects.order_by("id").iterator(chunk_size=5000)
+    with one_moment(), in_order(Seal) as all_seals, in_order(VerificationAttempt) as rows:
         try:
             for seal in watch(verify_chain(all_seals, rows, ChainHead.objects.first())):
                 seals, attempts = seals + 1, attempts + seal.count
@@ -52,6 +51,12 @@ def one_moment() -> Iterator[None]:
             with connection.cursor() as cursor:
                 cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
         yield
+
+
+def in_order(model: type[Row]) -> closing[Generator[Row]]:
+    """All rows by id, streamed; closed with the transaction, also when the walk stops early."""
+    rows = model._default_manager.order_by("id").iterator(chunk_size=5000)
+    return closing(cast("Generator[Row]", rows))
 
 
 def wrong_tallies() -> list[str]:

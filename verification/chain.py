@@ -71,7 +71,7 @@ def _verify_seal(
 ) -> None:
     if seal.id != before.last_seal_id + 1:
         raise BrokenChain(f"Seal {before.last_seal_id + 1} is missing.")
-    where = f"seal {seal.id} (attempts {seal.first_id} to {seal.last_id})"
+    where = f"seal {seal.id} ({_attempts(seal)})"
     if seal.first_id != before.last_attempt_id + 1:
         raise BrokenChain(f"The range of {where} was altered.")
     found = [attempt.id for attempt in attempts]
@@ -88,6 +88,12 @@ def _verify_seal(
         )
     if compute_mac(key, bytes(seal.digest)) != bytes(seal.mac):
         raise BrokenChain(f"The MAC of {where} was not made with our key.")
+
+
+def _attempts(seal: Seal) -> str:
+    if seal.count == 1:
+        return f"attempt {seal.first_id}"
+    return f"attempts {seal.first_id} to {seal.last_id}"
 
 
 def _verify_head(expected: ChainHead, head: ChainHead | None) -> None:

@@ -149,6 +149,8 @@ def database(url: str) -> dict[str, Any]:
     elif config["ENGINE"] == "django.db.backends.postgresql":
         # 2 s is libpq's least; statement timeouts are the writer's own (verification/recording.py).
         options.update(connect_timeout=2, application_name="wechat_gateway")
+        # A peer that vanished without a word is noticed in seconds, not in TCP's two hours.
+        options.update(tcp_user_timeout=3000, keepalives_idle=10, keepalives_interval=3)
         if "DYNO" in os.environ:
             options["sslmode"] = "require"
     return config

@@ -1,1 +1,14 @@
+"""Django admin: accounts are edited, everything that is on record is only read."""
+
 from __future__ import annotations
+
+from django.contrib import admin
+from django.utils.translation import gettext_lazy as _
+
+from verification.admin import accounts, attempts, change_events, seals, tallies
+
+__all__ = ["accounts", "attempts", "change_events", "seals", "tallies"]
+
+admin.site.site_title = _("WeChat gateway")
+admin.site.site_header = _("WeChat gateway")
+admin.site.index_title = _("Official accounts and their verification")

@@ -6,7 +6,7 @@ import getpass
 from datetime import datetime
 from typing import Any
 
-from django.core.exceptions import ValidationError
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 from django.utils import timezone
@@ -27,7 +27,7 @@ class GatewayCommand(BaseCommand):
         try:
             return super().execute(*args, **options)
         except ValidationError as error:
-            raise CommandError(" ".join(error.messages)) from error
+            raise CommandError(say_what_is_wrong(error)) from error
         except UndecryptableSecret as error:
             raise CommandError(f"{error} Rotate the token, or put the lost key back.") from error
         except DatabaseError as error:
@@ -42,6 +42,16 @@ class GatewayCommand(BaseCommand):
                 f"Warning: a token of {len(token)} characters can be guessed from one request "
                 f"that somebody saw. Use {SHORT} or more; rotate_token generates 32."
             )
+
+
+def say_what_is_wrong(error: ValidationError) -> str:
+    """Its messages, each after the name of the field that it means."""
+    if not hasattr(error, "error_dict"):
+        return " ".join(error.messages)
+    return " ".join(
+        " ".join([*([] if field == NON_FIELD_ERRORS else [f"{field}:"]), *messages])
+        for field, messages in error.message_dict.items()
+    )
 
 
 def find_account(slug: str) -> OfficialAccount:

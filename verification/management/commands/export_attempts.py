@@ -28,11 +28,16 @@ class Command(GatewayCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--format", choices=sorted(WRITERS), default="jsonl")
         parser.add_argument("--account", metavar="SLUG", help="only this account's attempts")
-        parser.add_argument("--since", metavar="ISO", type=parse_moment, help="from this time on")
-        parser.add_argument("--until", metavar="ISO", type=parse_moment, help="before this time")
+        parser.add_argument("--since", metavar="ISO", help="from this time on")
+        parser.add_argument("--until", metavar="ISO", help="before this time")
 
     def handle(self, **options: Any) -> None:
-        attempts = find_attempts(options["account"], options["since"], options["until"])
+        # Parsed here and not by argparse, which would answer with its usage or a traceback.
+        since, until = (
+            parse_moment(text) if (text := options[name]) is not None else None
+            for name in ("since", "until")
+        )
+        attempts = find_attempts(options["account"], since, until)
         ChangeEvent.objects.create(
             actor=command_line_actor(), action=ChangeEvent.Action.EXPORTED, detail=options["format"]
         )

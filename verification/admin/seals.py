@@ -1,0 +1,23 @@
+from __future__ import annotations
+
+from django.contrib import admin
+from django.utils.translation import gettext_lazy as _
+
+from verification.admin.read_only import ReadOnlyAdmin
+from verification.models import Seal
+
+
+@admin.register(Seal)
+class SealAdmin(ReadOnlyAdmin):
+    list_display = ["id", "first_id", "count", "digest_hex"]
+    search_fields = ["=id", "=first_id"]
+    search_help_text = _("The number of a seal, or of the first attempt it covers.")
+    fields = ["id", "first_id", "count", "version", "key_id", "digest_hex", "mac_hex"]
+
+    @admin.display(description=_("digest"))
+    def digest_hex(self, seal: Seal) -> str:
+        return bytes(seal.digest).hex()
+
+    @admin.display(description=_("MAC"))
+    def mac_hex(self, seal: Seal) -> str:
+        return bytes(seal.mac).hex()

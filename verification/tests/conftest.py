@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection
+from django.test import TransactionTestCase
+
+from verification.models import OfficialAccount
+from verification.models.token import rotate_token
+from verification.tests.gunicorn import Gunicorn, running_gunicorn
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+def pytest_report_header() -> list[str]:
+    browser = CHROMIUM or "none found: the browser tests are left out (apt install chromium)"
+    return [f"database: {connection.vendor}", f"chromium: {browser}"]
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out, and count as deselected, what this machine or database cannot run."""
+    left_out = [item for item in items if not _can_run(item)]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if _can_run(item)]
+
+
+def _can_run(item: pytest.Item) -> bool:
+    if item.get_closest_marker("browser") and not CHROMIUM:
+        return False
+    return not item.get_closest_marker("postgresql") or connection.vendor == "postgresql"
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _empty_test_database_through_the_door() -> Iterator[None]:
+    """Between transactional tests Django empties all tables, which the triggers refuse."""
+    flush: Callable[[Any], None] = vars(TransactionTestCase)["_fixture_teardown"]
+
+    def flush_through_the_door(self: Any) -> None:
+        open_door(is_open=True)
+        flush(self)
+        open_door(is_open=False)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionTestCase, "_fixture_teardown", flush_through_the_door)
+        yield
+
+
+def open_door(*, is_open: bool) -> None:
+    connection.verification_prune_is_open = is_open  # type: ignore[attr-defined]
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT set_config('verification.prune', %s, false)", ["on" if is_open else ""]
+            )
+
+
+def make_account(slug: str, token: str | None = None, **fields: Any) -> OfficialAccount:
+    account = OfficialAccount.objects.create(slug=slug, name=slug.title(), **fields)
+    if token:
+        rotate_token(account, token, actor="li.wei")
+    return account
+
+
+@pytest.fixture
+def brand_a(db: None) -> OfficialAccount:
+    return make_account("brand-a", "TokenOfBrandA1234")
+
+
+@pytest.fixture
+def brand_b(db: None) -> OfficialAccount:
+    return make_account("brand-b", "TokenOfBrandB5678")
+
+
+@pytest.fixture
+def li_wei(db: None) -> User:
+    """The operator, who may do everything."""
+    return User.objects.create_superuser("li.wei", "li.wei@example.cn", "correct horse battery")
+
+
+@pytest.fixture(scope="session")
+def _gunicorn(
+    django_db_setup: None, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Gunicorn]:
+    output = tmp_path_factory.mktemp("gunicorn") / "output"
+    with running_gunicorn(output) as server:
+        yield server
+
+
+@pytest.fixture
+def gunicorn(_gunicorn: Gunicorn, transactional_db: None) -> Gunicorn:
+    """One gunicorn for the whole run, on the test's own data."""
+    return _gunicorn

@@ -1,0 +1,96 @@
+"""A real gunicorn on the test database, started as the Procfile does."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from django.conf import settings
+from django.db import connection
+
+COMMAND = ["-c", "python:wechat_gateway.gunicorn_conf", "wechat_gateway.asgi:application"]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def database_url() -> str:
+    config: dict[str, Any] = connection.settings_dict
+    if connection.vendor == "sqlite":
+        return f"sqlite:///{config['NAME']}"
+    user = f"{config['USER']}:{config['PASSWORD']}".rstrip(":")
+    return f"postgres://{user}@{config['HOST']}:{config['PORT']}/{config['NAME']}"
+
+
+class Gunicorn:
+    def __init__(self, process: subprocess.Popen[bytes], port: int, output: Path) -> None:
+        self.process, self.port, self.output = process, port, output
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def lines(self) -> list[str]:
+        """What it wrote so far, to stdout and stderr."""
+        return self.output.read_text().splitlines()
+
+    def send(self, raw: bytes, *, timeout: float = 10) -> bytes:
+        """Raw bytes in, everything until the server closes out."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=timeout) as wire:
+            wire.sendall(raw)
+            return b"".join(iter(lambda: wire.recv(65536), b""))
+
+
+@contextmanager
+def running_gunicorn(output: Path, **environment: str) -> Iterator[Gunicorn]:
+    port = free_port()
+    with output.open("wb") as log:
+        process = start(log, PORT=str(port), **environment)
+        try:
+            wait_until_healthy(process, port, output)
+            yield Gunicorn(process, port, output)
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(timeout=30)
+
+
+def start(log: IO[bytes], **environment: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "gunicorn", *COMMAND],
+        cwd=settings.BASE_DIR,
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        env={
+            **os.environ,
+            "DATABASE_URL": database_url(),
+            "WEB_CONCURRENCY": "2",
+            # As Heroku exports it: nothing secret may reach the log even so.
+            "GUNICORN_CMD_ARGS": "--access-logfile -",
+            "FORWARDED_ALLOW_IPS": "*",
+            **environment,
+        },
+    )
+
+
+def wait_until_healthy(process: subprocess.Popen[bytes], port: int, output: Path) -> None:
+    for _ in range(200):
+        if process.poll() is not None:
+            break
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            return
+        except OSError:
+            time.sleep(0.05)
+    raise RuntimeError(f"gunicorn did not start:\n{output.read_text()}")

@@ -1,0 +1,209 @@
+from __future__ import annotations
+
+import copy
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from django.db import connection
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from verification.audit import verify_audit
+from verification.chain import BrokenChain, verify_chain
+from verification.columns import COLUMNS, canonical_line
+from verification.models import ChainHead, OfficialAccount, Seal, Tally, VerificationAttempt
+from verification.protocol.client_ip import canonical_ip
+from verification.recording import verify
+from verification.tests.calls import call
+from verification.tests.contract import A, B
+from verification.tests.signer import push, verification
+from verification.tests.tampering import as_owner
+
+
+@pytest.fixture
+def sealed_log(brand_a: OfficialAccount) -> list[VerificationAttempt]:
+    """Seven attempts under three seals: 1–2, 3–6, 7."""
+    verify([call(verification(A)), call(verification(B))])
+    verify([call(verification(A, nonce=f"n{number}")) for number in range(4)])
+    verify([call(push(A), method="POST"), call("signature=1", peer="2001:db8::1")])
+    return list(VerificationAttempt.objects.order_by("id"))
+
+
+def walk(
+    attempts: list[VerificationAttempt],
+    seals: list[Seal] | None = None,
+    head: ChainHead | None = None,
+) -> None:
+    stored = list(Seal.objects.order_by("id")) if seals is None else seals
+    for _ in verify_chain(stored, attempts, head or ChainHead.objects.get()):
+        pass
+
+
+def test_a_batch_is_one_seal_and_the_chain_holds(sealed_log: list[VerificationAttempt]) -> None:
+    walk(sealed_log)
+
+    assert [(seal.first_id, seal.count) for seal in Seal.objects.order_by("id")] == [
+        (1, 2),
+        (3, 4),
+        (7, 1),
+    ]
+    assert [attempt.seal_id for attempt in sealed_log] == [1, 1, 2, 2, 2, 2, 3]
+
+
+def test_no_column_is_forgotten() -> None:
+    assert list(COLUMNS) == [field.attname for field in VerificationAttempt._meta.concrete_fields]
+
+
+ALTERED = {
+    "id": 99,
+    "recorded_at": datetime(2020, 1, 1, tzinfo=UTC),
+    "signature": b"x" * 20,
+    "request_id": "5d0c2f1e-8f4a-4c67-9d1c-0a2b3c4d5e6f",
+    "client_ip": "6.6.6.6",
+}
+
+
+@pytest.mark.parametrize("name", COLUMNS)
+def test_an_altered_column_breaks_the_chain(
+    sealed_log: list[VerificationAttempt], name: str
+) -> None:
+    before = getattr(sealed_log[3], name)
+    other = "x" if isinstance(before, str) else (before or 0) + 1 if name not in ALTERED else None
+    setattr(sealed_log[3], name, ALTERED.get(name, other))
+
+    with pytest.raises(BrokenChain, match="seal 2"):
+        walk(sealed_log)
+
+
+@pytest.mark.parametrize("name", ["id", "first_id", "count", "version", "key_id", "digest", "mac"])
+def test_an_altered_seal_breaks_the_chain(sealed_log: list[VerificationAttempt], name: str) -> None:
+    seals = list(Seal.objects.order_by("id"))
+    changed = {"key_id": "00000000", "digest": b"x" * 32, "mac": b"x" * 32}
+    setattr(seals[1], name, changed.get(name, getattr(seals[1], name) if name in changed else 5))
+
+    with pytest.raises(BrokenChain):
+        walk(sealed_log, seals)
+
+
+@pytest.mark.parametrize("position", range(7))
+def test_a_missing_attempt_is_named(sealed_log: list[VerificationAttempt], position: int) -> None:
+    with pytest.raises(BrokenChain, match=f"Attempt {position + 1}, in seal"):
+        walk(sealed_log[:position] + sealed_log[position + 1 :])
+
+
+def test_swapped_and_inserted_attempts_are_found(sealed_log: list[VerificationAttempt]) -> None:
+    with pytest.raises(BrokenChain, match="out of place"):
+        walk([*sealed_log[:2], sealed_log[3], sealed_log[2], *sealed_log[4:]])
+    with pytest.raises(BrokenChain, match="Attempt 7 is not covered"):
+        walk([*sealed_log, copy.copy(sealed_log[6])])
+
+
+def test_a_removed_seal_is_named(sealed_log: list[VerificationAttempt]) -> None:
+    seals = list(Seal.objects.order_by("id"))
+
+    with pytest.raises(BrokenChain, match="Seal 2 is missing"):
+        walk([*sealed_log[:2], *sealed_log[6:]], [seals[0], seals[2]])
+
+
+def test_a_cut_tail_shows_at_the_head(sealed_log: list[VerificationAttempt]) -> None:
+    with pytest.raises(BrokenChain, match="head is at seal 3"):
+        walk(sealed_log[:6], list(Seal.objects.order_by("id"))[:2])
+
+
+def test_who_has_no_key_cannot_extend_the_chain(
+    sealed_log: list[VerificationAttempt], settings: Any
+) -> None:
+    settings.TOKEN_ENCRYPTION_KEYS = ["another key, of thirty-two letters or more"]
+
+    with pytest.raises(BrokenChain, match="not in TOKEN_ENCRYPTION_KEYS"):
+        walk(sealed_log)
+
+
+def test_a_new_key_seals_and_the_old_one_still_verifies(
+    sealed_log: list[VerificationAttempt], settings: Any
+) -> None:
+    settings.TOKEN_ENCRYPTION_KEYS = [
+        "a new key in front, of 32 letters or so",
+        *settings.TOKEN_ENCRYPTION_KEYS,
+    ]
+    [verdict] = verify([call(verification(A))])
+
+    assert verdict.status == 200  # the old key decrypts the token
+    assert len(set(Seal.objects.values_list("key_id", flat=True))) == 2
+    assert verify_audit().problems == []
+
+
+class TestTampering:
+    """As the owner of the database, with the triggers off."""
+
+    def test_an_altered_row_is_found(self, sealed_log: list[VerificationAttempt]) -> None:
+        as_owner(VerificationAttempt, "UPDATE {table} SET client_ip = '6.6.6.6' WHERE id = 4")
+
+        assert verify_audit().problems == ["Something in seal 2 (attempts 3 to 6) was altered."]
+
+    def test_a_deleted_row_is_found_and_the_tally_disagrees(
+        self, sealed_log: list[VerificationAttempt]
+    ) -> None:
+        as_owner(VerificationAttempt, "DELETE FROM {table} WHERE id = 2")
+        first, second = verify_audit().problems
+
+        assert first == "Attempt 2, in seal 1 (attempts 1 to 2), is missing or out of place."
+        assert "says 2, but its attempts add up to 1" in second
+
+    def test_a_changed_tally_is_found(self, sealed_log: list[VerificationAttempt]) -> None:
+        Tally.objects.filter(outcome=1, kind=1).update(count=100)
+
+        [problem] = verify_audit().problems
+        assert "says 100, but its attempts add up to 5" in problem
+
+    def test_a_missing_head_is_found_and_nothing_more_is_answered(
+        self, sealed_log: list[VerificationAttempt]
+    ) -> None:
+        as_owner(ChainHead, "DELETE FROM {table}")
+
+        assert verify_audit().problems == ["There are seals, but the chain's head is missing."]
+
+    def test_a_missing_trigger_is_found(self, sealed_log: list[VerificationAttempt]) -> None:
+        on_table = " ON verification_seal" if connection.vendor == "postgresql" else ""
+        with connection.cursor() as cursor:
+            cursor.execute(f"DROP TRIGGER seal_refuses_delete{on_table}")
+
+        assert verify_audit().problems == ["The trigger seal_refuses_delete is missing."]
+
+
+@pytest.mark.postgresql
+def test_postgresql_writes_the_canonical_line_itself(sealed_log: list[VerificationAttempt]) -> None:
+    for attempt in sealed_log:
+        assert copied_line(attempt.id) == canonical_line(attempt)
+
+
+@pytest.mark.postgresql
+@hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
+@given(st.ip_addresses(), st.datetimes(datetime(2020, 1, 1), datetime(2090, 1, 1)))
+def test_addresses_and_times_have_postgresqls_spelling(
+    db: None, address: object, time: datetime
+) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL timezone = 'UTC'")
+        cursor.execute(
+            "SELECT %s::inet::text, %s::timestamptz::text", [canonical_ip(str(address)), time]
+        )
+        stored_address, stored_time = cursor.fetchone()
+
+    assert (stored_address or "").partition("/")[0] == (canonical_ip(str(address)) or "")
+    assert stored_time == COLUMNS["recorded_at"](time.replace(tzinfo=UTC))
+
+
+def copied_line(attempt_id: int) -> str:
+    from io import StringIO
+
+    out = StringIO()
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL timezone = 'UTC'")
+        table, columns = VerificationAttempt._meta.db_table, ", ".join(COLUMNS)
+        cursor.copy_expert(
+            f"COPY (SELECT {columns} FROM {table} WHERE id = {attempt_id}) TO STDOUT", out
+        )
+    return out.getvalue().removesuffix("\n")
