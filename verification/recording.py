@@ -19,6 +19,7 @@ from verification.protocol.callback import Callback
 from verification.protocol.reply import Verdict
 from verification.protocol.words import Kind, Outcome, word
 
+logger = logging.getLogger(__name__)
 lines = logging.getLogger("verification.attempts")
 
 # WeChat gives up after 5 s and every answer is due within 3, so the writer waits for nobody
@@ -65,8 +66,10 @@ def verify(callbacks: Sequence[Callback]) -> list[Verdict]:
             ]
             tally(attempts)
             seal(head, [attempt for attempt in attempts if has_row(attempt)])
-    except DatabaseError as error:
+    except Exception as error:  # whatever it was: no answer without a record
         connection.close()
+        if not isinstance(error, DatabaseError):
+            logger.exception("A batch of callbacks failed.")
         raise Unrecorded(type(error).__name__) from error
     log(attempts)
     return verdicts

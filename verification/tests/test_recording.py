@@ -137,6 +137,13 @@ class TestFailure:
         # In a test the connection holds the test's own transaction.
         monkeypatch.setattr(connection, "close", lambda: None)
 
+    def test_a_bug_of_ours_is_no_answer_either(
+        self, client: Client, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(recording, "make_seal", lambda *_: 1 / 0)
+
+        assert client.get(f"/wechat/brand-a?{verification(A)}").status_code == 503
+
     def test_nothing_of_the_batch_remains(self) -> None:
         with pytest.raises(Unrecorded):
             verify([call(verification(A))])
