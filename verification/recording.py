@@ -30,10 +30,10 @@ SET LOCAL statement_timeout = '2000ms';
 SET LOCAL idle_in_transaction_session_timeout = '3000ms'"""
 
 UPSERT_TALLY = f"""
-INSERT INTO {Tally._meta.db_table} AS tally (account_id, hour, kind, outcome, count)
-VALUES (%s, %s, %s, %s, %s)
+INSERT INTO {Tally._meta.db_table} AS tally (account_id, hour, kind, outcome, count, last_at)
+VALUES (%s, %s, %s, %s, %s, %s)
 ON CONFLICT (COALESCE(account_id, 0), hour, kind, outcome)
-DO UPDATE SET count = tally.count + excluded.count"""
+DO UPDATE SET count = tally.count + excluded.count, last_at = excluded.last_at"""
 
 # Exports hold these; log lines, which travel further, do not.
 NOT_LOGGED = {"signature", "timestamp", "nonce", "echostr"}
@@ -64,7 +64,7 @@ def verify(callbacks: Sequence[Callback]) -> list[Verdict]:
                 make_attempt(callback, verdict, accounts, now)
                 for callback, verdict in zip(callbacks, verdicts, strict=True)
             ]
-            tally(attempts)
+            tally(attempts, now)
             seal(head, [attempt for attempt in attempts if has_row(attempt)])
     except Exception as error:  # whatever it was: no answer without a record
         connection.close()
@@ -142,20 +142,15 @@ def has_row(attempt: VerificationAttempt) -> bool:
     return not (attempt.kind == Kind.MESSAGE_PUSH and attempt.outcome == Outcome.ACCEPTED)
 
 
-def tally(attempts: Sequence[VerificationAttempt]) -> None:
+def tally(attempts: Sequence[VerificationAttempt], now: datetime) -> None:
     counts = Counter(
-        (
-            attempt.account_id,
-            attempt.recorded_at.astimezone(UTC).replace(minute=0, second=0, microsecond=0),
-            int(attempt.kind),
-            int(attempt.outcome),
-        )
-        for attempt in attempts
+        (attempt.account_id, int(attempt.kind), int(attempt.outcome)) for attempt in attempts
     )
+    adapt = connection.ops.adapt_datetimefield_value
+    hour = adapt(now.astimezone(UTC).replace(minute=0, second=0, microsecond=0))
     with connection.cursor() as cursor:
-        for (account_id, hour, kind, outcome), count in counts.items():
-            moment = connection.ops.adapt_datetimefield_value(hour)
-            cursor.execute(UPSERT_TALLY, [account_id, moment, kind, outcome, count])
+        for (account_id, kind, outcome), count in counts.items():
+            cursor.execute(UPSERT_TALLY, [account_id, hour, kind, outcome, count, adapt(now)])
 
 
 def seal(head: ChainHead, attempts: Sequence[VerificationAttempt]) -> None:

@@ -44,7 +44,8 @@ def flag(name: str) -> bool:
 
 def integer(name: str, default: int, *, lowest: int, highest: int) -> int:
     value = text(name, str(default))
-    if not (value.isascii() and value.isdigit() and lowest <= int(value[:9]) <= highest):
+    is_number = value.isascii() and value.isdigit() and len(value) <= 9
+    if not (is_number and lowest <= int(value) <= highest):
         raise ImproperlyConfigured(f"{name} must be a whole number from {lowest} to {highest}.")
     return int(value)
 
@@ -60,20 +61,30 @@ def require() -> None:
     """Raise ImproperlyConfigured unless everything a running server needs is set."""
     needed = set(REQUIRED) - LOCAL_DEFAULTS if flag(LOCAL_SWITCH) else set(REQUIRED)
     for name, remedy in REQUIRED.items():
-        if name in needed and not text(name):
+        if name in needed and not words(name):
             raise ImproperlyConfigured(
                 f"{name} is not set: {remedy} (to try it on this machine, run script/server)."
             )
 
 
 def load_file(path: Path = ENV_FILE) -> None:
-    """Add NAME=value lines of a file that script/server made; the environment itself wins."""
+    """Add NAME=value lines of a file such as script/server makes; the environment itself wins."""
     if not path.is_file():
         return
-    for line in path.read_text().splitlines():
-        name, separator, value = line.partition("=")
-        if separator and not name.lstrip().startswith("#"):
-            os.environ.setdefault(name.strip(), value.strip())
+    try:
+        for line in path.read_text("utf-8-sig").splitlines():
+            name, separator, value = line.strip().removeprefix("export ").partition("=")
+            if separator and not name.startswith("#"):
+                os.environ.setdefault(name.strip(), without_quotes(value.strip()))
+    except (OSError, ValueError) as error:
+        raise ImproperlyConfigured(
+            f"{path.name} must be readable and hold lines such as NAME=value, in UTF-8."
+        ) from error
+
+
+def without_quotes(value: str) -> str:
+    is_quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "'\""
+    return value[1:-1] if is_quoted else value
 
 
 @contextmanager

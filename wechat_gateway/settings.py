@@ -7,7 +7,9 @@ Three situations: *build* (no variables at all; imports and collectstatic work),
 from __future__ import annotations
 
 import os
+import re
 import zoneinfo
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,6 +17,7 @@ from urllib.parse import urlsplit
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
+from pythonjsonlogger.core import RESERVED_ATTRS
 
 from wechat_gateway import env
 
@@ -30,6 +33,8 @@ env.integer("WEB_CONCURRENCY", 1, lowest=1, highest=64)
 # --- Secrets ---------------------------------------------------------------------------------
 
 SECRET_KEY = env.text("SECRET_KEY")
+if SECRET_KEY and len(SECRET_KEY) < 50:
+    raise ImproperlyConfigured("SECRET_KEY must have 50 or more characters.")
 SECRET_KEY_FALLBACKS = env.words("SECRET_KEY_FALLBACKS")
 
 # Newest first. The newest encrypts and seals; all of them decrypt and verify.
@@ -41,25 +46,23 @@ if any(len(key) < 32 for key in TOKEN_ENCRYPTION_KEYS):
 
 # --- Where we are reached --------------------------------------------------------------------
 
+HOST = r"([A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])"
 
-def public_url() -> str:
-    url = env.text("PUBLIC_URL").rstrip("/")
-    parts = urlsplit(url)
-    if url and (parts.scheme not in {"http", "https"} or not parts.hostname or parts.path):
-        raise ImproperlyConfigured(
-            "PUBLIC_URL must look like https://wx.example.cn, without a path."
-        )
-    return url
-
-
-PUBLIC_URL = public_url()
+PUBLIC_URL = env.text("PUBLIC_URL").rstrip("/")
+if PUBLIC_URL and not re.fullmatch(rf"https?://{HOST}(:[0-9]+)?", PUBLIC_URL):
+    raise ImproperlyConfigured("PUBLIC_URL must look like https://wx.example.cn, without a path.")
 
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS") or (["localhost", "127.0.0.1", "[::1]"] if LOCAL else [])
+if not all(re.fullmatch(rf"\*|{HOST}", host) for host in ALLOWED_HOSTS):
+    raise ImproperlyConfigured(
+        "ALLOWED_HOSTS must hold names such as wx.example.cn, without https:// and without a port."
+    )
 if PUBLIC_URL:
     ALLOWED_HOSTS.append(str(urlsplit(PUBLIC_URL).hostname))
 
 CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS")
-if not all(origin.startswith(("http://", "https://")) for origin in CSRF_TRUSTED_ORIGINS):
+ORIGIN = rf"https?://(\*\.)?{HOST}(:[0-9]+)?"
+if not all(re.fullmatch(ORIGIN, origin) for origin in CSRF_TRUSTED_ORIGINS):
     raise ImproperlyConfigured(
         "CSRF_TRUSTED_ORIGINS must hold origins such as https://wx.example.cn."
     )
@@ -129,15 +132,18 @@ AUTH_PASSWORD_VALIDATORS = [
 
 # --- Database --------------------------------------------------------------------------------
 
+ENGINES = {"django.db.backends.postgresql", "django.db.backends.sqlite3"}
+
 
 def database(url: str) -> dict[str, Any]:
     """Django's dictionary for a DATABASE_URL, whose value (it holds a password) is never shown."""
-    try:
-        config: dict[str, Any] = {**dj_database_url.parse(url)}
-    except ValueError as error:
+    config: dict[str, Any] = {}
+    with suppress(ValueError):  # which may quote a part of the password
+        config = {**dj_database_url.parse(url)}
+    if config.get("ENGINE") not in ENGINES or not config["NAME"]:
         raise ImproperlyConfigured(
             "DATABASE_URL must look like postgres://user:password@host:5432/name or sqlite:///file."
-        ) from error
+        )
     options = config.setdefault("OPTIONS", {})
     if config["ENGINE"] == "django.db.backends.sqlite3":
         # IMMEDIATE: a batch takes the write lock when it opens, as FOR UPDATE does on PostgreSQL.
@@ -152,7 +158,7 @@ def database(url: str) -> dict[str, Any]:
         # A peer that vanished without a word is noticed in seconds, not in TCP's two hours.
         options.update(tcp_user_timeout=3000, keepalives_idle=10, keepalives_interval=3)
         if "DYNO" in os.environ:
-            options["sslmode"] = "require"
+            options.setdefault("sslmode", "require")  # the URL may ask for more
     return config
 
 
@@ -163,6 +169,8 @@ DATABASES = {"default": database(DATABASE_URL)} if DATABASE_URL else {}
 
 LANGUAGES = [("en", _("English")), ("zh-hans", _("Simplified Chinese"))]
 LANGUAGE_CODE = env.choice("LANGUAGE_CODE", "en", ["en", "zh-hans"])
+# Before Django's own catalogue: our words win.
+LOCALE_PATHS = [BASE_DIR / "verification" / "locale"]
 USE_TZ = True
 TIME_ZONE = env.text("TIME_ZONE", "Asia/Shanghai")
 if TIME_ZONE not in zoneinfo.available_timezones():
@@ -201,6 +209,8 @@ LOGGING = {
         "json": {
             "()": "pythonjsonlogger.json.JsonFormatter",
             "fmt": "%(asctime)s %(levelname)s %(name)s %(message)s",
+            # Django attaches the request, whose repr() holds the query and so the signature.
+            "reserved_attrs": [*RESERVED_ATTRS, "request"],
         },
         "line": {"format": "%(message)s"},
     },
@@ -219,6 +229,8 @@ LOGGING = {
     "root": {"handlers": ["json"], "level": LOG_LEVEL},
     "loggers": {
         "django": {"handlers": [], "level": LOG_LEVEL, "propagate": True},
+        # Refused callbacks have lines of their own.
+        "django.request": {"level": "ERROR"},
         # The audit log's witness: lines that are JSON already, whatever LOG_LEVEL says.
         "verification.attempts": {"handlers": ["attempts"], "level": "INFO", "propagate": False},
         # runserver's own lines hold the query string, and with it the signature.

@@ -12,3 +12,4 @@ __all__ = ["accounts", "attempts", "change_events", "seals", "tallies"]
 admin.site.site_title = _("WeChat gateway")
 admin.site.site_header = _("WeChat gateway")
 admin.site.index_title = _("Official accounts and their verification")
+admin.site.empty_value_display = "–"

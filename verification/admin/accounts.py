@@ -34,7 +34,7 @@ class AddAccountForm(AccountModelForm):
 
 @admin.register(OfficialAccount)
 class OfficialAccountAdmin(AccountModelAdmin):
-    list_display = ["name", "state", "server_path", "token_fingerprint", "answers_at_root"]
+    list_display = ["name", "state", "path", "token_fingerprint", "answers_at_root"]
     list_filter = ["is_paused", "answers_at_root"]
     search_fields = ["name", "slug", "app_id", "original_id"]
     search_help_text = _("Name, slug, AppID or original ID.")
@@ -57,14 +57,18 @@ class OfficialAccountAdmin(AccountModelAdmin):
         return accounts.annotate(current_fingerprint=Subquery(current.values("fingerprint")[:1]))
 
     @admin.display(description=_("token"))
-    def token_fingerprint(self, account: OfficialAccount) -> str:
-        return getattr(account, "current_fingerprint", None) or "–"
+    def token_fingerprint(self, account: OfficialAccount) -> str | None:
+        return getattr(account, "current_fingerprint", None)
 
     @admin.display(description=_("state"))
     def state(self, account: OfficialAccount) -> Any:
         if account.is_paused:
             return _("Paused")
-        return _("Answers") if getattr(account, "current_fingerprint", None) else _("No token")
+        return _("Answering") if getattr(account, "current_fingerprint", None) else _("No token")
+
+    @admin.display(description=_("path"), ordering="slug")
+    def path(self, account: OfficialAccount) -> str:
+        return account.server_path
 
     @admin.display(description=_("Server URL"))
     def server_url(self, account: OfficialAccount) -> str:
@@ -95,14 +99,18 @@ class OfficialAccountAdmin(AccountModelAdmin):
     ) -> None:
         super().save_model(request, obj, form, change)
         if change:
-            self._record(
-                request, ChangeEvent.Action.ACCOUNT_CHANGED, obj, ", ".join(form.changed_data)
-            )
+            self._record_change(request, obj, form.changed_data)
             return
         self._record(request, ChangeEvent.Action.ACCOUNT_CREATED, obj)
         text = form.cleaned_data["token"] or generate_secret()
         rotate_token(obj, text, actor=request.user.get_username())
         tokens.warn_if_short(request, text)
+
+    def _record_change(
+        self, request: HttpRequest, account: OfficialAccount, changed: list[str]
+    ) -> None:
+        if changed:
+            self._record(request, ChangeEvent.Action.ACCOUNT_CHANGED, account, ", ".join(changed))
 
     def delete_model(self, request: HttpRequest, obj: OfficialAccount) -> None:
         self._record(request, ChangeEvent.Action.ACCOUNT_DELETED, None, f"{obj} ({obj.slug})")

@@ -1,27 +1,34 @@
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
+from verification.admin.moments import moment_column
 from verification.admin.read_only import ReadOnlyAdmin
 from verification.models import ChangeEvent
 
 
 @admin.register(ChangeEvent)
 class ChangeEventAdmin(ReadOnlyAdmin):
-    list_display = ["recorded_at", "actor", "action", "account", "token_fingerprint", "detail"]
+    list_display = ["time", "actor", "action", "about", "token_fingerprint", "detail"]
     list_filter = ["action", "account"]
-    # Also spares the look-up of an account that was deleted since.
-    list_select_related = ["account"]
     search_fields = ["actor", "detail", "token_fingerprint", "account__name", "account__slug"]
     search_help_text = _("A person, an account, a fingerprint, or a word of the detail.")
     date_hierarchy = "recorded_at"
-    fields = [
-        "recorded_at",
-        "actor",
-        "action",
-        "account",
-        "token_fingerprint",
-        "detail",
-        "client_ip",
-    ]
+    fields = ["time", "actor", "action", "about", "token_fingerprint", "detail", "client_ip"]
+
+    time = moment_column("recorded_at", _("time"))
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ChangeEvent]:
+        # Joined on the detail page too: looking up an account that was deleted since would fail.
+        return super().get_queryset(request).select_related("account")
+
+    @admin.display(description=_("official account"))
+    def about(self, event: ChangeEvent) -> Any:
+        if event.account_id is None:
+            return "–"
+        return event.account or _("deleted since")

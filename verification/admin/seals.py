@@ -9,10 +9,14 @@ from verification.models import Seal
 
 @admin.register(Seal)
 class SealAdmin(ReadOnlyAdmin):
-    list_display = ["id", "first_id", "count", "digest_hex"]
+    list_display = ["number", "first_id", "count", "digest_hex"]
     search_fields = ["=id", "=first_id"]
     search_help_text = _("The number of a seal, or of the first attempt it covers.")
-    fields = ["id", "first_id", "count", "version", "key_id", "digest_hex", "mac_hex"]
+    fields = ["number", "first_id", "count", "version", "key_id", "digest_hex", "mac_hex"]
+
+    @admin.display(description=_("number"))
+    def number(self, seal: Seal) -> int:
+        return seal.id
 
     @admin.display(description=_("digest"))
     def digest_hex(self, seal: Seal) -> str:

@@ -1,15 +1,21 @@
 from __future__ import annotations
 
 from django.contrib import admin
+from django.utils.translation import gettext_lazy as _
 
+from verification.admin.moments import moment_column
 from verification.admin.read_only import ReadOnlyAdmin
 from verification.models import Tally
 
 
 @admin.register(Tally)
 class TallyAdmin(ReadOnlyAdmin):
-    list_display = ["hour", "account", "kind", "outcome", "count"]
+    list_display = ["hour_from", "account", "kind", "outcome", "count", "last"]
+    list_display_links = None  # a row says it all
     list_filter = ["kind", "outcome", "account"]
     list_select_related = ["account"]
     date_hierarchy = "hour"
-    fields = ["hour", "account", "kind", "outcome", "count"]
+    fields = ["hour_from", "account", "kind", "outcome", "count", "last"]
+
+    hour_from = moment_column("hour", _("hour from"), "%Y-%m-%d %H:%M")
+    last = moment_column("last_at", _("last"), "%H:%M:%S")

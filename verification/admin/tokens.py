@@ -5,13 +5,16 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin import helpers
+from django.contrib.admin.widgets import AdminTextInputWidget
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.cache import never_cache
 
+from verification.admin.moments import moment_column, zoned
+from verification.fields import UndecryptableSecret
 from verification.models import OfficialAccount, Token
 from verification.models.token import SHORT, generate_secret, rotate_token, validate_secret
 
@@ -19,6 +22,9 @@ if TYPE_CHECKING:
     TokenTabularInline = admin.TabularInline[Token, OfficialAccount]
 else:
     TokenTabularInline = admin.TabularInline
+
+
+LOST_KEY = _("The current token cannot be decrypted: put its key back into TOKEN_ENCRYPTION_KEYS.")
 
 
 class TokenField(forms.CharField):
@@ -36,7 +42,7 @@ class TokenField(forms.CharField):
                 "Leave it empty to generate one of 32 characters, or enter the one WeChat already "
                 "has: 3 to 32 letters and digits. Below 16 it can be guessed."
             ),
-            widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+            widget=AdminTextInputWidget(attrs={"autocomplete": "off", "spellcheck": "false"}),
             **options,
         )
 
@@ -59,6 +65,9 @@ class RotateForm(forms.Form):
         empty_value=None,
     )
 
+    def old_token_stays(self) -> Any:
+        return dict(self.OVERLAPS)[self.data.get("keep_old", "")]
+
 
 class TokenInline(TokenTabularInline):
     """What is known of each token, without the token."""
@@ -67,8 +76,11 @@ class TokenInline(TokenTabularInline):
     extra = 0
     can_delete = False
     fields = readonly_fields = (
-        *("fingerprint", "state", "created_at", "created_by", "first_used_at", "expires_at"),
+        *("fingerprint", "state", "since", "created_by", "first_used", "valid_until"),
     )
+
+    since = moment_column("created_at", _("since"))
+    first_used = moment_column("first_used_at", _("first used"))
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -85,6 +97,12 @@ class TokenInline(TokenTabularInline):
             return _("Current token")
         return _("Previous token") if token.is_live_at(timezone.now()) else _("Retired token")
 
+    @admin.display(description=_("valid until"))
+    def valid_until(self, token: Token) -> Any:
+        if token.expires_at is not None:
+            return zoned(token.expires_at)
+        return "–" if token.is_current else _("WeChat has used the new one, and 24 hours more")
+
 
 def reveal(site: admin.AdminSite, request: HttpRequest, account_id: int) -> HttpResponse:
     """Show the current token to a person who may see it; a POST, and a change event."""
@@ -94,8 +112,12 @@ def reveal(site: admin.AdminSite, request: HttpRequest, account_id: int) -> Http
         return HttpResponseNotAllowed(["POST"])
     account = get_object_or_404(OfficialAccount, pk=account_id)
     token = get_object_or_404(Token, account=account, superseded_at=None)
-    text = token.reveal(actor=request.user.get_username())
-    return render_page(site, request, "show_token.html", account, {"token_text": text})
+    try:
+        text = token.reveal(actor=request.user.get_username())
+    except UndecryptableSecret:
+        messages.error(request, LOST_KEY)
+        return redirect("admin:verification_officialaccount_change", account_id)
+    return show(site, request, account, text)
 
 
 def rotate(site: admin.AdminSite, request: HttpRequest, account_id: int) -> HttpResponse:
@@ -111,26 +133,39 @@ def rotate(site: admin.AdminSite, request: HttpRequest, account_id: int) -> Http
             rotate_token(account, text, actor=request.user.get_username(), keep_old=keep_old)
         except ValidationError as error:
             form.add_error("token", error)
+        except UndecryptableSecret:
+            form.add_error(None, LOST_KEY)
         else:
             warn_if_short(request, text)
-            return render_page(site, request, "show_token.html", account, {"token_text": text})
-    return render_page(site, request, "rotate_token.html", account, {"form": form})
+            return show(site, request, account, text, form.old_token_stays())
+    title = _("Rotate the token of %(account)s") % {"account": account}
+    # Drawn as the admin draws its own forms; any form will do for that.
+    fieldsets = helpers.AdminForm(form, [(None, {"fields": [*form.fields]})], {})  # type: ignore[arg-type]
+    context = {"title": title, "form": form, "fieldsets": fieldsets}
+    return render_page(request, site, "rotate_token.html", account, context)
 
 
-@never_cache
-def _render(request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:
-    return render(request, template, context)
+def show(
+    site: admin.AdminSite,
+    request: HttpRequest,
+    account: OfficialAccount,
+    text: str,
+    old_token_stays: Any = "",
+) -> HttpResponse:
+    title = _("Token of %(account)s") % {"account": account}
+    context = {"title": title, "token_text": text, "old_token_stays": old_token_stays}
+    return render_page(request, site, "show_token.html", account, context)
 
 
 def render_page(
-    site: admin.AdminSite,
     request: HttpRequest,
+    site: admin.AdminSite,
     template: str,
     account: OfficialAccount,
     context: dict[str, Any],
 ) -> HttpResponse:
     page = {**site.each_context(request), "account": account, "opts": account._meta, **context}
-    return _render(request, f"admin/verification/officialaccount/{template}", page)
+    return render(request, f"admin/verification/officialaccount/{template}", page)
 
 
 def warn_if_short(request: HttpRequest, text: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db import models
 from django.db.models.functions import Coalesce
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from verification.models.choices import KIND_CHOICES, OUTCOME_CHOICES
@@ -25,6 +26,7 @@ class Tally(models.Model):
     kind = models.SmallIntegerField(_("kind"), choices=KIND_CHOICES)
     outcome = models.SmallIntegerField(_("outcome"), choices=OUTCOME_CHOICES)
     count = models.BigIntegerField(_("count"))
+    last_at = models.DateTimeField(_("last"), default=timezone.now)
 
     class Meta:
         verbose_name = _("tally")

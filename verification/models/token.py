@@ -12,7 +12,7 @@ from django.db import models, transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from verification.fields import EncryptedTextField, Secret
+from verification.fields import EncryptedTextField, Secret, UndecryptableSecret
 from verification.keys import fingerprint
 from verification.models.change_event import ChangeEvent
 from verification.models.official_account import OfficialAccount
@@ -94,6 +94,13 @@ class Token(models.Model):
     def is_live_at(self, moment: datetime) -> bool:
         return self.secret is not None and (self.expires_at is None or self.expires_at > moment)
 
+    def holds(self, text: str) -> bool:
+        """Whether this is the secret; one that no key decrypts any more is taken for another."""
+        try:
+            return self.secret is not None and self.secret.reveal() == text
+        except UndecryptableSecret:
+            return False
+
     def reveal(self, *, actor: str) -> str:
         """The secret, for a person who asked to see it; that they did is recorded."""
         if self.secret is None:
@@ -134,7 +141,7 @@ def rotate_token(
         now = timezone.now()
         old = Token.objects.filter(account=account, superseded_at=None).first()
         if old is not None:
-            if old.secret is not None and old.secret.reveal() == text:
+            if old.holds(text):
                 raise ValidationError(_("This is the current token already."))
             old.superseded_at = now
             old.expires_at = None if keep_old is None else now + keep_old

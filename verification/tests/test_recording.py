@@ -40,6 +40,14 @@ class TestRotation:
         old.refresh_from_db()
         assert old.expires_at == last_attempt().recorded_at + OVERLAP
 
+    def test_a_token_under_a_lost_key_can_be_rotated_away(
+        self, brand_a: OfficialAccount, settings: Any
+    ) -> None:
+        settings.TOKEN_ENCRYPTION_KEYS = ["another key, of thirty-two letters or more"]
+        rotate_token(brand_a, NEW, actor="li.wei")
+
+        assert is_accepted(NEW)
+
     def test_the_old_token_ends(self, brand_a: OfficialAccount) -> None:
         rotate_token(brand_a, NEW, actor="li.wei", keep_old=timedelta(hours=1))
         assert is_accepted(A)
@@ -112,6 +120,7 @@ class TestBatches:
         recorded = last_attempt().recorded_at.astimezone(UTC)
 
         assert Tally.objects.get().hour == recorded.replace(minute=0, second=0, microsecond=0)
+        assert Tally.objects.get().last_at == recorded
 
     def test_fifty_accounts_answer_at_the_root_and_no_more(self, db: None) -> None:
         accounts = OfficialAccount.objects.bulk_create(

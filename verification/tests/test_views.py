@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import logging.config
 from urllib.parse import unquote_to_bytes
 
 import pytest
@@ -7,8 +8,8 @@ from django.test import Client
 from pytest_django.fixtures import Settings
 
 from verification.models import OfficialAccount
-from verification.tests.contract import A, Answer, CallbackContract, last_attempt
-from verification.tests.signer import verification
+from verification.tests.contract import A, Answer, B, CallbackContract, last_attempt
+from verification.tests.signer import signed, verification
 
 
 class TestDjangoView(CallbackContract):
@@ -35,6 +36,18 @@ class TestDjangoView(CallbackContract):
         response = self.client.generic(method, "/", body, "text/xml", **environ)  # type: ignore[arg-type]
         lower = {name.lower(): value for name, value in response.headers.items()}
         return Answer(response.status_code, lower, response.content)
+
+    def test_no_line_of_the_log_holds_what_was_signed(
+        self, brand_a: OfficialAccount, capfd: pytest.CaptureFixture[str], settings: Settings
+    ) -> None:
+        logging.config.dictConfig(settings.LOGGING)
+        for query in (verification(A), verification(B), "signature=0123456789abcdef"):
+            self.send("GET", f"/wechat/brand-a?{query}")
+        out, err = capfd.readouterr()
+
+        assert out.count('"event": "attempt"') == 3
+        for secret in ("signature=", signed(A)["signature"], "4375120948345356249"):
+            assert secret not in out + err
 
     @pytest.mark.parametrize("count", [1, 2])
     def test_the_client_is_read_from_the_right(
