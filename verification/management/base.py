@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import getpass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 from django.utils import timezone
-from django.utils.dateparse import parse_date, parse_datetime
+from django.utils.dateparse import parse_datetime
 
 from verification.fields import UndecryptableSecret
 from verification.models import OfficialAccount
@@ -69,14 +69,15 @@ def command_line_actor() -> str:
         return "command line"
 
 
-def parse_moment(text: str) -> datetime:
+def parse_moment(text: str | None) -> datetime | None:
     """An ISO date or time; without a zone it is in TIME_ZONE. Raises CommandError."""
+    if text is None:
+        return None
     try:
-        moment = parse_datetime(text)
-        if moment is None and (date := parse_date(text)):
-            moment = datetime(date.year, date.month, date.day)
-    except ValueError:
-        moment = None
-    if moment is None:
-        raise CommandError(f'"{text}" is not a time such as 2026-11-23 or 2026-11-23T10:42+08:00.')
-    return moment if timezone.is_aware(moment) else timezone.make_aware(moment)
+        moment = parse_datetime(text)  # takes a date, too
+        if moment is not None:
+            aware = moment if timezone.is_aware(moment) else timezone.make_aware(moment)
+            return aware.astimezone(UTC)  # the first and last day of all may not have one
+    except (ValueError, OverflowError):
+        pass
+    raise CommandError(f'"{text}" is not a time such as 2026-11-23 or 2026-11-23T10:42+08:00.')

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import runpy
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
+from unittest.mock import patch
 
 from django.conf import settings
 
@@ -57,3 +61,9 @@ def assert_one_sentence(result: Result, *, code: int = 1) -> str:
     assert result.stderr.count("\n") == 1, result.stderr
     assert result.stderr.endswith(".\n"), result.stderr
     return result.stderr.strip()
+
+
+def read_settings(**environment: str) -> dict[str, Any]:
+    """What settings.py makes of these variables and no others."""
+    with patch.dict(os.environ, environment, clear=True):
+        return runpy.run_path(str(settings.BASE_DIR / "wechat_gateway" / "settings.py"))

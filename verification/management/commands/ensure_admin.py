@@ -4,7 +4,9 @@ import os
 from typing import Any
 
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import User
 from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError
 
 from verification.management.base import GatewayCommand
@@ -25,9 +27,26 @@ class Command(GatewayCommand):
             self.stdout.write(f'The user "{username}" exists already; nothing was changed.')
             return
         password = os.environ.get("DJANGO_SUPERUSER_PASSWORD", "")
-        if not password:
+        if not password.strip():
             raise CommandError("DJANGO_SUPERUSER_PASSWORD is not set.")
-        email = os.environ.get("DJANGO_SUPERUSER_EMAIL", "")
-        validate_password(password, users(username=username, email=email))
+        email = os.environ.get("DJANGO_SUPERUSER_EMAIL", "").strip()
+        refuse_what_is_wrong(users(username=username, email=email), password)
         users.objects.create_superuser(username=username, email=email, password=password)
         self.stdout.write(f'Created the administrator "{username}".')
+
+
+def refuse_what_is_wrong(user: User, password: str) -> None:
+    """Raise ValidationError with the variable that is to be changed."""
+    errors = {}
+    try:
+        user.full_clean(exclude={"password"})
+    except ValidationError as error:
+        errors = error.message_dict
+    try:
+        validate_password(password, user)
+    except ValidationError as error:
+        errors["password"] = error.messages
+    if errors:
+        raise ValidationError(
+            {f"DJANGO_SUPERUSER_{name.upper()}": texts for name, texts in errors.items()}
+        )

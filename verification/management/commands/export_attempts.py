@@ -32,11 +32,7 @@ class Command(GatewayCommand):
         parser.add_argument("--until", metavar="ISO", help="before this time")
 
     def handle(self, **options: Any) -> None:
-        # Parsed here and not by argparse, which would answer with its usage or a traceback.
-        since, until = (
-            parse_moment(text) if (text := options[name]) is not None else None
-            for name in ("since", "until")
-        )
+        since, until = parse_moment(options["since"]), parse_moment(options["until"])
         attempts = find_attempts(options["account"], since, until)
         ChangeEvent.objects.create(
             actor=command_line_actor(), action=ChangeEvent.Action.EXPORTED, detail=options["format"]

@@ -1,16 +1,20 @@
 from __future__ import annotations
 
-from argparse import ArgumentParser, ArgumentTypeError
+from argparse import ArgumentParser
 from datetime import timedelta
 from typing import Any
+
+from django.core.management.base import CommandError
 
 from verification.management.base import GatewayCommand, command_line_actor, find_account
 from verification.models.token import generate_secret, rotate_token
 
 
-def hours(text: str) -> timedelta:
+def parse_hours(text: str | None) -> timedelta | None:
+    if text is None:
+        return None
     if not (text.isascii() and text.isdigit() and len(text) <= 3 and int(text) <= 168):
-        raise ArgumentTypeError("give whole hours from 0 to 168 (7 days)")
+        raise CommandError("--keep-old takes whole hours from 0 to 168 (7 days).")
     return timedelta(hours=int(text))
 
 
@@ -25,17 +29,15 @@ class Command(GatewayCommand):
         parser.add_argument("--token", help="the new token (default: generate one)")
         parser.add_argument(
             "--keep-old",
-            type=hours,
             metavar="HOURS",
             help="end the old token after this time, used or not; 0 after a leak",
         )
 
-    def handle(
-        self, *, slug: str, token: str | None, keep_old: timedelta | None, **options: Any
-    ) -> None:
+    def handle(self, *, slug: str, token: str | None, keep_old: str | None, **options: Any) -> None:
+        overlap = parse_hours(keep_old)
         account = find_account(slug)
         text = generate_secret() if token is None else token
-        rotate_token(account, text, actor=command_line_actor(), keep_old=keep_old)
+        rotate_token(account, text, actor=command_line_actor(), keep_old=overlap)
         self.warn_if_short(text)
         self.stdout.write(f"Server URL: {account.server_url}\nToken:      {text}")
         self.stdout.write(

@@ -1,0 +1,297 @@
+from __future__ import annotations
+
+import csv
+import json
+import os
+import subprocess
+import sys
+import tracemalloc
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.core.management import call_command
+from django.core.management.base import CommandError
+from django.test import Client
+
+from verification.models import ChangeEvent, OfficialAccount, VerificationAttempt
+from verification.tests.checkout import Checkout, assert_one_sentence, on_test_database
+from verification.tests.contract import A, B
+from verification.tests.signer import push, signed, verification
+
+KEYS = [
+    "id",
+    "recorded_at",
+    "account",
+    "path_slug",
+    "kind",
+    "method",
+    "outcome",
+    "reason",
+    "detail",
+    "status",
+    "signature",
+    "timestamp",
+    "nonce",
+    "echostr",
+    "client_ip",
+    "user_agent",
+    "request_id",
+    "scheme",
+    "host",
+    "clock_skew",
+    "duration",
+    "occurrences",
+]
+CHANGING = {"request_id", "clock_skew", "duration"}
+NOON = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)  # 12:00 in Shanghai
+
+
+def call(slug: str, query: str, **headers: Any) -> None:
+    Client().get(f"/wechat/{slug}?{query}", **headers)
+
+
+def exported(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[dict[str, Any]]:
+    call_command("export_attempts", *arguments)
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def ids(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[int]:
+    return [record["id"] for record in exported(capsys, *arguments)]
+
+
+def make_attempts(moments: list[datetime]) -> None:
+    """Rows as the writer makes them, but at times of our choice and under no seal."""
+    VerificationAttempt.objects.bulk_create(
+        VerificationAttempt(
+            id=number,
+            recorded_at=moment,
+            seal_id=1,
+            duration=900,
+            kind=1,
+            method=1,
+            outcome=2,
+            reason=2,
+            status=403,
+            marks=0,
+            request_id=UUID(int=number),
+            signature=bytes(20),
+            timestamp="1714036504",
+            nonce="1514711492",
+            echostr="4375120948345356249",
+            user_agent="Mozilla/4.0",
+            path_slug="nobody",
+        )
+        for number, moment in enumerate(moments, start=1)
+    )
+
+
+def test_a_line_holds_all_that_is_known_of_an_attempt(
+    brand_a: OfficialAccount, capsys: pytest.CaptureFixture[str]
+) -> None:
+    call("brand-a", verification(A), HTTP_USER_AGENT="Mozilla/4.0", HTTP_HOST="wx.example.cn")
+    record = exported(capsys)[0]
+
+    assert list(record) == KEYS
+    assert datetime.fromisoformat(record["recorded_at"]).utcoffset() == timedelta(0)
+    UUID(record["request_id"])
+    assert {name: record[name] for name in KEYS[2:] if name not in CHANGING} == {
+        "account": "brand-a",
+        "path_slug": "brand-a",
+        "kind": "url_verification",
+        "method": "GET",
+        "outcome": "accepted",
+        "reason": None,
+        "detail": "",
+        "status": 200,
+        **signed(A),
+        "echostr": "4375120948345356249",
+        "client_ip": "127.0.0.1",
+        "user_agent": "Mozilla/4.0",
+        "scheme": "http",
+        "host": "wx.example.cn",
+        "occurrences": 1,
+    }
+
+
+def test_refusals_have_their_reason_and_pushes_no_line(
+    brand_a: OfficialAccount, capsys: pytest.CaptureFixture[str]
+) -> None:
+    call("brand-a", verification(B))
+    call("nobody", verification(A))
+    call("brand-a", "signature=1")
+    Client().post(f"/wechat/brand-a?{push(A)}")
+    records = exported(capsys)
+
+    assert [(record["account"], record["reason"], record["detail"]) for record in records] == [
+        ("brand-a", "signature_mismatch", ""),
+        (None, "unknown_account", ""),
+        ("brand-a", "missing_parameter", "timestamp"),
+    ]
+    assert [record["id"] for record in records] == [1, 2, 3]
+
+
+def test_both_formats_hold_the_same(
+    brand_a: OfficialAccount, capsys: pytest.CaptureFixture[str]
+) -> None:
+    call("brand-a", verification(A))
+    call("nobody", verification(B))
+    records = exported(capsys, "--format", "jsonl")
+    call_command("export_attempts", "--format", "csv")
+    rows = list(csv.reader(capsys.readouterr().out.splitlines()))
+
+    assert rows[0] == KEYS
+    assert rows[1:] == [
+        ["" if value is None else str(value) for value in record.values()] for record in records
+    ]
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@"])
+def test_a_spreadsheet_takes_no_cell_for_a_formula(
+    brand_a: OfficialAccount, capsys: pytest.CaptureFixture[str], start: str
+) -> None:
+    evil = f'{start}HYPERLINK("http://evil.example","a,b")'
+    call("brand-a", verification(B, nonce=f"{start}1+1"), HTTP_USER_AGENT=evil, HTTP_HOST=evil)
+    call_command("export_attempts", "--format", "csv")
+    row = next(csv.DictReader(capsys.readouterr().out.splitlines()))
+
+    assert (row["user_agent"], row["host"], row["nonce"]) == (
+        f"'{evil}",
+        f"'{evil}",
+        f"'{start}1+1",
+    )
+    assert exported(capsys)[0]["user_agent"] == evil
+
+
+def test_a_negative_number_stays_a_number(
+    brand_a: OfficialAccount, capsys: pytest.CaptureFixture[str]
+) -> None:
+    call("brand-a", verification(A, timestamp="9999999999"))
+    call_command("export_attempts", "--format", "csv")
+    row = next(csv.DictReader(capsys.readouterr().out.splitlines()))
+
+    assert int(row["clock_skew"]) < 0
+
+
+def test_one_accounts_attempts_are_asked_for_by_its_slug(
+    brand_a: OfficialAccount, brand_b: OfficialAccount, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for slug in ("brand-a", "brand-b", "brand-a", "nobody"):
+        call(slug, verification(A))
+
+    assert ids(capsys, "--account", "brand-a") == [1, 3]
+    assert ids(capsys, "--account", "brand-b") == [2]
+    assert ids(capsys) == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["--since", "2026-11-23T12:00"], [2, 3, 4]),  # naive: Shanghai
+        (["--since", "2026-11-23 12:00:00.000001"], [3, 4]),
+        (["--until", "2026-11-23T12:00"], [1]),  # before, so that periods join without overlap
+        (["--since", "2026-11-23T04:00Z", "--until", "2026-11-23T05:00+00:00"], [2]),
+        (["--since", "2026-11-23T12:00+08:00", "--until", "2026-11-24"], [2, 3]),
+        (["--since", "2026-11-24"], [4]),
+        (["--until", "2026-11-23"], []),
+        (["--since", "2026-11-24", "--until", "2026-11-23"], []),
+        (["--since", "1970-01-01", "--until", "9999-12-31"], [1, 2, 3, 4]),
+    ],
+)
+def test_a_period_is_asked_for_in_the_time_zone_of_the_server(
+    db: None, capsys: pytest.CaptureFixture[str], arguments: list[str], expected: list[int]
+) -> None:
+    make_attempts([NOON + timedelta(hours=hours) for hours in (-1, 0, 1, 12)])
+
+    assert ids(capsys, *arguments) == expected
+
+
+def test_another_time_zone_reads_the_same_words_otherwise(
+    db: None, settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings.TIME_ZONE = "UTC"
+    make_attempts([NOON])
+
+    assert ids(capsys, "--since", "2026-11-23T12:00") == []
+    assert ids(capsys, "--since", "2026-11-23T04:00") == [1]
+
+
+@pytest.mark.parametrize("option", ["--since", "--until"])
+@pytest.mark.parametrize(
+    "text", ["yesterday", "", "2026-13-01", "2026-02-30", "24/11/2026", "1763870400", "0001-01-01"]
+)
+def test_what_is_no_time_is_refused_in_a_sentence(db: None, option: str, text: str) -> None:
+    with pytest.raises(CommandError) as refusal:
+        call_command("export_attempts", option, text)
+
+    example = "2026-11-23 or 2026-11-23T10:42+08:00"
+    assert str(refusal.value) == f'"{text}" is not a time such as {example}.'
+    assert not ChangeEvent.objects.exists()
+
+
+def test_an_unknown_account_is_refused_in_a_sentence(db: None) -> None:
+    with pytest.raises(CommandError, match='no official account with the slug "nobody"'):
+        call_command("export_attempts", "--account", "nobody")
+
+
+@pytest.mark.parametrize(("format_", "expected"), [("jsonl", ""), ("csv", ",".join(KEYS) + "\n")])
+def test_an_empty_log_is_exported_too(
+    db: None, capsys: pytest.CaptureFixture[str], format_: str, expected: str
+) -> None:
+    call_command("export_attempts", format=format_)
+
+    assert capsys.readouterr().out.replace("\r\n", "\n") == expected
+
+
+def test_who_took_the_log_away_is_in_the_change_log(db: None) -> None:
+    call_command("export_attempts", format="csv")
+    event = ChangeEvent.objects.get()
+
+    assert (event.action, event.detail) == ("exported", "csv")
+    assert event.actor.startswith("command line")
+
+
+@pytest.mark.parametrize("format_", ["jsonl", "csv"])
+def test_a_long_log_needs_no_more_memory_than_a_short_one(
+    db: None, monkeypatch: pytest.MonkeyPatch, format_: str
+) -> None:
+    make_attempts([NOON] * 6_000)
+    with Path(os.devnull).open("w") as nowhere:
+        monkeypatch.setattr(sys, "stdout", nowhere)
+        tracemalloc.start()
+        call_command("export_attempts", format=format_)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+
+    assert peak < 6_000_000  # all at once they take 10 MB, a chunk of them 4
+
+
+def test_head_may_take_the_first_line_and_leave(transactional_db: None, tmp_path: Path) -> None:
+    make_attempts([NOON] * 1000)
+    Checkout(tmp_path)
+    pipe = subprocess.run(
+        f"{sys.executable} manage.py export_attempts | head -1",
+        shell=True,
+        cwd=tmp_path,
+        env={"PATH": os.environ["PATH"], **on_test_database()},
+        capture_output=True,
+        text=True,
+        timeout=20,
+    )
+
+    assert json.loads(pipe.stdout)["id"] == 1
+    assert pipe.stderr == ""
+
+
+def test_an_operator_is_told_in_one_sentence_and_by_the_exit_code(
+    transactional_db: None, tmp_path: Path
+) -> None:
+    make_attempts([NOON])
+    checkout = Checkout(tmp_path)
+    right = checkout.manage_test_database("export_attempts", "--since", "2026-11-23")
+    wrong = checkout.manage_test_database("export_attempts", "--since", "yesterday")
+
+    assert (right.returncode, json.loads(right.stdout)["id"], right.stderr) == (0, 1, "")
+    assert '"yesterday" is not a time' in assert_one_sentence(wrong)

@@ -1,0 +1,247 @@
+from __future__ import annotations
+
+import json
+import socketserver
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from django.core.management import call_command
+from django.core.management.base import CommandError
+
+from verification import self_test
+from verification.models import OfficialAccount
+from verification.models.token import rotate_token
+from verification.tests.checkout import Checkout, assert_one_sentence
+from verification.tests.contract import A, B, last_attempt
+from verification.tests.gunicorn import Gunicorn, free_port
+from verification.tests.signer import signature
+
+# The pieces of an answer to this echostr, sent one after another.
+Pieces = Iterator[bytes]
+
+
+class Server(socketserver.ThreadingTCPServer):
+    """Somebody else's server, which answers a URL verification in its own way."""
+
+    daemon_threads = True
+
+    def __init__(self, answer: Callable[[str], Pieces]) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.answer, self.heard = answer, b""
+        self.url = f"http://127.0.0.1:{self.server_address[1]}/wechat/brand-a"
+
+
+class Handler(socketserver.StreamRequestHandler):
+    server: Server
+
+    def handle(self) -> None:
+        head = b"".join(iter(self.rfile.readline, b"\r\n"))
+        self.server.heard = head
+        query = parse_qs(urlsplit(head.split(b" ")[1].decode()).query)
+        try:
+            for piece in self.server.answer(query["echostr"][0]):
+                self.wfile.write(piece)
+        except OSError:
+            pass  # the caller has left
+
+
+@contextmanager
+def serving(answer: Callable[[str], Pieces]) -> Iterator[Server]:
+    with Server(answer) as server:
+        thread = threading.Thread(target=server.serve_forever, args=[0.01])
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def ok(body: bytes, *headers: str) -> Pieces:
+    length = f"Content-Length: {len(body)}"
+    yield "\r\n".join(["HTTP/1.1 200 OK", length, *headers, "", ""]).encode() + body
+
+
+def chunked(echostr: str) -> Pieces:
+    yield b"HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n"
+    yield f"{len(echostr):x}\r\n{echostr}\r\n0\r\n\r\n".encode()
+
+
+def redirect(echostr: str) -> Pieces:
+    yield b"HTTP/1.1 301 Moved\r\nLocation: https://wx.example.cn/\r\nContent-Length: 0\r\n\r\n"
+
+
+def in_a_moment(echostr: str) -> Pieces:
+    time.sleep(0.3)
+    yield from ok(echostr.encode())
+
+
+def drop_by_drop(echostr: str) -> Pieces:
+    yield b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n"
+    while True:
+        yield b"1"
+        time.sleep(0.02)
+
+
+def without_end(echostr: str) -> Pieces:
+    yield b"HTTP/1.1 200 OK\r\n\r\n"
+    while True:
+        yield b"1" * 65536
+
+
+@pytest.mark.parametrize("path", ["/wechat/brand-a", "/wechat/brand-a/", "/", "", "/?lang=zh"])
+def test_a_server_url_that_works_passes(
+    gunicorn: Gunicorn, brand_a: OfficialAccount, capsys: pytest.CaptureFixture[str], path: str
+) -> None:
+    call_command("send_check", "brand-a", url=gunicorn.url + path)
+    out, err = capsys.readouterr()
+
+    assert out.startswith(f"{gunicorn.url}{path} passes: 200 and the exact echostr (19 bytes) in ")
+    assert (out.count("\n"), err) == (1, "")
+    assert (last_attempt().account, last_attempt().user_agent) == (brand_a, "Mozilla/4.0")
+
+
+def test_without_an_url_it_calls_the_accounts_own(
+    gunicorn: Gunicorn,
+    brand_a: OfficialAccount,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PORT", str(gunicorn.port))
+    call_command("send_check", "brand-a")
+
+    assert capsys.readouterr().out.startswith(f"{gunicorn.url}/wechat/brand-a passes")
+
+
+def test_the_public_url_is_where_the_accounts_own_is(brand_a: OfficialAccount, settings) -> None:
+    settings.PUBLIC_URL = f"http://127.0.0.1:{free_port()}"
+    with pytest.raises(CommandError, match=f"{settings.PUBLIC_URL}/wechat/brand-a cannot be"):
+        call_command("send_check", "brand-a")
+
+
+def test_the_new_token_is_used_after_a_rotation(
+    gunicorn: Gunicorn, brand_a: OfficialAccount
+) -> None:
+    token = rotate_token(brand_a, "NewTokenOfBrandA99", actor="li.wei")
+    call_command("send_check", "brand-a", url=f"{gunicorn.url}/")
+
+    assert last_attempt().token == token
+
+
+@pytest.mark.parametrize("token", [B, ""])
+def test_the_wrong_token_would_not_pass(
+    gunicorn: Gunicorn, brand_a: OfficialAccount, token: str
+) -> None:
+    with pytest.raises(
+        CommandError, match=r"would not pass\. It answers 403, not 200: 'bad token'"
+    ):
+        call_command("send_check", "brand-a", token=token, url=f"{gunicorn.url}/wechat/brand-a")
+
+
+def test_it_calls_the_way_wechat_does(brand_a: OfficialAccount) -> None:
+    with serving(lambda echostr: ok(echostr.encode())) as server:
+        call_command("send_check", "brand-a", url=server.url)
+    line, *headers = server.heard.decode().splitlines()
+    method, target, version = line.split(" ")
+    query = {name: values[0] for name, values in parse_qs(urlsplit(target).query).items()}
+
+    assert (method, version) == ("GET", "HTTP/1.0")
+    assert {"User-Agent: Mozilla/4.0", "Accept: */*"} <= set(headers)
+    assert headers[0] == f"Host: {urlsplit(server.url).netloc}"
+    assert query.pop("signature") == signature(A, query["timestamp"], query["nonce"])
+    assert query.keys() == {"echostr", "timestamp", "nonce"}
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        (lambda echostr: ok(json.dumps(echostr).encode()), "not the echostr: 21 bytes instead of"),
+        (lambda echostr: ok(b"\xef\xbb\xbf" + echostr.encode()), r"beginning with b'\\xef\\xbb"),
+        (lambda echostr: ok(echostr.encode() + b"\n"), "not the echostr: 20 bytes instead of 19"),
+        (lambda echostr: ok(b""), "not the echostr: 0 bytes instead of 19"),
+        (lambda echostr: ok(b"<html>" * 9), "not the echostr: 54 bytes .* b'<html>"),
+        (lambda echostr: iter([b"HTTP/1.1 500 Oh\r\n\r\n\xff" + b"no" * 99]), "It answers 500"),
+        (lambda echostr: iter([b"HTTP/1.1 204 None\r\n\r\n"]), "It answers 204, not 200"),
+        (redirect, r"It redirects \(301\), and WeChat follows no redirect"),
+        (chunked, "The body is chunked, which HTTP/1.0 cannot read"),
+        (lambda echostr: iter([]), "cannot be reached: "),
+        (lambda echostr: iter([b"SSH-2.0-\x1b[31mOpenSSH\r\n"]), "cannot be reached: "),
+        (lambda echostr: iter([b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n1"]), "cannot be"),
+        (without_end, "not the echostr: "),
+    ],
+)
+def test_what_wechat_would_not_take(
+    brand_a: OfficialAccount, answer: Callable[[str], Pieces], why: str
+) -> None:
+    with serving(answer) as server, pytest.raises(CommandError, match=why) as refusal:
+        call_command("send_check", "brand-a", url=server.url)
+
+    assert str(refusal.value).startswith(server.url)
+    assert str(refusal.value).isprintable()
+
+
+@pytest.mark.parametrize("answer", [in_a_moment, drop_by_drop])
+def test_a_slow_server_would_not_pass(
+    brand_a: OfficialAccount, monkeypatch: pytest.MonkeyPatch, answer: Callable[[str], Pieces]
+) -> None:
+    monkeypatch.setattr(self_test, "PATIENCE", 0.2)
+    started = time.monotonic()
+    with serving(answer) as server, pytest.raises(CommandError, match="timed out"):
+        call_command("send_check", "brand-a", url=server.url)
+
+    assert time.monotonic() - started < 2
+
+
+def test_a_server_that_is_not_there_cannot_be_reached(brand_a: OfficialAccount) -> None:
+    with pytest.raises(CommandError, match=r"cannot be reached: .*Connection refused"):
+        call_command("send_check", "brand-a", url=f"http://127.0.0.1:{free_port()}/")
+
+
+def test_https_to_a_plain_port_is_said(gunicorn: Gunicorn, brand_a: OfficialAccount) -> None:
+    with pytest.raises(CommandError, match=r"cannot be reached: .*SSL"):
+        call_command("send_check", "brand-a", url=f"https://127.0.0.1:{gunicorn.port}/")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "wx.example.cn/wechat/brand-a",
+        "ftp://wx.example.cn/",
+        "http://",
+        "http:///wechat/brand-a",
+        "http://[::1",
+        "http://127.0.0.1:port/",
+        "http://127.0.0.1:99999/",
+        "http://127.0.0.1/two words",
+        "http://127.0.0.1/wechat/店",
+        "http://127.0.0.1/wechat/brand-a#top",
+        "",
+    ],
+)
+def test_what_is_no_url_is_refused_in_a_sentence(brand_a: OfficialAccount, url: str) -> None:
+    with pytest.raises(CommandError, match=r"^The URL must begin with http:// or https://"):
+        call_command("send_check", "brand-a", url=url)
+
+
+def test_an_account_that_cannot_sign_is_named(db: None) -> None:
+    OfficialAccount.objects.create(slug="brand-a", name="Brand A")
+    with pytest.raises(CommandError, match='"Brand A" has no token yet: run rotate_token brand-a'):
+        call_command("send_check", "brand-a")
+    with pytest.raises(CommandError, match='no official account with the slug "nobody"'):
+        call_command("send_check", "nobody")
+
+
+def test_the_exit_code_tells_a_script(
+    gunicorn: Gunicorn, brand_a: OfficialAccount, tmp_path: Path
+) -> None:
+    checkout = Checkout(tmp_path)
+    own_url = {"PORT": str(gunicorn.port)}
+    right = checkout.manage_test_database("send_check", "brand-a", **own_url)
+    wrong = checkout.manage_test_database("send_check", "brand-a", "--token", B, **own_url)
+
+    assert (right.returncode, right.stderr) == (0, "")
+    assert "would not pass" in assert_one_sentence(wrong)
+    assert not [secret for secret in (A, B) if secret in right.stdout + wrong.stderr]
