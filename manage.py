@@ -16,11 +16,20 @@ def main(arguments: list[str]) -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "wechat_gateway.settings")
     with env.one_sentence_on_misconfiguration():
         env.load_file()
-        if arguments[1:] and not BUILD_COMMANDS.union(["--help", "-h"]).intersection(arguments):
+        if arguments[1:] and not needs_no_variable(arguments):
             env.require()
         from django.core.management import execute_from_command_line
+        from django.db import OperationalError
 
-        execute_from_command_line(arguments)
+        try:
+            execute_from_command_line(arguments)
+        except OperationalError as error:
+            why = str(error).strip().split("\n")[0]
+            sys.exit(f"The database cannot be used: {why}.")
+
+
+def needs_no_variable(arguments: list[str]) -> bool:
+    return arguments[1] in BUILD_COMMANDS or not {"--help", "-h"}.isdisjoint(arguments)
 
 
 if __name__ == "__main__":

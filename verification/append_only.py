@@ -8,7 +8,7 @@ Through it rows can be deleted, never changed.
 from __future__ import annotations
 
 import sqlite3
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -23,8 +23,12 @@ from verification.models import (
     VerificationAttempt,
 )
 
+Model = type[models.Model]
+
+POSTGRESQL_DOOR = "current_setting('verification.prune', true)"
+
 #: Which statements each table refuses. Tallies and the head are counters: they do change.
-REFUSED: dict[type[models.Model], tuple[str, ...]] = {
+REFUSED: dict[Model, tuple[str, ...]] = {
     VerificationAttempt: ("UPDATE", "DELETE"),
     Seal: ("UPDATE", "DELETE"),
     ChangeEvent: ("UPDATE", "DELETE"),
@@ -33,98 +37,108 @@ REFUSED: dict[type[models.Model], tuple[str, ...]] = {
 }
 _ATTEMPTS, _TALLIES = VerificationAttempt._meta.db_table, Tally._meta.db_table
 #: Parents may go only while nothing on record points to them.
-IN_USE: dict[type[models.Model], str] = {
+IN_USE: dict[Model, str] = {
     OfficialAccount: f"EXISTS (SELECT 1 FROM {_ATTEMPTS} WHERE account_id = OLD.id)"
     f" OR EXISTS (SELECT 1 FROM {_TALLIES} WHERE account_id = OLD.id)",
     Token: f"EXISTS (SELECT 1 FROM {_ATTEMPTS}"
     " WHERE account_id = OLD.account_id AND token_id = OLD.id)",
 }
 
-POSTGRESQL_FUNCTION = """
-CREATE OR REPLACE FUNCTION verification_refuse() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    IF TG_OP <> 'UPDATE' AND current_setting('verification.prune', true) = 'on' THEN
-        RETURN OLD;
-    END IF;
-    RAISE EXCEPTION '% refuses %: it is part of the audit log', TG_TABLE_NAME, TG_OP
-        USING ERRCODE = 'restrict_violation';
-END $$"""
+
+class Trigger(NamedTuple):
+    name: str
+    table: str
+    body: str  #: what it does, as the database gives it back
+    statement: str  #: creates it, in place of one that does something else
 
 
 def install_triggers(connection: BaseDatabaseWrapper) -> None:
-    """Create the triggers that are missing on tables that exist."""
+    """Create the triggers that are missing or not this release's, on tables that exist."""
     tables = set(connection.introspection.table_names())
-    wanted = _statements(connection.vendor)
+    missing = set(missing_triggers(connection))
     with connection.cursor() as cursor:
-        missing = missing_triggers(connection)
-        if missing and connection.vendor == "postgresql":
-            cursor.execute(POSTGRESQL_FUNCTION)
-        for name in missing:
-            table, statement = wanted[name]
-            # Its subselect names the attempts' table, which SQLite looks up at once.
-            if {table, _ATTEMPTS, _TALLIES} <= tables:
-                cursor.execute(statement)
+        for trigger in _triggers(connection.vendor):
+            # Conditions name the attempts and tallies, which SQLite looks up at once.
+            if trigger.name in missing and {trigger.table, _ATTEMPTS, _TALLIES} <= tables:
+                for statement in trigger.statement.split(";;"):
+                    cursor.execute(statement)
 
 
 def missing_triggers(connection: BaseDatabaseWrapper) -> list[str]:
-    """Names of triggers that are not there, or switched off."""
+    """Names of triggers that are not there, switched off, or doing something else."""
     if connection.vendor == "postgresql":
-        query = "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal AND tgenabled IN ('O', 'A')"
+        query = """
+            SELECT tgname, relname, prosrc FROM pg_trigger
+            JOIN pg_class ON pg_class.oid = tgrelid JOIN pg_proc ON pg_proc.oid = tgfoid
+            WHERE NOT tgisinternal AND tgenabled IN ('O', 'A')"""
     else:
-        query = "SELECT name FROM sqlite_master WHERE type = 'trigger'"
+        query = "SELECT name, tbl_name, sql FROM sqlite_master WHERE type = 'trigger'"
     with connection.cursor() as cursor:
         cursor.execute(query)
-        present = {name for (name,) in cursor.fetchall()}
-    return [name for name in _statements(connection.vendor) if name not in present]
-
-
-def _statements(vendor: str) -> dict[str, tuple[str, str]]:
-    """Trigger name to its table and the statement that creates it."""
-    create = _create_on_postgresql if vendor == "postgresql" else _create_on_sqlite
-    triggers = [
-        (model, operation, "") for model, refused in REFUSED.items() for operation in refused
+        present = set(cursor.fetchall())
+    wanted = _triggers(connection.vendor)
+    return [
+        trigger.name
+        for trigger in wanted
+        if (trigger.name, trigger.table, trigger.body) not in present
     ]
-    triggers += [(model, "DELETE", condition) for model, condition in IN_USE.items()]
+
+
+def _triggers(vendor: str) -> list[Trigger]:
+    create = _on_postgresql if vendor == "postgresql" else _on_sqlite
+    rules = [(model, operation, "") for model, refused in REFUSED.items() for operation in refused]
+    rules += [(model, "DELETE", condition) for model, condition in IN_USE.items()]
     if vendor == "postgresql":
-        triggers += [(model, "TRUNCATE", "") for model in (*REFUSED, *IN_USE)]
-    return {
-        (name := f"{model._meta.model_name}_refuses_{operation.lower()}"): (
-            model._meta.db_table,
-            create(name, model._meta.db_table, operation, condition),
-        )
-        for model, operation, condition in triggers
-    }
+        rules += [(model, "TRUNCATE", "") for model in (*REFUSED, *IN_USE)]
+    else:
+        # INSERT OR REPLACE deletes without asking the triggers on DELETE.
+        rules += [(model, "REPLACE", "") for model in REFUSED if "UPDATE" in REFUSED[model]]
+    return [
+        create(f"{model._meta.model_name}_refuses_{operation.lower()}", model, operation, condition)
+        for model, operation, condition in rules
+    ]
 
 
-def _create_on_postgresql(name: str, table: str, operation: str, condition: str) -> str:
-    scope = "STATEMENT" if operation == "TRUNCATE" else "ROW"
-    if not condition:
-        return (
-            f"CREATE OR REPLACE TRIGGER {name} BEFORE {operation} ON {table}"
-            f" FOR EACH {scope} EXECUTE FUNCTION verification_refuse()"
+def _on_postgresql(name: str, model: Model, operation: str, condition: str) -> Trigger:
+    table, scope = model._meta.db_table, "STATEMENT" if operation == "TRUNCATE" else "ROW"
+    refuses = " AND ".join(
+        part
+        for part in (
+            f"({condition})" if condition else "",
+            "" if operation == "UPDATE" else f"{POSTGRESQL_DOOR} IS DISTINCT FROM 'on'",
         )
-    # A trigger's WHEN takes no subselect, so the condition needs a function of its own.
-    return f"""
-CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$
+        if part
+    )
+    body = f"""
 BEGIN
-    IF ({condition}) AND current_setting('verification.prune', true) IS DISTINCT FROM 'on' THEN
-        RAISE EXCEPTION '{table} refuses DELETE: the audit log points to this row'
+    IF {refuses or "true"} THEN
+        RAISE EXCEPTION '{table} refuses {operation}: it is part of the audit log'
             USING ERRCODE = 'restrict_violation';
     END IF;
     RETURN OLD;
-END $$;
-CREATE OR REPLACE TRIGGER {name} BEFORE DELETE ON {table}
-    FOR EACH ROW EXECUTE FUNCTION {name}()"""
+END """
+    statement = (
+        f"CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $${body}$$;;"
+        f"CREATE OR REPLACE TRIGGER {name} BEFORE {operation} ON {table}"
+        f" FOR EACH {scope} EXECUTE FUNCTION {name}()"
+    )
+    return Trigger(name, table, body, statement)
 
 
-def _create_on_sqlite(name: str, table: str, operation: str, condition: str) -> str:
-    door = "" if operation == "UPDATE" else "WHEN NOT verification_prune_is_open()"
+def _on_sqlite(name: str, model: Model, operation: str, condition: str) -> Trigger:
+    table = model._meta.db_table
+    event, when = operation, "NOT verification_prune_is_open()"
+    if operation == "UPDATE":
+        when = "1"
+    if operation == "REPLACE":
+        event, when = "INSERT", f"EXISTS (SELECT 1 FROM {table} WHERE id = NEW.id)"
     if condition:
-        door += f" AND ({condition})"
-    return (
-        f"CREATE TRIGGER {name} BEFORE {operation} ON {table} FOR EACH ROW {door} BEGIN"
+        when += f" AND ({condition})"
+    body = (
+        f"CREATE TRIGGER {name} BEFORE {event} ON {table} FOR EACH ROW WHEN {when} BEGIN"
         f" SELECT RAISE(ABORT, '{table} refuses {operation}: it is part of the audit log'); END"
     )
+    return Trigger(name, table, body, f"DROP TRIGGER IF EXISTS {name};;{body}")
 
 
 def register_prune_door(connection: BaseDatabaseWrapper, **_: Any) -> None:

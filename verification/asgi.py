@@ -14,7 +14,13 @@ from urllib.parse import unquote_to_bytes
 
 from django.conf import settings
 
-from verification.protocol.callback import Callback, Request, parse_callback, path_slug
+from verification.protocol.callback import (
+    KNOWN_HEADERS,
+    Callback,
+    Request,
+    parse_callback,
+    path_slug,
+)
 from verification.protocol.reply import HEALTHY, TRY_AGAIN, Reply, Verdict, reply_to
 from verification.protocol.words import Method
 from verification.recording import Unrecorded, log_unrecorded, verify
@@ -72,15 +78,15 @@ def verify_one(callback: Callback) -> Verdict:
 
 
 def parse_request(scope: Scope) -> Request:
-    headers: dict[str, str] = {}
+    found: dict[str, list[str]] = {name: [] for name in KNOWN_HEADERS}
     for raw_name, raw_value in scope["headers"]:
-        name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
-        headers[name] = f"{headers[name]},{value}" if name in headers else value
+        if (name := raw_name.decode("latin-1")) in found:
+            found[name].append(raw_value.decode("latin-1"))
     return Request(
         method=scope["method"],
         path=unquote_to_bytes(scope["raw_path"]),
         query=scope["query_string"],
-        headers=headers,
+        headers={name: ",".join(values) for name, values in found.items()},
         peer=scope["client"][0] if scope["client"] else "",
         scheme=scope["scheme"],
         http_version=scope["http_version"],

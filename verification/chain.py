@@ -7,7 +7,7 @@ import hmac
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
-from verification.columns import VERSION, canonical_line
+from verification.columns import COLUMNS_BY_VERSION, VERSION, canonical_line
 from verification.keys import seal_keys
 from verification.models import ChainHead, Seal, VerificationAttempt
 
@@ -36,7 +36,7 @@ def compute_digest(previous: bytes, seal: Seal, attempts: Iterable[VerificationA
     header = f"{seal.version}\t{seal.key_id}\t{seal.id}\t{seal.first_id}\t{seal.count}\n"
     digest = hashlib.sha256(previous + header.encode("ascii"))
     for attempt in attempts:
-        digest.update(canonical_line(attempt).encode("ascii") + b"\n")
+        digest.update(canonical_line(attempt, seal.version).encode("ascii") + b"\n")
     return digest.digest()
 
 
@@ -74,6 +74,8 @@ def _verify_seal(
     where = f"seal {seal.id} ({_attempts(seal)})"
     if seal.first_id != before.last_attempt_id + 1:
         raise BrokenChain(f"The range of {where} was altered.")
+    if seal.version not in COLUMNS_BY_VERSION:
+        raise BrokenChain(f"The version {seal.version} of {where} is unknown to this release.")
     found = [attempt.id for attempt in attempts]
     for wanted in range(seal.first_id, seal.last_id + 1):
         if wanted not in found[wanted - seal.first_id : wanted - seal.first_id + 1]:

@@ -31,34 +31,39 @@ def encode_bytes(value: bytes | memoryview) -> str:
     return "\\\\x" + bytes(value).hex()
 
 
-COLUMNS: dict[str, Encoder] = {
-    "id": str,
-    "recorded_at": encode_time,
-    "seal_id": str,
-    "account_id": str,
-    "token_id": str,
-    "duration": str,
-    "clock_skew": str,
-    "occurrences": str,
-    "kind": str,
-    "method": str,
-    "outcome": str,
-    "reason": str,
-    "status": str,
-    "marks": str,
-    "request_id": str,
-    "signature": encode_bytes,
-    "client_ip": str,
-    "detail": encode_text,
-    "path_slug": encode_text,
-    "timestamp": encode_text,
-    "nonce": encode_text,
-    "echostr": encode_text,
-    "user_agent": encode_text,
-    "host": encode_text,
+#: The lines of old seals must stay as they were made: a new column comes with a new version.
+COLUMNS_BY_VERSION: dict[int, dict[str, Encoder]] = {
+    1: {
+        "id": str,
+        "recorded_at": encode_time,
+        "seal_id": str,
+        "account_id": str,
+        "token_id": str,
+        "duration": str,
+        "clock_skew": str,
+        "occurrences": str,
+        "kind": str,
+        "method": str,
+        "outcome": str,
+        "reason": str,
+        "status": str,
+        "marks": str,
+        "request_id": str,
+        "signature": encode_bytes,
+        "client_ip": str,
+        "detail": encode_text,
+        "path_slug": encode_text,
+        "timestamp": encode_text,
+        "nonce": encode_text,
+        "echostr": encode_text,
+        "user_agent": encode_text,
+        "host": encode_text,
+    },
 }
+COLUMNS = COLUMNS_BY_VERSION[VERSION]
 
 
-def canonical_line(attempt: VerificationAttempt) -> str:
-    values = ((getattr(attempt, name), encode) for name, encode in COLUMNS.items())
+def canonical_line(attempt: VerificationAttempt, version: int = VERSION) -> str:
+    columns = COLUMNS_BY_VERSION[version].items()
+    values = ((getattr(attempt, name), encode) for name, encode in columns)
     return "\t".join("\\N" if value is None else encode(value) for value, encode in values)

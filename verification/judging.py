@@ -35,19 +35,22 @@ class Accounts:
 
     def __init__(self, callbacks: Iterable[Callback], moment: datetime) -> None:
         slugs = {callback.path_slug for callback in callbacks}
-        wanted = Q(slug__in=slugs - {""})
-        if "" in slugs:
-            wanted |= Q(answers_at_root=True)
-        self.by_id = {
-            account.id: account for account in OfficialAccount.objects.filter(wanted).order_by("id")
-        }
-        self.tokens = list(Token.objects.live_at(moment).filter(account__in=self.by_id))
+        found = OfficialAccount.objects.filter(called("", slugs)).order_by("id")
+        self.by_id = {account.id: account for account in found}
+        # Joined, not looked up by the ids found: an unknown account costs a query as well.
+        self.tokens = list(Token.objects.live_at(moment).filter(called("account__", slugs)))
 
     def called_by(self, callback: Callback) -> Called:
         accounts = [account for account in self.by_id.values() if answers(account, callback)]
         ids = {account.id for account in accounts[:MOST_AT_ROOT]}
         tokens = [token for token in self.tokens if token.account_id in ids]
         return Called(accounts[:MOST_AT_ROOT], tokens)
+
+
+def called(prefix: str, slugs: set[str]) -> Q:
+    """Accounts that a batch with these slugs calls; `prefix` leads from the model to them."""
+    wanted = Q(**{f"{prefix}slug__in": slugs - {""}})
+    return wanted | Q(**{f"{prefix}answers_at_root": True}) if "" in slugs else wanted
 
 
 def answers(account: OfficialAccount, callback: Callback) -> bool:

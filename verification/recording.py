@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import logging
 import select
+import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
 from django.utils import timezone
 
 from verification.chain import make_seal
@@ -18,6 +19,7 @@ from verification.models import ChainHead, Seal, Tally, VerificationAttempt
 from verification.protocol.callback import Callback
 from verification.protocol.reply import Verdict
 from verification.protocol.words import Kind, Outcome, word
+from verification.watchdog import watchdog
 
 logger = logging.getLogger(__name__)
 lines = logging.getLogger("verification.attempts")
@@ -35,12 +37,19 @@ VALUES (%s, %s, %s, %s, %s, %s)
 ON CONFLICT (COALESCE(account_id, 0), hour, kind, outcome)
 DO UPDATE SET count = tally.count + excluded.count, last_at = excluded.last_at"""
 
+#: Seconds from a callback's arrival to its commit; the adapters answer 503 a little later.
+BATCH_DEADLINE = 2.3
+
 # Exports hold these; log lines, which travel further, do not.
 NOT_LOGGED = {"signature", "timestamp", "nonce", "echostr"}
 
 
 class Unrecorded(Exception):
     """The callbacks could not be recorded in time, so they must not be answered."""
+
+
+class TooLate(DatabaseError):
+    """The batch took longer than BATCH_DEADLINE."""
 
 
 class HeadMissing(DatabaseError):
@@ -53,9 +62,10 @@ def verify(callbacks: Sequence[Callback]) -> list[Verdict]:
     Raises Unrecorded. A connection lost during COMMIT may leave a record without an answer;
     there is never an answer without a record.
     """
-    drop_lost_connection()
+    started = min(callback.started for callback in callbacks)
     try:
-        with transaction.atomic(durable=True):
+        drop_lost_connection()
+        with watchdog(remaining(started)), transaction.atomic(durable=True):
             head, now = open_batch()
             accounts = Accounts(callbacks, now)
             verdicts = [judge(callback, accounts.called_by(callback)) for callback in callbacks]
@@ -66,8 +76,11 @@ def verify(callbacks: Sequence[Callback]) -> list[Verdict]:
             ]
             tally(attempts, now)
             seal(head, [attempt for attempt in attempts if has_row(attempt)])
+            if remaining(started) < 0:
+                raise TooLate  # nobody waits for this answer any more, so it must not be on record
     except Exception as error:  # whatever it was: no answer without a record
-        connection.close()
+        if isinstance(error, (OperationalError, InterfaceError)):
+            connection.close()
         if not isinstance(error, DatabaseError):
             logger.exception("A batch of callbacks failed.")
         raise Unrecorded(type(error).__name__) from error
@@ -86,10 +99,12 @@ def open_batch() -> tuple[ChainHead, datetime]:
 
 
 def first_head() -> ChainHead:
-    if Seal.objects.exists():
-        raise HeadMissing
+    """Of two batches that both find no head, the second waits here and goes on from the first's."""
     ChainHead.objects.bulk_create([ChainHead()], ignore_conflicts=True)
-    return ChainHead.objects.select_for_update().get()
+    head = ChainHead.objects.select_for_update().get()
+    if head.last_seal_id == 0 and Seal.objects.exists():
+        raise HeadMissing
+    return head
 
 
 def database_time() -> datetime:
@@ -201,5 +216,13 @@ def drop_lost_connection() -> None:
     raw = connection.connection
     if connection.vendor != "postgresql" or raw is None or connection.in_atomic_block:
         return
-    if raw.closed or select.select([raw.fileno()], [], [], 0)[0]:
+    wire = select.poll()  # select() takes no file descriptor beyond 1023
+    if not raw.closed:
+        wire.register(raw.fileno(), select.POLLIN)
+    if raw.closed or wire.poll(0):
         connection.close()
+
+
+def remaining(started: float) -> float:
+    """Seconds left of BATCH_DEADLINE."""
+    return started + BATCH_DEADLINE - time.perf_counter()

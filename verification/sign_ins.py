@@ -10,7 +10,6 @@ from django.contrib.auth.signals import user_logged_in, user_logged_out, user_lo
 from django.http import HttpRequest
 
 from verification.models import ChangeEvent
-from verification.protocol.callback import clean
 from verification.protocol.client_ip import parse_client_ip
 
 
@@ -32,8 +31,8 @@ def record_sign_out(request: HttpRequest, user: AbstractBaseUser | None, **_: An
 def record_failed_sign_in(
     credentials: dict[str, Any], request: HttpRequest | None = None, **_: Any
 ) -> None:
-    # Somebody may have typed a password here, so it is kept short and clean, never the password.
-    name = clean(str(credentials.get("username", "")).encode(), 40)
+    typed = str(credentials.get("username", ""))[:150]
+    name = "".join(letter for letter in typed if letter.isprintable())
     _record(ChangeEvent.Action.SIGN_IN_FAILED, name, request)
 
 

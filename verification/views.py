@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 
 from django.conf import settings
@@ -16,6 +17,8 @@ from verification.append_only import missing_triggers
 from verification.protocol.callback import KNOWN_HEADERS, Request, parse_callback, path_slug
 from verification.protocol.reply import HEALTHY, TRY_AGAIN, Reply, plain_reply, reply_to
 from verification.recording import Unrecorded, log_unrecorded, verify
+
+logger = logging.getLogger(__name__)
 
 
 class CallbackMiddleware:
@@ -82,6 +85,7 @@ def readyz(request: HttpRequest) -> HttpResponse:
     except DatabaseError:
         problem = "The database cannot be reached."
     if problem:
+        logger.error("Not ready: %s", problem)
         return as_response(plain_reply(503, problem.encode()))
     return as_response(plain_reply(200, b"ready"))
 

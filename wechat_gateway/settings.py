@@ -162,8 +162,9 @@ def database(url: str) -> dict[str, Any]:
     return config
 
 
-DATABASE_URL = env.text("DATABASE_URL", f"sqlite:///{BASE_DIR / 'db.sqlite3'}" if LOCAL else "")
-DATABASES = {"default": database(DATABASE_URL)} if DATABASE_URL else {}
+# Lower case, so that it is no setting: it holds the password, and DEBUG pages list settings.
+database_url = env.text("DATABASE_URL", f"sqlite:///{BASE_DIR / 'db.sqlite3'}" if LOCAL else "")
+DATABASES = {"default": database(database_url)} if database_url else {}
 
 # --- Language and time -----------------------------------------------------------------------
 
@@ -231,6 +232,10 @@ LOGGING = {
         "django": {"handlers": [], "level": LOG_LEVEL, "propagate": True},
         # Refused callbacks have lines of their own.
         "django.request": {"level": "ERROR"},
+        # At DEBUG it logs statements with their values, signatures among them.
+        "django.db.backends": {"level": "INFO"},
+        # A scanner's made-up Host is worth no traceback.
+        "django.security.DisallowedHost": {"level": "CRITICAL"},
         # The audit log's witness: lines that are JSON already, whatever LOG_LEVEL says.
         "verification.attempts": {"handlers": ["attempts"], "level": "INFO", "propagate": False},
         # runserver's own lines hold the query string, and with it the signature.

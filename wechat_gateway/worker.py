@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+from types import FrameType
 from typing import Any
 
 from uvicorn_worker import UvicornWorker
@@ -22,3 +24,7 @@ class GatewayWorker(UvicornWorker):
         # uvicorn-worker does not pass gunicorn's graceful_timeout on.
         "timeout_graceful_shutdown": 20,
     }
+
+    def handle_exit(self, number: int, frame: FrameType | None) -> None:
+        """gunicorn's quick stop (SIGQUIT), which uvicorn does not know: pass on as one it does."""
+        signal.raise_signal(signal.SIGTERM)

@@ -121,7 +121,10 @@ class Token(models.Model):
         Token.objects.filter(pk=self.pk).update(first_used_at=moment)
         if self.is_current:
             waiting = Token.objects.filter(
-                account=self.account_id, superseded_at__isnull=False, expires_at=None
+                account=self.account_id,
+                superseded_at__isnull=False,
+                expires_at=None,
+                pk__lt=self.pk,  # not this one, should it have been rotated away meanwhile
             )
             waiting.update(expires_at=moment + OVERLAP)
 
@@ -131,8 +134,8 @@ def rotate_token(
 ) -> Token:
     """Make `text` the current token of `account`, or its first one.
 
-    The old token stays valid until WeChat has used the new one and OVERLAP has passed, or
-    for `keep_old`. Raises ValidationError.
+    The old token stays valid until WeChat has used the new one and OVERLAP has passed; with
+    `keep_old` it and all before it end after that time. Raises ValidationError.
     """
     validate_secret(text)
     with transaction.atomic():
@@ -146,6 +149,8 @@ def rotate_token(
             old.superseded_at = now
             old.expires_at = None if keep_old is None else now + keep_old
             old.save(update_fields=["superseded_at", "expires_at"])
+        if keep_old is not None:
+            _end_by(account, now + keep_old)
         token = Token.objects.create(
             account=account,
             secret=Secret.of(text),
@@ -158,3 +163,11 @@ def rotate_token(
             actor=actor, action=action, account=account, token_fingerprint=token.fingerprint
         )
     return token
+
+
+def _end_by(account: OfficialAccount, moment: datetime) -> None:
+    """No superseded token outlives `moment`: which of them has leaked is not known."""
+    outliving = models.Q(expires_at=None) | models.Q(expires_at__gt=moment)
+    Token.objects.filter(outliving, account=account, superseded_at__isnull=False).update(
+        expires_at=moment
+    )

@@ -37,7 +37,7 @@ KNOWN_PARAMETERS = {*SHAPES, "msg_signature", "encrypt_type"}
 KNOWN_HEADERS = {"host", "user-agent", "x-forwarded-for", "x-forwarded-proto", "x-request-id"}
 
 # A longer query string is refused unread, so that nobody can keep us busy parsing.
-LONGEST_QUERY = 65_536
+LONGEST_QUERY = 32_768
 LARGEST_SKEW = 2**31 - 1
 PRINTABLE = bytes(byte if 0x20 <= byte <= 0x7E else ord("?") for byte in range(256))
 
@@ -92,7 +92,11 @@ def path_slug(request: Request) -> str | None:
     with a character in it that no account's slug has.
     """
     if request.path == b"/":
-        is_callback = request.method == "POST" or ROOT_PARAMETERS & parameters(request.query).keys()
+        is_callback = (
+            request.method == "POST"
+            or len(request.query) > LONGEST_QUERY
+            or ROOT_PARAMETERS & parameters(request.query).keys()
+        )
         return "" if is_callback else None
     if request.path == b"/wechat" or request.path.startswith(b"/wechat/"):
         return clean(request.path[8:].removesuffix(b"/"), 40) or "/"

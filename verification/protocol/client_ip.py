@@ -11,7 +11,7 @@ def parse_client_ip(peer: str, forwarded_for: str, trusted_proxy_count: int) -> 
     X-Forwarded-For is read from the right: every entry left of our own proxies' is the
     client's to forge. With fewer entries than proxies the header proves nothing.
     """
-    entries = [entry.strip() for entry in forwarded_for.split(",")]
+    entries = [entry.strip() for entry in forwarded_for.split(",") if entry.strip()]
     if 0 < trusted_proxy_count <= len(entries):
         return canonical_ip(entries[-trusted_proxy_count])
     return canonical_ip(peer)

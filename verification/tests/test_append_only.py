@@ -56,6 +56,33 @@ def test_nothing_that_the_log_needs_can_be_truncated(model: type[models.Model]) 
     assert refuses(f"TRUNCATE {model._meta.db_table} CASCADE")
 
 
+@pytest.mark.parametrize("model", RECORDED)
+def test_a_record_cannot_be_replaced(model: type[models.Model]) -> None:
+    if connection.vendor == "sqlite":  # PostgreSQL knows no REPLACE
+        table = model._meta.db_table
+        assert refuses(f"INSERT OR REPLACE INTO {table} SELECT * FROM {table}")
+
+
+def test_a_trigger_that_does_nothing_counts_as_missing(client: Client) -> None:
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            body = "BEGIN RETURN NEW; END"
+            cursor.execute(
+                "CREATE OR REPLACE FUNCTION seal_refuses_update() RETURNS trigger "
+                f"LANGUAGE plpgsql AS $${body}$$"
+            )
+        else:
+            cursor.execute("DROP TRIGGER seal_refuses_update")
+            cursor.execute(
+                "CREATE TRIGGER seal_refuses_update BEFORE UPDATE ON verification_seal "
+                "BEGIN SELECT 1; END"
+            )
+
+    assert append_only.missing_triggers(connection) == ["seal_refuses_update"]
+    append_only.install_triggers(connection)
+    assert refuses("UPDATE verification_seal SET count = count")
+
+
 def test_the_orm_cannot_do_it_either() -> None:
     with pytest.raises(IntegrityError), transaction.atomic():
         VerificationAttempt.objects.update(outcome=2)

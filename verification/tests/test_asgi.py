@@ -3,6 +3,7 @@ from __future__ import annotations
 import http.client
 import json
 import socket
+import time
 
 import pytest
 
@@ -70,10 +71,36 @@ class TestTheWire:
         head = f"POST /wechat/brand-a?{push(A)} HTTP/1.0\r\nContent-Length: 10\r\n\r\n"
         with socket.create_connection(("127.0.0.1", gunicorn.port), timeout=10) as wire:
             wire.sendall(head.encode())
+            time.sleep(0.2)
             wire.sendall(b"<xml></xml>"[:10])
             answer = b"".join(iter(lambda: wire.recv(4096), b""))
 
         assert answer.endswith(b"success")
+
+    def test_a_body_that_never_comes_is_not_waited_for(
+        self, brand_a: OfficialAccount, gunicorn: Gunicorn
+    ) -> None:
+        head = f"POST /wechat/brand-a?{push(A)} HTTP/1.0\r\nContent-Length: 10\r\n\r\n"
+
+        assert gunicorn.send(head.encode()).endswith(b"success")
+
+    def test_ten_thousand_headers_keep_nobody_waiting(
+        self, brand_a: OfficialAccount, gunicorn: Gunicorn
+    ) -> None:
+        started = time.perf_counter()
+        many = "X-Forwarded-For: 6.6.6.6\r\n" * 10_000
+        gunicorn.send(f"GET /healthz HTTP/1.0\r\n{many}\r\n".encode())
+
+        assert time.perf_counter() - started < 2  # quadratic joining took as long for a tenth
+
+    def test_two_forwarded_for_headers_are_read_as_one(
+        self, brand_a: OfficialAccount, gunicorn: Gunicorn
+    ) -> None:
+        target = f"/wechat/brand-a?{verification(A)}"
+        two = "X-Forwarded-For: 6.6.6.6\r\nX-Forwarded-For: 81.69.103.129\r\n"
+        gunicorn.send(f"GET {target} HTTP/1.0\r\n{two}\r\n".encode())
+
+        assert last_attempt().client_ip == "127.0.0.1"  # no proxy is trusted here
 
     @pytest.mark.parametrize(
         "raw",

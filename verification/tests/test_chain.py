@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import copy
+import inspect
+import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,7 +17,7 @@ from verification.chain import BrokenChain, verify_chain
 from verification.columns import COLUMNS, canonical_line
 from verification.models import ChainHead, OfficialAccount, Seal, Tally, VerificationAttempt
 from verification.protocol.client_ip import canonical_ip
-from verification.recording import verify
+from verification.recording import Unrecorded, make_attempt, verify
 from verification.tests.calls import call
 from verification.tests.contract import A, B
 from verification.tests.signer import push, verification
@@ -52,8 +54,22 @@ def test_a_batch_is_one_seal_and_the_chain_holds(sealed_log: list[VerificationAt
     assert [attempt.seal_id for attempt in sealed_log] == [1, 1, 2, 2, 2, 2, 3]
 
 
-def test_no_column_is_forgotten() -> None:
-    assert list(COLUMNS) == [field.attname for field in VerificationAttempt._meta.concrete_fields]
+def test_no_column_is_forgotten(sealed_log: list[VerificationAttempt]) -> None:
+    columns = [field.attname for field in VerificationAttempt._meta.concrete_fields]
+    made = set(re.findall(r"(\w+)=", inspect.getsource(make_attempt)))
+    not_made = {name for name in columns if not {name, name.removesuffix("_id")} & made}
+
+    assert list(COLUMNS) == columns
+    assert not_made == {"id", "seal_id", "occurrences"}  # set when sealed, or later
+    assert tuple(sealed_log[0].as_record()) == VerificationAttempt.RECORD_KEYS
+
+
+def test_a_seal_of_an_unknown_version_is_no_proof(sealed_log: list[VerificationAttempt]) -> None:
+    seals = list(Seal.objects.order_by("id"))
+    seals[1].version = 99
+
+    with pytest.raises(BrokenChain, match="version 99 of seal 2"):
+        walk(sealed_log, seals)
 
 
 ALTERED = {
@@ -164,6 +180,8 @@ class TestTampering:
         as_owner(ChainHead, "DELETE FROM {table}")
 
         assert verify_audit().problems == ["There are seals, but the chain's head is missing."]
+        with pytest.raises(Unrecorded):
+            verify([call(verification(A))])
 
     def test_a_missing_trigger_is_found(self, sealed_log: list[VerificationAttempt]) -> None:
         on_table = " ON verification_seal" if connection.vendor == "postgresql" else ""

@@ -71,15 +71,15 @@ def test_on_your_own_machine_secrets_are_needed_too(checkout: Checkout, name: st
 
 
 @pytest.mark.parametrize(
-    ("name", "value"),
+    ("entry", "name", "value"),
     [
-        ("DATABASE_URL", "postgres://gateway:hunter2#1@127.0.0.1:5432/gateway"),
-        ("DATABASE_URL", "mysql://gateway:hunter2@127.0.0.1/gateway"),
-        ("TOKEN_ENCRYPTION_KEYS", "hunter2"),
-        ("TRUSTED_PROXY_COUNT", "many"),
+        ("manage.py", "DATABASE_URL", "mysql://gateway:hunter2@127.0.0.1/gateway"),
+        ("manage.py", "TOKEN_ENCRYPTION_KEYS", "hunter2"),
+        ("manage.py", "TRUSTED_PROXY_COUNT", "many"),
+        ("wechat_gateway/asgi.py", "DATABASE_URL", "postgres://gateway:hunter2#1@127.0.0.1/g"),
+        ("wechat_gateway/wsgi.py", "PUBLIC_URL", "https://[::1"),
     ],
 )
-@pytest.mark.parametrize("entry", ["manage.py", "wechat_gateway/asgi.py", "wechat_gateway/wsgi.py"])
 def test_a_malformed_variable_is_named_and_its_value_is_not(
     checkout: Checkout, entry: str, name: str, value: str
 ) -> None:

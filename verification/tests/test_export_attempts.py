@@ -257,7 +257,7 @@ def test_who_took_the_log_away_is_in_the_change_log(db: None) -> None:
 def test_a_long_log_needs_no_more_memory_than_a_short_one(
     db: None, monkeypatch: pytest.MonkeyPatch, format_: str
 ) -> None:
-    make_attempts([NOON] * 6_000)
+    make_attempts([NOON] * 8_000)
     with Path(os.devnull).open("w") as nowhere:
         monkeypatch.setattr(sys, "stdout", nowhere)
         tracemalloc.start()
@@ -265,7 +265,7 @@ def test_a_long_log_needs_no_more_memory_than_a_short_one(
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
 
-    assert peak < 6_000_000  # all at once they take 10 MB, a chunk of them 4
+    assert peak < 8_000_000  # all at once they take 13 MB and more, a chunk of them 4 to 6
 
 
 def test_head_may_take_the_first_line_and_leave(transactional_db: None, tmp_path: Path) -> None:

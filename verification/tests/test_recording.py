@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,6 +17,7 @@ from verification.models.token import OVERLAP, rotate_token
 from verification.protocol.words import Outcome
 from verification.recording import Unrecorded, verify
 from verification.tests.calls import call
+from verification.tests.conftest import make_account
 from verification.tests.contract import A, B, last_attempt
 from verification.tests.signer import push, verification
 
@@ -60,6 +63,24 @@ class TestRotation:
         rotate_token(brand_a, NEW, actor="li.wei", keep_old=timedelta(0))
 
         assert not is_accepted(A)
+
+    def test_after_a_leak_no_earlier_token_lives_on(self, brand_a: OfficialAccount) -> None:
+        rotate_token(brand_a, NEW, actor="li.wei")
+        rotate_token(brand_a, "TheThirdToken1234", actor="li.wei", keep_old=timedelta(0))
+
+        assert [is_accepted(token) for token in (A, NEW, "TheThirdToken1234")] == [
+            False,
+            False,
+            True,
+        ]
+
+    def test_a_token_rotated_away_meanwhile_gets_no_end(self, brand_a: OfficialAccount) -> None:
+        first = brand_a.tokens.get()  # as a batch read it, current and unused
+        rotate_token(brand_a, NEW, actor="li.wei")
+        first.note_use(timezone.now())
+
+        first.refresh_from_db()
+        assert first.expires_at is None
 
     def test_a_push_counts_as_use(self, brand_a: OfficialAccount) -> None:
         verify([call(push(A), method="POST")])
@@ -132,6 +153,35 @@ class TestBatches:
         verdicts = verify([call(query, path=b"/") for query in queries])
 
         assert [verdict.status for verdict in verdicts] == [200, 200, 403]
+
+
+class TestLateness:
+    def test_what_nobody_waits_for_any_more_is_not_recorded(
+        self, brand_a: OfficialAccount, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        late = call(verification(A))
+        monkeypatch.setattr(recording, "BATCH_DEADLINE", -1)
+        # It would cut the connection that holds the test's own transaction.
+        monkeypatch.setattr(recording, "watchdog", lambda _seconds: nullcontext())
+
+        with pytest.raises(Unrecorded, match="TooLate"):
+            verify([late])
+        assert not VerificationAttempt.objects.exists()
+
+    @pytest.mark.parametrize("slug", ["brand-a", "nobody", "resting", "empty"])
+    def test_every_refusal_costs_the_same_queries(
+        self,
+        brand_a: OfficialAccount,
+        slug: str,
+        django_assert_num_queries: Callable[[int], AbstractContextManager[object]],
+    ) -> None:
+        make_account("resting", "TokenOfTheResting", is_paused=True)
+        make_account("empty")
+        verify([call(verification(B))])  # the first batch makes the head
+        expected = 11 if connection.vendor == "postgresql" else 9
+
+        with django_assert_num_queries(expected):
+            verify([call(verification(B), path=f"/wechat/{slug}".encode())])
 
 
 class TestFailure:

@@ -94,6 +94,13 @@ def test_an_account_without_a_token_gets_its_first(db: None) -> None:
     assert ChangeEvent.objects.get().action == "token_created"
 
 
+def test_a_token_whose_key_is_lost_can_be_replaced(brand_a: OfficialAccount, settings) -> None:
+    settings.TOKEN_ENCRYPTION_KEYS = ["another-key-" * 4]
+    call_command("rotate_token", "brand-a", token=NEW)
+
+    assert status_with(NEW) == 200
+
+
 def test_the_change_log_tells_of_it_without_the_token(brand_a: OfficialAccount) -> None:
     call_command("rotate_token", "brand-a", token=NEW)
     event = ChangeEvent.objects.latest("id")

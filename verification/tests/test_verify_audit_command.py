@@ -8,7 +8,7 @@ from django.core.management.base import CommandError
 from django.db import connection
 from django.test import Client
 
-from verification.models import OfficialAccount, Seal, Tally, VerificationAttempt
+from verification.models import ChainHead, OfficialAccount, Seal, Tally, VerificationAttempt
 from verification.tests.checkout import Checkout
 from verification.tests.contract import A, B
 from verification.tests.signer import push, verification
@@ -35,8 +35,10 @@ def test_an_operator_reads_how_much_was_checked(capsys: pytest.CaptureFixture[st
     call_command("verify_audit")
     out, err = capsys.readouterr()
 
+    head = ChainHead.objects.get()
     assert out == (
         "The log is intact: 3 attempts under 3 seals; tallies add up, triggers are in place.\n"
+        f"Keep this elsewhere: seal 3, digest {bytes(head.last_digest).hex()}\n"
     )
     assert err == ""
 

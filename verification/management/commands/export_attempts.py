@@ -6,6 +6,7 @@ from argparse import ArgumentParser
 from datetime import datetime
 from typing import Any
 
+from django.core.management.base import CommandError
 from django.db.models import QuerySet
 from tqdm import tqdm
 
@@ -28,7 +29,11 @@ class Command(GatewayCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--format", choices=sorted(WRITERS), default="jsonl")
         parser.add_argument("--account", metavar="SLUG", help="only this account's attempts")
-        parser.add_argument("--since", metavar="ISO", help="from this time on")
+        parser.add_argument(
+            "--since",
+            metavar="ISO",
+            help="from this time on: 2026-11-23T10:42, in TIME_ZONE unless it names a zone",
+        )
         parser.add_argument("--until", metavar="ISO", help="before this time")
 
     def handle(self, **options: Any) -> None:
@@ -46,6 +51,9 @@ class Command(GatewayCommand):
             sys.stdout.flush()
         except BrokenPipeError:  # piped into head
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        except OSError as error:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise CommandError(f"The export cannot be written: {error.strerror}.") from error
 
 
 def find_attempts(

@@ -24,6 +24,9 @@ class Command(GatewayCommand):
         if report.problems:
             raise CommandError("\n".join([*report.problems, f"Good before that: {counts}."]))
         self.stdout.write(f"The log is intact: {counts}; tallies add up, triggers are in place.")
+        if head := ChainHead.objects.first():
+            digest = bytes(head.last_digest).hex()
+            self.stdout.write(f"Keep this elsewhere: seal {head.last_seal_id}, digest {digest}")
 
 
 def watch_progress(seals: Iterator[Seal]) -> Iterable[Seal]:
