@@ -9,6 +9,7 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
 from django.http import HttpRequest
 
+from verification import sessions
 from verification.models import ChangeEvent
 from verification.protocol.callback import clean
 from verification.protocol.client_ip import parse_client_ip
@@ -21,6 +22,7 @@ def connect() -> None:
 
 
 def record_sign_in(request: HttpRequest, user: AbstractBaseUser, **_: Any) -> None:
+    sessions.begin(request)
     _record(ChangeEvent.Action.SIGNED_IN, user.get_username(), request)
 
 
