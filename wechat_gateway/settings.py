@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import zoneinfo
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -81,6 +82,8 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "axes",
+    "django_otp",
     "verification",
 ]
 
@@ -96,8 +99,11 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django_otp.middleware.OTPMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    # Last: it puts its page in place of the sign-in's answer.
+    "axes.middleware.AxesMiddleware",
 ]
 
 ROOT_URLCONF = "wechat_gateway.urls"
@@ -211,6 +217,25 @@ if not LOCAL:
     CSRF_COOKIE_NAME = "__Host-csrftoken"
 SESSION_COOKIE_AGE = 30 * 60  # since the last page; verification/sessions.py says how
 
+ADMIN_REQUIRE_TOTP = env.flag("ADMIN_REQUIRE_TOTP")
+
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",  # refuses before a password is looked at
+    "django.contrib.auth.backends.ModelBackend",
+]
+# Never an address alone, which may be a whole office, nor a user alone, whom anyone could lock out.
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_FAILURE_LIMIT = 5
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_RESET_ON_SUCCESS = True
+AXES_CLIENT_IP_CALLABLE = "verification.sign_ins.client_ip"
+AXES_LOCKOUT_CALLABLE = "verification.views.locked_out"
+AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "csrfmiddlewaretoken"]
+# Sign-ins are in our change log, which cannot be edited.
+AXES_DISABLE_ACCESS_LOG = True
+AXES_ENABLE_ADMIN = AXES_VERBOSE = False
+
 # --- Logs: JSON lines on stdout --------------------------------------------------------------
 
 LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", ["DEBUG", "INFO", "WARNING", "ERROR"])
@@ -239,6 +264,7 @@ LOGGING = {
     "root": {"handlers": ["json"], "level": LOG_LEVEL},
     "loggers": {
         "django": {"handlers": [], "level": LOG_LEVEL, "propagate": True},
+        "axes": {"level": "WARNING"},  # each sign-in is in the change log
         # The audit log's witness: lines that are JSON already, whatever LOG_LEVEL says.
         "verification.attempts": {"handlers": ["attempts"], "level": "INFO", "propagate": False},
         # runserver's own lines hold the query string, and with it the signature.
