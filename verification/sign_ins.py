@@ -39,6 +39,11 @@ def record_failed_sign_in(
     _record(ChangeEvent.Action.SIGN_IN_FAILED, name, request)
 
 
+def record(request: HttpRequest, action: str, detail: str = "") -> None:
+    """Record what the person who is signed in has done."""
+    _record(action, request.user.get_username(), request, detail)
+
+
 def client_ip(request: HttpRequest | None) -> str | None:
     if request is None:
         return None
@@ -49,5 +54,10 @@ def client_ip(request: HttpRequest | None) -> str | None:
     )
 
 
-def _record(action: str, actor: str, request: HttpRequest | None) -> None:
-    ChangeEvent.objects.create(actor=actor, action=action, client_ip=client_ip(request))
+def _record(action: str, actor: str, request: HttpRequest | None, detail: str = "") -> None:
+    ChangeEvent.objects.create(
+        actor=actor,
+        action=action,
+        detail=detail[:200],  # the names of a user and of a group may have 150 characters each
+        client_ip=client_ip(request),
+    )
