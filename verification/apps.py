@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.apps import AppConfig
+from django.contrib.admin import apps as admin_apps
 from django.db import connections
 from django.db.backends.signals import connection_created
 from django.db.models.signals import post_migrate
@@ -20,6 +21,11 @@ class VerificationConfig(AppConfig):
         # After every migrate: a migration on SQLite remakes tables and drops their triggers.
         post_migrate.connect(_install_triggers, sender=self)
         sign_ins.connect()
+
+
+class GatewayAdminConfig(admin_apps.AdminConfig):
+    default = False  # the app of this module is the one above
+    default_site = "verification.admin_site.GatewayAdminSite"
 
 
 def _install_triggers(using: str, **_: Any) -> None:

@@ -9,6 +9,7 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
 from django.http import HttpRequest
 
+from verification import sessions
 from verification.models import ChangeEvent
 from verification.protocol.client_ip import parse_client_ip
 
@@ -20,6 +21,7 @@ def connect() -> None:
 
 
 def record_sign_in(request: HttpRequest, user: AbstractBaseUser, **_: Any) -> None:
+    sessions.begin(request)
     _record(ChangeEvent.Action.SIGNED_IN, user.get_username(), request)
 
 
@@ -36,6 +38,11 @@ def record_failed_sign_in(
     _record(ChangeEvent.Action.SIGN_IN_FAILED, name, request)
 
 
+def record(request: HttpRequest, action: str, detail: str = "") -> None:
+    """Record what the person who is signed in has done."""
+    _record(action, request.user.get_username(), request, detail)
+
+
 def client_ip(request: HttpRequest | None) -> str | None:
     if request is None:
         return None
@@ -46,5 +53,10 @@ def client_ip(request: HttpRequest | None) -> str | None:
     )
 
 
-def _record(action: str, actor: str, request: HttpRequest | None) -> None:
-    ChangeEvent.objects.create(actor=actor, action=action, client_ip=client_ip(request))
+def _record(action: str, actor: str, request: HttpRequest | None, detail: str = "") -> None:
+    ChangeEvent.objects.create(
+        actor=actor,
+        action=action,
+        detail=detail[:200],  # the names of a user and of a group may have 150 characters each
+        client_ip=client_ip(request),
+    )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import DatabaseError, connection
@@ -68,6 +70,14 @@ def as_response(reply: Reply) -> HttpResponse:
 @require_safe
 def landing_page(request: HttpRequest) -> HttpResponse:
     return render(request, "landing.html")
+
+
+def locked_out(request: HttpRequest, *_: Any) -> HttpResponse:
+    """In place of the sign-in's answer, so that it does not say whether the password was right."""
+    minutes = settings.AXES_COOLOFF_TIME // timedelta(minutes=1)
+    response = render(request, "locked_out.html", {"minutes": minutes}, status=429)
+    response.headers["Retry-After"] = str(minutes * 60)
+    return response
 
 
 @require_safe

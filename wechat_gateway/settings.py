@@ -10,11 +10,13 @@ import os
 import re
 import zoneinfo
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import dj_database_url
+from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 from pythonjsonlogger.core import RESERVED_ATTRS
@@ -77,27 +79,34 @@ if TRUSTED_PROXY_COUNT:
 # --- Application -----------------------------------------------------------------------------
 
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    "verification.apps.GatewayAdminConfig",  # Django's admin, on our own site
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "axes",
+    "django_otp",
     "verification",
 ]
 
 MIDDLEWARE = [
     # First: a callback gets no redirect, no Host check, no cookie and no CSRF check.
     "verification.views.CallbackMiddleware",
+    # Next: whatever answers below, the page has a policy.
+    "csp.middleware.CSPMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
+    "verification.sessions.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django_otp.middleware.OTPMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    # Last: it puts its page in place of the sign-in's answer.
+    "axes.middleware.AxesMiddleware",
 ]
 
 ROOT_URLCONF = "wechat_gateway.urls"
@@ -193,12 +202,48 @@ STORAGES = {
 
 # --- Browser security (callbacks set their own headers) --------------------------------------
 
-SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = not LOCAL
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "object-src": [NONE],
+        "base-uri": [NONE],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+    }
+}
+SECURE_SSL_REDIRECT = not LOCAL
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]  # a platform's probe speaks plain http
 SECURE_HSTS_SECONDS = 0 if LOCAL else 365 * 24 * 3600
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = not LOCAL
 X_FRAME_OPTIONS = "DENY"
-SESSION_COOKIE_AGE = 8 * 3600
+
+# --- Signing in ------------------------------------------------------------------------------
+
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not LOCAL
+if not LOCAL:
+    # Browsers take a __Host- cookie only over https, from this very host and for all its paths.
+    SESSION_COOKIE_NAME = "__Host-sessionid"
+    CSRF_COOKIE_NAME = "__Host-csrftoken"
+SESSION_COOKIE_AGE = 30 * 60  # since the last page; verification/sessions.py says how
+
+ADMIN_REQUIRE_TOTP = env.flag("ADMIN_REQUIRE_TOTP")
+
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",  # refuses before a password is looked at
+    "django.contrib.auth.backends.ModelBackend",
+]
+# Never an address alone, which may be a whole office, nor a user alone, whom anyone could lock out.
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_FAILURE_LIMIT = 5
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_RESET_ON_SUCCESS = True
+AXES_CLIENT_IP_CALLABLE = "verification.sign_ins.client_ip"
+AXES_LOCKOUT_CALLABLE = "verification.views.locked_out"
+AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "csrfmiddlewaretoken"]
+# Sign-ins are in our change log, which cannot be edited.
+AXES_DISABLE_ACCESS_LOG = True
+AXES_ENABLE_ADMIN = AXES_VERBOSE = False
 
 # --- Logs: JSON lines on stdout --------------------------------------------------------------
 
@@ -236,6 +281,7 @@ LOGGING = {
         "django.db.backends": {"level": "INFO"},
         # A scanner's made-up Host is worth no traceback.
         "django.security.DisallowedHost": {"level": "CRITICAL"},
+        "axes": {"level": "WARNING"},  # each sign-in is in the change log
         # The audit log's witness: lines that are JSON already, whatever LOG_LEVEL says.
         "verification.attempts": {"handlers": ["attempts"], "level": "INFO", "propagate": False},
         # runserver's own lines hold the query string, and with it the signature.

@@ -5,9 +5,9 @@ from __future__ import annotations
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
-from verification.admin import accounts, attempts, change_events, seals, tallies
+from verification.admin import accounts, attempts, change_events, seals, tallies, users
 
-__all__ = ["accounts", "attempts", "change_events", "seals", "tallies"]
+__all__ = ["accounts", "attempts", "change_events", "seals", "tallies", "users"]
 
 admin.site.site_title = _("WeChat gateway")
 admin.site.site_header = _("WeChat gateway")

@@ -8,13 +8,16 @@ from verification.models.change_event import ChangeEvent
 from verification.models.official_account import OfficialAccount
 from verification.models.tally import Tally
 from verification.models.token import Token
+from verification.models.totp_device import RecoveryCode, TotpDevice
 
 __all__ = [
     "ChainHead",
     "ChangeEvent",
     "OfficialAccount",
+    "RecoveryCode",
     "Seal",
     "Tally",
     "Token",
+    "TotpDevice",
     "VerificationAttempt",
 ]

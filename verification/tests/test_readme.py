@@ -82,8 +82,8 @@ def test_the_printed_administrator_can_sign_in(demo: Demo) -> None:
     password = re.search(r"as admin, password (\w+)", demo.output.read_text())
     assert password
     check = (
-        "from django.contrib.auth import authenticate; "
-        f"print(authenticate(username='admin', password='{password[1]}'))"
+        "from django.contrib.auth import authenticate; from django.http import HttpRequest; "
+        f"print(authenticate(HttpRequest(), username='admin', password='{password[1]}'))"
     )
 
     assert demo.run(f'.venv/bin/python manage.py shell -v0 -c "{check}"').stdout.strip() == "admin"

@@ -8,13 +8,14 @@ from tqdm import tqdm
 
 from verification.fields import UndecryptableSecret
 from verification.management.base import GatewayCommand, command_line_actor
-from verification.models import ChangeEvent, Token
+from verification.models import ChangeEvent, Token, TotpDevice
 
 
 class Command(GatewayCommand):
     help = (
-        "Encrypt every stored token with the newest key of TOKEN_ENCRYPTION_KEYS. Put the new key "
-        "in front, run this, then keep the old key for as long as its seals are to be verified."
+        "Encrypt every stored token, and the key of every authenticator, with the newest key of "
+        "TOKEN_ENCRYPTION_KEYS. Put the new key in front, run this, then keep the old key for as "
+        "long as its seals are to be verified."
     )
 
     def handle(self, **options: Any) -> None:
@@ -25,6 +26,7 @@ class Command(GatewayCommand):
                 Token.objects.filter(pk=token.pk).update(secret=token.secret.reencrypt())
             except UndecryptableSecret:
                 lost.append(f"{token.account.slug} ({token.fingerprint})")
+        unreadable = self.reencrypt_authenticators()
         ChangeEvent.objects.create(
             actor=command_line_actor(), action=ChangeEvent.Action.KEYS_ROTATED
         )
@@ -33,4 +35,19 @@ class Command(GatewayCommand):
                 f"No key of TOKEN_ENCRYPTION_KEYS decrypts the tokens of {', '.join(lost)}: "
                 "rotate them, or put the lost key back."
             )
+        if unreadable:
+            raise CommandError(
+                f"No key of TOKEN_ENCRYPTION_KEYS decrypts the authenticators of "
+                f"{', '.join(unreadable)}: run reset_totp, or put the lost key back."
+            )
         self.stdout.write(f"{len(tokens)} tokens are encrypted with the newest key.")
+
+    def reencrypt_authenticators(self) -> list[str]:
+        """Names of the users whose authenticator no key decrypts."""
+        unreadable = []
+        for device in TotpDevice.objects.select_related("user").order_by("id"):
+            try:
+                TotpDevice.objects.filter(pk=device.pk).update(seed=device.seed.reencrypt())
+            except UndecryptableSecret:
+                unreadable.append(device.user.get_username())
+        return unreadable

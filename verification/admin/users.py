@@ -1,0 +1,104 @@
+"""Users and groups as Django has them; who may do what, and since when, is in the change log."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin
+from django.contrib.auth.admin import GroupAdmin, UserAdmin
+from django.contrib.auth.models import Group, User
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+
+from verification import sign_ins
+from verification.models import ChangeEvent
+
+if TYPE_CHECKING:
+    GatewayUserModelAdmin = UserAdmin[User]
+else:
+    GatewayUserModelAdmin = UserAdmin
+
+Action = ChangeEvent.Action
+FLAGS = {"is_active": "active", "is_staff": "staff", "is_superuser": "superuser"}
+
+admin.site.unregister(User)
+admin.site.unregister(Group)
+
+
+def roles_of(user: User) -> set[str]:
+    flags = {word for field, word in FLAGS.items() if getattr(user, field)}
+    groups = set(user.groups.values_list("name", flat=True))
+    return flags | groups | set(user.user_permissions.values_list("codename", flat=True))
+
+
+def permissions_of(group: Group) -> set[str]:
+    return set(group.permissions.values_list("codename", flat=True))
+
+
+def record_difference(request: HttpRequest, name: str, before: set[str], after: set[str]) -> None:
+    for action, roles in (
+        (Action.ROLE_GRANTED, after - before),
+        (Action.ROLE_REVOKED, before - after),
+    ):
+        for role in sorted(roles):
+            sign_ins.record(request, action, f"{name}: {role}")
+
+
+@admin.register(User)
+class GatewayUserAdmin(GatewayUserModelAdmin):
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+        # What it was, for save_related: groups and permissions are saved only there.
+        form.roles_before = roles_of(User.objects.get(pk=obj.pk)) if change else set()
+        super().save_model(request, obj, form, change)
+        if not change:
+            sign_ins.record(request, Action.USER_CREATED, obj.get_username())
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        super().save_related(request, form, formsets, change)
+        user = form.instance
+        record_difference(request, user.get_username(), form.roles_before, roles_of(user))
+
+    def delete_model(self, request: HttpRequest, obj: User) -> None:
+        sign_ins.record(request, Action.USER_DELETED, obj.get_username())
+        super().delete_model(request, obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        for user in queryset:
+            self.delete_model(request, user)
+
+    def user_change_password(
+        self,
+        request: HttpRequest,
+        id: str,  # noqa: A002
+        form_url: str = "",
+    ) -> HttpResponse:
+        response = super().user_change_password(request, id, form_url)
+        if request.method == "POST" and response.status_code == 302:
+            user = self.get_object(request, id)
+            sign_ins.record(request, Action.PASSWORD_CHANGED, str(user))
+        return response
+
+
+@admin.register(Group)
+class GatewayGroupAdmin(GroupAdmin):
+    def save_model(self, request: HttpRequest, obj: Group, form: Any, change: bool) -> None:
+        before = Group.objects.get(pk=obj.pk) if change else None
+        form.permissions_before = permissions_of(before) if before else set()
+        super().save_model(request, obj, form, change)
+        if before and before.name != obj.name:
+            sign_ins.record(request, Action.ROLE_CHANGED, f"{before.name} → {obj.name}")
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        super().save_related(request, form, formsets, change)
+        group = form.instance
+        record_difference(request, group.name, form.permissions_before, permissions_of(group))
+
+    def delete_model(self, request: HttpRequest, obj: Group) -> None:
+        for member in obj.user_set.order_by("username"):
+            sign_ins.record(request, Action.ROLE_REVOKED, f"{member.get_username()}: {obj.name}")
+        sign_ins.record(request, Action.ROLE_CHANGED, f"{obj.name} → –")
+        super().delete_model(request, obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Group]) -> None:
+        for group in queryset:
+            self.delete_model(request, group)

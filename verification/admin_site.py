@@ -1,0 +1,53 @@
+"""The admin, and who gets in. Not in verification/admin: that package registers itself here."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+from urllib.parse import urlencode
+
+from django.contrib import admin
+from django.contrib.auth import logout
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import URLPattern, URLResolver, path, reverse
+from django.views.decorators.cache import never_cache
+
+from verification import second_factor, sessions, sign_ins
+from verification.models import ChangeEvent
+
+
+class GatewayAdminSite(admin.AdminSite):
+    def has_permission(self, request: HttpRequest) -> bool:
+        return (
+            super().has_permission(request)
+            and not sessions.is_over(request)
+            and not second_factor.is_awaited(request)
+        )
+
+    def get_urls(self) -> list[URLResolver | URLPattern]:
+        ask = never_cache(partial(second_factor.second_factor, self))
+        return [
+            # Django's own way out is only for those who are in.
+            path("logout/", self.logout, name="logout"),
+            path("second-factor/", ask, name="second_factor"),
+            *super().get_urls(),
+        ]
+
+    def login(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        if request.user.is_authenticated and sessions.is_over(request):
+            logout(request)
+        if request.method == "GET" and second_factor.is_awaited(request):
+            query = urlencode({"next": request.GET.get("next", "")})
+            return redirect(f"{reverse('admin:second_factor')}?{query}")
+        return super().login(request, extra_context)
+
+    def password_change(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> Any:
+        response = super().password_change(request, extra_context)
+        if request.method == "POST" and response.status_code == 302:
+            sign_ins.record(request, ChangeEvent.Action.PASSWORD_CHANGED)
+        return response

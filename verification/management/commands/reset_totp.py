@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.core.management.base import CommandError
+from django.db import transaction
+
+from verification.management.base import GatewayCommand, command_line_actor
+from verification.models import ChangeEvent, TotpDevice
+
+
+class Command(GatewayCommand):
+    help = (
+        "Take away a person's authenticator and recovery codes, for when they are lost. Sessions "
+        "that they let in end; at the next sign-in a new authenticator is set up. Make sure that "
+        "it is that person who asks: until then the password alone lets in."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("user", help="the name this person signs in with")
+
+    def handle(self, *, user: str, **options: Any) -> None:
+        person = get_user_model().objects.filter(username=user).first()
+        if person is None:
+            raise CommandError(f'There is no user "{user}".')
+        with transaction.atomic():
+            deleted, _by_model = TotpDevice.objects.filter(user=person, confirmed=True).delete()
+            if not deleted:
+                self.stdout.write(f'"{user}" has not set up an authenticator; nothing was changed.')
+                return
+            ChangeEvent.objects.create(
+                actor=command_line_actor(),
+                action=ChangeEvent.Action.SECOND_FACTOR_RESET,
+                detail=user,
+            )
+        self.stdout.write(
+            f'The authenticator of "{user}" is gone. The next sign-in sets up a new one.'
+        )

@@ -1,0 +1,289 @@
+from __future__ import annotations
+
+import base64
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.contrib.auth.models import User
+from django.contrib.sessions.models import Session
+from django.core.management import CommandError, call_command
+from django.db import connection
+from django.test import Client
+from django.utils import timezone
+from django_otp.oath import TOTP
+
+from verification.models import ChangeEvent, RecoveryCode, TotpDevice
+
+PASSWORD = "correct horse battery"  # of li_wei
+PAGE = "/admin/second-factor/"
+Action = ChangeEvent.Action
+
+
+@pytest.fixture(autouse=True)
+def _required(settings: Any) -> None:
+    settings.ADMIN_REQUIRE_TOTP = True
+
+
+@pytest.fixture
+def browser(li_wei: User) -> Client:
+    """li.wei has given the password."""
+    client = Client()
+    client.force_login(li_wei)
+    return client
+
+
+class App:
+    """The authenticator on li.wei's phone, which was given what the page shows."""
+
+    def __init__(self, page: str) -> None:
+        seed = re.search(r'<code class="seed">(.*?)</code>', page)
+        assert seed
+        self.seed = re.sub(r"<[^>]*>|\s", "", seed[1])
+
+    def code(self, *, steps: int = 0) -> str:
+        totp = TOTP(base64.b32decode(self.seed), drift=steps)
+        return f"{totp.token():06}"
+
+
+def set_up(browser: Client) -> tuple[App, list[str]]:
+    app = App(browser.get(PAGE).text)
+    answer = browser.post(PAGE, {"code": app.code(steps=-1)})
+    return app, re.findall(r"<li><code>([a-z0-9-]+)</code>", answer.text)
+
+
+def sign_in_again(browser: Client) -> None:
+    browser.post("/admin/logout/")
+    browser.post("/admin/login/", {"username": "li.wei", "password": PASSWORD})
+
+
+def is_in(browser: Client) -> bool:
+    return browser.get("/admin/").status_code == 200
+
+
+def actions() -> list[str]:
+    return list(ChangeEvent.objects.order_by("id").values_list("action", flat=True))
+
+
+class TestSettingUp:
+    def test_it_follows_the_password_and_leads_where_li_wei_wanted_to_go(
+        self, browser: Client
+    ) -> None:
+        response = browser.get("/admin/auth/user/", follow=True)
+        assert response.redirect_chain[-1][0] == f"{PAGE}?next=%2Fadmin%2Fauth%2Fuser%2F"
+        code = App(response.text).code()
+        answer = browser.post(PAGE, {"code": code, "next": "/admin/auth/user/"})
+
+        assert '<a href="/admin/auth/user/">' in answer.text
+        assert browser.get("/admin/auth/user/").status_code == 200
+        assert actions()[-1] == Action.SECOND_FACTOR_SET_UP
+
+    def test_the_qr_code_says_what_the_text_says(self, browser: Client) -> None:
+        text = browser.get(PAGE).text
+        link = re.search(r'href="(otpauth://[^"]*)"', text)
+
+        assert link
+        assert f"secret={App(text).seed}" in link[1]
+        assert "/wechat_gateway%3Ali.wei?" in link[1]
+        assert re.search(r'<svg class="qr-code" viewBox="0 0 (\d+) \1"', text)
+        assert "style=" not in text
+        assert "data:" not in text.replace("data:,", "")
+
+    def test_a_wrong_code_keeps_the_seed_that_was_scanned(self, browser: Client) -> None:
+        app = App(browser.get(PAGE).text)
+        answer = browser.post(PAGE, {"code": "000000"})
+
+        assert "This code is not right" in answer.text
+        assert App(answer.text).seed == App(browser.get(PAGE).text).seed == app.seed
+        assert not is_in(browser)
+        assert actions()[-1] == Action.SECOND_FACTOR_REFUSED
+
+    def test_another_sign_in_gets_another_seed(self, browser: Client) -> None:
+        seen = App(browser.get(PAGE).text).seed
+        sign_in_again(browser)
+
+        assert App(browser.get(PAGE).text).seed != seen
+
+    def test_once_set_up_it_is_never_shown_again(self, browser: Client) -> None:
+        app, codes = set_up(browser)
+        sign_in_again(browser)
+        pages = [browser.get(PAGE), browser.post(PAGE, {"code": "000000"}), browser.get("/admin/")]
+
+        assert len(codes) == len(set(codes)) == 10
+        for page in pages:
+            assert app.seed not in page.text
+            assert not [code for code in codes if code in page.text]
+
+    def test_the_answer_with_the_recovery_codes_is_kept_by_nobody(self, browser: Client) -> None:
+        app = App(browser.get(PAGE).text)
+        answer = browser.post(PAGE, {"code": app.code()})
+
+        assert "no-store" in answer.headers["Cache-Control"]
+        assert browser.post(PAGE, {"code": app.code()}).status_code == 302
+
+    def test_neither_seed_nor_codes_are_stored_in_the_clear(self, browser: Client) -> None:
+        app, codes = set_up(browser)
+        rows = [
+            row
+            for model in apps.get_models(include_auto_created=True)
+            for row in model._base_manager.values_list()
+        ]
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT seed FROM verification_totpdevice")
+            rows += cursor.fetchall()
+        stored = f"{rows} {[session.get_decoded() for session in Session.objects.all()]}"
+
+        assert not [secret for secret in (app.seed, *codes) if secret in stored]
+        assert not TotpDevice._meta.default_permissions
+
+    def test_chinese_pages_have_it_too(self, browser: Client) -> None:
+        assert "<svg" in browser.get(PAGE, headers={"Accept-Language": "zh-hans"}).text
+
+
+class TestAsking:
+    def test_the_password_alone_opens_nothing(self, browser: Client) -> None:
+        set_up(browser)
+        assert is_in(browser)
+        sign_in_again(browser)
+
+        assert not is_in(browser)
+        assert browser.get("/admin/password_change/").status_code == 302
+        assert browser.get("/admin/", follow=True).redirect_chain[-1][0].startswith(PAGE)
+
+    def test_a_code_opens_it_once(self, browser: Client) -> None:
+        app, _codes = set_up(browser)
+        code = app.code()
+        sign_in_again(browser)
+        assert browser.post(PAGE, {"code": f"{code[:3]} {code[3:]}"}).status_code == 302
+        assert is_in(browser)
+        sign_in_again(browser)
+
+        assert "or was used already" in browser.post(PAGE, {"code": code}).text
+        assert not is_in(browser)
+
+    def test_a_recovery_code_opens_it_once(self, browser: Client) -> None:
+        _app, codes = set_up(browser)
+        sign_in_again(browser)
+        assert browser.post(PAGE, {"code": codes[0].upper().replace("-", " ")}).status_code == 302
+        assert is_in(browser)
+        sign_in_again(browser)
+        browser.post(PAGE, {"code": codes[0]})
+
+        assert not is_in(browser)
+        assert RecoveryCode.objects.count() == 9
+
+    @pytest.mark.parametrize("code", ["", "12345", "1234567", "１２３４５６", "+12345", "a" * 41])
+    def test_what_is_no_code_is_refused(self, browser: Client, code: str) -> None:
+        set_up(browser)
+        sign_in_again(browser)
+        answer = browser.post(PAGE, {"code": code})
+
+        assert (answer.status_code, "errorlist" in answer.text) == (200, True)
+        assert not is_in(browser)
+
+    def test_a_clock_that_is_half_a_minute_wrong_is_followed(self, browser: Client) -> None:
+        app, _codes = set_up(browser)  # the phone is a step behind
+        TotpDevice.objects.update(last_step=-1)
+        sign_in_again(browser)
+        browser.post(PAGE, {"code": app.code(steps=-2)})
+
+        assert is_in(browser)
+
+    def test_guessing_is_slowed_down(self, browser: Client) -> None:
+        app, _codes = set_up(browser)
+        sign_in_again(browser)
+        browser.post(PAGE, {"code": "000000"})
+
+        assert "Too many wrong codes." in browser.post(PAGE, {"code": app.code()}).text
+        TotpDevice.objects.update(
+            throttling_failure_timestamp=timezone.now() - timedelta(seconds=2)
+        )
+        assert browser.post(PAGE, {"code": app.code()}).status_code == 302
+
+    def test_another_users_code_is_no_good(self, browser: Client) -> None:
+        app, codes = set_up(browser)
+        User.objects.create_superuser("wang.fang", password=PASSWORD)
+        other = Client()
+        other.post("/admin/login/", {"username": "wang.fang", "password": PASSWORD})
+        other.get(PAGE)
+        for code in (app.code(), codes[0]):
+            other.post(PAGE, {"code": code})
+
+        assert not is_in(other)
+
+    def test_an_address_elsewhere_is_not_followed(self, browser: Client) -> None:
+        app = App(browser.get(PAGE).text)
+        answer = browser.post(PAGE, {"code": app.code(), "next": "https://evil.example/"})
+
+        assert "evil.example" not in answer.text
+
+    def test_who_thinks_better_of_it_can_sign_out(self, browser: Client) -> None:
+        browser.post("/admin/logout/")
+
+        assert "_auth_user_id" not in browser.session
+
+    def test_without_the_variable_nobody_is_asked(self, browser: Client, settings: Any) -> None:
+        settings.ADMIN_REQUIRE_TOTP = False
+
+        assert is_in(browser)
+        assert browser.get(PAGE).headers["Location"] == "/admin/"
+
+    def test_strangers_are_sent_to_the_sign_in(self, db: None) -> None:
+        assert Client().get(PAGE, follow=True).redirect_chain[-1][0].startswith("/admin/login/")
+        assert not TotpDevice.objects.exists()
+
+    def test_a_lost_encryption_key_is_said_in_a_sentence(
+        self, browser: Client, settings: Any
+    ) -> None:
+        app, _codes = set_up(browser)
+        sign_in_again(browser)
+        settings.TOKEN_ENCRYPTION_KEYS = ["another-key-" * 4]
+
+        assert "run reset_totp" in browser.post(PAGE, {"code": app.code()}).text
+
+
+class TestEncryptionKeys:
+    def test_authenticators_survive_a_rotation(self, browser: Client, settings: Any) -> None:
+        app, _codes = set_up(browser)
+        settings.TOKEN_ENCRYPTION_KEYS = ["another-key-" * 4, *settings.TOKEN_ENCRYPTION_KEYS]
+        call_command("rotate_encryption_keys")
+        settings.TOKEN_ENCRYPTION_KEYS = settings.TOKEN_ENCRYPTION_KEYS[:1]
+        sign_in_again(browser)
+
+        assert browser.post(PAGE, {"code": app.code()}).status_code == 302
+
+    def test_those_that_cannot_be_read_are_named(self, browser: Client, settings: Any) -> None:
+        set_up(browser)
+        settings.TOKEN_ENCRYPTION_KEYS = ["another-key-" * 4]
+
+        with pytest.raises(CommandError, match=r"authenticators of li\.wei: run reset_totp"):
+            call_command("rotate_encryption_keys")
+
+
+class TestReset:
+    def test_the_next_sign_in_sets_up_another(
+        self, browser: Client, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        app, _codes = set_up(browser)
+        call_command("reset_totp", "li.wei")
+
+        assert "sets up a new one" in capsys.readouterr().out
+        assert not is_in(browser)
+        assert App(browser.get(PAGE).text).seed != app.seed
+        event = ChangeEvent.objects.get(action=Action.SECOND_FACTOR_RESET)
+        assert event.detail == "li.wei"
+        assert event.actor.startswith("command line")
+
+    def test_who_has_none_is_told_so(
+        self, li_wei: User, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        call_command("reset_totp", "li.wei")
+
+        assert "nothing was changed" in capsys.readouterr().out
+        assert not ChangeEvent.objects.exists()
+
+    def test_a_name_that_nobody_has_is_refused(self, db: None) -> None:
+        with pytest.raises(CommandError, match=r'There is no user "wang\.fang"\.'):
+            call_command("reset_totp", "wang.fang")
