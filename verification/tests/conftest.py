@@ -5,9 +5,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import connection
 from django.test import TransactionTestCase
+from django.utils import translation
 
 from verification.models import OfficialAccount
 from verification.models.token import rotate_token
@@ -48,6 +50,12 @@ def _empty_test_database_through_the_door() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(TransactionTestCase, "_fixture_teardown", flush_through_the_door)
         yield
+
+
+@pytest.fixture(autouse=True)
+def _language_of_the_settings() -> None:
+    """A request of the test client leaves its language behind in this thread."""
+    translation.activate(settings.LANGUAGE_CODE)
 
 
 def open_door(*, is_open: bool) -> None:
