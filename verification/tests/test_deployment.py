@@ -96,6 +96,10 @@ USED = {
     "psycopg2-binary": '"django.db.backends.postgresql"',
     "cryptography": "from cryptography.",
     "python-json-logger": '"pythonjsonlogger.',
+    "django-axes": '"axes.middleware.',
+    "django-otp": "from django_otp",
+    "segno": "import segno",
+    "django-csp": '"csp.middleware.',
     "tqdm": "from tqdm ",
     "pytest-django": "DJANGO_SETTINGS_MODULE = ",
 }

@@ -3,10 +3,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from django.contrib.auth import authenticate
 from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.core.management.base import CommandError
-from django.test import Client
+from django.http import HttpRequest
 
 from verification.tests.checkout import Checkout, assert_one_sentence
 
@@ -40,7 +41,7 @@ def test_she_can_sign_in(capsys: pytest.CaptureFixture[str]) -> None:
 
     assert capsys.readouterr().out == 'Created the administrator "chen.jing".\n'
     assert (user.is_superuser, user.is_staff, user.email) == (True, True, "chen.jing@example.cn")
-    assert Client().login(username="chen.jing", password=PASSWORD)
+    assert authenticate(HttpRequest(), username="chen.jing", password=PASSWORD)
 
 
 @pytest.mark.usefixtures("db")

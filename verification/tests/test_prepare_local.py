@@ -7,10 +7,11 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from django.contrib.auth import authenticate
 from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.core.management.base import CommandError
-from django.test import Client
+from django.http import HttpRequest
 
 from verification.models import OfficialAccount, Token
 from verification.tests.checkout import PRODUCTION, Checkout, assert_one_sentence
@@ -30,7 +31,7 @@ def test_the_printed_password_signs_in(capsys: pytest.CaptureFixture[str]) -> No
     match = re.fullmatch(r"http://127.0.0.1:\d+/admin/ as admin, password (\w{16}) .*", said)
 
     assert match is not None
-    assert Client().login(username="admin", password=match[1])
+    assert authenticate(HttpRequest(), username="admin", password=match[1])
     assert User.objects.get().is_superuser
 
 
