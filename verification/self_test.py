@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import http.client
+import io
 import secrets
 import socket
 import ssl
 import time
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import SplitResult, urlencode, urlsplit
 
 from verification.protocol.signature import compute_signature
 
 #: Seconds until WeChat is assumed to give up.
 PATIENCE = 5.0
+#: Bytes after which a body is no echostr, whatever else comes.
+LONGEST_BODY = 65_536
 
 
 @dataclass(frozen=True)
 class Answer:
     status: int
     body: bytes
-    headers: dict[str, str]  #: names in lower case
+    headers: dict[str, str]  #: in lower case
     seconds: float
     echostr: str  #: what the body has to be, byte for byte
 
@@ -73,10 +77,13 @@ def play_wechat(server_url: str, token: str) -> Answer:
             f"GET {target} HTTP/1.0\r\nHost: {parts.netloc}\r\n"
             "User-Agent: Mozilla/4.0\r\nAccept: */*\r\n\r\n".encode("ascii")
         )
-        response = http.client.HTTPResponse(connection)
-        response.begin()
-        body = response.read()
-    headers = {name.lower(): value for name, value in response.getheaders()}
+        wire = _Wire(connection, started + PATIENCE)
+        with http.client.HTTPResponse(wire) as response:  # type: ignore[arg-type]
+            response.begin()
+            body, missing = response.read(LONGEST_BODY), response.length
+    if missing:
+        raise http.client.IncompleteRead(body, missing)
+    headers = {name.lower(): value.lower() for name, value in response.getheaders()}
     return Answer(response.status, body, headers, time.perf_counter() - started, echostr)
 
 
@@ -88,3 +95,20 @@ def _connect(parts: SplitResult) -> socket.socket:
         return plain
     context = ssl.create_default_context()
     return context.wrap_socket(plain, server_hostname=parts.hostname)
+
+
+class _Wire(io.RawIOBase):
+    """What the server sends until the deadline; a socket's timeout begins anew with each byte."""
+
+    def __init__(self, connection: socket.socket, deadline: float) -> None:
+        self.connection, self.deadline = connection, deadline
+
+    def makefile(self, _mode: str) -> io.BufferedReader:
+        return io.BufferedReader(self)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        self.connection.settimeout(max(self.deadline - time.perf_counter(), 0.001))
+        return self.connection.recv_into(buffer)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from argparse import ArgumentParser
 from http.client import HTTPException
 from typing import Any
@@ -10,6 +11,7 @@ from django.core.management.base import CommandError
 
 from verification.management.base import GatewayCommand, find_account
 from verification.models import OfficialAccount
+from verification.protocol.callback import clean
 from verification.self_test import play_wechat
 from wechat_gateway import env
 
@@ -27,19 +29,32 @@ class Command(GatewayCommand):
 
     def handle(self, *, slug: str, url: str | None, token: str | None, **options: Any) -> None:
         account = find_account(slug)
-        target = url or default_url(account)
-        if urlsplit(target).scheme not in {"http", "https"} or not urlsplit(target).hostname:
-            raise CommandError("The URL must begin with http:// or https:// and name a host.")
+        target = default_url(account) if url is None else url
+        if not is_url(target):
+            raise CommandError(
+                "The URL must begin with http:// or https://, name a host, and hold no spaces, "
+                "no # and nothing but ASCII."
+            )
         try:
-            answer = play_wechat(target, token or current_secret(account))
+            answer = play_wechat(target, current_secret(account) if token is None else token)
         except (OSError, HTTPException, ValueError) as error:
-            raise CommandError(f"{target} cannot be reached: {error}.") from error
+            why = clean(str(error).strip().encode(), 200)  # may hold what the server sent
+            raise CommandError(f"{target} cannot be reached: {why}.") from error
         if problems := answer.problems():
             raise CommandError(f"{target} would not pass. {' '.join(problems)}")
         self.stdout.write(
             f"{target} passes: 200 and the exact echostr ({len(answer.body)} bytes) "
             f"in {answer.seconds * 1000:.0f} ms."
         )
+
+
+def is_url(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        has_host = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+    except ValueError:  # a port or an IPv6 address that is none
+        return False
+    return bool(has_host) and re.fullmatch(r"[!\"$-~]+", text) is not None
 
 
 def default_url(account: OfficialAccount) -> str:
