@@ -14,6 +14,7 @@ from urllib.parse import unquote_to_bytes
 
 from django.conf import settings
 
+from verification.keys import self_test_key
 from verification.protocol.callback import (
     KNOWN_HEADERS,
     Callback,
@@ -58,7 +59,7 @@ class CallbackEndpoint:
             await send_reply(send, await self.answer(request, slug, receive))
 
     async def answer(self, request: Request, slug: str, receive: Receive) -> Reply:
-        callback = parse_callback(request, slug, settings.TRUSTED_PROXY_COUNT)
+        callback = parse_callback(request, slug, settings.TRUSTED_PROXY_COUNT, self_test_key())
         if callback.method is Method.POST:
             await drain(receive)
         verdict = self.writer.submit(verify_one, callback)

@@ -69,7 +69,7 @@ def verify(callbacks: Sequence[Callback]) -> list[Verdict]:
             head, now = open_batch()
             accounts = Accounts(callbacks, now)
             verdicts = [judge(callback, accounts.called_by(callback)) for callback in callbacks]
-            note_uses(verdicts, accounts, now)
+            note_uses(callbacks, verdicts, accounts, now)
             attempts = [
                 make_attempt(callback, verdict, accounts, now)
                 for callback, verdict in zip(callbacks, verdicts, strict=True)
@@ -116,9 +116,21 @@ def database_time() -> datetime:
     return now
 
 
-def note_uses(verdicts: Sequence[Verdict], accounts: Accounts, now: datetime) -> None:
-    """Tell each token that was used for the first time; it ends the overlap of a rotation."""
-    used = {verdict.token_id for verdict in verdicts if verdict.token_id}
+def note_uses(
+    callbacks: Sequence[Callback],
+    verdicts: Sequence[Verdict],
+    accounts: Accounts,
+    now: datetime,
+) -> None:
+    """Tell each token that was used for the first time; it ends the overlap of a rotation.
+
+    A self-test is no use: WeChat's console may still hold the old token.
+    """
+    used = {
+        verdict.token_id
+        for callback, verdict in zip(callbacks, verdicts, strict=True)
+        if callback.kind is not Kind.SELF_TEST
+    }
     for token in accounts.tokens:
         if token.id in used:
             token.note_use(now)

@@ -8,25 +8,32 @@ import secrets
 import socket
 import ssl
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from enum import IntEnum
 from typing import Any
-from urllib.parse import SplitResult, urlencode, urlsplit
+from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
 
-from verification.protocol.signature import compute_signature
+from verification.protocol.signature import compute_proof, compute_signature
 
 #: Seconds until WeChat is assumed to give up.
 PATIENCE = 5.0
 #: Bytes after which a body is no echostr, whatever else comes.
 LONGEST_BODY = 65_536
+PROOF_HEADER = "X-Self-Test"
 
 
 @dataclass(frozen=True)
 class Answer:
     status: int
     body: bytes
-    headers: dict[str, str]  #: in lower case
+    headers: dict[str, str]  #: names in lower case
     seconds: float
     echostr: str  #: what the body has to be, byte for byte
+
+    @property
+    def is_chunked(self) -> bool:
+        return "chunked" in self.headers.get("transfer-encoding", "").lower()
 
     def problems(self) -> list[str]:
         """What WeChat would not accept, a sentence each; empty when it would."""
@@ -42,7 +49,7 @@ class Answer:
                 f"The body is not the echostr: {len(self.body)} bytes instead of "
                 f"{len(self.echostr)}, beginning with {self.body[:20]!r}."
             )
-        if "chunked" in self.headers.get("transfer-encoding", ""):
+        if self.is_chunked:
             found.append("The body is chunked, which HTTP/1.0 cannot read.")
         if self.seconds > PATIENCE:
             found.append(
@@ -66,35 +73,98 @@ def sign_url(server_url: str, token: str) -> tuple[str, str]:
     return f"{server_url}{'&' if '?' in server_url else '?'}{query}", echostr
 
 
-def play_wechat(server_url: str, token: str) -> Answer:
-    """Send one URL verification over HTTP/1.0 as Mozilla/4.0. Raises OSError, HTTPException."""
-    url, echostr = sign_url(server_url, token)
-    parts = urlsplit(url)
-    started = time.perf_counter()
-    with _connect(parts) as connection:
-        target = f"{parts.path or '/'}?{parts.query}"
-        connection.sendall(
-            f"GET {target} HTTP/1.0\r\nHost: {parts.netloc}\r\n"
-            "User-Agent: Mozilla/4.0\r\nAccept: */*\r\n\r\n".encode("ascii")
-        )
-        wire = _Wire(connection, started + PATIENCE)
+class Stage(IntEnum):
+    """What a trial is at, or was at when it failed."""
+
+    CONNECTING = 1
+    SECURING = 2
+    ASKING = 3
+    READING = 4
+    DONE = 5
+
+
+@dataclass
+class Trial:
+    """One URL verification that we send, and how far it came."""
+
+    url: str
+    echostr: str
+    proof: str | None = None
+    stage: Stage = Stage.CONNECTING
+    certificate_ends: datetime | None = None
+    answer: Answer | None = None  #: from READING on; its body is whole when DONE
+    error: Exception | None = None
+    seconds: float = 0
+
+    @property
+    def parts(self) -> SplitResult:
+        return urlsplit(self.url)
+
+    def run(self) -> Answer:
+        """Ask over HTTP/1.0 as Mozilla/4.0. Raises OSError, HTTPException, ValueError."""
+        started = time.perf_counter()
+        try:
+            with self._connect() as connection:
+                self.stage = Stage.ASKING
+                connection.sendall(self._request())
+                self._read(_Wire(connection, started + PATIENCE), started)
+        finally:
+            self.seconds = time.perf_counter() - started
+        assert self.answer is not None
+        return self.answer
+
+    def _connect(self) -> socket.socket:
+        is_https = self.parts.scheme == "https"
+        address = (self.parts.hostname or "", self.parts.port or (443 if is_https else 80))
+        plain = socket.create_connection(address, timeout=PATIENCE)
+        if not is_https:
+            return plain
+        self.stage = Stage.SECURING
+        context = ssl.create_default_context()
+        secure = context.wrap_socket(plain, server_hostname=self.parts.hostname)
+        until = ssl.cert_time_to_seconds(str((secure.getpeercert() or {})["notAfter"]))
+        self.certificate_ends = datetime.fromtimestamp(until, UTC)
+        return secure
+
+    def _request(self) -> bytes:
+        lines = [
+            f"GET {self.parts.path or '/'}?{self.parts.query} HTTP/1.0",
+            f"Host: {self.parts.netloc}",
+            *("User-Agent: Mozilla/4.0", "Accept: */*"),
+            *([f"{PROOF_HEADER}: {self.proof}"] if self.proof else []),
+        ]
+        return "\r\n".join([*lines, "", ""]).encode("ascii")
+
+    def _read(self, wire: _Wire, started: float) -> None:
         with http.client.HTTPResponse(wire) as response:  # type: ignore[arg-type]
             response.begin()
+            headers = {name.lower(): value for name, value in response.getheaders()}
+            self.answer = Answer(response.status, b"", headers, 0, self.echostr)
+            self.stage = Stage.READING
             body, missing = response.read(LONGEST_BODY), response.length
-    if missing:
-        raise http.client.IncompleteRead(body, missing)
-    headers = {name.lower(): value.lower() for name, value in response.getheaders()}
-    return Answer(response.status, body, headers, time.perf_counter() - started, echostr)
+        seconds = time.perf_counter() - started
+        self.answer = replace(self.answer, body=body, seconds=seconds)
+        if missing:
+            raise http.client.IncompleteRead(body, missing)
+        self.stage = Stage.DONE
 
 
-def _connect(parts: SplitResult) -> socket.socket:
-    is_https = parts.scheme == "https"
-    address = (parts.hostname or "", parts.port or (443 if is_https else 80))
-    plain = socket.create_connection(address, timeout=PATIENCE)
-    if not is_https:
-        return plain
-    context = ssl.create_default_context()
-    return context.wrap_socket(plain, server_hostname=parts.hostname)
+def play_wechat(server_url: str, token: str) -> Answer:
+    """Send one URL verification that counts as WeChat's. Raises OSError, HTTPException."""
+    return Trial(*sign_url(server_url, token)).run()
+
+
+def try_server_url(server_url: str, token: str, key: bytes) -> Trial:
+    """Send one URL verification that is recorded as our own; whatever fails is in the trial."""
+    url, echostr = sign_url(server_url, token)
+    signed = dict(parse_qsl(urlsplit(url).query))
+    proof = compute_proof(key, signed["timestamp"], signed["nonce"]).hex()
+    trial = Trial(url, echostr, proof)
+    try:
+        trial.run()
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        trial.error = error
+    return trial
 
 
 class _Wire(io.RawIOBase):

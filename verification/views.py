@@ -16,6 +16,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from verification.append_only import missing_triggers
+from verification.keys import self_test_key
 from verification.protocol.callback import KNOWN_HEADERS, Request, parse_callback, path_slug
 from verification.protocol.reply import HEALTHY, TRY_AGAIN, Reply, plain_reply, reply_to
 from verification.recording import Unrecorded, log_unrecorded, verify
@@ -40,7 +41,7 @@ class CallbackMiddleware:
             return self.get_response(http_request)
         if http_request.method == "POST":
             http_request.read()  # and forget: the query is what WeChat signed
-        callback = parse_callback(request, slug, settings.TRUSTED_PROXY_COUNT)
+        callback = parse_callback(request, slug, settings.TRUSTED_PROXY_COUNT, self_test_key())
         try:
             verdict = verify([callback])[0]
         except Unrecorded as error:

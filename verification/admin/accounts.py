@@ -12,7 +12,7 @@ from django.urls import URLPattern, path
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from verification.admin import tokens
+from verification.admin import self_tests, tokens
 from verification.models import ChangeEvent, OfficialAccount, Token
 from verification.models.token import generate_secret, rotate_token
 
@@ -163,6 +163,7 @@ class OfficialAccountAdmin(AccountModelAdmin):
     def get_urls(self) -> list[URLPattern]:
         return [
             path("<int:account_id>/rotate/", self._view(tokens.rotate), name="rotate_token"),
+            path("<int:account_id>/self-test/", self._view(self_tests.run), name="self_test"),
             path("<int:account_id>/reveal/", self._view(tokens.reveal), name="reveal_token"),
             *super().get_urls(),
         ]

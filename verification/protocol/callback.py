@@ -18,6 +18,7 @@ from verification.protocol.errors import (
     MissingParameter,
     RepeatedParameter,
 )
+from verification.protocol.signature import verify_proof
 from verification.protocol.words import Kind, Mark, Method
 
 # fullmatch on bytes: '$' would admit a final newline, and str patterns non-ASCII digits.
@@ -27,6 +28,7 @@ SHAPES = {
     "nonce": re.compile(rb"[\x21-\x7e]{1,128}"),
     "echostr": re.compile(rb"[A-Za-z0-9_+/=.~-]{1,256}"),
 }
+PROOF = re.compile(r"[0-9a-f]{64}")
 NEEDED = {
     Method.GET: ("signature", "timestamp", "nonce", "echostr"),
     Method.POST: ("signature", "timestamp", "nonce"),
@@ -34,7 +36,10 @@ NEEDED = {
 # At / these tell a callback from a person with a browser.
 ROOT_PARAMETERS = {"signature", "msg_signature", "echostr"}
 KNOWN_PARAMETERS = {*SHAPES, "msg_signature", "encrypt_type"}
-KNOWN_HEADERS = {"host", "user-agent", "x-forwarded-for", "x-forwarded-proto", "x-request-id"}
+KNOWN_HEADERS = {
+    *("host", "user-agent", "x-forwarded-for", "x-forwarded-proto", "x-request-id"),
+    "x-self-test",
+}
 
 # A longer query string is refused unread, so that nobody can keep us busy parsing.
 LONGEST_QUERY = 32_768
@@ -61,6 +66,7 @@ class Callback:
     """One request to a server URL, bounded and cleaned: fit for any database as it is."""
 
     path_slug: str  #: empty at /
+    kind: Kind
     method: Method
     signature: bytes | None  #: 20 bytes; None unless it had the shape of one
     timestamp: str
@@ -74,10 +80,6 @@ class Callback:
     clock_skew: int | None  #: our clock minus WeChat's timestamp, in seconds
     error: CallbackError | None  #: why it cannot be judged
     started: float = field(default_factory=time.perf_counter)
-
-    @property
-    def kind(self) -> Kind:
-        return Kind.MESSAGE_PUSH if self.method is Method.POST else Kind.URL_VERIFICATION
 
     @property
     def elapsed(self) -> int:
@@ -103,18 +105,23 @@ def path_slug(request: Request) -> str | None:
     return None
 
 
-def parse_callback(request: Request, slug: str, trusted_proxy_count: int) -> Callback:
+def parse_callback(
+    request: Request, slug: str, trusted_proxy_count: int, self_test_key: bytes
+) -> Callback:
     method = Method.__members__.get(request.method, Method.OTHER)
     values = parameters(request.query)
     first = {name: values.get(name, [b""])[0] for name in KNOWN_PARAMETERS}
     header = {name: request.headers.get(name, "") for name in KNOWN_HEADERS}
     is_signature = SHAPES["signature"].fullmatch(first["signature"])
+    timestamp, nonce = clean(first["timestamp"], 20), clean(first["nonce"], 128)
+    is_proved = is_self_test(header["x-self-test"], timestamp, nonce, self_test_key)
     return Callback(
         path_slug=slug,
+        kind=find_kind(method, is_proved),
         method=method,
         signature=bytes.fromhex(first["signature"].decode()) if is_signature else None,
-        timestamp=clean(first["timestamp"], 20),
-        nonce=clean(first["nonce"], 128),
+        timestamp=timestamp,
+        nonce=nonce,
         echostr=clean(first["echostr"], 256),
         client_ip=parse_client_ip(request.peer, header["x-forwarded-for"], trusted_proxy_count),
         user_agent=clean(header["user-agent"].encode(), 200),
@@ -125,6 +132,23 @@ def parse_callback(request: Request, slug: str, trusted_proxy_count: int) -> Cal
         ),
         clock_skew=compute_clock_skew(first["timestamp"]),
         error=find_error(method, request.query, values),
+    )
+
+
+def find_kind(method: Method, is_proved: bool) -> Kind:
+    if method is Method.POST:
+        return Kind.MESSAGE_PUSH
+    return Kind.SELF_TEST if is_proved and method is Method.GET else Kind.URL_VERIFICATION
+
+
+def is_self_test(header: str, timestamp: str, nonce: str, key: bytes) -> bool:
+    """Whether the header proves that this server made the request itself.
+
+    A proof holds for one timestamp and nonce, and so for one signature: whoever copies it can
+    repeat that test, but hides no request of his own behind it.
+    """
+    return PROOF.fullmatch(header) is not None and verify_proof(
+        key, timestamp, nonce, bytes.fromhex(header)
     )
 
 

@@ -54,8 +54,10 @@ class Gunicorn:
 
 
 @contextmanager
-def running_gunicorn(output: Path, **environment: str) -> Iterator[Gunicorn]:
-    port = free_port()
+def running_gunicorn(
+    output: Path, *, port: int | None = None, **environment: str
+) -> Iterator[Gunicorn]:
+    port = port or free_port()
     with output.open("wb") as log:
         process = start(log, PORT=str(port), **environment)
         try:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from verification.models import VerificationAttempt
 from verification.protocol.callback import (
+    KNOWN_HEADERS,
     LARGEST_SKEW,
     LONGEST_QUERY,
     Callback,
@@ -18,12 +19,14 @@ from verification.protocol.callback import (
 )
 from verification.protocol.client_ip import canonical_ip, parse_client_ip
 from verification.protocol.errors import MalformedParameter
+from verification.protocol.signature import compute_proof
 from verification.protocol.words import Kind, Mark, Method, Outcome, Reason, word
 from verification.tests.signer import push, verification
 
+KEY = b"the key of self-tests"
 ANY_BYTES = st.binary(max_size=300)
 ANY_HEADERS = st.dictionaries(
-    st.sampled_from(["host", "user-agent", "x-forwarded-for", "x-forwarded-proto", "x-request-id"]),
+    st.sampled_from(sorted(KNOWN_HEADERS)),
     st.text(st.characters(max_codepoint=255), max_size=300),
 )
 
@@ -35,7 +38,7 @@ def request(path: bytes = b"/wechat/brand-a", query: bytes = b"", **rest: Any) -
 
 def parse(query: str | bytes = b"", **rest: Any) -> Callback:
     raw = query.encode() if isinstance(query, str) else query
-    return parse_callback(request(query=raw, **rest), "brand-a", 1)
+    return parse_callback(request(query=raw, **rest), "brand-a", 1, KEY)
 
 
 def longest(name: str) -> int:
@@ -76,7 +79,7 @@ def test_whatever_comes_in_fits_the_columns(
     path: bytes, query: bytes, headers: dict[str, str], method: str
 ) -> None:
     raw = request(b"/wechat/" + path, query, headers=headers, method=method)
-    callback = parse_callback(raw, path_slug(raw) or "", 1)
+    callback = parse_callback(raw, path_slug(raw) or "", 1, KEY)
 
     for name in ("path_slug", "timestamp", "nonce", "echostr", "user_agent", "host"):
         text = getattr(callback, name)
@@ -106,6 +109,39 @@ def test_a_query_string_beyond_all_bounds_is_refused_unread() -> None:
 def test_a_push_needs_no_echostr() -> None:
     assert parse(push("token"), method="POST").error is None
     assert parse(push("token"), method="POST").kind is Kind.MESSAGE_PUSH
+
+
+def proof(key: bytes = KEY, timestamp: str = "1714036504", nonce: str = "1514711492") -> str:
+    return compute_proof(key, timestamp, nonce).hex()
+
+
+def test_a_proof_makes_a_get_a_self_test_and_nothing_else() -> None:
+    proved = {"x-self-test": proof()}
+
+    assert parse(verification("token"), headers=proved).kind is Kind.SELF_TEST
+    assert parse(push("token"), headers=proved, method="POST").kind is Kind.MESSAGE_PUSH
+    assert parse(verification("token"), headers=proved, method="HEAD").kind is Kind.URL_VERIFICATION
+
+
+@pytest.mark.parametrize(
+    "claim",
+    [
+        "",
+        "1",
+        proof(b"another key"),
+        proof(timestamp="1714036505"),
+        proof(nonce="1514711493"),
+        proof(timestamp="171403650", nonce="41514711492"),
+        proof().upper(),
+        proof() + "\n",
+        f"{proof()},{proof()}",
+        "\xb2" * 64,
+    ],
+)
+def test_a_claim_that_proves_nothing_is_ignored(claim: str) -> None:
+    callback = parse(verification("token"), headers={"x-self-test": claim})
+
+    assert (callback.kind, callback.error) == (Kind.URL_VERIFICATION, None)
 
 
 def test_a_plus_stays_a_plus() -> None:

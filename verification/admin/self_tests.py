@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import shlex
+from urllib.parse import parse_qs
+
+from django.conf import settings
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.shortcuts import get_object_or_404, redirect
+from django.utils.translation import gettext_lazy as _
+
+from verification.admin import tokens
+from verification.fields import UndecryptableSecret
+from verification.keys import self_test_key
+from verification.models import ChainHead, OfficialAccount, VerificationAttempt
+from verification.protocol.words import Kind
+from verification.self_test import PROOF_HEADER, Trial, try_server_url
+from verification.self_test_checks import Result, check, worst
+
+WECHATS_TESTER = "https://developers.weixin.qq.com/apiExplorer?type=messagePush"
+SUMMARIES = {
+    Result.PASSED: _("Everything passed: WeChat would accept this answer."),
+    Result.WARNED: _("WeChat would accept this answer, but something needs attention."),
+    Result.FAILED: _("WeChat would not accept this answer."),
+}
+
+
+def run(site: admin.AdminSite, request: HttpRequest, account_id: int) -> HttpResponse:
+    """Play WeChat against the account's own server URL at PUBLIC_URL; no other can be given."""
+    if not may_test(request):
+        raise PermissionDenied
+    if request.method != "POST":
+        return HttpResponseNotAllowed(["POST"])
+    account = get_object_or_404(OfficialAccount, pk=account_id)
+    try:
+        secret = find_secret(account)
+    except UndecryptableSecret:
+        messages.error(request, tokens.LOST_KEY)
+        secret = None
+    if not secret or not settings.PUBLIC_URL:
+        return redirect("admin:verification_officialaccount_change", account_id)
+    before = last_attempt_id()
+    # Outside of any transaction: on SQLite an open one would keep the callback from being recorded.
+    trial = try_server_url(account.server_url, secret, self_test_key())
+    return show(site, request, account, trial, find_attempt(trial, before))
+
+
+def may_test(request: HttpRequest) -> bool:
+    permissions = ("verification.change_officialaccount", "verification.rotate_token")
+    return any(request.user.has_perm(permission) for permission in permissions)
+
+
+def find_secret(account: OfficialAccount) -> str | None:
+    token = account.current_token
+    return token.secret.reveal() if token and token.secret else None
+
+
+def last_attempt_id() -> int:
+    return ChainHead.objects.values_list("last_attempt_id", flat=True).first() or 0
+
+
+def find_attempt(trial: Trial, before: int) -> VerificationAttempt | None:
+    """What the trial left, by its nonce among what came since: a proxy may change the rest."""
+    nonce = parse_qs(trial.parts.query)["nonce"][0]
+    return VerificationAttempt.objects.filter(id__gt=before, nonce=nonce).first()
+
+
+def show(
+    site: admin.AdminSite,
+    request: HttpRequest,
+    account: OfficialAccount,
+    trial: Trial,
+    attempt: VerificationAttempt | None,
+) -> HttpResponse:
+    checks = check(trial)
+    context = {
+        "title": _("Test of %(account)s from this server") % {"account": account},
+        "checks": checks,
+        "result": worst(checks),
+        "summary": SUMMARIES[worst(checks)],
+        "attempt": attempt,
+        "is_taken_for_wechat": attempt is not None and attempt.kind != Kind.SELF_TEST,
+        "curl": curl(trial),
+        "wechats_tester": WECHATS_TESTER,
+    }
+    return tokens.render_page(request, site, "self_test.html", account, context)
+
+
+def curl(trial: Trial) -> str:
+    """The same request, to be sent from elsewhere; it, too, is recorded as a self-test."""
+    headers = ["-A", "Mozilla/4.0", "-H", f"{PROOF_HEADER}: {trial.proof}"]
+    return shlex.join(["curl", "--http1.0", "--include", *headers, trial.url])
