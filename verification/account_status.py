@@ -11,12 +11,13 @@ from datetime import datetime, timedelta
 from enum import IntEnum
 from itertools import groupby, pairwise
 
-from django.db.models import Max, OuterRef, Q, Subquery, Sum
+from django.db.models import Max, OuterRef, Q, QuerySet, Subquery, Sum
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from verification.diagnosis import Known, explain
+from verification.diagnosis import Explanation, Known, explain
+from verification.diagnosis.case import day
 from verification.models import ChangeEvent, OfficialAccount, Tally, Token, VerificationAttempt
 from verification.protocol.words import Kind, Outcome, Reason
 
@@ -41,6 +42,9 @@ class AccountStatus:
 
     level: Level = Level.WAITING
     text: str = ""
+    refusal: Explanation | None = None  #: of the last verification, unless one passed since
+    refusal_id: int | None = None
+    refused_at: datetime | None = None
     last_push: datetime | None = None
     last_verified: datetime | None = None
     refused_in_24_h: int = 0
@@ -52,7 +56,6 @@ class Facts:
 
     tokens: list[Token] = field(default_factory=list)
     push_hours: list[datetime] = field(default_factory=list)
-    last_refusal: VerificationAttempt | None = None
     paused: ChangeEvent | None = None
 
 
@@ -62,23 +65,22 @@ def read_statuses(accounts: Sequence[OfficialAccount]) -> dict[int, AccountStatu
     statuses = {account.id: AccountStatus() for account in accounts}
     _read_tokens(facts)
     _read_tallies(facts, statuses, now)
-    _read_last_refusals(facts)
+    _explain_last_refusals(statuses)
     _read_pauses(facts)
-    known = Known()
     for account in accounts:
         status = statuses[account.id]
-        status.level, status.text = judge(account, facts[account.id], status, known, now)
+        status.level, status.text = judge(account, facts[account.id], status, now)
     return statuses
 
 
 def judge(
-    account: OfficialAccount, facts: Facts, status: AccountStatus, known: Known, now: datetime
+    account: OfficialAccount, facts: Facts, status: AccountStatus, now: datetime
 ) -> tuple[Level, str]:
     if account.is_paused:
         return Level.PAUSED, _paused(facts.paused)
     trouble = (
         _unfinished_rotation(facts.tokens, now)
-        or _last_refusal(facts.last_refusal, known)
+        or _last_refusal(status.refusal)
         or _silence(facts.push_hours, status.last_push, now)
     )
     if trouble:
@@ -108,10 +110,8 @@ def _unfinished_rotation(tokens: list[Token], now: datetime) -> str:
     return _("Rotation unfinished, the old token ends {time}").format(time=moment(max(ends)))
 
 
-def _last_refusal(attempt: VerificationAttempt | None, known: Known) -> str:
-    if attempt is None:
-        return ""
-    return _("Refused: {cause}").format(cause=explain(attempt, known).in_short)
+def _last_refusal(refusal: Explanation | None) -> str:
+    return _("Refused: {cause}").format(cause=refusal.in_short) if refusal else ""
 
 
 def _silence(hours: list[datetime], last_push: datetime | None, now: datetime) -> str:
@@ -159,18 +159,30 @@ def _read_tallies(
             facts[account_id].push_hours = [hour for _id, hour in group]
 
 
-def _read_last_refusals(facts: dict[int, Facts]) -> None:
-    """The last URL verification of each account, if it was refused."""
-    # A bot that opens the address without parameters is no trouble of the account's.
+def serious_verifications() -> QuerySet[VerificationAttempt]:
+    """A bot that opens the address without parameters is no trouble of the account's."""
     is_serious = Q(reason=None) | Q(reason__in=[Reason.SIGNATURE_MISMATCH, Reason.NO_TOKEN])
-    own = VerificationAttempt.objects.filter(
-        is_serious, account=OuterRef("pk"), kind=Kind.URL_VERIFICATION
-    )
+    return VerificationAttempt.objects.filter(is_serious, kind=Kind.URL_VERIFICATION)
+
+
+def _explain_last_refusals(statuses: dict[int, AccountStatus]) -> None:
+    """Unless a verification or a message push was accepted since: then it is solved, or noise."""
+    known = Known()
+    for attempt in _last_refusals(statuses):
+        status = statuses[attempt.account_id or 0]
+        if status.last_push is None or status.last_push < attempt.recorded_at:
+            status.refusal, status.refusal_id = explain(attempt, known), attempt.id
+            status.refused_at = attempt.recorded_at
+
+
+def _last_refusals(account_ids: Iterable[int]) -> QuerySet[VerificationAttempt]:
+    """The last serious verification of each account, if it was refused."""
+    own = serious_verifications().filter(account=OuterRef("pk"))
 
     def last(outcome: Outcome) -> Subquery:
         return Subquery(own.filter(outcome=outcome).order_by("-id").values("id")[:1])
 
-    found = OfficialAccount.objects.filter(pk__in=facts).annotate(
+    found = OfficialAccount.objects.filter(pk__in=account_ids).annotate(
         accepted=last(Outcome.ACCEPTED), refused=last(Outcome.REFUSED)
     )
     ids = [
@@ -178,11 +190,7 @@ def _read_last_refusals(facts: dict[int, Facts]) -> None:
         for accepted, refused in found.values_list("accepted", "refused")
         if refused and refused > (accepted or 0)
     ]
-    attempts: Iterable[VerificationAttempt] = VerificationAttempt.objects.filter(
-        pk__in=ids
-    ).select_related("account")
-    for attempt in attempts:
-        facts[attempt.account_id or 0].last_refusal = attempt
+    return VerificationAttempt.objects.filter(pk__in=ids).select_related("account")
 
 
 def _read_pauses(facts: dict[int, Facts]) -> None:
@@ -191,10 +199,6 @@ def _read_pauses(facts: dict[int, Facts]) -> None:
     ).order_by("id")
     for event in events:
         facts[event.account_id or 0].paused = event
-
-
-def day(time: datetime) -> str:
-    return date_format(timezone.localtime(time), "Y-m-d")
 
 
 def moment(time: datetime) -> str:
