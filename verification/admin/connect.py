@@ -57,9 +57,8 @@ def _refused(status: AccountStatus) -> Progress:
     text = _("Waiting for WeChat… Last attempt refused at {time}: {cause}").format(
         time=zoned(status.refused_at, "%H:%M:%S"), cause=status.refusal.in_short
     )
-    advice = f"{status.refusal.what_happened} {status.refusal.what_to_do}"
     why = reverse("admin:verification_verificationattempt_change", args=[status.refusal_id])
-    return Progress("refused", text, advice, why)
+    return Progress("refused", text, status.refusal.in_full, why)
 
 
 def card(request: HttpRequest, account: OfficialAccount) -> dict[str, Any]:

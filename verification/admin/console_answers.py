@@ -54,8 +54,7 @@ def after_refusal(said: str, attempt: VerificationAttempt) -> str:
             "The last attempt on record was refused, so the console holds another server URL or "
             "the success is an older one. Compare the URL there with the one above."
         )
-    explanation = explain(attempt)
-    return f"{explanation.what_happened} {explanation.what_to_do}"
+    return explain(attempt).in_full
 
 
 def after_acceptance(said: str, attempt: VerificationAttempt) -> str:

@@ -27,6 +27,12 @@ class Explanation:
     what_to_do: str
     accounts: tuple[OfficialAccount, ...] = ()
 
+    @property
+    def in_full(self) -> str:
+        return _("{what_happened} {what_to_do}").format(
+            what_happened=self.what_happened, what_to_do=self.what_to_do
+        )
+
 
 class Known:
     """Every token that can still be read, decrypted once for any number of attempts."""
