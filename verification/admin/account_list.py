@@ -37,7 +37,7 @@ else:
 
 
 class StatusFilter(admin.SimpleListFilter):
-    title = _("status")
+    title = _("state")
     parameter_name = "status"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
@@ -105,7 +105,7 @@ class AccountList(AccountModelAdmin):
         context = {"title": _("Official accounts"), "zone": f"{settings.TIME_ZONE} ({zone})"}
         return super().changelist_view(request, {**context, **(extra_context or {})})
 
-    @admin.display(description=_("status"))
+    @admin.display(description=_("state"))
     def status(self, account: Any) -> str:
         status: AccountStatus = account.status
         return format_html(
