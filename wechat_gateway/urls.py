@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.contrib import admin
 from django.urls import path
+from django.views.i18n import set_language
 
 from verification import views
 
@@ -11,5 +12,6 @@ urlpatterns = [
     path("", views.landing_page, name="landing_page"),
     path("healthz", views.healthz, name="healthz"),
     path("readyz", views.readyz, name="readyz"),
+    path("language", set_language, name="set_language"),
     path("admin/", admin.site.urls),
 ]

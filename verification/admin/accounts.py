@@ -6,73 +6,60 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 
-from verification.admin import self_tests, tokens
-from verification.models import ChangeEvent, OfficialAccount, Token
-from verification.models.token import generate_secret, rotate_token
+from verification.admin import connect, pausing, self_tests, tokens
+from verification.admin.account_list import AccountList
+from verification.admin.account_records import read_records
+from verification.admin.token_forms import ChoosesToken, SourceField, TokenField
+from verification.models import ChangeEvent, OfficialAccount
+from verification.models.token import rotate_token
+from verification.sessions import leaves_the_session_alone
 
 if TYPE_CHECKING:
-    AccountModelAdmin = admin.ModelAdmin[OfficialAccount]
     AccountModelForm = forms.ModelForm[OfficialAccount]
 else:
-    AccountModelAdmin = admin.ModelAdmin
     AccountModelForm = forms.ModelForm
 
 
-class AddAccountForm(AccountModelForm):
-    token = tokens.TokenField()
+class AddAccountForm(ChoosesToken, AccountModelForm):
+    token_source = SourceField()
+    token = TokenField()
 
     class Meta:
         model = OfficialAccount
         fields = ["name", "slug", "answers_at_root", "app_id", "original_id", "notes"]
+        help_texts = {
+            "slug": _(
+                "The last part of the server URL. This one was made up at random, so that it "
+                "gives nothing away; change it if you like. It is fixed once WeChat has used it."
+            )
+        }
+
+
+OPTIONAL: tuple[Any, Any] = (
+    _("Optional"),
+    {
+        "fields": ["app_id", "original_id", "notes"],
+        "classes": ["collapse"],
+        "description": _("Only for you to look up. We never ask for AppSecret."),
+    },
+)
 
 
 @admin.register(OfficialAccount)
-class OfficialAccountAdmin(AccountModelAdmin):
-    list_display = ["name", "state", "path", "token_fingerprint", "answers_at_root"]
-    list_filter = ["is_paused", "answers_at_root"]
-    search_fields = ["name", "slug", "app_id", "original_id"]
-    search_help_text = _("Name, slug, AppID or original ID.")
+class OfficialAccountAdmin(AccountList):
     actions = ["pause", "resume"]
-    inlines = [tokens.TokenInline]
     add_fieldsets = [
-        (None, {"fields": ["name", "slug", "token", "answers_at_root"]}),
-        (_("Optional"), {"fields": ["app_id", "original_id", "notes"], "classes": ["collapse"]}),
+        (None, {"fields": ["name", "slug", "token_source", "token", "answers_at_root"]}),
+        OPTIONAL,
     ]
-    fieldsets = [
-        (None, {"fields": ["name", "slug", "server_url", "state", "answers_at_root"]}),
-        (_("Optional"), {"fields": ["app_id", "original_id", "notes"], "classes": ["collapse"]}),
-    ]
+    fieldsets = [(_("Settings"), {"fields": ["name", "slug", "answers_at_root"]}), OPTIONAL]
 
-    # --- Lists and forms
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[OfficialAccount]:
-        current = Token.objects.filter(account=OuterRef("pk"), superseded_at=None)
-        accounts = super().get_queryset(request)
-        return accounts.annotate(current_fingerprint=Subquery(current.values("fingerprint")[:1]))
-
-    @admin.display(description=_("token"))
-    def token_fingerprint(self, account: OfficialAccount) -> str | None:
-        return getattr(account, "current_fingerprint", None)
-
-    @admin.display(description=_("state"))
-    def state(self, account: OfficialAccount) -> Any:
-        if account.is_paused:
-            return _("Paused")
-        return _("Answering") if getattr(account, "current_fingerprint", None) else _("No token")
-
-    @admin.display(description=_("path"), ordering="slug")
-    def path(self, account: OfficialAccount) -> str:
-        return account.server_path
-
-    @admin.display(description=_("Server URL"))
-    def server_url(self, account: OfficialAccount) -> str:
-        return account.server_url
+    # --- Forms
 
     def get_fieldsets(self, request: HttpRequest, obj: OfficialAccount | None = None) -> Any:
         return self.fieldsets if obj else self.add_fieldsets
@@ -85,12 +72,20 @@ class OfficialAccountAdmin(AccountModelAdmin):
         return super().get_form(request, obj, change, **kwargs)
 
     def get_readonly_fields(self, request: HttpRequest, obj: OfficialAccount | None = None) -> Any:
-        if obj is None:
-            return []
-        return ["server_url", "state", *(["slug"] if obj.has_attempts() else [])]
+        return ["slug"] if obj is not None and obj.has_attempts() else []
 
-    def get_inlines(self, request: HttpRequest, obj: OfficialAccount | None) -> Any:
-        return self.inlines if obj else []
+    def render_change_form(
+        self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        account = context["original"]
+        if account is None:
+            context["show_save_and_continue"] = False
+        else:
+            context["title"], context["subtitle"] = account.name, None
+            context["card"] = connect.card(request, account)
+            context["tokens"] = tokens.read_rows(account)
+            context["records"] = read_records(request, account)
+        return super().render_change_form(request, context, *args, **kwargs)
 
     # --- Saving, each with its change event
 
@@ -102,9 +97,20 @@ class OfficialAccountAdmin(AccountModelAdmin):
             self._record_change(request, obj, form.changed_data)
             return
         self._record(request, ChangeEvent.Action.ACCOUNT_CREATED, obj)
-        text = form.cleaned_data["token"] or generate_secret()
+        text = form.chosen_secret()
         rotate_token(obj, text, actor=request.user.get_username())
-        tokens.warn_if_short(request, text)
+        request.secret_to_show = text  # type: ignore[attr-defined]
+
+    def response_add(
+        self, request: HttpRequest, obj: OfficialAccount, post_url_continue: str | None = None
+    ) -> HttpResponse:
+        """The answer to the POST itself shows the token: a redirect would have to carry it."""
+        text: str = request.secret_to_show  # type: ignore[attr-defined]
+        tokens.warn(request, obj, text)
+        is_another_next = "_addanother" in request.POST
+        return tokens.show(
+            self.admin_site, request, obj, text, is_new=True, is_another_next=is_another_next
+        )
 
     def _record_change(
         self, request: HttpRequest, account: OfficialAccount, changed: list[str]
@@ -139,32 +145,39 @@ class OfficialAccountAdmin(AccountModelAdmin):
         return actions
 
     @admin.action(description=_("Pause the selected accounts"), permissions=["change"])
-    def pause(self, request: HttpRequest, accounts: QuerySet[OfficialAccount]) -> None:
-        self._set_paused(request, accounts, is_paused=True)
+    def pause(self, request: HttpRequest, accounts: QuerySet[OfficialAccount]) -> HttpResponse:
+        return pausing.ask(accounts, is_paused=True)
 
     @admin.action(description=_("Resume the selected accounts"), permissions=["change"])
-    def resume(self, request: HttpRequest, accounts: QuerySet[OfficialAccount]) -> None:
-        self._set_paused(request, accounts, is_paused=False)
+    def resume(self, request: HttpRequest, accounts: QuerySet[OfficialAccount]) -> HttpResponse:
+        return pausing.ask(accounts, is_paused=False)
 
-    def _set_paused(
-        self, request: HttpRequest, accounts: QuerySet[OfficialAccount], *, is_paused: bool
-    ) -> None:
-        changed = [account for account in accounts if account.is_paused != is_paused]
-        for account in changed:
-            act = account.pause if is_paused else account.resume
-            act(actor=request.user.get_username())
-        message = ngettext(
-            "%(count)d account changed.", "%(count)d accounts changed.", len(changed)
-        )
-        self.message_user(request, message % {"count": len(changed)})
-
-    # --- Tokens: shown only on the page that answers the POST of a person who may see them
+    # --- Pages of our own
 
     def get_urls(self) -> list[URLPattern]:
         return [
+            path("pause/", self._view(pausing.pause), name="pause_accounts"),
+            path("resume/", self._view(pausing.resume), name="resume_accounts"),
+            path(
+                "<int:account_id>/live/",
+                self.admin_site.admin_view(
+                    leaves_the_session_alone(partial(connect.live, self.admin_site))
+                ),
+                name="live_account",
+            ),
             path("<int:account_id>/rotate/", self._view(tokens.rotate), name="rotate_token"),
             path("<int:account_id>/self-test/", self._view(self_tests.run), name="self_test"),
             path("<int:account_id>/reveal/", self._view(tokens.reveal), name="reveal_token"),
+            path(
+                "<int:account_id>/tokens/<int:token_id>/keep/",
+                self._view(tokens.keep),
+                name="keep_token",
+            ),
+            path(
+                "<int:account_id>/tokens/<int:token_id>/retire/",
+                self._view(tokens.retire),
+                name="retire_token",
+            ),
             *super().get_urls(),
         ]
 

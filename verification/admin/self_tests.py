@@ -11,6 +11,8 @@ from django.shortcuts import get_object_or_404, redirect
 from django.utils.translation import gettext_lazy as _
 
 from verification.admin import tokens
+from verification.admin.account_pages import render_page
+from verification.console import TESTER_URL
 from verification.fields import UndecryptableSecret
 from verification.keys import self_test_key
 from verification.models import ChainHead, OfficialAccount, VerificationAttempt
@@ -18,7 +20,6 @@ from verification.protocol.words import Kind
 from verification.self_test import PROOF_HEADER, Trial, try_server_url
 from verification.self_test_checks import Result, check, worst
 
-WECHATS_TESTER = "https://developers.weixin.qq.com/apiExplorer?type=messagePush"
 SUMMARIES = {
     Result.PASSED: _("Everything passed: WeChat would accept this answer."),
     Result.WARNED: _("WeChat would accept this answer, but something needs attention."),
@@ -82,9 +83,9 @@ def show(
         "attempt": attempt,
         "is_taken_for_wechat": attempt is not None and attempt.kind != Kind.SELF_TEST,
         "curl": curl(trial),
-        "wechats_tester": WECHATS_TESTER,
+        "wechats_tester": TESTER_URL,
     }
-    return tokens.render_page(request, site, "self_test.html", account, context)
+    return render_page(request, site, "self_test.html", account, context)
 
 
 def curl(trial: Trial) -> str:

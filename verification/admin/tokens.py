@@ -1,113 +1,77 @@
+"""Tokens: shown only on the page that answers the POST of a person who may see them."""
+
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import Any
 
-from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin import helpers
-from django.contrib.admin.widgets import AdminTextInputWidget
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import get_object_or_404, redirect
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from verification.admin.moments import moment_column, zoned
+from verification.admin.account_pages import account_url, render_page, require, server_url
+from verification.admin.moments import zoned
+from verification.admin.token_forms import GENERATE, RotateForm
 from verification.fields import UndecryptableSecret
+from verification.keys import fingerprint
 from verification.models import OfficialAccount, Token
-from verification.models.token import SHORT, generate_secret, rotate_token, validate_secret
-
-if TYPE_CHECKING:
-    TokenTabularInline = admin.TabularInline[Token, OfficialAccount]
-else:
-    TokenTabularInline = admin.TabularInline
-
+from verification.models.token import SHORT, RotatedMeanwhile, rotate_token
 
 LOST_KEY = _("The current token cannot be decrypted: put its key back into TOKEN_ENCRYPTION_KEYS.")
 
 
-class TokenField(forms.CharField):
-    """A token WeChat already has; left empty, one is generated. Not stripped: WeChat does not."""
+@dataclass(frozen=True)
+class TokenRow:
+    """What the account page says of a token, without the token."""
 
-    default_validators = [validate_secret]
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(
-            label=_("Token"),
-            required=False,
-            strip=False,
-            max_length=200,
-            help_text=_(
-                "Leave it empty to generate one of 32 characters, or enter the one WeChat already "
-                "has: 3 to 32 letters and digits. Below 16 it can be guessed."
-            ),
-            widget=AdminTextInputWidget(attrs={"autocomplete": "off", "spellcheck": "false"}),
-            **options,
-        )
+    token: Token
+    state: Any
+    since: str
+    first_used: Any
+    valid_until: Any
+    has_end: bool  #: a previous one, still valid
+    can_be_kept: bool
 
 
-class RotateForm(forms.Form):
-    OVERLAPS = [
-        ("", _("until WeChat has used the new one, and 24 hours more")),
-        ("0", _("not at all: it has leaked")),
-        ("1", _("1 hour")),
-        ("24", _("24 hours")),
-        ("168", _("7 days")),
-    ]
+def read_rows(account: OfficialAccount) -> list[TokenRow]:
+    return [describe(token) for token in account.tokens.all()]
 
-    token = TokenField()
-    keep_old = forms.TypedChoiceField(
-        label=_("The old token stays valid"),
-        choices=OVERLAPS,
-        required=False,
-        coerce=lambda hours: timedelta(hours=int(hours)),
-        empty_value=None,
+
+def describe(token: Token) -> TokenRow:
+    is_live = token.is_live_at(timezone.now())
+    is_previous = is_live and not token.is_current
+    previous = _("Previous token") if is_live else _("Retired token")
+    unused = _("Not used by WeChat yet") if is_live else "–"
+    return TokenRow(
+        token,
+        _("Current token") if token.is_current else previous,
+        zoned(token.created_at, MINUTE),
+        zoned(token.first_used_at, MINUTE) if token.first_used_at else unused,
+        valid_until(token),
+        is_previous,
+        is_previous and token.expires_at is not None,
     )
 
-    def old_token_stays(self) -> Any:
-        return dict(self.OVERLAPS)[self.data.get("keep_old", "")]
+
+MINUTE = "%Y-%m-%d %H:%M"
 
 
-class TokenInline(TokenTabularInline):
-    """What is known of each token, without the token."""
+def valid_until(token: Token) -> Any:
+    if token.expires_at is not None:
+        return zoned(token.expires_at, MINUTE)
+    return "–" if token.is_current else _("WeChat has used the new one, and 24 hours more")
 
-    model = Token
-    extra = 0
-    can_delete = False
-    fields = readonly_fields = (
-        *("fingerprint", "state", "since", "created_by", "first_used", "valid_until"),
-    )
 
-    since = moment_column("created_at", _("since"))
-    first_used = moment_column("first_used_at", _("first used"))
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return request.user.has_perm("verification.view_officialaccount")
-
-    @admin.display(description=_("state"))
-    def state(self, token: Token) -> Any:
-        if token.is_current:
-            return _("Current token")
-        return _("Previous token") if token.is_live_at(timezone.now()) else _("Retired token")
-
-    @admin.display(description=_("valid until"))
-    def valid_until(self, token: Token) -> Any:
-        if token.expires_at is not None:
-            return zoned(token.expires_at)
-        return "–" if token.is_current else _("WeChat has used the new one, and 24 hours more")
+# --- Showing
 
 
 def reveal(site: admin.AdminSite, request: HttpRequest, account_id: int) -> HttpResponse:
     """Show the current token to a person who may see it; a POST, and a change event."""
-    if not request.user.has_perm("verification.reveal_token"):
-        raise PermissionDenied
+    require(request, "reveal_token")
     if request.method != "POST":
         return HttpResponseNotAllowed(["POST"])
     account = get_object_or_404(OfficialAccount, pk=account_id)
@@ -116,59 +80,112 @@ def reveal(site: admin.AdminSite, request: HttpRequest, account_id: int) -> Http
         text = token.reveal(actor=request.user.get_username())
     except UndecryptableSecret:
         messages.error(request, LOST_KEY)
-        return redirect("admin:verification_officialaccount_change", account_id)
-    return show(site, request, account, text)
+        return redirect(account_url(account_id))
+    return show(site, request, account, text, is_revealed=True)
+
+
+def show(
+    site: admin.AdminSite, request: HttpRequest, account: OfficialAccount, text: str, **more: Any
+) -> HttpResponse:
+    context = {
+        "title": _("Token of %(account)s") % {"account": account},
+        "token_text": text,
+        "server_url": server_url(request, account),
+        "language_next": account_url(account.pk),
+        **more,
+    }
+    return render_page(request, site, "show_token.html", account, context)
+
+
+def warn(request: HttpRequest, account: OfficialAccount, text: str) -> None:
+    if len(text) < SHORT:
+        message = _("A token of %(length)d characters can be guessed; use 16 or more.")
+        messages.warning(request, message % {"length": len(text)})
+    alike = Token.objects.live_at(timezone.now()).exclude(account=account)
+    for token in alike.filter(fingerprint=fingerprint(text)).select_related("account"):
+        if token.holds(text):
+            message = _("“%(other)s” has the same token. Give each account one of its own.")
+            messages.warning(request, message % {"other": token.account})
+
+
+# --- Rotating
 
 
 def rotate(site: admin.AdminSite, request: HttpRequest, account_id: int) -> HttpResponse:
     """Ask how, then rotate and show the new token on the answer itself, never by redirect."""
-    if not request.user.has_perm("verification.rotate_token"):
-        raise PermissionDenied
+    require(request, "rotate_token")
     account = get_object_or_404(OfficialAccount, pk=account_id)
-    form = RotateForm(request.POST if request.method == "POST" else None)
-    if form.is_valid():
-        text = form.cleaned_data["token"] or generate_secret()
-        keep_old = form.cleaned_data["keep_old"]
-        try:
-            rotate_token(account, text, actor=request.user.get_username(), keep_old=keep_old)
-        except ValidationError as error:
-            form.add_error("token", error)
-        except UndecryptableSecret:
-            form.add_error(None, LOST_KEY)
-        else:
-            warn_if_short(request, text)
-            return show(site, request, account, text, form.old_token_stays())
-    title = _("Rotate the token of %(account)s") % {"account": account}
+    current = account.current_token
+    seen = {"replaces": current and current.pk, "token_source": GENERATE}
+    form = RotateForm(request.POST if request.method == "POST" else None, initial=seen)
+    if form.is_valid() and (text := try_to_rotate(request, account, form)):
+        warn(request, account, text)
+        return show(site, request, account, text, old_token_stays=form.old_token_stays())
     # Drawn as the admin draws its own forms; any form will do for that.
-    fieldsets = helpers.AdminForm(form, [(None, {"fields": [*form.fields]})], {})  # type: ignore[arg-type]
-    context = {"title": title, "form": form, "fieldsets": fieldsets}
+    fields = ["token_source", "token", "keep_old"]
+    fieldsets = helpers.AdminForm(form, [(None, {"fields": fields})], {})  # type: ignore[arg-type]
+    title = _("Rotate the token of %(account)s") % {"account": account}
+    context = {"title": title, "form": form, "fieldsets": fieldsets, "current": current}
     return render_page(request, site, "rotate_token.html", account, context)
 
 
-def show(
-    site: admin.AdminSite,
-    request: HttpRequest,
-    account: OfficialAccount,
-    text: str,
-    old_token_stays: Any = "",
-) -> HttpResponse:
-    title = _("Token of %(account)s") % {"account": account}
-    context = {"title": title, "token_text": text, "old_token_stays": old_token_stays}
-    return render_page(request, site, "show_token.html", account, context)
+def try_to_rotate(request: HttpRequest, account: OfficialAccount, form: RotateForm) -> str:
+    """The new token, or "" with the reason among the errors of the form."""
+    text = form.chosen_secret()
+    choice = {name: form.cleaned_data[name] for name in ("keep_old", "replaces")}
+    try:
+        rotate_token(account, text, actor=request.user.get_username(), **choice)
+    except RotatedMeanwhile:
+        form.add_error(None, _rotated_meanwhile(account))
+    except ValidationError as error:
+        form.add_error("token", error)
+    except UndecryptableSecret:
+        form.add_error(None, LOST_KEY)
+    else:
+        return text
+    return ""
 
 
-def render_page(
-    request: HttpRequest,
-    site: admin.AdminSite,
-    template: str,
-    account: OfficialAccount,
-    context: dict[str, Any],
-) -> HttpResponse:
-    page = {**site.each_context(request), "account": account, "opts": account._meta, **context}
-    return render(request, f"admin/verification/officialaccount/{template}", page)
+def _rotated_meanwhile(account: OfficialAccount) -> Any:
+    current = account.current_token
+    if current is None:
+        return _("The token was rotated in the meantime.")
+    return _(
+        "Nothing was changed: %(who)s has rotated this token in the meantime, at %(time)s. "
+        "Open this page again if that one is to be rotated, too."
+    ) % {"who": current.created_by, "time": zoned(current.created_at)}
 
 
-def warn_if_short(request: HttpRequest, text: str) -> None:
-    if len(text) < SHORT:
-        message = _("A token of %(length)d characters can be guessed; use 16 or more.")
-        messages.warning(request, message % {"length": len(text)})
+# --- The end of the old one
+
+
+def keep(site: admin.AdminSite, request: HttpRequest, account_id: int, token_id: int) -> Any:
+    require(request, "rotate_token")
+    if request.method != "POST":
+        return HttpResponseNotAllowed(["POST"])
+    token = get_object_or_404(Token, pk=token_id, account=account_id)
+    return _set_end(request, token, token.keep_longer, _("The old token is valid 24 h longer."))
+
+
+def retire(site: admin.AdminSite, request: HttpRequest, account_id: int, token_id: int) -> Any:
+    """Asked once more: whoever still signs with it is refused from then on."""
+    require(request, "rotate_token")
+    token = get_object_or_404(Token, pk=token_id, account=account_id)
+    if request.method == "POST":
+        return _set_end(request, token, token.retire, _("The old token is retired."))
+    context = {
+        "title": _("Retire the old token of %(account)s") % {"account": token.account},
+        "token": token,
+        "current": token.account.current_token,
+    }
+    return render_page(request, site, "retire_token.html", token.account, context)
+
+
+def _set_end(request: HttpRequest, token: Token, act: Any, done: Any) -> HttpResponse:
+    try:
+        act(actor=request.user.get_username())
+    except ValidationError as error:
+        messages.error(request, error.messages[0])
+    else:
+        messages.success(request, done)
+    return redirect(account_url(token.account_id))

@@ -21,6 +21,7 @@ class ChangeEvent(models.Model):
         ACCOUNT_DELETED = "account_deleted", _("account deleted")
         TOKEN_CREATED = "token_created", _("token created")
         TOKEN_ROTATED = "token_rotated", _("token rotated")
+        TOKEN_KEPT = "token_kept", _("old token kept longer")
         TOKEN_RETIRED = "token_retired", _("token retired")
         TOKEN_REVEALED = "token_revealed", _("token revealed")
         SIGNED_IN = "signed_in", _("signed in")

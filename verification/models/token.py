@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 from datetime import datetime, timedelta
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
@@ -114,6 +114,28 @@ class Token(models.Model):
         )
         return text
 
+    def keep_longer(self, *, actor: str) -> None:
+        """Let WeChat sign with this previous token for OVERLAP more."""
+        self._set_end(models.F("expires_at") + OVERLAP, ChangeEvent.Action.TOKEN_KEPT, actor)
+
+    def retire(self, *, actor: str) -> None:
+        """Refuse this previous token from now on."""
+        self._set_end(timezone.now(), ChangeEvent.Action.TOKEN_RETIRED, actor)
+
+    def _set_end(self, end: Any, action: str, actor: str) -> None:
+        """Raises ValidationError unless this is a previous token that is still valid."""
+        is_valid = models.Q(expires_at=None) | models.Q(expires_at__gt=timezone.now())
+        with transaction.atomic():
+            previous = Token.objects.filter(is_valid, pk=self.pk, superseded_at__isnull=False)
+            if not previous.update(expires_at=end):
+                raise ValidationError(_("This is not a previous token that is still valid."))
+            ChangeEvent.objects.create(
+                actor=actor,
+                action=action,
+                account=self.account,
+                token_fingerprint=self.fingerprint,
+            )
+
     def note_use(self, moment: datetime) -> None:
         """WeChat has signed with this token: begin the end of those it replaced."""
         if self.first_used_at is not None:
@@ -129,13 +151,23 @@ class Token(models.Model):
             waiting.update(expires_at=moment + OVERLAP)
 
 
+class RotatedMeanwhile(ValidationError):
+    """The token that was to be replaced is not the current one any more."""
+
+
 def rotate_token(
-    account: OfficialAccount, text: str, *, actor: str, keep_old: timedelta | None = None
+    account: OfficialAccount,
+    text: str,
+    *,
+    actor: str,
+    keep_old: timedelta | None = None,
+    replaces: int | None = None,
 ) -> Token:
     """Make `text` the current token of `account`, or its first one.
 
     The old token stays valid until WeChat has used the new one and OVERLAP has passed; with
-    `keep_old` it and all before it end after that time. Raises ValidationError.
+    `keep_old` it and all before it end after that time. With `replaces`, only the token of that
+    id is replaced. Raises ValidationError.
     """
     validate_secret(text)
     with transaction.atomic():
@@ -143,6 +175,8 @@ def rotate_token(
         OfficialAccount.objects.select_for_update(no_key=True).get(pk=account.pk)
         now = timezone.now()
         old = Token.objects.filter(account=account, superseded_at=None).first()
+        if replaces is not None and replaces != (old and old.pk):
+            raise RotatedMeanwhile(_("The token was rotated in the meantime."))
         if old is not None:
             if old.holds(text):
                 raise ValidationError(_("This is the current token already."))

@@ -1,0 +1,142 @@
+"""The list of accounts: trouble first, in words, in a constant number of queries."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+from django.conf import settings
+from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
+from django.core.paginator import InvalidPage, Paginator
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.translation import gettext_lazy as _
+
+from verification.account_status import AccountStatus, Level, moment, read_statuses
+from verification.admin.moments import name_zone
+from verification.models import OfficialAccount
+from verification.protocol.words import Outcome
+
+SIGNS = {
+    Level.ATTENTION: "!",
+    Level.RECEIVING: "✓",
+    Level.VERIFIED: "✓",
+    Level.WAITING: "–",
+    Level.PAUSED: "‖",
+}
+
+if TYPE_CHECKING:
+    AccountModelAdmin = admin.ModelAdmin[OfficialAccount]
+else:
+    AccountModelAdmin = admin.ModelAdmin
+
+
+class StatusFilter(admin.SimpleListFilter):
+    title = _("state")
+    parameter_name = "status"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [
+            ("attention", _("Needs attention")),
+            ("receiving", _("Receiving messages")),
+            ("verified", _("Verified, not enabled (启用) yet")),
+            ("waiting", _("WeChat has not called yet")),
+            ("paused", _("Paused")),
+        ]
+
+    def queryset(
+        self, request: HttpRequest, queryset: QuerySet[OfficialAccount]
+    ) -> QuerySet[OfficialAccount]:
+        """A status is judged, not stored: judge them all, and keep those that have it."""
+        level = {level.name.lower(): level for level in Level}.get(str(self.value()))
+        if level is None:
+            return queryset
+        statuses = read_statuses(list(queryset))
+        return queryset.filter(pk__in=[pk for pk in statuses if statuses[pk].level is level])
+
+
+class AccountChangeList(ChangeList):
+    """Orders by status before it cuts a page: accounts are counted in tens or hundreds."""
+
+    troubled: list[OfficialAccount]
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        everything = list(self.root_queryset)
+        statuses = read_statuses(everything)
+        for account in everything:
+            account.status = statuses[account.pk]
+        everything.sort(key=lambda account: (statuses[account.pk].level, account.name.casefold()))
+        self.troubled = [a for a in everything if statuses[a.pk].level is Level.ATTENTION]
+        wanted = set(self.queryset.values_list("pk", flat=True))
+        found = [account for account in everything if account.pk in wanted]
+        self.result_list = found if self.show_all else self._page(found)
+
+    def _page(self, accounts: list[OfficialAccount]) -> list[OfficialAccount]:
+        try:
+            return list(Paginator(accounts, self.list_per_page).page(self.page_num).object_list)
+        except InvalidPage:
+            return accounts
+
+
+class AccountList(AccountModelAdmin):
+    """What the list shows; what the pages of one account do is in accounts.py."""
+
+    list_display = ["name", "status", "server_path", "last_push", "refused"]
+    list_filter = [StatusFilter, "answers_at_root"]
+    search_fields = ["name", "slug", "app_id", "original_id"]
+    search_help_text = _("Name, slug, AppID or original ID.")
+    sortable_by = ()
+    show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return AccountChangeList
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> Any:
+        zone = name_zone(timezone.localtime().utcoffset() or timedelta())
+        context = {"title": _("Official accounts"), "zone": f"{settings.TIME_ZONE} ({zone})"}
+        return super().changelist_view(request, {**context, **(extra_context or {})})
+
+    @admin.display(description=_("state"))
+    def status(self, account: Any) -> str:
+        status: AccountStatus = account.status
+        return format_html(
+            '<span class="status is-{}"><span class="sign">{}</span> {}</span>',
+            status.level.name.lower(),
+            SIGNS[status.level],
+            status.text,
+        )
+
+    @admin.display(description=_("server URL"))
+    def server_path(self, account: OfficialAccount) -> str:
+        return account.server_path
+
+    @admin.display(description=_("last push"))
+    def last_push(self, account: Any) -> str:
+        time = account.status.last_push
+        return moment(time) if time else "–"
+
+    @admin.display(description=_("refused in 24 h"))
+    def refused(self, account: Any) -> Any:
+        count = account.status.refused_in_24_h
+        if not count:
+            return "0"
+        return format_html('<a href="{}">{}</a>', refused_attempts_url(account), count)
+
+
+def refused_attempts_url(account: OfficialAccount) -> str:
+    since = timezone.now() - timedelta(hours=24)
+    query = {
+        "account__id__exact": account.pk,
+        "outcome__exact": Outcome.REFUSED.value,
+        "recorded_at__gte": since.replace(minute=0, second=0, microsecond=0).isoformat(),
+    }
+    return f"{reverse('admin:verification_verificationattempt_changelist')}?{urlencode(query)}"

@@ -1,0 +1,38 @@
+"""What the pages of one account have in common."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+
+from verification.models import OfficialAccount
+
+
+def render_page(
+    request: HttpRequest,
+    site: admin.AdminSite,
+    template: str,
+    account: OfficialAccount | None,
+    context: dict[str, Any],
+) -> HttpResponse:
+    page = {**site.each_context(request), "account": account, "opts": OfficialAccount._meta}
+    return render(request, f"admin/verification/officialaccount/{template}", {**page, **context})
+
+
+def require(request: HttpRequest, permission: str) -> None:
+    if not request.user.has_perm(f"verification.{permission}"):
+        raise PermissionDenied
+
+
+def account_url(account_id: int) -> str:
+    return reverse("admin:verification_officialaccount_change", args=[account_id])
+
+
+def server_url(request: HttpRequest, account: OfficialAccount) -> str:
+    """What goes into the console; without PUBLIC_URL, as this page was reached."""
+    return request.build_absolute_uri(account.server_url)

@@ -1,0 +1,84 @@
+"""The last things on record of one account, for those who may read the record."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+
+from verification.account_status import moment
+from verification.diagnosis import Known, explain
+from verification.models import OfficialAccount, VerificationAttempt
+from verification.protocol.words import Kind, Outcome
+
+SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Line:
+    time: str
+    text: str
+    url: str
+    sign: str = ""
+
+
+@dataclass(frozen=True)
+class Record:
+    title: Any
+    lines: list[Line]
+    none: Any  #: what is said when there is no line
+    all_url: str
+
+
+def read_records(request: HttpRequest, account: OfficialAccount) -> list[Record]:
+    readers = {
+        "view_verificationattempt": last_verifications,
+        "view_changeevent": last_changes,
+    }
+    may = request.user.has_perm
+    return [read(account) for name, read in readers.items() if may(f"verification.{name}")]
+
+
+def last_verifications(account: OfficialAccount) -> Record:
+    own = account.attempts.filter(kind=Kind.URL_VERIFICATION)
+    known = Known()
+    lines = [
+        Line(moment(attempt.recorded_at), in_short(attempt, known), _url(attempt), sign(attempt))
+        for attempt in own.select_related("account", "token__account").order_by("-id")[:SHOWN]
+    ]
+    return Record(
+        _("Last verifications"),
+        lines,
+        _("WeChat has not called yet"),
+        _all("verificationattempt", account),
+    )
+
+
+def in_short(attempt: VerificationAttempt, known: Known) -> str:
+    times = f" ×{attempt.occurrences}" if attempt.occurrences > 1 else ""
+    return explain(attempt, known).in_short + times
+
+
+def sign(attempt: VerificationAttempt) -> str:
+    return "✓" if attempt.outcome == Outcome.ACCEPTED else "✕"
+
+
+def last_changes(account: OfficialAccount) -> Record:
+    lines = [
+        Line(moment(event.recorded_at), str(event), _url(event))
+        for event in account.change_events.order_by("-id")[:SHOWN]
+    ]
+    return Record(_("Change log"), lines, _("Nothing yet"), _all("changeevent", account))
+
+
+def _url(row: Any) -> str:
+    return reverse(f"admin:verification_{row._meta.model_name}_change", args=[row.pk])
+
+
+def _all(model: str, account: OfficialAccount) -> str:
+    query = urlencode({"account__id__exact": account.pk})
+    return f"{reverse(f'admin:verification_{model}_changelist')}?{query}"

@@ -1,0 +1,100 @@
+"""What the console said, crossed with what we have on record of the last ten minutes."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from verification.account_status import serious_verifications
+from verification.diagnosis import explain
+from verification.models import OfficialAccount, VerificationAttempt
+from verification.protocol.words import Outcome
+
+#: In the console's own words.
+ANSWERS = {
+    "success": "提交成功",
+    "token": "token验证失败",
+    "timeout": "请求URL超时",
+    "error": "系统发生错误，请稍后重试",
+}
+RECENT = timedelta(minutes=10)
+SLOW = 1_000_000  # microseconds
+
+
+def advise(said: str, account: OfficialAccount) -> str:
+    """What happened, probably, and what to do; empty when the console said nothing known."""
+    if said not in ANSWERS:
+        return ""
+    if said == "error":
+        return _(
+            "This message names no cause: probably WeChat's side, or a restricted domain. Wait a "
+            "few minutes and press Submit (提交) again; if it stays, try another domain."
+        )
+    attempt = last_recent_attempt(account)
+    if attempt is None:
+        return NOTHING_RECORDED[said]().format(account=account)
+    if attempt.outcome == Outcome.REFUSED:
+        return after_refusal(said, attempt)
+    return after_acceptance(said, attempt)
+
+
+def last_recent_attempt(account: OfficialAccount) -> VerificationAttempt | None:
+    since = timezone.now() - RECENT
+    found = serious_verifications().filter(account=account, recorded_at__gte=since)
+    return found.select_related("account", "token__account").order_by("-id").first()
+
+
+def after_refusal(said: str, attempt: VerificationAttempt) -> str:
+    if said == "timeout" and attempt.duration > SLOW:
+        return _slow(attempt)
+    if said == "success":
+        return _(
+            "The last attempt on record was refused, so the console holds another server URL or "
+            "the success is an older one. Compare the URL there with the one above."
+        )
+    return explain(attempt).in_full
+
+
+def after_acceptance(said: str, attempt: VerificationAttempt) -> str:
+    if said == "success":
+        return _(
+            "Verified with the current token. When you are ready to lose the console's "
+            "auto-replies and menu, press Enable (启用)."
+        )
+    if said == "token":
+        return _(
+            "We accepted this and returned the exact text, so something in front of us may have "
+            "changed or replaced it. Run the self-test, and switch off page rewriting in your CDN "
+            "or proxy."
+        )
+    if attempt.duration > SLOW:
+        return _slow(attempt)
+    return _(
+        "We answered in {ms} ms, but the answer reached WeChat too late. Press Submit (提交) "
+        "again; if it repeats, use a host or domain nearer to mainland China."
+    ).format(ms=f"{attempt.duration / 1000:.1f}")
+
+
+def _slow(attempt: VerificationAttempt) -> str:
+    return _(
+        "We took {s} s to answer; WeChat may give up. See whether the dyno was asleep or the "
+        "database slow, then press Submit (提交) again."
+    ).format(s=f"{attempt.duration / 1_000_000:.1f}")
+
+
+NOTHING_RECORDED = {
+    "success": lambda: _(
+        "WeChat has not called “{account}” in the last ten minutes, so the console holds another "
+        "server URL. Copy the one above into it and press Submit (提交)."
+    ),
+    "token": lambda: _(
+        "WeChat has not called “{account}” in the last ten minutes, so another host answered it. "
+        "Check the URL letter by letter, and whether a proxy or firewall answers in our place."
+    ),
+    "timeout": lambda: _(
+        "WeChat has not reached this server for “{account}”. Check the URL letter by letter, "
+        "port 80 or 443, DNS and firewall, then run WeChat's tester."
+    ),
+}

@@ -1,0 +1,92 @@
+"""How a person gives an account its token: let one be generated, or enter WeChat's."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django import forms
+from django.contrib.admin.widgets import AdminRadioSelect, AdminTextInputWidget
+from django.utils.translation import gettext_lazy as _
+
+from verification.models.token import generate_secret, validate_secret
+
+GENERATE, ENTER = "generate", "enter"
+
+
+class SourceField(forms.ChoiceField):
+    def __init__(self, **options: Any) -> None:
+        choices = [
+            (GENERATE, _("Generate a token")),
+            (ENTER, _("Enter the one WeChat already has")),
+        ]
+        super().__init__(
+            label=_("Token"),
+            choices=choices,
+            initial=GENERATE,
+            widget=AdminRadioSelect(attrs={"class": "radiolist"}),
+            help_text=_("A generated one has 32 letters and digits, without look-alikes."),
+            **options,
+        )
+
+
+class TokenField(forms.CharField):
+    """Not stripped: WeChat does not, either."""
+
+    default_validators = [validate_secret]
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(
+            label=_("The token in WeChat"),
+            required=False,
+            strip=False,
+            max_length=200,
+            help_text=_("3 to 32 letters and digits. Below 16 it can be guessed."),
+            widget=AdminTextInputWidget(attrs={"autocomplete": "off", "spellcheck": "false"}),
+            **options,
+        )
+
+
+class ChoosesToken:
+    """A form with the fields `token_source` and `token`."""
+
+    cleaned_data: dict[str, Any]
+
+    def clean(self) -> dict[str, Any] | None:
+        cleaned: dict[str, Any] | None = super().clean()  # type: ignore[misc]
+        is_missing = not self.cleaned_data.get("token", "missing")
+        if self.cleaned_data.get("token_source") == ENTER and is_missing:
+            self.add_error(  # type: ignore[attr-defined]
+                "token", _("Enter the token, or let one be generated.")
+            )
+        return cleaned
+
+    def chosen_secret(self) -> str:
+        if self.cleaned_data["token_source"] == GENERATE:
+            return generate_secret()
+        return str(self.cleaned_data["token"])
+
+
+class RotateForm(ChoosesToken, forms.Form):
+    OVERLAPS = [
+        ("", _("until WeChat has used the new one, and 24 hours more")),
+        ("0", _("not at all: it has leaked")),
+        ("1", _("1 hour")),
+        ("24", _("24 hours")),
+        ("168", _("7 days")),
+    ]
+
+    #: The token that the person saw as the current one: a second tab may have rotated since.
+    replaces = forms.IntegerField(required=False, widget=forms.HiddenInput)
+    token_source = SourceField()
+    token = TokenField()
+    keep_old = forms.TypedChoiceField(
+        label=_("The old token stays valid"),
+        choices=OVERLAPS,
+        required=False,
+        coerce=lambda hours: timedelta(hours=int(hours)),
+        empty_value=None,
+    )
+
+    def old_token_stays(self) -> Any:
+        return dict(self.OVERLAPS)[self.data.get("keep_old", "")]

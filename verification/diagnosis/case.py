@@ -1,0 +1,82 @@
+"""The words of the diagnosis: an explanation, the case it explains, and what is known today."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+
+from verification.fields import UndecryptableSecret
+from verification.models import OfficialAccount, Token, VerificationAttempt
+from verification.protocol.signature import verify_signature
+from verification.protocol.words import Reason
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What happened, in a few words and in a sentence, and what to do, in another."""
+
+    cause: str
+    in_short: str
+    what_happened: str
+    what_to_do: str
+    accounts: tuple[OfficialAccount, ...] = ()
+
+    @property
+    def in_full(self) -> str:
+        return _("{what_happened} {what_to_do}").format(
+            what_happened=self.what_happened, what_to_do=self.what_to_do
+        )
+
+
+class Known:
+    """Every token that can still be read, decrypted once for any number of attempts."""
+
+    @cached_property
+    def secrets(self) -> list[tuple[Token, str]]:
+        tokens = Token.objects.filter(secret__isnull=False).select_related("account")
+        return [(token, text) for token in tokens if (text := _reveal(token))]
+
+    @cached_property
+    def slugs(self) -> list[str]:
+        return list(OfficialAccount.objects.values_list("slug", flat=True))
+
+
+@dataclass(frozen=True)
+class Case:
+    attempt: VerificationAttempt
+    known: Known
+
+    @property
+    def name(self) -> str:
+        """The account as people call it, or the bare address."""
+        return str(self.attempt.account or _("the bare address /"))
+
+    def is_refused_for(self, *reasons: Reason) -> bool:
+        return self.attempt.reason in reasons
+
+    def is_signed_with(self, text: str) -> bool:
+        attempt = self.attempt
+        signature = bytes(attempt.signature or b"")
+        return verify_signature(text, attempt.timestamp, attempt.nonce, signature)
+
+    def own_secrets(self) -> Iterator[tuple[Token, str]]:
+        for token, text in self.known.secrets:
+            if self.attempt.account_id in (None, token.account_id):
+                yield token, text
+
+
+def day(moment: datetime) -> str:
+    return date_format(timezone.localtime(moment), "Y-m-d")
+
+
+def _reveal(token: Token) -> str:
+    try:
+        return token.secret.reveal() if token.secret else ""
+    except UndecryptableSecret:
+        return ""

@@ -1,0 +1,168 @@
+"""Each cause is proven by sending the request that has it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from io import StringIO
+
+import pytest
+from django.core.management import call_command
+from django.test import Client
+from django.utils import translation
+
+from verification.diagnosis import Explanation, Known, explain
+from verification.models import OfficialAccount, VerificationAttempt
+from verification.models.token import rotate_token
+from verification.tests.conftest import make_account
+from verification.tests.contract import A, B, last_attempt
+from verification.tests.signer import verification
+
+NEW = "NewTokenOfBrandA99"
+Diagnose = Callable[[str], Explanation]
+
+
+@pytest.fixture
+def diagnose(client: Client, brand_a: OfficialAccount) -> Diagnose:
+    """Send a request as WeChat would, and explain the attempt it left."""
+
+    def send_and_explain(target: str) -> Explanation:
+        client.get(target)
+        return explain(last_attempt())
+
+    return send_and_explain
+
+
+def test_the_token_of_another_account_is_named(
+    diagnose: Diagnose, brand_b: OfficialAccount
+) -> None:
+    found = diagnose(f"/wechat/brand-a?{verification(B)}")
+
+    assert found.cause == "token_of_another_account"
+    assert "the token of “Brand-B”, but the URL belongs to “Brand-A”" in found.what_happened
+    assert [account.slug for account in found.accounts] == ["brand-a", "brand-b"]
+
+
+def test_a_retired_token_is_named_with_its_date(
+    diagnose: Diagnose, brand_a: OfficialAccount
+) -> None:
+    rotate_token(brand_a, NEW, actor="li.wei", keep_old=timedelta(0))
+    found = diagnose(f"/wechat/brand-a?{verification(A)}")
+
+    assert found.cause == "token_retired"
+    assert "retired on 20" in found.what_happened
+
+
+@pytest.mark.parametrize("pasted", [A[:-1], A[1:], A[:8], A[:5] + A[6:], A + A])
+def test_a_token_cut_or_doubled_is_recognised(diagnose: Diagnose, pasted: str) -> None:
+    assert diagnose(f"/wechat/brand-a?{verification(pasted)}").cause == "token_cut_or_doubled"
+
+
+@pytest.mark.parametrize("typed", [A.lower(), A.upper(), A.swapcase()])
+def test_a_token_in_other_case_is_recognised(diagnose: Diagnose, typed: str) -> None:
+    assert diagnose(f"/wechat/brand-a?{verification(typed)}").cause == "token_in_other_case"
+
+
+@pytest.mark.parametrize("slug", ["brand-aa", "brandA", "Brand-A", "brand_a"])
+def test_an_unknown_path_names_the_nearest(diagnose: Diagnose, slug: str) -> None:
+    found = diagnose(f"/wechat/{slug}?{verification(A)}")
+
+    assert found.cause == "path_unknown"
+    assert "the nearest is “/wechat/brand-a”" in found.what_happened
+
+
+def test_a_path_like_no_other_is_unknown(diagnose: Diagnose) -> None:
+    assert "nearest" not in diagnose(f"/wechat/xyz?{verification(A)}").what_happened
+
+
+def test_who_paused_the_account_is_named(diagnose: Diagnose, brand_a: OfficialAccount) -> None:
+    brand_a.pause(actor="li.wei")
+    found = diagnose(f"/wechat/brand-a?{verification(A)}")
+
+    assert found.cause == "account_paused"
+    assert "paused by li.wei on 20" in found.what_happened
+
+
+def test_an_account_without_token_is_told_so(diagnose: Diagnose, db: None) -> None:
+    make_account("empty")
+
+    assert diagnose(f"/wechat/empty?{verification(A)}").cause == "no_token_yet"
+
+
+def test_a_browser_lacks_all_parameters(diagnose: Diagnose) -> None:
+    found = diagnose("/wechat/brand-a")
+
+    assert found.cause == "parameters_missing"
+    assert "without signature, timestamp, nonce, echostr" in found.what_happened
+
+
+def test_a_wecom_call_is_recognised(diagnose: Diagnose) -> None:
+    query = "msg_signature=5c45ff5e&timestamp=1409659589&nonce=263014780&echostr=P9nAzC"
+
+    assert diagnose(f"/wechat/brand-a?{query}").cause == "call_of_wecom"
+
+
+def test_a_token_that_came_later_is_recognised(
+    diagnose: Diagnose, brand_a: OfficialAccount
+) -> None:
+    assert diagnose(f"/wechat/brand-a?{verification(NEW)}").cause == "token_unknown"
+    rotate_token(brand_a, NEW, actor="li.wei")
+
+    assert explain(last_attempt()).cause == "token_since_added"
+
+
+def test_an_unknown_token_is_the_last_resort(diagnose: Diagnose) -> None:
+    assert diagnose(f"/wechat/brand-a?{verification('Nonsense')}").cause == "token_unknown"
+    assert diagnose(f"/?{verification('Nonsense')}").cause == "token_unknown"
+
+
+def test_other_refusals_are_explained_too(diagnose: Diagnose, client: Client) -> None:
+    assert diagnose("/wechat/brand-a?signature=1&timestamp=1&nonce=1&echostr=1").cause == (
+        "parameter_malformed"
+    )
+    client.head("/wechat/brand-a")
+    assert explain(last_attempt()).cause == "method_not_allowed"
+
+
+def test_an_accepted_attempt_names_its_token(diagnose: Diagnose, brand_a: OfficialAccount) -> None:
+    found = diagnose(f"/wechat/brand-a?{verification(A)}")
+
+    assert found.cause == "accepted"
+    assert brand_a.tokens.get().fingerprint in found.what_happened
+
+
+def test_explanations_hold_no_secret(diagnose: Diagnose, brand_b: OfficialAccount) -> None:
+    for token in (B, A[1:], A.lower(), "Nonsense"):
+        found = diagnose(f"/wechat/brand-a?{verification(token)}")
+        text = f"{found.what_happened} {found.what_to_do}"
+        assert not any(secret in text for secret in (A, B, token))
+
+
+def test_many_attempts_share_what_is_known(
+    diagnose: Diagnose, django_assert_max_num_queries: Callable[..., object]
+) -> None:
+    for number in range(10):
+        diagnose(f"/wechat/brand-a?{verification('Nonsense', nonce=str(number))}")
+    attempts = list(VerificationAttempt.objects.select_related("account"))
+    known = Known()
+
+    with django_assert_max_num_queries(1):  # type: ignore[attr-defined]
+        assert {explain(attempt, known).cause for attempt in attempts} == {"token_unknown"}
+
+
+def test_the_terminal_explains_an_attempt(diagnose: Diagnose, brand_b: OfficialAccount) -> None:
+    diagnose(f"/wechat/brand-a?{verification(B)}")
+    out = StringIO()
+    call_command("explain_attempt", str(last_attempt().id), stdout=out)
+
+    assert "What happened: WeChat signed this with the token of “Brand-B”" in out.getvalue()
+    assert "What to do:    Put Brand-A's own token" in out.getvalue()
+
+
+def test_chinese_readers_get_chinese_sentences(
+    diagnose: Diagnose, brand_b: OfficialAccount
+) -> None:
+    with translation.override("zh-hans"):
+        found = diagnose(f"/wechat/brand-a?{verification(B)}")
+
+    assert found.what_happened == "该请求用的是“Brand-B”的令牌，地址却属于“Brand-A”。"
