@@ -106,8 +106,8 @@ def leaves_session_alone(view: Callable[..., HttpResponse]) -> Callable[..., Htt
     Without `request.session`, SessionMiddleware neither saves it nor sends its cookie again.
     """
 
-    def answer(site: admin.AdminSite, request: HttpRequest, *arguments: Any) -> HttpResponse:
-        response = view(site, request, *arguments)
+    def answer(site: admin.AdminSite, request: HttpRequest, **named: Any) -> HttpResponse:
+        response = view(site, request, **named)
         if not request.session.modified:
             del request.session
         return response
