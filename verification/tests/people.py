@@ -20,8 +20,8 @@ def open_account(client: Client, account: OfficialAccount, **query: str) -> str:
     return client.get(url, query).text
 
 
-def press(client: Client, name: str, *arguments: Any, **form: Any) -> Any:
-    return client.post(reverse(f"admin:{name}", args=arguments), form)
+def press(client: Client, page: str, *arguments: Any, **form: Any) -> Any:
+    return client.post(reverse(f"admin:{page}", args=arguments), form)
 
 
 def wechat_verifies(account: OfficialAccount, token: str, **rest: str) -> int:
