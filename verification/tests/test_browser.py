@@ -87,7 +87,9 @@ def test_li_wei_connects_an_account_and_sees_wechat_verify_it(
     slug = page.get_by_label("Slug:").input_value()
     expect(page.get_by_label("The token in WeChat")).to_be_hidden()
     page.get_by_role("button", name="Save", exact=True).click()
-    url, token = page.locator("code.value").all_inner_texts()
+    shown = page.locator("code.value")
+    expect(shown).to_have_count(2)
+    url, token = shown.all_inner_texts()
     assert url == f"{gunicorn.url}/wechat/{slug}"
     page.get_by_role("button", name="Copy").last.click()
     expect(page.get_by_role("button", name="Copied")).to_be_visible()
