@@ -92,9 +92,8 @@ class TestConnecting:
         assert 'id="connect" open>' in open_account(li_wei_at_work, brand_a)
 
     def test_asking_again_and_again_keeps_no_session_alive(
-        self, li_wei_at_work: Client, brand_a: OfficialAccount, settings: Any
+        self, li_wei_at_work: Client, brand_a: OfficialAccount
     ) -> None:
-        settings.SESSION_SAVE_EVERY_REQUEST = True
         soon = timezone.now() + timedelta(minutes=1)
         Session.objects.update(expire_date=soon)
         response = li_wei_at_work.get(reverse("admin:live_account", args=[brand_a.pk]))

@@ -110,12 +110,22 @@ EXPECTED = {
     ],
     ("302 403 200 200 200", "302 403 200 200 200"): [
         "verification/officialaccount/",
+        "verification/officialaccount/<int:account_id>/live/",
         "verification/officialaccount/<path:object_id>/history/",
         "verification/verificationattempt/",
         "verification/verificationattempt/<path:object_id>/history/",
     ],
     ("302 403 403 405 405", "302 403 403 200 200"): [
         "verification/officialaccount/<int:account_id>/reveal/",
+    ],
+    ("302 403 403 405 405", "302 403 403 302 302"): [
+        "verification/officialaccount/<int:account_id>/self-test/",
+        "verification/officialaccount/<int:account_id>/tokens/<int:token_id>/keep/",
+    ],
+    ("302 403 403 200 200", "302 403 403 302 302"): [
+        "verification/officialaccount/<int:account_id>/tokens/<int:token_id>/retire/",
+        "verification/officialaccount/pause/",
+        "verification/officialaccount/resume/",
     ],
     ("302 403 403 200 200", "302 403 403 200 200"): [
         "verification/officialaccount/<int:account_id>/rotate/",
@@ -137,7 +147,8 @@ def rows(brand_a: OfficialAccount) -> dict[str, int]:
     User.objects.create_user("wang.fang")
     models = {model._meta.model_name: model for model in admin.site._registry}
     newest = {name: model._default_manager.order_by("-pk")[0].pk for name, model in models.items()}
-    return {**{str(name): pk for name, pk in newest.items()}, "account_id": brand_a.pk}
+    own = {"account_id": brand_a.pk, "token_id": brand_a.tokens.get().pk}
+    return {**{str(name): pk for name, pk in newest.items()}, **own}
 
 
 def sign_in(person: str) -> Client:
@@ -156,7 +167,7 @@ def url(route: str, rows: dict[str, int]) -> str:
     route = route.replace("(?P<app_label>verification|auth)", "verification").strip("^$")
     route = route.replace("(?P<url>.*)", "nothing-here/")
     content_type = ContentType.objects.get_for_model(VerificationAttempt).pk
-    filled = {"account_id": rows["account_id"], "content_type_id": content_type}
+    filled = {**rows, "content_type_id": content_type}
     name_of = re.compile(r"<(?:\w+:)?(\w+)>")
     return "/admin/" + name_of.sub(lambda m: str(filled.get(m[1], rows.get(model, 1))), route)
 

@@ -152,7 +152,9 @@ def test_the_pages_of_the_operator_are_for_everybody(
     for path in two_brands:
         page.goto(f"{gunicorn.url}/admin/verification/{path}")
         assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+        seen = len(problems)
         violations[path] = serious_violations(page)
+        del problems[seen:]  # axe writes styles of its own, which our policy refuses
     context.close()
     assert not any(violations.values()), violations
     assert problems == []
