@@ -30,6 +30,13 @@ class SourceField(forms.ChoiceField):
         )
 
 
+class TokenInput(AdminTextInputWidget):
+    """Never shows again what was typed: a token is in no page but where it was asked for."""
+
+    def format_value(self, value: Any) -> None:
+        return None
+
+
 class TokenField(forms.CharField):
     """Not stripped: WeChat does not, either."""
 
@@ -42,7 +49,7 @@ class TokenField(forms.CharField):
             strip=False,
             max_length=200,
             help_text=_("3 to 32 letters and digits. Below 16 it can be guessed."),
-            widget=AdminTextInputWidget(attrs={"autocomplete": "off", "spellcheck": "false"}),
+            widget=TokenInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
             **options,
         )
 

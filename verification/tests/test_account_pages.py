@@ -112,6 +112,14 @@ class TestConnecting:
         assert client.get(url).status_code == 403
 
 
+def test_a_form_that_is_refused_does_not_show_the_typed_token(li_wei_at_work: Client) -> None:
+    form = {"name": "", "slug": "brand-x", "token_source": "enter", "token": "TypedByLiWei12345"}
+    response = li_wei_at_work.post(reverse("admin:verification_officialaccount_add"), form)
+
+    assert "This field is required." in response.content.decode()
+    assert "TypedByLiWei12345" not in response.content.decode()
+
+
 class TestWhatTheConsoleSaid:
     @pytest.mark.parametrize(
         ("said", "nothing", "refused", "accepted"),
