@@ -18,6 +18,10 @@ from verification.tests.gunicorn import Gunicorn, running_gunicorn
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 
+#: Fixtures that start processes: seconds, where the others take milliseconds.
+PROCESSES = {"gunicorn", "checkout", "demo", "server", "one_worker", "runserver"}
+
+
 def pytest_report_header() -> list[str]:
     browser = CHROMIUM or "none found: the browser tests are left out (apt install chromium)"
     return [f"database: {connection.vendor}", f"chromium: {browser}"]
@@ -25,6 +29,9 @@ def pytest_report_header() -> list[str]:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out, and count as deselected, what this machine or database cannot run."""
+    for item in items:
+        if PROCESSES.intersection(getattr(item, "fixturenames", ())):
+            item.add_marker("process")
     left_out = [item for item in items if not _can_run(item)]
     if left_out:
         config.hook.pytest_deselected(items=left_out)
