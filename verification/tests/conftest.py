@@ -18,8 +18,8 @@ from verification.tests.gunicorn import Gunicorn, running_gunicorn
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 
-#: Fixtures that start processes: seconds, where the others take milliseconds.
-PROCESSES = {"gunicorn", "checkout", "demo", "server", "one_worker", "runserver"}
+#: Fixtures that start processes or share the database with one: seconds, not milliseconds.
+PROCESSES = {"transactional_db", "gunicorn", "checkout", "demo", "one_worker", "runserver"}
 
 
 def pytest_report_header() -> list[str]:
