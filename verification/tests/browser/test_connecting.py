@@ -22,6 +22,14 @@ ADD = "/admin/verification/officialaccount/add/"
 CLIPBOARD = ["clipboard-read", "clipboard-write"]
 
 
+def add_account(page: Page, name: str) -> tuple[str, str]:
+    """The server URL and the token that the answer shows."""
+    page.goto(ADD)
+    page.get_by_label("Name:").fill(name)
+    page.get_by_role("button", name="Save", exact=True).click()
+    return shown(page)
+
+
 def shown(page: Page) -> tuple[str, str]:
     values = page.locator("code.value")
     expect(values).to_have_count(2)
@@ -94,3 +102,19 @@ def test_a_token_that_wechat_would_not_take_is_refused_in_a_sentence(
     write(page.get_by_label("The token in WeChat"), "TheTokenInTheConsole1")
     press_enter_on(page.get_by_role("button", name="Save", exact=True))
     assert shown(page)[1] == "TheTokenInTheConsole1"
+
+
+def test_without_a_script_the_whole_way_can_be_gone(
+    fresh_desk: Desk, inspection: Inspection
+) -> None:
+    page = inspection.watch(fresh_desk.open(java_script_enabled=False))
+    server_url, token = add_account(page, "上海旗舰店")
+    expect(page.locator("[data-copy]").first).to_be_hidden()
+    page.get_by_role("link", name="Go on to 上海旗舰店").click()
+    line, again = page.locator("#live"), page.get_by_role("link", name="Check again")
+    expect(line).to_contain_text("Waiting for WeChat…")
+    for called_with, text in (("NotTheToken123456", "unknown token"), (token, "Verified on")):
+        wechat_calls(page, server_url, called_with)
+        again.click()
+        expect(line).to_contain_text(text)
+    expect(page.get_by_text("Press Enable (启用) when you are ready")).to_be_attached()
