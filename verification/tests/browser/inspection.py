@@ -33,8 +33,9 @@ class Inspection(list[str]):
 
     def look(self, page: Page) -> None:
         """Look twice at a page that was loaded once; it is left light and wide."""
-        seen, found = len(self), []
+        page.wait_for_load_state()
         page.evaluate(AXE_CORE)
+        seen, found = len(self), []
         for color_scheme, width, options in LOOKS:
             page.set_viewport_size({"width": width, "height": 800})
             page.emulate_media(color_scheme=color_scheme)  # type: ignore[arg-type]
@@ -48,7 +49,7 @@ class Inspection(list[str]):
 
     def _note(self, message: ConsoleMessage) -> None:
         if message.type in {"error", "warning"} and not is_its_status(message):
-            self.append(message.text)
+            self.append(f"{message.location['url']}: {message.text}")
 
 
 def is_its_status(message: ConsoleMessage) -> bool:

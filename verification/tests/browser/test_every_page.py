@@ -51,12 +51,12 @@ def pages(brands: dict[str, OfficialAccount]) -> list[str]:
     ]
 
 
-#: What answers a POST: the page of brand-a where it is pressed, and what is pressed there.
+#: What answers a POST: the page of brand-a, what is pressed there, and what the answer holds.
 PRESSED = [
-    ("change/", "form[action$='/reveal/'] button"),
-    ("change/", "form[action$='/self-test/'] button"),
-    ("change/", "form[action$='/keep/'] button"),
-    ("rotate/", ".submit-row [type=submit]"),
+    ("change/", "form[action$='/reveal/'] button", "#token"),
+    ("change/", "form[action$='/self-test/'] button", ".self-test .summary"),
+    ("change/", "form[action$='/keep/'] button", ".messagelist"),
+    ("rotate/", ".submit-row [type=submit]", "#token"),
 ]
 
 
@@ -73,9 +73,10 @@ def test_the_pages_of_the_operator_are_for_everybody(
     for path in pages:
         page.goto(f"/admin/verification/{path}")
         inspection.look(page)
-    for path, button in PRESSED:
+    for path, button, answer in PRESSED:
         page.goto(f"/admin/verification/officialaccount/{brands['brand-a'].pk}/{path}")
         page.locator(button).click()
+        page.locator(answer).wait_for()
         inspection.look(page)
     refuse_a_token(page)
     inspection.look(page)
