@@ -29,6 +29,7 @@ function show({ state, text, advice, why }) {
 
 function stop() {
   line.classList.remove("is-live");
+  part("stopped").hidden = line.classList.contains("is-verified");
   part("again").hidden = false;
 }
 
