@@ -55,3 +55,8 @@ class ChainHead(models.Model):
 
     def __str__(self) -> str:
         return f"{self.last_seal_id}"
+
+    @property
+    def text(self) -> str:
+        """What is kept elsewhere, to show later that nothing was cut off or rewritten."""
+        return f"{self.last_seal_id}:{bytes(self.last_digest).hex()}"
