@@ -19,15 +19,21 @@ class BrokenChain(Exception):
 
 def make_seal(head: ChainHead, attempts: Sequence[VerificationAttempt]) -> Seal:
     """The seal over `attempts`, which continue the chain at `head`."""
+    return seal_lines(
+        head, [f"{canonical_line(attempt)}\n".encode("ascii") for attempt in attempts]
+    )
+
+
+def seal_lines(head: ChainHead, lines: Sequence[bytes]) -> Seal:
+    """The seal over canonical lines, which continue the chain at `head`."""
     key_id, key = next(iter(seal_keys().items()))
     seal = Seal(
         id=head.last_seal_id + 1,
         first_id=head.last_attempt_id + 1,
-        count=len(attempts),
+        count=len(lines),
         version=VERSION,
         key_id=key_id,
     )
-    lines = [f"{canonical_line(attempt)}\n".encode("ascii") for attempt in attempts]
     seal.digest = compute_digest(bytes(head.last_digest), seal, lines)
     seal.mac = compute_mac(key, seal.digest)
     return seal
@@ -61,7 +67,8 @@ class Chain:
 
     def follow(self, seal: Seal, lines: Sequence[bytes]) -> None:
         """Check the next seal against the lines that should be its own. Raises BrokenChain."""
-        before, self.head = self.head, _head_after(seal)
+        before, self.head = self.head, ChainHead()
+        self.head.move_to(seal)
         _verify_place(before, seal)
         if compute_digest(bytes(before.last_digest), seal, lines) != bytes(seal.digest):
             raise BrokenChain(_what_differs(seal, lines))
@@ -81,12 +88,6 @@ class Chain:
                     "its end was cut off or replaced."
                 ).format(head=head.last_seal_id, end=self.head.last_seal_id)
             )
-
-
-def _head_after(seal: Seal) -> ChainHead:
-    return ChainHead(
-        last_seal_id=seal.id, last_attempt_id=seal.last_id, last_digest=bytes(seal.digest)
-    )
 
 
 def _place(head: ChainHead) -> tuple[int, int, bytes]:
