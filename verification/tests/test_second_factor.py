@@ -16,8 +16,8 @@ from django.utils import timezone
 from django_otp.oath import TOTP
 
 from verification.models import ChangeEvent, RecoveryCode, TotpDevice
+from verification.tests.people import PASSWORD
 
-PASSWORD = "correct horse battery"  # of li_wei
 PAGE = "/admin/second-factor/"
 Action = ChangeEvent.Action
 
