@@ -27,11 +27,18 @@ UNREADABLE = _(
 )
 
 
+class CodeInput(forms.TextInput):
+    """Never shows again what was typed: a recovery code that came too soon is still good."""
+
+    def format_value(self, value: Any) -> None:
+        return None
+
+
 class CodeForm(forms.Form):
     code = forms.CharField(
         label=_("Code"),
         max_length=40,
-        widget=forms.TextInput(
+        widget=CodeInput(
             attrs={
                 "autocomplete": "one-time-code",
                 "autocapitalize": "none",

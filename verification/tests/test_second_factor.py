@@ -165,6 +165,15 @@ class TestAsking:
         )
         assert browser.post(PAGE, {"code": app.code()}).status_code == 302
 
+    def test_a_recovery_code_that_came_too_soon_is_not_sent_back(self, browser: Client) -> None:
+        _app, codes = set_up(browser)
+        sign_in_again(browser)
+        for code in ("000000", codes[0]):
+            answer = browser.post(PAGE, {"code": code})
+
+        assert "Too many wrong codes." in answer.text
+        assert codes[0] not in answer.text
+
     def test_another_users_code_is_no_good(self, browser: Client) -> None:
         app, codes = set_up(browser)
         User.objects.create_superuser("wang.fang", password=PASSWORD)
