@@ -250,6 +250,8 @@ AXES_ENABLE_ADMIN = AXES_VERBOSE = False
 
 # --- Logs: JSON lines on stdout --------------------------------------------------------------
 
+# For pages of DEBUG, and for mails, should anybody add a handler that sends them.
+DEFAULT_EXCEPTION_REPORTER_FILTER = "wechat_gateway.error_reports.WithoutValues"
 LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", ["DEBUG", "INFO", "WARNING", "ERROR"])
 LOGGING = {
     "version": 1,
