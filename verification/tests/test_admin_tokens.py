@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging.config
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from django.test import Client
 from django.urls import reverse
 
 from verification.models import ChangeEvent, OfficialAccount, Seal, Tally, VerificationAttempt
+from verification.tests.checkout import LOCAL, read_settings
 from verification.tests.conftest import make_account
 from verification.tests.contract import A
 from verification.tests.people import UNCHANGED, Action, actions, add, call, page, staff, tool
@@ -70,6 +72,14 @@ class TestTheTokenStaysHidden:
             answer = tool(li_wei_at_work, name, brand_a)
             assert "no-store" in answer.headers["Cache-Control"]
             assert "private" in answer.headers["Cache-Control"]
+
+    def test_no_line_of_the_log_holds_it_though_every_line_is_asked_for(
+        self, li_wei_at_work: Client, brand_a: OfficialAccount, capfd: pytest.CaptureFixture[str]
+    ) -> None:
+        logging.config.dictConfig(read_settings(**LOCAL, LOG_LEVEL="DEBUG")["LOGGING"])
+        assert A in tool(li_wei_at_work, "reveal", brand_a).text
+
+        assert A not in "".join(capfd.readouterr())
 
     def test_seeing_it_is_on_record(self, li_wei_at_work: Client, brand_a: OfficialAccount) -> None:
         assert A in tool(li_wei_at_work, "reveal", brand_a).text
