@@ -250,6 +250,8 @@ AXES_ENABLE_ADMIN = AXES_VERBOSE = False
 
 # --- Logs: JSON lines on stdout --------------------------------------------------------------
 
+# For pages of DEBUG, and for mails, should anybody add a handler that sends them.
+DEFAULT_EXCEPTION_REPORTER_FILTER = "wechat_gateway.error_reports.WithoutValues"
 LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", ["DEBUG", "INFO", "WARNING", "ERROR"])
 LOGGING = {
     "version": 1,
@@ -280,8 +282,10 @@ LOGGING = {
         "django": {"handlers": [], "level": LOG_LEVEL, "propagate": True},
         # Refused callbacks have lines of their own.
         "django.request": {"level": "ERROR"},
-        # At DEBUG it logs statements with their values, signatures among them.
+        # At DEBUG it logs statements with their values, signatures among them,
         "django.db.backends": {"level": "INFO"},
+        # and this one all that a page was given, for each name that it looks up in vain.
+        "django.template": {"level": "INFO"},
         # A scanner's made-up Host is worth no traceback.
         "django.security.DisallowedHost": {"level": "CRITICAL"},
         "axes": {"level": "WARNING"},  # each sign-in is in the change log

@@ -6,7 +6,6 @@ import re
 from datetime import timedelta
 
 import pytest
-from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -21,12 +20,6 @@ from verification.tests.contract import A, B
 from verification.tests.people import open_list, wechat_pushes, wechat_verifies
 
 NEW = "NewTokenOfBrandA99"
-
-
-@pytest.fixture
-def li_wei_at_work(li_wei: User, client: Client) -> Client:
-    client.force_login(li_wei)
-    return client
 
 
 def status_of(account: OfficialAccount) -> AccountStatus:

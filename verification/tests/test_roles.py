@@ -8,8 +8,8 @@ from django.test import Client
 from django.urls import reverse
 
 from verification.models import ChangeEvent
+from verification.tests.people import PASSWORD
 
-PASSWORD = "correct horse battery"  # of li_wei
 Action = ChangeEvent.Action
 
 

@@ -14,9 +14,9 @@ from django.utils import timezone
 from verification import sessions
 from verification.models import ChangeEvent
 from verification.tests.checkout import PRODUCTION, Checkout
+from verification.tests.people import PASSWORD
 from wechat_gateway import urls
 
-PASSWORD = "correct horse battery"  # of li_wei
 ADMIN = "/admin/"
 
 
@@ -26,13 +26,6 @@ def poll(request: HttpRequest) -> HttpResponse:
 
 
 urlpatterns = [*urls.urlpatterns, path("poll", poll)]
-
-
-@pytest.fixture
-def li_wei_at_work(li_wei: User) -> Client:
-    client = Client()
-    client.force_login(li_wei)
-    return client
 
 
 def ends_at() -> datetime:
