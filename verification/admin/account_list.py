@@ -112,7 +112,7 @@ class AccountList(AccountModelAdmin):
     def status(self, account: Any) -> str:
         status: AccountStatus = account.status
         return format_html(
-            '<span class="status is-{}"><span class="sign">{}</span> {}</span>',
+            '<span class="status is-{}"><span class="sign">{}</span>{}</span>',
             status.level.name.lower(),
             SIGNS[status.level],
             with_whole_dates(status.text),
