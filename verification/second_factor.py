@@ -8,7 +8,7 @@ import django_otp
 import segno
 from django import forms
 from django.conf import settings
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -16,10 +16,12 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from verification import sessions, sign_ins
 from verification.fields import UndecryptableSecret
 from verification.models import ChangeEvent, TotpDevice
+from verification.models.totp_device import CODE
 
 UNREADABLE = _(
     "The key of your authenticator cannot be decrypted. Whoever runs this server must put the "
@@ -27,11 +29,17 @@ UNREADABLE = _(
 )
 
 
+class CodeInput(forms.PasswordInput):
+    """Shown while it is typed, never sent back: a mistyped recovery code is nearly a right one."""
+
+    input_type = "text"
+
+
 class CodeForm(forms.Form):
     code = forms.CharField(
         label=_("Code"),
         max_length=40,
-        widget=forms.TextInput(
+        widget=CodeInput(
             attrs={
                 "autocomplete": "one-time-code",
                 "autocapitalize": "none",
@@ -81,7 +89,7 @@ def second_factor(site: admin.AdminSite, request: HttpRequest) -> HttpResponse:
     device = TotpDevice.of(request.user, since=sessions.started_at(request))
     form = CodeForm(request.POST if request.method == "POST" else None, device=device)
     if form.is_valid():
-        return accept(site, request, device)
+        return accept(site, request, device, form.cleaned_data["code"])
     if form.is_bound:
         sign_ins.record(request, ChangeEvent.Action.SECOND_FACTOR_REFUSED)
     if device.confirmed:
@@ -104,16 +112,34 @@ def enrol(
     return show(site, request, "set_up_second_factor.html", context)
 
 
-def accept(site: admin.AdminSite, request: HttpRequest, device: TotpDevice) -> HttpResponse:
+def accept(
+    site: admin.AdminSite, request: HttpRequest, device: TotpDevice, code: str
+) -> HttpResponse:
     """Let this session in. The first time, recovery codes are on this answer, and only there."""
     codes = device.confirm()
     request.session.cycle_key()
     django_otp.login(request, device)
+    if not CODE.fullmatch(code):
+        count_recovery_codes(request, device)
     if not codes:
         return redirect(way_on(request))
     sign_ins.record(request, ChangeEvent.Action.SECOND_FACTOR_SET_UP)
     context = {"title": _("Recovery codes"), "codes": codes}
     return show(site, request, "recovery_codes.html", context)
+
+
+def count_recovery_codes(request: HttpRequest, device: TotpDevice) -> None:
+    """Say how many are left: with the last one, only the person who runs this can help."""
+    left = device.recovery_codes.count()
+    sign_ins.record(request, ChangeEvent.Action.RECOVERY_CODE_USED, f"{left} left")
+    message = ngettext(
+        "%(left)d recovery code is left. Whoever runs this server can reset your second factor "
+        "with reset_totp; then you set it up again, with new codes.",
+        "%(left)d recovery codes are left. Whoever runs this server can reset your second factor "
+        "with reset_totp; then you set it up again, with new codes.",
+        left,
+    )
+    messages.warning(request, message % {"left": left})
 
 
 def show(

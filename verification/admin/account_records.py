@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from verification.account_status import moment
 from verification.diagnosis import Known, explain
 from verification.models import OfficialAccount, VerificationAttempt
+from verification.models.attempt import NOISE
 from verification.protocol.words import Kind, Outcome
 
 SHOWN = 5
@@ -44,7 +45,7 @@ def read_records(request: HttpRequest, account: OfficialAccount) -> list[Record]
 
 
 def last_verifications(account: OfficialAccount) -> Record:
-    own = account.attempts.filter(kind=Kind.URL_VERIFICATION)
+    own = account.attempts.filter(kind=Kind.URL_VERIFICATION).exclude(NOISE)
     known = Known()
     lines = [
         Line(moment(attempt.recorded_at), in_short(attempt, known), _url(attempt), sign(attempt))

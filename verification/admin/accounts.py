@@ -72,7 +72,7 @@ class OfficialAccountAdmin(AccountList):
         return super().get_form(request, obj, change, **kwargs)
 
     def get_readonly_fields(self, request: HttpRequest, obj: OfficialAccount | None = None) -> Any:
-        return ["slug"] if obj is not None and obj.has_attempts() else []
+        return ["slug"] if obj is not None and obj.was_called() else []
 
     def render_change_form(
         self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any
@@ -97,15 +97,13 @@ class OfficialAccountAdmin(AccountList):
             self._record_change(request, obj, form.changed_data)
             return
         self._record(request, ChangeEvent.Action.ACCOUNT_CREATED, obj)
-        text = form.chosen_secret()
-        rotate_token(obj, text, actor=request.user.get_username())
-        request.secret_to_show = text  # type: ignore[attr-defined]
+        rotate_token(obj, form.chosen_secret(), actor=request.user.get_username())
 
     def response_add(
         self, request: HttpRequest, obj: OfficialAccount, post_url_continue: str | None = None
     ) -> HttpResponse:
         """The answer to the POST itself shows the token: a redirect would have to carry it."""
-        text: str = request.secret_to_show  # type: ignore[attr-defined]
+        text = tokens.read_new(obj)
         tokens.warn(request, obj, text)
         is_another_next = "_addanother" in request.POST
         return tokens.show(

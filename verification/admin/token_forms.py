@@ -84,7 +84,7 @@ class RotateForm(ChoosesToken, forms.Form):
     ]
 
     #: The token that the person saw as the current one: a second tab may have rotated since.
-    replaces = forms.IntegerField(required=False, widget=forms.HiddenInput)
+    replaces = forms.IntegerField(widget=forms.HiddenInput)
     token_source = SourceField()
     token = TokenField()
     keep_old = forms.TypedChoiceField(

@@ -17,9 +17,8 @@ from verification.admin.account_pages import account_url, render_page, require, 
 from verification.admin.moments import zoned
 from verification.admin.token_forms import GENERATE, RotateForm
 from verification.fields import UndecryptableSecret
-from verification.keys import fingerprint
 from verification.models import OfficialAccount, Token
-from verification.models.token import SHORT, RotatedMeanwhile, rotate_token
+from verification.models.token import NO_TOKEN, SHORT, RotatedMeanwhile, others_with, rotate_token
 
 LOST_KEY = _("The current token cannot be decrypted: put its key back into TOKEN_ENCRYPTION_KEYS.")
 
@@ -84,6 +83,13 @@ def reveal(site: admin.AdminSite, request: HttpRequest, account_id: int) -> Http
     return show(site, request, account, text, is_revealed=True)
 
 
+def read_new(account: OfficialAccount) -> str:
+    """The token that this very request has given the account."""
+    secret = Token.objects.values_list("secret", flat=True).get(account=account, superseded_at=None)
+    assert secret is not None  # the database says so
+    return secret.reveal()
+
+
 def show(
     site: admin.AdminSite, request: HttpRequest, account: OfficialAccount, text: str, **more: Any
 ) -> HttpResponse:
@@ -101,11 +107,9 @@ def warn(request: HttpRequest, account: OfficialAccount, text: str) -> None:
     if len(text) < SHORT:
         message = _("A token of %(length)d characters can be guessed; use 16 or more.")
         messages.warning(request, message % {"length": len(text)})
-    alike = Token.objects.live_at(timezone.now()).exclude(account=account)
-    for token in alike.filter(fingerprint=fingerprint(text)).select_related("account"):
-        if token.holds(text):
-            message = _("“%(other)s” has the same token. Give each account one of its own.")
-            messages.warning(request, message % {"other": token.account})
+    for other in others_with(text, account):
+        message = _("“%(other)s” has the same token. Give each account one of its own.")
+        messages.warning(request, message % {"other": other})
 
 
 # --- Rotating
@@ -116,7 +120,7 @@ def rotate(site: admin.AdminSite, request: HttpRequest, account_id: int) -> Http
     require(request, "rotate_token")
     account = get_object_or_404(OfficialAccount, pk=account_id)
     current = account.current_token
-    seen = {"replaces": current and current.pk, "token_source": GENERATE}
+    seen = {"replaces": current.pk if current else NO_TOKEN, "token_source": GENERATE}
     form = RotateForm(request.POST if request.method == "POST" else None, initial=seen)
     if form.is_valid() and (text := try_to_rotate(request, account, form)):
         warn(request, account, text)

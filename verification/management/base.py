@@ -6,15 +6,16 @@ import getpass
 from datetime import UTC, datetime
 from typing import Any
 
+from django.contrib.auth import get_user_model
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.core.management.base import BaseCommand, CommandError
-from django.db import DatabaseError
+from django.db import DatabaseError, transaction
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from verification.fields import UndecryptableSecret
-from verification.models import OfficialAccount
-from verification.models.token import SHORT
+from verification.models import ChangeEvent, OfficialAccount
+from verification.models.token import SHORT, others_with
 
 
 class GatewayCommand(BaseCommand):
@@ -36,11 +37,15 @@ class GatewayCommand(BaseCommand):
                 f"The database refused: {why}. Is it running, and was migrate run?"
             ) from error
 
-    def warn_if_short(self, token: str) -> None:
+    def warn(self, account: OfficialAccount, token: str) -> None:
         if len(token) < SHORT:
             self.stderr.write(
                 f"Warning: a token of {len(token)} characters can be guessed from one request "
                 f"that somebody saw. Use {SHORT} or more; rotate_token generates 32."
+            )
+        for other in others_with(token, account):
+            self.stderr.write(
+                f'Warning: "{other.slug}" has the same token. Give each account one of its own.'
             )
 
 
@@ -52,6 +57,17 @@ def say_what_is_wrong(error: ValidationError) -> str:
         " ".join([*([] if field == NON_FIELD_ERRORS else [f"{field}:"]), *messages])
         for field, messages in error.message_dict.items()
     )
+
+
+def create_administrator(username: str, email: str, password: str) -> None:
+    """Create a superuser; that there is one more is in the change log."""
+    with transaction.atomic():
+        get_user_model().objects.create_superuser(username, email, password)
+        for action, detail in (
+            (ChangeEvent.Action.USER_CREATED, username),
+            (ChangeEvent.Action.ROLE_GRANTED, f"{username}: superuser"),
+        ):
+            ChangeEvent.objects.create(actor=command_line_actor(), action=action, detail=detail)
 
 
 def find_account(slug: str) -> OfficialAccount:

@@ -18,6 +18,12 @@ from verification.models.official_account import OfficialAccount
 from verification.models.token import Token
 from verification.protocol.words import Kind, Mark, Method, Outcome, Reason, word
 
+NOT_OF_WECOM = [marks for marks in range(16) if not marks & Mark.MSG_SIGNATURE]
+#: What browsers, monitors and bots send: nothing in it was signed, by WeChat or by WeCom.
+NOISE = models.Q(reason=Reason.METHOD_NOT_ALLOWED) | models.Q(
+    reason=Reason.MISSING_PARAMETER, signature=None, marks__in=NOT_OF_WECOM
+)
+
 
 class VerificationAttempt(models.Model):
     """Columns in the order of size, so that PostgreSQL pads little. No database-level foreign

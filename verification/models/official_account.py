@@ -12,6 +12,7 @@ from django.db import models, transaction
 from django.utils.translation import gettext_lazy as _
 
 from verification.models.change_event import ChangeEvent
+from verification.protocol.words import Kind
 
 if TYPE_CHECKING:
     from verification.models.token import Token
@@ -97,8 +98,12 @@ class OfficialAccount(models.Model):
         return self.tokens.filter(superseded_at=None).first()
 
     def has_attempts(self) -> bool:
-        """Whether WeChat, or anyone, has called it: then its slug is fixed and it cannot go."""
+        """Whether anything is on record of it: then it cannot be deleted."""
         return self.attempts.exists() or self.tallies.exists()
+
+    def was_called(self) -> bool:
+        """Whether WeChat, or anyone but ourselves, has called it: then its slug is fixed."""
+        return self.tallies.exclude(kind=Kind.SELF_TEST).exists()
 
     def pause(self, *, actor: str) -> None:
         self._set_paused(True, ChangeEvent.Action.ACCOUNT_PAUSED, actor)

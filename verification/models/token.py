@@ -22,6 +22,8 @@ SHAPE = re.compile(r"[A-Za-z0-9]{3,32}")
 SHORT = 16
 ALPHABET = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 
+#: What a first token replaces.
+NO_TOKEN = 0
 #: How long the old token stays valid after WeChat has used the new one.
 OVERLAP = timedelta(hours=24)
 
@@ -33,10 +35,17 @@ def generate_secret() -> str:
 
 def validate_secret(text: str) -> None:
     """Raise ValidationError unless WeChat's console would take it as a token."""
-    if text != text.strip():
-        raise ValidationError(_("The token has spaces or line breaks around it; remove them."))
+    if any(letter.isspace() for letter in text):
+        raise ValidationError(_("The token has a space or line break in it; remove it."))
     if not SHAPE.fullmatch(text):
         raise ValidationError(_("A token has 3 to 32 letters and digits, nothing else."))
+
+
+def others_with(text: str, account: OfficialAccount) -> list[OfficialAccount]:
+    """The other accounts at which this token is valid now."""
+    alike = Token.objects.live_at(timezone.now()).filter(fingerprint=fingerprint(text))
+    tokens = alike.exclude(account=account).select_related("account")
+    return [token.account for token in tokens if token.holds(text)]
 
 
 class TokenQuerySet(models.QuerySet["Token"]):
@@ -167,7 +176,7 @@ def rotate_token(
 
     The old token stays valid until WeChat has used the new one and OVERLAP has passed; with
     `keep_old` it and all before it end after that time. With `replaces`, only the token of that
-    id is replaced. Raises ValidationError.
+    id is replaced, or none with NO_TOKEN. Raises ValidationError.
     """
     validate_secret(text)
     with transaction.atomic():
@@ -175,7 +184,7 @@ def rotate_token(
         OfficialAccount.objects.select_for_update(no_key=True).get(pk=account.pk)
         now = timezone.now()
         old = Token.objects.filter(account=account, superseded_at=None).first()
-        if replaces is not None and replaces != (old and old.pk):
+        if replaces is not None and replaces != (old.pk if old else NO_TOKEN):
             raise RotatedMeanwhile(_("The token was rotated in the meantime."))
         if old is not None:
             if old.holds(text):

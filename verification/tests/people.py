@@ -7,8 +7,10 @@ from typing import Any
 from django.test import Client
 from django.urls import reverse
 
+from verification.keys import self_test_key
 from verification.models import ChangeEvent, OfficialAccount
-from verification.tests.signer import push, verification
+from verification.protocol.signature import compute_proof
+from verification.tests.signer import push, signed, verification
 
 
 def open_list(client: Client, **query: str) -> str:
@@ -31,6 +33,14 @@ def wechat_verifies(account: OfficialAccount, token: str, **rest: str) -> int:
 
 def wechat_pushes(account: OfficialAccount, token: str) -> int:
     return Client().post(f"{account.server_path}?{push(token)}").status_code
+
+
+def we_test(account: OfficialAccount, token: str) -> int:
+    """A self-test of this server's, as the button sends it."""
+    query = signed(token)
+    proof = compute_proof(self_test_key(), query["timestamp"], query["nonce"]).hex()
+    url = f"{account.server_path}?{verification(token)}"
+    return Client(headers={"X-Self-Test": proof}).get(url).status_code
 
 
 def last_event() -> ChangeEvent:

@@ -20,6 +20,7 @@ from verification.tests.people import (
     last_event,
     open_account,
     press,
+    we_test,
     wechat_pushes,
     wechat_verifies,
 )
@@ -145,6 +146,29 @@ class TestWhatTheConsoleSaid:
         return text.partition('class="advice"')[2].partition("</p>")[0]
 
 
+class TestLastVerifications:
+    def test_browsers_and_bots_are_not_among_them(
+        self, li_wei_at_work: Client, brand_a: OfficialAccount
+    ) -> None:
+        li_wei_at_work.get(brand_a.server_path)
+        li_wei_at_work.head(brand_a.server_path)
+        assert "✕" not in open_account(li_wei_at_work, brand_a)
+
+        wechat_verifies(brand_a, B)
+        assert open_account(li_wei_at_work, brand_a).count("✕") == 1
+
+
+class TestSlug:
+    def test_our_own_test_does_not_fix_it(
+        self, li_wei_at_work: Client, brand_a: OfficialAccount
+    ) -> None:
+        we_test(brand_a, A)
+        assert 'name="slug"' in open_account(li_wei_at_work, brand_a)
+
+        wechat_verifies(brand_a, A)
+        assert 'name="slug"' not in open_account(li_wei_at_work, brand_a)
+
+
 class TestTokens:
     def test_a_second_tab_cannot_undo_a_rotation(
         self, li_wei_at_work: Client, brand_a: OfficialAccount
@@ -157,6 +181,21 @@ class TestTokens:
 
         assert "Nothing was changed: li.wei has rotated this token" in second.text
         assert brand_a.tokens.count() == 2
+
+    def test_a_form_that_does_not_say_what_it_replaces_rotates_nothing(
+        self, li_wei_at_work: Client, brand_a: OfficialAccount
+    ) -> None:
+        form = {"token_source": "generate", "keep_old": ""}
+        press(li_wei_at_work, "rotate_token", brand_a.pk, **form)
+
+        assert brand_a.tokens.count() == 1
+
+    def test_an_account_without_a_token_is_given_its_first(self, li_wei_at_work: Client) -> None:
+        outlet = OfficialAccount.objects.create(name="Outlet", slug="outlet")
+        form = {"token_source": "enter", "token": NEW, "keep_old": "", "replaces": 0}
+
+        assert NEW in press(li_wei_at_work, "rotate_token", outlet.pk, **form).text
+        assert wechat_verifies(outlet, NEW) == 200
 
     def test_an_old_token_is_kept_longer(
         self, li_wei_at_work: Client, brand_a: OfficialAccount
@@ -197,13 +236,19 @@ class TestTokens:
     def test_a_token_that_another_account_has_is_warned_about(
         self, li_wei_at_work: Client, brand_a: OfficialAccount, brand_b: OfficialAccount
     ) -> None:
-        form = {"token_source": "enter", "token": B, "keep_old": ""}
+        form = {
+            "token_source": "enter",
+            "token": B,
+            "keep_old": "",
+            "replaces": brand_a.tokens.get().pk,
+        }
         text = press(li_wei_at_work, "rotate_token", brand_a.pk, **form).text
 
         assert "“Brand-B” has the same token." in text
 
     def test_entering_one_needs_one(self, li_wei_at_work: Client, brand_a: OfficialAccount) -> None:
-        text = press(li_wei_at_work, "rotate_token", brand_a.pk, token_source="enter").text
+        form = {"token_source": "enter", "replaces": brand_a.tokens.get().pk}
+        text = press(li_wei_at_work, "rotate_token", brand_a.pk, **form).text
 
         assert "Enter the token, or let one be generated." in text
         assert brand_a.tokens.count() == 1

@@ -12,6 +12,7 @@ from django.test import Client
 from verification.models import ChangeEvent, OfficialAccount, Token
 from verification.models.official_account import MOST_AT_ROOT
 from verification.tests.checkout import Checkout, assert_one_sentence
+from verification.tests.contract import A
 from verification.tests.signer import verification
 
 TOKEN = "TokenOfTheOldConsole"
@@ -115,12 +116,12 @@ def test_a_short_token_is_taken_with_a_warning(
         ("", "3 to 32 letters and digits"),
         ("ab", "3 to 32 letters and digits"),
         ("a" * 33, "3 to 32 letters and digits"),
-        ("two words here", "3 to 32 letters and digits"),
+        ("two words here", "a space or line break in it"),
         ("dash-dash-dash", "3 to 32 letters and digits"),
         ("令牌令牌令牌", "3 to 32 letters and digits"),
         ("１２３４５６", "3 to 32 letters and digits"),
-        (" TokenWithSpaces", "spaces or line breaks around it"),
-        ("TokenWithNewline\n", "spaces or line breaks around it"),
+        (" TokenWithSpaces", "a space or line break in it"),
+        ("TokenWithNewline\n", "a space or line break in it"),
     ],
 )
 def test_what_wechat_would_not_take_is_refused_and_leaves_nothing(
@@ -154,6 +155,14 @@ def test_a_slug_is_given_once(brand_a: OfficialAccount) -> None:
         call_command("add_account", "brand-a", token=TOKEN)
 
     assert brand_a.tokens.count() == 1
+
+
+def test_the_same_token_on_two_accounts_is_warned_about(
+    brand_a: OfficialAccount, capsys: pytest.CaptureFixture[str]
+) -> None:
+    call_command("add_account", "brand-c", token=A)
+
+    assert '"brand-a" has the same token.' in capsys.readouterr().err
 
 
 def test_the_fifty_first_account_stays_off_the_root(

@@ -24,7 +24,7 @@ from verification.models import (
     Token,
     VerificationAttempt,
 )
-from verification.models.token import SHAPE, rotate_token
+from verification.models.token import NO_TOKEN, SHAPE, rotate_token
 from verification.protocol.words import Reason
 from verification.tests.conftest import make_account
 from verification.tests.contract import A, last_attempt
@@ -86,7 +86,9 @@ def act(client: Client, action: str, *accounts: OfficialAccount) -> Any:
 
 
 def tool(client: Client, name: str, account: OfficialAccount, **form: str) -> Any:
-    return client.post(reverse(f"admin:{name}_token", args=[account.pk]), with_source(form))
+    url = reverse(f"admin:{name}_token", args=[account.pk])
+    current = account.current_token
+    return client.post(url, {"replaces": current.pk if current else NO_TOKEN, **with_source(form)})
 
 
 def call(path: str, token: str, **headers: str) -> int:
@@ -132,7 +134,7 @@ class TestAddingAnAccount:
     @pytest.mark.parametrize(
         ("token", "sentence"),
         [
-            (" TokenOfBrandC1234", "The token has spaces or line breaks around it; remove them."),
+            (" TokenOfBrandC1234", "The token has a space or line break in it; remove it."),
             ("ab", "A token has 3 to 32 letters and digits, nothing else."),
             ("a" * 33, "A token has 3 to 32 letters and digits, nothing else."),
             ("token-of-brand-c", "A token has 3 to 32 letters and digits, nothing else."),
@@ -332,7 +334,7 @@ class TestRotating:
         ("token", "sentence"),
         [
             (A, "This is the current token already."),
-            ("no hyphens-please", "A token has 3 to 32 letters and digits, nothing else."),
+            ("no-hyphens-please", "A token has 3 to 32 letters and digits, nothing else."),
         ],
     )
     def test_a_token_that_cannot_be_is_refused_and_nothing_rotates(

@@ -9,6 +9,7 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.http import HttpRequest
 
+from verification.models import ChangeEvent
 from verification.tests.checkout import Checkout, assert_one_sentence
 
 PASSWORD = "correct horse battery"
@@ -42,6 +43,17 @@ def test_she_can_sign_in(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == 'Created the administrator "chen.jing".\n'
     assert (user.is_superuser, user.is_staff, user.email) == (True, True, "chen.jing@example.cn")
     assert authenticate(HttpRequest(), username="chen.jing", password=PASSWORD)
+
+
+@pytest.mark.usefixtures("db", "chen_jing")
+def test_the_change_log_says_that_there_is_one_more() -> None:
+    call_command("ensure_admin")
+    events = ChangeEvent.objects.order_by("id").values_list("action", "detail")
+
+    assert list(events) == [
+        ("user_created", "chen.jing"),
+        ("role_granted", "chen.jing: superuser"),
+    ]
 
 
 @pytest.mark.usefixtures("db")

@@ -127,7 +127,7 @@ def test_a_short_token_is_taken_with_a_warning(
         (["brand-a", "--token", ""], "3 to 32 letters and digits"),
         (["brand-a", "--token", "a" * 33], "3 to 32 letters and digits"),
         (["brand-a", "--token", "新的令牌新的令牌"], "3 to 32 letters and digits"),
-        (["brand-a", "--token", f"{NEW} "], "spaces or line breaks around it"),
+        (["brand-a", "--token", f"{NEW} "], "a space or line break in it"),
         (["nobody"], 'There is no official account with the slug "nobody".'),
         *(
             (["brand-a", "--keep-old", hours], "whole hours from 0 to 168")

@@ -174,6 +174,21 @@ class TestAsking:
         assert not is_in(browser)
         assert RecoveryCode.objects.count() == 9
 
+    def test_spending_a_recovery_code_says_how_many_are_left(self, browser: Client) -> None:
+        _app, codes = set_up(browser)
+        sign_in_again(browser)
+        page = browser.post(PAGE, {"code": codes[0]}, follow=True)
+
+        assert "9 recovery codes are left" in page.text
+        event = ChangeEvent.objects.get(action=Action.RECOVERY_CODE_USED)
+        assert (event.actor, event.detail) == ("li.wei", "9 left")
+
+    def test_a_mistyped_recovery_code_is_not_sent_back(self, browser: Client) -> None:
+        _app, codes = set_up(browser)
+        sign_in_again(browser)
+
+        assert codes[0][1:] not in browser.post(PAGE, {"code": codes[0][1:]}).text
+
     @pytest.mark.parametrize("code", ["", "12345", "1234567", "１２３４５６", "+12345", "a" * 41])
     def test_what_is_no_code_is_refused(self, browser: Client, code: str) -> None:
         set_up(browser)

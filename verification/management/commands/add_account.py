@@ -36,7 +36,7 @@ class Command(GatewayCommand):
                 account=account,
             )
             rotate_token(account, text, actor=command_line_actor())
-        self.warn_if_short(text)
+        self.warn(account, text)
         if options["json"]:
             shown = {"slug": slug, "path": account.server_path, "url": account.server_url}
             self.stdout.write(json.dumps({**shown, "token": text}))

@@ -9,7 +9,7 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError
 
-from verification.management.base import GatewayCommand
+from verification.management.base import GatewayCommand, create_administrator
 
 
 class Command(GatewayCommand):
@@ -31,7 +31,7 @@ class Command(GatewayCommand):
             raise CommandError("DJANGO_SUPERUSER_PASSWORD is not set.")
         email = os.environ.get("DJANGO_SUPERUSER_EMAIL", "").strip()
         refuse_what_is_wrong(users(username=username, email=email), password)
-        users.objects.create_superuser(username=username, email=email, password=password)
+        create_administrator(username, email, password)
         self.stdout.write(f'Created the administrator "{username}".')
 
 

@@ -8,7 +8,7 @@ from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.core.management.base import CommandError
 
-from verification.management.base import GatewayCommand
+from verification.management.base import GatewayCommand, create_administrator
 from verification.models import OfficialAccount
 from verification.models.token import generate_secret
 from verification.self_test import sign_url
@@ -40,10 +40,9 @@ class Command(GatewayCommand):
             self.stdout.write(f"            answers {echostr}, as WeChat wants it")
 
     def create_admin(self, base: str) -> None:
-        users = get_user_model()
-        if users.objects.filter(is_superuser=True).exists():
+        if get_user_model().objects.filter(is_superuser=True).exists():
             self.stdout.write(f"Admin:      {base}/admin/")
             return
         password = generate_secret()[:16]
-        users.objects.create_superuser(username="admin", email="", password=password)
+        create_administrator("admin", "", password)
         self.stdout.write(f"Admin:      {base}/admin/ as admin, password {password} (shown once)")

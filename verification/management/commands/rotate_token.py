@@ -38,7 +38,7 @@ class Command(GatewayCommand):
         account = find_account(slug)
         text = generate_secret() if token is None else token
         rotate_token(account, text, actor=command_line_actor(), keep_old=overlap)
-        self.warn_if_short(text)
+        self.warn(account, text)
         self.stdout.write(f"Server URL: {account.server_url}\nToken:      {text}")
         self.stdout.write(
             "Paste the token into WeChat's console (令牌(Token)) and press Submit (提交)."
