@@ -41,7 +41,7 @@ def confirm(site: admin.AdminSite, request: HttpRequest, *, is_paused: bool) -> 
         return set_paused(request, accounts, is_paused=is_paused)
     statuses = read_statuses(accounts)
     context: dict[str, Any] = {
-        "title": _("Pause these accounts?") if is_paused else _("Resume these accounts?"),
+        "title": title(accounts, is_paused=is_paused),
         "is_pausing": is_paused,
         "rows": [(account, statuses[account.pk]) for account in accounts],
         "live": live(accounts, statuses),
@@ -49,6 +49,13 @@ def confirm(site: admin.AdminSite, request: HttpRequest, *, is_paused: bool) -> 
     }
     only = accounts[0] if len(accounts) == 1 else None
     return render_page(request, site, "pause.html", only, context)
+
+
+def title(accounts: list[OfficialAccount], *, is_paused: bool) -> Any:
+    if len(accounts) == 1:
+        words = _("Pause %(account)s?") if is_paused else _("Resume %(account)s?")
+        return words % {"account": accounts[0]}
+    return _("Pause these accounts?") if is_paused else _("Resume these accounts?")
 
 
 def chosen(request: HttpRequest, is_paused: bool) -> list[OfficialAccount]:

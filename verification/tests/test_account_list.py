@@ -119,7 +119,14 @@ class TestTheList:
 
         assert link is not None
         found = li_wei_at_work.get(link[1].replace("&amp;", "&")).text
-        assert "3 verification attempts" in found
+        assert "3 entries" in found
+
+    def test_showing_all_is_offered_only_where_something_is_left_out(
+        self, li_wei_at_work: Client, brand_a: OfficialAccount
+    ) -> None:
+        assert "Show all" not in open_list(li_wei_at_work)
+        assert "Show all" in open_list(li_wei_at_work, q="brand")
+        assert "Show all" in open_list(li_wei_at_work, status="waiting")
 
     @pytest.mark.parametrize(
         ("status", "names"),

@@ -50,6 +50,7 @@ class TestPausing:
         wechat_pushes(brand_a, A)
 
         text = li_wei_at_work.get(url).text
+        assert "<h1>Pause Brand-A?</h1>" in text
         assert "Followers of Brand-A will notice" in text
         assert console.FOLLOWERS_READ in text
         assert wechat_pushes(brand_a, A) == 200

@@ -111,3 +111,16 @@ def test_setting_a_password_is_on_record_without_it(at_work: Client, wang_fang: 
     at_work.post(reverse("admin:auth_user_password_change", args=[wang_fang.pk]), form)
 
     assert events() == [("li.wei", Action.PASSWORD_CHANGED, "wang.fang")]
+
+
+def test_people_and_what_they_may_are_named_in_chinese(at_work: Client, wang_fang: User) -> None:
+    wang_fang.groups.add(Group.objects.get(name="Auditors"))
+    chinese = {"Accept-Language": "zh-CN"}
+    users = at_work.get(reverse("admin:auth_user_changelist"), headers=chinese).text
+    user = at_work.get(reverse("admin:auth_user_change", args=[wang_fang.pk]), headers=chinese).text
+
+    assert "用户与权限" in users
+    assert "审计员" in users
+    assert "令牌管理员" in user
+    assert "令牌 · 查看明文" in user
+    assert not {word for word in ("认证", "Auditors", "Can ") if word in users + user}
