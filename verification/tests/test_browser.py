@@ -15,7 +15,7 @@ from verification.models.token import rotate_token
 from verification.tests.conftest import CHROMIUM, make_account
 from verification.tests.contract import A, B
 from verification.tests.gunicorn import Gunicorn, running_gunicorn
-from verification.tests.people import wechat_verifies
+from verification.tests.people import PASSWORD, wechat_verifies
 from verification.tests.signer import verification
 
 pytestmark = pytest.mark.browser
@@ -68,7 +68,7 @@ def send(gunicorn: Gunicorn, path: str, token: str) -> bytes:
 def sign_in(page: Page, gunicorn: Gunicorn) -> None:
     page.goto(f"{gunicorn.url}/admin/")
     page.locator("#id_username").fill("li.wei")
-    page.locator("#id_password").fill("correct horse battery")
+    page.locator("#id_password").fill(PASSWORD)
     page.locator("#login-form [type=submit]").click()
     expect(page.locator("#logout-form")).to_be_visible()
 
