@@ -6,57 +6,18 @@ import logging.config
 from typing import Any
 
 import pytest
-from django.apps import apps
-from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
-from django.contrib.sessions.models import Session
-from django.db import connection
 from django.test import Client
 from django.urls import reverse
 
-from verification.models import ChangeEvent, OfficialAccount, Seal, Tally, VerificationAttempt
+from verification.models import ChangeEvent, OfficialAccount
 from verification.tests.checkout import LOCAL, read_settings
 from verification.tests.conftest import make_account
 from verification.tests.contract import A
-from verification.tests.people import UNCHANGED, Action, actions, add, call, page, staff, tool
-
-CANARY = "CanaryInTheCoalMine2026"
+from verification.tests.people import Action, actions, add, page, staff, tool
 
 
 class TestTheTokenStaysHidden:
-    def test_no_page_but_the_answer_to_a_request_for_it_shows_it(
-        self, li_wei_at_work: Client
-    ) -> None:
-        add(li_wei_at_work, token=CANARY)
-        account = OfficialAccount.objects.get()
-        call("/wechat/brand-c", CANARY)
-        li_wei_at_work.post(page("officialaccount_change", account.pk), {"name": "C", **UNCHANGED})
-        assert CANARY in tool(li_wei_at_work, "reveal", account).text
-        tool(li_wei_at_work, "rotate", account, token=CANARY + "2")
-
-        pages = [li_wei_at_work.get(url) for url in every_admin_page()]
-        assert {response.status_code for response in pages} == {200}
-        assert not [response.request["PATH_INFO"] for response in pages if CANARY in response.text]
-
-    def test_it_is_in_no_table_in_the_clear(self, li_wei_at_work: Client) -> None:
-        add(li_wei_at_work, token=CANARY)
-        account = OfficialAccount.objects.get()
-        tool(li_wei_at_work, "reveal", account)
-        tool(li_wei_at_work, "rotate", account, token=CANARY + "2")
-        sessions = [session.get_decoded() for session in Session.objects.all()]
-        rows = [
-            row  # of secrets, the mask
-            for model in apps.get_models(include_auto_created=True)
-            for row in model._base_manager.values_list()
-        ]
-
-        assert LogEntry.objects.exists()
-        assert sessions
-        assert CANARY not in f"{rows} {sessions}"
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT secret FROM verification_token")
-            assert CANARY not in f"{cursor.fetchall()}"
-
     def test_a_form_that_is_refused_does_not_show_the_typed_token(
         self, li_wei_at_work: Client
     ) -> None:
@@ -128,15 +89,3 @@ class TestTheTokenStaysHidden:
         text = li_wei_at_work.post(url, follow=True).text
 
         assert "put its key back into TOKEN_ENCRYPTION_KEYS" in text
-
-
-def every_admin_page() -> list[str]:
-    """The index, and for every model its list, its form and the pages of every row."""
-    urls = [reverse("admin:index"), reverse("admin:app_list", args=["verification"])]
-    for model in (OfficialAccount, VerificationAttempt, Seal, Tally, ChangeEvent, User):
-        name = f"admin:{model._meta.app_label}_{model._meta.model_name}"
-        urls.append(reverse(f"{name}_changelist"))
-        for row in model._default_manager.all():
-            urls += [reverse(f"{name}_{view}", args=[row.pk]) for view in ("change", "history")]
-    rotate = [reverse("admin:rotate_token", args=[row.pk]) for row in OfficialAccount.objects.all()]
-    return [*urls, *rotate, page("officialaccount_add")]
