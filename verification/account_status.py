@@ -13,12 +13,11 @@ from itertools import groupby, pairwise
 
 from django.db.models import Max, OuterRef, Q, QuerySet, Subquery, Sum
 from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from verification.diagnosis import Explanation, Known, explain
-from verification.diagnosis.case import day
 from verification.models import ChangeEvent, OfficialAccount, Tally, Token, VerificationAttempt
+from verification.moments import day, in_short
 from verification.protocol.words import Kind, Outcome, Reason
 
 #: An account that was pushed to in this many hours of a week is missed when it falls silent.
@@ -107,7 +106,7 @@ def _unfinished_rotation(tokens: list[Token], now: datetime) -> str:
     ends = [token.expires_at for token in previous if token.expires_at]
     if not ends:
         return _("Rotation unfinished: WeChat still uses the old token")
-    return _("Rotation unfinished, the old token ends {time}").format(time=moment(max(ends)))
+    return _("Rotation unfinished, the old token ends {time}").format(time=in_short(max(ends)))
 
 
 def _last_refusal(refusal: Explanation | None) -> str:
@@ -121,7 +120,7 @@ def _silence(hours: list[datetime], last_push: datetime | None, now: datetime) -
     longest = max(later - earlier for earlier, later in pairwise(sorted(hours)))
     if now - last_push <= max(2 * longest, timedelta(hours=1)):
         return ""
-    return _("No messages since {time}").format(time=moment(last_push))
+    return _("No messages since {time}").format(time=in_short(last_push))
 
 
 def _paused(event: ChangeEvent | None) -> str:
@@ -199,9 +198,3 @@ def _read_pauses(facts: dict[int, Facts]) -> None:
     ).order_by("id")
     for event in events:
         facts[event.account_id or 0].paused = event
-
-
-def moment(time: datetime) -> str:
-    """The time alone when it is today, otherwise with its date."""
-    local = timezone.localtime(time)
-    return date_format(local, "H:i" if local.date() == timezone.localdate() else "m-d H:i")

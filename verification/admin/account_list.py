@@ -6,7 +6,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from django.conf import settings
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
 from django.core.paginator import InvalidPage, Paginator
@@ -17,9 +16,9 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
-from verification.account_status import AccountStatus, Level, moment, read_statuses
-from verification.admin.moments import name_zone
+from verification.account_status import AccountStatus, Level, read_statuses
 from verification.models import OfficialAccount
+from verification.moments import in_short, say_zone
 from verification.protocol.words import Outcome
 
 SIGNS = {
@@ -101,8 +100,7 @@ class AccountList(AccountModelAdmin):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> Any:
-        zone = name_zone(timezone.localtime().utcoffset() or timedelta())
-        context = {"title": _("Official accounts"), "zone": f"{settings.TIME_ZONE} ({zone})"}
+        context = {"title": _("Official accounts"), "zone": say_zone()}
         return super().changelist_view(request, {**context, **(extra_context or {})})
 
     @admin.display(description=_("state"))
@@ -122,7 +120,7 @@ class AccountList(AccountModelAdmin):
     @admin.display(description=_("last push"))
     def last_push(self, account: Any) -> str:
         time = account.status.last_push
-        return moment(time) if time else "–"
+        return in_short(time) if time else "–"
 
     @admin.display(description=_("refused in 24 h"))
     def refused(self, account: Any) -> Any:

@@ -17,8 +17,8 @@ from verification import console
 from verification.account_status import AccountStatus, read_statuses
 from verification.admin import console_answers
 from verification.admin.account_pages import require, server_url
-from verification.admin.moments import zoned
 from verification.models import OfficialAccount, Token
+from verification.moments import say_zone, zoned
 
 
 @dataclass(frozen=True)
@@ -76,6 +76,7 @@ def card(request: HttpRequest, account: OfficialAccount) -> dict[str, Any]:
         "tester_url": console.TESTER_URL,
         "answers": console_answers.ANSWERS,
         "said": said,
+        "zone": say_zone(),
         "advice": console_answers.advise(said, account),
     }
 

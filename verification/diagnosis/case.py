@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
 from functools import cached_property
 
-from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from verification.fields import UndecryptableSecret
@@ -69,10 +66,6 @@ class Case:
         for token, text in self.known.secrets:
             if self.attempt.account_id in (None, token.account_id):
                 yield token, text
-
-
-def day(moment: datetime) -> str:
-    return date_format(timezone.localtime(moment), "Y-m-d")
 
 
 def _reveal(token: Token) -> str:

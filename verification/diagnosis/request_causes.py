@@ -6,8 +6,9 @@ from difflib import get_close_matches
 
 from django.utils.translation import gettext as _
 
-from verification.diagnosis.case import Case, Explanation, day
+from verification.diagnosis.case import Case, Explanation
 from verification.models import ChangeEvent, OfficialAccount
+from verification.moments import day
 from verification.protocol.words import Kind, Mark, Outcome, Reason
 
 

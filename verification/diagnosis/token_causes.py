@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from verification.diagnosis.case import Case, Explanation, day
+from verification.diagnosis.case import Case, Explanation
+from verification.moments import day
 
 
 def token_since_added(case: Case) -> Explanation | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.urls import reverse
 
@@ -24,6 +25,13 @@ def open_account(client: Client, account: OfficialAccount, **query: str) -> str:
 
 def press(client: Client, page: str, *arguments: Any, **form: Any) -> Any:
     return client.post(reverse(f"admin:{page}", args=arguments), form)
+
+
+def someone_who_may(*permissions: str) -> User:
+    """A person with these permissions and no other."""
+    user = User.objects.create_user(f"wang.fang-{User.objects.count()}", is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
+    return user
 
 
 def wechat_verifies(account: OfficialAccount, token: str, **rest: str) -> int:

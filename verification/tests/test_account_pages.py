@@ -20,6 +20,7 @@ from verification.tests.people import (
     last_event,
     open_account,
     press,
+    someone_who_may,
     we_test,
     wechat_pushes,
     wechat_verifies,
@@ -147,6 +148,27 @@ class TestWhatTheConsoleSaid:
 
 
 class TestLastVerifications:
+    def test_the_zone_of_their_times_is_said_once(
+        self, li_wei_at_work: Client, brand_a: OfficialAccount
+    ) -> None:
+        text = open_account(li_wei_at_work, brand_a)
+
+        assert text.count("Times in Asia/Shanghai (UTC+8)") == 1
+
+    def test_each_reader_sees_the_records_that_are_his(
+        self, client: Client, brand_a: OfficialAccount
+    ) -> None:
+        records = {
+            "view_verificationattempt": 'record-1">Last verif',
+            "view_changeevent": 'record-1">Change log',
+        }
+        for name, mark in records.items():
+            client.force_login(someone_who_may("view_officialaccount", name))
+            text = open_account(client, brand_a)
+            assert [other for other in records.values() if other in text] == [mark]
+        client.force_login(someone_who_may("view_officialaccount"))
+        assert 'id="record-' not in open_account(client, brand_a)
+
     def test_browsers_and_bots_are_not_among_them(
         self, li_wei_at_work: Client, brand_a: OfficialAccount
     ) -> None:

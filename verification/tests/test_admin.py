@@ -15,7 +15,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from verification.admin import moments
+from verification import moments
 from verification.models import (
     ChangeEvent,
     OfficialAccount,
