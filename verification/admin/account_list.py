@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -16,14 +15,16 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
+from verification.account_facts import refused_since
 from verification.account_status import AccountStatus, Level, read_statuses
 from verification.models import OfficialAccount
 from verification.moments import in_short, say_zone
-from verification.protocol.words import Outcome
+from verification.protocol.words import Kind, Outcome
 
 SIGNS = {
     Level.ATTENTION: "!",
     Level.RECEIVING: "✓",
+    Level.QUIET: "–",
     Level.VERIFIED: "✓",
     Level.WAITING: "–",
     Level.PAUSED: "‖",
@@ -43,6 +44,7 @@ class StatusFilter(admin.SimpleListFilter):
         return [
             ("attention", _("Needs attention")),
             ("receiving", _("Receiving messages")),
+            ("quiet", _("No message for a week")),
             ("verified", _("Verified, not enabled (启用) yet")),
             ("waiting", _("WeChat has not called yet")),
             ("paused", _("Paused")),
@@ -131,10 +133,11 @@ class AccountList(AccountModelAdmin):
 
 
 def refused_attempts_url(account: OfficialAccount) -> str:
-    since = timezone.now() - timedelta(hours=24)
     query = {
         "account__id__exact": account.pk,
         "outcome__exact": Outcome.REFUSED.value,
-        "recorded_at__gte": since.replace(minute=0, second=0, microsecond=0).isoformat(),
+        "recorded_at__gte": refused_since(timezone.now()).isoformat(),
+        "kind__in": f"{Kind.URL_VERIFICATION.value},{Kind.MESSAGE_PUSH.value}",
+        "noise": "hidden",
     }
     return f"{reverse('admin:verification_verificationattempt_changelist')}?{urlencode(query)}"
