@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
-from io import StringIO
 
 import pytest
-from django.core.management import call_command
 from django.test import Client
 from django.utils import translation
 
@@ -238,15 +236,6 @@ def test_many_attempts_share_what_is_known(
 
     with django_assert_max_num_queries(1):  # type: ignore[attr-defined]
         assert {explain(attempt, known).cause for attempt in attempts} == {"token_unknown"}
-
-
-def test_the_terminal_explains_an_attempt(diagnose: Diagnose, brand_b: OfficialAccount) -> None:
-    diagnose(f"/wechat/brand-a?{verification(B)}")
-    out = StringIO()
-    call_command("explain_attempt", str(last_attempt().id), stdout=out)
-
-    assert "What happened: WeChat signed this with the token of “Brand-B”" in out.getvalue()
-    assert "What to do:    Put Brand-A's own token" in out.getvalue()
 
 
 def test_chinese_readers_get_chinese_sentences(
