@@ -133,6 +133,16 @@ class TestRefusals:
         assert status_of(brand_a, in_hours=23.99).refused_in_24_h == 2
         assert status_of(brand_a, in_hours=25).refused_in_24_h == 0
 
+    def test_calls_that_share_a_row_do_not_make_the_day_longer(
+        self, brand_a: OfficialAccount, brand_b: OfficialAccount
+    ) -> None:
+        wechat_verifies(brand_a, "Nonsense")
+        hour = timezone.now().replace(minute=0, second=0, microsecond=0) + timedelta(hours=25)
+        kind, outcome = Kind.URL_VERIFICATION.value, Outcome.REFUSED.value
+        Tally.objects.create(account=brand_b, hour=hour, kind=kind, outcome=outcome, count=9)
+
+        assert status_of(brand_a, in_hours=25).refused_in_24_h == 0
+
     def test_neither_our_own_tests_nor_bots_are_counted(
         self, brand_a: OfficialAccount, client: Client
     ) -> None:
@@ -213,8 +223,8 @@ class TestSilence:
         assert status_of(brand_a).text.startswith("No messages since ")
 
     def test_only_the_last_week_says_what_is_usual(self, brand_a: OfficialAccount) -> None:
-        was_pushed_to(brand_a, range(5, 24 * 7))
-        was_pushed_to(brand_a, range(24 * 9, 24 * 10))
+        was_pushed_to(brand_a, range(5, 100))
+        was_pushed_to(brand_a, range(5 + 24 * 7 + 1, 5 + 24 * 7 + 2))
 
         assert status_of(brand_a).level is Level.ATTENTION
 
