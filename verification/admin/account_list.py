@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from django.conf import settings
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
 from django.core.paginator import InvalidPage, Paginator
@@ -19,15 +17,17 @@ from django.utils.html import escape, format_html
 from django.utils.safestring import mark_safe
 from django.utils.translation import gettext_lazy as _
 
-from verification.account_status import AccountStatus, Level, moment, read_statuses
-from verification.admin.moments import name_zone
+from verification.account_facts import refused_since
+from verification.account_status import AccountStatus, Level, read_statuses
 from verification.admin.narrowing import NarrowingChangeList
 from verification.models import OfficialAccount
-from verification.protocol.words import Outcome
+from verification.moments import in_short, say_zone
+from verification.protocol.words import Kind, Outcome
 
 SIGNS = {
     Level.ATTENTION: "!",
     Level.RECEIVING: "✓",
+    Level.QUIET: "–",
     Level.VERIFIED: "✓",
     Level.WAITING: "–",
     Level.PAUSED: "‖",
@@ -47,6 +47,7 @@ class StatusFilter(admin.SimpleListFilter):
         return [
             ("attention", _("Needs attention")),
             ("receiving", _("Receiving messages")),
+            ("quiet", _("No message for a week")),
             ("verified", _("Verified, not enabled (启用) yet")),
             ("waiting", _("WeChat has not called yet")),
             ("paused", _("Paused")),
@@ -104,8 +105,7 @@ class AccountList(AccountModelAdmin):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> Any:
-        zone = name_zone(timezone.localtime().utcoffset() or timedelta())
-        context = {"title": _("Official accounts"), "zone": f"{settings.TIME_ZONE} ({zone})"}
+        context = {"title": _("Official accounts"), "zone": say_zone()}
         return super().changelist_view(request, {**context, **(extra_context or {})})
 
     @admin.display(description=_("state"))
@@ -125,7 +125,7 @@ class AccountList(AccountModelAdmin):
     @admin.display(description=_("last push"))
     def last_push(self, account: Any) -> str:
         time = account.status.last_push
-        return moment(time) if time else "–"
+        return in_short(time) if time else "–"
 
     @admin.display(description=_("refused in 24 h"))
     def refused(self, account: Any) -> Any:
@@ -142,10 +142,11 @@ def with_whole_dates(text: str) -> str:
 
 
 def refused_attempts_url(account: OfficialAccount) -> str:
-    since = timezone.now() - timedelta(hours=24)
     query = {
         "account__id__exact": account.pk,
         "outcome__exact": Outcome.REFUSED.value,
-        "recorded_at__gte": since.replace(minute=0, second=0, microsecond=0).isoformat(),
+        "recorded_at__gte": refused_since(timezone.now()).isoformat(),
+        "kind__in": f"{Kind.URL_VERIFICATION.value},{Kind.MESSAGE_PUSH.value}",
+        "noise": "hidden",
     }
     return f"{reverse('admin:verification_verificationattempt_changelist')}?{urlencode(query)}"

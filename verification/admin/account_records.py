@@ -10,10 +10,10 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
-from verification.account_status import moment
 from verification.diagnosis import Known, explain
 from verification.models import OfficialAccount, VerificationAttempt
 from verification.models.attempt import NOISE
+from verification.moments import in_short
 from verification.protocol.words import Kind, Outcome
 
 SHOWN = 5
@@ -48,7 +48,7 @@ def last_verifications(account: OfficialAccount) -> Record:
     own = account.attempts.filter(kind=Kind.URL_VERIFICATION).exclude(NOISE)
     known = Known()
     lines = [
-        Line(moment(attempt.recorded_at), in_short(attempt, known), _url(attempt), sign(attempt))
+        Line(in_short(attempt.recorded_at), cause(attempt, known), _url(attempt), sign(attempt))
         for attempt in own.select_related("account", "token__account").order_by("-id")[:SHOWN]
     ]
     return Record(
@@ -59,7 +59,7 @@ def last_verifications(account: OfficialAccount) -> Record:
     )
 
 
-def in_short(attempt: VerificationAttempt, known: Known) -> str:
+def cause(attempt: VerificationAttempt, known: Known) -> str:
     times = f" ×{attempt.occurrences}" if attempt.occurrences > 1 else ""
     return explain(attempt, known).in_short + times
 
@@ -70,7 +70,7 @@ def sign(attempt: VerificationAttempt) -> str:
 
 def last_changes(account: OfficialAccount) -> Record:
     lines = [
-        Line(moment(event.recorded_at), str(event), _url(event))
+        Line(in_short(event.recorded_at), str(event), _url(event))
         for event in account.change_events.order_by("-id")[:SHOWN]
     ]
     return Record(_("Change log"), lines, _("Nothing yet"), _all("changeevent", account))

@@ -1,28 +1,61 @@
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from verification.admin.moments import moment_column
 from verification.admin.read_only import ReadOnlyAdmin
+from verification.diagnosis import Known, explain
 from verification.models import VerificationAttempt
+from verification.models.attempt import NOISE
 from verification.protocol.client_ip import canonical_ip
 from verification.protocol.words import Mark
 
 
+class NoiseFilter(admin.SimpleListFilter):
+    title = _("internet noise")
+    parameter_name = "noise"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("hidden", _("Without browsers and bots")), ("only", _("Only browsers and bots"))]
+
+    def queryset(
+        self, request: HttpRequest, queryset: QuerySet[VerificationAttempt]
+    ) -> QuerySet[VerificationAttempt]:
+        if self.value() == "hidden":
+            return queryset.exclude(NOISE)
+        return queryset.filter(NOISE) if self.value() == "only" else queryset
+
+
+class ExplainedChangeList(ChangeList):
+    """Explains the attempts of one page with what is read once for all of them."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        known = Known()
+        for attempt in self.result_list:
+            attempt.explanation = explain(attempt, known)
+
+
 @admin.register(VerificationAttempt)
 class VerificationAttemptAdmin(ReadOnlyAdmin):
-    list_display = ["time", "outcome", "called", "kind", "why", "client_ip"]
-    list_filter = ["outcome", "kind", "reason", "account"]
+    list_display = ["number", "time", "outcome", "called", "kind", "in_short", "client_ip"]
+    list_filter = ["outcome", "kind", "reason", NoiseFilter, "account"]
     list_select_related = ["account"]
     search_fields = ["path_slug"]
     search_help_text = _("A source IP, a request id, or the beginning of a path.")
     fieldsets = [
-        (None, {"fields": ["time", "outcome", "reason", "detail", "account", "token"]}),
+        (
+            _("As known today"),
+            {"fields": ["what_happened", "what_to_do"]},
+        ),
+        (_("On record"), {"fields": ["time", "outcome", "reason", "detail", "account", "token"]}),
         (
             _("Came in"),
             {
@@ -45,11 +78,23 @@ class VerificationAttemptAdmin(ReadOnlyAdmin):
         """Where no account is known by it, the path says more than a dash."""
         return attempt.account.name if attempt.account else self.path(attempt)
 
-    @admin.display(description=_("reason"))
-    def why(self, attempt: VerificationAttempt) -> str | None:
-        parts = [str(attempt.get_reason_display() or ""), attempt.detail]
+    @admin.display(description=_("number"))
+    def number(self, attempt: VerificationAttempt) -> str:
+        """As `explain_attempt`, logs and exports call it: without thousands separators."""
+        return str(attempt.pk)
+
+    @admin.display(description=_("what happened"))
+    def in_short(self, attempt: Any) -> str:
         times = f" ×{attempt.occurrences}" if attempt.occurrences > 1 else ""
-        return ": ".join(filter(None, parts)) + times or None
+        return f"{attempt.explanation.in_short}{times}"
+
+    @admin.display(description=_("what happened"))
+    def what_happened(self, attempt: Any) -> str:
+        return str(attempt.explanation.what_happened)
+
+    @admin.display(description=_("what to do"))
+    def what_to_do(self, attempt: Any) -> str:
+        return str(attempt.explanation.what_to_do)
 
     @admin.display(description=_("path"))
     def path(self, attempt: VerificationAttempt) -> str:
@@ -74,6 +119,19 @@ class VerificationAttemptAdmin(ReadOnlyAdmin):
     @admin.display(description=_("signature"))
     def signature_hex(self, attempt: VerificationAttempt) -> str:
         return bytes(attempt.signature).hex() if attempt.signature else "–"
+
+    # --- Explaining
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return ExplainedChangeList
+
+    def get_object(
+        self, request: HttpRequest, object_id: str, from_field: str | None = None
+    ) -> Any:
+        attempt: Any = super().get_object(request, object_id, from_field)
+        if attempt is not None:
+            attempt.explanation = explain(attempt)
+        return attempt
 
     # --- Searching
 

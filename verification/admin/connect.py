@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
+from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from verification import console
+from verification.account_facts import Refusal, count_refused
 from verification.account_status import AccountStatus, read_statuses
 from verification.admin import console_answers
-from verification.admin.account_pages import require, server_url
-from verification.admin.moments import zoned
+from verification.admin.account_pages import server_url
 from verification.models import OfficialAccount, Token
+from verification.moments import say_zone, zoned
+
+MINUTE = "%Y-%m-%d %H:%M"
 
 
 @dataclass(frozen=True)
@@ -41,23 +48,48 @@ def read_progress(account: OfficialAccount, current: Token | None) -> Progress:
         return Progress("paused", status.text)
     if current is None:
         return Progress("waiting", _("No token yet: rotate the token to give it one."))
+    if current.first_used_at:
+        return _verified(account, current, status)
     if status.refusal:
-        return _refused(status)
-    if current.first_used_at is None:
-        return Progress("waiting", _("Waiting for WeChat…"))
-    text = _("Verified on {time} with the token {fingerprint}")
-    first_used = zoned(current.first_used_at, "%Y-%m-%d %H:%M")
-    return Progress("verified", text.format(time=first_used, fingerprint=current.fingerprint))
+        return _refused(status.refusal)
+    if status.last_accepted and status.last_accepted > current.created_at:
+        return _still_with_previous(status.last_accepted)
+    return Progress("waiting", _("Waiting for WeChat…"))
 
 
-def _refused(status: AccountStatus) -> Progress:
-    assert status.refusal is not None
-    assert status.refused_at is not None
-    text = _("Waiting for WeChat… Last attempt refused at {time}: {cause}").format(
-        time=zoned(status.refused_at, "%H:%M:%S"), cause=status.refusal.in_short
+def _verified(account: OfficialAccount, current: Token, status: AccountStatus) -> Progress:
+    assert current.first_used_at is not None
+    text = _("Verified on {time} with the token {fingerprint}").format(
+        time=zoned(current.first_used_at, MINUTE), fingerprint=current.fingerprint
     )
-    why = reverse("admin:verification_verificationattempt_change", args=[status.refusal_id])
-    return Progress("refused", text, status.refusal.in_full, why)
+    if status.refusal is None:
+        return Progress("verified", text)
+    count = count_refused(account, after=status.last_accepted or current.first_used_at)
+    refused = ngettext(
+        "{text} · since the last call that passed, {count} was refused: {cause}",
+        "{text} · since the last call that passed, {count} were refused: {cause}",
+        count,
+    ).format(text=text, count=count, cause=status.refusal.explanation.in_short)
+    return Progress("verified", refused, status.refusal.explanation.in_full, _why(status.refusal))
+
+
+def _refused(refusal: Refusal) -> Progress:
+    text = _("Waiting for WeChat… Last attempt refused at {time}: {cause}").format(
+        time=zoned(refusal.attempt.recorded_at, "%H:%M:%S"), cause=refusal.explanation.in_short
+    )
+    return Progress("refused", text, refusal.explanation.in_full, _why(refusal))
+
+
+def _why(refusal: Refusal) -> str:
+    return reverse("admin:verification_verificationattempt_change", args=[refusal.attempt.pk])
+
+
+def _still_with_previous(time: datetime) -> Progress:
+    text = _("WeChat called on {time}, still with the previous token").format(
+        time=zoned(time, MINUTE)
+    )
+    advice = _("Paste the current token into the console and press Submit (提交).")
+    return Progress("waiting", text, advice)
 
 
 def card(request: HttpRequest, account: OfficialAccount) -> dict[str, Any]:
@@ -76,6 +108,7 @@ def card(request: HttpRequest, account: OfficialAccount) -> dict[str, Any]:
         "tester_url": console.TESTER_URL,
         "answers": console_answers.ANSWERS,
         "said": said,
+        "zone": say_zone(),
         "advice": console_answers.advise(said, account),
     }
 
@@ -88,7 +121,18 @@ def find_address_problem(public_url: str) -> str:
             "does. Set it to your own domain, such as https://wx.example.cn; WeChat only calls "
             "ports 80 and 443."
         )
-    if (urlsplit(public_url).hostname or "").endswith(".herokuapp.com"):
+    parts = urlsplit(public_url)
+    host = parts.hostname or ""
+    if is_local(host):
+        return _(
+            "PUBLIC_URL is a local address, which WeChat cannot reach. Set it to your own domain, "
+            "such as https://wx.example.cn."
+        )
+    if parts.port not in {None, 80, 443}:
+        return _("WeChat only calls ports 80 and 443, but PUBLIC_URL names port {port}.").format(
+            port=parts.port
+        )
+    if host.endswith(".herokuapp.com"):
         return _(
             "herokuapp.com is reported to be blocked inside WeChat. Use your own domain, and "
             "set PUBLIC_URL to it; Heroku has no region in mainland China."
@@ -96,11 +140,19 @@ def find_address_problem(public_url: str) -> str:
     return ""
 
 
+def is_local(host: str) -> bool:
+    try:
+        return ip_address(host).is_private
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
 # --- The live line
 
 
 def live(site: admin.AdminSite, request: HttpRequest, account_id: int) -> HttpResponse:
-    require(request, "view_officialaccount")
+    if not site.get_model_admin(OfficialAccount).has_view_permission(request):
+        raise PermissionDenied
     account = get_object_or_404(OfficialAccount, pk=account_id)
     progress = read_progress(account, account.current_token)
     words = {"state": progress.state, "text": progress.text, "advice": progress.advice}

@@ -7,10 +7,11 @@ from datetime import timedelta
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from verification.account_status import serious_verifications
+from verification.account_facts import IS_SERIOUS, IS_VERIFICATION
 from verification.diagnosis import explain
 from verification.models import OfficialAccount, VerificationAttempt
-from verification.protocol.words import Outcome
+from verification.models.attempt import NOISE
+from verification.protocol.words import Kind, Outcome
 
 #: In the console's own words.
 ANSWERS = {
@@ -41,9 +42,11 @@ def advise(said: str, account: OfficialAccount) -> str:
 
 
 def last_recent_attempt(account: OfficialAccount) -> VerificationAttempt | None:
-    since = timezone.now() - RECENT
-    found = serious_verifications().filter(account=account, recorded_at__gte=since)
-    return found.select_related("account", "token__account").order_by("-id").first()
+    """The last verification that was judged, or else the last call that was not let so far."""
+    recent = account.attempts.filter(recorded_at__gte=timezone.now() - RECENT).order_by("-id")
+    recent = recent.select_related("account", "token").exclude(kind=Kind.SELF_TEST)
+    judged = recent.filter(IS_SERIOUS, IS_VERIFICATION).first()
+    return judged or recent.filter(outcome=Outcome.REFUSED).exclude(NOISE).first()
 
 
 def after_refusal(said: str, attempt: VerificationAttempt) -> str:
@@ -58,6 +61,11 @@ def after_refusal(said: str, attempt: VerificationAttempt) -> str:
 
 
 def after_acceptance(said: str, attempt: VerificationAttempt) -> str:
+    if said == "success" and attempt.token and not attempt.token.is_current:
+        return _(
+            "Verified with the previous token {fingerprint}. Paste the new one into the console "
+            "and press Submit (提交)."
+        ).format(fingerprint=attempt.token.fingerprint)
     if said == "success":
         return _(
             "Verified with the current token. When you are ready to lose the console's "
@@ -66,8 +74,8 @@ def after_acceptance(said: str, attempt: VerificationAttempt) -> str:
     if said == "token":
         return _(
             "We accepted this and returned the exact text, so something in front of us may have "
-            "changed or replaced it. Run the self-test, and switch off page rewriting in your CDN "
-            "or proxy."
+            "changed or replaced it. Press “Test from this server”, and switch off page rewriting "
+            "in your CDN or proxy."
         )
     if attempt.duration > SLOW:
         return _slow(attempt)

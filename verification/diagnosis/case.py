@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
 from functools import cached_property
 
-from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from verification.fields import UndecryptableSecret
-from verification.models import OfficialAccount, Token, VerificationAttempt
+from verification.models import ChangeEvent, OfficialAccount, Token, VerificationAttempt
 from verification.protocol.signature import verify_signature
 from verification.protocol.words import Reason
 
@@ -35,16 +32,30 @@ class Explanation:
 
 
 class Known:
-    """Every token that can still be read, decrypted once for any number of attempts."""
+    """What is known today, each read once for any number of attempts."""
+
+    @cached_property
+    def tokens(self) -> dict[int, Token]:
+        return {token.id: token for token in Token.objects.select_related("account")}
 
     @cached_property
     def secrets(self) -> list[tuple[Token, str]]:
-        tokens = Token.objects.filter(secret__isnull=False).select_related("account")
-        return [(token, text) for token in tokens if (text := _reveal(token))]
+        """Every token that can still be read, decrypted."""
+        return [(token, text) for token in self.tokens.values() if (text := _reveal(token))]
 
     @cached_property
-    def slugs(self) -> list[str]:
-        return list(OfficialAccount.objects.values_list("slug", flat=True))
+    def accounts(self) -> dict[str, OfficialAccount]:
+        return {account.slug: account for account in OfficialAccount.objects.all()}
+
+    @cached_property
+    def pauses(self) -> list[ChangeEvent]:
+        """The latest first."""
+        events = ChangeEvent.objects.filter(action=ChangeEvent.Action.ACCOUNT_PAUSED)
+        return list(events.order_by("-id"))
+
+    def current_token(self, account: OfficialAccount) -> Token | None:
+        own = (token for token in self.tokens.values() if token.account_id == account.pk)
+        return next((token for token in own if token.is_current), None)
 
 
 @dataclass(frozen=True)
@@ -66,13 +77,10 @@ class Case:
         return verify_signature(text, attempt.timestamp, attempt.nonce, signature)
 
     def own_secrets(self) -> Iterator[tuple[Token, str]]:
+        """Of the account that was called; at the bare address that may be any."""
         for token, text in self.known.secrets:
-            if self.attempt.account_id in (None, token.account_id):
+            if not self.attempt.path_slug or self.attempt.account_id == token.account_id:
                 yield token, text
-
-
-def day(moment: datetime) -> str:
-    return date_format(timezone.localtime(moment), "Y-m-d")
 
 
 def _reveal(token: Token) -> str:

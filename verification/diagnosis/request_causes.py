@@ -6,28 +6,50 @@ from difflib import get_close_matches
 
 from django.utils.translation import gettext as _
 
-from verification.diagnosis.case import Case, Explanation, day
-from verification.models import ChangeEvent, OfficialAccount
+from verification.diagnosis.case import Case, Explanation
+from verification.models import OfficialAccount, Token
+from verification.moments import day
 from verification.protocol.words import Kind, Mark, Outcome, Reason
 
 
 def accepted(case: Case) -> Explanation | None:
-    attempt = case.attempt
-    if attempt.outcome != Outcome.ACCEPTED or attempt.token is None:
+    token = case.known.tokens.get(case.attempt.token_id or 0)
+    if case.attempt.outcome != Outcome.ACCEPTED or token is None:
         return None
-    account = attempt.token.account
+    if token.is_current:
+        in_short = _("accepted")
+        happened = _("Signed with the current token {fingerprint} of “{account}”, and answered.")
+    else:
+        in_short = _("accepted, previous token")
+        happened = _(
+            "Signed with the previous token {fingerprint} of “{account}”, which was replaced on "
+            "{date}, and answered."
+        )
     return Explanation(
         "accepted",
-        _("accepted"),
-        _("Signed with the token {fingerprint} of “{account}”, and answered.").format(
-            fingerprint=attempt.token.fingerprint, account=account
+        in_short,
+        happened.format(
+            fingerprint=token.fingerprint,
+            account=token.account,
+            date=token.superseded_at and day(token.superseded_at),
         ),
-        _(
+        after_acceptance(case, token),
+        (token.account,),
+    )
+
+
+def after_acceptance(case: Case, token: Token) -> str:
+    if case.attempt.kind == Kind.SELF_TEST:
+        return _("Nothing to do: this server called itself.")
+    if token.is_current:
+        return _(
             "Nothing to do here. When you are ready to lose the console's auto-replies and menu, "
             "press Enable (启用)."
-        ),
-        (account,),
-    )
+        )
+    current = case.known.current_token(token.account)
+    if current and current.first_used_at and current.first_used_at > case.attempt.recorded_at:
+        return _("Nothing to do: WeChat has used the current token since then.")
+    return _("Paste the current token into the console and press Submit (提交).")
 
 
 def method_not_allowed(case: Case) -> Explanation | None:
@@ -94,24 +116,38 @@ def path_unknown(case: Case) -> Explanation | None:
     if not case.is_refused_for(Reason.UNKNOWN_ACCOUNT):
         return None
     slug = case.attempt.path_slug
-    near = get_close_matches(slug.strip("/").lower(), case.known.slugs, n=1, cutoff=0.5)
-    nearest = OfficialAccount.objects.filter(slug__in=near).first()
-    if nearest is None:
-        happened = _("No account has the address “/wechat/{slug}”.").format(slug=slug.lstrip("/"))
+    if not slug:
         return Explanation(
             "path_unknown",
-            _("unknown path"),
-            happened,
-            _("Copy the server URL from the account page again."),
+            _("nobody answers at /"),
+            _("No account answered at the bare address /."),
+            _("Put the server URL from the account page into the console."),
         )
+    if slug in case.known.accounts:
+        return path_since_added(case.known.accounts[slug])
+    near = get_close_matches(slug.strip("/").lower(), case.known.accounts, n=1, cutoff=0.5)
+    nearest = [case.known.accounts[slug] for slug in near]
+    happened = _("No account has the address “/wechat/{slug}”.")
+    if nearest:
+        happened = _("No account has the address “/wechat/{slug}”; the nearest is “{near}”.")
     return Explanation(
         "path_unknown",
         _("unknown path"),
-        _("No account has the address “/wechat/{slug}”; the nearest is “{near}”.").format(
-            slug=slug.lstrip("/"), near=nearest.server_path
-        ),
+        happened.format(slug=slug.lstrip("/"), near=nearest and nearest[0].server_path),
         _("Copy the server URL from the account page again."),
-        (nearest,),
+        tuple(nearest),
+    )
+
+
+def path_since_added(account: OfficialAccount) -> Explanation:
+    return Explanation(
+        "path_since_added",
+        _("account came later"),
+        _("No account had the address “{path}” then; “{account}” was added since.").format(
+            path=account.server_path, account=account
+        ),
+        _("Press Submit (提交) again."),
+        (account,),
     )
 
 
@@ -119,10 +155,8 @@ def account_paused(case: Case) -> Explanation | None:
     account = case.attempt.account
     if account is None or not case.is_refused_for(Reason.PAUSED_ACCOUNT):
         return None
-    pauses = account.change_events.filter(
-        action=ChangeEvent.Action.ACCOUNT_PAUSED, recorded_at__lte=case.attempt.recorded_at
-    )
-    event = pauses.order_by("-id").first()
+    own = (event for event in case.known.pauses if event.account_id == account.pk)
+    event = next((event for event in own if event.recorded_at <= case.attempt.recorded_at), None)
     if event is None:
         happened = _("“{account}” was paused, so its requests are refused.")
     else:

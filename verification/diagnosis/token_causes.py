@@ -2,17 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from verification.diagnosis.case import Case, Explanation, day
+from verification.diagnosis.case import Case, Explanation
+from verification.models import Token
+from verification.moments import day
+
+
+def account_not_at_root(case: Case) -> Explanation | None:
+    """A good token, at the bare address, of an account that only answers at its own."""
+    if case.attempt.path_slug:
+        return None
+    for token, text in live(case.known.secrets):
+        account = token.account
+        if not account.answers_at_root and case.is_signed_with(text):
+            return Explanation(
+                "account_not_at_root",
+                _("“{account}” does not answer at /").format(account=account),
+                _(
+                    "WeChat called the bare address / with the token of “{account}”, which does "
+                    "not answer there."
+                ).format(account=account),
+                _("Put its server URL {url} into the console and press Submit (提交).").format(
+                    url=account.server_url
+                ),
+                (account,),
+            )
+    return None
 
 
 def token_since_added(case: Case) -> Explanation | None:
     """Refused then, but one of today's live tokens fits: the token came later."""
-    for token, text in case.own_secrets():
+    for token, text in live(case.own_secrets()):
         if token.created_at > case.attempt.recorded_at and case.is_signed_with(text):
             return Explanation(
                 "token_since_added",
@@ -21,6 +45,23 @@ def token_since_added(case: Case) -> Explanation | None:
                     "WeChat signed this with a token that “{account}” was given only later, "
                     "on {date}."
                 ).format(account=token.account, date=day(token.created_at)),
+                _("Press Submit (提交) again."),
+                (token.account,),
+            )
+    return None
+
+
+def token_fits_today(case: Case) -> Explanation | None:
+    """Refused then for its key, or because the account did not answer at the bare address."""
+    for token, text in live(case.own_secrets()):
+        if case.is_signed_with(text):
+            return Explanation(
+                "token_fits_today",
+                _("token fits by now"),
+                _(
+                    "WeChat signed this with a token of “{account}” that did not fit then, but "
+                    "does now: its key or the account's settings were changed."
+                ).format(account=token.account),
                 _("Press Submit (提交) again."),
                 (token.account,),
             )
@@ -109,6 +150,11 @@ def token_unknown(case: Case) -> Explanation:
         ),
         (account,) if account else (),
     )
+
+
+def live(secrets: Iterable[tuple[Token, str]]) -> Iterator[tuple[Token, str]]:
+    now = timezone.now()
+    return ((token, text) for token, text in secrets if token.is_live_at(now))
 
 
 def cut_or_doubled(text: str) -> Iterator[str]:

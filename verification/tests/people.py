@@ -79,6 +79,13 @@ def errors(response: Any) -> str:
     return " ".join(re.findall(r'class="errorlist".*?</ul>', response.text, re.DOTALL))
 
 
+def someone_who_may(*permissions: str) -> User:
+    """A person with these permissions and no other."""
+    user = User.objects.create_user(f"wang.fang-{User.objects.count()}", is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
+    return user
+
+
 # --- WeChat
 
 

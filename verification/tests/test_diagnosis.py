@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
-from io import StringIO
 
 import pytest
-from django.core.management import call_command
 from django.test import Client
 from django.utils import translation
 
@@ -16,6 +14,7 @@ from verification.models import OfficialAccount, VerificationAttempt
 from verification.models.token import rotate_token
 from verification.tests.conftest import make_account
 from verification.tests.contract import A, B, last_attempt
+from verification.tests.people import we_test
 from verification.tests.signer import verification
 
 NEW = "NewTokenOfBrandA99"
@@ -71,6 +70,44 @@ def test_an_unknown_path_names_the_nearest(diagnose: Diagnose, slug: str) -> Non
     assert "the nearest is “/wechat/brand-a”" in found.what_happened
 
 
+def test_an_account_that_was_added_since_is_named(diagnose: Diagnose) -> None:
+    diagnose(f"/wechat/outlet?{verification(NEW)}")
+    make_account("outlet", NEW)
+    found = explain(last_attempt())
+
+    assert "“/wechat/outlet” then; “Outlet” was added since." in found.what_happened
+    assert found.what_to_do == "Press Submit (提交) again."
+
+
+def test_the_bare_address_where_nobody_answers_is_called_so(diagnose: Diagnose) -> None:
+    OfficialAccount.objects.update(answers_at_root=False)
+    found = diagnose(f"/?{verification('Nonsense')}")
+
+    assert found.what_happened == "No account answered at the bare address /."
+    assert "/wechat/" not in found.in_full
+
+
+@pytest.mark.parametrize("is_another_there", [True, False])
+def test_an_account_that_does_not_answer_at_the_bare_address_is_named(
+    diagnose: Diagnose, is_another_there: bool
+) -> None:
+    OfficialAccount.objects.update(answers_at_root=is_another_there)
+    make_account("brand-b", B, answers_at_root=False)
+    found = diagnose(f"/?{verification(B)}")
+
+    assert found.cause == "account_not_at_root"
+    assert "the token of “Brand-B”, which does not answer there" in found.what_happened
+    assert "/wechat/brand-b" in found.what_to_do
+
+
+def test_an_account_that_answers_at_the_bare_address_by_now_is_said_to(diagnose: Diagnose) -> None:
+    OfficialAccount.objects.update(answers_at_root=False)
+    diagnose(f"/?{verification(A)}")
+    OfficialAccount.objects.update(answers_at_root=True)
+
+    assert explain(last_attempt()).cause == "token_fits_today"
+
+
 def test_a_path_like_no_other_is_unknown(diagnose: Diagnose) -> None:
     assert "nearest" not in diagnose(f"/wechat/xyz?{verification(A)}").what_happened
 
@@ -83,10 +120,30 @@ def test_who_paused_the_account_is_named(diagnose: Diagnose, brand_a: OfficialAc
     assert "paused by li.wei on 20" in found.what_happened
 
 
+def test_a_later_pause_is_not_blamed(diagnose: Diagnose, brand_a: OfficialAccount) -> None:
+    brand_a.pause(actor="li.wei")
+    diagnose(f"/wechat/brand-a?{verification(A)}")
+    brand_a.resume(actor="li.wei")
+    brand_a.pause(actor="wang.fang")
+
+    assert "paused by li.wei on 20" in explain(last_attempt()).what_happened
+
+
+def test_a_pause_of_another_account_is_not_blamed(
+    diagnose: Diagnose, brand_a: OfficialAccount, brand_b: OfficialAccount
+) -> None:
+    brand_a.pause(actor="li.wei")
+    brand_b.pause(actor="wang.fang")
+
+    assert "paused by li.wei" in diagnose(f"/wechat/brand-a?{verification(A)}").what_happened
+
+
 def test_an_account_without_token_is_told_so(diagnose: Diagnose, db: None) -> None:
     make_account("empty")
 
-    assert diagnose(f"/wechat/empty?{verification(A)}").cause == "no_token_yet"
+    assert diagnose(f"/wechat/empty?{verification(NEW)}").cause == "no_token_yet"
+    rotate_token(OfficialAccount.objects.get(slug="empty"), NEW, actor="li.wei")
+    assert explain(last_attempt()).cause == "token_since_added"
 
 
 def test_a_browser_lacks_all_parameters(diagnose: Diagnose) -> None:
@@ -111,6 +168,16 @@ def test_a_token_that_came_later_is_recognised(
     assert explain(last_attempt()).cause == "token_since_added"
 
 
+def test_a_token_that_came_later_and_is_retired_by_now_needs_the_current_one(
+    diagnose: Diagnose, brand_a: OfficialAccount
+) -> None:
+    diagnose(f"/wechat/brand-a?{verification(NEW)}")
+    rotate_token(brand_a, NEW, actor="li.wei")
+    rotate_token(brand_a, f"{NEW}8", actor="li.wei", keep_old=timedelta(0))
+
+    assert explain(last_attempt()).what_to_do.startswith("Paste the current token")
+
+
 def test_an_unknown_token_is_the_last_resort(diagnose: Diagnose) -> None:
     assert diagnose(f"/wechat/brand-a?{verification('Nonsense')}").cause == "token_unknown"
     assert diagnose(f"/?{verification('Nonsense')}").cause == "token_unknown"
@@ -128,13 +195,34 @@ def test_an_accepted_attempt_names_its_token(diagnose: Diagnose, brand_a: Offici
     found = diagnose(f"/wechat/brand-a?{verification(A)}")
 
     assert found.cause == "accepted"
-    assert brand_a.tokens.get().fingerprint in found.what_happened
+    assert f"current token {brand_a.tokens.get().fingerprint}" in found.what_happened
+    assert "press Enable (启用)" in found.what_to_do
+
+
+def test_the_previous_token_is_not_taken_for_the_current_one(
+    diagnose: Diagnose, brand_a: OfficialAccount
+) -> None:
+    rotate_token(brand_a, NEW, actor="li.wei")
+    found = diagnose(f"/wechat/brand-a?{verification(A)}")
+    attempt = last_attempt()
+    assert found.in_short == "accepted, previous token"
+    assert "previous token" in found.what_happened
+    assert found.what_to_do.startswith("Paste the current token")
+
+    diagnose(f"/wechat/brand-a?{verification(NEW)}")
+    assert explain(attempt).what_to_do.startswith("Nothing to do: WeChat has used the current")
+
+
+def test_our_own_test_is_no_reason_to_enable_anything(brand_a: OfficialAccount) -> None:
+    we_test(brand_a, A)
+
+    assert explain(last_attempt()).what_to_do == "Nothing to do: this server called itself."
 
 
 def test_explanations_hold_no_secret(diagnose: Diagnose, brand_b: OfficialAccount) -> None:
     for token in (B, A[1:], A.lower(), "Nonsense"):
         found = diagnose(f"/wechat/brand-a?{verification(token)}")
-        text = f"{found.what_happened} {found.what_to_do}"
+        text = f"{found.in_short} {found.in_full}"
         assert not any(secret in text for secret in (A, B, token))
 
 
@@ -148,15 +236,6 @@ def test_many_attempts_share_what_is_known(
 
     with django_assert_max_num_queries(1):  # type: ignore[attr-defined]
         assert {explain(attempt, known).cause for attempt in attempts} == {"token_unknown"}
-
-
-def test_the_terminal_explains_an_attempt(diagnose: Diagnose, brand_b: OfficialAccount) -> None:
-    diagnose(f"/wechat/brand-a?{verification(B)}")
-    out = StringIO()
-    call_command("explain_attempt", str(last_attempt().id), stdout=out)
-
-    assert "What happened: WeChat signed this with the token of “Brand-B”" in out.getvalue()
-    assert "What to do:    Put Brand-A's own token" in out.getvalue()
 
 
 def test_chinese_readers_get_chinese_sentences(

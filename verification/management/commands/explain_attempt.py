@@ -8,6 +8,9 @@ from django.core.management.base import CommandError
 from verification.diagnosis import explain
 from verification.management.base import GatewayCommand
 from verification.models import VerificationAttempt
+from verification.models.attempt import NOISE
+from verification.moments import zoned
+from verification.protocol.words import Outcome
 
 
 class Command(GatewayCommand):
@@ -15,17 +18,33 @@ class Command(GatewayCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
-            "id", type=int, help="the attempt's number, as logs and exports give it"
+            "id",
+            type=int,
+            nargs="?",
+            help="the attempt's number, as logs and exports give it (default: the last refused, "
+            "browsers and bots aside)",
         )
 
-    def handle(self, *, id: int, **options: Any) -> None:  # noqa: A002
-        attempt = VerificationAttempt.objects.select_related("account").filter(pk=id).first()
-        if attempt is None:
-            raise CommandError(f"There is no attempt {id}.")
+    def handle(self, *, id: int | None = None, **options: Any) -> None:  # noqa: A002
+        attempt = find_last_refused() if id is None else find_attempt(id)
         explanation = explain(attempt)
         self.stdout.write(
-            f"Attempt {id}, {attempt.recorded_at:%Y-%m-%d %H:%M:%S} UTC: "
-            f"{attempt.get_outcome_display()}"
+            f"Attempt {attempt.pk}, {zoned(attempt.recorded_at)}: {attempt.get_outcome_display()}"
         )
         self.stdout.write(f"What happened: {explanation.what_happened}")
         self.stdout.write(f"What to do:    {explanation.what_to_do}")
+
+
+def find_attempt(number: int) -> VerificationAttempt:
+    attempt = VerificationAttempt.objects.select_related("account").filter(pk=number).first()
+    if attempt is None:
+        raise CommandError(f"There is no attempt {number}.")
+    return attempt
+
+
+def find_last_refused() -> VerificationAttempt:
+    refused = VerificationAttempt.objects.filter(outcome=Outcome.REFUSED).exclude(NOISE)
+    attempt = refused.select_related("account").order_by("-id").first()
+    if attempt is None:
+        raise CommandError("No attempt was refused, browsers and bots aside.")
+    return attempt

@@ -9,10 +9,11 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.management.base import CommandError
 
+from verification.diagnosis import explain
 from verification.management.base import GatewayCommand, find_account
-from verification.models import OfficialAccount
+from verification.models import OfficialAccount, VerificationAttempt
 from verification.protocol.callback import clean
-from verification.self_test import play_wechat
+from verification.self_test import Answer, play_wechat
 from wechat_gateway import env
 
 
@@ -41,11 +42,23 @@ class Command(GatewayCommand):
             why = clean(str(error).strip().encode(), 200)  # may hold what the server sent
             raise CommandError(f"{target} cannot be reached: {why}.") from error
         if problems := answer.problems():
+            problems += explain_refusal(answer)
             raise CommandError(f"{target} would not pass. {' '.join(problems)}")
         self.stdout.write(
             f"{target} passes: 200 and the exact echostr ({len(answer.body)} bytes) "
             f"in {answer.seconds * 1000:.0f} ms."
         )
+
+
+def explain_refusal(answer: Answer) -> list[str]:
+    """Why, when the request is among the last on record here."""
+    if answer.status not in {400, 403}:
+        return []
+    last = VerificationAttempt.objects.select_related("account").order_by("-id")[:100]
+    attempt = next((attempt for attempt in last if attempt.echostr == answer.echostr), None)
+    if attempt is None:
+        return ["Run `manage.py explain_attempt` on that server; it is not on record here."]
+    return [f"Attempt {attempt.pk}: {explain(attempt).in_full}"]
 
 
 def is_url(text: str) -> bool:

@@ -1,0 +1,183 @@
+"""What is on record of each account, read in as many queries for one account as for hundreds."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, time, timedelta
+from functools import reduce
+from operator import or_
+
+from django.db.models import Max, OuterRef, Q, QuerySet, Subquery, Sum
+
+from verification.diagnosis import Explanation, Known, explain
+from verification.models import (
+    ChainHead,
+    ChangeEvent,
+    OfficialAccount,
+    Tally,
+    Token,
+    VerificationAttempt,
+)
+from verification.models.attempt import NOISE
+from verification.protocol.words import Kind, Outcome, Reason
+
+WEEK = timedelta(days=7)
+#: Refusals looked at of each account: strays must not hide the one whose cause is known.
+LOOKED_AT = 3
+
+IS_ACCEPTED = Q(outcome=Outcome.ACCEPTED)
+IS_PUSH = Q(kind=Kind.MESSAGE_PUSH)
+IS_VERIFICATION = Q(kind=Kind.URL_VERIFICATION)
+#: A bot that opens the address without parameters is no trouble of the account's.
+IS_SERIOUS = Q(reason=None) | Q(reason__in=[Reason.SIGNATURE_MISMATCH, Reason.NO_TOKEN])
+
+
+@dataclass(frozen=True)
+class Refusal:
+    attempt: VerificationAttempt
+    explanation: Explanation
+
+    @property
+    def is_unknown(self) -> bool:
+        """Nothing of ours fits: a typing error, or anyone who found the address."""
+        return self.explanation.cause == "token_unknown"
+
+
+@dataclass
+class Facts:
+    """What was read about one account; times are aware."""
+
+    tokens: list[Token] = field(default_factory=list)
+    last_push: datetime | None = None
+    last_verified: datetime | None = None
+    push_hours: list[datetime] = field(default_factory=list)  #: of the week before last_push
+    refusals: list[Refusal] = field(default_factory=list)  #: since last_accepted, latest first
+    refused_in_24_h: int = 0
+    paused: ChangeEvent | None = None
+
+    @property
+    def current_token(self) -> Token | None:
+        return next((token for token in self.tokens if token.is_current), None)
+
+    @property
+    def last_accepted(self) -> datetime | None:
+        return max(filter(None, [self.last_push, self.last_verified]), default=None)
+
+    @property
+    def refusal(self) -> Refusal | None:
+        """The last one that says what is wrong, or else the last one."""
+        known = (refusal for refusal in self.refusals if not refusal.is_unknown)
+        return next(known, next(iter(self.refusals), None))
+
+
+def read_facts(accounts: Iterable[OfficialAccount], now: datetime) -> dict[int, Facts]:
+    facts = {account.pk: Facts() for account in accounts}
+    _read_tokens(facts)
+    _read_last_times(facts)
+    _read_push_hours(facts, now)
+    _read_refusals(facts)
+    _count_refused(facts, now)
+    _read_pauses(facts)
+    return facts
+
+
+def _read_tokens(facts: dict[int, Facts]) -> None:
+    for token in Token.objects.filter(account__in=facts):
+        facts[token.account_id].tokens.append(token)
+
+
+def _read_last_times(facts: dict[int, Facts]) -> None:
+    accepted = Tally.objects.filter(IS_ACCEPTED, account__in=facts).order_by().values("account_id")
+    for row in accepted.annotate(
+        last_push=Max("last_at", filter=IS_PUSH),
+        last_verified=Max("last_at", filter=IS_VERIFICATION),
+    ):
+        own = facts[row["account_id"]]
+        own.last_push, own.last_verified = row["last_push"], row["last_verified"]
+
+
+def _read_push_hours(facts: dict[int, Facts], now: datetime) -> None:
+    """Only of accounts that may have fallen silent, each of the week that ends at its last push."""
+    by_day = defaultdict(list)
+    for account_id, own in facts.items():
+        if own.last_push and now - own.last_push > timedelta(hours=1):
+            by_day[(own.last_push - WEEK).astimezone(UTC).date()].append(account_id)
+    if not by_day:
+        return
+    in_week = (
+        Q(account__in=ids, hour__gte=(start := datetime.combine(day, time(), UTC)))
+        & Q(hour__lt=start + WEEK + timedelta(days=1))
+        for day, ids in by_day.items()
+    )
+    pushes = Tally.objects.filter(IS_ACCEPTED & IS_PUSH, reduce(or_, in_week)).order_by("hour")
+    for account_id, hour in pushes.values_list("account_id", "hour"):
+        own = facts[account_id or 0]
+        if own.last_push and hour > own.last_push - WEEK:
+            own.push_hours.append(hour)
+
+
+# --- Refusals
+
+
+def _read_refusals(facts: dict[int, Facts]) -> None:
+    """A verification or a message push that was accepted since has solved what was before it."""
+    known = Known()
+    for attempt in _last_refusals(facts):
+        own = facts[attempt.account_id or 0]
+        if own.last_accepted is None or own.last_accepted < attempt.recorded_at:
+            own.refusals.append(Refusal(attempt, explain(attempt, known)))
+
+
+def _last_refusals(account_ids: Iterable[int]) -> QuerySet[VerificationAttempt]:
+    own = serious_refusals().filter(account=OuterRef("pk")).order_by("-id").values("id")
+    last = {f"refused_{n}": Subquery(own[n : n + 1]) for n in range(LOOKED_AT)}
+    # Paused accounts are not asked: nothing but their pushes is refused, thousands a day.
+    found = OfficialAccount.objects.filter(pk__in=account_ids, is_paused=False).annotate(**last)
+    ids = [pk for row in found.values_list(*last) for pk in row if pk]
+    return VerificationAttempt.objects.filter(pk__in=ids).select_related("account").order_by("-id")
+
+
+def serious_refusals() -> QuerySet[VerificationAttempt]:
+    """Of WeChat's, as far as anyone can tell."""
+    return VerificationAttempt.objects.filter(
+        IS_SERIOUS, IS_VERIFICATION | IS_PUSH, outcome=Outcome.REFUSED
+    )
+
+
+def count_refused(account: OfficialAccount, *, after: datetime) -> int:
+    serious = serious_refusals().filter(account=account, recorded_at__gt=after)
+    return serious.aggregate(count=Sum("occurrences"))["count"] or 0
+
+
+def refused_since(now: datetime) -> datetime:
+    """Where the last 24 hours begin: with a full hour, so that the list and its link agree."""
+    return (now - timedelta(hours=24)).replace(minute=0, second=0, microsecond=0)
+
+
+def _count_refused(facts: dict[int, Facts], now: datetime) -> None:
+    """Without our own tests, and without browsers and bots."""
+    since = refused_since(now)
+    refused = VerificationAttempt.objects.filter(
+        account__in=facts, outcome=Outcome.REFUSED, id__gt=_last_id_before(since)
+    )
+    from_outside = refused.filter(recorded_at__gte=since).exclude(NOISE)
+    counts = from_outside.exclude(kind=Kind.SELF_TEST).order_by().values_list("account_id")
+    for account_id, count in counts.annotate(Sum("occurrences")):
+        facts[account_id or 0].refused_in_24_h = count
+
+
+def _last_id_before(since: datetime) -> int:
+    """Attempts have no index by time, but tallies say how many there were since a full hour."""
+    last_id = ChainHead.objects.aggregate(last=Max("last_attempt_id"))["last"] or 0
+    rows = Tally.objects.filter(hour__gte=since).exclude(IS_ACCEPTED & IS_PUSH)
+    return int(last_id - (rows.aggregate(rows=Sum("count"))["rows"] or 0))
+
+
+def _read_pauses(facts: dict[int, Facts]) -> None:
+    events = ChangeEvent.objects.filter(
+        account__in=facts, action=ChangeEvent.Action.ACCOUNT_PAUSED
+    ).order_by("id")
+    for event in events:
+        facts[event.account_id or 0].paused = event
