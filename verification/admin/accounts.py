@@ -158,9 +158,7 @@ class OfficialAccountAdmin(AccountList):
             path("resume/", self._view(pausing.resume), name="resume_accounts"),
             path(
                 "<int:account_id>/live/",
-                self.admin_site.admin_view(
-                    leaves_the_session_alone(partial(connect.live, self.admin_site))
-                ),
+                leaves_the_session_alone(self._view(connect.live)),
                 name="live_account",
             ),
             path("<int:account_id>/rotate/", self._view(tokens.rotate), name="rotate_token"),
