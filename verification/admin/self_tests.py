@@ -6,12 +6,12 @@ from urllib.parse import parse_qs
 from django.conf import settings
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.utils.translation import gettext_lazy as _
 
 from verification.admin import tokens
-from verification.admin.account_pages import render_page
+from verification.admin.account_pages import account_url, render_page
 from verification.console import TESTER_URL
 from verification.fields import UndecryptableSecret
 from verification.keys import self_test_key
@@ -32,7 +32,7 @@ def run(site: admin.AdminSite, request: HttpRequest, account_id: int) -> HttpRes
     if not may_test(request):
         raise PermissionDenied
     if request.method != "POST":
-        return HttpResponseNotAllowed(["POST"])
+        return redirect(account_url(account_id))
     account = get_object_or_404(OfficialAccount, pk=account_id)
     try:
         secret = find_secret(account)
@@ -40,7 +40,7 @@ def run(site: admin.AdminSite, request: HttpRequest, account_id: int) -> HttpRes
         messages.error(request, tokens.LOST_KEY)
         secret = None
     if not secret or not settings.PUBLIC_URL:
-        return redirect("admin:verification_officialaccount_change", account_id)
+        return redirect(account_url(account_id))
     before = last_attempt_id()
     # Outside of any transaction: on SQLite an open one would keep the callback from being recorded.
     trial = try_server_url(account.server_url, secret, self_test_key())
@@ -84,6 +84,7 @@ def show(
         "is_taken_for_wechat": attempt is not None and attempt.kind != Kind.SELF_TEST,
         "curl": curl(trial),
         "wechats_tester": TESTER_URL,
+        "language_next": account_url(account.pk),
     }
     return render_page(request, site, "self_test.html", account, context)
 

@@ -8,7 +8,7 @@ from typing import Any
 from django.contrib import admin, messages
 from django.contrib.admin import helpers
 from django.core.exceptions import ValidationError
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -69,10 +69,13 @@ def valid_until(token: Token) -> Any:
 
 
 def reveal(site: admin.AdminSite, request: HttpRequest, account_id: int) -> HttpResponse:
-    """Show the current token to a person who may see it; a POST, and a change event."""
+    """Show the current token to a person who may see it; a POST, and a change event.
+
+    A GET, such as the one that follows a sign-in, leads to the page with the button.
+    """
     require(request, "reveal_token")
     if request.method != "POST":
-        return HttpResponseNotAllowed(["POST"])
+        return redirect(account_url(account_id))
     account = get_object_or_404(OfficialAccount, pk=account_id)
     token = get_object_or_404(Token, account=account, superseded_at=None)
     try:
@@ -166,7 +169,7 @@ def _rotated_meanwhile(account: OfficialAccount) -> Any:
 def keep(site: admin.AdminSite, request: HttpRequest, account_id: int, token_id: int) -> Any:
     require(request, "rotate_token")
     if request.method != "POST":
-        return HttpResponseNotAllowed(["POST"])
+        return redirect(account_url(account_id))
     token = get_object_or_404(Token, pk=token_id, account=account_id)
     return _set_end(request, token, token.keep_longer, _("The old token is valid 24 h longer."))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -12,7 +13,8 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from verification import console
+from verification import console, sessions
+from verification.admin.account_pages import account_url
 from verification.models import ChangeEvent, OfficialAccount
 from verification.models.token import rotate_token
 from verification.tests.contract import A, B
@@ -104,6 +106,29 @@ class TestConnecting:
         assert Session.objects.get().expire_date == soon
         open_account(li_wei_at_work, brand_a)
         assert Session.objects.get().expire_date > soon
+
+    def test_a_poll_that_is_refused_keeps_no_session_alive_either(
+        self, li_wei_at_work: Client, brand_a: OfficialAccount
+    ) -> None:
+        session = li_wei_at_work.session
+        session[sessions.STARTED] = (timezone.now() - timedelta(hours=9)).timestamp()
+        session.save()
+        soon = timezone.now() + timedelta(minutes=1)
+        Session.objects.update(expire_date=soon)
+
+        assert (
+            li_wei_at_work.get(reverse("admin:live_account", args=[brand_a.pk])).status_code == 302
+        )
+        assert Session.objects.get().expire_date == soon
+
+    def test_every_link_of_the_card_loads_the_page_once_more(
+        self, li_wei_at_work: Client, brand_a: OfficialAccount
+    ) -> None:
+        text = open_account(li_wei_at_work, brand_a, console="token")
+        card = text.partition('id="connect"')[2].partition("</details>\n<section")[0]
+
+        assert 'href="?console=token"' in card
+        assert "#" not in "".join(re.findall('href="([^"]*)"', card))
 
     def test_strangers_are_told_nothing(self, client: Client, brand_a: OfficialAccount) -> None:
         url = reverse("admin:live_account", args=[brand_a.pk])
@@ -261,6 +286,24 @@ class TestTokens:
 
         assert 'id="token" class="value secret"' in text
         assert "Add another official account" in text
+
+
+class TestSigningInOnceMore:
+    """The sign-in leads back to where a form was sent, by GET."""
+
+    @pytest.mark.parametrize("name", ["reveal_token", "self_test", "keep_token"])
+    def test_it_leads_to_the_page_with_the_button(
+        self, li_wei: User, client: Client, brand_a: OfficialAccount, name: str
+    ) -> None:
+        ids = [brand_a.pk, brand_a.tokens.get().pk] if name == "keep_token" else [brand_a.pk]
+        asked = press(client, name, *ids)["Location"]
+        form = {"username": "li.wei", "password": "correct horse battery"}
+        there = reverse(f"admin:{name}", args=ids)
+        page = client.post(asked, {**form, "next": there}, follow=True)
+
+        assert there in asked
+        assert page.redirect_chain[-1][0] == account_url(brand_a.pk)
+        assert page.status_code == 200
 
 
 class TestPausing:

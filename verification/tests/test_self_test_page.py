@@ -17,6 +17,7 @@ from django.urls import reverse
 
 from verification import self_test
 from verification.admin import self_tests
+from verification.admin.account_pages import account_url
 from verification.models import OfficialAccount, VerificationAttempt
 from verification.models.token import rotate_token
 from verification.protocol.words import Kind, Outcome
@@ -105,7 +106,7 @@ class TestTheButton:
         client = Client(enforce_csrf_checks=True)
         client.force_login(li_wei)
 
-        assert client.get(url_of(brand_a)).status_code == 405
+        assert client.get(url_of(brand_a)).status_code == 302
         assert client.post(url_of(brand_a)).status_code == 403
 
     def test_no_other_target_can_be_given(
@@ -146,6 +147,14 @@ class TestTheResult:
         assert "not that mainland China reaches this server" in text
         assert "https://developers.weixin.qq.com/apiExplorer?type=messagePush" in text
         assert A not in text
+
+    def test_another_language_leads_to_the_account_and_sends_nothing(
+        self, li_wei_at_work: Client, brand_a: OfficialAccount, settings: Any
+    ) -> None:
+        settings.PUBLIC_URL = f"http://127.0.0.1:{free_port()}"
+        text = li_wei_at_work.post(url_of(brand_a)).text
+
+        assert f'name="next" value="{account_url(brand_a.pk)}"' in text
 
     def test_it_does_not_count_as_wechats_use_of_a_new_token(
         self, li_wei_at_work: Client, public_gateway: Gunicorn, brand_a: OfficialAccount
