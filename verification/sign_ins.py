@@ -13,6 +13,8 @@ from verification import sessions
 from verification.models import ChangeEvent
 from verification.protocol.client_ip import parse_client_ip
 
+Action = ChangeEvent.Action
+
 
 def connect() -> None:
     user_logged_in.connect(record_sign_in)
@@ -20,14 +22,20 @@ def connect() -> None:
     user_login_failed.connect(record_failed_sign_in)
 
 
+def takes_a_code(user: Any) -> bool:
+    """Whether the password alone does not sign this user in."""
+    return bool(settings.ADMIN_REQUIRE_TOTP and user.is_active and user.is_staff)
+
+
 def record_sign_in(request: HttpRequest, user: AbstractBaseUser, **_: Any) -> None:
     sessions.begin(request)
-    _record(ChangeEvent.Action.SIGNED_IN, user.get_username(), request)
+    action = Action.PASSWORD_ACCEPTED if takes_a_code(user) else Action.SIGNED_IN
+    _record(action, user.get_username(), request)
 
 
 def record_sign_out(request: HttpRequest, user: AbstractBaseUser | None, **_: Any) -> None:
     if user is not None:
-        _record(ChangeEvent.Action.SIGNED_OUT, user.get_username(), request)
+        _record(Action.SIGNED_OUT, user.get_username(), request)
 
 
 def record_failed_sign_in(
@@ -35,7 +43,7 @@ def record_failed_sign_in(
 ) -> None:
     typed = str(credentials.get("username", ""))[:150]
     name = "".join(letter for letter in typed if letter.isprintable())
-    _record(ChangeEvent.Action.SIGN_IN_FAILED, name, request)
+    _record(Action.SIGN_IN_FAILED, name, request)
 
 
 def record(request: HttpRequest, action: str, detail: str = "") -> None:
