@@ -48,10 +48,13 @@ def record_difference(request: HttpRequest, name: str, before: set[str], after: 
 class GatewayUserAdmin(GatewayUserModelAdmin):
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         # What it was, for save_related: groups and permissions are saved only there.
-        form.roles_before = roles_of(User.objects.get(pk=obj.pk)) if change else set()
+        before = User.objects.get(pk=obj.pk) if change else None
+        form.roles_before = roles_of(before) if before else set()
         super().save_model(request, obj, form, change)
-        if not change:
-            sign_ins.record(request, Action.USER_CREATED, obj.get_username())
+        if before is None:
+            sign_ins.record(request, Action.USER_CREATED, obj.username)
+        elif before.username != obj.username:
+            sign_ins.record(request, Action.USER_RENAMED, f"{before.username} → {obj.username}")
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)

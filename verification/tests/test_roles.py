@@ -111,3 +111,19 @@ def test_setting_a_password_is_on_record_without_it(at_work: Client, wang_fang: 
     at_work.post(reverse("admin:auth_user_password_change", args=[wang_fang.pk]), form)
 
     assert events() == [("li.wei", Action.PASSWORD_CHANGED, "wang.fang")]
+
+
+def test_a_new_name_is_on_record_with_the_old_one(at_work: Client, wang_fang: User) -> None:
+    change(at_work, wang_fang, username="zhao.min", is_active="on")
+
+    assert events() == [("li.wei", Action.USER_RENAMED, "wang.fang → zhao.min")]
+
+
+def test_ones_own_new_password_is_on_record_too(at_work: Client) -> None:
+    form = {"new_password1": "NewCanary2026!", "new_password2": "NewCanary2026!"}
+    url = reverse("admin:password_change")
+    at_work.post(url, {**form, "old_password": "not mine"})
+    assert events() == []
+
+    at_work.post(url, {**form, "old_password": PASSWORD})
+    assert events() == [("li.wei", Action.PASSWORD_CHANGED, "")]
