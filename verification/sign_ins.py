@@ -10,7 +10,8 @@ from django.contrib.auth.signals import user_logged_in, user_logged_out, user_lo
 from django.http import HttpRequest
 
 from verification import sessions
-from verification.models import ChangeEvent
+from verification.models import ChangeEvent, OfficialAccount
+from verification.models.change_event import Who
 from verification.protocol.client_ip import parse_client_ip
 
 Action = ChangeEvent.Action
@@ -46,9 +47,17 @@ def record_failed_sign_in(
     _record(Action.SIGN_IN_FAILED, name, request)
 
 
-def record(request: HttpRequest, action: str, detail: str = "") -> None:
+def who(request: HttpRequest) -> Who:
+    """Who is signed in, and from where, for the change log."""
+    return {"actor": request.user.get_username(), "client_ip": client_ip(request)}
+
+
+def record(
+    request: HttpRequest, action: str, detail: str = "", account: OfficialAccount | None = None
+) -> None:
     """Record what the person who is signed in has done."""
-    _record(action, request.user.get_username(), request, detail)
+    # The names of a user and of a group may have 150 characters each.
+    ChangeEvent.objects.create(action=action, detail=detail[:200], account=account, **who(request))
 
 
 def client_ip(request: HttpRequest | None) -> str | None:
@@ -61,10 +70,5 @@ def client_ip(request: HttpRequest | None) -> str | None:
     )
 
 
-def _record(action: str, actor: str, request: HttpRequest | None, detail: str = "") -> None:
-    ChangeEvent.objects.create(
-        actor=actor,
-        action=action,
-        detail=detail[:200],  # the names of a user and of a group may have 150 characters each
-        client_ip=client_ip(request),
-    )
+def _record(action: str, actor: str, request: HttpRequest | None) -> None:
+    ChangeEvent.objects.create(actor=actor, action=action, client_ip=client_ip(request))

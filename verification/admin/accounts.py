@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from django.utils.translation import gettext_lazy as _
 
+from verification import sign_ins
 from verification.admin import connect, pausing, self_tests, tokens
 from verification.admin.account_list import AccountList
 from verification.admin.account_records import read_records
@@ -94,10 +95,11 @@ class OfficialAccountAdmin(AccountList):
     ) -> None:
         super().save_model(request, obj, form, change)
         if change:
-            self._record_change(request, obj, form.changed_data)
+            if changed := ", ".join(form.changed_data):
+                sign_ins.record(request, ChangeEvent.Action.ACCOUNT_CHANGED, changed, obj)
             return
-        self._record(request, ChangeEvent.Action.ACCOUNT_CREATED, obj)
-        rotate_token(obj, form.chosen_secret(), actor=request.user.get_username())
+        sign_ins.record(request, ChangeEvent.Action.ACCOUNT_CREATED, account=obj)
+        rotate_token(obj, form.chosen_secret(), **sign_ins.who(request))
 
     def response_add(
         self, request: HttpRequest, obj: OfficialAccount, post_url_continue: str | None = None
@@ -110,22 +112,9 @@ class OfficialAccountAdmin(AccountList):
             self.admin_site, request, obj, text, is_new=True, is_another_next=is_another_next
         )
 
-    def _record_change(
-        self, request: HttpRequest, account: OfficialAccount, changed: list[str]
-    ) -> None:
-        if changed:
-            self._record(request, ChangeEvent.Action.ACCOUNT_CHANGED, account, ", ".join(changed))
-
     def delete_model(self, request: HttpRequest, obj: OfficialAccount) -> None:
-        self._record(request, ChangeEvent.Action.ACCOUNT_DELETED, None, f"{obj} ({obj.slug})")
+        sign_ins.record(request, ChangeEvent.Action.ACCOUNT_DELETED, f"{obj} ({obj.slug})")
         super().delete_model(request, obj)
-
-    def _record(
-        self, request: HttpRequest, action: str, account: OfficialAccount | None, detail: str = ""
-    ) -> None:
-        ChangeEvent.objects.create(
-            actor=request.user.get_username(), action=action, account=account, detail=detail
-        )
 
     # --- What may be done
 
@@ -144,18 +133,18 @@ class OfficialAccountAdmin(AccountList):
 
     @admin.action(description=_("Pause the selected accounts"), permissions=["change"])
     def pause(self, request: HttpRequest, accounts: QuerySet[OfficialAccount]) -> HttpResponse:
-        return pausing.ask(accounts, is_paused=True)
+        return pausing.PAUSE.ask(accounts)
 
     @admin.action(description=_("Resume the selected accounts"), permissions=["change"])
     def resume(self, request: HttpRequest, accounts: QuerySet[OfficialAccount]) -> HttpResponse:
-        return pausing.ask(accounts, is_paused=False)
+        return pausing.RESUME.ask(accounts)
 
     # --- Pages of our own
 
     def get_urls(self) -> list[URLPattern]:
         return [
-            path("pause/", self._view(pausing.pause), name="pause_accounts"),
-            path("resume/", self._view(pausing.resume), name="resume_accounts"),
+            path("pause/", self._view(pausing.PAUSE.confirm), name="pause_accounts"),
+            path("resume/", self._view(pausing.RESUME.confirm), name="resume_accounts"),
             path(
                 "<int:account_id>/live/",
                 leaves_the_session_alone(self._view(connect.live)),

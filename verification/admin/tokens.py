@@ -13,6 +13,7 @@ from django.shortcuts import get_object_or_404, redirect
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from verification import sign_ins
 from verification.admin.account_pages import account_url, render_page, require, server_url
 from verification.admin.moments import zoned
 from verification.admin.token_forms import GENERATE, RotateForm
@@ -32,7 +33,8 @@ class TokenRow:
     since: str
     first_used: Any
     valid_until: Any
-    has_end: bool  #: a previous one, still valid
+    is_previous: bool
+    is_retired: bool
     can_be_kept: bool
 
 
@@ -52,6 +54,7 @@ def describe(token: Token) -> TokenRow:
         zoned(token.first_used_at, MINUTE) if token.first_used_at else unused,
         valid_until(token),
         is_previous,
+        not is_live,
         is_previous and token.expires_at is not None,
     )
 
@@ -79,7 +82,7 @@ def reveal(site: admin.AdminSite, request: HttpRequest, account_id: int) -> Http
     account = get_object_or_404(OfficialAccount, pk=account_id)
     token = get_object_or_404(Token, account=account, superseded_at=None)
     try:
-        text = token.reveal(actor=request.user.get_username())
+        text = token.reveal(**sign_ins.who(request))
     except UndecryptableSecret:
         messages.error(request, LOST_KEY)
         return redirect(account_url(account_id))
@@ -127,9 +130,10 @@ def rotate(site: admin.AdminSite, request: HttpRequest, account_id: int) -> Http
     form = RotateForm(request.POST if request.method == "POST" else None, initial=seen)
     if form.is_valid() and (text := try_to_rotate(request, account, form)):
         warn(request, account, text)
-        return show(site, request, account, text, old_token_stays=form.old_token_stays())
+        old_token_stays = form.old_token_stays() if current else ""
+        return show(site, request, account, text, old_token_stays=old_token_stays)
     # Drawn as the admin draws its own forms; any form will do for that.
-    fields = ["token_source", "token", "keep_old"]
+    fields = ["token_source", "token", *(["keep_old"] if current else [])]
     fieldsets = helpers.AdminForm(form, [(None, {"fields": fields})], {})  # type: ignore[arg-type]
     title = _("Rotate the token of %(account)s") % {"account": account}
     context = {"title": title, "form": form, "fieldsets": fieldsets, "current": current}
@@ -141,7 +145,7 @@ def try_to_rotate(request: HttpRequest, account: OfficialAccount, form: RotateFo
     text = form.chosen_secret()
     choice = {name: form.cleaned_data[name] for name in ("keep_old", "replaces")}
     try:
-        rotate_token(account, text, actor=request.user.get_username(), **choice)
+        rotate_token(account, text, **choice, **sign_ins.who(request))
     except RotatedMeanwhile:
         form.add_error(None, _rotated_meanwhile(account))
     except ValidationError as error:
@@ -190,7 +194,7 @@ def retire(site: admin.AdminSite, request: HttpRequest, account_id: int, token_i
 
 def _set_end(request: HttpRequest, token: Token, act: Any, done: Any) -> HttpResponse:
     try:
-        act(actor=request.user.get_username())
+        act(**sign_ins.who(request))
     except ValidationError as error:
         messages.error(request, error.messages[0])
     else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NotRequired, TypedDict
 
 from django.db import models
 from django.utils import timezone
@@ -10,6 +10,13 @@ from django.utils.translation import gettext_lazy as _
 
 if TYPE_CHECKING:
     from verification.models.official_account import OfficialAccount
+
+
+class Who(TypedDict):
+    """Who does something, and from where: without an address on the command line."""
+
+    actor: str
+    client_ip: NotRequired[str | None]
 
 
 class ChangeEvent(models.Model):

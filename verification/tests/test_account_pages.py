@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
+from django.core.management import call_command
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -219,7 +220,12 @@ class TestTokens:
         outlet = OfficialAccount.objects.create(name="Outlet", slug="outlet")
         form = {"token_source": "enter", "token": NEW, "keep_old": "", "replaces": 0}
 
-        assert NEW in press(li_wei_at_work, "rotate_token", outlet.pk, **form).text
+        page = li_wei_at_work.get(reverse("admin:rotate_token", args=[outlet.pk]))
+        assert "The old token stays valid" not in page.text
+
+        answer = press(li_wei_at_work, "rotate_token", outlet.pk, **form)
+        assert NEW in answer.text
+        assert "The old token stays valid" not in answer.text
         assert wechat_verifies(outlet, NEW) == 200
 
     def test_an_old_token_is_kept_longer(
@@ -249,6 +255,29 @@ class TestTokens:
         assert last_event().action == Action.TOKEN_RETIRED
         assert "Retired token" in open_account(li_wei_at_work, brand_a)
 
+    def test_one_that_has_no_end_yet_cannot_be_kept_longer(
+        self, li_wei_at_work: Client, brand_a: OfficialAccount
+    ) -> None:
+        rotate_token(brand_a, NEW, actor="li.wei")
+        old = brand_a.tokens.exclude(superseded_at=None).get()
+        page = li_wei_at_work.post(
+            reverse("admin:keep_token", args=[brand_a.pk, old.pk]), follow=True
+        )
+
+        assert "This is not a previous token that is about to end." in page.text
+        assert last_event().action == Action.TOKEN_ROTATED
+
+    @pytest.mark.parametrize("name", ["keep_token", "retire_token"])
+    def test_another_accounts_tokens_are_not_to_be_found_here(
+        self, li_wei_at_work: Client, brand_a: OfficialAccount, brand_b: OfficialAccount, name: str
+    ) -> None:
+        rotate_token(brand_b, NEW, actor="li.wei", keep_old=timedelta(hours=1))
+        old = brand_b.tokens.exclude(superseded_at=None).get()
+
+        assert press(li_wei_at_work, name, brand_a.pk, old.pk).status_code == 404
+        assert wechat_verifies(brand_b, B) == 200
+        assert last_event().action == Action.TOKEN_ROTATED
+
     @pytest.mark.parametrize("name", ["keep_token", "retire_token"])
     def test_the_current_token_has_no_end(
         self, li_wei_at_work: Client, brand_a: OfficialAccount, name: str
@@ -269,6 +298,17 @@ class TestTokens:
         }
         text = press(li_wei_at_work, "rotate_token", brand_a.pk, **form).text
 
+        assert "“Brand-B” has the same token." in text
+
+    def test_it_is_warned_about_after_a_rotation_of_the_encryption_keys_too(
+        self, li_wei_at_work: Client, brand_a: OfficialAccount, brand_b: OfficialAccount,
+        settings: Any,
+    ) -> None:  # fmt: skip
+        settings.TOKEN_ENCRYPTION_KEYS = ["another-key-" * 4, *settings.TOKEN_ENCRYPTION_KEYS]
+        call_command("rotate_encryption_keys")
+        form = {"token_source": "enter", "token": B, "replaces": brand_a.tokens.get().pk}
+
+        text = press(li_wei_at_work, "rotate_token", brand_a.pk, **form).text
         assert "“Brand-B” has the same token." in text
 
     def test_entering_one_needs_one(self, li_wei_at_work: Client, brand_a: OfficialAccount) -> None:
@@ -321,11 +361,61 @@ class TestPausing:
         li_wei_at_work.post(url)
         assert wechat_pushes(brand_a, A) == 403
 
+    def test_a_number_that_is_too_long_is_nobodys(self, li_wei_at_work: Client) -> None:
+        OfficialAccount.objects.create(id=123456789, slug="brand-a", name="Brand A")
+        url = reverse("admin:pause_accounts")
+
+        assert "Brand A" not in li_wei_at_work.get(url + "?account=1234567890").text
+        assert "Brand A" in li_wei_at_work.get(url + "?account=123456789").text
+
+    def test_of_two_who_pause_it_at_once_one_did(self, brand_a: OfficialAccount) -> None:
+        seen_by_both = OfficialAccount.objects.get()
+        brand_a.pause(actor="li.wei")
+        seen_by_both.pause(actor="wang.fang")
+
+        paused = ChangeEvent.objects.get(action=Action.ACCOUNT_PAUSED)
+        assert (paused.actor, seen_by_both.is_paused) == ("li.wei", True)
+
     @pytest.mark.parametrize("query", ["", "?account=x", "?account=99999999999999", "?account=²"])
     def test_nothing_chosen_is_nothing_changed(self, li_wei_at_work: Client, query: str) -> None:
         url = reverse("admin:pause_accounts") + query
 
         assert "There is nothing to change." in li_wei_at_work.get(url).text
+
+
+class TestTheChangeLog:
+    def test_every_event_has_the_address_it_came_from(
+        self, li_wei_at_work: Client, brand_a: OfficialAccount, settings: Any
+    ) -> None:
+        before = last_event().pk
+        li_wei_at_work.defaults["REMOTE_ADDR"] = "81.69.103.129"
+        account = f"?account={brand_a.pk}"
+        form = {"token_source": "generate", "replaces": brand_a.tokens.get().pk, "keep_old": "1"}
+        press(li_wei_at_work, "reveal_token", brand_a.pk)
+        press(li_wei_at_work, "rotate_token", brand_a.pk, **form)
+        old = brand_a.tokens.exclude(superseded_at=None).get()
+        press(li_wei_at_work, "keep_token", brand_a.pk, old.pk)
+        press(li_wei_at_work, "retire_token", brand_a.pk, old.pk)
+        li_wei_at_work.post(reverse("admin:pause_accounts") + account)
+        li_wei_at_work.post(reverse("admin:resume_accounts") + account)
+        changed = {"name": "Brand A", "slug": "brand-a"}
+        press(li_wei_at_work, "verification_officialaccount_change", brand_a.pk, **changed)
+        press(li_wei_at_work, "verification_officialaccount_delete", brand_a.pk, post="yes")
+        added = {"name": "Outlet", "slug": "outlet", "token_source": "generate"}
+        press(li_wei_at_work, "verification_officialaccount_add", **added)
+        events = ChangeEvent.objects.filter(pk__gt=before)
+
+        assert events.count() == 10
+        assert {(event.actor, event.client_ip) for event in events} == {("li.wei", "81.69.103.129")}
+
+    @pytest.mark.parametrize(("keep_old", "said"), [("", "until used + 24 h"), ("0", "0 h")])
+    def test_a_rotation_says_how_long_the_old_token_stays(
+        self, li_wei_at_work: Client, brand_a: OfficialAccount, keep_old: str, said: str
+    ) -> None:
+        form = {"token_source": "generate", "replaces": brand_a.tokens.get().pk}
+        press(li_wei_at_work, "rotate_token", brand_a.pk, **form, keep_old=keep_old)
+
+        assert last_event().detail == said
 
 
 class TestLanguages:
