@@ -16,8 +16,7 @@ from verification.console import TESTER_URL
 from verification.fields import UndecryptableSecret
 from verification.keys import self_test_key
 from verification.models import ChainHead, OfficialAccount, VerificationAttempt
-from verification.protocol.words import Kind
-from verification.self_test import PROOF_HEADER, Trial, try_server_url
+from verification.self_test import Trial, try_server_url
 from verification.self_test_checks import Result, check, worst
 
 SUMMARIES = {
@@ -81,7 +80,6 @@ def show(
         "result": worst(checks),
         "summary": SUMMARIES[worst(checks)],
         "attempt": attempt,
-        "is_taken_for_wechat": attempt is not None and attempt.kind != Kind.SELF_TEST,
         "curl": curl(trial),
         "wechats_tester": TESTER_URL,
         "language_next": account_url(account.pk),
@@ -91,5 +89,4 @@ def show(
 
 def curl(trial: Trial) -> str:
     """The same request, to be sent from elsewhere; it, too, is recorded as a self-test."""
-    headers = ["-A", "Mozilla/4.0", "-H", f"{PROOF_HEADER}: {trial.proof}"]
-    return shlex.join(["curl", "--http1.0", "--include", *headers, trial.url])
+    return shlex.join(["curl", "--http1.0", "--include", "-A", "Mozilla/4.0", trial.url])

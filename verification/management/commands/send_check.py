@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import re
 from argparse import ArgumentParser
-from http.client import HTTPException
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -11,8 +10,8 @@ from django.core.management.base import CommandError
 
 from verification.management.base import GatewayCommand, find_account
 from verification.models import OfficialAccount
-from verification.protocol.callback import clean
 from verification.self_test import play_wechat
+from verification.self_test_checks import Result, check
 from wechat_gateway import env
 
 
@@ -35,16 +34,13 @@ class Command(GatewayCommand):
                 "The URL must begin with http:// or https://, name a host, and hold no spaces, "
                 "no # and nothing but ASCII."
             )
-        try:
-            answer = play_wechat(target, current_secret(account) if token is None else token)
-        except (OSError, HTTPException, ValueError) as error:
-            why = clean(str(error).strip().encode(), 200)  # may hold what the server sent
-            raise CommandError(f"{target} cannot be reached: {why}.") from error
-        if problems := answer.problems():
-            raise CommandError(f"{target} would not pass. {' '.join(problems)}")
+        trial = play_wechat(target, current_secret(account) if token is None else token)
+        failed = [found.sentence for found in check(trial) if found.result is Result.FAILED]
+        if failed:
+            raise CommandError(f"{target} would not pass. {' '.join(failed)}")
         self.stdout.write(
-            f"{target} passes: 200 and the exact echostr ({len(answer.body)} bytes) "
-            f"in {answer.seconds * 1000:.0f} ms."
+            f"{target} passes: 200 and the exact echostr ({len(trial.echostr)} bytes) "
+            f"in {trial.seconds * 1000:.0f} ms."
         )
 
 
