@@ -220,8 +220,6 @@ SECURE_HSTS_SECONDS = 0 if LOCAL else 365 * 24 * 3600
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = not LOCAL
 X_FRAME_OPTIONS = "DENY"
 
-DEFAULT_EXCEPTION_REPORTER_FILTER = "verification.error_reports.WithoutValues"
-
 # --- Signing in ------------------------------------------------------------------------------
 
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not LOCAL
@@ -252,6 +250,8 @@ AXES_ENABLE_ADMIN = AXES_VERBOSE = False
 
 # --- Logs: JSON lines on stdout --------------------------------------------------------------
 
+# For pages of DEBUG, and for mails, should anybody add a handler that sends them.
+DEFAULT_EXCEPTION_REPORTER_FILTER = "wechat_gateway.error_reports.WithoutValues"
 LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", ["DEBUG", "INFO", "WARNING", "ERROR"])
 LOGGING = {
     "version": 1,

@@ -1,4 +1,4 @@
-"""What Django's page about an error shows with DEBUG on: where it happened, and no values."""
+"""Django's reports of errors, without values: any of them may be a token."""
 
 from __future__ import annotations
 
@@ -11,16 +11,11 @@ from django.views.debug import SafeExceptionReporterFilter
 
 
 class WithoutValues(SafeExceptionReporterFilter):
-    """A token or a password may be in any of them, under any name, also deep inside of Django.
-
-    Django's own filter does nothing with DEBUG on, and its decorators know only their own view.
-    """
-
-    def is_active(self, request: HttpRequest | None) -> bool:
-        return True
+    """Neither what was sent in a form nor local variables, with DEBUG or without."""
 
     def get_post_parameters(self, request: HttpRequest | None) -> dict[str, Any]:
-        return dict.fromkeys(request.POST if request else (), self.cleansed_substitute)
+        names = request.POST if request is not None else []
+        return dict.fromkeys(names, self.cleansed_substitute)
 
     def get_traceback_frame_variables(
         self, request: HttpRequest | None, tb_frame: FrameType
