@@ -28,6 +28,7 @@ class Step:
 
     page: str
     question: Any
+    question_of_one: Any
     act: Callable[..., None]
     changes: dict[str, bool]  #: the accounts that it changes
 
@@ -41,15 +42,15 @@ class Step:
         accounts = list(chosen(request).filter(**self.changes))
         if request.method == "POST":
             return self.do(request, accounts)
+        only = accounts[0] if len(accounts) == 1 else None
         statuses = read_statuses(accounts)
         context: dict[str, Any] = {
-            "title": self.question,
+            "title": self.question_of_one % {"account": only} if only else self.question,
             "is_pausing": self is PAUSE,
             "rows": [(account, statuses[account.pk]) for account in accounts],
             "live": live(accounts, statuses),
             "followers_read": FOLLOWERS_READ,
         }
-        only = accounts[0] if len(accounts) == 1 else None
         return render_page(request, site, "pause.html", only, context)
 
     def do(self, request: HttpRequest, accounts: list[OfficialAccount]) -> HttpResponse:
@@ -64,13 +65,18 @@ class Step:
 
 
 PAUSE = Step(
-    "admin:pause_accounts", _("Pause these accounts?"), OfficialAccount.pause, {"is_paused": False}
+    "admin:pause_accounts",
+    _("Pause these accounts?"),
+    _("Pause %(account)s?"),
+    OfficialAccount.pause,
+    changes={"is_paused": False},
 )
 RESUME = Step(
     "admin:resume_accounts",
     _("Resume these accounts?"),
+    _("Resume %(account)s?"),
     OfficialAccount.resume,
-    {"is_paused": True},
+    changes={"is_paused": True},
 )
 
 
