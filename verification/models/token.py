@@ -75,7 +75,7 @@ class Token(models.Model):
         verbose_name = _("token")
         verbose_name_plural = _("tokens")
         ordering = ["-id"]
-        default_permissions = ("view",)
+        default_permissions = ()
         permissions = [
             ("reveal_token", "Can reveal a token"),
             ("rotate_token", "Can rotate a token"),
