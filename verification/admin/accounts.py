@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from verification import sign_ins
 from verification.admin import connect, pausing, self_tests, tokens
 from verification.admin.account_list import AccountList
+from verification.admin.account_pages import may
 from verification.admin.account_records import read_records
 from verification.admin.token_forms import ChoosesToken, SourceField, TokenField
 from verification.models import ChangeEvent, OfficialAccount
@@ -85,6 +86,7 @@ class OfficialAccountAdmin(AccountList):
             context["title"], context["subtitle"] = account.name, None
             context["card"] = connect.card(request, account)
             context["tokens"] = tokens.read_rows(account)
+            context["may_test"] = may(request, *self_tests.TESTERS)
             context["records"] = read_records(request, account)
         return super().render_change_form(request, context, *args, **kwargs)
 

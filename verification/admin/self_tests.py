@@ -5,13 +5,12 @@ from urllib.parse import parse_qs
 
 from django.conf import settings
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.utils.translation import gettext_lazy as _
 
 from verification.admin import tokens
-from verification.admin.account_pages import account_url, render_page
+from verification.admin.account_pages import account_url, render_page, require
 from verification.console import TESTER_URL
 from verification.fields import UndecryptableSecret
 from verification.keys import self_test_key
@@ -19,6 +18,8 @@ from verification.models import ChainHead, OfficialAccount, VerificationAttempt
 from verification.self_test import Trial, try_server_url
 from verification.self_test_checks import Result, check, worst
 
+#: Either permission will do.
+TESTERS = ("change_officialaccount", "rotate_token")
 SUMMARIES = {
     Result.PASSED: _("Everything passed: WeChat would accept this answer."),
     Result.WARNED: _("WeChat would accept this answer, but something needs attention."),
@@ -28,8 +29,7 @@ SUMMARIES = {
 
 def run(site: admin.AdminSite, request: HttpRequest, account_id: int) -> HttpResponse:
     """Play WeChat against the account's own server URL at PUBLIC_URL; no other can be given."""
-    if not may_test(request):
-        raise PermissionDenied
+    require(request, *TESTERS)
     if request.method != "POST":
         return redirect(account_url(account_id))
     account = get_object_or_404(OfficialAccount, pk=account_id)
@@ -44,11 +44,6 @@ def run(site: admin.AdminSite, request: HttpRequest, account_id: int) -> HttpRes
     # Outside of any transaction: on SQLite an open one would keep the callback from being recorded.
     trial = try_server_url(account.server_url, secret, self_test_key())
     return show(site, request, account, trial, find_attempt(trial, before))
-
-
-def may_test(request: HttpRequest) -> bool:
-    permissions = ("verification.change_officialaccount", "verification.rotate_token")
-    return any(request.user.has_perm(permission) for permission in permissions)
 
 
 def find_secret(account: OfficialAccount) -> str | None:

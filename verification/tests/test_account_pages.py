@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group, User
 from django.contrib.sessions.models import Session
 from django.core.management import call_command
 from django.test import Client
@@ -182,6 +182,31 @@ class TestLastVerifications:
 
         wechat_verifies(brand_a, B)
         assert open_account(li_wei_at_work, brand_a).count("✕") == 1
+
+
+class TestLastChanges:
+    def someone(self, **who: str) -> Client:
+        user = User.objects.create_user("wang.fang", is_staff=True)
+        user.groups.add(Group.objects.get(name=who["from_"]))
+        client = Client()
+        client.force_login(user)
+        return client
+
+    def test_a_token_manager_sees_the_accounts_own_and_no_other(
+        self, brand_a: OfficialAccount, brand_b: OfficialAccount
+    ) -> None:
+        brand_b.pause(actor="zhao.min")
+        text = open_account(self.someone(from_="Token managers"), brand_a)
+
+        assert "li.wei: token created" in text
+        assert "zhao.min" not in text
+        assert "/verification/changeevent/" not in text
+
+    def test_an_auditor_goes_on_to_all_of_them(self, brand_a: OfficialAccount) -> None:
+        text = open_account(self.someone(from_="Auditors"), brand_a)
+
+        assert "li.wei: token created" in text
+        assert f"/verification/changeevent/?account__id__exact={brand_a.pk}" in text
 
 
 class TestSlug:
