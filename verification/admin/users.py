@@ -11,6 +11,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
 from verification import sign_ins
+from verification.admin.change_details import FLAGS
 from verification.models import ChangeEvent
 
 if TYPE_CHECKING:
@@ -19,14 +20,13 @@ else:
     GatewayUserModelAdmin = UserAdmin
 
 Action = ChangeEvent.Action
-FLAGS = {"is_active": "active", "is_staff": "staff", "is_superuser": "superuser"}
 
 admin.site.unregister(User)
 admin.site.unregister(Group)
 
 
 def roles_of(user: User) -> set[str]:
-    flags = {word for field, word in FLAGS.items() if getattr(user, field)}
+    flags = {word for word, field in FLAGS.items() if getattr(user, field)}
     groups = set(user.groups.values_list("name", flat=True))
     return flags | groups | set(user.user_permissions.values_list("codename", flat=True))
 
