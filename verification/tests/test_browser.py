@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.contrib.auth.models import User
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
 
 from verification.models.token import rotate_token
 from verification.tests.conftest import CHROMIUM, make_account
@@ -122,6 +123,83 @@ def test_li_wei_connects_an_account_and_sees_wechat_verify_it(
     expect(rows.nth(0)).to_contain_text("Accepted")
     expect(rows.nth(1)).to_contain_text("Signature mismatch")
     assert problems == []
+
+
+@pytest.fixture
+def brand_a_page(transactional_db: None) -> str:
+    return f"/admin/verification/officialaccount/{make_account('brand-a', A).pk}/change/"
+
+
+def polls_of(page: Page) -> list[str]:
+    """Filled with what it asks from now on."""
+    polls: list[str] = []
+
+    def note(request: Request) -> None:
+        if urlsplit(request.url).path.endswith("/live/"):
+            polls.append(request.url)
+
+    page.on("request", note)
+    return polls
+
+
+def test_a_page_that_was_left_open_says_when_it_is_out_of_date(
+    gunicorn: Gunicorn, li_wei: User, brand_a_page: str, chromium: Browser
+) -> None:
+    page = chromium.new_context(locale="en-GB").new_page()
+    sign_in(page, gunicorn)
+    page.goto(gunicorn.url + brand_a_page)
+    page.get_by_label("Notes").evaluate("field => field.value = 'half a sentence'")
+    assert page.get_by_text("Reload this page").is_hidden()
+    send(gunicorn, "/wechat/brand-a", A)
+
+    expect(page.locator("#live")).to_contain_text("Verified on")
+    expect(page.get_by_text("Not used by WeChat yet")).to_be_visible()
+    assert page.get_by_label("Notes").input_value() == "half a sentence"
+    page.get_by_text("Reload this page").click()
+    expect(page.get_by_text("Not used by WeChat yet")).to_be_hidden()
+
+
+def test_a_page_that_was_left_open_stops_asking_once_signed_out(
+    gunicorn: Gunicorn, li_wei: User, brand_a_page: str, chromium: Browser
+) -> None:
+    context = chromium.new_context(locale="en-GB")
+    page = context.new_page()
+    sign_in(page, gunicorn)
+    page.goto(gunicorn.url + brand_a_page)
+    polls = polls_of(page)
+    context.clear_cookies()
+
+    expect(page.get_by_text("Check again")).to_be_visible()
+    assert len(polls) == 1
+    # Coming back to the tab, twice at once, asks no more.
+    page.evaluate("for (const _ of '12') document.dispatchEvent(new Event('visibilitychange'))")
+    assert len(polls) == 1
+
+
+def test_coming_back_to_the_tab_asks_at_once_and_once(
+    gunicorn: Gunicorn, li_wei: User, brand_a_page: str, chromium: Browser
+) -> None:
+    page = chromium.new_context(locale="en-GB").new_page()
+    sign_in(page, gunicorn)
+    page.goto(gunicorn.url + brand_a_page)
+    polls = polls_of(page)
+    page.evaluate("for (const _ of '123') document.dispatchEvent(new Event('visibilitychange'))")
+    page.wait_for_timeout(2000)
+
+    assert len(polls) == 1
+
+
+def test_what_the_console_said_is_asked_again_without_javascript_too(
+    gunicorn: Gunicorn, li_wei: User, brand_a_page: str, chromium: Browser
+) -> None:
+    page = chromium.new_context(locale="en-GB", java_script_enabled=False).new_page()
+    sign_in(page, gunicorn)
+    page.goto(f"{gunicorn.url}{brand_a_page}?console=success")
+    before = page.locator(".advice").inner_text()
+    send(gunicorn, "/wechat/brand-a", A)
+    page.locator(".console [aria-current]").click()
+
+    expect(page.locator(".advice")).not_to_have_text(before)
 
 
 @pytest.fixture
