@@ -34,6 +34,14 @@ class GatewayAdminSite(admin.AdminSite):
             *super().get_urls(),
         ]
 
+    def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
+        """What people come for first, as registered, instead of by the alphabet."""
+        order = {model: place for place, model in enumerate(self._registry)}
+        apps: list[Any] = super().get_app_list(request, app_label)
+        for app in apps:
+            app["models"].sort(key=lambda entry: order[entry["model"]])
+        return sorted(apps, key=lambda app: order[app["models"][0]["model"]])
+
     def login(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 from django.contrib.admin import apps as admin_apps
 from django.db import connections
 from django.db.backends.signals import connection_created
@@ -21,6 +21,8 @@ class VerificationConfig(AppConfig):
         # After every migrate: a migration on SQLite remakes tables and drops their triggers.
         post_migrate.connect(_install_triggers, sender=self)
         sign_ins.connect()
+        # 认证, in its Chinese name, is WeChat's word for something else.
+        apps.get_app_config("auth").verbose_name = _("Users and groups")
 
 
 class GatewayAdminConfig(admin_apps.AdminConfig):

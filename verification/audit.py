@@ -2,45 +2,106 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
-from datetime import UTC
-from typing import Any, TypeVar, cast
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 
-from django.db import connection, models, transaction
-from django.db.models import Q, Sum
-from django.db.models.functions import TruncHour
+from django.db import connection, transaction
+from django.utils.translation import gettext as _
 
 from verification.append_only import missing_triggers
-from verification.chain import BrokenChain, verify_chain
-from verification.models import ChainHead, Seal, Tally, VerificationAttempt
-from verification.protocol.words import Kind, Outcome
+from verification.chain import BrokenChain, Chain, id_of
+from verification.keys import seal_keys
+from verification.models import ChainHead, Seal, VerificationAttempt
+from verification.sealed_log import Stretch, read_stretches
+from verification.tally_check import count_lines, wrong_tallies
 
-TallyKey = tuple[Any, ...]
-Row = TypeVar("Row", bound=models.Model)
+#: Sentences about the chain that are kept; a log that was rewritten has one for every seal.
+MOST_PROBLEMS = 20
 
 
-@dataclass(frozen=True)
+@dataclass
 class Report:
-    seals: int
-    attempts: int
-    problems: list[str]  #: a sentence each; empty when the log is intact
+    """What was found, as of one moment."""
+
+    seals: int = 0
+    attempts: int = 0
+    problems: list[str] = field(default_factory=list)  #: a sentence each; empty when intact
+    broken_seals: list[int] = field(default_factory=list)
+    head: ChainHead | None = None
+
+    @property
+    def first_broken(self) -> int | None:
+        return min(self.broken_seals, default=None)
+
+    def note(self, problem: object, seal: Seal | None = None) -> None:
+        if len(self.problems) < MOST_PROBLEMS:
+            self.problems.append(str(problem))
+        if seal is not None:
+            self.broken_seals.append(seal.id)
 
 
-def verify_audit(watch: Callable[[Iterator[Seal]], Iterable[Seal]] = iter) -> Report:
-    """Check everything that is recorded, as of one moment; `watch` may show progress."""
-    seals = attempts = 0
-    problems = []
-    with one_moment(), in_order(Seal) as all_seals, in_order(VerificationAttempt) as rows:
-        try:
-            for seal in watch(verify_chain(all_seals, rows, ChainHead.objects.first())):
-                seals, attempts = seals + 1, attempts + seal.count
-        except BrokenChain as broken:
-            problems.append(str(broken))
-        problems += wrong_tallies()
-    problems += [f"The trigger {name} is missing." for name in missing_triggers(connection)]
-    return Report(seals, attempts, problems)
+def verify_audit(watch: Callable[[int], object] = int) -> Report:
+    """Check everything that is recorded; `watch` is told of every so many attempts checked."""
+    report = Report()
+    with one_moment():
+        report.head = ChainHead.objects.first()
+        counted = follow_chain(report, watch)
+        for problem in wrong_tallies(counted):
+            report.note(problem)
+    for name in missing_triggers(connection):
+        report.note(_("The trigger {name} is missing.").format(name=name))
+    return report
+
+
+def verify_kept_head(report: Report, seal_id: int, digest: bytes) -> None:
+    """Note whether the log still goes through a head that somebody kept elsewhere."""
+    seal = Seal.objects.filter(id=seal_id).first()
+    if seal is None:
+        last = report.head.last_seal_id if report.head else 0
+        sentence = _("The log ends at seal {last}, but you kept seal {kept}: its end was cut off.")
+        report.note(sentence.format(last=last, kept=seal_id))
+    elif bytes(seal.digest) != digest:
+        sentence = _("Seal {kept} is not the one that you kept: the log was rewritten.")
+        report.note(sentence.format(kept=seal_id))
+
+
+def follow_chain(report: Report, watch: Callable[[int], object]) -> Counter[tuple[object, ...]]:
+    """Note what is broken, and count the lines for the tallies."""
+    chain, counted = Chain(keys=seal_keys()), Counter[tuple[object, ...]]()
+    for stretch in read_stretches(chain.head):
+        for seal, lines in by_seal(stretch):
+            try:
+                chain.follow(seal, lines)
+            except BrokenChain as broken:
+                report.note(broken, seal)
+            report.seals, report.attempts = report.seals + 1, report.attempts + len(lines)
+        count_lines(stretch.lines, stretch.seals[0].version, counted)
+        watch(len(stretch.lines))
+    uncovered = VerificationAttempt.objects.filter(id__gt=chain.head.last_attempt_id)
+    for attempt_id in uncovered.order_by("id").values_list("id", flat=True)[:1]:
+        report.note(_("Attempt {attempt} is not covered by any seal.").format(attempt=attempt_id))
+    try:
+        chain.verify_head(report.head)
+    except BrokenChain as broken:
+        report.note(broken)
+    return counted
+
+
+def by_seal(stretch: Stretch) -> Iterator[tuple[Seal, list[bytes]]]:
+    """Each seal with the lines of its range, however many there are."""
+    position, lines = 0, stretch.lines
+    for seal in stretch.seals:
+        end = position + seal.count
+        if not (end <= len(lines) and id_of(lines[end - 1]) == seal.last_id):
+            while position < len(lines) and id_of(lines[position]) < seal.first_id:
+                position += 1
+            end = position
+            while end < len(lines) and id_of(lines[end]) <= seal.last_id:
+                end += 1
+        yield seal, lines[position:end]
+        position = end
 
 
 @contextmanager
@@ -62,39 +123,3 @@ def deferred_on_sqlite() -> Iterator[None]:
         yield
     finally:
         connection.transaction_mode = mode  # type: ignore[attr-defined]
-
-
-def in_order(model: type[Row]) -> closing[Generator[Row]]:
-    """All rows by id, streamed; closed with the transaction, also when the walk stops early."""
-    rows = model._default_manager.order_by("id").iterator(chunk_size=5000)
-    return closing(cast("Generator[Row]", rows))
-
-
-def wrong_tallies() -> list[str]:
-    """Tallies that are not the sum of their rows; accepted pushes have no rows to add up."""
-    is_row = ~Q(kind=Kind.MESSAGE_PUSH, outcome=Outcome.ACCEPTED)
-    counted: dict[TallyKey, int] = {
-        key: count
-        for *key_parts, count in Tally.objects.filter(is_row)
-        .order_by()
-        .values_list("account_id", "hour", "kind", "outcome", "count")
-        if (key := tuple(key_parts))
-    }
-    recorded: dict[TallyKey, int] = {
-        key: total
-        for *key_parts, total in VerificationAttempt.objects.order_by()
-        .annotate(hour=TruncHour("recorded_at", tzinfo=UTC))
-        .values_list("account_id", "hour", "kind", "outcome")
-        .annotate(total=Sum("occurrences"))
-        if (key := tuple(key_parts))
-    }
-    wrong = {
-        key for key in counted.keys() | recorded.keys() if counted.get(key) != recorded.get(key)
-    }
-    return [
-        f"The tally of account {account_id} at {hour:%Y-%m-%d %H:00} UTC "
-        f"({Kind(kind).name.lower()}, {Outcome(outcome).name.lower()}) says "
-        f"{counted.get((account_id, hour, kind, outcome), 0)}, but its attempts add up to "
-        f"{recorded.get((account_id, hour, kind, outcome), 0)}."
-        for account_id, hour, kind, outcome in sorted(wrong, key=str)
-    ]

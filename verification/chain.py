@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from collections.abc import Mapping, Sequence
+
+from django.utils.translation import gettext as _
 
 from verification.columns import COLUMNS_BY_VERSION, VERSION, canonical_line
 from verification.keys import seal_keys
@@ -18,26 +19,30 @@ class BrokenChain(Exception):
 
 def make_seal(head: ChainHead, attempts: Sequence[VerificationAttempt]) -> Seal:
     """The seal over `attempts`, which continue the chain at `head`."""
+    return seal_lines(
+        head, [f"{canonical_line(attempt)}\n".encode("ascii") for attempt in attempts]
+    )
+
+
+def seal_lines(head: ChainHead, lines: Sequence[bytes]) -> Seal:
+    """The seal over canonical lines, which continue the chain at `head`."""
     key_id, key = next(iter(seal_keys().items()))
     seal = Seal(
         id=head.last_seal_id + 1,
         first_id=head.last_attempt_id + 1,
-        count=len(attempts),
+        count=len(lines),
         version=VERSION,
         key_id=key_id,
     )
-    seal.digest = compute_digest(bytes(head.last_digest), seal, attempts)
+    seal.digest = compute_digest(bytes(head.last_digest), seal, lines)
     seal.mac = compute_mac(key, seal.digest)
     return seal
 
 
-def compute_digest(previous: bytes, seal: Seal, attempts: Iterable[VerificationAttempt]) -> bytes:
+def compute_digest(previous: bytes, seal: Seal, lines: Sequence[bytes]) -> bytes:
     """SHA-256 of the previous digest, the seal's own columns and the attempts' lines."""
     header = f"{seal.version}\t{seal.key_id}\t{seal.id}\t{seal.first_id}\t{seal.count}\n"
-    digest = hashlib.sha256(previous + header.encode("ascii"))
-    for attempt in attempts:
-        digest.update(canonical_line(attempt, seal.version).encode("ascii") + b"\n")
-    return digest.digest()
+    return hashlib.sha256(b"".join([previous, header.encode("ascii"), *lines])).digest()
 
 
 def compute_mac(key: bytes, digest: bytes) -> bytes:
@@ -45,70 +50,96 @@ def compute_mac(key: bytes, digest: bytes) -> bytes:
     return hmac.digest(key, digest, "sha256")
 
 
-def verify_chain(
-    seals: Iterable[Seal], attempts: Iterable[VerificationAttempt], head: ChainHead | None
-) -> Iterator[Seal]:
-    """Yield each seal that holds, oldest first; raise BrokenChain at the first that does not.
+class Chain:
+    """Follows the seals, oldest first, from `start` on; without keys, their MACs are taken as read.
 
-    Both iterables are in the order of their ids.
+    After a BrokenChain it can go on: what follows is held against what the broken seal says.
     """
-    keys = seal_keys()
-    rows = iter(attempts)
-    expected = ChainHead()
-    for seal in seals:
-        _verify_seal(expected, seal, list(islice(rows, seal.count)), keys)
-        expected.last_seal_id, expected.last_attempt_id = seal.id, seal.last_id
-        expected.last_digest = bytes(seal.digest)
-        yield seal
-    leftover = next(rows, None)
-    if leftover is not None:
-        raise BrokenChain(f"Attempt {leftover.id} is not covered by any seal.")
-    _verify_head(expected, head)
+
+    def __init__(self, start: ChainHead | None = None, keys: Mapping[str, bytes] | None = None):
+        begin = start or ChainHead()
+        self.head = ChainHead(
+            last_seal_id=begin.last_seal_id,
+            last_attempt_id=begin.last_attempt_id,
+            last_digest=bytes(begin.last_digest),
+        )
+        self.keys = keys
+
+    def follow(self, seal: Seal, lines: Sequence[bytes]) -> None:
+        """Check the next seal against the lines that should be its own. Raises BrokenChain."""
+        before, self.head = self.head, ChainHead()
+        self.head.move_to(seal)
+        _verify_place(before, seal)
+        if compute_digest(bytes(before.last_digest), seal, lines) != bytes(seal.digest):
+            raise BrokenChain(_what_differs(seal, lines))
+        if self.keys is not None:
+            _verify_mac(seal, self.keys)
+
+    def verify_head(self, head: ChainHead | None) -> None:
+        """Whether the chain ends where its head says. Raises BrokenChain."""
+        if head is None:
+            if self.head.last_seal_id:
+                raise BrokenChain(_("There are seals, but the chain's head is missing."))
+            return
+        if _place(head) != _place(self.head):
+            raise BrokenChain(
+                _(
+                    "The chain's head is at seal {head}, but the log ends with seal {end}: "
+                    "its end was cut off or replaced."
+                ).format(head=head.last_seal_id, end=self.head.last_seal_id)
+            )
 
 
-def _verify_seal(
-    before: ChainHead, seal: Seal, attempts: Sequence[VerificationAttempt], keys: dict[str, bytes]
-) -> None:
+def _place(head: ChainHead) -> tuple[int, int, bytes]:
+    return head.last_seal_id, head.last_attempt_id, bytes(head.last_digest)
+
+
+def _verify_place(before: ChainHead, seal: Seal) -> None:
     if seal.id != before.last_seal_id + 1:
-        raise BrokenChain(f"Seal {before.last_seal_id + 1} is missing.")
-    where = f"seal {seal.id} ({_attempts(seal)})"
+        raise BrokenChain(_("Seal {seal} is missing.").format(seal=before.last_seal_id + 1))
     if seal.first_id != before.last_attempt_id + 1:
-        raise BrokenChain(f"The range of {where} was altered.")
+        raise BrokenChain(_("The range of {seal} was altered.").format(seal=_name(seal)))
     if seal.version not in COLUMNS_BY_VERSION:
-        raise BrokenChain(f"The version {seal.version} of {where} is unknown to this release.")
-    found = [attempt.id for attempt in attempts]
-    for wanted in range(seal.first_id, seal.last_id + 1):
-        if wanted not in found[wanted - seal.first_id : wanted - seal.first_id + 1]:
-            raise BrokenChain(f"Attempt {wanted}, in {where}, is missing or out of place.")
-    if compute_digest(bytes(before.last_digest), seal, attempts) != bytes(seal.digest):
-        raise BrokenChain(f"Something in {where} was altered.")
+        raise BrokenChain(
+            _("The version {version} of {seal} is unknown to this release.").format(
+                version=seal.version, seal=_name(seal)
+            )
+        )
+
+
+def _verify_mac(seal: Seal, keys: Mapping[str, bytes]) -> None:
     key = keys.get(seal.key_id)
     if key is None:
         raise BrokenChain(
-            f"The key {seal.key_id} of {where} is not in TOKEN_ENCRYPTION_KEYS, "
-            "so its MAC proves nothing."
+            _(
+                "The key {key} of {seal} is not in TOKEN_ENCRYPTION_KEYS, "
+                "so its MAC proves nothing."
+            ).format(key=seal.key_id, seal=_name(seal))
         )
     if compute_mac(key, bytes(seal.digest)) != bytes(seal.mac):
-        raise BrokenChain(f"The MAC of {where} was not made with our key.")
-
-
-def _attempts(seal: Seal) -> str:
-    if seal.count == 1:
-        return f"attempt {seal.first_id}"
-    return f"attempts {seal.first_id} to {seal.last_id}"
-
-
-def _verify_head(expected: ChainHead, head: ChainHead | None) -> None:
-    if head is None:
-        if expected.last_seal_id:
-            raise BrokenChain("There are seals, but the chain's head is missing.")
-        return
-    if (head.last_seal_id, head.last_attempt_id, bytes(head.last_digest)) != (
-        expected.last_seal_id,
-        expected.last_attempt_id,
-        bytes(expected.last_digest),
-    ):
         raise BrokenChain(
-            f"The chain's head is at seal {head.last_seal_id}, but the log ends with seal "
-            f"{expected.last_seal_id}: its end was cut off or replaced."
+            _("The MAC of {seal} was not made with our key.").format(seal=_name(seal))
         )
+
+
+def _what_differs(seal: Seal, lines: Sequence[bytes]) -> str:
+    found = [id_of(line) for line in lines]
+    for position, wanted in enumerate(range(seal.first_id, seal.last_id + 1)):
+        if found[position : position + 1] != [wanted]:
+            return _("Attempt {attempt}, in {seal}, is missing or out of place.").format(
+                attempt=wanted, seal=_name(seal)
+            )
+    return _("Something in {seal} was altered.").format(seal=_name(seal))
+
+
+def id_of(line: bytes) -> int:
+    """The attempt's id, which every version of a line begins with."""
+    return int(line[: line.index(b"\t")])
+
+
+def _name(seal: Seal) -> str:
+    if seal.count == 1:
+        return _("seal {seal} (attempt {first})").format(seal=seal.id, first=seal.first_id)
+    return _("seal {seal} (attempts {first} to {last})").format(
+        seal=seal.id, first=seal.first_id, last=seal.last_id
+    )

@@ -189,8 +189,8 @@ def seal(head: ChainHead, attempts: Sequence[VerificationAttempt]) -> None:
     new = make_seal(head, attempts)
     VerificationAttempt.objects.bulk_create(attempts)
     new.save(force_insert=True)
-    head.last_attempt_id, head.last_seal_id = new.last_id, new.id
-    head.last_digest, head.last_recorded_at = new.digest, attempts[-1].recorded_at
+    head.move_to(new)
+    head.last_recorded_at = attempts[-1].recorded_at
     head.save(force_update=True)
 
 

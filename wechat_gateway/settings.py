@@ -283,8 +283,10 @@ LOGGING = {
         "django": {"handlers": [], "level": LOG_LEVEL, "propagate": True},
         # Refused callbacks have lines of their own.
         "django.request": {"level": "ERROR"},
-        # At DEBUG it logs statements with their values, signatures among them.
+        # At DEBUG it logs statements with their values, signatures among them,
         "django.db.backends": {"level": "INFO"},
+        # and this one all that a page was given, for each name that it looks up in vain.
+        "django.template": {"level": "INFO"},
         # A scanner's made-up Host is worth no traceback.
         "django.security.DisallowedHost": {"level": "CRITICAL"},
         # Its lines name nobody; each sign-in and each failure is in the change log.

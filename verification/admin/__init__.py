@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.contrib import admin
+from django.utils.safestring import mark_safe
 from django.utils.translation import gettext_lazy as _
 
 from verification.admin import accounts, attempts, change_events, seals, tallies, users
@@ -12,4 +13,5 @@ __all__ = ["accounts", "attempts", "change_events", "seals", "tallies", "users"]
 admin.site.site_title = _("WeChat gateway")
 admin.site.site_header = _("WeChat gateway")
 admin.site.index_title = _("Official accounts and their verification")
-admin.site.empty_value_display = "–"
+# On a phone the sheet leaves it out: there no column says what is empty.
+admin.site.empty_value_display = mark_safe('<span class="nothing">–</span>')

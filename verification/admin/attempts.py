@@ -46,10 +46,10 @@ class VerificationAttemptAdmin(ReadOnlyAdmin):
         return attempt.account.name if attempt.account else self.path(attempt)
 
     @admin.display(description=_("reason"))
-    def why(self, attempt: VerificationAttempt) -> str:
+    def why(self, attempt: VerificationAttempt) -> str | None:
         parts = [str(attempt.get_reason_display() or ""), attempt.detail]
         times = f" ×{attempt.occurrences}" if attempt.occurrences > 1 else ""
-        return ": ".join(filter(None, parts)) + times or "–"
+        return ": ".join(filter(None, parts)) + times or None
 
     @admin.display(description=_("path"))
     def path(self, attempt: VerificationAttempt) -> str:

@@ -35,5 +35,5 @@ class ChangeEventAdmin(ReadOnlyAdmin):
     @admin.display(description=_("official account"))
     def about(self, event: ChangeEvent) -> Any:
         if event.account_id is None:
-            return "–"
+            return None
         return event.account or _("deleted since")

@@ -9,9 +9,11 @@ from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group, User
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext_lazy as _
 
 from verification import sign_ins
 from verification.admin.change_details import FLAGS
+from verification.admin.roles import NamesRoles, name_group
 from verification.models import ChangeEvent
 
 if TYPE_CHECKING:
@@ -45,7 +47,18 @@ def record_difference(request: HttpRequest, name: str, before: set[str], after: 
 
 
 @admin.register(User)
-class GatewayUserAdmin(GatewayUserModelAdmin):
+class GatewayUserAdmin(NamesRoles, GatewayUserModelAdmin):
+    list_display = ["username", "email", "member_of", "is_superuser", "is_active"]
+    list_filter = ["is_active"]
+    show_facets = admin.ShowFacets.NEVER
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
+        return super().get_queryset(request).prefetch_related("groups")
+
+    @admin.display(description=_("groups"))
+    def member_of(self, user: User) -> str | None:
+        return ", ".join(name_group(group) for group in user.groups.all()) or None
+
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         # What it was, for save_related: groups and permissions are saved only there.
         before = User.objects.get(pk=obj.pk) if change else None
@@ -83,7 +96,13 @@ class GatewayUserAdmin(GatewayUserModelAdmin):
 
 
 @admin.register(Group)
-class GatewayGroupAdmin(GroupAdmin):
+class GatewayGroupAdmin(NamesRoles, GroupAdmin):
+    list_display = ["shown_name"]
+
+    @admin.display(description=_("name"), ordering="name")
+    def shown_name(self, group: Group) -> str:
+        return name_group(group)
+
     def save_model(self, request: HttpRequest, obj: Group, form: Any, change: bool) -> None:
         before = Group.objects.get(pk=obj.pk) if change else None
         form.permissions_before = permissions_of(before) if before else set()

@@ -55,3 +55,13 @@ class ChainHead(models.Model):
 
     def __str__(self) -> str:
         return f"{self.last_seal_id}"
+
+    def move_to(self, seal: Seal) -> None:
+        """Make `seal` the last one."""
+        self.last_seal_id, self.last_attempt_id = seal.id, seal.last_id
+        self.last_digest = bytes(seal.digest)
+
+    @property
+    def text(self) -> str:
+        """What is kept elsewhere, to show later that nothing was cut off or rewritten."""
+        return f"{self.last_seal_id}:{bytes(self.last_digest).hex()}"

@@ -66,6 +66,8 @@ class ChangeEvent(models.Model):
     token_fingerprint = models.CharField(_("fingerprint"), max_length=6, blank=True)
     detail = models.CharField(_("detail"), max_length=200, blank=True)
     client_ip = models.GenericIPAddressField(_("source IP"), null=True)
+    #: What an export, a sign-off or a pruning was about, for programs and pages to read.
+    facts = models.JSONField(_("facts"), default=dict)
 
     class Meta:
         verbose_name = _("change event")

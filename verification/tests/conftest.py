@@ -8,12 +8,13 @@ import pytest
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import connection
-from django.test import TransactionTestCase
+from django.test import Client, TransactionTestCase
 from django.utils import translation
 
 from verification.models import OfficialAccount
 from verification.models.token import rotate_token
 from verification.tests.gunicorn import Gunicorn, running_gunicorn
+from verification.tests.people import PASSWORD, call
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
@@ -94,7 +95,22 @@ def brand_b(db: None) -> OfficialAccount:
 @pytest.fixture
 def li_wei(db: None) -> User:
     """The operator, who may do everything."""
-    return User.objects.create_superuser("li.wei", "li.wei@example.cn", "correct horse battery")
+    return User.objects.create_superuser("li.wei", "li.wei@example.cn", PASSWORD)
+
+
+@pytest.fixture
+def li_wei_at_work(li_wei: User) -> Client:
+    client = Client()
+    client.force_login(li_wei)
+    return client
+
+
+@pytest.fixture
+def on_record(brand_a: OfficialAccount) -> OfficialAccount:
+    """Two attempts, their seals and tallies, and the change events of an account."""
+    call("/wechat/brand-a", "TokenOfBrandA1234")
+    call("/wechat/nobody", "TokenOfBrandA1234")
+    return brand_a
 
 
 @pytest.fixture(scope="session")

@@ -151,3 +151,9 @@ def drop_by_drop(echostr: str) -> Pieces:
     while True:
         yield b"1"
         time.sleep(0.02)
+
+
+def without_end(echostr: str) -> Pieces:
+    yield b"HTTP/1.1 200 OK\r\n\r\n"
+    while True:
+        yield b"1" * 65536

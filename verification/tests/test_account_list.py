@@ -6,7 +6,6 @@ import re
 from datetime import timedelta
 
 import pytest
-from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -21,12 +20,6 @@ from verification.tests.contract import A, B
 from verification.tests.people import open_list, wechat_pushes, wechat_verifies
 
 NEW = "NewTokenOfBrandA99"
-
-
-@pytest.fixture
-def li_wei_at_work(li_wei: User, client: Client) -> Client:
-    client.force_login(li_wei)
-    return client
 
 
 def status_of(account: OfficialAccount) -> AccountStatus:
@@ -126,7 +119,14 @@ class TestTheList:
 
         assert link is not None
         found = li_wei_at_work.get(link[1].replace("&amp;", "&")).text
-        assert "3 verification attempts" in found
+        assert "3 entries" in found
+
+    def test_showing_all_is_offered_only_where_something_is_left_out(
+        self, li_wei_at_work: Client, brand_a: OfficialAccount
+    ) -> None:
+        assert "Show all" not in open_list(li_wei_at_work)
+        assert "Show all" in open_list(li_wei_at_work, q="brand")
+        assert "Show all" in open_list(li_wei_at_work, status="waiting")
 
     @pytest.mark.parametrize(
         ("status", "names"),

@@ -2,36 +2,20 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from django.contrib import admin
 from django.contrib.auth.models import Group, User
-from django.contrib.contenttypes.models import ContentType
 from django.db import transaction
 from django.test import Client
-from django.urls import URLPattern, URLResolver
 
-from verification.models import OfficialAccount, VerificationAttempt
+from verification.models import OfficialAccount
+from verification.tests.admin_urls import ROUTES, newest_rows, url
 from verification.tests.contract import A
 from verification.tests.signer import verification
 
 PEOPLE = ["anonymous", "staff", "auditor", "token manager", "superuser"]
 
-
-def walk(patterns: list[URLPattern | URLResolver], prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Name and route of every URL below."""
-    for pattern in patterns:
-        route = prefix + str(pattern.pattern)
-        if isinstance(pattern, URLResolver):
-            yield from walk(pattern.url_patterns, route)
-        else:
-            yield pattern.name or route, route
-
-
-ROUTES = sorted({route for _name, route in walk(admin.site.get_urls())})
 
 #: Answers to GET, then to POST, for each of PEOPLE in turn, and the routes that give them.
 EXPECTED = {
@@ -142,13 +126,9 @@ EXPECTED = {
 
 @pytest.fixture
 def rows(brand_a: OfficialAccount) -> dict[str, int]:
-    """A row of every model, by the name it has in URLs."""
     Client().get(f"/wechat/brand-a?{verification(A)}")
     User.objects.create_user("wang.fang")
-    models = {model._meta.model_name: model for model in admin.site._registry}
-    newest = {name: model._default_manager.order_by("-pk")[0].pk for name, model in models.items()}
-    own = {"account_id": brand_a.pk, "token_id": brand_a.tokens.get().pk}
-    return {**{str(name): pk for name, pk in newest.items()}, **own}
+    return newest_rows(brand_a)
 
 
 def sign_in(person: str) -> Client:
@@ -160,16 +140,6 @@ def sign_in(person: str) -> Client:
         user.save()
         client.force_login(user)
     return client
-
-
-def url(route: str, rows: dict[str, int]) -> str:
-    model = route.split("/")[1] if route.count("/") > 1 else ""
-    route = route.replace("(?P<app_label>verification|auth)", "verification").strip("^$")
-    route = route.replace("(?P<url>.*)", "nothing-here/")
-    content_type = ContentType.objects.get_for_model(VerificationAttempt).pk
-    filled = {**rows, "content_type_id": content_type}
-    name_of = re.compile(r"<(?:\w+:)?(\w+)>")
-    return "/admin/" + name_of.sub(lambda m: str(filled.get(m[1], rows.get(model, 1))), route)
 
 
 def statuses(client: Client, path: str) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""What browsers are told about our pages. Callbacks have their own policy: see contract.py."""
+"""What browsers are told about our pages. Callbacks have their own policy: see contract/."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import tracemalloc
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -16,9 +16,10 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.test import Client
 
-from verification.models import ChangeEvent, OfficialAccount, VerificationAttempt
+from verification.models import ChangeEvent, OfficialAccount
 from verification.tests.checkout import Checkout, assert_one_sentence, on_test_database
 from verification.tests.contract import A, B
+from verification.tests.exports import NOON, exported, ids, make_attempts
 from verification.tests.signer import push, signed, verification
 
 KEYS = [
@@ -46,46 +47,10 @@ KEYS = [
     "occurrences",
 ]
 CHANGING = {"request_id", "clock_skew", "duration"}
-NOON = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)  # 12:00 in Shanghai
 
 
 def call(slug: str, query: str, **headers: Any) -> None:
     Client().get(f"/wechat/{slug}?{query}", **headers)
-
-
-def exported(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[dict[str, Any]]:
-    call_command("export_attempts", *arguments)
-    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-
-
-def ids(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[int]:
-    return [record["id"] for record in exported(capsys, *arguments)]
-
-
-def make_attempts(moments: list[datetime]) -> None:
-    """Rows as the writer makes them, but at times of our choice and under no seal."""
-    VerificationAttempt.objects.bulk_create(
-        VerificationAttempt(
-            id=number,
-            recorded_at=moment,
-            seal_id=1,
-            duration=900,
-            kind=1,
-            method=1,
-            outcome=2,
-            reason=2,
-            status=403,
-            marks=0,
-            request_id=UUID(int=number),
-            signature=bytes(20),
-            timestamp="1714036504",
-            nonce="1514711492",
-            echostr="4375120948345356249",
-            user_agent="Mozilla/4.0",
-            path_slug="nobody",
-        )
-        for number, moment in enumerate(moments, start=1)
-    )
 
 
 def test_a_line_holds_all_that_is_known_of_an_attempt(
@@ -184,51 +149,6 @@ def test_one_accounts_attempts_are_asked_for_by_its_slug(
     assert ids(capsys, "--account", "brand-a") == [1, 3]
     assert ids(capsys, "--account", "brand-b") == [2]
     assert ids(capsys) == [1, 2, 3, 4]
-
-
-@pytest.mark.parametrize(
-    ("arguments", "expected"),
-    [
-        (["--since", "2026-11-23T12:00"], [2, 3, 4]),  # naive: Shanghai
-        (["--since", "2026-11-23 12:00:00.000001"], [3, 4]),
-        (["--until", "2026-11-23T12:00"], [1]),  # before, so that periods join without overlap
-        (["--since", "2026-11-23T04:00Z", "--until", "2026-11-23T05:00+00:00"], [2]),
-        (["--since", "2026-11-23T12:00+08:00", "--until", "2026-11-24"], [2, 3]),
-        (["--since", "2026-11-24"], [4]),
-        (["--until", "2026-11-23"], []),
-        (["--since", "2026-11-24", "--until", "2026-11-23"], []),
-        (["--since", "1970-01-01", "--until", "9999-12-31"], [1, 2, 3, 4]),
-    ],
-)
-def test_a_period_is_asked_for_in_the_time_zone_of_the_server(
-    db: None, capsys: pytest.CaptureFixture[str], arguments: list[str], expected: list[int]
-) -> None:
-    make_attempts([NOON + timedelta(hours=hours) for hours in (-1, 0, 1, 12)])
-
-    assert ids(capsys, *arguments) == expected
-
-
-def test_another_time_zone_reads_the_same_words_otherwise(
-    db: None, settings, capsys: pytest.CaptureFixture[str]
-) -> None:
-    settings.TIME_ZONE = "UTC"
-    make_attempts([NOON])
-
-    assert ids(capsys, "--since", "2026-11-23T12:00") == []
-    assert ids(capsys, "--since", "2026-11-23T04:00") == [1]
-
-
-@pytest.mark.parametrize("option", ["--since", "--until"])
-@pytest.mark.parametrize(
-    "text", ["yesterday", "", "2026-13-01", "2026-02-30", "24/11/2026", "1763870400", "0001-01-01"]
-)
-def test_what_is_no_time_is_refused_in_a_sentence(db: None, option: str, text: str) -> None:
-    with pytest.raises(CommandError) as refusal:
-        call_command("export_attempts", option, text)
-
-    example = "2026-11-23 or 2026-11-23T10:42+08:00"
-    assert str(refusal.value) == f'"{text}" is not a time such as {example}.'
-    assert not ChangeEvent.objects.exists()
 
 
 def test_an_unknown_account_is_refused_in_a_sentence(db: None) -> None:

@@ -8,8 +8,8 @@ from django.test import Client
 from django.urls import reverse
 
 from verification.models import ChangeEvent
+from verification.tests.people import PASSWORD
 
-PASSWORD = "correct horse battery"  # of li_wei
 Action = ChangeEvent.Action
 
 
@@ -128,3 +128,16 @@ def test_ones_own_new_password_is_on_record_too(at_work: Client) -> None:
 
     at_work.post(url, {**form, "old_password": PASSWORD})
     assert events() == [("li.wei", Action.PASSWORD_CHANGED, "")]
+
+
+def test_people_and_what_they_may_are_named_in_chinese(at_work: Client, wang_fang: User) -> None:
+    wang_fang.groups.add(Group.objects.get(name="Auditors"))
+    chinese = {"Accept-Language": "zh-CN"}
+    users = at_work.get(reverse("admin:auth_user_changelist"), headers=chinese).text
+    user = at_work.get(reverse("admin:auth_user_change", args=[wang_fang.pk]), headers=chinese).text
+
+    assert "用户与权限" in users
+    assert "审计员" in users
+    assert "令牌管理员" in user
+    assert "令牌 · 查看明文" in user
+    assert not {word for word in ("认证", "Auditors", "Can ") if word in users + user}

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import base64
 import re
 from datetime import timedelta
 from typing import Any
@@ -9,17 +8,13 @@ import pytest
 from django.apps import apps
 from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
-from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test import Client
 from django.utils import timezone
-from django_otp.oath import TOTP
 
 from verification.models import ChangeEvent, RecoveryCode, TotpDevice
-
-PASSWORD = "correct horse battery"  # of li_wei
-PAGE = "/admin/second-factor/"
-Action = ChangeEvent.Action
+from verification.tests.authenticator import PAGE, App, is_in, set_up, sign_in_again
+from verification.tests.people import PASSWORD, Action, actions
 
 
 @pytest.fixture(autouse=True)
@@ -33,38 +28,6 @@ def browser(li_wei: User) -> Client:
     client = Client()
     client.force_login(li_wei)
     return client
-
-
-class App:
-    """The authenticator on li.wei's phone, which was given what the page shows."""
-
-    def __init__(self, page: str) -> None:
-        seed = re.search(r'<code class="seed">(.*?)</code>', page)
-        assert seed
-        self.seed = re.sub(r"<[^>]*>|\s", "", seed[1])
-
-    def code(self, *, steps: int = 0) -> str:
-        totp = TOTP(base64.b32decode(self.seed), drift=steps)
-        return f"{totp.token():06}"
-
-
-def set_up(browser: Client) -> tuple[App, list[str]]:
-    app = App(browser.get(PAGE).text)
-    answer = browser.post(PAGE, {"code": app.code(steps=-1)})
-    return app, re.findall(r"<li><code>([a-z0-9-]+)</code>", answer.text)
-
-
-def sign_in_again(browser: Client) -> None:
-    browser.post("/admin/logout/")
-    browser.post("/admin/login/", {"username": "li.wei", "password": PASSWORD})
-
-
-def is_in(browser: Client) -> bool:
-    return browser.get("/admin/").status_code == 200
-
-
-def actions() -> list[str]:
-    return list(ChangeEvent.objects.order_by("id").values_list("action", flat=True))
 
 
 class TestSettingUp:
@@ -272,6 +235,15 @@ class TestAsking:
         TotpDevice.objects.update(throttling_failure_timestamp=guessed - timedelta(minutes=1))
         assert browser.post(PAGE, {"code": app.code()}).status_code == 302
 
+    def test_a_recovery_code_that_came_too_soon_is_not_sent_back(self, browser: Client) -> None:
+        _app, codes = set_up(browser)
+        sign_in_again(browser)
+        for code in ("000000", codes[0]):
+            answer = browser.post(PAGE, {"code": code})
+
+        assert "Too many wrong codes." in answer.text
+        assert codes[0] not in answer.text
+
     @pytest.mark.parametrize("kind", ["app", "recovery"])
     def test_another_users_code_is_no_good(self, browser: Client, kind: str) -> None:
         app, codes = set_up(browser)
@@ -325,48 +297,3 @@ class TestAsking:
         settings.TOKEN_ENCRYPTION_KEYS = ["another-key-" * 4]
 
         assert "run reset_totp" in browser.post(PAGE, {"code": app.code()}).text
-
-
-class TestEncryptionKeys:
-    def test_authenticators_survive_a_rotation(self, browser: Client, settings: Any) -> None:
-        app, _codes = set_up(browser)
-        settings.TOKEN_ENCRYPTION_KEYS = ["another-key-" * 4, *settings.TOKEN_ENCRYPTION_KEYS]
-        call_command("rotate_encryption_keys")
-        settings.TOKEN_ENCRYPTION_KEYS = settings.TOKEN_ENCRYPTION_KEYS[:1]
-        sign_in_again(browser)
-
-        assert browser.post(PAGE, {"code": app.code()}).status_code == 302
-
-    def test_those_that_cannot_be_read_are_named(self, browser: Client, settings: Any) -> None:
-        set_up(browser)
-        settings.TOKEN_ENCRYPTION_KEYS = ["another-key-" * 4]
-
-        with pytest.raises(CommandError, match=r"authenticators of li\.wei: run reset_totp"):
-            call_command("rotate_encryption_keys")
-
-
-class TestReset:
-    def test_the_next_sign_in_sets_up_another(
-        self, browser: Client, capsys: pytest.CaptureFixture[str]
-    ) -> None:
-        app, _codes = set_up(browser)
-        call_command("reset_totp", "li.wei")
-
-        assert "sets up a new one" in capsys.readouterr().out
-        assert not is_in(browser)
-        assert App(browser.get(PAGE).text).seed != app.seed
-        event = ChangeEvent.objects.get(action=Action.SECOND_FACTOR_RESET)
-        assert event.detail == "li.wei"
-        assert event.actor.startswith("command line")
-
-    def test_who_has_none_is_told_so(
-        self, li_wei: User, capsys: pytest.CaptureFixture[str]
-    ) -> None:
-        call_command("reset_totp", "li.wei")
-
-        assert "nothing was changed" in capsys.readouterr().out
-        assert not ChangeEvent.objects.exists()
-
-    def test_a_name_that_nobody_has_is_refused(self, db: None) -> None:
-        with pytest.raises(CommandError, match=r'There is no user "wang\.fang"\.'):
-            call_command("reset_totp", "wang.fang")

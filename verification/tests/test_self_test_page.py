@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from django.contrib.auth.models import Permission, User
+from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
 from django.urls import reverse
@@ -29,6 +29,7 @@ from verification.tests.gunicorn import (
     free_port,
 )
 from verification.tests.odd_server import serving
+from verification.tests.people import staff
 
 BUTTON = "Test from this server"
 
@@ -39,21 +40,6 @@ def url_of(account: OfficialAccount) -> str:
 
 def account_page(client: Client, account: OfficialAccount) -> str:
     return client.get(reverse("admin:verification_officialaccount_change", args=[account.pk])).text
-
-
-@pytest.fixture
-def li_wei_at_work(li_wei: User) -> Client:
-    client = Client()
-    client.force_login(li_wei)
-    return client
-
-
-def staff(*codenames: str) -> Client:
-    user = User.objects.create_user("wang.fang", is_staff=True)
-    user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
-    client = Client()
-    client.force_login(user)
-    return client
 
 
 @pytest.fixture

@@ -1,11 +1,7 @@
 from __future__ import annotations
 
 import json
-import socketserver
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -16,80 +12,12 @@ from django.core.management.base import CommandError
 from verification import self_test
 from verification.models import OfficialAccount
 from verification.models.token import rotate_token
+from verification.tests import odd_server
 from verification.tests.checkout import Checkout, assert_one_sentence
 from verification.tests.contract import A, B, last_attempt
 from verification.tests.gunicorn import Gunicorn, free_port
+from verification.tests.odd_server import Answering, ok, serving
 from verification.tests.signer import signature
-
-# The pieces of an answer to this echostr, sent one after another.
-Pieces = Iterator[bytes]
-
-
-class Server(socketserver.ThreadingTCPServer):
-    """Somebody else's server, which answers a URL verification in its own way."""
-
-    daemon_threads = True
-
-    def __init__(self, answer: Callable[[str], Pieces]) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.answer, self.heard = answer, b""
-        self.url = f"http://127.0.0.1:{self.server_address[1]}/wechat/brand-a"
-
-
-class Handler(socketserver.StreamRequestHandler):
-    server: Server
-
-    def handle(self) -> None:
-        head = b"".join(iter(self.rfile.readline, b"\r\n"))
-        self.server.heard = head
-        query = parse_qs(urlsplit(head.split(b" ")[1].decode()).query)
-        try:
-            for piece in self.server.answer(query["echostr"][0]):
-                self.wfile.write(piece)
-        except OSError:
-            pass  # the caller has left
-
-
-@contextmanager
-def serving(answer: Callable[[str], Pieces]) -> Iterator[Server]:
-    with Server(answer) as server:
-        thread = threading.Thread(target=server.serve_forever, args=[0.01])
-        thread.start()
-        yield server
-        server.shutdown()
-        thread.join()
-
-
-def ok(body: bytes, *headers: str) -> Pieces:
-    length = f"Content-Length: {len(body)}"
-    yield "\r\n".join(["HTTP/1.1 200 OK", length, *headers, "", ""]).encode() + body
-
-
-def chunked(echostr: str) -> Pieces:
-    yield b"HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n"
-    yield f"{len(echostr):x}\r\n{echostr}\r\n0\r\n\r\n".encode()
-
-
-def redirect(echostr: str) -> Pieces:
-    yield b"HTTP/1.1 301 Moved\r\nLocation: https://wx.example.cn/\r\nContent-Length: 0\r\n\r\n"
-
-
-def in_a_moment(echostr: str) -> Pieces:
-    time.sleep(0.3)
-    yield from ok(echostr.encode())
-
-
-def drop_by_drop(echostr: str) -> Pieces:
-    yield b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n"
-    while True:
-        yield b"1"
-        time.sleep(0.02)
-
-
-def without_end(echostr: str) -> Pieces:
-    yield b"HTTP/1.1 200 OK\r\n\r\n"
-    while True:
-        yield b"1" * 65536
 
 
 @pytest.mark.parametrize("path", ["/wechat/brand-a", "/wechat/brand-a/", "/", "", "/?lang=zh"])
@@ -142,8 +70,8 @@ def test_the_wrong_token_would_not_pass(
 
 
 def test_it_calls_the_way_wechat_does(brand_a: OfficialAccount) -> None:
-    with serving(lambda echostr: ok(echostr.encode())) as server:
-        call_command("send_check", "brand-a", url=server.url)
+    with serving(odd_server.right) as server:
+        call_command("send_check", "brand-a", url=f"{server.url}/wechat/brand-a")
     line, *headers = server.heard.decode().splitlines()
     method, target, version = line.split(" ")
     query = {name: values[0] for name, values in parse_qs(urlsplit(target).query).items()}
@@ -159,41 +87,36 @@ def test_it_calls_the_way_wechat_does(brand_a: OfficialAccount) -> None:
     ("answer", "why"),
     [
         (lambda echostr: ok(json.dumps(echostr).encode()), "21 bytes came instead of 19"),
-        (lambda echostr: ok(b"\xef\xbb\xbf" + echostr.encode()), "A byte order mark"),
+        (odd_server.with_a_mark, "A byte order mark"),
         (lambda echostr: ok(echostr.encode() + b"\n"), "20 bytes came instead of 19"),
         (lambda echostr: ok(b""), "0 bytes came instead of 19"),
         (lambda echostr: ok(b"<html>" * 9), "54 bytes came .* “<html>"),
         (lambda echostr: iter([b"HTTP/1.1 500 Oh\r\n\r\n\xff" + b"no" * 99]), "It answers 500"),
         (lambda echostr: iter([b"HTTP/1.1 204 None\r\n\r\n"]), "It answers 204, not 200"),
-        (redirect, "It redirects to https://wx.example.cn/, and WeChat follows no"),
-        (chunked, "The body is chunked, which WeChat's HTTP/1.0 cannot read"),
-        (lambda echostr: iter([]), "No HTTP answer came: the connection was closed"),
-        (lambda echostr: iter([b"SSH-2.0-\x1b[31mOpenSSH\r\n"]), "No HTTP answer came: SSH"),
-        (lambda echostr: iter([b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n1"]), "broke off"),
-        (without_end, "65536 bytes came instead"),
+        (odd_server.redirect, "It redirects to https://wx.example.cn/A, and WeChat follows"),
+        (odd_server.chunked, "The body is chunked, which WeChat's HTTP/1.0 cannot read"),
+        (odd_server.nothing, "No HTTP answer came: the connection was closed"),
+        (odd_server.no_http, "No HTTP answer came: SSH"),
+        (odd_server.breaking_off, "The body broke off: less came"),
+        (odd_server.without_end, "65536 bytes came instead"),
     ],
 )
-def test_what_wechat_would_not_take(
-    brand_a: OfficialAccount, answer: Callable[[str], Pieces], why: str
-) -> None:
+def test_what_wechat_would_not_take(brand_a: OfficialAccount, answer: Answering, why: str) -> None:
     with serving(answer) as server, pytest.raises(CommandError, match=why) as refusal:
-        call_command("send_check", "brand-a", url=server.url)
+        call_command("send_check", "brand-a", url=f"{server.url}/wechat/brand-a")
 
-    assert str(refusal.value).startswith(server.url)
+    assert str(refusal.value).startswith(f"{server.url}/wechat/brand-a ")
     assert str(refusal.value).isprintable()
 
 
-@pytest.mark.parametrize("answer", [in_a_moment, drop_by_drop])
+@pytest.mark.parametrize("answer", [odd_server.in_a_moment, odd_server.drop_by_drop])
 def test_a_slow_server_would_not_pass(
-    brand_a: OfficialAccount, monkeypatch: pytest.MonkeyPatch, answer: Callable[[str], Pieces]
+    brand_a: OfficialAccount, monkeypatch: pytest.MonkeyPatch, answer: Answering
 ) -> None:
     monkeypatch.setattr(self_test, "PATIENCE", 0.2)
     started = time.monotonic()
-    with (
-        serving(answer) as server,
-        pytest.raises(CommandError, match="No whole answer after 0"),
-    ):
-        call_command("send_check", "brand-a", url=server.url)
+    with serving(answer) as server, pytest.raises(CommandError, match="No whole answer"):
+        call_command("send_check", "brand-a", url=f"{server.url}/wechat/brand-a")
 
     assert time.monotonic() - started < 2
 

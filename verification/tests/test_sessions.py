@@ -15,10 +15,9 @@ from verification import sessions
 from verification.admin.account_pages import account_url
 from verification.models import ChangeEvent, OfficialAccount
 from verification.tests.checkout import PRODUCTION, Checkout
-from verification.tests.people import press
+from verification.tests.people import PASSWORD, press
 from wechat_gateway import urls
 
-PASSWORD = "correct horse battery"  # of li_wei
 ADMIN = "/admin/"
 
 
@@ -28,13 +27,6 @@ def poll(request: HttpRequest) -> HttpResponse:
 
 
 urlpatterns = [*urls.urlpatterns, path("poll", poll)]
-
-
-@pytest.fixture
-def li_wei_at_work(li_wei: User) -> Client:
-    client = Client()
-    client.force_login(li_wei)
-    return client
 
 
 def ends_at() -> datetime:

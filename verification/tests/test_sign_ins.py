@@ -15,9 +15,9 @@ from django.utils import timezone
 
 from verification.models import ChangeEvent, OfficialAccount
 from verification.tests.contract import A
+from verification.tests.people import PASSWORD
 from verification.tests.signer import verification
 
-PASSWORD = "correct horse battery"  # of li_wei
 CANARY = "CanaryPassword2026"
 HERE, THERE = "81.69.103.129", "175.24.211.157"
 Action = ChangeEvent.Action

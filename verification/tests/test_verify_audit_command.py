@@ -22,10 +22,10 @@ def three_attempts(brand_a: OfficialAccount) -> None:
     Client().post(f"/wechat/brand-a?{push(A)}")
 
 
-def findings() -> list[str]:
+def findings(**options: str) -> list[str]:
     """What the command complains of, a line each."""
     with pytest.raises(CommandError) as refusal:
-        call_command("verify_audit")
+        call_command("verify_audit", **options)
     assert refusal.value.returncode == 1
     return str(refusal.value).splitlines()
 
@@ -38,7 +38,7 @@ def test_an_operator_reads_how_much_was_checked(capsys: pytest.CaptureFixture[st
     head = ChainHead.objects.get()
     assert out == (
         "The log is intact: 3 attempts under 3 seals; tallies add up, triggers are in place.\n"
-        f"Keep this elsewhere: seal 3, digest {bytes(head.last_digest).hex()}\n"
+        f"Keep this elsewhere, for --head: 3:{bytes(head.last_digest).hex()}\n"
     )
     assert err == ""
 
@@ -55,7 +55,8 @@ def test_the_first_bad_seal_is_named_with_its_attempts() -> None:
 
     assert findings() == [
         "Something in seal 2 (attempt 2) was altered.",
-        "Good before that: 1 attempts under 1 seals.",
+        "Something in seal 3 (attempt 3) was altered.",
+        "Checked: 3 attempts under 3 seals.",
     ]
 
 
@@ -86,7 +87,7 @@ def test_every_finding_has_a_line() -> None:
     assert lines[0] == "Something in seal 2 (attempt 2) was altered."
     assert sum(line.startswith("The tally of account ") for line in lines) == 2
     assert "The trigger seal_refuses_update is missing." in lines
-    assert lines[-1] == "Good before that: 1 attempts under 1 seals."
+    assert lines[-1] == "Checked: 3 attempts under 3 seals."
 
 
 @pytest.mark.usefixtures("three_attempts")
@@ -100,6 +101,45 @@ def test_the_lost_key_of_a_seal_is_named_but_not_shown(settings) -> None:
     assert lost[0] not in first
 
 
+@pytest.mark.usefixtures("three_attempts")
+class TestAHeadThatWasKept:
+    def test_a_log_that_still_goes_through_it_is_intact(self, capsys) -> None:
+        kept = ChainHead.objects.get().text
+        Client().get(f"/wechat/brand-a?{verification(A)}")
+        call_command("verify_audit", head=kept)
+
+        assert "is intact: 4 attempts" in capsys.readouterr().out
+
+    def test_a_cut_that_took_the_head_along_shows(self) -> None:
+        kept = ChainHead.objects.get().text
+        cut_after(2)
+
+        assert "The log ends at seal 2, but you kept seal 3: its end was cut off." in findings(
+            head=kept
+        )
+
+    def test_a_rewritten_past_shows(self) -> None:
+        kept = f"2:{'0' * 64}"
+
+        assert findings(head=kept)[0] == (
+            "Seal 2 is not the one that you kept: the log was rewritten."
+        )
+
+    @pytest.mark.parametrize("text", ["3", "3:abc", "x:" + "0" * 64, ""])
+    def test_what_is_no_head_is_said(self, text: str) -> None:
+        assert "is not a head: a seal's number, a colon" in findings(head=text)[0]
+
+
+def cut_after(last: int) -> None:
+    # As somebody with the database, and without our key, would do it.
+    as_owner(VerificationAttempt, f"DELETE FROM {{table}} WHERE id > {last}")
+    as_owner(Seal, f"DELETE FROM {{table}} WHERE id > {last}")
+    seal = Seal.objects.get(pk=last)
+    ChainHead.objects.update(
+        last_seal_id=last, last_attempt_id=seal.last_id, last_digest=seal.digest
+    )
+
+
 @pytest.mark.usefixtures("transactional_db", "three_attempts")
 def test_the_exit_code_tells_a_script(tmp_path: Path) -> None:
     checkout = Checkout(tmp_path)
@@ -111,5 +151,5 @@ def test_the_exit_code_tells_a_script(tmp_path: Path) -> None:
     assert (altered.returncode, altered.stdout) == (1, "")
     assert altered.stderr.splitlines() == [
         "CommandError: Something in seal 3 (attempt 3) was altered.",
-        "Good before that: 2 attempts under 2 seals.",
+        "Checked: 3 attempts under 3 seals.",
     ]

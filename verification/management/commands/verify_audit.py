@@ -1,15 +1,18 @@
 from __future__ import annotations
 
+import re
 import sys
-from collections.abc import Iterable, Iterator
+from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import CommandError
 from tqdm import tqdm
 
-from verification.audit import verify_audit
+from verification.audit import Report, verify_audit, verify_kept_head
 from verification.management.base import GatewayCommand
-from verification.models import ChainHead, Seal
+from verification.models import ChainHead
+
+HEAD = re.compile(r"([0-9]{1,18}):([0-9a-f]{64})")
 
 
 class Command(GatewayCommand):
@@ -18,19 +21,36 @@ class Command(GatewayCommand):
         "Exit code 1 when something is wrong, with a sentence for each finding."
     )
 
-    def handle(self, **options: Any) -> None:
-        report = verify_audit(watch_progress)
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--head",
+            metavar="SEAL:DIGEST",
+            help="a head that was kept elsewhere: shows an end cut off, or a past rewritten",
+        )
+
+    def handle(self, *, head: str | None, **options: Any) -> None:
+        kept = parse_head(head) if head is not None else None
+        stored = ChainHead.objects.first()
+        total = stored.last_attempt_id if stored else 0
+        with tqdm(total=total, unit=" attempts", file=sys.stderr, disable=None) as bar:
+            report = verify_audit(bar.update)
+        if kept:
+            verify_kept_head(report, *kept)
+        self.say(report)
+
+    def say(self, report: Report) -> None:
         counts = f"{report.attempts:,} attempts under {report.seals:,} seals"
         if report.problems:
-            raise CommandError("\n".join([*report.problems, f"Good before that: {counts}."]))
+            raise CommandError("\n".join([*report.problems, f"Checked: {counts}."]))
         self.stdout.write(f"The log is intact: {counts}; tallies add up, triggers are in place.")
-        if head := ChainHead.objects.first():
-            digest = bytes(head.last_digest).hex()
-            self.stdout.write(f"Keep this elsewhere: seal {head.last_seal_id}, digest {digest}")
+        if report.head:
+            self.stdout.write(f"Keep this elsewhere, for --head: {report.head.text}")
 
 
-def watch_progress(seals: Iterator[Seal]) -> Iterable[Seal]:
-    head = ChainHead.objects.first()
-    total = head.last_seal_id if head else 0
-    bar: Iterable[Seal] = tqdm(seals, total=total, unit=" seals", file=sys.stderr, disable=None)
-    return bar
+def parse_head(text: str) -> tuple[int, bytes]:
+    found = HEAD.fullmatch(text.strip())
+    if found is None:
+        raise CommandError(
+            f'"{text}" is not a head: a seal\'s number, a colon and 64 hexadecimal digits.'
+        )
+    return int(found[1]), bytes.fromhex(found[2])

@@ -31,6 +31,7 @@ function show({ state, text, advice, why }) {
 // What leads on: to the page once more, whose tokens and records are those of when it was opened.
 function stop(link = "again") {
   line.classList.remove("is-live");
+  part("stopped").hidden = line.classList.contains("is-verified");
   part(link).hidden = false;
 }
 

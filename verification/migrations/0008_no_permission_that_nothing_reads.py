@@ -25,7 +25,7 @@ def found(apps, schema_editor):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("verification", "0006_change_log_knows_passwords_accepted_and_renamings"),
+        ("verification", "0007_change_log_knows_passwords_accepted_and_renamings"),
     ]
 
     operations = [

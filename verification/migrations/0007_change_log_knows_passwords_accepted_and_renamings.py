@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('verification', '0005_change_log_knows_recovery_codes'),
+        ('verification', '0006_change_events_hold_facts'),
     ]
 
     operations = [

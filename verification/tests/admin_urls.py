@@ -1,0 +1,54 @@
+"""Every URL of the admin, found by asking the resolver, and filled with rows that are there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from django.contrib import admin
+from django.contrib.contenttypes.models import ContentType
+from django.urls import URLPattern, URLResolver, reverse
+
+from verification.models import OfficialAccount, VerificationAttempt
+
+
+def walk(patterns: list[URLPattern | URLResolver], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Name and route of every URL below."""
+    for pattern in patterns:
+        route = prefix + str(pattern.pattern)
+        if isinstance(pattern, URLResolver):
+            yield from walk(pattern.url_patterns, route)
+        else:
+            yield pattern.name or route, route
+
+
+ROUTES = sorted({route for _name, route in walk(admin.site.get_urls())})
+
+
+def newest_rows(account: OfficialAccount) -> dict[str, int]:
+    """A row of every model, by the name it has in URLs, and of this account for its own pages."""
+    models = {model._meta.model_name: model for model in admin.site._registry}
+    newest = {name: model._default_manager.order_by("-pk")[0].pk for name, model in models.items()}
+    own = {"account_id": account.pk, "token_id": account.tokens.latest("pk").pk}
+    return {**{str(name): pk for name, pk in newest.items()}, **own}
+
+
+def url(route: str, rows: dict[str, int]) -> str:
+    model = route.split("/")[1] if route.count("/") > 1 else ""
+    route = route.replace("(?P<app_label>verification|auth)", "verification").strip("^$")
+    route = route.replace("(?P<url>.*)", "nothing-here/")
+    content_type = ContentType.objects.get_for_model(VerificationAttempt).pk
+    filled = {**rows, "content_type_id": content_type}
+    name_of = re.compile(r"<(?:\w+:)?(\w+)>")
+    return "/admin/" + name_of.sub(lambda m: str(filled.get(m[1], rows.get(model, 1))), route)
+
+
+def every_url(account: OfficialAccount) -> set[str]:
+    """Each route once, and for every row of every model its form."""
+    rows = newest_rows(account)
+    urls = {url(route, rows) for route in ROUTES}
+    for model in admin.site._registry:
+        name = f"admin:{model._meta.app_label}_{model._meta.model_name}"
+        for pk in model._default_manager.values_list("pk", flat=True):
+            urls.add(reverse(f"{name}_change", args=[pk]))
+    return urls

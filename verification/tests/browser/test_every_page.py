@@ -1,0 +1,91 @@
+"""Every page that li.wei works with is for everybody, whatever it was reached by."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth.models import User
+from playwright.sync_api import Page
+
+from verification.models import ChangeEvent, OfficialAccount, VerificationAttempt
+from verification.models.token import rotate_token
+from verification.tests.browser.chromium import Desk
+from verification.tests.browser.inspection import Inspection
+from verification.tests.conftest import make_account
+from verification.tests.contract import A, B
+from verification.tests.people import wechat_pushes, wechat_verifies
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def brands(li_wei: User) -> dict[str, OfficialAccount]:
+    """One account is live and amid a rotation, one is refused, one is paused."""
+    brands = {slug: make_account(slug, token) for slug, token in TOKENS.items()}
+    live, refused = brands["brand-a"], brands["brand-b"]
+    wechat_verifies(live, A)
+    wechat_pushes(live, A)
+    wechat_verifies(refused, A)
+    rotate_token(live, "NewTokenOfBrandA99", actor="li.wei", keep_old=timedelta(hours=24))
+    brands["brand-c"].pause(actor="li.wei")
+    return brands
+
+
+TOKENS = {"brand-a": A, "brand-b": B, "brand-c": "TokenOfBrandC9012"}
+
+
+@pytest.fixture
+def pages(brands: dict[str, OfficialAccount]) -> list[str]:
+    live, refused, paused = (f"officialaccount/{brand.pk}" for brand in brands.values())
+    attempt, event = VerificationAttempt.objects.latest("id"), ChangeEvent.objects.latest("id")
+    old = brands["brand-a"].tokens.earliest("id")
+    return [
+        *("officialaccount/", "officialaccount/add/", f"{live}/change/", f"{live}/rotate/"),
+        f"{live}/tokens/{old.pk}/retire/",
+        *(f"{refused}/change/?console=token", f"{paused}/change/"),
+        f"officialaccount/pause/?account={brands['brand-a'].pk}",
+        f"officialaccount/resume/?account={brands['brand-c'].pk}",
+        *("verificationattempt/", f"verificationattempt/{attempt.pk}/change/"),
+        *("changeevent/", f"changeevent/{event.pk}/change/"),
+    ]
+
+
+#: What answers a POST: the page of brand-a, what is pressed there, and what the answer holds.
+PRESSED = [
+    ("change/", "form[action$='/reveal/'] button", "#token"),
+    ("change/", "form[action$='/self-test/'] button", ".self-test .summary"),
+    ("change/", "form[action$='/keep/'] button", ".messagelist"),
+    ("rotate/", ".submit-row [type=submit]", "#token"),
+]
+
+
+@pytest.mark.parametrize("language", ["en-GB", "zh-CN"])
+def test_the_pages_of_the_operator_are_for_everybody(
+    pages: list[str],
+    brands: dict[str, OfficialAccount],
+    desk: Desk,
+    inspection: Inspection,
+    language: str,
+) -> None:
+    page = inspection.watch(desk.open("/admin/", language))
+    inspection.look(page)
+    for path in pages:
+        page.goto(f"/admin/verification/{path}")
+        inspection.look(page)
+    for path, button, answer in PRESSED:
+        page.goto(f"/admin/verification/officialaccount/{brands['brand-a'].pk}/{path}")
+        page.locator(button).click()
+        page.locator(answer).wait_for()
+        inspection.look(page)
+    refuse_a_token(page)
+    inspection.look(page)
+
+
+def refuse_a_token(page: Page) -> None:
+    page.goto("/admin/verification/officialaccount/add/")
+    page.locator("#id_name").fill("上海旗舰店")
+    page.locator("[name=token_source][value=enter]").check()
+    page.locator("#id_token").fill("two words")
+    page.locator("[name=_save]").click()
+    page.locator(".errorlist").first.wait_for()

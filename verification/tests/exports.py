@@ -1,0 +1,50 @@
+"""The log, exported, and made of rows at times of our choice."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.core.management import call_command
+
+from verification.models import VerificationAttempt
+
+NOON = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)  # 12:00 in Shanghai
+
+
+def exported(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[dict[str, Any]]:
+    call_command("export_attempts", *arguments)
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def ids(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[int]:
+    return [record["id"] for record in exported(capsys, *arguments)]
+
+
+def make_attempts(moments: list[datetime]) -> None:
+    """Rows as the writer makes them, but at times of our choice and under no seal."""
+    VerificationAttempt.objects.bulk_create(
+        VerificationAttempt(
+            id=number,
+            recorded_at=moment,
+            seal_id=1,
+            duration=900,
+            kind=1,
+            method=1,
+            outcome=2,
+            reason=2,
+            status=403,
+            marks=0,
+            request_id=UUID(int=number),
+            signature=bytes(20),
+            timestamp="1714036504",
+            nonce="1514711492",
+            echostr="4375120948345356249",
+            user_agent="Mozilla/4.0",
+            path_slug="nobody",
+        )
+        for number, moment in enumerate(moments, start=1)
+    )
