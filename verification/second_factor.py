@@ -7,7 +7,6 @@ from typing import Any
 import django_otp
 import segno
 from django import forms
-from django.conf import settings
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
@@ -62,7 +61,10 @@ class CodeForm(forms.Form):
             raise ValidationError(wait, params={"seconds": seconds})
         if not self._is_right(code):
             raise ValidationError(
-                _("This code is not right, or was used already. Wait for the next one.")
+                _(
+                    "This code is not right, or was used already. Enter the app’s next one, or "
+                    "another recovery code."
+                )
             )
         return code
 
@@ -77,9 +79,7 @@ class CodeForm(forms.Form):
 
 def is_awaited(request: HttpRequest) -> bool:
     """Whether this person has given the password, and has to give a code, too."""
-    if not (settings.ADMIN_REQUIRE_TOTP and request.user.is_active and request.user.is_staff):
-        return False
-    return getattr(request.user, "otp_device", None) is None
+    return sign_ins.takes_a_code(request.user) and getattr(request.user, "otp_device", None) is None
 
 
 def second_factor(site: admin.AdminSite, request: HttpRequest) -> HttpResponse:
@@ -119,11 +119,13 @@ def accept(
     codes = device.confirm()
     request.session.cycle_key()
     django_otp.login(request, device)
-    if not CODE.fullmatch(code):
+    if codes:
+        sign_ins.record(request, ChangeEvent.Action.SECOND_FACTOR_SET_UP)
+    elif not CODE.fullmatch(code):
         count_recovery_codes(request, device)
+    sign_ins.record(request, ChangeEvent.Action.SIGNED_IN)
     if not codes:
         return redirect(way_on(request))
-    sign_ins.record(request, ChangeEvent.Action.SECOND_FACTOR_SET_UP)
     context = {"title": _("Recovery codes"), "codes": codes}
     return show(site, request, "recovery_codes.html", context)
 

@@ -12,15 +12,14 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import IntEnum
 from typing import Any
-from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
+from urllib.parse import SplitResult, urlencode, urlsplit
 
-from verification.protocol.signature import compute_proof, compute_signature
+from verification.protocol.signature import compute_signature, sign_nonce
 
 #: Seconds until WeChat is assumed to give up.
 PATIENCE = 5.0
 #: Bytes after which a body is no echostr, whatever else comes.
 LONGEST_BODY = 65_536
-PROOF_HEADER = "X-Self-Test"
 
 
 @dataclass(frozen=True)
@@ -35,32 +34,19 @@ class Answer:
     def is_chunked(self) -> bool:
         return "chunked" in self.headers.get("transfer-encoding", "").lower()
 
-    def problems(self) -> list[str]:
-        """What WeChat would not accept, a sentence each; empty when it would."""
-        found = []
-        if 300 <= self.status < 400:
-            found.append(f"It redirects ({self.status}), and WeChat follows no redirect.")
-        elif self.status != 200:
-            found.append(
-                f"It answers {self.status}, not 200: {self.body[:60].decode(errors='replace')!r}."
-            )
-        elif self.body != self.echostr.encode():
-            found.append(
-                f"The body is not the echostr: {len(self.body)} bytes instead of "
-                f"{len(self.echostr)}, beginning with {self.body[:20]!r}."
-            )
-        if self.is_chunked:
-            found.append("The body is chunked, which HTTP/1.0 cannot read.")
-        if self.seconds > PATIENCE:
-            found.append(
-                f"It took {self.seconds:.1f} s, and WeChat gives up after {PATIENCE:.0f} s."
-            )
-        return found
-
 
 def sign_url(server_url: str, token: str) -> tuple[str, str]:
     """A URL as WeChat would call it, and the echostr that must come back."""
-    timestamp, nonce = str(int(time.time())), str(secrets.randbelow(10**10))
+    return _sign(server_url, token, str(int(time.time())), str(secrets.randbelow(10**10)))
+
+
+def sign_own_url(server_url: str, token: str, key: bytes) -> tuple[str, str]:
+    """The same, but recorded as our own self-test, whoever calls it."""
+    timestamp = str(int(time.time()))
+    return _sign(server_url, token, timestamp, sign_nonce(key, timestamp, secrets.token_hex(4)))
+
+
+def _sign(server_url: str, token: str, timestamp: str, nonce: str) -> tuple[str, str]:
     echostr = str(secrets.randbelow(9 * 10**18) + 10**18)
     query = urlencode(
         {
@@ -89,7 +75,6 @@ class Trial:
 
     url: str
     echostr: str
-    proof: str | None = None
     stage: Stage = Stage.CONNECTING
     certificate_ends: datetime | None = None
     answer: Answer | None = None  #: from READING on; its body is whole when DONE
@@ -100,18 +85,18 @@ class Trial:
     def parts(self) -> SplitResult:
         return urlsplit(self.url)
 
-    def run(self) -> Answer:
-        """Ask over HTTP/1.0 as Mozilla/4.0. Raises OSError, HTTPException, ValueError."""
+    def run(self) -> Trial:
+        """Ask over HTTP/1.0 as Mozilla/4.0, and keep whatever fails."""
         started = time.perf_counter()
         try:
             with self._connect() as connection:
                 self.stage = Stage.ASKING
                 connection.sendall(self._request())
                 self._read(_Wire(connection, started + PATIENCE), started)
-        finally:
-            self.seconds = time.perf_counter() - started
-        assert self.answer is not None
-        return self.answer
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            self.error = error
+        self.seconds = time.perf_counter() - started
+        return self
 
     def _connect(self) -> socket.socket:
         is_https = self.parts.scheme == "https"
@@ -131,7 +116,6 @@ class Trial:
             f"GET {self.parts.path or '/'}?{self.parts.query} HTTP/1.0",
             f"Host: {self.parts.netloc}",
             *("User-Agent: Mozilla/4.0", "Accept: */*"),
-            *([f"{PROOF_HEADER}: {self.proof}"] if self.proof else []),
         ]
         return "\r\n".join([*lines, "", ""]).encode("ascii")
 
@@ -149,22 +133,14 @@ class Trial:
         self.stage = Stage.DONE
 
 
-def play_wechat(server_url: str, token: str) -> Answer:
-    """Send one URL verification that counts as WeChat's. Raises OSError, HTTPException."""
+def play_wechat(server_url: str, token: str) -> Trial:
+    """Send one URL verification that counts as WeChat's."""
     return Trial(*sign_url(server_url, token)).run()
 
 
 def try_server_url(server_url: str, token: str, key: bytes) -> Trial:
-    """Send one URL verification that is recorded as our own; whatever fails is in the trial."""
-    url, echostr = sign_url(server_url, token)
-    signed = dict(parse_qsl(urlsplit(url).query))
-    proof = compute_proof(key, signed["timestamp"], signed["nonce"]).hex()
-    trial = Trial(url, echostr, proof)
-    try:
-        trial.run()
-    except (OSError, http.client.HTTPException, ValueError) as error:
-        trial.error = error
-    return trial
+    """Send one URL verification that is recorded as our own."""
+    return Trial(*sign_own_url(server_url, token, key)).run()
 
 
 class _Wire(io.RawIOBase):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import ipaddress
 import socket
 import ssl
 from collections.abc import Callable
@@ -20,6 +21,7 @@ from verification.self_test import Answer, Stage, Trial
 
 #: Seconds beyond which a slower network or a busier hour may make it too late.
 SLOW = 1.0
+WECHATS_PORTS = (80, 443)
 #: Before this, whoever renews certificates should have done so.
 ENDS_SOON = timedelta(days=14)
 
@@ -54,6 +56,7 @@ Finding = tuple[Result, str]
 def check(trial: Trial) -> list[Check]:
     """Every check, in the order in which a request meets them."""
     checks: list[tuple[str, Callable[[Trial], Finding]]] = [
+        (_("Address"), _address),
         (_("Reached"), _reached),
         ("TLS", _tls),
         (_("Status"), _status),
@@ -71,6 +74,21 @@ def worst(checks: list[Check]) -> Result:
     return next(
         (result for result in (Result.FAILED, Result.WARNED) if result in results), Result.PASSED
     )
+
+
+def _address(trial: Trial) -> Finding:
+    if _is_local(trial.parts.hostname or ""):
+        return Result.WARNED, _("WeChat cannot reach it: the address is local to this network.")
+    if trial.parts.port not in (None, *WECHATS_PORTS):
+        return Result.WARNED, _("WeChat cannot reach it: it only calls the ports 80 and 443.")
+    return Result.PASSED, _("It is public, on a port that WeChat calls.")
+
+
+def _is_local(host: str) -> bool:
+    try:
+        return not ipaddress.ip_address(host).is_global
+    except ValueError:
+        return host == "localhost" or host.endswith((".localhost", ".local", ".internal"))
 
 
 def _reached(trial: Trial) -> Finding:

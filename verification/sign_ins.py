@@ -10,8 +10,11 @@ from django.contrib.auth.signals import user_logged_in, user_logged_out, user_lo
 from django.http import HttpRequest
 
 from verification import sessions
-from verification.models import ChangeEvent
+from verification.models import ChangeEvent, OfficialAccount
+from verification.models.change_event import Who
 from verification.protocol.client_ip import parse_client_ip
+
+Action = ChangeEvent.Action
 
 
 def connect() -> None:
@@ -20,14 +23,20 @@ def connect() -> None:
     user_login_failed.connect(record_failed_sign_in)
 
 
+def takes_a_code(user: Any) -> bool:
+    """Whether the password alone does not sign this user in."""
+    return bool(settings.ADMIN_REQUIRE_TOTP and user.is_active and user.is_staff)
+
+
 def record_sign_in(request: HttpRequest, user: AbstractBaseUser, **_: Any) -> None:
     sessions.begin(request)
-    _record(ChangeEvent.Action.SIGNED_IN, user.get_username(), request)
+    action = Action.PASSWORD_ACCEPTED if takes_a_code(user) else Action.SIGNED_IN
+    _record(action, user.get_username(), request)
 
 
 def record_sign_out(request: HttpRequest, user: AbstractBaseUser | None, **_: Any) -> None:
     if user is not None:
-        _record(ChangeEvent.Action.SIGNED_OUT, user.get_username(), request)
+        _record(Action.SIGNED_OUT, user.get_username(), request)
 
 
 def record_failed_sign_in(
@@ -35,12 +44,20 @@ def record_failed_sign_in(
 ) -> None:
     typed = str(credentials.get("username", ""))[:150]
     name = "".join(letter for letter in typed if letter.isprintable())
-    _record(ChangeEvent.Action.SIGN_IN_FAILED, name, request)
+    _record(Action.SIGN_IN_FAILED, name, request)
 
 
-def record(request: HttpRequest, action: str, detail: str = "") -> None:
+def who(request: HttpRequest) -> Who:
+    """Who is signed in, and from where, for the change log."""
+    return {"actor": request.user.get_username(), "client_ip": client_ip(request)}
+
+
+def record(
+    request: HttpRequest, action: str, detail: str = "", account: OfficialAccount | None = None
+) -> None:
     """Record what the person who is signed in has done."""
-    _record(action, request.user.get_username(), request, detail)
+    # The names of a user and of a group may have 150 characters each.
+    ChangeEvent.objects.create(action=action, detail=detail[:200], account=account, **who(request))
 
 
 def client_ip(request: HttpRequest | None) -> str | None:
@@ -53,10 +70,5 @@ def client_ip(request: HttpRequest | None) -> str | None:
     )
 
 
-def _record(action: str, actor: str, request: HttpRequest | None, detail: str = "") -> None:
-    ChangeEvent.objects.create(
-        actor=actor,
-        action=action,
-        detail=detail[:200],  # the names of a user and of a group may have 150 characters each
-        client_ip=client_ip(request),
-    )
+def _record(action: str, actor: str, request: HttpRequest | None) -> None:
+    ChangeEvent.objects.create(actor=actor, action=action, client_ip=client_ip(request))

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import os
+import warnings
 
 from wechat_gateway import env
+
+# whitenoise's files are small enough to be read at once, which is all that this is about.
+warnings.filterwarnings("ignore", "StreamingHttpResponse must consume synchronous iterators")
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "wechat_gateway.settings")
 

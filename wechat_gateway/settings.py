@@ -260,6 +260,7 @@ LOGGING = {
         "json": {
             "()": "pythonjsonlogger.json.JsonFormatter",
             "fmt": "%(asctime)s %(levelname)s %(name)s %(message)s",
+            "datefmt": "%Y-%m-%d %H:%M:%S %z",  # as in gunicorn's own lines
             # Django attaches the request, whose repr() holds the query and so the signature.
             "reserved_attrs": [*RESERVED_ATTRS, "request"],
         },
@@ -288,7 +289,8 @@ LOGGING = {
         "django.template": {"level": "INFO"},
         # A scanner's made-up Host is worth no traceback.
         "django.security.DisallowedHost": {"level": "CRITICAL"},
-        "axes": {"level": "WARNING"},  # each sign-in is in the change log
+        # Its lines name nobody; each sign-in and each failure is in the change log.
+        "axes": {"level": "CRITICAL"},
         # The audit log's witness: lines that are JSON already, whatever LOG_LEVEL says.
         "verification.attempts": {"handlers": ["attempts"], "level": "INFO", "propagate": False},
         # runserver's own lines hold the query string, and with it the signature.

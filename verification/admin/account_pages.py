@@ -24,8 +24,13 @@ def render_page(
     return render(request, f"admin/verification/officialaccount/{template}", {**page, **context})
 
 
-def require(request: HttpRequest, permission: str) -> None:
-    if not request.user.has_perm(f"verification.{permission}"):
+def may(request: HttpRequest, *permissions: str) -> bool:
+    """Whether this person has one of them."""
+    return any(request.user.has_perm(f"verification.{name}") for name in permissions)
+
+
+def require(request: HttpRequest, *permissions: str) -> None:
+    if not may(request, *permissions):
         raise PermissionDenied
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
+from verification.admin.account_pages import may
 from verification.diagnosis import Known, explain
 from verification.models import OfficialAccount, VerificationAttempt
 from verification.models.attempt import NOISE
@@ -36,12 +37,20 @@ class Record:
 
 
 def read_records(request: HttpRequest, account: OfficialAccount) -> list[Record]:
-    readers = {
-        "view_verificationattempt": last_verifications,
-        "view_changeevent": last_changes,
-    }
-    may = request.user.has_perm
-    return [read(account) for name, read in readers.items() if may(f"verification.{name}")]
+    records = []
+    if may(request, "view_verificationattempt"):
+        records.append(last_verifications(account))
+    if may(request, "view_changeevent"):
+        records.append(last_changes(account))
+    elif may(request, "change_officialaccount"):
+        records.append(without_links(last_changes(account)))
+    return records
+
+
+def without_links(record: Record) -> Record:
+    """For who may change this account, but not read the whole log."""
+    lines = [replace(line, url="") for line in record.lines]
+    return replace(record, lines=lines, all_url="")
 
 
 def last_verifications(account: OfficialAccount) -> Record:

@@ -11,8 +11,10 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from django.utils.translation import gettext_lazy as _
 
+from verification import sign_ins
 from verification.admin import connect, pausing, self_tests, tokens
 from verification.admin.account_list import AccountList
+from verification.admin.account_pages import may
 from verification.admin.account_records import read_records
 from verification.admin.token_forms import ChoosesToken, SourceField, TokenField
 from verification.models import ChangeEvent, OfficialAccount
@@ -84,6 +86,7 @@ class OfficialAccountAdmin(AccountList):
             context["title"], context["subtitle"] = account.name, None
             context["card"] = connect.card(request, account)
             context["tokens"] = tokens.read_rows(account)
+            context["may_test"] = may(request, *self_tests.TESTERS)
             context["records"] = read_records(request, account)
         return super().render_change_form(request, context, *args, **kwargs)
 
@@ -94,10 +97,11 @@ class OfficialAccountAdmin(AccountList):
     ) -> None:
         super().save_model(request, obj, form, change)
         if change:
-            self._record_change(request, obj, form.changed_data)
+            if changed := ", ".join(form.changed_data):
+                sign_ins.record(request, ChangeEvent.Action.ACCOUNT_CHANGED, changed, obj)
             return
-        self._record(request, ChangeEvent.Action.ACCOUNT_CREATED, obj)
-        rotate_token(obj, form.chosen_secret(), actor=request.user.get_username())
+        sign_ins.record(request, ChangeEvent.Action.ACCOUNT_CREATED, account=obj)
+        rotate_token(obj, form.chosen_secret(), **sign_ins.who(request))
 
     def response_add(
         self, request: HttpRequest, obj: OfficialAccount, post_url_continue: str | None = None
@@ -110,22 +114,9 @@ class OfficialAccountAdmin(AccountList):
             self.admin_site, request, obj, text, is_new=True, is_another_next=is_another_next
         )
 
-    def _record_change(
-        self, request: HttpRequest, account: OfficialAccount, changed: list[str]
-    ) -> None:
-        if changed:
-            self._record(request, ChangeEvent.Action.ACCOUNT_CHANGED, account, ", ".join(changed))
-
     def delete_model(self, request: HttpRequest, obj: OfficialAccount) -> None:
-        self._record(request, ChangeEvent.Action.ACCOUNT_DELETED, None, f"{obj} ({obj.slug})")
+        sign_ins.record(request, ChangeEvent.Action.ACCOUNT_DELETED, f"{obj} ({obj.slug})")
         super().delete_model(request, obj)
-
-    def _record(
-        self, request: HttpRequest, action: str, account: OfficialAccount | None, detail: str = ""
-    ) -> None:
-        ChangeEvent.objects.create(
-            actor=request.user.get_username(), action=action, account=account, detail=detail
-        )
 
     # --- What may be done
 
@@ -144,23 +135,21 @@ class OfficialAccountAdmin(AccountList):
 
     @admin.action(description=_("Pause the selected accounts"), permissions=["change"])
     def pause(self, request: HttpRequest, accounts: QuerySet[OfficialAccount]) -> HttpResponse:
-        return pausing.ask(accounts, is_paused=True)
+        return pausing.PAUSE.ask(accounts)
 
     @admin.action(description=_("Resume the selected accounts"), permissions=["change"])
     def resume(self, request: HttpRequest, accounts: QuerySet[OfficialAccount]) -> HttpResponse:
-        return pausing.ask(accounts, is_paused=False)
+        return pausing.RESUME.ask(accounts)
 
     # --- Pages of our own
 
     def get_urls(self) -> list[URLPattern]:
         return [
-            path("pause/", self._view(pausing.pause), name="pause_accounts"),
-            path("resume/", self._view(pausing.resume), name="resume_accounts"),
+            path("pause/", self._view(pausing.PAUSE.confirm), name="pause_accounts"),
+            path("resume/", self._view(pausing.RESUME.confirm), name="resume_accounts"),
             path(
                 "<int:account_id>/live/",
-                self.admin_site.admin_view(
-                    leaves_the_session_alone(partial(connect.live, self.admin_site))
-                ),
+                leaves_the_session_alone(self._view(connect.live)),
                 name="live_account",
             ),
             path("<int:account_id>/rotate/", self._view(tokens.rotate), name="rotate_token"),

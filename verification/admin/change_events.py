@@ -7,6 +7,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
+from verification.admin.change_details import in_words
 from verification.admin.moments import moment_column
 from verification.admin.read_only import ReadOnlyAdmin
 from verification.models import ChangeEvent
@@ -14,18 +15,22 @@ from verification.models import ChangeEvent
 
 @admin.register(ChangeEvent)
 class ChangeEventAdmin(ReadOnlyAdmin):
-    list_display = ["time", "actor", "action", "about", "token_fingerprint", "detail"]
+    list_display = ["time", "actor", "action", "about", "token_fingerprint", "what_exactly"]
     list_filter = ["action", "account"]
     search_fields = ["actor", "detail", "token_fingerprint", "account__name", "account__slug"]
     search_help_text = _("A person, an account, a fingerprint, or a word of the detail.")
     date_hierarchy = "recorded_at"
-    fields = ["time", "actor", "action", "about", "token_fingerprint", "detail", "client_ip"]
+    fields = ["time", "actor", "action", "about", "token_fingerprint", "what_exactly", "client_ip"]
 
     time = moment_column("recorded_at", _("time"))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ChangeEvent]:
         # Joined on the detail page too: looking up an account that was deleted since would fail.
         return super().get_queryset(request).select_related("account")
+
+    @admin.display(description=_("detail"))
+    def what_exactly(self, event: ChangeEvent) -> str:
+        return in_words(event) or "–"
 
     @admin.display(description=_("official account"))
     def about(self, event: ChangeEvent) -> Any:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
@@ -13,56 +15,76 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
+from verification import sign_ins
 from verification.account_status import AccountStatus, read_statuses
 from verification.admin.account_pages import account_url, render_page, require
 from verification.console import FOLLOWERS_READ
 from verification.models import OfficialAccount
 
 
-def ask(accounts: QuerySet[OfficialAccount], *, is_paused: bool) -> HttpResponse:
-    """Go on to the page that asks."""
-    name = "admin:pause_accounts" if is_paused else "admin:resume_accounts"
-    query = urlencode([("account", account.pk) for account in accounts])
-    return redirect(f"{reverse(name)}?{query}")
+@dataclass(frozen=True)
+class Step:
+    """Pausing, or resuming: the same page, in other words."""
+
+    page: str
+    question: Any
+    question_of_one: Any
+    act: Callable[..., None]
+    changes: dict[str, bool]  #: the accounts that it changes
+
+    def ask(self, accounts: QuerySet[OfficialAccount]) -> HttpResponse:
+        """Go on to the page that asks."""
+        query = urlencode([("account", account.pk) for account in accounts])
+        return redirect(f"{reverse(self.page)}?{query}")
+
+    def confirm(self, site: admin.AdminSite, request: HttpRequest) -> HttpResponse:
+        require(request, "change_officialaccount")
+        accounts = list(chosen(request).filter(**self.changes))
+        if request.method == "POST":
+            return self.do(request, accounts)
+        only = accounts[0] if len(accounts) == 1 else None
+        statuses = read_statuses(accounts)
+        context: dict[str, Any] = {
+            "title": self.question_of_one % {"account": only} if only else self.question,
+            "is_pausing": self is PAUSE,
+            "rows": [(account, statuses[account.pk]) for account in accounts],
+            "live": live(accounts, statuses),
+            "followers_read": FOLLOWERS_READ,
+        }
+        return render_page(request, site, "pause.html", only, context)
+
+    def do(self, request: HttpRequest, accounts: list[OfficialAccount]) -> HttpResponse:
+        for account in accounts:
+            self.act(account, **sign_ins.who(request))
+        count = len(accounts)
+        message = ngettext("%(count)d account changed.", "%(count)d accounts changed.", count)
+        messages.success(request, message % {"count": count})
+        if count == 1:
+            return redirect(account_url(accounts[0].pk))
+        return redirect("admin:verification_officialaccount_changelist")
 
 
-def pause(site: admin.AdminSite, request: HttpRequest) -> HttpResponse:
-    return confirm(site, request, is_paused=True)
+PAUSE = Step(
+    "admin:pause_accounts",
+    _("Pause these accounts?"),
+    _("Pause %(account)s?"),
+    OfficialAccount.pause,
+    changes={"is_paused": False},
+)
+RESUME = Step(
+    "admin:resume_accounts",
+    _("Resume these accounts?"),
+    _("Resume %(account)s?"),
+    OfficialAccount.resume,
+    changes={"is_paused": True},
+)
 
 
-def resume(site: admin.AdminSite, request: HttpRequest) -> HttpResponse:
-    return confirm(site, request, is_paused=False)
-
-
-def confirm(site: admin.AdminSite, request: HttpRequest, *, is_paused: bool) -> HttpResponse:
-    require(request, "change_officialaccount")
-    accounts = chosen(request, is_paused)
-    if request.method == "POST":
-        return set_paused(request, accounts, is_paused=is_paused)
-    statuses = read_statuses(accounts)
-    context: dict[str, Any] = {
-        "title": title(accounts, is_paused=is_paused),
-        "is_pausing": is_paused,
-        "rows": [(account, statuses[account.pk]) for account in accounts],
-        "live": live(accounts, statuses),
-        "followers_read": FOLLOWERS_READ,
-    }
-    only = accounts[0] if len(accounts) == 1 else None
-    return render_page(request, site, "pause.html", only, context)
-
-
-def title(accounts: list[OfficialAccount], *, is_paused: bool) -> Any:
-    if len(accounts) == 1:
-        words = _("Pause %(account)s?") if is_paused else _("Resume %(account)s?")
-        return words % {"account": accounts[0]}
-    return _("Pause these accounts?") if is_paused else _("Resume these accounts?")
-
-
-def chosen(request: HttpRequest, is_paused: bool) -> list[OfficialAccount]:
-    """Those of the query that are not so already."""
-    ids = [text for text in request.GET.getlist("account") if text.isascii() and text.isdigit()]
-    found = OfficialAccount.objects.filter(pk__in=[text[:9] for text in ids])
-    return list(found.exclude(is_paused=is_paused))
+def chosen(request: HttpRequest) -> QuerySet[OfficialAccount]:
+    """Those of the query; no account's id has more than nine digits."""
+    texts = request.GET.getlist("account")
+    ids = [text for text in texts if text.isascii() and text.isdigit() and len(text) < 10]
+    return OfficialAccount.objects.filter(pk__in=ids)
 
 
 def live(
@@ -70,16 +92,3 @@ def live(
 ) -> list[OfficialAccount]:
     """Those whose followers will notice."""
     return [account for account in accounts if statuses[account.pk].last_push]
-
-
-def set_paused(
-    request: HttpRequest, accounts: list[OfficialAccount], *, is_paused: bool
-) -> HttpResponse:
-    for account in accounts:
-        act = account.pause if is_paused else account.resume
-        act(actor=request.user.get_username())
-    message = ngettext("%(count)d account changed.", "%(count)d accounts changed.", len(accounts))
-    messages.success(request, message % {"count": len(accounts)})
-    if len(accounts) == 1:
-        return redirect(account_url(accounts[0].pk))
-    return redirect("admin:verification_officialaccount_changelist")

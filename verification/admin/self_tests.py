@@ -5,21 +5,21 @@ from urllib.parse import parse_qs
 
 from django.conf import settings
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.utils.translation import gettext_lazy as _
 
 from verification.admin import tokens
-from verification.admin.account_pages import render_page
+from verification.admin.account_pages import account_url, render_page, require
 from verification.console import TESTER_URL
 from verification.fields import UndecryptableSecret
 from verification.keys import self_test_key
 from verification.models import ChainHead, OfficialAccount, VerificationAttempt
-from verification.protocol.words import Kind
-from verification.self_test import PROOF_HEADER, Trial, try_server_url
+from verification.self_test import Trial, try_server_url
 from verification.self_test_checks import Result, check, worst
 
+#: Either permission will do.
+TESTERS = ("change_officialaccount", "rotate_token")
 SUMMARIES = {
     Result.PASSED: _("Everything passed: WeChat would accept this answer."),
     Result.WARNED: _("WeChat would accept this answer, but something needs attention."),
@@ -29,10 +29,9 @@ SUMMARIES = {
 
 def run(site: admin.AdminSite, request: HttpRequest, account_id: int) -> HttpResponse:
     """Play WeChat against the account's own server URL at PUBLIC_URL; no other can be given."""
-    if not may_test(request):
-        raise PermissionDenied
+    require(request, *TESTERS)
     if request.method != "POST":
-        return HttpResponseNotAllowed(["POST"])
+        return redirect(account_url(account_id))
     account = get_object_or_404(OfficialAccount, pk=account_id)
     try:
         secret = find_secret(account)
@@ -40,16 +39,11 @@ def run(site: admin.AdminSite, request: HttpRequest, account_id: int) -> HttpRes
         messages.error(request, tokens.LOST_KEY)
         secret = None
     if not secret or not settings.PUBLIC_URL:
-        return redirect("admin:verification_officialaccount_change", account_id)
+        return redirect(account_url(account_id))
     before = last_attempt_id()
     # Outside of any transaction: on SQLite an open one would keep the callback from being recorded.
     trial = try_server_url(account.server_url, secret, self_test_key())
     return show(site, request, account, trial, find_attempt(trial, before))
-
-
-def may_test(request: HttpRequest) -> bool:
-    permissions = ("verification.change_officialaccount", "verification.rotate_token")
-    return any(request.user.has_perm(permission) for permission in permissions)
 
 
 def find_secret(account: OfficialAccount) -> str | None:
@@ -81,14 +75,13 @@ def show(
         "result": worst(checks),
         "summary": SUMMARIES[worst(checks)],
         "attempt": attempt,
-        "is_taken_for_wechat": attempt is not None and attempt.kind != Kind.SELF_TEST,
         "curl": curl(trial),
         "wechats_tester": TESTER_URL,
+        "language_next": account_url(account.pk),
     }
     return render_page(request, site, "self_test.html", account, context)
 
 
 def curl(trial: Trial) -> str:
     """The same request, to be sent from elsewhere; it, too, is recorded as a self-test."""
-    headers = ["-A", "Mozilla/4.0", "-H", f"{PROOF_HEADER}: {trial.proof}"]
-    return shlex.join(["curl", "--http1.0", "--include", *headers, trial.url])
+    return shlex.join(["curl", "--http1.0", "--include", "-A", "Mozilla/4.0", trial.url])

@@ -8,11 +8,12 @@ from typing import Any
 from django.contrib import admin, messages
 from django.contrib.admin import helpers
 from django.core.exceptions import ValidationError
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from verification import sign_ins
 from verification.admin.account_pages import account_url, render_page, require, server_url
 from verification.admin.moments import zoned
 from verification.admin.token_forms import GENERATE, RotateForm
@@ -32,7 +33,8 @@ class TokenRow:
     since: str
     first_used: Any
     valid_until: Any
-    has_end: bool  #: a previous one, still valid
+    is_previous: bool
+    is_retired: bool
     can_be_kept: bool
 
 
@@ -52,6 +54,7 @@ def describe(token: Token) -> TokenRow:
         zoned(token.first_used_at, MINUTE) if token.first_used_at else unused,
         valid_until(token),
         is_previous,
+        not is_live,
         is_previous and token.expires_at is not None,
     )
 
@@ -69,14 +72,17 @@ def valid_until(token: Token) -> Any:
 
 
 def reveal(site: admin.AdminSite, request: HttpRequest, account_id: int) -> HttpResponse:
-    """Show the current token to a person who may see it; a POST, and a change event."""
+    """Show the current token to a person who may see it; a POST, and a change event.
+
+    A GET, such as the one that follows a sign-in, leads to the page with the button.
+    """
     require(request, "reveal_token")
     if request.method != "POST":
-        return HttpResponseNotAllowed(["POST"])
+        return redirect(account_url(account_id))
     account = get_object_or_404(OfficialAccount, pk=account_id)
     token = get_object_or_404(Token, account=account, superseded_at=None)
     try:
-        text = token.reveal(actor=request.user.get_username())
+        text = token.reveal(**sign_ins.who(request))
     except UndecryptableSecret:
         messages.error(request, LOST_KEY)
         return redirect(account_url(account_id))
@@ -124,9 +130,10 @@ def rotate(site: admin.AdminSite, request: HttpRequest, account_id: int) -> Http
     form = RotateForm(request.POST if request.method == "POST" else None, initial=seen)
     if form.is_valid() and (text := try_to_rotate(request, account, form)):
         warn(request, account, text)
-        return show(site, request, account, text, old_token_stays=form.old_token_stays())
+        old_token_stays = form.old_token_stays() if current else ""
+        return show(site, request, account, text, old_token_stays=old_token_stays)
     # Drawn as the admin draws its own forms; any form will do for that.
-    fields = ["token_source", "token", "keep_old"]
+    fields = ["token_source", "token", *(["keep_old"] if current else [])]
     fieldsets = helpers.AdminForm(form, [(None, {"fields": fields})], {})  # type: ignore[arg-type]
     title = _("Rotate the token of %(account)s") % {"account": account}
     context = {"title": title, "form": form, "fieldsets": fieldsets, "current": current}
@@ -138,7 +145,7 @@ def try_to_rotate(request: HttpRequest, account: OfficialAccount, form: RotateFo
     text = form.chosen_secret()
     choice = {name: form.cleaned_data[name] for name in ("keep_old", "replaces")}
     try:
-        rotate_token(account, text, actor=request.user.get_username(), **choice)
+        rotate_token(account, text, **choice, **sign_ins.who(request))
     except RotatedMeanwhile:
         form.add_error(None, _rotated_meanwhile(account))
     except ValidationError as error:
@@ -166,7 +173,7 @@ def _rotated_meanwhile(account: OfficialAccount) -> Any:
 def keep(site: admin.AdminSite, request: HttpRequest, account_id: int, token_id: int) -> Any:
     require(request, "rotate_token")
     if request.method != "POST":
-        return HttpResponseNotAllowed(["POST"])
+        return redirect(account_url(account_id))
     token = get_object_or_404(Token, pk=token_id, account=account_id)
     return _set_end(request, token, token.keep_longer, _("The old token is valid 24 h longer."))
 
@@ -187,7 +194,7 @@ def retire(site: admin.AdminSite, request: HttpRequest, account_id: int, token_i
 
 def _set_end(request: HttpRequest, token: Token, act: Any, done: Any) -> HttpResponse:
     try:
-        act(actor=request.user.get_username())
+        act(**sign_ins.who(request))
     except ValidationError as error:
         messages.error(request, error.messages[0])
     else:

@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 
 from verification import sign_ins
+from verification.admin.change_details import FLAGS
 from verification.admin.roles import NamesRoles, name_group
 from verification.models import ChangeEvent
 
@@ -21,14 +22,13 @@ else:
     GatewayUserModelAdmin = UserAdmin
 
 Action = ChangeEvent.Action
-FLAGS = {"is_active": "active", "is_staff": "staff", "is_superuser": "superuser"}
 
 admin.site.unregister(User)
 admin.site.unregister(Group)
 
 
 def roles_of(user: User) -> set[str]:
-    flags = {word for field, word in FLAGS.items() if getattr(user, field)}
+    flags = {word for word, field in FLAGS.items() if getattr(user, field)}
     groups = set(user.groups.values_list("name", flat=True))
     return flags | groups | set(user.user_permissions.values_list("codename", flat=True))
 
@@ -61,10 +61,13 @@ class GatewayUserAdmin(NamesRoles, GatewayUserModelAdmin):
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         # What it was, for save_related: groups and permissions are saved only there.
-        form.roles_before = roles_of(User.objects.get(pk=obj.pk)) if change else set()
+        before = User.objects.get(pk=obj.pk) if change else None
+        form.roles_before = roles_of(before) if before else set()
         super().save_model(request, obj, form, change)
-        if not change:
-            sign_ins.record(request, Action.USER_CREATED, obj.get_username())
+        if before is None:
+            sign_ins.record(request, Action.USER_CREATED, obj.username)
+        elif before.username != obj.username:
+            sign_ins.record(request, Action.USER_RENAMED, f"{before.username} → {obj.username}")
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)

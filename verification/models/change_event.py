@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NotRequired, TypedDict
 
 from django.db import models
 from django.utils import timezone
@@ -10,6 +10,13 @@ from django.utils.translation import gettext_lazy as _
 
 if TYPE_CHECKING:
     from verification.models.official_account import OfficialAccount
+
+
+class Who(TypedDict):
+    """Who does something, and from where: without an address on the command line."""
+
+    actor: str
+    client_ip: NotRequired[str | None]
 
 
 class ChangeEvent(models.Model):
@@ -24,10 +31,12 @@ class ChangeEvent(models.Model):
         TOKEN_KEPT = "token_kept", _("old token kept longer")
         TOKEN_RETIRED = "token_retired", _("token retired")
         TOKEN_REVEALED = "token_revealed", _("token revealed")
+        PASSWORD_ACCEPTED = "password_accepted", _("password accepted")
         SIGNED_IN = "signed_in", _("signed in")
         SIGN_IN_FAILED = "sign_in_failed", _("sign-in failed")
         SIGNED_OUT = "signed_out", _("signed out")
         USER_CREATED = "user_created", _("user created")
+        USER_RENAMED = "user_renamed", _("user renamed")
         USER_DELETED = "user_deleted", _("user deleted")
         ROLE_GRANTED = "role_granted", _("role granted")
         ROLE_REVOKED = "role_revoked", _("role revoked")

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import secrets
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db import models, transaction
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from verification.models.change_event import ChangeEvent
+from verification.models.change_event import ChangeEvent, Who
 from verification.protocol.words import Kind
 
 if TYPE_CHECKING:
@@ -105,14 +106,16 @@ class OfficialAccount(models.Model):
         """Whether WeChat, or anyone but ourselves, has called it: then its slug is fixed."""
         return self.tallies.exclude(kind=Kind.SELF_TEST).exists()
 
-    def pause(self, *, actor: str) -> None:
-        self._set_paused(True, ChangeEvent.Action.ACCOUNT_PAUSED, actor)
+    def pause(self, **who: Unpack[Who]) -> None:
+        self._set_paused(True, ChangeEvent.Action.ACCOUNT_PAUSED, who)
 
-    def resume(self, *, actor: str) -> None:
-        self._set_paused(False, ChangeEvent.Action.ACCOUNT_RESUMED, actor)
+    def resume(self, **who: Unpack[Who]) -> None:
+        self._set_paused(False, ChangeEvent.Action.ACCOUNT_RESUMED, who)
 
-    def _set_paused(self, is_paused: bool, action: str, actor: str) -> None:
+    def _set_paused(self, is_paused: bool, action: str, who: Who) -> None:
+        """Nothing, and no event, when somebody else has done it meanwhile."""
+        changing = OfficialAccount.objects.filter(pk=self.pk, is_paused=not is_paused)
         with transaction.atomic():
-            self.is_paused = is_paused
-            self.save(update_fields=["is_paused", "updated_at"])
-            ChangeEvent.objects.create(actor=actor, action=action, account=self)
+            if changing.update(is_paused=is_paused, updated_at=timezone.now()):
+                ChangeEvent.objects.create(action=action, account=self, **who)
+        self.refresh_from_db(fields=["is_paused", "updated_at"])

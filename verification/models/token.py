@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 from datetime import datetime, timedelta
-from typing import Any, ClassVar
+from typing import ClassVar, Unpack
 
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from verification.fields import EncryptedTextField, Secret, UndecryptableSecret
 from verification.keys import fingerprint
-from verification.models.change_event import ChangeEvent
+from verification.models.change_event import ChangeEvent, Who
 from verification.models.official_account import OfficialAccount
 
 # The console: "Token必须为英文或数字，长度为3-32字符".
@@ -26,6 +26,7 @@ ALPHABET = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 NO_TOKEN = 0
 #: How long the old token stays valid after WeChat has used the new one.
 OVERLAP = timedelta(hours=24)
+UNTIL_USED = "until used + 24 h"
 
 
 def generate_secret() -> str:
@@ -43,9 +44,9 @@ def validate_secret(text: str) -> None:
 
 def others_with(text: str, account: OfficialAccount) -> list[OfficialAccount]:
     """The other accounts at which this token is valid now."""
-    alike = Token.objects.live_at(timezone.now()).filter(fingerprint=fingerprint(text))
-    tokens = alike.exclude(account=account).select_related("account")
-    return [token.account for token in tokens if token.holds(text)]
+    # Not by fingerprint: those of tokens from before a key rotation were made with an older key.
+    tokens = Token.objects.live_at(timezone.now()).exclude(account=account)
+    return [token.account for token in tokens.select_related("account") if token.holds(text)]
 
 
 class TokenQuerySet(models.QuerySet["Token"]):
@@ -74,7 +75,7 @@ class Token(models.Model):
         verbose_name = _("token")
         verbose_name_plural = _("tokens")
         ordering = ["-id"]
-        default_permissions = ("view",)
+        default_permissions = ()
         permissions = [
             ("reveal_token", "Can reveal a token"),
             ("rotate_token", "Can rotate a token"),
@@ -110,40 +111,39 @@ class Token(models.Model):
         except UndecryptableSecret:
             return False
 
-    def reveal(self, *, actor: str) -> str:
+    def reveal(self, **who: Unpack[Who]) -> str:
         """The secret, for a person who asked to see it; that they did is recorded."""
         if self.secret is None:
             raise ValidationError(_("This token has been purged."))
         text: str = self.secret.reveal()
-        ChangeEvent.objects.create(
-            actor=actor,
-            action=ChangeEvent.Action.TOKEN_REVEALED,
-            account=self.account,
-            token_fingerprint=self.fingerprint,
-        )
+        self._record(ChangeEvent.Action.TOKEN_REVEALED, who)
         return text
 
-    def keep_longer(self, *, actor: str) -> None:
-        """Let WeChat sign with this previous token for OVERLAP more."""
-        self._set_end(models.F("expires_at") + OVERLAP, ChangeEvent.Action.TOKEN_KEPT, actor)
-
-    def retire(self, *, actor: str) -> None:
-        """Refuse this previous token from now on."""
-        self._set_end(timezone.now(), ChangeEvent.Action.TOKEN_RETIRED, actor)
-
-    def _set_end(self, end: Any, action: str, actor: str) -> None:
-        """Raises ValidationError unless this is a previous token that is still valid."""
-        is_valid = models.Q(expires_at=None) | models.Q(expires_at__gt=timezone.now())
+    def keep_longer(self, **who: Unpack[Who]) -> None:
+        """Let WeChat sign with this previous token for OVERLAP more. Raises ValidationError."""
         with transaction.atomic():
-            previous = Token.objects.filter(is_valid, pk=self.pk, superseded_at__isnull=False)
-            if not previous.update(expires_at=end):
+            ending = Token.objects.filter(pk=self.pk, expires_at__gt=timezone.now())
+            if not ending.update(expires_at=models.F("expires_at") + OVERLAP):
+                raise ValidationError(_("This is not a previous token that is about to end."))
+            self._record(ChangeEvent.Action.TOKEN_KEPT, who)
+
+    def retire(self, **who: Unpack[Who]) -> None:
+        """Refuse this previous token from now on. Raises ValidationError."""
+        now = timezone.now()
+        with transaction.atomic():
+            valid = Token.objects.live_at(now).filter(pk=self.pk, superseded_at__isnull=False)
+            if not valid.update(expires_at=now):
                 raise ValidationError(_("This is not a previous token that is still valid."))
-            ChangeEvent.objects.create(
-                actor=actor,
-                action=action,
-                account=self.account,
-                token_fingerprint=self.fingerprint,
-            )
+            self._record(ChangeEvent.Action.TOKEN_RETIRED, who)
+
+    def _record(self, action: str, who: Who, detail: str = "") -> None:
+        ChangeEvent.objects.create(
+            action=action,
+            account=self.account,
+            token_fingerprint=self.fingerprint,
+            detail=detail,
+            **who,
+        )
 
     def note_use(self, moment: datetime) -> None:
         """WeChat has signed with this token: begin the end of those it replaced."""
@@ -168,9 +168,9 @@ def rotate_token(
     account: OfficialAccount,
     text: str,
     *,
-    actor: str,
     keep_old: timedelta | None = None,
     replaces: int | None = None,
+    **who: Unpack[Who],
 ) -> Token:
     """Make `text` the current token of `account`, or its first one.
 
@@ -189,28 +189,33 @@ def rotate_token(
         if old is not None:
             if old.holds(text):
                 raise ValidationError(_("This is the current token already."))
-            old.superseded_at = now
-            old.expires_at = None if keep_old is None else now + keep_old
-            old.save(update_fields=["superseded_at", "expires_at"])
-        if keep_old is not None:
-            _end_by(account, now + keep_old)
+            _supersede(old, now, keep_old)
         token = Token.objects.create(
             account=account,
             secret=Secret.of(text),
             fingerprint=fingerprint(text),
             created_at=now,
-            created_by=actor,
+            created_by=who["actor"],
         )
-        action = ChangeEvent.Action.TOKEN_ROTATED if old else ChangeEvent.Action.TOKEN_CREATED
-        ChangeEvent.objects.create(
-            actor=actor, action=action, account=account, token_fingerprint=token.fingerprint
-        )
+        if old is None:
+            token._record(ChangeEvent.Action.TOKEN_CREATED, who)
+        else:
+            token._record(ChangeEvent.Action.TOKEN_ROTATED, who, overlap_in_words(keep_old))
     return token
 
 
-def _end_by(account: OfficialAccount, moment: datetime) -> None:
-    """No superseded token outlives `moment`: which of them has leaked is not known."""
-    outliving = models.Q(expires_at=None) | models.Q(expires_at__gt=moment)
-    Token.objects.filter(outliving, account=account, superseded_at__isnull=False).update(
-        expires_at=moment
+def _supersede(old: Token, now: datetime, keep_old: timedelta | None) -> None:
+    old.superseded_at = now
+    old.save(update_fields=["superseded_at"])
+    if keep_old is None:
+        return
+    # All that were superseded before end, too: which of them has leaked is not known.
+    outliving = Token.objects.live_at(now + keep_old)
+    outliving.filter(account=old.account_id, superseded_at__isnull=False).update(
+        expires_at=now + keep_old
     )
+
+
+def overlap_in_words(keep_old: timedelta | None) -> str:
+    """How long the old token stays valid, for the change log."""
+    return UNTIL_USED if keep_old is None else f"{keep_old // timedelta(hours=1)} h"

@@ -9,7 +9,8 @@ import base64
 import hashlib
 import re
 import secrets
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 from urllib.parse import quote, urlencode
 
 from django.conf import settings
@@ -20,12 +21,13 @@ from django.utils.translation import gettext_lazy as _
 from django_otp.models import Device, ThrottlingMixin
 from django_otp.oath import TOTP
 
-from verification.fields import EncryptedTextField, Secret
+from verification.fields import EncryptedTextField, Secret, UndecryptableSecret
 
 CODE = re.compile(r"[0-9]{6}")
 ISSUER = "wechat_gateway"
 #: A clock may be wrong by this many steps of 30 seconds; drift follows one that keeps going wrong.
 TOLERANCE = 1
+LONGEST_WAIT = timedelta(minutes=15)
 RECOVERY_CODES = 10
 RECOVERY_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 
@@ -53,11 +55,20 @@ class TotpDevice(ThrottlingMixin, Device):
     @classmethod
     def of(cls, user: AbstractBaseUser, *, since: datetime) -> TotpDevice:
         """The user's device. Until it is confirmed its seed is no older than this sign-in."""
-        cls.objects.get_or_create(user=user, defaults={"confirmed": False, "seed": new_seed()})
-        stale = cls.objects.filter(user=user, confirmed=False, created_at__lt=since)
-        stale.update(seed=new_seed(), created_at=timezone.now())
-        device: TotpDevice = cls.objects.get(user=user)
+        start = {"confirmed": False, "seed": new_seed()}
+        device: TotpDevice = cls.objects.get_or_create(user=user, defaults=start)[0]
+        if not device.confirmed and (device.created_at < since or not device.is_readable()):
+            # By its seed: of two tabs, the second keeps what the first has shown.
+            stale = cls.objects.filter(pk=device.pk, confirmed=False, seed=device.seed)
+            stale.update(seed=new_seed(), created_at=timezone.now())
+            device.refresh_from_db()
         return device
+
+    def is_readable(self) -> bool:
+        try:
+            return bool(self.seed_text())
+        except UndecryptableSecret:
+            return False
 
     def seed_text(self) -> str:
         """What an authenticator app is given. Raises UndecryptableSecret."""
@@ -84,6 +95,16 @@ class TotpDevice(ThrottlingMixin, Device):
             return True
         self.throttle_increment()
         return False
+
+    def verify_is_allowed(self) -> tuple[bool, Any]:
+        """As django-otp has it, but nobody waits for days after a stranger's guesses."""
+        is_allowed, why = super().verify_is_allowed()
+        if is_allowed:
+            return True, None
+        assert self.throttling_failure_timestamp is not None
+        longest = self.throttling_failure_timestamp + LONGEST_WAIT
+        why["locked_until"] = min(why["locked_until"], longest)
+        return why["locked_until"] <= timezone.now(), why
 
     def get_throttle_factor(self) -> int:
         """Seconds to wait after the first wrong code, doubled by each that follows."""

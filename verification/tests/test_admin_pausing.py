@@ -37,6 +37,21 @@ class TestPausing:
             ("li.wei", brand_b),
         ]
 
+    def test_a_number_that_is_too_long_is_nobodys(self, li_wei_at_work: Client) -> None:
+        OfficialAccount.objects.create(id=123456789, slug="brand-a", name="Brand A")
+        url = reverse("admin:pause_accounts")
+
+        assert "Brand A" not in li_wei_at_work.get(url + "?account=1234567890").text
+        assert "Brand A" in li_wei_at_work.get(url + "?account=123456789").text
+
+    def test_of_two_who_pause_it_at_once_one_did(self, brand_a: OfficialAccount) -> None:
+        seen_by_both = OfficialAccount.objects.get()
+        brand_a.pause(actor="li.wei")
+        seen_by_both.pause(actor="wang.fang")
+
+        paused = ChangeEvent.objects.get(action=Action.ACCOUNT_PAUSED)
+        assert (paused.actor, seen_by_both.is_paused) == ("li.wei", True)
+
     def test_who_may_only_look_cannot_pause(self, brand_a: OfficialAccount) -> None:
         act(staff("view_officialaccount"), "pause", brand_a)
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from django.core.management import call_command
 from django.test import Client
 from django.urls import reverse
 
@@ -103,7 +105,11 @@ class TestRotating:
         outlet = OfficialAccount.objects.create(name="Outlet", slug="outlet")
         form = {"token_source": "enter", "token": NEW, "keep_old": "", "replaces": 0}
 
-        assert NEW in press(li_wei_at_work, "rotate_token", outlet.pk, **form).text
+        page = li_wei_at_work.get(reverse("admin:rotate_token", args=[outlet.pk]))
+        assert "The old token stays valid" not in page.text
+        answer = press(li_wei_at_work, "rotate_token", outlet.pk, **form)
+        assert NEW in answer.text
+        assert "The old token stays valid" not in answer.text
         assert wechat_verifies(outlet, NEW) == 200
 
     def test_a_token_that_another_account_has_is_warned_about(
@@ -113,6 +119,19 @@ class TestRotating:
         form = {"token_source": "enter", "token": B, "keep_old": "", "replaces": seen}
         text = press(li_wei_at_work, "rotate_token", brand_a.pk, **form).text
 
+        assert "“Brand-B” has the same token." in text
+
+    def test_it_is_warned_about_after_a_rotation_of_the_encryption_keys_too(
+        self,
+        li_wei_at_work: Client,
+        brand_a: OfficialAccount,
+        brand_b: OfficialAccount,
+        settings: Any,
+    ) -> None:
+        settings.TOKEN_ENCRYPTION_KEYS = ["another-key-" * 4, *settings.TOKEN_ENCRYPTION_KEYS]
+        call_command("rotate_encryption_keys")
+
+        text = tool(li_wei_at_work, "rotate", brand_a, token=B).text
         assert "“Brand-B” has the same token." in text
 
     def test_entering_one_needs_one(self, li_wei_at_work: Client, brand_a: OfficialAccount) -> None:
@@ -159,3 +178,26 @@ class TestTheOldToken:
 
         assert last_event().action == Action.TOKEN_CREATED
         assert wechat_verifies(brand_a, A) == 200
+
+    def test_one_that_has_no_end_yet_cannot_be_kept_longer(
+        self, li_wei_at_work: Client, brand_a: OfficialAccount
+    ) -> None:
+        rotate_token(brand_a, NEW, actor="li.wei")
+        old = brand_a.tokens.exclude(superseded_at=None).get()
+        page = li_wei_at_work.post(
+            reverse("admin:keep_token", args=[brand_a.pk, old.pk]), follow=True
+        )
+
+        assert "This is not a previous token that is about to end." in page.text
+        assert last_event().action == Action.TOKEN_ROTATED
+
+    @pytest.mark.parametrize("name", ["keep_token", "retire_token"])
+    def test_another_accounts_tokens_are_not_to_be_found_here(
+        self, li_wei_at_work: Client, brand_a: OfficialAccount, brand_b: OfficialAccount, name: str
+    ) -> None:
+        rotate_token(brand_b, NEW, actor="li.wei", keep_old=timedelta(hours=1))
+        old = brand_b.tokens.exclude(superseded_at=None).get()
+
+        assert press(li_wei_at_work, name, brand_a.pk, old.pk).status_code == 404
+        assert wechat_verifies(brand_b, B) == 200
+        assert last_event().action == Action.TOKEN_ROTATED

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -12,7 +13,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from verification import console
+from verification import console, sessions
 from verification.models import OfficialAccount
 from verification.models.token import rotate_token
 from verification.tests.contract import A, B
@@ -153,6 +154,29 @@ class TestConnecting:
         assert Session.objects.get().expire_date == soon
         open_account(li_wei_at_work, brand_a)
         assert Session.objects.get().expire_date > soon
+
+    def test_a_poll_that_is_refused_keeps_no_session_alive_either(
+        self, li_wei_at_work: Client, brand_a: OfficialAccount
+    ) -> None:
+        session = li_wei_at_work.session
+        session[sessions.STARTED] = (timezone.now() - timedelta(hours=9)).timestamp()
+        session.save()
+        soon = timezone.now() + timedelta(minutes=1)
+        Session.objects.update(expire_date=soon)
+
+        assert (
+            li_wei_at_work.get(reverse("admin:live_account", args=[brand_a.pk])).status_code == 302
+        )
+        assert Session.objects.get().expire_date == soon
+
+    def test_every_link_of_the_card_loads_the_page_once_more(
+        self, li_wei_at_work: Client, brand_a: OfficialAccount
+    ) -> None:
+        text = open_account(li_wei_at_work, brand_a, console="token")
+        card = text.partition('id="connect"')[2].partition("</details>\n<section")[0]
+
+        assert 'href="?console=token"' in card
+        assert "#" not in "".join(re.findall('href="([^"]*)"', card))
 
     def test_strangers_are_told_nothing(self, client: Client, brand_a: OfficialAccount) -> None:
         url = reverse("admin:live_account", args=[brand_a.pk])

@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import Group, Permission, User
 from django.test import Client
 from django.urls import reverse
 
@@ -43,7 +43,8 @@ def test_the_two_groups_are_there_with_what_they_may(db: None) -> None:
 
     assert set(may) == {"Token managers", "Auditors"}
     assert {"reveal_token", "rotate_token"} <= may["Token managers"]
-    assert not {"view_token", "reveal_token", "rotate_token"} & may["Auditors"]
+    assert not {"reveal_token", "rotate_token"} & may["Auditors"]
+    assert not Permission.objects.filter(codename="view_token").exists()
     assert {"view_changeevent", "export_attempts"} <= may["Auditors"]
 
 
@@ -111,6 +112,22 @@ def test_setting_a_password_is_on_record_without_it(at_work: Client, wang_fang: 
     at_work.post(reverse("admin:auth_user_password_change", args=[wang_fang.pk]), form)
 
     assert events() == [("li.wei", Action.PASSWORD_CHANGED, "wang.fang")]
+
+
+def test_a_new_name_is_on_record_with_the_old_one(at_work: Client, wang_fang: User) -> None:
+    change(at_work, wang_fang, username="zhao.min", is_active="on")
+
+    assert events() == [("li.wei", Action.USER_RENAMED, "wang.fang → zhao.min")]
+
+
+def test_ones_own_new_password_is_on_record_too(at_work: Client) -> None:
+    form = {"new_password1": "NewCanary2026!", "new_password2": "NewCanary2026!"}
+    url = reverse("admin:password_change")
+    at_work.post(url, {**form, "old_password": "not mine"})
+    assert events() == []
+
+    at_work.post(url, {**form, "old_password": PASSWORD})
+    assert events() == [("li.wei", Action.PASSWORD_CHANGED, "")]
 
 
 def test_people_and_what_they_may_are_named_in_chinese(at_work: Client, wang_fang: User) -> None:

@@ -41,7 +41,7 @@ class TestSettingUp:
 
         assert '<a href="/admin/auth/user/">' in answer.text
         assert browser.get("/admin/auth/user/").status_code == 200
-        assert actions()[-1] == Action.SECOND_FACTOR_SET_UP
+        assert actions()[-2:] == [Action.SECOND_FACTOR_SET_UP, Action.SIGNED_IN]
 
     def test_the_qr_code_says_what_the_text_says(self, browser: Client) -> None:
         text = browser.get(PAGE).text
@@ -85,6 +85,28 @@ class TestSettingUp:
 
         assert "no-store" in answer.headers["Cache-Control"]
         assert browser.post(PAGE, {"code": app.code()}).status_code == 302
+
+    def test_nothing_on_it_leads_away_from_the_codes(self, browser: Client) -> None:
+        app = App(browser.get(PAGE).text)
+        answer = browser.post(PAGE, {"code": app.code()})
+
+        assert "recovery-codes" in answer.text
+        assert "language-switch" not in answer.text
+        assert "<form" not in answer.text
+
+    def test_a_seed_that_no_key_reads_any_more_is_replaced(
+        self, browser: Client, settings: Any
+    ) -> None:
+        seen = App(browser.get(PAGE).text).seed
+        settings.TOKEN_ENCRYPTION_KEYS = ["another-key-" * 4]
+        app = App(browser.get(PAGE).text)
+        browser.post(PAGE, {"code": app.code()})
+
+        assert app.seed != seen
+        assert is_in(browser)
+
+    def test_a_second_tab_shows_the_seed_of_the_first(self, browser: Client) -> None:
+        assert App(browser.get(PAGE).text).seed == App(browser.get(PAGE).text).seed
 
     def test_neither_seed_nor_codes_are_stored_in_the_clear(self, browser: Client) -> None:
         app, codes = set_up(browser)
@@ -137,6 +159,25 @@ class TestAsking:
         assert not is_in(browser)
         assert RecoveryCode.objects.count() == 9
 
+    def test_a_recovery_code_that_was_used_is_said_to_be(self, browser: Client) -> None:
+        _app, codes = set_up(browser)
+        for _time in range(2):
+            sign_in_again(browser)
+            page = browser.post(PAGE, {"code": codes[0]}, follow=True).text
+
+        assert "or was used already. Enter the app’s next one, or another recovery code." in page
+
+    def test_the_change_log_says_signed_in_only_after_the_code(self, browser: Client) -> None:
+        app, codes = set_up(browser)
+        sign_in_again(browser)
+        assert actions()[-2:] == [Action.SIGNED_OUT, Action.PASSWORD_ACCEPTED]
+        browser.post(PAGE, {"code": app.code()})
+        assert actions()[-2:] == [Action.PASSWORD_ACCEPTED, Action.SIGNED_IN]
+
+        sign_in_again(browser)
+        browser.post(PAGE, {"code": codes[0]})
+        assert actions()[-2:] == [Action.RECOVERY_CODE_USED, Action.SIGNED_IN]
+
     def test_spending_a_recovery_code_says_how_many_are_left(self, browser: Client) -> None:
         _app, codes = set_up(browser)
         sign_in_again(browser)
@@ -180,6 +221,20 @@ class TestAsking:
         )
         assert browser.post(PAGE, {"code": app.code()}).status_code == 302
 
+    def test_nobody_waits_longer_than_a_quarter_of_an_hour(self, browser: Client) -> None:
+        app, _codes = set_up(browser)
+        sign_in_again(browser)
+        guessed = timezone.now() - timedelta(minutes=14)
+        TotpDevice.objects.update(
+            throttling_failure_count=1900, throttling_failure_timestamp=guessed
+        )
+        wait = re.search(r"Wait (\d+) seconds", browser.post(PAGE, {"code": app.code()}).text)
+
+        assert wait
+        assert int(wait[1]) <= 61
+        TotpDevice.objects.update(throttling_failure_timestamp=guessed - timedelta(minutes=1))
+        assert browser.post(PAGE, {"code": app.code()}).status_code == 302
+
     def test_a_recovery_code_that_came_too_soon_is_not_sent_back(self, browser: Client) -> None:
         _app, codes = set_up(browser)
         sign_in_again(browser)
@@ -189,16 +244,29 @@ class TestAsking:
         assert "Too many wrong codes." in answer.text
         assert codes[0] not in answer.text
 
-    def test_another_users_code_is_no_good(self, browser: Client) -> None:
+    @pytest.mark.parametrize("kind", ["app", "recovery"])
+    def test_another_users_code_is_no_good(self, browser: Client, kind: str) -> None:
         app, codes = set_up(browser)
         User.objects.create_superuser("wang.fang", password=PASSWORD)
         other = Client()
         other.post("/admin/login/", {"username": "wang.fang", "password": PASSWORD})
         other.get(PAGE)
-        for code in (app.code(), codes[0]):
-            other.post(PAGE, {"code": code})
+        other.post(PAGE, {"code": app.code() if kind == "app" else codes[0]})
 
         assert not is_in(other)
+        assert RecoveryCode.objects.count() == 10
+
+    def test_a_session_that_somebody_else_may_know_is_given_another_key(
+        self, browser: Client
+    ) -> None:
+        app, _codes = set_up(browser)
+        sign_in_again(browser)
+        known = browser.session.session_key
+        browser.post(PAGE, {"code": app.code()})
+
+        assert is_in(browser)
+        assert browser.session.session_key != known
+        assert not Session.objects.filter(session_key=known).exists()
 
     def test_an_address_elsewhere_is_not_followed(self, browser: Client) -> None:
         app = App(browser.get(PAGE).text)

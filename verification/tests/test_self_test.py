@@ -11,7 +11,7 @@ from verification import self_test, self_test_checks
 from verification.keys import self_test_key
 from verification.protocol.callback import Request, parse_callback
 from verification.protocol.words import Kind
-from verification.self_test import play_wechat, try_server_url
+from verification.self_test import Answer, Stage, Trial, play_wechat, try_server_url
 from verification.self_test_checks import Check, Result, check, worst
 from verification.tests import odd_server
 from verification.tests.contract import A
@@ -19,6 +19,7 @@ from verification.tests.gunicorn import Gunicorn, free_port
 from verification.tests.odd_server import Answering, self_signed, serving
 
 Checks = dict[str, Check]
+LOCAL_HOSTS = ["localhost", "127.0.0.1", "[::1]", "10.0.0.7", "192.168.1.20", "gateway.local"]
 P, W, F, N = Result.PASSED, Result.WARNED, Result.FAILED, Result.NOT_REACHED
 
 
@@ -43,7 +44,33 @@ def test_a_right_answer_passes_every_check() -> None:
     assert results(checks) == [P] * 6
     assert checks["TLS"].result is Result.NOT_APPLICABLE
     assert checks["Content-Length"].sentence.startswith("It is there (19)")
-    assert worst([*checks.values()]) is P
+    assert checks["Address"].sentence.endswith("the address is local to this network.")
+    assert worst([*checks.values()]) is W
+
+
+@pytest.mark.parametrize(
+    ("base", "result", "words"),
+    [
+        ("https://wx.example.cn", P, "It is public"),
+        ("http://wx.example.cn:80", P, "It is public"),
+        ("https://wx.example.cn:8443", W, "only calls the ports 80 and 443"),
+        *((f"http://{host}", W, "local to this network") for host in LOCAL_HOSTS),
+    ],
+)
+def test_an_address_that_wechat_cannot_reach_is_warned_about(
+    base: str, result: Result, words: str
+) -> None:
+    checks = {found.name: found for found in check(Trial(f"{base}/wechat/brand-a?nonce=1", "1"))}
+
+    assert checks["Address"].result is result
+    assert words in checks["Address"].sentence
+
+
+def test_all_is_well_at_a_public_address() -> None:
+    answer = Answer(200, b"42", {"content-length": "2"}, 0.1, "42")
+    trial = Trial("http://wx.example.cn/", "42", Stage.DONE, answer=answer, seconds=0.1)
+
+    assert worst(check(trial)) is P
 
 
 @pytest.mark.parametrize(
@@ -133,7 +160,7 @@ class TestTLS:
         assert checks["TLS"].sentence.startswith("No secure connection: ")
 
 
-def test_it_proves_itself_and_send_check_does_not() -> None:
+def test_it_proves_itself_without_a_header_and_send_check_does_not() -> None:
     with serving(odd_server.right) as server:
         url = f"{server.url}/wechat/brand-a"
         try_server_url(url, A, self_test_key())
@@ -141,6 +168,7 @@ def test_it_proves_itself_and_send_check_does_not() -> None:
         play_wechat(url, A)
         played = server.heard.decode()
 
+    assert tested.count("\n") == played.count("\n") == 4
     assert kind_of(tested) is Kind.SELF_TEST
     assert kind_of(played) is Kind.URL_VERIFICATION
     assert A not in tested + played
@@ -148,8 +176,6 @@ def test_it_proves_itself_and_send_check_does_not() -> None:
 
 def kind_of(heard: str) -> Kind:
     """What our own server would take the request for."""
-    line, *lines = heard.splitlines()
-    path, _, query = line.split(" ")[1].partition("?")
-    headers = {name.lower(): value for name, value in (text.split(": ") for text in lines)}
-    request = Request("GET", path.encode(), query.encode(), headers, "10.0.0.1", "http", "1.0")
+    path, _, query = heard.split(" ")[1].partition("?")
+    request = Request("GET", path.encode(), query.encode(), {}, "10.0.0.1", "http", "1.0")
     return parse_callback(request, "brand-a", 0, self_test_key()).kind

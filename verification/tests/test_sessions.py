@@ -8,13 +8,14 @@ from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
 from django.http import HttpRequest, HttpResponse
 from django.test import Client
-from django.urls import path
+from django.urls import path, reverse
 from django.utils import timezone
 
 from verification import sessions
-from verification.models import ChangeEvent
+from verification.admin.account_pages import account_url
+from verification.models import ChangeEvent, OfficialAccount
 from verification.tests.checkout import PRODUCTION, Checkout
-from verification.tests.people import PASSWORD
+from verification.tests.people import PASSWORD, press
 from wechat_gateway import urls
 
 ADMIN = "/admin/"
@@ -90,6 +91,24 @@ class TestTheWorkingDay:
 
         assert li_wei_at_work.post("/admin/login/", who, follow=True).status_code == 200
         assert li_wei_at_work.get(ADMIN).status_code == 200
+
+
+class TestSigningInOnceMore:
+    """The sign-in leads back to where a form was sent, by GET."""
+
+    @pytest.mark.parametrize("name", ["reveal_token", "self_test", "keep_token"])
+    def test_it_leads_to_the_page_with_the_button(
+        self, li_wei: User, client: Client, brand_a: OfficialAccount, name: str
+    ) -> None:
+        ids = [brand_a.pk, brand_a.tokens.get().pk] if name == "keep_token" else [brand_a.pk]
+        asked = press(client, name, *ids)["Location"]
+        form = {"username": "li.wei", "password": PASSWORD}
+        there = reverse(f"admin:{name}", args=ids)
+        page = client.post(asked, {**form, "next": there}, follow=True)
+
+        assert there in asked
+        assert page.redirect_chain[-1][0] == account_url(brand_a.pk)
+        assert page.status_code == 200
 
 
 class TestCookies:

@@ -101,6 +101,7 @@ class TestTheChangeLog:
         ]
 
         assert CANARY not in f"{rows} {caplog.text}"
+        assert "AXES" not in caplog.text, "lines that say ***** help nobody"
         assert PASSWORD not in f"{rows} {caplog.text}"
 
 

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import re
 from argparse import ArgumentParser
-from http.client import HTTPException
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -12,8 +11,8 @@ from django.core.management.base import CommandError
 from verification.diagnosis import explain
 from verification.management.base import GatewayCommand, find_account
 from verification.models import OfficialAccount, VerificationAttempt
-from verification.protocol.callback import clean
-from verification.self_test import Answer, play_wechat
+from verification.self_test import Trial, play_wechat
+from verification.self_test_checks import Result, check
 from wechat_gateway import env
 
 
@@ -36,26 +35,23 @@ class Command(GatewayCommand):
                 "The URL must begin with http:// or https://, name a host, and hold no spaces, "
                 "no # and nothing but ASCII."
             )
-        try:
-            answer = play_wechat(target, current_secret(account) if token is None else token)
-        except (OSError, HTTPException, ValueError) as error:
-            why = clean(str(error).strip().encode(), 200)  # may hold what the server sent
-            raise CommandError(f"{target} cannot be reached: {why}.") from error
-        if problems := answer.problems():
-            problems += explain_refusal(answer)
-            raise CommandError(f"{target} would not pass. {' '.join(problems)}")
+        trial = play_wechat(target, current_secret(account) if token is None else token)
+        failed = [found.sentence for found in check(trial) if found.result is Result.FAILED]
+        if failed:
+            failed += explain_refusal(trial)
+            raise CommandError(f"{target} would not pass. {' '.join(map(str, failed))}")
         self.stdout.write(
-            f"{target} passes: 200 and the exact echostr ({len(answer.body)} bytes) "
-            f"in {answer.seconds * 1000:.0f} ms."
+            f"{target} passes: 200 and the exact echostr ({len(trial.echostr)} bytes) "
+            f"in {trial.seconds * 1000:.0f} ms."
         )
 
 
-def explain_refusal(answer: Answer) -> list[str]:
+def explain_refusal(trial: Trial) -> list[str]:
     """Why, when the request is among the last on record here."""
-    if answer.status not in {400, 403}:
+    if trial.answer is None or trial.answer.status not in {400, 403}:
         return []
     last = VerificationAttempt.objects.select_related("account").order_by("-id")[:100]
-    attempt = next((attempt for attempt in last if attempt.echostr == answer.echostr), None)
+    attempt = next((attempt for attempt in last if attempt.echostr == trial.echostr), None)
     if attempt is None:
         return ["Run `manage.py explain_attempt` on that server; it is not on record here."]
     return [f"Attempt {attempt.pk}: {explain(attempt).in_full}"]

@@ -7,6 +7,7 @@ const line = document.getElementById("live");
 const part = (name) => document.querySelector(`[data-live="${name}"]`);
 const started = Date.now();
 let timer;
+let isAsking = false;
 
 function show({ state, text, advice, why }) {
   for (const element of [line, document.querySelector("#connect .progress")]) {
@@ -27,25 +28,34 @@ function show({ state, text, advice, why }) {
   }
 }
 
-function stop() {
+// What leads on: to the page once more, whose tokens and records are those of when it was opened.
+function stop(link = "again") {
   line.classList.remove("is-live");
   part("stopped").hidden = line.classList.contains("is-verified");
-  part("again").hidden = false;
+  part(link).hidden = false;
 }
 
-async function ask() {
-  clearTimeout(timer);
+async function poll() {
   try {
-    const response = await fetch(line.dataset.url, { redirect: "error" });
-    if (!response.ok) return stop(); // signed out, or not allowed any more
+    // Signed out, the answer is a redirect to the sign-in: not ok when it is not followed.
+    const response = await fetch(line.dataset.url, { redirect: "manual" });
+    if (!response.ok) return stop();
     const answer = await response.json();
     show(answer);
-    if (answer.state === "verified") return stop();
+    if (answer.state === "verified") return stop("reload");
   } catch {
     if (!navigator.onLine) return stop();
   }
   if (Date.now() - started > AT_MOST) return stop();
   timer = setTimeout(ask, EVERY);
+}
+
+async function ask() {
+  if (isAsking) return;
+  isAsking = true;
+  clearTimeout(timer);
+  await poll();
+  isAsking = false;
 }
 
 if (line && !line.classList.contains("is-verified")) {

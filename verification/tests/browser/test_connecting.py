@@ -93,7 +93,7 @@ def test_a_token_that_wechat_would_not_take_is_refused_in_a_sentence(
     page.get_by_label("Enter the one WeChat already has").check()
     page.get_by_label("The token in WeChat").fill("two words")
     page.get_by_role("button", name="Save", exact=True).click()
-    sentence = page.get_by_text("A token has 3 to 32 letters and digits, nothing else.")
+    sentence = page.get_by_text("The token has a space or line break in it; remove it.")
     expect(sentence).to_be_visible()
     expect(page.get_by_label("The token in WeChat")).to_have_value("")
     inspection.look(page)

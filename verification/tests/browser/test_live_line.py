@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Request, expect
 
 from verification.tests.browser.chromium import MINUTE, Desk, poll_after
 from verification.tests.browser.inspection import Inspection
 from verification.tests.conftest import make_account
 from verification.tests.contract import A
+from verification.tests.signer import verification
 
 pytestmark = pytest.mark.browser
 
@@ -54,6 +57,61 @@ def test_it_does_not_keep_li_wei_signed_in(
 
     page.reload()
     assert session_ends(page) > until
+
+
+def test_once_verified_it_offers_the_page_anew_and_loses_nothing_that_was_typed(
+    account_page: str, desk: Desk, inspection: Inspection
+) -> None:
+    page = inspection.watch(desk.open(account_page))
+    notes = page.locator("#id_notes")
+    notes.evaluate("field => field.value = 'half a sentence'")
+    page.request.get(f"/wechat/brand-a?{verification(A)}")
+    reload = page.get_by_role("link", name="Reload this page")
+    reload.wait_for()
+
+    inspection.look(page)
+    assert notes.input_value() == "half a sentence"
+    expect(page.get_by_text("Not used by WeChat yet")).to_be_visible()
+    reload.click()
+    expect(page.get_by_text("Not used by WeChat yet")).to_be_hidden()
+
+
+def test_signed_out_it_stops(account_page: str, desk: Desk) -> None:
+    page = desk.open(account_page)
+    page.context.clear_cookies()
+    page.get_by_role("link", name="Check again").wait_for()
+    polls = polls_of(page)
+    come_back(page)
+
+    assert polls == []
+
+
+def test_coming_back_to_the_tab_it_asks_at_once_and_once(account_page: str, desk: Desk) -> None:
+    page = desk.open()
+    page.clock.install()
+    page.goto(account_page)
+    polls = polls_of(page)
+    with page.expect_response("**/live/"):
+        come_back(page)
+        come_back(page)
+
+    assert len(polls) == 1
+
+
+def come_back(page: Page) -> None:
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+
+
+def polls_of(page: Page) -> list[str]:
+    """Filled with what it asks from now on."""
+    polls: list[str] = []
+
+    def note(request: Request) -> None:
+        if urlsplit(request.url).path.endswith("/live/"):
+            polls.append(request.url)
+
+    page.on("request", note)
+    return polls
 
 
 def session_ends(page: Page) -> float:

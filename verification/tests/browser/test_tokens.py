@@ -40,7 +40,7 @@ def test_the_old_token_is_kept_longer_and_then_retired_by_keyboard(
     rotated: OfficialAccount, desk: Desk, inspection: Inspection
 ) -> None:
     page = inspection.watch(desk.open(path_of(rotated)))
-    until = page.locator(".until").last
+    until = page.locator("[data-label='Valid until']").last
     first = until.inner_text()
     press_enter_on(page.get_by_role("button", name="Keep 24 h longer"))
     expect(page.locator(".messagelist")).to_have_text("The old token is valid 24 h longer.")

@@ -1,0 +1,56 @@
+"""What the detail of a change event says, in the language of the page.
+
+It is stored as names of fields, roles and permissions, which stay the same in every language.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth.models import Permission, User
+from django.core.exceptions import FieldDoesNotExist
+from django.utils.translation import gettext as _
+
+from verification.admin.roles import GROUPS, name_permission
+from verification.admin.token_forms import RotateForm
+from verification.models import ChangeEvent, OfficialAccount
+from verification.models.token import UNTIL_USED
+
+Action = ChangeEvent.Action
+#: As they are stored, with the fields that they mean.
+FLAGS = {"active": "is_active", "staff": "is_staff", "superuser": "is_superuser"}
+
+
+def in_words(event: ChangeEvent) -> str:
+    if event.action == Action.ACCOUNT_CHANGED:
+        return ", ".join(name_field(name) for name in event.detail.split(", "))
+    if event.action in {Action.ROLE_GRANTED, Action.ROLE_REVOKED}:
+        whose, colon, role = event.detail.rpartition(": ")
+        return f"{whose}{colon}{name_role(role)}"
+    if event.action == Action.TOKEN_ROTATED and event.detail:
+        return f"{_('The old token stays valid')}: {name_overlap(event.detail)}"
+    return event.detail
+
+
+def name_field(name: str) -> str:
+    try:
+        field: Any = OfficialAccount._meta.get_field(name)
+    except FieldDoesNotExist:  # of a version before this one
+        return name
+    return str(field.verbose_name)
+
+
+def name_role(role: str) -> str:
+    if role in FLAGS:
+        field: Any = User._meta.get_field(FLAGS[role])
+        return str(field.verbose_name)
+    if role in GROUPS:
+        return str(GROUPS[role])
+    # Of two apps' permissions with one codename the first will do: their names are alike.
+    permission = Permission.objects.select_related("content_type").filter(codename=role).first()
+    return name_permission(permission) if permission else role
+
+
+def name_overlap(stored: str) -> str:
+    hours = "" if stored == UNTIL_USED else stored.removesuffix(" h")
+    return str(dict(RotateForm.OVERLAPS).get(hours, stored))
