@@ -46,6 +46,7 @@ class ChangeEvent(models.Model):
         SECOND_FACTOR_REFUSED = "second_factor_refused", _("second factor refused")
         SECOND_FACTOR_RESET = "second_factor_reset", _("second factor reset")
         RECOVERY_CODE_USED = "recovery_code_used", _("recovery code used")
+        LOG_CHECKED = "log_checked", _("log checked")
         EXPORTED = "exported", _("log exported")
         SIGNED_OFF = "signed_off", _("period signed off")
         PRUNED = "pruned", _("old records pruned")
