@@ -82,7 +82,7 @@ def test_li_wei_connects_an_account_by_keyboard_and_sees_wechat_verify_it(
     rows = page.locator("#result_list tbody tr")
     expect(rows).to_have_count(2)
     expect(rows.nth(0)).to_contain_text("Accepted")
-    expect(rows.nth(1)).to_contain_text("Signature mismatch")
+    expect(rows.nth(1)).to_contain_text("unknown token")
 
 
 def test_a_token_that_wechat_would_not_take_is_refused_in_a_sentence(
