@@ -12,8 +12,9 @@ from django.utils.translation import gettext as _
 
 from verification.append_only import missing_triggers
 from verification.chain import BrokenChain, Chain, id_of
+from verification.checkpoint import verify_checkpoint
 from verification.keys import seal_keys
-from verification.models import ChainHead, Seal, VerificationAttempt
+from verification.models import ChainHead, Checkpoint, Seal, VerificationAttempt
 from verification.sealed_log import Stretch, read_stretches
 from verification.tally_check import count_lines, wrong_tallies
 
@@ -30,6 +31,12 @@ class Report:
     problems: list[str] = field(default_factory=list)  #: a sentence each; empty when intact
     broken_seals: list[int] = field(default_factory=list)
     head: ChainHead | None = None
+    checkpoint: Checkpoint | None = None  #: where a pruned log begins
+
+    @property
+    def start(self) -> ChainHead:
+        """What the oldest seal that is kept continues from."""
+        return self.checkpoint.place if self.checkpoint else ChainHead()
 
     @property
     def first_broken(self) -> int | None:
@@ -46,9 +53,9 @@ def verify_audit(watch: Callable[[int], object] = int) -> Report:
     """Check everything that is recorded; `watch` is told of every so many attempts checked."""
     report = Report()
     with one_moment():
-        report.head = ChainHead.objects.first()
+        report.head, report.checkpoint = ChainHead.objects.first(), Checkpoint.objects.first()
         counted = follow_chain(report, watch)
-        for problem in wrong_tallies(counted):
+        for problem in wrong_tallies(counted, report.start.last_recorded_at):
             report.note(problem)
     for name in missing_triggers(connection):
         report.note(_("The trigger {name} is missing.").format(name=name))
@@ -57,19 +64,27 @@ def verify_audit(watch: Callable[[int], object] = int) -> Report:
 
 def verify_kept_head(report: Report, seal_id: int, digest: bytes) -> None:
     """Note whether the log still goes through a head that somebody kept elsewhere."""
-    seal = Seal.objects.filter(id=seal_id).first()
-    if seal is None:
-        last = report.head.last_seal_id if report.head else 0
+    start, last = report.start, report.head.last_seal_id if report.head else 0
+    digests = dict(Seal.objects.filter(id=seal_id).values_list("id", "digest"))
+    digests[start.last_seal_id] = start.last_digest
+    if seal_id < start.last_seal_id:
+        sentence = _(
+            "Seal {kept}, which you kept, was pruned with all up to seal {last}, "
+            "so it shows nothing any more: keep a newer head."
+        )
+        report.note(sentence.format(kept=seal_id, last=start.last_seal_id))
+    elif seal_id not in digests:
         sentence = _("The log ends at seal {last}, but you kept seal {kept}: its end was cut off.")
         report.note(sentence.format(last=last, kept=seal_id))
-    elif bytes(seal.digest) != digest:
+    elif bytes(digests[seal_id]) != digest:
         sentence = _("Seal {kept} is not the one that you kept: the log was rewritten.")
         report.note(sentence.format(kept=seal_id))
 
 
-def follow_chain(report: Report, watch: Callable[[int], object]) -> Counter[tuple[object, ...]]:
+def follow_chain(report: Report, watch: Callable[[int], object]) -> Counter[tuple[bytes, ...]]:
     """Note what is broken, and count the lines for the tallies."""
-    chain, counted = Chain(keys=seal_keys()), Counter[tuple[object, ...]]()
+    verify_start(report)
+    chain, counted = Chain(report.start, seal_keys()), Counter[tuple[bytes, ...]]()
     for stretch in read_stretches(chain.head):
         for seal, lines in by_seal(stretch):
             try:
@@ -87,6 +102,24 @@ def follow_chain(report: Report, watch: Callable[[int], object]) -> Counter[tupl
     except BrokenChain as broken:
         report.note(broken)
     return counted
+
+
+def verify_start(report: Report) -> None:
+    """Note a checkpoint that is not ours, and what is older than the start of the log."""
+    start = report.start
+    if report.checkpoint:
+        try:
+            verify_checkpoint(report.checkpoint, seal_keys())
+        except BrokenChain as broken:
+            report.note(broken)
+    seal = Seal.objects.filter(id__lte=start.last_seal_id).first()
+    if seal:
+        sentence = _("Seal {seal} is out of place: the log begins with seal {first}.")
+        report.note(sentence.format(seal=seal.id, first=start.last_seal_id + 1), seal)
+    attempt = VerificationAttempt.objects.filter(id__lte=start.last_attempt_id).first()
+    if attempt:
+        sentence = _("Attempt {attempt} is out of place: the log begins with attempt {first}.")
+        report.note(sentence.format(attempt=attempt.id, first=start.last_attempt_id + 1))
 
 
 def by_seal(stretch: Stretch) -> Iterator[tuple[Seal, list[bytes]]]:

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from verification.columns import COLUMNS_BY_VERSION, VERSION, canonical_line
 from verification.keys import seal_keys
-from verification.models import ChainHead, Seal, VerificationAttempt
+from verification.models import ChainHead, Checkpoint, Seal, VerificationAttempt
 
 
 class BrokenChain(Exception):
@@ -45,9 +45,9 @@ def compute_digest(previous: bytes, seal: Seal, lines: Sequence[bytes]) -> bytes
     return hashlib.sha256(b"".join([previous, header.encode("ascii"), *lines])).digest()
 
 
-def compute_mac(key: bytes, digest: bytes) -> bytes:
+def compute_mac(key: bytes, text: bytes) -> bytes:
     """Anyone can compute a digest; only who has the key can extend the chain unseen."""
-    return hmac.digest(key, digest, "sha256")
+    return hmac.digest(key, text, "sha256")
 
 
 class Chain:
@@ -73,7 +73,7 @@ class Chain:
         if compute_digest(bytes(before.last_digest), seal, lines) != bytes(seal.digest):
             raise BrokenChain(_what_differs(seal, lines))
         if self.keys is not None:
-            _verify_mac(seal, self.keys)
+            verify_mac(_name(seal), seal, bytes(seal.digest), self.keys)
 
     def verify_head(self, head: ChainHead | None) -> None:
         """Whether the chain ends where its head says. Raises BrokenChain."""
@@ -107,19 +107,20 @@ def _verify_place(before: ChainHead, seal: Seal) -> None:
         )
 
 
-def _verify_mac(seal: Seal, keys: Mapping[str, bytes]) -> None:
-    key = keys.get(seal.key_id)
+def verify_mac(
+    name: str, sealed: Seal | Checkpoint, text: bytes, keys: Mapping[str, bytes]
+) -> None:
+    """Whether its MAC over `text` was made with our key. Raises BrokenChain, which names it so."""
+    key = keys.get(sealed.key_id)
     if key is None:
         raise BrokenChain(
             _(
                 "The key {key} of {seal} is not in TOKEN_ENCRYPTION_KEYS, "
                 "so its MAC proves nothing."
-            ).format(key=seal.key_id, seal=_name(seal))
+            ).format(key=sealed.key_id, seal=name)
         )
-    if compute_mac(key, bytes(seal.digest)) != bytes(seal.mac):
-        raise BrokenChain(
-            _("The MAC of {seal} was not made with our key.").format(seal=_name(seal))
-        )
+    if compute_mac(key, text) != bytes(sealed.mac):
+        raise BrokenChain(_("The MAC of {seal} was not made with our key.").format(seal=name))
 
 
 def _what_differs(seal: Seal, lines: Sequence[bytes]) -> str:

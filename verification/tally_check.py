@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC
+from datetime import UTC, datetime
 from operator import itemgetter
 
 from django.db.models import Q
@@ -14,7 +14,7 @@ from verification.columns import COLUMNS_BY_VERSION
 from verification.models import Tally
 from verification.protocol.words import Kind, Outcome
 
-Key = tuple[object, ...]  #: account id, hour as 2026-11-23 10, kind, outcome: as lines spell them
+Key = tuple[bytes, ...]  #: account id, hour as 2026-11-23 10, kind, outcome: as lines spell them
 COUNTED = ("account_id", "recorded_at", "kind", "outcome", "occurrences")
 
 
@@ -29,19 +29,27 @@ def count_lines(lines: Sequence[bytes], version: int, counted: Counter[Key]) -> 
         counted[account, time[:13], kind, outcome] += int(occurrences)
 
 
-def wrong_tallies(counted: Mapping[Key, int]) -> Iterator[str]:
-    """Tallies that are not the sum of their rows; accepted pushes have no rows to add up."""
+def wrong_tallies(counted: Mapping[Key, int], start: datetime | None = None) -> Iterator[str]:
+    """Tallies that are not the sum of their rows; accepted pushes have no rows to add up.
+
+    Before `start` the rows were pruned, and in its hour some of them: there they are just no more.
+    """
     is_row = ~Q(kind=Kind.MESSAGE_PUSH, outcome=Outcome.ACCEPTED)
     tallies = {key_of(tally): tally.count for tally in Tally.objects.filter(is_row).order_by()}
+    pruned = hour_of(start) if start else b""
     for key in sorted(tallies.keys() | counted.keys(), key=str):
-        if tallies.get(key) != counted.get(key):
+        left_out = key[1] <= pruned and counted.get(key, 0) <= tallies.get(key, 0)
+        if not left_out and tallies.get(key) != counted.get(key):
             yield _say(key, tallies.get(key, 0), counted.get(key, 0))
 
 
 def key_of(tally: Tally) -> Key:
     account = b"\\N" if tally.account_id is None else b"%d" % tally.account_id
-    hour = f"{tally.hour.astimezone(UTC):%Y-%m-%d %H}".encode()
-    return account, hour, b"%d" % tally.kind, b"%d" % tally.outcome
+    return account, hour_of(tally.hour), b"%d" % tally.kind, b"%d" % tally.outcome
+
+
+def hour_of(moment: datetime) -> bytes:
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H}".encode()
 
 
 def _say(key: Key, count: int, total: int) -> str:
