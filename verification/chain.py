@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from django.utils.translation import gettext as _
 
@@ -67,10 +68,10 @@ class Chain:
 
     def follow(self, seal: Seal, lines: Sequence[bytes]) -> None:
         """Check the next seal against the lines that should be its own. Raises BrokenChain."""
-        before, self.head = self.head, ChainHead()
+        before = _place(self.head)
         self.head.move_to(seal)
         _verify_place(before, seal)
-        if compute_digest(bytes(before.last_digest), seal, lines) != bytes(seal.digest):
+        if compute_digest(before.digest, seal, lines) != bytes(seal.digest):
             raise BrokenChain(_what_differs(seal, lines))
         if self.keys is not None:
             verify_mac(_name(seal), seal, bytes(seal.digest), self.keys)
@@ -90,14 +91,22 @@ class Chain:
             )
 
 
-def _place(head: ChainHead) -> tuple[int, int, bytes]:
-    return head.last_seal_id, head.last_attempt_id, bytes(head.last_digest)
+class Place(NamedTuple):
+    """Where a chain has got to; a model for each of a million seals would take too long."""
+
+    seal_id: int
+    attempt_id: int
+    digest: bytes
 
 
-def _verify_place(before: ChainHead, seal: Seal) -> None:
-    if seal.id != before.last_seal_id + 1:
-        raise BrokenChain(_("Seal {seal} is missing.").format(seal=before.last_seal_id + 1))
-    if seal.first_id != before.last_attempt_id + 1:
+def _place(head: ChainHead) -> Place:
+    return Place(head.last_seal_id, head.last_attempt_id, bytes(head.last_digest))
+
+
+def _verify_place(before: Place, seal: Seal) -> None:
+    if seal.id != before.seal_id + 1:
+        raise BrokenChain(_("Seal {seal} is missing.").format(seal=before.seal_id + 1))
+    if seal.first_id != before.attempt_id + 1:
         raise BrokenChain(_("The range of {seal} was altered.").format(seal=_name(seal)))
     if seal.version not in COLUMNS_BY_VERSION:
         raise BrokenChain(

@@ -6,10 +6,12 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import CommandError
+from django.db import DatabaseError
 from tqdm import tqdm
 
 from verification.audit import Report, verify_audit, verify_kept_head
-from verification.management.base import GatewayCommand
+from verification.checks import record_check
+from verification.management.base import GatewayCommand, command_line_actor
 from verification.models import ChainHead, Checkpoint
 
 HEAD = re.compile(r"([0-9]{1,18}):([0-9a-f]{64})")
@@ -33,7 +35,16 @@ class Command(GatewayCommand):
         report = verify_with_progress()
         if kept:
             verify_kept_head(report, *kept)
+        self.record(report)
         self.say(report)
+
+    def record(self, report: Report) -> None:
+        """A database that can only be read is no reason to keep quiet about what was found."""
+        try:
+            record_check(report, command_line_actor())
+        except DatabaseError as error:
+            why = str(error).strip().split("\n")[0]
+            self.stderr.write(f"Warning: this check is not in the change log: {why}.")
 
     def say(self, report: Report) -> None:
         counts = f"{report.attempts:,} attempts under {report.seals:,} seals"
