@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
 from functools import reduce
+from itertools import pairwise
 from operator import or_
 
 from django.db.models import Max, OuterRef, Q, QuerySet, Subquery, Sum
@@ -24,6 +25,8 @@ from verification.models.attempt import NOISE
 from verification.protocol.words import Kind, Outcome, Reason
 
 WEEK = timedelta(days=7)
+#: An account that was pushed to in this many hours of a week is missed when it falls silent.
+BUSY_HOURS = 24
 #: Refusals looked at of each account: strays must not hide the one whose cause is known.
 LOOKED_AT = 3
 
@@ -70,6 +73,13 @@ class Facts:
         """The last one that says what is wrong, or else the last one."""
         known = (refusal for refusal in self.refusals if not refusal.is_unknown)
         return next(known, next(iter(self.refusals), None))
+
+    def is_silent(self, now: datetime) -> bool:
+        """For longer than twice its longest pause of the week, and at least an hour."""
+        if self.last_push is None or len(self.push_hours) < BUSY_HOURS:
+            return False
+        longest = max(later - earlier for earlier, later in pairwise(self.push_hours))
+        return now - self.last_push > max(2 * longest, timedelta(hours=1))
 
 
 def read_facts(accounts: Iterable[OfficialAccount], now: datetime) -> dict[int, Facts]:
