@@ -18,7 +18,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 from pythonjsonlogger.core import RESERVED_ATTRS
 
-from wechat_gateway import env
+from wechat_gateway import alert_variables, env
 from wechat_gateway.database import database
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -216,6 +216,17 @@ AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "csrfmiddlewaretoken"]
 # Sign-ins are in our change log, which cannot be edited.
 AXES_DISABLE_ACCESS_LOG = True
 AXES_ENABLE_ADMIN = AXES_VERBOSE = False
+
+# --- Alerts, which manage.py watch sends -----------------------------------------------------
+
+ALERT_EVERY = alert_variables.seconds_between_looks()
+ALERT_REFUSALS, ALERT_MINUTES = alert_variables.refusals()
+ALERT_MESSAGES_PER_HOUR = alert_variables.messages_per_hour()
+ALERT_LANGUAGE = env.choice("ALERT_LANGUAGE", LANGUAGE_CODE, [code for code, _name in LANGUAGES])
+# Named so that pages of DEBUG hide it: who has it can write to the group.
+ALERT_WECOM_SECRET_URL = alert_variables.wecom_webhook(is_local=LOCAL)
+ALERT_EMAIL_TO = alert_variables.addresses("ALERT_EMAIL_TO")
+globals().update(alert_variables.mail_settings(ALERT_EMAIL_TO))  # Django's own EMAIL_…
 
 # --- Logs: JSON lines on stdout --------------------------------------------------------------
 
