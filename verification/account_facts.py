@@ -170,7 +170,7 @@ def _count_refused(facts: dict[int, Facts], now: datetime) -> None:
     """Without our own tests, and without browsers and bots."""
     since = refused_since(now)
     refused = VerificationAttempt.objects.filter(
-        account__in=facts, outcome=Outcome.REFUSED, id__gt=_last_id_before(since)
+        account__in=facts, outcome=Outcome.REFUSED, id__gt=last_id_before(since)
     )
     from_outside = refused.filter(recorded_at__gte=since).exclude(NOISE)
     counts = from_outside.exclude(kind=Kind.SELF_TEST).order_by().values_list("account_id")
@@ -178,7 +178,7 @@ def _count_refused(facts: dict[int, Facts], now: datetime) -> None:
         facts[account_id or 0].refused_in_24_h = count
 
 
-def _last_id_before(since: datetime) -> int:
+def last_id_before(since: datetime) -> int:
     """Attempts have no index by time, but tallies say how many there were since a full hour."""
     last_id = ChainHead.objects.aggregate(last=Max("last_attempt_id"))["last"] or 0
     rows = Tally.objects.filter(hour__gte=since).exclude(IS_ACCEPTED & IS_PUSH)

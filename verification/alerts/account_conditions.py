@@ -93,7 +93,7 @@ def first_success(look: Look, account: OfficialAccount) -> Finding | None:
         f"first_success:{account.pk}",
         used,
         _("“{account}” answered WeChat for the first time").format(account=account),
-        _("At {time}, with the token {fingerprint}.").format(
+        _("At {time}, with the token of the fingerprint {fingerprint}.").format(
             time=zoned(used, MINUTES), fingerprint=token.fingerprint
         ),
         _page_of(account),

@@ -1,7 +1,7 @@
 """Ways to reach people: a WeCom group robot (企业微信群机器人) and e-mail.
 
-A channel that fails says so in one sentence, without the key or password that it holds, and
-never raises: what could not be told waits for the next round.
+A channel that fails says why in a few words, without the key or password that it holds: what
+could not be told waits for the next round.
 """
 
 from __future__ import annotations
@@ -9,20 +9,19 @@ from __future__ import annotations
 import http.client
 import json
 import smtplib
-import socket
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from typing import Any, Protocol
+from contextlib import closing
+from functools import partial
+from typing import Protocol
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.mail import EmailMessage
 
 from verification.alerts.message import Message
+from verification.alerts.patience import in_time
 
-#: Seconds for WeCom to answer in full.
-PATIENCE = 5.0
+#: Seconds for WeCom to answer, and for all that a mail server is told.
+WECOM_PATIENCE, MAIL_PATIENCE = 5.0, 20.0
 LONGEST_ANSWER = 4096
 #: What WeCom answers that somebody here can act on.
 MEANINGS = {
@@ -64,41 +63,28 @@ class WeCom:
     def send(self, message: Message) -> None:
         body = {"msgtype": "text", "text": {"content": message.text}}
         try:
-            answer = self._post(json.dumps(body, ensure_ascii=False).encode())
+            payload = json.dumps(body, ensure_ascii=False).encode()
+            code = in_time(WECOM_PATIENCE, partial(self._post, payload))
         except Exception as error:  # whatever it was: nothing may stop the watch
-            raise NotTold(f"WeCom could not be reached ({_describe(error)})") from None
-        code = answer.get("errcode")
+            raise NotTold(f"WeCom did not answer as it should ({_describe(error)})") from None
         if code != 0:
-            number = code if isinstance(code, int) else "none"
             meaning = f": {MEANINGS[code]}" if code in MEANINGS else ""
-            raise NotTold(f"WeCom refused the message with errcode {number}{meaning}")
+            raise NotTold(f"WeCom refused the message with errcode {code}{meaning}")
 
-    def _post(self, body: bytes) -> dict[str, Any]:
-        with self._connection() as connection:
+    def _post(self, body: bytes) -> int:
+        """Its errcode; 0 means that it was taken."""
+        with closing(self._connect()) as connection:
             target = f"{self._parts.path}?{self._parts.query}"
             connection.request("POST", target, body, {"Content-Type": "application/json"})
-            response = connection.getresponse()
-            if response.status != 200:
-                raise NotTold(f"status {response.status}")
-            answer = json.loads(response.read(LONGEST_ANSWER))
-        return answer if isinstance(answer, dict) else {}
+            with connection.getresponse() as response:
+                if response.status != 200:
+                    raise NotTold(f"status {response.status}")
+                return int(json.loads(response.read(LONGEST_ANSWER))["errcode"])
 
-    @contextmanager
-    def _connection(self) -> Iterator[http.client.HTTPConnection]:
-        """Cut off after PATIENCE: a socket's own timeout begins anew with each byte."""
+    def _connect(self) -> http.client.HTTPConnection:
         is_https = self._parts.scheme == "https"
         make = http.client.HTTPSConnection if is_https else http.client.HTTPConnection
-        connection = make(str(self._parts.hostname), self._parts.port, timeout=PATIENCE)
-        connection.connect()
-        # The socket itself: http.client lets go of it before the answer is read.
-        timer = threading.Timer(PATIENCE, _cut_off, [connection.sock])
-        timer.daemon = True
-        timer.start()
-        try:
-            yield connection
-        finally:
-            timer.cancel()
-            connection.close()
+        return make(str(self._parts.hostname), self._parts.port, timeout=WECOM_PATIENCE)
 
 
 class Email:
@@ -111,14 +97,10 @@ class Email:
     def send(self, message: Message) -> None:
         subject = " ".join(f"[wechat_gateway] {message.title}".split())
         try:
-            EmailMessage(subject, message.text, to=self._recipients).send()
+            mail = EmailMessage(subject, message.text, to=self._recipients)
+            in_time(MAIL_PATIENCE, mail.send)
         except Exception as error:  # whatever it was: nothing may stop the watch
             raise NotTold(f"the mail server did not take it ({_describe(error)})") from None
-
-
-def _cut_off(wire: socket.socket) -> None:
-    with suppress(OSError):
-        wire.shutdown(socket.SHUT_RDWR)
 
 
 def _describe(error: Exception) -> str:

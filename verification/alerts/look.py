@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from django.db.models import Max, Min, Q, QuerySet
 
-from verification.account_facts import Facts, read_facts
+from verification.account_facts import Facts, last_id_before, read_facts, refused_since
 from verification.alerts.head import HeadCheck
 from verification.models import Alert, OfficialAccount, VerificationAttempt
 from verification.models.attempt import NOISE
@@ -63,10 +63,17 @@ class Look:
         }
 
     def refusals(self) -> QuerySet[VerificationAttempt]:
-        up_to = self.head.last_attempt_id
+        """Of a day, found by number: there is no index by time."""
         return VerificationAttempt.objects.filter(
-            WORTH_TELLING, id__lte=up_to, recorded_at__gt=self.now - DAY
+            WORTH_TELLING,
+            id__gt=self.before_a_day,
+            id__lte=self.head.last_attempt_id,
+            recorded_at__gt=self.now - DAY,
         )
+
+    @cached_property
+    def before_a_day(self) -> int:
+        return last_id_before(refused_since(self.now))
 
     def refusals_of(self, account: OfficialAccount) -> Iterator[tuple[int, datetime, int]]:
         """Id, time and occurrences of its newest ones, oldest first."""

@@ -20,9 +20,10 @@ REFUSALS = [
     (200, '{"errcode":93000,"errmsg":"invalid webhook url"}', "errcode 93000: the key in"),
     (200, '{"errcode":45009}', "errcode 45009: too many messages in one minute"),
     (200, '{"errcode":-1}', "refused the message with errcode -1."),
-    (200, "[]", "refused the message with errcode none."),
-    (200, "<html>", "could not be reached (JSONDecodeError)."),
-    (500, "", "could not be reached (status 500)."),
+    (200, "[]", "did not answer as it should (TypeError)."),
+    (200, "{}", "did not answer as it should (KeyError)."),
+    (200, "<html>", "did not answer as it should (JSONDecodeError)."),
+    (500, "", "did not answer as it should (status 500)."),
 ]
 
 
@@ -49,7 +50,7 @@ def test_what_wecom_did_not_take_is_tried_again(
 def test_one_that_dawdles_is_cut_off(
     connected: OfficialAccount, watch: Watch, robot: Robot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("verification.alerts.channels.PATIENCE", 0.2)
+    monkeypatch.setattr("verification.alerts.channels.WECOM_PATIENCE", 0.2)
     wechat_verifies(connected, B)
     robot.delay = 0.1  # before each byte of 27
 
