@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.core.management import call_command
 from django.db import connection
 
 from verification.models import ChainHead, OfficialAccount, Seal, VerificationAttempt
@@ -87,3 +88,14 @@ def test_a_head_that_does_not_fit_is_told(connected: OfficialAccount, told: Told
     ChainHead.objects.update(last_digest=bytes(32))
 
     assert "The chain's head is at seal 1" in told()
+
+
+def test_a_pruned_past_is_no_alarm(connected: OfficialAccount, told: Told, clock: Clock) -> None:
+    wechat_verifies(connected, A)
+    told()
+    clock.goes_on(days=500)
+    wechat_verifies(connected, A)
+    call_command("prune_attempts", older_than="400d")
+
+    assert Seal.objects.count() == 1
+    assert told() == ""
