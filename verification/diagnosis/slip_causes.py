@@ -27,11 +27,16 @@ def token_cut_or_doubled(case: Case) -> Explanation | None:
 
 
 def cut_or_doubled(text: bytes) -> Iterator[bytes]:
-    """What a slipping hand pastes: a part of the token, all but one character, or it twice."""
-    for length in range(1, len(text)):
+    """What a slipping hand pastes: a part of the token, all but one character, or it twice.
+
+    No part shorter than half: otherwise whoever may read explanations, but not tokens, could
+    send guesses and find the token letter by letter.
+    """
+    for length in range(len(text) // 2, len(text)):
         yield text[:length]
-        yield text[length:]
-        yield text[: length - 1] + text[length:]
+        yield text[-length:]
+    for position in range(len(text)):
+        yield text[:position] + text[position + 1 :]
     yield text + text
 
 

@@ -50,6 +50,12 @@ def test_a_token_cut_or_doubled_is_recognised(diagnose: Diagnose, pasted: str) -
     assert diagnose(f"/wechat/brand-a?{verification(pasted)}").cause == "token_cut_or_doubled"
 
 
+def test_no_token_can_be_guessed_letter_by_letter(diagnose: Diagnose) -> None:
+    for length in range(1, len(A) // 2):
+        for part in (A[:length], A[-length:]):
+            assert diagnose(f"/wechat/brand-a?{verification(part)}").cause == "token_unknown"
+
+
 @pytest.mark.parametrize("typed", [A.lower(), A.upper(), A.swapcase()])
 def test_a_token_in_other_case_is_recognised(diagnose: Diagnose, typed: str) -> None:
     assert diagnose(f"/wechat/brand-a?{verification(typed)}").cause == "token_in_other_case"
