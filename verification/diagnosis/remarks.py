@@ -76,6 +76,8 @@ def clock_off(case: Case) -> Remark | None:
 
 def in_words(seconds: int) -> str:
     minutes = seconds // 60
+    if seconds < 120:
+        return ngettext("{n} second", "{n} seconds", seconds).format(n=seconds)
     if minutes < 120:
         return ngettext("{n} minute", "{n} minutes", minutes).format(n=minutes)
     if minutes < 2 * 24 * 60:

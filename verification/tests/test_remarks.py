@@ -41,8 +41,8 @@ def test_clocks_may_differ_by_five_minutes(
 
 @pytest.mark.parametrize(
     ("seconds", "said"),
-    [(301, "5 minutes"), (7199, "119 minutes"), (7200, "2 hours"), (172_799, "47 hours"),
-     (172_800, "2 days"), (2**31 - 1, "24855 days")],
+    [(1, "1 second"), (119, "119 seconds"), (301, "5 minutes"), (7199, "119 minutes"),
+     (7200, "2 hours"), (172_799, "47 hours"), (172_800, "2 days"), (2**31 - 1, "24855 days")],
 )  # fmt: skip
 def test_long_times_are_said_in_large_units(seconds: int, said: str) -> None:
     assert in_words(seconds) == said
