@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.translation import gettext as _
 
 from verification.admin.account_records import cause, sign
 from verification.diagnosis import Explanation, Known
@@ -110,4 +109,4 @@ def describe(row: VerificationAttempt, attempt: VerificationAttempt, known: Know
         parts.append(str(row.account))
     if row.client_ip and row.client_ip != attempt.client_ip:
         parts.append(row.client_ip)
-    return _(", ").join(parts)
+    return " · ".join(parts)

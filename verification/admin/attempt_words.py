@@ -37,7 +37,7 @@ def what_came_in(attempt: VerificationAttempt) -> list[Fact]:
         Fact(_("Nonce"), attempt.nonce),
         Fact(_("Signature"), bytes(attempt.signature or b"").hex()),
         Fact(_("Echostr"), attempt.echostr, length_of(attempt.echostr)),
-        Fact(_("Marks"), "", _(", ").join(marks_of(attempt))),
+        Fact(_("Marks"), "", " · ".join(marks_of(attempt))),
     ]
     return [fact for fact in facts if fact.value or fact.words]
 
@@ -65,7 +65,7 @@ def clock_of(attempt: VerificationAttempt) -> str:
     if skew is None:
         return ""
     if skew == 0:
-        return _("as our clock")
+        return _("same as our clock")
     time = in_words(abs(skew))
     if skew > 0:
         return _("{time} behind our clock").format(time=time)

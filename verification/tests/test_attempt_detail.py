@@ -187,7 +187,7 @@ class TestAroundIt:
         call("/wechat/brand-a", A, **{"X-Forwarded-For": "175.24.211.157"})
         attempt = VerificationAttempt.objects.earliest("id")
 
-        assert "accepted, 175.24.211.157" in around(li_wei_at_work, attempt)
+        assert "accepted · 175.24.211.157" in around(li_wei_at_work, attempt)
         assert "solved" in around(li_wei_at_work, attempt)
         assert "?q=81.69.103.129" in around(li_wei_at_work, attempt)
 
