@@ -75,7 +75,7 @@ def describe(request: HttpRequest, attempt: VerificationAttempt) -> dict[str, An
     """What detail.html shows."""
     explanation, earlier, later = explain(attempt), find_earlier(attempt), find_later(attempt)
     return {
-        "state": "verified" if attempt.outcome == Outcome.ACCEPTED else "refused",
+        "state": state_of(attempt, explanation),
         "explanation": explanation,
         "remarks": [(it.text, it.attempt and detail_url(it.attempt)) for it in remark_on(attempt)],
         "open_links": open_links(request, explanation),
@@ -90,6 +90,12 @@ def describe(request: HttpRequest, attempt: VerificationAttempt) -> dict[str, An
         "sealed": check_seal(attempt),
         "may_open_seal": may(request, "view_seal"),
     }
+
+
+def state_of(attempt: VerificationAttempt, explanation: Explanation) -> str:
+    if attempt.outcome == Outcome.ACCEPTED:
+        return "verified"
+    return "harmless" if explanation.is_harmless else "refused"
 
 
 def open_links(request: HttpRequest, explanation: Explanation) -> list[Link]:

@@ -88,7 +88,8 @@ def find_solution(
 ) -> VerificationAttempt | None:
     """The next verification that passed, from whichever of WeChat's addresses."""
     account = attempt.account or next(iter(explanation.accounts), None)
-    if attempt.outcome == Outcome.ACCEPTED or account is None:
+    is_trouble = attempt.outcome == Outcome.REFUSED and not explanation.is_harmless
+    if account is None or not is_trouble:
         return None
     passed = VerificationAttempt.objects.filter(account=account, outcome=Outcome.ACCEPTED)
     later = passed.filter(id__gt=attempt.pk, kind=Kind.URL_VERIFICATION).order_by("id")

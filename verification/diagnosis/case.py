@@ -26,6 +26,7 @@ class Explanation:
     accounts: tuple[OfficialAccount, ...] = ()
     signed_with: Token | None = None  #: the stored token whose signature it is, to the letter
     as_known_today: bool = False  #: with other tokens or accounts it might be told otherwise
+    is_harmless: bool = False  #: a stranger called, and nobody needs to do anything
     cause: str = ""  #: the name of the function that found it
 
     @property

@@ -18,6 +18,7 @@ def method_not_allowed(case: Case) -> Explanation | None:
             method=case.attempt.get_method_display()
         ),
         _("Nothing to do: probably a scanner or a monitor."),
+        is_harmless=True,
     )
 
 
@@ -44,6 +45,7 @@ def probe_with_empty_token(case: Case) -> Explanation | None:
         _("probe with an empty token"),
         _("Someone tried to pass with an empty token; it was refused."),
         _("Nothing to do."),
+        is_harmless=True,
     )
 
 
@@ -65,6 +67,7 @@ def parameters_missing(case: Case) -> Explanation | None:
             "probably not WeChat."
         ).format(names=", ".join(names) or attempt.detail),
         _("Nothing to do."),
+        is_harmless=True,
     )
 
 
@@ -87,6 +90,7 @@ def query_too_long(case: Case) -> Explanation | None:
         _("query string too long"),
         _("The query string was far longer than WeChat's, and was not read."),
         _("Nothing to do: probably a scanner or a monitor."),
+        is_harmless=True,
     )
 
 

@@ -13,6 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from verification.models import OfficialAccount, VerificationAttempt
 from verification.tests.contract import A, B, last_attempt
 from verification.tests.people import call, open_list, page, staff, we_test, wechat_verifies
+from verification.tests.signer import verification
 
 WECHAT = {"Host": "wx.example.cn", "User-Agent": "Mozilla/4.0"}
 
@@ -190,6 +191,18 @@ class TestAroundIt:
         assert "accepted · 175.24.211.157" in around(li_wei_at_work, attempt)
         assert "solved" in around(li_wei_at_work, attempt)
         assert "?q=81.69.103.129" in around(li_wei_at_work, attempt)
+
+    @pytest.mark.parametrize("query", ["", f"?{verification('')}"])
+    def test_where_a_stranger_called_there_was_nothing_to_solve(
+        self, li_wei_at_work: Client, brand_a: OfficialAccount, query: str
+    ) -> None:
+        Client().get(f"{brand_a.server_path}{query}")
+        stranger = last_attempt()
+        wechat_verifies(brand_a, A)
+        text = open_attempt(li_wei_at_work, stranger)
+
+        assert "solved" not in text
+        assert "verdict is-harmless" in text
 
     def test_our_own_test_solved_nothing(
         self, li_wei_at_work: Client, brand_a: OfficialAccount
