@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.utils.translation import gettext as _
 
 from verification.chain import BrokenChain, Chain
+from verification.checkpoint import start_of_log
 from verification.columns import COLUMNS_BY_VERSION, canonical_line
 from verification.keys import seal_keys
 from verification.models import ChainHead, Seal, VerificationAttempt
@@ -19,12 +20,13 @@ def verify_seal(seal: Seal) -> None:
 
 
 def place_before(seal: Seal) -> ChainHead:
-    place = ChainHead()
-    if seal.id > 1:
-        before = Seal.objects.filter(id=seal.id - 1).first()
-        if before is None:
-            raise BrokenChain(_("Seal {seal} is missing.").format(seal=seal.id - 1))
+    """Where the seal before it ends, or the checkpoint that stands for what was pruned."""
+    before = Seal.objects.filter(id=seal.id - 1).first()
+    place = start_of_log() if before is None else ChainHead()
+    if before is not None:
         place.move_to(before)
+    if place.last_seal_id != seal.id - 1:
+        raise BrokenChain(_("Seal {seal} is missing.").format(seal=seal.id - 1))
     return place
 
 

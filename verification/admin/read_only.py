@@ -25,6 +25,7 @@ class ReadOnlyAdmin(ModelAdmin):
     show_facets = admin.ShowFacets.NEVER
     sortable_by = ()
     change_form_template = "admin/verification/read_only.html"
+    change_list_template = "admin/verification/record_list.html"
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

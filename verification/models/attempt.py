@@ -79,7 +79,10 @@ class VerificationAttempt(models.Model):
         verbose_name_plural = _("verification attempts")
         ordering = ["-id"]
         default_permissions = ("view",)
-        permissions = [("export_attempts", "Can export the log")]
+        permissions = [
+            ("export_attempts", "Can export the log"),
+            ("sign_off", "Can sign off a period of the log"),
+        ]
         indexes = [
             models.Index(fields=["account", "outcome", "id"], name="attempt_account_outcome")
         ]

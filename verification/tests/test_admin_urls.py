@@ -23,6 +23,9 @@ EXPECTED = {
         "",
         "password_change/",
     ],
+    ("302 403 404 403 404", "302 403 404 403 404"): [
+        "verification/changeevent/sign-off/<int:event_id>/",  # the rows have none
+    ],
     ("302 404 404 404 404", "302 404 404 404 404"): [
         "(?P<url>.*)$",
         "r/<path:content_type_id>/<path:object_id>/",
@@ -70,11 +73,15 @@ EXPECTED = {
     ],
     ("302 403 200 403 200", "302 403 200 403 200"): [
         "verification/changeevent/",
+        "verification/changeevent/sign-off/",
         "verification/changeevent/<path:object_id>/history/",
         "verification/seal/",
         "verification/seal/<path:object_id>/history/",
         "verification/tally/",
         "verification/tally/<path:object_id>/history/",
+    ],
+    ("302 403 200 403 200", "302 403 302 403 302"): [
+        "verification/seal/integrity/",
     ],
     ("302 403 200 403 200", "302 403 403 403 403"): [
         "verification/changeevent/<path:object_id>/change/",

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
+from verification.checkpoint import make_checkpoint
 from verification.models import OfficialAccount, Seal, VerificationAttempt
 from verification.models.token import rotate_token
 from verification.protocol.signature import compute_signature
@@ -85,3 +87,13 @@ def test_a_seal_that_was_deleted_is_missed(
     as_owner(Seal, f"DELETE FROM {{table}} WHERE id = {number}")
 
     assert said in open_last(li_wei_at_work)
+
+
+def test_the_first_attempt_that_was_not_pruned_verifies_from_the_checkpoint(
+    li_wei_at_work: Client, on_record: OfficialAccount
+) -> None:
+    first = Seal.objects.get(pk=1)
+    make_checkpoint(first, timezone.now()).save()
+    as_owner(Seal, "DELETE FROM {table} WHERE id = 1")
+
+    assert "✓ verifies" in open_last(li_wei_at_work)
