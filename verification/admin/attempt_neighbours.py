@@ -13,8 +13,9 @@ from verification.diagnosis import Explanation, Known
 from verification.models import VerificationAttempt
 from verification.protocol.words import Kind, Outcome
 
-#: Rows looked at on each side: neither source nor signature has an index, but ids are gapless.
-NEAR = 10_000
+#: Rows looked at on each side: sources have no index, and where there is nothing more to find the
+#: planner walks to the end of the log. Ids are gapless, so a range of them has an end.
+NEAR, FAR = 10_000, 100_000
 SHOWN = 3
 
 
@@ -36,19 +37,23 @@ def detail_url(attempt: VerificationAttempt) -> str:
 
 
 def find_earlier(attempt: VerificationAttempt) -> VerificationAttempt | None:
-    found = (own.filter(id__lt=attempt.pk).order_by("-id").first() for own in by_outcome(attempt))
-    return max(filter(None, found), key=lambda other: other.pk, default=None)
+    return before(attempt, FAR).filter(account=attempt.account_id).first()
 
 
 def find_later(attempt: VerificationAttempt) -> VerificationAttempt | None:
-    found = (own.filter(id__gt=attempt.pk).order_by("id").first() for own in by_outcome(attempt))
-    return min(filter(None, found), key=lambda other: other.pk, default=None)
+    return after(attempt, FAR).filter(account=attempt.account_id).first()
 
 
-def by_outcome(attempt: VerificationAttempt) -> list[QuerySet[VerificationAttempt]]:
-    """One query each, because the index has the outcome between the account and the id."""
-    own = VerificationAttempt.objects.filter(account=attempt.account_id)
-    return [own.filter(outcome=outcome) for outcome in Outcome]
+def before(attempt: VerificationAttempt, rows: int) -> QuerySet[VerificationAttempt]:
+    """The nearest first."""
+    found = VerificationAttempt.objects.filter(id__range=(attempt.pk - rows, attempt.pk - 1))
+    return found.select_related("account").order_by("-id")
+
+
+def after(attempt: VerificationAttempt, rows: int) -> QuerySet[VerificationAttempt]:
+    """The nearest first."""
+    found = VerificationAttempt.objects.filter(id__range=(attempt.pk + 1, attempt.pk + rows))
+    return found.select_related("account").order_by("id")
 
 
 # --- From the same source
@@ -77,10 +82,8 @@ def around(attempt: VerificationAttempt, explanation: Explanation) -> list[Neigh
 def from_same_source(attempt: VerificationAttempt) -> list[VerificationAttempt]:
     if not attempt.client_ip:
         return []
-    same = VerificationAttempt.objects.filter(client_ip=attempt.client_ip).select_related("account")
-    before = same.filter(id__range=(attempt.pk - NEAR, attempt.pk - 1)).order_by("-id")
-    after = same.filter(id__range=(attempt.pk + 1, attempt.pk + NEAR)).order_by("id")
-    return [*before[:SHOWN], *after[:SHOWN]]
+    same = (side(attempt, NEAR).filter(client_ip=attempt.client_ip) for side in (before, after))
+    return [row for rows in same for row in rows[:SHOWN]]
 
 
 def find_solution(
@@ -91,9 +94,8 @@ def find_solution(
     is_trouble = attempt.outcome == Outcome.REFUSED and not explanation.is_harmless
     if account is None or not is_trouble:
         return None
-    passed = VerificationAttempt.objects.filter(account=account, outcome=Outcome.ACCEPTED)
-    later = passed.filter(id__gt=attempt.pk, kind=Kind.URL_VERIFICATION).order_by("id")
-    return later.select_related("account").first()
+    passed = after(attempt, FAR).filter(account=account, outcome=Outcome.ACCEPTED)
+    return passed.filter(kind=Kind.URL_VERIFICATION).first()
 
 
 def time_beside(row: VerificationAttempt, attempt: VerificationAttempt) -> str:
