@@ -1,0 +1,28 @@
+"""The whole log in one file that can be checked without us: attempts, and the seals over them.
+
+JSON lines: what the file is; each seal, then the attempts that it covers; what the file holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from verification.audit import by_seal
+from verification.export import Piece
+from verification.export_lines import dump, first_entry, place_entry, seal_entry
+from verification.models import ChainHead
+from verification.sealed_log import read_stretches
+from verification.sealed_record import to_record
+
+
+def sealed_pieces(start: ChainHead | None = None) -> Iterator[Piece]:
+    """All that follows `start`, the place before a log's first seal. To be read in one moment."""
+    begin, seals, rows = start or ChainHead(), 0, 0
+    yield dump(first_entry(begin)), 0
+    for stretch in read_stretches(begin):
+        for seal, lines in by_seal(stretch):
+            attempts = [dump(to_record(line, seal.version)) for line in lines]
+            yield b"".join([dump(seal_entry(seal)), *attempts]), len(lines)
+            seals, rows = seals + 1, rows + len(lines)
+    head = ChainHead.objects.first() or begin
+    yield dump({"rows": rows, "seals": seals, "head": place_entry(head)}), 0
