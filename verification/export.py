@@ -11,6 +11,7 @@ from io import StringIO
 from itertools import islice
 from typing import Any, BinaryIO, TypeVar
 
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from verification.models import ChangeEvent, VerificationAttempt
@@ -22,28 +23,34 @@ FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 BOM = b"\xef\xbb\xbf"
 
 Item = TypeVar("Item")
+Attempts = QuerySet[VerificationAttempt]
 Piece = tuple[bytes, int]  #: a part of a file, and how many attempts it holds
 
 
 # --- Formats
 
 
-def jsonl_pieces(attempts: Iterable[VerificationAttempt]) -> Iterator[Piece]:
-    for chunk in chunks(attempts):
+def jsonl_pieces(attempts: Attempts) -> Iterator[Piece]:
+    for chunk in chunks(stream(attempts)):
         lines = [f"{json.dumps(attempt.as_record())}\n" for attempt in chunk]
         yield "".join(lines).encode(), len(chunk)
 
 
-def csv_pieces(attempts: Iterable[VerificationAttempt]) -> Iterator[Piece]:
+def csv_pieces(attempts: Attempts) -> Iterator[Piece]:
     yield BOM + csv_rows([VerificationAttempt.RECORD_KEYS]), 0
-    for chunk in chunks(attempts):
+    for chunk in chunks(stream(attempts)):
         yield csv_rows(map(cells, chunk)), len(chunk)
 
 
-PIECES: dict[str, Callable[[Iterable[VerificationAttempt]], Iterator[Piece]]] = {
+PIECES: dict[str, Callable[[Attempts], Iterator[Piece]]] = {
     "jsonl": jsonl_pieces,
     "csv": csv_pieces,
 }
+
+
+def stream(attempts: Attempts) -> Iterator[VerificationAttempt]:
+    """However many there are, few are in memory at a time."""
+    return attempts.select_related("account").iterator(chunk_size=2000)
 
 
 def chunks(items: Iterable[Item], size: int = 500) -> Iterator[list[Item]]:

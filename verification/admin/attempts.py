@@ -4,11 +4,17 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import admin
-from django.contrib.admin.views.main import ChangeList
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.views.main import PAGE_VAR, ChangeList
+from django.core.exceptions import BadRequest
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.urls import URLPattern, path
 from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_POST
 
+from verification.admin.export import export_view
 from verification.admin.moments import moment_column
 from verification.admin.read_only import ReadOnlyAdmin
 from verification.diagnosis import Known, explain
@@ -132,6 +138,22 @@ class VerificationAttemptAdmin(ReadOnlyAdmin):
         if attempt is not None:
             attempt.explanation = explain(attempt)
         return attempt
+
+    # --- Exporting
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(require_POST(self.export))
+        name = "verification_verificationattempt_export"
+        return [path("export/", view, name=name), *super().get_urls()]
+
+    def export(self, request: HttpRequest) -> HttpResponseBase:
+        """What the list shows, on all its pages."""
+        try:
+            shown = self.get_changelist_instance(request)
+        except IncorrectLookupParameters as error:
+            raise BadRequest("no list has such filters") from error
+        filters = {name: str(it) for name, it in request.GET.items() if name != PAGE_VAR}
+        return export_view(self.admin_site, request, shown.queryset, filters)
 
     # --- Searching
 

@@ -29,6 +29,7 @@ from verification.tests.admin_urls import every_url
 from verification.tests.canaries import DISGUISES, NEXT_TOKEN, TOKEN, find
 from verification.tests.checkout import LOCAL, read_settings
 from verification.tests.day_at_work import Day
+from verification.tests.people import page
 
 # --- Pages
 
@@ -73,6 +74,11 @@ def said_by(day: Day, command: str, *arguments: str) -> str:
         call_command(command, *arguments)
     out.seek(0)
     return out.read()
+
+
+def download(day: Day) -> str:
+    answer = day.browser.post(page("verificationattempt_export"))
+    return f"{answer.getvalue().decode()} {answer.headers} {answer.cookies}"
 
 
 def verification_of_export(day: Day) -> str:
@@ -138,6 +144,7 @@ SINKS: dict[str, tuple[Callable[[Day], str], str]] = {
     "the tables": (rows, "wang.fang"),
     "the objects": (objects, "Secret(••••••••)"),
     "the CSV": (lambda day: said_by(day, "export_attempts", "--format=csv"), "echostr,client_ip"),
+    "the CSV of the browser": (download, "echostr,client_ip"),
     "the JSON": (lambda day: said_by(day, "export_attempts"), '"reason": "malformed_parameter"'),
     "the sealed export": (
         lambda day: said_by(day, "export_attempts", "--format=sealed"),

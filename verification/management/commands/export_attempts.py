@@ -53,8 +53,7 @@ class Command(GatewayCommand):
             self.send(export, sealed_pieces(), count_sealed())
         else:
             attempts = VerificationAttempt.objects.filter(**filters).order_by("id")
-            rows = attempts.select_related("account").iterator(chunk_size=2000)
-            self.send(export, PIECES[export.format](rows), attempts.count())
+            self.send(export, PIECES[export.format](attempts), attempts.count())
 
     def send(self, export: Export, pieces: Iterable[Piece], total: int) -> None:
         bar = tqdm(total=total, unit=" attempts", file=sys.stderr, disable=None)
