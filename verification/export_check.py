@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 from django.utils.translation import gettext as _
 
-from verification.audit import Report
+from verification.audit import Report, note_kept_head
 from verification.chain import BrokenChain, Chain
 from verification.columns import COLUMNS_BY_VERSION
 from verification.export_lines import (
@@ -51,7 +51,7 @@ class ExportCheck:
     def __init__(self, start: ChainHead, kept: Kept | None) -> None:
         self.chain, self.report = Chain(start), Report()
         self.start, self.kept = start, kept
-        self.digests = {start.last_seal_id: bytes(start.last_digest)}  # of what was kept
+        self.digests: dict[int, bytes] = {}  # of the seal that was kept
         self.seal: Seal | None = None
         self.lines: list[bytes] = []  # of that seal
         self.is_readable = True  # all since that seal
@@ -70,7 +70,8 @@ class ExportCheck:
             self._close_seal()
             self.report.note(_("The last line is missing: the end of the file was cut off."))
         self.report.head = self.chain.head
-        self._verify_kept()
+        if self.kept:
+            note_kept_head(self.report, self.start, self.digests, self.kept)
 
     def _take(self, entry: Entry) -> None:
         if self.is_over:
@@ -120,26 +121,6 @@ class ExportCheck:
                 "but its last line says otherwise."
             )
             self.report.note(sentence.format(rows=self.report.attempts, seals=self.report.seals))
-
-    def _verify_kept(self) -> None:
-        if self.kept is None:
-            return
-        seal_id, digest = self.kept
-        last = self.chain.head.last_seal_id
-        if seal_id < self.start.last_seal_id:
-            sentence = _(
-                "Seal {kept}, which you kept, was pruned with all up to seal {last}, "
-                "so it shows nothing any more: keep a newer head."
-            )
-            self.report.note(sentence.format(kept=seal_id, last=self.start.last_seal_id))
-        elif seal_id not in self.digests:
-            sentence = _(
-                "The log ends at seal {last}, but you kept seal {kept}: its end was cut off."
-            )
-            self.report.note(sentence.format(last=last, kept=seal_id))
-        elif self.digests[seal_id] != digest:
-            sentence = _("Seal {kept} is not the one that you kept: the log was rewritten.")
-            self.report.note(sentence.format(kept=seal_id))
 
 
 def read_start(line: bytes) -> ChainHead:

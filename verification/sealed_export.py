@@ -10,14 +10,15 @@ from collections.abc import Iterator
 from verification.audit import by_seal
 from verification.export import Piece
 from verification.export_lines import dump, first_entry, place_entry, seal_entry
-from verification.models import ChainHead
+from verification.models import ChainHead, Checkpoint
 from verification.sealed_log import read_stretches
 from verification.sealed_record import to_record
 
 
-def sealed_pieces(start: ChainHead | None = None) -> Iterator[Piece]:
-    """All that follows `start`, the place before a log's first seal. To be read in one moment."""
-    begin, seals, rows = start or ChainHead(), 0, 0
+def sealed_pieces() -> Iterator[Piece]:
+    """To be read in one moment."""
+    checkpoint, seals, rows = Checkpoint.objects.first(), 0, 0
+    begin = checkpoint.place if checkpoint else ChainHead()
     yield dump(first_entry(begin)), 0
     for stretch in read_stretches(begin):
         for seal, lines in by_seal(stretch):

@@ -12,7 +12,7 @@ import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
 
-from verification.models import ChainHead, VerificationAttempt
+from verification.models import VerificationAttempt
 from verification.recording import verify
 from verification.sealed_export import sealed_pieces
 from verification.tests.calls import call
@@ -64,8 +64,8 @@ def make_sealed_log() -> None:
         verify([call(first), call(right, **odd), call(wrong)])
 
 
-def export_sealed(path: Path, start: ChainHead | None = None) -> Path:
-    path.write_bytes(b"".join(piece for piece, _rows in sealed_pieces(start)))
+def export_sealed(path: Path) -> Path:
+    path.write_bytes(b"".join(piece for piece, _rows in sealed_pieces()))
     return path
 
 

@@ -15,7 +15,8 @@ from django.core.management.base import CommandError
 from django.db import models
 
 from verification.columns import COLUMNS
-from verification.models import ChainHead, ChangeEvent, Seal, VerificationAttempt
+from verification.models import ChainHead, ChangeEvent, Checkpoint, Seal, VerificationAttempt
+from verification.pruning import remove_stretch
 from verification.tests.checkout import Checkout
 from verification.tests.exports import complaints, export_sealed
 from verification.tests.people import last_event
@@ -109,17 +110,26 @@ class TestReading:
         assert (altered.returncode, altered.stdout) == (1, "")
         assert "Something in seal 1 (attempts 1 to 3) was altered." in altered.stderr
 
-    def test_a_log_that_continues_another_is_checked_from_there(
+    def test_a_pruned_log_is_checked_from_where_it_begins(
         self, sealed_file: Path, capfdbinary: pytest.CaptureFixture[bytes]
     ) -> None:
-        start = ChainHead()
-        start.move_to(Seal.objects.get(pk=1))
-        rest = export_sealed(sealed_file, start)
-        call_command("verify_export", str(rest), head=start.text)
+        remove_stretch(last_seal_id=1)
+        export_sealed(sealed_file)
+        pruned = Checkpoint.objects.get().place.text
+        call_command("verify_export", str(sealed_file), head=pruned)
 
         assert b"6 attempts under 2 seals" in capfdbinary.readouterr().out
-        rest.write_bytes(rest.read_bytes().replace(start.text[2:].encode(), b"0" * 64, 1))
-        assert complaints(rest)[0] == "Something in seal 2 (attempts 4 to 6) was altered."
+        forged = sealed_file.read_text().replace(pruned[2:], "0" * 64, 1)
+        sealed_file.write_text(forged)
+        assert complaints(sealed_file)[0] == "Something in seal 2 (attempts 4 to 6) was altered."
+
+    def test_a_head_that_was_pruned_shows_nothing(self, sealed_file: Path) -> None:
+        remove_stretch(last_seal_id=2)
+
+        assert (
+            "Seal 1, which you kept, was pruned with all up to seal 2"
+            in complaints(export_sealed(sealed_file), head=f"1:{'0' * 64}")[0]
+        )
 
     def test_what_was_altered_in_the_database_shows(self, sealed_file: Path) -> None:
         as_owner(VerificationAttempt, "UPDATE {table} SET kind = 99 WHERE id = 5")

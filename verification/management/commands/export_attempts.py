@@ -17,7 +17,7 @@ from verification.management.base import (
     find_account,
     parse_moment,
 )
-from verification.models import ChainHead, VerificationAttempt
+from verification.models import ChainHead, Checkpoint, VerificationAttempt
 from verification.sealed_export import sealed_pieces
 
 OPTIONS = {"account": "account", "recorded_at__gte": "since", "recorded_at__lt": "until"}
@@ -105,5 +105,6 @@ def refuse(filters: dict[str, Any]) -> None:
 
 
 def count_sealed() -> int:
-    head = ChainHead.objects.first()
-    return head.last_attempt_id if head else 0
+    head, checkpoint = ChainHead.objects.first(), Checkpoint.objects.first()
+    pruned = checkpoint.last_attempt_id if checkpoint else 0
+    return head.last_attempt_id - pruned if head else 0
