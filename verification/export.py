@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from io import StringIO
 from itertools import islice
@@ -25,24 +26,25 @@ BOM = b"\xef\xbb\xbf"
 Item = TypeVar("Item")
 Attempts = QuerySet[VerificationAttempt]
 Piece = tuple[bytes, int]  #: a part of a file, and how many attempts it holds
+Pieces = Generator[Piece, None, None]
 
 
 # --- Formats
 
 
-def jsonl_pieces(attempts: Attempts) -> Iterator[Piece]:
+def jsonl_pieces(attempts: Attempts) -> Pieces:
     for chunk in chunks(stream(attempts)):
         lines = [f"{json.dumps(attempt.as_record())}\n" for attempt in chunk]
         yield "".join(lines).encode(), len(chunk)
 
 
-def csv_pieces(attempts: Attempts) -> Iterator[Piece]:
+def csv_pieces(attempts: Attempts) -> Pieces:
     yield BOM + csv_rows([VerificationAttempt.RECORD_KEYS]), 0
     for chunk in chunks(stream(attempts)):
         yield csv_rows(map(cells, chunk)), len(chunk)
 
 
-PIECES: dict[str, Callable[[Attempts], Iterator[Piece]]] = {
+PIECES: dict[str, Callable[[Attempts], Pieces]] = {
     "jsonl": jsonl_pieces,
     "csv": csv_pieces,
 }
@@ -96,15 +98,14 @@ class Export:
         digest: str = self.hash.hexdigest()
         return digest
 
-    def write(
-        self, pieces: Iterable[Piece], out: BinaryIO, watch: Callable[[int], object] = int
-    ) -> None:
+    def write(self, pieces: Pieces, out: BinaryIO, watch: Callable[[int], object] = int) -> None:
         """Bytes, so that what is hashed is what arrives; `watch` is told of attempts written."""
-        for piece, rows in pieces:
-            out.write(piece)
-            self.hash.update(piece)
-            self.rows += rows
-            watch(rows)
+        with closing(pieces):  # and the cursor behind them, while its transaction is open
+            for piece, rows in pieces:
+                out.write(piece)
+                self.hash.update(piece)
+                self.rows += rows
+                watch(rows)
         out.flush()
         self.is_complete = True
 

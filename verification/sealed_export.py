@@ -5,17 +5,15 @@ JSON lines: what the file is; each seal, then the attempts that it covers; what 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from verification.audit import by_seal
-from verification.export import Piece
+from verification.export import Pieces
 from verification.export_lines import dump, first_entry, place_entry, seal_entry
 from verification.models import ChainHead, Checkpoint
 from verification.sealed_log import read_stretches
 from verification.sealed_record import to_record
 
 
-def sealed_pieces() -> Iterator[Piece]:
+def sealed_pieces() -> Pieces:
     """To be read in one moment."""
     checkpoint, seals, rows = Checkpoint.objects.first(), 0, 0
     begin = checkpoint.place if checkpoint else ChainHead()

@@ -3,14 +3,13 @@ from __future__ import annotations
 import os
 import sys
 from argparse import ArgumentParser
-from collections.abc import Iterable
 from typing import Any
 
 from django.core.management.base import CommandError
 from tqdm import tqdm
 
 from verification.audit import one_moment
-from verification.export import PIECES, Export, Piece
+from verification.export import PIECES, Export, Pieces
 from verification.management.base import (
     GatewayCommand,
     command_line_actor,
@@ -55,7 +54,7 @@ class Command(GatewayCommand):
             attempts = VerificationAttempt.objects.filter(**filters).order_by("id")
             self.send(export, PIECES[export.format](attempts), attempts.count())
 
-    def send(self, export: Export, pieces: Iterable[Piece], total: int) -> None:
+    def send(self, export: Export, pieces: Pieces, total: int) -> None:
         bar = tqdm(total=total, unit=" attempts", file=sys.stderr, disable=None)
         try:
             with bar, one_moment():
