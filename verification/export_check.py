@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 from django.utils.translation import gettext as _
 
-from verification.audit import Report, note_kept_head
+from verification.audit import MOST_PROBLEMS, Report, note_kept_head
 from verification.chain import BrokenChain, Chain
 from verification.columns import COLUMNS_BY_VERSION
 from verification.export_lines import (
@@ -62,8 +62,9 @@ class ExportCheck:
             self._take(load(line))
         except (KeyError, ValueError):
             self.is_readable = False
-            sentence = _("Line {line} is not what an export of an intact log holds there.")
-            self.report.note(sentence.format(line=number))
+            if len(self.report.problems) < MOST_PROBLEMS:
+                sentence = _("Line {line} is not what an export of an intact log holds there.")
+                self.report.note(sentence.format(line=number))
 
     def finish(self) -> None:
         if not self.is_over:

@@ -51,6 +51,7 @@ class ExplainedChangeList(ChangeList):
 
 @admin.register(VerificationAttempt)
 class VerificationAttemptAdmin(ReadOnlyAdmin):
+    change_list_template = "admin/verification/verificationattempt/change_list.html"
     list_display = ["number", "time", "outcome", "called", "kind", "in_short", "client_ip"]
     list_filter = ["outcome", "kind", "reason", NoiseFilter, "account"]
     list_select_related = ["account"]
