@@ -4,13 +4,19 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import admin
-from django.contrib.admin.views.main import ChangeList
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.views.main import PAGE_VAR, ChangeList
+from django.core.exceptions import BadRequest
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.urls import URLPattern, path
 from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_POST
 
 from verification.admin.attempt_detail import AttemptDetail
 from verification.admin.attempt_words import path_of
+from verification.admin.export import export_view
 from verification.admin.moments import moment_column
 from verification.diagnosis import Known, explain
 from verification.models import VerificationAttempt
@@ -45,6 +51,7 @@ class ExplainedChangeList(ChangeList):
 
 @admin.register(VerificationAttempt)
 class VerificationAttemptAdmin(AttemptDetail):
+    change_list_template = "admin/verification/verificationattempt/change_list.html"
     list_display = ["number", "time", "outcome", "called", "kind", "in_short", "client_ip"]
     list_filter = ["outcome", "kind", "reason", NoiseFilter, "account"]
     list_select_related = ["account"]
@@ -74,6 +81,22 @@ class VerificationAttemptAdmin(AttemptDetail):
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return ExplainedChangeList
+
+    # --- Exporting
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(require_POST(self.export))
+        name = "verification_verificationattempt_export"
+        return [path("export/", view, name=name), *super().get_urls()]
+
+    def export(self, request: HttpRequest) -> HttpResponseBase:
+        """What the list shows, on all its pages."""
+        try:
+            shown = self.get_changelist_instance(request)
+        except IncorrectLookupParameters as error:
+            raise BadRequest("no list has such filters") from error
+        filters = {name: str(it) for name, it in request.GET.items() if name != PAGE_VAR}
+        return export_view(self.admin_site, request, shown.queryset, filters)
 
     # --- Searching
 
