@@ -13,7 +13,8 @@ from asgiref.sync import async_to_sync
 from django.test import Client
 
 from verification.admin.export import Download
-from verification.models import OfficialAccount
+from verification.attempt_filter import latest_days
+from verification.models import ChainHead, OfficialAccount
 from verification.tests.contract import A
 from verification.tests.exports import NOON, make_attempts
 from verification.tests.gunicorn import Gunicorn
@@ -34,19 +35,20 @@ def rows(download: Any) -> list[dict[str, str]]:
 def test_the_button_stands_above_the_list(
     on_record: OfficialAccount, li_wei_at_work: Client
 ) -> None:
-    listed = li_wei_at_work.get(page("verificationattempt_changelist"), {"outcome__exact": "2"})
+    listed = li_wei_at_work.get(page("verificationattempt_changelist"), {"outcome": "refused"})
     [action] = re.findall(r'action="(export/[^"]*)"', listed.text)
 
-    assert action == "export/?outcome__exact=2"
+    assert action == "export/?outcome=refused"
     assert "Export CSV" in listed.text
 
 
 def test_everything_is_exported_oldest_first(
     on_record: OfficialAccount, li_wei_at_work: Client
 ) -> None:
+    call("/wechat/brand-a", "NotTheToken123456")
     download = press_export(li_wei_at_work)
 
-    assert [row["account"] for row in rows(download)] == ["brand-a", ""]
+    assert [row["outcome"] for row in rows(download)] == ["accepted", "refused"]
     assert download["Content-Type"] == "text/csv"
     assert re.fullmatch(
         r'attachment; filename="attempts-\d{4}-\d\d-\d\d-\d{4}\.csv"',
@@ -57,11 +59,12 @@ def test_everything_is_exported_oldest_first(
 @pytest.mark.parametrize(
     ("query", "expected"),
     [
-        ("?outcome__exact=2", ["/wechat/nobody"]),
-        ("?outcome__exact=1", ["brand-a"]),
-        ("?q=nobody", ["nobody"]),
-        ("?q=elsewhere", []),
-        ("?p=1", ["brand-a", "nobody"]),
+        ("", ["brand-a"]),
+        ("?outcome=refused", []),
+        ("?noise=only", ["nobody"]),
+        ("?q=127.0.0.1", ["brand-a"]),
+        ("?q=192.0.2.1", []),
+        ("?before=1", ["brand-a"]),
     ],
 )
 def test_what_the_list_shows_is_exported(
@@ -72,8 +75,11 @@ def test_what_the_list_shows_is_exported(
     assert found == [path.removeprefix("/wechat/") for path in expected]
 
 
-def test_a_list_that_cannot_be_is_a_bad_request(on_record: OfficialAccount, li_wei_at_work: Client):
-    assert press_export(li_wei_at_work, "?outcome__exact=x").status_code == 400
+@pytest.mark.parametrize("query", ["?outcome=x", "?q=elsewhere", "?period=yesteryear"])
+def test_a_list_that_cannot_be_is_a_bad_request(
+    on_record: OfficialAccount, li_wei_at_work: Client, query: str
+) -> None:
+    assert press_export(li_wei_at_work, query).status_code == 400
 
 
 def test_excel_reads_chinese_and_takes_no_cell_for_a_formula(
@@ -92,7 +98,7 @@ class TestOnRecord:
     def test_the_change_log_knows_the_file(
         self, on_record: OfficialAccount, li_wei_at_work: Client
     ) -> None:
-        content = press_export(li_wei_at_work, "?outcome__exact=2&p=0").getvalue()
+        content = press_export(li_wei_at_work, "?outcome=accepted&before=9").getvalue()
         event = last_event()
 
         assert (event.action, event.actor, event.client_ip) == ("exported", "li.wei", "127.0.0.1")
@@ -100,7 +106,11 @@ class TestOnRecord:
             "format": "csv",
             "rows": 1,
             "sha256": hashlib.sha256(content).hexdigest(),
-            "filters": {"outcome__exact": "2"},
+            "filters": {
+                "outcome": "accepted",
+                "first": str(latest_days().first),
+                "last": str(latest_days().last),
+            },
             "complete": True,
         }
 
@@ -111,7 +121,7 @@ class TestOnRecord:
         text = li_wei_at_work.get(page("verificationattempt_changelist")).text
         entry = page("changeevent_change", last_event().pk)
 
-        assert f"Exported 2 attempts. SHA-256 <code>{sha256}</code>" in text
+        assert f"Exported 1 attempt. SHA-256 <code>{sha256}</code>" in text
         assert f'<a href="{entry}">In the change log</a>' in text
         assert sha256 in li_wei_at_work.get(entry).text
 
@@ -122,7 +132,7 @@ class TestOnRecord:
         press_export(client).getvalue()
         text = client.get(page("verificationattempt_changelist")).text
 
-        assert "Exported 2 attempts." in text
+        assert "Exported 1 attempt." in text
         assert "In the change log" not in text
 
 
@@ -161,10 +171,12 @@ class TestLeaving:
 
     def test_it_leaves_through_gunicorn(self, gunicorn: Gunicorn, li_wei_at_work: Client) -> None:
         make_attempts([NOON] * 1000)
+        ChainHead.objects.create(last_attempt_id=1000, last_recorded_at=NOON)
         cookies = f"sessionid={li_wei_at_work.cookies['sessionid'].value}; csrftoken={'c' * 32}"
+        url = f"{page('verificationattempt_export')}?first={NOON:%Y-%m-%d}&last={NOON:%Y-%m-%d}"
         form = f"csrfmiddlewaretoken={'c' * 32}"
         answer = gunicorn.send(
-            f"POST {page('verificationattempt_export')} HTTP/1.0\r\n"
+            f"POST {url} HTTP/1.0\r\n"
             f"Host: localhost\r\nCookie: {cookies}\r\nContent-Length: {len(form)}\r\n"
             f"Content-Type: application/x-www-form-urlencoded\r\n\r\n{form}".encode()
         )
