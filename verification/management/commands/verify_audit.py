@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import re
 import sys
 from argparse import ArgumentParser
 from typing import Any
@@ -11,10 +10,8 @@ from tqdm import tqdm
 
 from verification.audit import Report, verify_audit, verify_kept_head
 from verification.checks import record_check
-from verification.management.base import GatewayCommand, command_line_actor
+from verification.management.base import GatewayCommand, command_line_actor, parse_head
 from verification.models import ChainHead, Checkpoint
-
-HEAD = re.compile(r"([0-9]{1,18}):([0-9a-f]{64})")
 
 
 class Command(GatewayCommand):
@@ -66,12 +63,3 @@ def verify_with_progress() -> Report:
     pruned = checkpoint.last_attempt_id if checkpoint else 0
     with tqdm(total=total - pruned, unit=" attempts", file=sys.stderr, disable=None) as bar:
         return verify_audit(bar.update)
-
-
-def parse_head(text: str) -> tuple[int, bytes]:
-    found = HEAD.fullmatch(text.strip())
-    if found is None:
-        raise CommandError(
-            f'"{text}" is not a head: a seal\'s number, a colon and 64 hexadecimal digits.'
-        )
-    return int(found[1]), bytes.fromhex(found[2])
