@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('verification', '0012_auditors_sign_off'),
+        ('verification', '0013_attempts_are_found_at_any_size'),
     ]
 
     operations = [
