@@ -39,6 +39,10 @@ class HeadCheck:
     cut_off: list[str]  #: sentences
     missing_triggers: list[str]  #: names
 
+    @property
+    def is_well(self) -> bool:
+        return not (self.is_broken or self.cut_off or self.missing_triggers)
+
 
 def check_head(kept: Kept) -> HeadCheck:
     """Whether the log goes through the head `kept`, and from there to where its own head says."""

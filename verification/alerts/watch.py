@@ -61,13 +61,13 @@ class Watch:
         return Round(is_log_broken=is_log_broken, failed=failed)
 
     def check_log(self, position: WatchPosition) -> HeadCheck:
-        """All of it once a day, and when something is wrong at its end."""
+        """All of it once a day, and when its end does not hold or its guards are gone."""
         if self.is_full_check_due():
             self.check_whole_log()
         with watchdog(ROUND.total_seconds()):
             head = check_head(self.kept or Kept(position.last_seal_id, bytes(position.last_digest)))
         check = latest_check()
-        if head.is_broken and (check is None or check.is_intact):
+        if not head.is_well and (check is None or check.is_intact):
             self.check_whole_log()  # which says what is broken, and keeps that on record
         return head
 

@@ -62,13 +62,18 @@ def test_a_check_is_recorded_and_not_repeated_within_a_day(
     assert actions().count("log_checked") == 1
 
 
-def test_a_missing_trigger_is_told_at_the_next_look(connected: OfficialAccount, told: Told) -> None:
+def test_a_missing_trigger_is_told_at_the_next_look_with_what_was_changed(
+    connected: OfficialAccount, told: Told
+) -> None:
+    as_owner(VerificationAttempt, f"{ALTER} 1")
     table = f" ON {Seal._meta.db_table}" if connection.vendor == "postgresql" else ""
     with connection.cursor() as cursor:
         cursor.execute(f"DROP TRIGGER seal_refuses_delete{table}")
     said = told()
 
-    assert said.startswith("The log is not append-only any more\nSeen at 20")
+    assert said.startswith("The log is not intact\nChecked at 20")
+    assert "Something in seal 1 (attempt 1) was altered." in said
+    assert "The log is not append-only any more\nSeen at 20" in said
     assert "The trigger seal_refuses_delete is missing." in said
 
 
