@@ -5,16 +5,20 @@ It is stored as names of fields, roles and permissions, which stay the same in e
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.models import Permission, User
 from django.core.exceptions import FieldDoesNotExist
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from verification.admin.roles import GROUPS, name_permission
 from verification.admin.token_forms import RotateForm
 from verification.models import ChangeEvent, OfficialAccount
 from verification.models.token import UNTIL_USED
+from verification.moments import zoned
 
 Action = ChangeEvent.Action
 #: As they are stored, with the fields that they mean.
@@ -29,7 +33,21 @@ def in_words(event: ChangeEvent) -> str:
         return f"{whose}{colon}{name_role(role)}"
     if event.action == Action.TOKEN_ROTATED and event.detail:
         return f"{_('The old token stays valid')}: {name_overlap(event.detail)}"
+    if event.action == Action.PRUNED and "checkpoint" in event.facts:
+        return " · ".join(say_pruning(event.facts))
     return event.detail
+
+
+def say_pruning(facts: dict[str, Any]) -> Iterator[str]:
+    attempts = facts["attempts"]
+    yield _("older than {age}").format(age=facts["older_than"])
+    yield ngettext("{count} attempt", "{count} attempts", attempts).format(count=f"{attempts:,}")
+    if attempts:
+        first, last = (zoned(datetime.fromisoformat(facts[end])) for end in ("from", "to"))
+        yield f"{first} – {last}"
+    if "stopped_before" in facts:
+        yield _("broke off")
+    yield _("checkpoint {head}").format(head=facts["checkpoint"])
 
 
 def name_field(name: str) -> str:

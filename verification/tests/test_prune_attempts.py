@@ -208,6 +208,16 @@ def delete(token: Token) -> None:
         cursor.execute("DELETE FROM verification_token WHERE id = %s", [token.pk])
 
 
+def test_the_change_log_tells_of_it(two_years: None, li_wei_at_work: Client) -> None:
+    prune_older_than("400d")
+    [event] = prunings()
+    url = reverse("admin:verification_changeevent_change", args=[event.pk])
+
+    page = li_wei_at_work.get(url).text
+    assert "older than 400d · 5 attempts · " in page
+    assert f"checkpoint {start_of_log().text}" in page
+
+
 def fail(*_: object) -> None:
     raise DatabaseError("disk full")
 
