@@ -24,7 +24,7 @@ from verification.models import ChainHead, ChangeEvent, Checkpoint, Seal, Verifi
 from verification.sealed_log import Stretch, next_stretch
 
 #: What one transaction removes at most, though always a whole seal.
-MOST_SEALS, MOST_LINES = 1_000, 4_000
+MOST_SEALS, MOST_LINES = 500, 2_000
 #: Seconds in which others may write: SQLite has one writer, and who waits only looks now and then.
 PAUSE_ON_SQLITE = 0.12
 

@@ -19,13 +19,10 @@ from verification.models import (
     VerificationAttempt,
 )
 from verification.tests.conftest import Record
+from verification.tests.prunings import prune_older_than
 from verification.tests.tampering import as_owner
 
 NEW_KEY = "the-new-key-" * 4
-
-
-def prune_older_than(days: str) -> None:
-    call_command("prune_attempts", older_than=days)
 
 
 def problem() -> str:
@@ -91,7 +88,7 @@ class TestTampering:
     def test_a_checkpoint_of_before_put_back(self, record: Record) -> None:
         former = Checkpoint.objects.get()
         record(0, 1)
-        call_command("prune_attempts", older_than="0d", yes=True)
+        prune_older_than("0d", yes=True)
         former.save(force_insert=True)
         assert problem() == ("The checkpoint at seal 5 is out of place: a newer one stands for it.")
 
@@ -197,7 +194,7 @@ def test_an_old_key_may_go_with_the_last_that_it_sealed(
     settings.TOKEN_ENCRYPTION_KEYS = [NEW_KEY, *settings.TOKEN_ENCRYPTION_KEYS]
     call_command("rotate_encryption_keys")
     record(0, 1)
-    call_command("prune_attempts", older_than="0d", yes=True)
+    prune_older_than("0d", yes=True)
     settings.TOKEN_ENCRYPTION_KEYS = [NEW_KEY]
 
     assert verify_audit().problems == []

@@ -1,9 +1,5 @@
 from __future__ import annotations
 
-import signal
-from threading import Thread
-from typing import Any
-
 import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
@@ -11,7 +7,6 @@ from django.db import DatabaseError, connection, transaction
 from django.test import Client
 from django.urls import reverse
 
-from verification import pruning
 from verification.audit import verify_audit, verify_kept_head
 from verification.checkpoint import start_of_log
 from verification.checks import latest_check
@@ -24,24 +19,12 @@ from verification.models import (
     Token,
     VerificationAttempt,
 )
+from verification.tests.admin_urls import every_url
 from verification.tests.conftest import Record
-from verification.tests.contract import A
-from verification.tests.signer import verification
+from verification.tests.prunings import ids, prune_older_than, prunings
 from verification.tests.tampering import as_owner
 
 Output = pytest.CaptureFixture[str]
-
-
-def ids() -> list[int]:
-    return list(VerificationAttempt.objects.order_by("id").values_list("id", flat=True))
-
-
-def prunings() -> list[ChangeEvent]:
-    return list(ChangeEvent.objects.filter(action=ChangeEvent.Action.PRUNED))
-
-
-def prune_older_than(days: str, **options: bool) -> None:
-    call_command("prune_attempts", older_than=days, **options)
 
 
 @pytest.mark.usefixtures("two_years")
@@ -104,34 +87,6 @@ class TestPruning:
             "checkpoint": start_of_log().text,
         }
 
-    def test_ctrl_c_ends_it_after_a_step_and_a_second_run_goes_on(
-        self, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(pruning, "MOST_SEALS", 1)
-        with monkeypatch.context() as patch:
-            patch.setattr(pruning, "_follow", lambda *_: signal.raise_signal(signal.SIGINT))
-            with pytest.raises(CommandError, match="Stopped: 4 of 5 attempts") as stop:
-                prune_older_than("400d")
-
-        assert stop.value.returncode == 130
-        assert ids()[0] == 2
-        assert verify_audit().problems == []
-        assert prunings()[0].facts["stopped_before"] == 5
-        assert prunings()[0].facts["attempts"] == 1
-        prune_older_than("400d")
-        assert ids() == [6, 7]
-
-    def test_a_step_that_fails_leaves_all_that_it_would_have_removed(
-        self, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(pruning, "make_checkpoint", fail)
-        with pytest.raises(CommandError, match="The database refused: disk full"):
-            prune_older_than("400d")
-
-        assert len(ids()) == 7
-        assert verify_audit().problems == []
-        assert prunings()[0].facts["attempts"] == 0
-
     def test_the_newest_seal_stays_however_old(self) -> None:
         prune_older_than("0d", yes=True)
 
@@ -182,14 +137,23 @@ class TestPruning:
         verify_kept_head(report, old.id, bytes(old.digest))
         assert report.problems[0].startswith("Seal 2, which you kept, was pruned")
 
-    def test_every_page_goes_on_without_what_went(self, li_wei_at_work: Client) -> None:
+    def test_every_page_goes_on_without_what_went(
+        self, brand_a: OfficialAccount, li_wei_at_work: Client
+    ) -> None:
+        prune_older_than("400d")
+        for url in every_url(brand_a):
+            assert li_wei_at_work.get(url).status_code < 500, url
+
+    def test_of_an_attempt_that_went_people_hear_where_the_log_begins(
+        self, li_wei_at_work: Client
+    ) -> None:
         prune_older_than("400d")
         attempts = reverse("admin:verification_verificationattempt_changelist")
 
-        assert li_wei_at_work.get(attempts).status_code == 200
-        assert li_wei_at_work.get(f"{attempts}6/change/").status_code == 200
         assert li_wei_at_work.get(f"{attempts}1/change/").status_code == 302
-        with pytest.raises(CommandError, match="1"):
+        with pytest.raises(
+            CommandError, match="Attempt 1 was pruned: the log begins with attempt 6."
+        ):
             call_command("explain_attempt", "1")
 
     def test_a_token_may_be_deleted_once_all_its_attempts_went(
@@ -218,57 +182,9 @@ def test_the_change_log_tells_of_it(two_years: None, li_wei_at_work: Client) -> 
     assert f"checkpoint {start_of_log().text}" in page
 
 
-def fail(*_: object) -> None:
-    raise DatabaseError("disk full")
+def test_the_integrity_page_says_who_pruned(two_years: None, li_wei_at_work: Client) -> None:
+    prune_older_than("400d")
+    page = li_wei_at_work.get(reverse("admin:integrity")).text
 
-
-@pytest.mark.postgresql
-@pytest.mark.django_db(transaction=True)
-class TestWhileOthersWork:
-    def test_a_callback_is_answered_in_the_middle_of_a_step(
-        self, two_years: None, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        statuses: list[int] = []
-
-        def call_as_wechat() -> None:
-            statuses.append(Client().get(f"/wechat/brand-a?{verification(A)}").status_code)
-            connection.close()  # this thread's own
-
-        def delete_and_dawdle(model: Any, first: int, last: int) -> None:
-            just_delete(model, first, last)
-            wechat = Thread(target=call_as_wechat)
-            wechat.start()
-            wechat.join()
-
-        just_delete = pruning._delete
-        monkeypatch.setattr(pruning, "_delete", delete_and_dawdle)
-        prune_older_than("400d")
-
-        assert set(statuses) == {200}
-        assert ids() == [*range(6, 8 + len(statuses))]
-        assert verify_audit().problems == []
-
-    def test_of_two_prunings_one_waits_for_each_step_of_the_other(
-        self, two_years: None, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(pruning, "MOST_SEALS", 1)
-        cut = pruning.find_cut(400)
-        assert cut
-
-        def prune() -> None:
-            pruning.prune(cut, "zhang.wei", lambda _removed: True)
-            connection.close()
-
-        threads = [Thread(target=prune) for _ in range(2)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-
-        assert ids() == [6, 7]
-        assert verify_audit().problems == []
-        assert [event.facts["attempts"] for event in prunings()] == [5, 5]
-
-
-def test_pruning_an_empty_log_removes_nothing(db: None) -> None:
-    assert pruning.find_cut(0) is None
+    assert "The first 5 attempts, last on " in page
+    assert f"by {Checkpoint.objects.get().actor}; a sealed checkpoint stands for them." in page
