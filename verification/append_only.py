@@ -52,12 +52,12 @@ PRUNED: dict[Model, tuple[str, int]] = {
 }
 _ATTEMPTS, _TALLIES = VerificationAttempt._meta.db_table, Tally._meta.db_table
 _CHECKPOINTS = Checkpoint._meta.db_table
-#: Parents may go only while nothing on record points to them.
+#: Parents may go only while nothing on record points to them. Every attempt is in a tally, which
+#: is found at once; a token of an account that was called costs a look at all attempts.
 IN_USE: dict[Model, str] = {
-    OfficialAccount: f"EXISTS (SELECT 1 FROM {_ATTEMPTS} WHERE account_id = OLD.id)"
-    f" OR EXISTS (SELECT 1 FROM {_TALLIES} WHERE account_id = OLD.id)",
-    Token: f"EXISTS (SELECT 1 FROM {_ATTEMPTS}"
-    " WHERE account_id = OLD.account_id AND token_id = OLD.id)",
+    OfficialAccount: f"EXISTS (SELECT 1 FROM {_TALLIES} WHERE account_id = OLD.id)",
+    Token: f"EXISTS (SELECT 1 FROM {_TALLIES} WHERE account_id = OLD.account_id)"
+    f" AND EXISTS (SELECT 1 FROM {_ATTEMPTS} WHERE token_id = OLD.id)",
 }
 
 

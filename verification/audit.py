@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -77,19 +77,29 @@ def verify_audit(
 
 def verify_kept_head(report: Report, seal_id: int, digest: bytes) -> None:
     """Note whether the log still goes through a head that somebody kept elsewhere."""
-    start, last = beginning(report.checkpoint), report.head.last_seal_id if report.head else 0
     digests = dict(Seal.objects.filter(id=seal_id).values_list("id", "digest"))
-    digests[start.last_seal_id] = start.last_digest
+    note_kept_head(report, beginning(report.checkpoint), digests, (seal_id, digest))
+
+
+def note_kept_head(
+    report: Report,
+    start: ChainHead,
+    digests: Mapping[int, bytes | memoryview],
+    kept: tuple[int, bytes],
+) -> None:
+    """Hold what was kept against the digests of seals that were found, if its own is there."""
+    seal_id, last = kept[0], report.head.last_seal_id if report.head else 0
+    found = {**digests, start.last_seal_id: start.last_digest}
     if seal_id < start.last_seal_id:
         sentence = _(
             "Seal {kept}, which you kept, was pruned with all up to seal {last}, "
             "so it shows nothing any more: keep a newer head."
         )
         report.note(sentence.format(kept=seal_id, last=start.last_seal_id))
-    elif seal_id not in digests:
+    elif seal_id not in found:
         sentence = _("The log ends at seal {last}, but you kept seal {kept}: its end was cut off.")
         report.note(sentence.format(last=last, kept=seal_id))
-    elif bytes(digests[seal_id]) != digest:
+    elif bytes(found[seal_id]) != kept[1]:
         sentence = _("Seal {kept} is not the one that you kept: the log was rewritten.")
         report.note(sentence.format(kept=seal_id))
 

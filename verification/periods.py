@@ -25,6 +25,10 @@ class Period(NamedTuple):
         return midnight(self.last + timedelta(days=1))
 
     @property
+    def days(self) -> int:
+        return (self.last - self.first).days + 1
+
+    @property
     def is_over(self) -> bool:
         return self.end <= timezone.now()
 

@@ -6,7 +6,6 @@ Each transaction leaves a log that verifies, so pruning may stop after any of th
 from __future__ import annotations
 
 import time
-from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,6 +19,7 @@ from verification.audit import by_seal, one_moment
 from verification.chain import Chain
 from verification.checkpoint import make_checkpoint, start_of_log
 from verification.keys import seal_keys
+from verification.log_position import first_since
 from verification.models import ChainHead, ChangeEvent, Checkpoint, Seal, VerificationAttempt
 from verification.sealed_log import Stretch, next_stretch
 
@@ -53,15 +53,14 @@ def find_cut(days: int) -> Cut | None:
     before = timezone.now() - timedelta(days=days)
     with one_moment():
         start, head = start_of_log(), ChainHead.objects.first() or ChainHead()
-        ids = range(start.last_attempt_id + 1, head.last_attempt_id)
-        if not ids:
+        if head.last_attempt_id == start.last_attempt_id:
             return None
-        # By halving: times have no index, but they never run backwards.
-        stays = bisect_left(ids, before, key=_time_of) + ids.start
-        last = Seal.objects.filter(id__lt=_seal_of(stays)).order_by("-id").first()
+        stays = _seal_of(min(first_since(before), head.last_attempt_id))
+        last = Seal.objects.filter(id__lt=stays).order_by("-id").first()
         if last is None:
             return None
-        return Cut(days, start, last, _time_of(ids.start), _time_of(last.last_id))
+        first_at = _time_of(start.last_attempt_id + 1)
+        return Cut(days, start, last, first_at, _time_of(last.last_id))
 
 
 def _time_of(attempt_id: int) -> datetime:

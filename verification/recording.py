@@ -32,10 +32,13 @@ SET LOCAL statement_timeout = '2000ms';
 SET LOCAL idle_in_transaction_session_timeout = '3000ms'"""
 
 UPSERT_TALLY = f"""
-INSERT INTO {Tally._meta.db_table} AS tally (account_id, hour, kind, outcome, count, last_at)
-VALUES (%s, %s, %s, %s, %s, %s)
+INSERT INTO {Tally._meta.db_table} AS tally (account_id, hour, kind, outcome, count, noise, last_at)
+VALUES (%s, %s, %s, %s, %s, %s, %s)
 ON CONFLICT (COALESCE(account_id, 0), hour, kind, outcome)
-DO UPDATE SET count = tally.count + excluded.count, last_at = excluded.last_at"""
+DO UPDATE SET count = tally.count + excluded.count, noise = tally.noise + excluded.noise,
+    last_at = excluded.last_at"""
+
+TallyKey = tuple[int | None, int, int]
 
 #: Seconds from a callback's arrival to its commit; the adapters answer 503 a little later.
 BATCH_DEADLINE = 2.3
@@ -170,14 +173,19 @@ def has_row(attempt: VerificationAttempt) -> bool:
 
 
 def tally(attempts: Sequence[VerificationAttempt], now: datetime) -> None:
-    counts = Counter(
-        (attempt.account_id, int(attempt.kind), int(attempt.outcome)) for attempt in attempts
-    )
+    counts, noise = Counter(map(tally_key, attempts)), Counter[TallyKey]()
+    noise.update(tally_key(attempt) for attempt in attempts if attempt.is_noise)
     adapt = connection.ops.adapt_datetimefield_value
     hour = adapt(now.astimezone(UTC).replace(minute=0, second=0, microsecond=0))
     with connection.cursor() as cursor:
-        for (account_id, kind, outcome), count in counts.items():
-            cursor.execute(UPSERT_TALLY, [account_id, hour, kind, outcome, count, adapt(now)])
+        for key, count in counts.items():
+            account_id, kind, outcome = key
+            values = [account_id, hour, kind, outcome, count, noise[key], adapt(now)]
+            cursor.execute(UPSERT_TALLY, values)
+
+
+def tally_key(attempt: VerificationAttempt) -> TallyKey:
+    return attempt.account_id, int(attempt.kind), int(attempt.outcome)
 
 
 def seal(head: ChainHead, attempts: Sequence[VerificationAttempt]) -> None:

@@ -8,8 +8,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from verification.admin.console_answers import ANSWERS
-from verification.diagnosis.remarks import WECHAT, in_words
+from verification.diagnosis.remarks import in_words
 from verification.models import VerificationAttempt
+from verification.models.attempt import WECHAT
 from verification.protocol.reply import REFUSALS
 from verification.protocol.words import Kind, Mark, Outcome
 

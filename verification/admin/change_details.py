@@ -33,9 +33,21 @@ def in_words(event: ChangeEvent) -> str:
         return f"{whose}{colon}{name_role(role)}"
     if event.action == Action.TOKEN_ROTATED and event.detail:
         return f"{_('The old token stays valid')}: {name_overlap(event.detail)}"
+    if event.action == Action.EXPORTED and event.facts:
+        return " · ".join(say_export(event.facts))
     if event.action == Action.PRUNED and "checkpoint" in event.facts:
         return " · ".join(say_pruning(event.facts))
     return event.detail
+
+
+def say_export(facts: dict[str, Any]) -> Iterator[str]:
+    rows, filters = facts["rows"], facts["filters"]
+    yield facts["format"]
+    yield ngettext("{count} attempt", "{count} attempts", rows).format(count=f"{rows:,}")
+    yield from (f"{name}: {value}" for name, value in filters.items())
+    if not facts["complete"]:
+        yield _("broke off")
+    yield f"SHA-256 {facts['sha256']}"
 
 
 def say_pruning(facts: dict[str, Any]) -> Iterator[str]:

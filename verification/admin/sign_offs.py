@@ -16,10 +16,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from verification import sign_ins
+from verification.attempt_counts import count_period
 from verification.checks import Check, check_within_budget, latest_check, record_check
 from verification.models import ChangeEvent
 from verification.moments import zoned
-from verification.period_counts import count_period
 from verification.periods import PRESETS, Period, preset
 
 SIGNED_OFF = ChangeEvent.Action.SIGNED_OFF
@@ -119,7 +119,8 @@ def record(request: HttpRequest, form: SignOffForm, check: Check, doubts: list[s
         "first": form.period.first.isoformat(),
         "last": form.period.last.isoformat(),
         "period": str(form.period),
-        "accounts": [asdict(count) for count in counts.accounts],
+        "accounts": [asdict(count) for count in counts.by_account()],
+        "noise": counts.noise,
         "pushes": counts.pushes,
         "self_tests": counts.self_tests,
         "is_intact": check.is_intact,

@@ -11,11 +11,10 @@ from django.utils.translation import ngettext
 
 from verification.diagnosis.case import Case, Remark
 from verification.models import VerificationAttempt
+from verification.models.attempt import WECHAT
 from verification.moments import zoned
 from verification.protocol.words import Kind, Outcome
 
-#: How WeChat calls itself in every log that was published since 2013.
-WECHAT = "Mozilla/4.0"
 #: Clocks that are kept by NTP differ by less.
 LARGEST_SKEW = timedelta(minutes=5).total_seconds()
 SLOW = 1_000_000  # microseconds

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.utils.translation import gettext as _
 
 from verification.diagnosis.case import Case, Explanation
-from verification.protocol.signature import compute_signature
+from verification.protocol.signature import is_signed_with_nothing
 from verification.protocol.words import Kind, Mark, Outcome, Reason
 
 
@@ -38,8 +38,7 @@ def probe_with_empty_token(case: Case) -> Explanation | None:
     attempt = case.attempt
     if attempt.outcome == Outcome.ACCEPTED or not case.signature:
         return None
-    of_the_rest = compute_signature("", attempt.timestamp, attempt.nonce) == case.signature
-    if not (of_the_rest or case.is_hash_of("")):
+    if not is_signed_with_nothing(attempt.timestamp, attempt.nonce, case.signature):
         return None
     return Explanation(
         _("probe with an empty token"),

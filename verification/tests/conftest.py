@@ -3,6 +3,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from django.utils import timezone, translation
 from verification import recording
 from verification.models import OfficialAccount
 from verification.models.token import rotate_token
+from verification.tests.exports import export_sealed, make_sealed_log
 from verification.tests.gunicorn import Gunicorn, running_gunicorn
 from verification.tests.people import PASSWORD, call
 
@@ -136,6 +138,13 @@ def two_years(record: Record) -> None:
     record(700, 3)
     record(420)
     record(0)
+
+
+@pytest.fixture
+def sealed_file(brand_a: OfficialAccount, tmp_path: Path) -> Path:
+    """A sealed export of nine attempts under three seals."""
+    make_sealed_log()
+    return export_sealed(tmp_path / "log.jsonl")
 
 
 @pytest.fixture(scope="session")

@@ -18,9 +18,10 @@ from verification.tests.tampering import triggers_off
 
 Row = dict[str, Any]
 
-#: Tallies of accepted pushes have no rows to be held against, and no promise is made of last_at.
+#: Tallies of accepted pushes have no rows to be held against. No promise is made of when the last
+#: call of an hour was, and how many of its calls were internet noise.
 NOT_SEALED = Q(kind=Kind.MESSAGE_PUSH, outcome=Outcome.ACCEPTED)
-NO_PROMISE: dict[type[models.Model], set[str]] = {Tally: {"id", "last_at"}}
+NO_PROMISE: dict[type[models.Model], set[str]] = {Tally: {"id", "last_at", "noise"}}
 SEALED: list[type[models.Model]] = [VerificationAttempt, Seal, ChainHead, Tally]
 CHAINED: list[type[models.Model]] = [VerificationAttempt, Seal]
 OFTEN: list[type[models.Model]] = [*SEALED, VerificationAttempt]

@@ -65,6 +65,9 @@ EXPECTED = {
         "jsi18n/",
         "password_change/done/",
     ],
+    ("302 405 405 405 405", "302 403 200 403 200"): [
+        "verification/verificationattempt/export/",
+    ],
     ("200 302 302 302 302", "200 200 200 200 200"): [
         "login/",
     ],
@@ -152,10 +155,10 @@ def sign_in(person: str) -> Client:
 def statuses(client: Client, path: str) -> tuple[int, int]:
     """Answers to GET and POST; what they did is undone."""
     with transaction.atomic():
-        get = client.get(path).status_code
-        post = client.post(path, {"post": "yes"}).status_code
+        get, post = client.get(path), client.post(path, {"post": "yes"})
+        b"".join(post)  # a download is closed when it was read
         transaction.set_rollback(True)
-    return get, post
+    return get.status_code, post.status_code
 
 
 @pytest.mark.parametrize("person", PEOPLE)

@@ -98,7 +98,7 @@ class TestWhatHappened:
         wechat_verifies(brand_a, B)
         first = re.findall(r'field-refused"><a href="([^"]*)"', open_list(li_wei_at_work))[0]
         attempts = li_wei_at_work.get(first.replace("&amp;", "&")).text
-        second = re.findall(r'field-number"><a href="([^"?]*)', attempts)[0]
+        second = re.findall(r'field-time"><a href="([^"?]*)', attempts)[0]
 
         assert "with the token of “Brand-B”" in li_wei_at_work.get(second).text
 

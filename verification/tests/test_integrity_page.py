@@ -4,6 +4,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 
 import pytest
+from django.db import connection
 from django.test import Client
 
 from verification import checks
@@ -85,9 +86,10 @@ def test_the_page_costs_the_same_however_long_the_log_is(
     django_assert_num_queries: Callable[[int], AbstractContextManager[object]],
 ) -> None:
     check(wang_fang)
-    with django_assert_num_queries(12):
+    queries = 13 if connection.vendor == "postgresql" else 12  # which tells the size on disk
+    with django_assert_num_queries(queries):
         text(wang_fang)
     for _ in range(5):
         Client().get(f"/wechat/brand-a?{verification(A)}")
-    with django_assert_num_queries(12):
+    with django_assert_num_queries(queries):
         text(wang_fang)

@@ -1,6 +1,6 @@
 """Whatever single thing the owner of the database changes, verify_audit finds it.
 
-The long form, ten thousand mutations and a hundred clean logs: MUTATIONS=10000 script/test -k mutations
+The long form, before a release: MUTATIONS=10000 script/test -k mutations
 """
 
 from __future__ import annotations

@@ -144,6 +144,17 @@ class TestPruning:
         for url in every_url(brand_a):
             assert li_wei_at_work.get(url).status_code < 500, url
 
+    def test_the_list_opens_on_what_is_left_in_the_middle_of_a_pruning(
+        self, li_wei_at_work: Client, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """It has read where the log begins; then a step is committed before it looks further."""
+        prune_older_than("400d")
+        monkeypatch.setattr("verification.log_position.Checkpoint.objects.first", lambda: None)
+
+        page = li_wei_at_work.get(reverse("admin:verification_verificationattempt_changelist"))
+        assert page.status_code == 200
+        assert f"/{ids()[-1]}/change/" in page.text
+
     def test_of_an_attempt_that_went_people_hear_where_the_log_begins(
         self, li_wei_at_work: Client
     ) -> None:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import re
 import sys
 from argparse import ArgumentParser
 from typing import Any
@@ -11,11 +10,9 @@ from tqdm import tqdm
 
 from verification.audit import Report, verify_audit, verify_kept_head
 from verification.checks import record_check
-from verification.management.base import GatewayCommand, command_line_actor
+from verification.management.base import GatewayCommand, command_line_actor, parse_head
 from verification.models import ChainHead, Checkpoint
 from verification.moments import zoned
-
-HEAD = re.compile(r"([0-9]{1,18}):([0-9a-f]{64})")
 
 
 class Command(GatewayCommand):
@@ -74,12 +71,3 @@ def say_pruned(checkpoint: Checkpoint) -> str:
         f"attempts under {checkpoint.last_seal_id:,} seals. The check began at the checkpoint "
         f"that stands for them, with attempt {checkpoint.last_attempt_id + 1:,}."
     )
-
-
-def parse_head(text: str) -> tuple[int, bytes]:
-    found = HEAD.fullmatch(text.strip())
-    if found is None:
-        raise CommandError(
-            f'"{text}" is not a head: a seal\'s number, a colon and 64 hexadecimal digits.'
-        )
-    return int(found[1]), bytes.fromhex(found[2])
