@@ -2,7 +2,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("verification", "0013_attempts_are_found_at_any_size")]
+    dependencies = [("verification", "0014_watch_remembers_what_it_told")]
 
     # Made anew: what it says now is under its MAC, so one made before would not verify.
     operations = [
