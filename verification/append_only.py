@@ -81,6 +81,16 @@ def install_triggers(connection: BaseDatabaseWrapper) -> None:
                     cursor.execute(statement)
 
 
+def remove_triggers_on_sqlite(connection: BaseDatabaseWrapper) -> None:
+    """A migration there remakes tables, and fails over any trigger that names one meanwhile."""
+    if connection.vendor == "sqlite":
+        with connection.cursor() as cursor:
+            query = "SELECT name FROM sqlite_master WHERE type = 'trigger' AND name LIKE %s"
+            cursor.execute(query, ["%_refuses_%"])
+            for (name,) in cursor.fetchall():
+                cursor.execute(f"DROP TRIGGER {name}")
+
+
 def missing_triggers(connection: BaseDatabaseWrapper) -> list[str]:
     """Names of triggers that are not there, switched off, or doing something else."""
     if connection.vendor == "postgresql":
