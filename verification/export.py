@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import TextIO
 
 from verification.models import VerificationAttempt
+from verification.models.attempt import RECORD_KEYS
 
 # A spreadsheet takes a cell that begins so for a formula.
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
@@ -20,7 +21,7 @@ def write_jsonl(attempts: Iterable[VerificationAttempt], out: TextIO) -> None:
 
 def write_csv(attempts: Iterable[VerificationAttempt], out: TextIO) -> None:
     writer = csv.writer(out)
-    writer.writerow(VerificationAttempt.RECORD_KEYS)
+    writer.writerow(RECORD_KEYS)
     for attempt in attempts:
         writer.writerow([cell(value) for value in attempt.as_record().values()])
 
