@@ -8,8 +8,11 @@ import sys
 
 from wechat_gateway import env
 
-# These run while an image is built or a developer works on texts: no variables needed.
-BUILD_COMMANDS = {"help", "version", "collectstatic", "makemessages", "compilemessages"}
+# These run while an image is built, while a developer works on texts, or wherever an auditor has
+# a file: no variables needed.
+WITHOUT_VARIABLES = {
+    *("help", "version", "collectstatic", "makemessages", "compilemessages", "verify_export"),
+}
 
 
 def main(arguments: list[str]) -> None:
@@ -29,7 +32,7 @@ def main(arguments: list[str]) -> None:
 
 
 def needs_no_variable(arguments: list[str]) -> bool:
-    return arguments[1] in BUILD_COMMANDS or not {"--help", "-h"}.isdisjoint(arguments)
+    return arguments[1] in WITHOUT_VARIABLES or not {"--help", "-h"}.isdisjoint(arguments)
 
 
 if __name__ == "__main__":

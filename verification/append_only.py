@@ -8,6 +8,8 @@ Through it rows can be deleted, never changed.
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from django.db import models
@@ -16,6 +18,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from verification.models import (
     ChainHead,
     ChangeEvent,
+    Checkpoint,
     OfficialAccount,
     Seal,
     Tally,
@@ -31,17 +34,18 @@ POSTGRESQL_DOOR = "current_setting('verification.prune', true)"
 REFUSED: dict[Model, tuple[str, ...]] = {
     VerificationAttempt: ("UPDATE", "DELETE"),
     Seal: ("UPDATE", "DELETE"),
+    Checkpoint: ("UPDATE", "DELETE"),
     ChangeEvent: ("UPDATE", "DELETE"),
     Tally: ("DELETE",),
     ChainHead: ("DELETE",),
 }
 _ATTEMPTS, _TALLIES = VerificationAttempt._meta.db_table, Tally._meta.db_table
-#: Parents may go only while nothing on record points to them.
+#: Parents may go only while nothing on record points to them. Every attempt is in a tally, which
+#: is found at once; a token of an account that was called costs a look at all attempts.
 IN_USE: dict[Model, str] = {
-    OfficialAccount: f"EXISTS (SELECT 1 FROM {_ATTEMPTS} WHERE account_id = OLD.id)"
-    f" OR EXISTS (SELECT 1 FROM {_TALLIES} WHERE account_id = OLD.id)",
-    Token: f"EXISTS (SELECT 1 FROM {_ATTEMPTS}"
-    " WHERE account_id = OLD.account_id AND token_id = OLD.id)",
+    OfficialAccount: f"EXISTS (SELECT 1 FROM {_TALLIES} WHERE account_id = OLD.id)",
+    Token: f"EXISTS (SELECT 1 FROM {_TALLIES} WHERE account_id = OLD.account_id)"
+    f" AND EXISTS (SELECT 1 FROM {_ATTEMPTS} WHERE token_id = OLD.id)",
 }
 
 
@@ -139,6 +143,25 @@ def _on_sqlite(name: str, model: Model, operation: str, condition: str) -> Trigg
         f" SELECT RAISE(ABORT, '{table} refuses {operation}: it is part of the audit log'); END"
     )
     return Trigger(name, table, body, f"DROP TRIGGER IF EXISTS {name};;{body}")
+
+
+@contextmanager
+def prune_door(connection: BaseDatabaseWrapper) -> Iterator[None]:
+    """Let this transaction delete what is on record. Where it fails, rolling it back shuts it."""
+    _set_door(connection, "on")
+    try:
+        yield
+    except BaseException:
+        connection.verification_prune_is_open = False  # type: ignore[attr-defined]
+        raise
+    _set_door(connection, "")
+
+
+def _set_door(connection: BaseDatabaseWrapper, value: str) -> None:
+    connection.verification_prune_is_open = bool(value)  # type: ignore[attr-defined]
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute(f"SET LOCAL verification.prune = '{value}'")
 
 
 def register_prune_door(connection: BaseDatabaseWrapper, **_: Any) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from django.utils.translation import gettext as _
 
 from verification.columns import COLUMNS_BY_VERSION, VERSION
 from verification.keys import seal_keys
-from verification.models import ChainHead, Seal
+from verification.models import ChainHead, Checkpoint, Seal
 
 
 class BrokenChain(Exception):
@@ -38,9 +39,9 @@ def compute_digest(previous: bytes, seal: Seal, lines: Sequence[bytes]) -> bytes
     return hashlib.sha256(b"".join([previous, header.encode("ascii"), *lines])).digest()
 
 
-def compute_mac(key: bytes, digest: bytes) -> bytes:
+def compute_mac(key: bytes, text: bytes) -> bytes:
     """Anyone can compute a digest; only who has the key can extend the chain unseen."""
-    return hmac.digest(key, digest, "sha256")
+    return hmac.digest(key, text, "sha256")
 
 
 class Chain:
@@ -60,13 +61,13 @@ class Chain:
 
     def follow(self, seal: Seal, lines: Sequence[bytes]) -> None:
         """Check the next seal against the lines that should be its own. Raises BrokenChain."""
-        before, self.head = self.head, ChainHead()
+        before = _place(self.head)
         self.head.move_to(seal)
         _verify_place(before, seal)
-        if compute_digest(bytes(before.last_digest), seal, lines) != bytes(seal.digest):
+        if compute_digest(before.digest, seal, lines) != bytes(seal.digest):
             raise BrokenChain(_what_differs(seal, lines))
         if self.keys is not None:
-            _verify_mac(seal, self.keys)
+            verify_mac(_name(seal), seal, bytes(seal.digest), self.keys)
 
     def verify_head(self, head: ChainHead | None) -> None:
         """Whether the chain ends where its head says. Raises BrokenChain."""
@@ -83,14 +84,22 @@ class Chain:
             )
 
 
-def _place(head: ChainHead) -> tuple[int, int, bytes]:
-    return head.last_seal_id, head.last_attempt_id, bytes(head.last_digest)
+class Place(NamedTuple):
+    """Where a chain has got to; a model for each of a million seals would take too long."""
+
+    seal_id: int
+    attempt_id: int
+    digest: bytes
 
 
-def _verify_place(before: ChainHead, seal: Seal) -> None:
-    if seal.id != before.last_seal_id + 1:
-        raise BrokenChain(_("Seal {seal} is missing.").format(seal=before.last_seal_id + 1))
-    if seal.first_id != before.last_attempt_id + 1:
+def _place(head: ChainHead) -> Place:
+    return Place(head.last_seal_id, head.last_attempt_id, bytes(head.last_digest))
+
+
+def _verify_place(before: Place, seal: Seal) -> None:
+    if seal.id != before.seal_id + 1:
+        raise BrokenChain(_("Seal {seal} is missing.").format(seal=before.seal_id + 1))
+    if seal.first_id != before.attempt_id + 1:
         raise BrokenChain(_("The range of {seal} was altered.").format(seal=_name(seal)))
     if seal.version not in COLUMNS_BY_VERSION:
         raise BrokenChain(
@@ -100,19 +109,20 @@ def _verify_place(before: ChainHead, seal: Seal) -> None:
         )
 
 
-def _verify_mac(seal: Seal, keys: Mapping[str, bytes]) -> None:
-    key = keys.get(seal.key_id)
+def verify_mac(
+    name: str, sealed: Seal | Checkpoint, text: bytes, keys: Mapping[str, bytes]
+) -> None:
+    """Whether its MAC over `text` was made with our key. Raises BrokenChain, which names it so."""
+    key = keys.get(sealed.key_id)
     if key is None:
         raise BrokenChain(
             _(
                 "The key {key} of {seal} is not in TOKEN_ENCRYPTION_KEYS, "
                 "so its MAC proves nothing."
-            ).format(key=seal.key_id, seal=_name(seal))
+            ).format(key=sealed.key_id, seal=name)
         )
-    if compute_mac(key, bytes(seal.digest)) != bytes(seal.mac):
-        raise BrokenChain(
-            _("The MAC of {seal} was not made with our key.").format(seal=_name(seal))
-        )
+    if compute_mac(key, text) != bytes(sealed.mac):
+        raise BrokenChain(_("The MAC of {seal} was not made with our key.").format(seal=name))
 
 
 def _what_differs(seal: Seal, lines: Sequence[bytes]) -> str:

@@ -50,9 +50,10 @@ CREATE_HEAD = f"""
 INSERT INTO {ChainHead._meta.db_table} (id, last_attempt_id, last_seal_id, last_digest)
 VALUES (1, 0, 0, %s) ON CONFLICT DO NOTHING"""
 UPSERT_TALLIES = f"""
-INSERT INTO {Tally._meta.db_table} AS tally (account_id, hour, kind, outcome, count, last_at)
+INSERT INTO {Tally._meta.db_table} AS tally (account_id, hour, kind, outcome, count, noise, last_at)
 VALUES {{rows}} ON CONFLICT (COALESCE(account_id, 0), hour, kind, outcome)
-DO UPDATE SET count = tally.count + excluded.count, last_at = excluded.last_at"""
+DO UPDATE SET count = tally.count + excluded.count, noise = tally.noise + excluded.noise,
+    last_at = excluded.last_at"""
 
 
 class HeadMissing(DatabaseError):
@@ -69,6 +70,7 @@ class Batch:
     rows: Sequence[Values]
     lines: Sequence[bytes]  #: the rows as canonical lines
     tallies: Counter[TallyKey]
+    noise: Counter[TallyKey]  #: how much of them
 
 
 class Ledger:
@@ -128,9 +130,10 @@ def tallies_statement(batch: Batch) -> tuple[str, list[Any]]:
     hour = adapt(batch.now.astimezone(UTC).replace(minute=0, second=0, microsecond=0))
     last_at = adapt(batch.now)
     parameters: list[Any] = []
-    for (account_id, kind, outcome), count in batch.tallies.items():
-        parameters += [account_id, hour, kind, outcome, count, last_at]
-    rows = ", ".join(["(%s, %s, %s, %s, %s, %s)"] * len(batch.tallies))
+    for key, count in batch.tallies.items():
+        account_id, kind, outcome = key
+        parameters += [account_id, hour, kind, outcome, count, batch.noise[key], last_at]
+    rows = ", ".join(["(%s, %s, %s, %s, %s, %s, %s)"] * len(batch.tallies))
     return UPSERT_TALLIES.format(rows=rows), parameters
 
 

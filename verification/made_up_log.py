@@ -23,10 +23,12 @@ STRETCH = 500
 TallyKey = tuple[int | None, datetime, Kind, Outcome]
 
 UPSERT = f"""
-INSERT INTO {Tally._meta.db_table} AS tally (account_id, hour, kind, outcome, count, last_at)
+INSERT INTO {Tally._meta.db_table} AS tally (account_id, hour, kind, outcome, count, noise, last_at)
 VALUES %s ON CONFLICT (COALESCE(account_id, 0), hour, kind, outcome)
-DO UPDATE SET count = tally.count + excluded.count, last_at = excluded.last_at"""
+DO UPDATE SET count = tally.count + excluded.count, noise = tally.noise + excluded.noise,
+    last_at = excluded.last_at"""
 
+SCANNER = "Mozilla/5.0 zgrab/0.x"
 #: What comes in, by how often it does: (kind, outcome, reason, status, knows its account).
 SORTS = {
     (Kind.URL_VERIFICATION, Outcome.ACCEPTED, None, 200, True): 30,
@@ -86,7 +88,7 @@ def make_up(
         "timestamp": "" if is_bare else str(int(moment.timestamp())),
         "nonce": "" if is_bare else str(chance.randrange(10**10)),
         "echostr": "" if is_bare else str(chance.randrange(10**18, 10**19)),
-        "user_agent": "Mozilla/4.0",
+        "user_agent": "Mozilla/4.0" if is_known and not is_bare else SCANNER,
         "host": "wx.example.cn",
     }
 
@@ -120,12 +122,17 @@ def copy_in(lines: Sequence[bytes]) -> None:
 
 
 def add_to_tallies(attempts: Sequence[Values]) -> None:
-    counts: Counter[TallyKey] = Counter(
-        (it["account_id"], hour_of(it["recorded_at"]), it["kind"], it["outcome"]) for it in attempts
-    )
+    counts, noise = Counter(map(tally_key, attempts)), Counter[TallyKey]()
+    noise.update(tally_key(it) for it in attempts if it["user_agent"] == SCANNER)
     last = attempts[-1]["recorded_at"]
     with connection.cursor() as cursor:
-        execute_values(cursor, UPSERT, [(*key, count, last) for key, count in counts.items()])
+        rows = [(*key, count, noise[key], last) for key, count in counts.items()]
+        execute_values(cursor, UPSERT, rows)
+
+
+def tally_key(attempt: Values) -> TallyKey:
+    hour = hour_of(attempt["recorded_at"])
+    return attempt["account_id"], hour, attempt["kind"], attempt["outcome"]
 
 
 def hour_of(moment: datetime) -> datetime:

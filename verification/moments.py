@@ -19,10 +19,20 @@ def in_short(moment: datetime) -> str:
 
     For pages that say the zone once, with say_zone().
     """
+    return f"{day_in_short(moment)}{timezone.localtime(moment):%H:%M}"
+
+
+def to_the_second(moment: datetime) -> str:
+    """in_short(), with its seconds."""
+    return f"{day_in_short(moment)}{timezone.localtime(moment):%H:%M:%S}"
+
+
+def day_in_short(moment: datetime) -> str:
+    """Nothing for today."""
     local, today = timezone.localtime(moment), timezone.localdate()
     if local.date() == today:
-        return f"{local:%H:%M}"
-    return f"{local:%m-%d %H:%M}" if local.year == today.year else f"{local:%Y-%m-%d %H:%M}"
+        return ""
+    return f"{local:%m-%d} " if local.year == today.year else f"{local:%Y-%m-%d} "
 
 
 def day(moment: datetime) -> str:

@@ -20,7 +20,7 @@ from verification.columns import Values, canonical_line
 from verification.judging import Accounts, judge
 from verification.ledger import Batch, HeadMissing, Ledger, TallyKey
 from verification.models import ChainHead, Token
-from verification.models.attempt import as_record
+from verification.models.attempt import as_record, is_noise
 from verification.postgresql_ledger import PostgreSQLLedger
 from verification.protocol.callback import Callback
 from verification.protocol.reply import Verdict
@@ -64,7 +64,7 @@ def verify(callbacks: Sequence[Callback]) -> list[Verdict]:
             accounts = Accounts(ledger.read_accounts({it.path_slug for it in callbacks}))
             verdicts = [judge(callback, accounts.called_by(callback)) for callback in callbacks]
             head, clock = ledger.lock_head()
-            now = max(clock, head.last_recorded_at or clock)
+            now = moment_of(head, clock)
             attempts = [*map(make_attempt, callbacks, verdicts, repeat(now))]
             note_uses(callbacks, verdicts, accounts, now)
             batch = close_batch(attempts, head, now)
@@ -84,6 +84,11 @@ def verify(callbacks: Sequence[Callback]) -> list[Verdict]:
 def why_unrecorded(error: Exception) -> Unrecorded:
     is_for_all = isinstance(error, (OperationalError, InterfaceError, TooLate, HeadMissing))
     return (Unrecorded if is_for_all else PoisonedBatch)(type(error).__name__)
+
+
+def moment_of(head: ChainHead, clock: datetime) -> datetime:
+    """When a batch is recorded: attempts are numbered in the order of their time."""
+    return max(clock, head.last_recorded_at or clock)
 
 
 def note_uses(
@@ -152,7 +157,8 @@ def close_batch(attempts: Sequence[dict[str, Any]], head: ChainHead, now: dateti
     if seal:
         head.move_to(seal)
         head.last_recorded_at = now
-    return Batch(now, head, seal, rows, lines, Counter(map(tally_key, attempts)))
+    noise = Counter(tally_key(attempt) for attempt in attempts if is_noise(attempt))
+    return Batch(now, head, seal, rows, lines, Counter(map(tally_key, attempts)), noise)
 
 
 def log(attempts: Sequence[Values], accounts: Accounts) -> None:

@@ -12,7 +12,7 @@ from verification.columns import COLUMNS_BY_VERSION, canonical_line
 from verification.models import ChainHead, Seal, VerificationAttempt
 
 #: So much is in memory at a time: some 10 MB.
-MOST_SEALS, MOST_LINES = 5_000, 50_000
+MOST_SEALS, MOST_LINES = 2_000, 20_000
 
 
 @dataclass(frozen=True)
@@ -32,12 +32,21 @@ def read_stretches(after: ChainHead) -> Iterator[Stretch]:
         next_id = max(next_id, seals[-1].last_id + 1)
 
 
-def _cut(seals: list[Seal]) -> list[Seal]:
-    """The first ones, as many as have one version and fit into MOST_LINES; at least one."""
+def next_stretch(after: ChainHead, last_seal: int, most_seals: int, most_lines: int) -> Stretch:
+    """What follows `after`, no further than `last_seal`, and no more than so much; or nothing."""
+    seals = Seal.objects.filter(id__gt=after.last_seal_id, id__lte=last_seal).order_by("id")
+    few = _cut(list(seals[:most_seals]), most_lines)
+    if not few:
+        return Stretch([], [])
+    return Stretch(few, read_lines(after.last_attempt_id + 1, few[-1].last_id, few[0].version))
+
+
+def _cut(seals: list[Seal], most_lines: int = MOST_LINES) -> list[Seal]:
+    """The first ones, as many as have one version and fit into `most_lines`; at least one."""
     lines = 0
     for position, seal in enumerate(seals):
         lines += seal.count
-        if position and (seal.version != seals[0].version or lines > MOST_LINES):
+        if position and (seal.version != seals[0].version or lines > most_lines):
             return seals[:position]
     return seals
 

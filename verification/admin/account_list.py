@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
 
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
@@ -17,12 +17,13 @@ from django.utils.html import escape, format_html
 from django.utils.safestring import mark_safe
 from django.utils.translation import gettext_lazy as _
 
-from verification.account_facts import refused_since
 from verification.account_status import AccountStatus, Level, read_statuses
 from verification.admin.narrowing import NarrowingChangeList
+from verification.attempt_filter import AttemptFilter
 from verification.models import OfficialAccount
 from verification.moments import in_short, say_zone
-from verification.protocol.words import Kind, Outcome
+from verification.periods import Period
+from verification.protocol.words import Outcome
 
 SIGNS = {
     Level.ATTENTION: "!",
@@ -142,11 +143,8 @@ def with_whole_dates(text: str) -> str:
 
 
 def refused_attempts_url(account: OfficialAccount) -> str:
-    query = {
-        "account__id__exact": account.pk,
-        "outcome__exact": Outcome.REFUSED.value,
-        "recorded_at__gte": refused_since(timezone.now()).isoformat(),
-        "kind__in": f"{Kind.URL_VERIFICATION.value},{Kind.MESSAGE_PUSH.value}",
-        "noise": "hidden",
-    }
-    return f"{reverse('admin:verification_verificationattempt_changelist')}?{urlencode(query)}"
+    """Of yesterday and today: the list goes by days."""
+    today = timezone.localdate()
+    period = Period(today - timedelta(days=1), today)
+    wanted = AttemptFilter(period, account=account.pk, outcome=Outcome.REFUSED, kind=None)
+    return f"{reverse('admin:verification_verificationattempt_changelist')}{wanted.query()}"

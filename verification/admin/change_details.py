@@ -5,11 +5,13 @@ It is stored as names of fields, roles and permissions, which stay the same in e
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from django.contrib.auth.models import Permission, User
 from django.core.exceptions import FieldDoesNotExist
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from verification.admin.roles import GROUPS, name_permission
 from verification.admin.token_forms import RotateForm
@@ -29,7 +31,19 @@ def in_words(event: ChangeEvent) -> str:
         return f"{whose}{colon}{name_role(role)}"
     if event.action == Action.TOKEN_ROTATED and event.detail:
         return f"{_('The old token stays valid')}: {name_overlap(event.detail)}"
+    if event.action == Action.EXPORTED and event.facts:
+        return " · ".join(say_export(event.facts))
     return event.detail
+
+
+def say_export(facts: dict[str, Any]) -> Iterator[str]:
+    rows, filters = facts["rows"], facts["filters"]
+    yield facts["format"]
+    yield ngettext("{count} attempt", "{count} attempts", rows).format(count=f"{rows:,}")
+    yield from (f"{name}: {value}" for name, value in filters.items())
+    if not facts["complete"]:
+        yield _("broke off")
+    yield f"SHA-256 {facts['sha256']}"
 
 
 def name_field(name: str) -> str:

@@ -1,15 +1,18 @@
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.urls import URLPattern, path
 from django.utils.translation import gettext_lazy as _
 
 from verification.admin.change_details import in_words
 from verification.admin.moments import moment_column
 from verification.admin.read_only import ReadOnlyAdmin
+from verification.admin.sign_offs import sign_off, signed_off
 from verification.models import ChangeEvent
 
 
@@ -23,6 +26,18 @@ class ChangeEventAdmin(ReadOnlyAdmin):
     fields = ["time", "actor", "action", "about", "token_fingerprint", "what_exactly", "client_ip"]
 
     time = moment_column("recorded_at", _("time"))
+
+    def get_urls(self) -> list[URLPattern]:
+        site = self.admin_site
+        own = [
+            path("sign-off/", site.admin_view(partial(sign_off, site)), name="sign_off"),
+            path(
+                "sign-off/<int:event_id>/",
+                site.admin_view(partial(signed_off, site)),
+                name="signed_off",
+            ),
+        ]
+        return [*own, *super().get_urls()]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ChangeEvent]:
         # Joined on the detail page too: looking up an account that was deleted since would fail.

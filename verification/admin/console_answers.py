@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 
 from verification.account_facts import IS_SERIOUS, IS_VERIFICATION
 from verification.diagnosis import explain
+from verification.diagnosis.remarks import SLOW, in_front_of_us, say_slow
 from verification.models import OfficialAccount, VerificationAttempt
 from verification.models.attempt import NOISE
 from verification.protocol.words import Kind, Outcome
@@ -21,7 +22,6 @@ ANSWERS = {
     "error": "系统发生错误，请稍后重试",
 }
 RECENT = timedelta(minutes=10)
-SLOW = 1_000_000  # microseconds
 
 
 def advise(said: str, account: OfficialAccount) -> str:
@@ -51,7 +51,7 @@ def last_recent_attempt(account: OfficialAccount) -> VerificationAttempt | None:
 
 def after_refusal(said: str, attempt: VerificationAttempt) -> str:
     if said == "timeout" and attempt.duration > SLOW:
-        return _slow(attempt)
+        return say_slow(attempt)
     if said == "success":
         return _(
             "The last attempt on record was refused, so the console holds another server URL or "
@@ -74,22 +74,15 @@ def after_acceptance(said: str, attempt: VerificationAttempt) -> str:
     if said == "token":
         return _(
             "We accepted this and returned the exact text, so something in front of us may have "
-            "changed or replaced it. Press “Test from this server”, and switch off page rewriting "
-            "in your CDN or proxy."
-        )
+            "changed or replaced it: {culprits}. Press “Test from this server”, and switch that "
+            "off for this address."
+        ).format(culprits=in_front_of_us())
     if attempt.duration > SLOW:
-        return _slow(attempt)
+        return say_slow(attempt)
     return _(
         "We answered in {ms} ms, but the answer reached WeChat too late. Press Submit (提交) "
         "again; if it repeats, use a host or domain nearer to mainland China."
     ).format(ms=f"{attempt.duration / 1000:.1f}")
-
-
-def _slow(attempt: VerificationAttempt) -> str:
-    return _(
-        "We took {s} s to answer; WeChat may give up. See whether the dyno was asleep or the "
-        "database slow, then press Submit (提交) again."
-    ).format(s=f"{attempt.duration / 1_000_000:.1f}")
 
 
 NOTHING_RECORDED = {

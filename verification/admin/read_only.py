@@ -25,6 +25,7 @@ class ReadOnlyAdmin(ModelAdmin):
     show_facets = admin.ShowFacets.NEVER
     sortable_by = ()
     change_form_template = "admin/verification/read_only.html"
+    change_list_template = "admin/verification/record_list.html"
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -47,6 +48,8 @@ class ReadOnlyAdmin(ModelAdmin):
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
-        title = f"{capfirst(self.opts.verbose_name)} {context['original'].pk}"
-        context.update(title=title, subtitle=None)
+        context.update(title=self.title_of(context["original"]), subtitle=None)
         return super().render_change_form(request, context, *args, **kwargs)
+
+    def title_of(self, row: Any) -> str:
+        return f"{capfirst(self.opts.verbose_name)} {row.pk}"

@@ -25,6 +25,7 @@ VERBS = {
     "reveal": _("reveal"),
     "rotate": _("rotate"),
     "export": _("export"),
+    "sign": _("sign off"),
 }
 
 

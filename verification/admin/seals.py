@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+from functools import partial
+
 from django.contrib import admin
+from django.urls import URLPattern, path
 from django.utils.translation import gettext_lazy as _
 
+from verification.admin.integrity import integrity
 from verification.admin.read_only import ReadOnlyAdmin
 from verification.models import Seal
 
@@ -13,6 +17,10 @@ class SealAdmin(ReadOnlyAdmin):
     search_fields = ["=id", "=first_id"]
     search_help_text = _("The number of a seal, or of the first attempt it covers.")
     fields = ["number", "first_id", "count", "version", "key_id", "digest_hex", "mac_hex"]
+
+    def get_urls(self) -> list[URLPattern]:
+        page = self.admin_site.admin_view(partial(integrity, self.admin_site))
+        return [path("integrity/", page, name="integrity"), *super().get_urls()]
 
     @admin.display(description=_("number"))
     def number(self, seal: Seal) -> int:

@@ -2,44 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from verification.diagnosis.case import Case, Explanation
-from verification.models import Token
 from verification.moments import day
-
-
-def account_not_at_root(case: Case) -> Explanation | None:
-    """A good token, at the bare address, of an account that only answers at its own."""
-    if case.attempt.path_slug:
-        return None
-    for token, text in live(case.known.secrets):
-        account = token.account
-        if not account.answers_at_root and case.is_signed_with(text):
-            return Explanation(
-                "account_not_at_root",
-                _("“{account}” does not answer at /").format(account=account),
-                _(
-                    "WeChat called the bare address / with the token of “{account}”, which does "
-                    "not answer there."
-                ).format(account=account),
-                _("Put its server URL {url} into the console and press Submit (提交).").format(
-                    url=account.server_url
-                ),
-                (account,),
-            )
-    return None
 
 
 def token_since_added(case: Case) -> Explanation | None:
     """Refused then, but one of today's live tokens fits: the token came later."""
-    for token, text in live(case.own_secrets()):
+    for token, text in case.live(case.own_secrets()):
         if token.created_at > case.attempt.recorded_at and case.is_signed_with(text):
             return Explanation(
-                "token_since_added",
                 _("token came later"),
                 _(
                     "WeChat signed this with a token that “{account}” was given only later, "
@@ -47,16 +21,17 @@ def token_since_added(case: Case) -> Explanation | None:
                 ).format(account=token.account, date=day(token.created_at)),
                 _("Press Submit (提交) again."),
                 (token.account,),
+                token,
+                as_known_today=True,
             )
     return None
 
 
 def token_fits_today(case: Case) -> Explanation | None:
     """Refused then for its key, or because the account did not answer at the bare address."""
-    for token, text in live(case.own_secrets()):
+    for token, text in case.live(case.own_secrets()):
         if case.is_signed_with(text):
             return Explanation(
-                "token_fits_today",
                 _("token fits by now"),
                 _(
                     "WeChat signed this with a token of “{account}” that did not fit then, but "
@@ -64,6 +39,8 @@ def token_fits_today(case: Case) -> Explanation | None:
                 ).format(account=token.account),
                 _("Press Submit (提交) again."),
                 (token.account,),
+                token,
+                as_known_today=True,
             )
     return None
 
@@ -72,13 +49,14 @@ def token_retired(case: Case) -> Explanation | None:
     for token, text in case.own_secrets():
         if token.expires_at and not token.is_live_at(timezone.now()) and case.is_signed_with(text):
             return Explanation(
-                "token_retired",
                 _("retired token"),
                 _("WeChat still uses the token of “{account}” that was retired on {date}.").format(
                     account=token.account, date=day(token.expires_at)
                 ),
                 _("Paste the current token into the console and press Submit (提交)."),
                 (token.account,),
+                token,
+                as_known_today=True,
             )
     return None
 
@@ -90,7 +68,6 @@ def token_of_another_account(case: Case) -> Explanation | None:
         if own is None or other == own or not case.is_signed_with(text):
             continue
         return Explanation(
-            "token_of_another_account",
             _("token of “{other}”").format(other=other),
             _(
                 "WeChat signed this with the token of “{other}”, but the URL belongs to “{own}”."
@@ -99,47 +76,15 @@ def token_of_another_account(case: Case) -> Explanation | None:
                 other=other, own=own
             ),
             (own, other),
+            token,
+            as_known_today=True,
         )
-    return None
-
-
-def token_cut_or_doubled(case: Case) -> Explanation | None:
-    for token, text in case.own_secrets():
-        if any(case.is_signed_with(variant) for variant in cut_or_doubled(text)):
-            return Explanation(
-                "token_cut_or_doubled",
-                _("token cut or doubled"),
-                _(
-                    "The token in WeChat is the one of “{account}” with characters missing or "
-                    "pasted twice."
-                ).format(account=token.account),
-                _("Clear the field, copy the whole token again and press Submit (提交)."),
-                (token.account,),
-            )
-    return None
-
-
-def token_in_other_case(case: Case) -> Explanation | None:
-    for token, text in case.own_secrets():
-        variants = {text.lower(), text.upper(), text.swapcase(), text.capitalize()} - {text}
-        if any(case.is_signed_with(variant) for variant in variants):
-            return Explanation(
-                "token_in_other_case",
-                _("token in other case"),
-                _(
-                    "The token in WeChat differs from the one of “{account}” only in capital "
-                    "letters."
-                ).format(account=token.account),
-                _("Copy and paste it instead of typing."),
-                (token.account,),
-            )
     return None
 
 
 def token_unknown(case: Case) -> Explanation:
     account = case.attempt.account
     return Explanation(
-        "token_unknown",
         _("unknown token"),
         _("The token in WeChat is none that was ever stored here for “{account}”.").format(
             account=case.name
@@ -149,18 +94,5 @@ def token_unknown(case: Case) -> Explanation:
             "press Submit (提交)."
         ),
         (account,) if account else (),
+        as_known_today=True,
     )
-
-
-def live(secrets: Iterable[tuple[Token, str]]) -> Iterator[tuple[Token, str]]:
-    now = timezone.now()
-    return ((token, text) for token, text in secrets if token.is_live_at(now))
-
-
-def cut_or_doubled(text: str) -> Iterator[str]:
-    """What a slipping hand pastes: a part of the token, all but one character, or it twice."""
-    for length in range(1, len(text)):
-        yield text[:length]
-        yield text[length:]
-        yield text[: length - 1] + text[length:]
-    yield text + text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,6 +17,8 @@ from django.utils.dateparse import parse_datetime
 from verification.fields import UndecryptableSecret
 from verification.models import ChangeEvent, OfficialAccount
 from verification.models.token import SHORT, others_with
+
+HEAD = re.compile(r"([0-9]{1,18}):([0-9a-f]{64})")
 
 
 class GatewayCommand(BaseCommand):
@@ -97,3 +100,12 @@ def parse_moment(text: str | None) -> datetime | None:
     except (ValueError, OverflowError):
         pass
     raise CommandError(f'"{text}" is not a time such as 2026-11-23 or 2026-11-23T10:42+08:00.')
+
+
+def parse_head(text: str) -> tuple[int, bytes]:
+    found = HEAD.fullmatch(text.strip())
+    if found is None:
+        raise CommandError(
+            f'"{text}" is not a head: a seal\'s number, a colon and 64 hexadecimal digits.'
+        )
+    return int(found[1]), bytes.fromhex(found[2])

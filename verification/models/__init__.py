@@ -5,6 +5,7 @@ from __future__ import annotations
 from verification.models.attempt import VerificationAttempt
 from verification.models.chain import ChainHead, Seal
 from verification.models.change_event import ChangeEvent
+from verification.models.checkpoint import Checkpoint
 from verification.models.official_account import OfficialAccount
 from verification.models.tally import Tally
 from verification.models.token import Token
@@ -13,6 +14,7 @@ from verification.models.totp_device import RecoveryCode, TotpDevice
 __all__ = [
     "ChainHead",
     "ChangeEvent",
+    "Checkpoint",
     "OfficialAccount",
     "RecoveryCode",
     "Seal",

@@ -100,7 +100,7 @@ class OfficialAccount(models.Model):
 
     def has_attempts(self) -> bool:
         """Whether anything is on record of it: then it cannot be deleted."""
-        return self.attempts.exists() or self.tallies.exists()
+        return self.tallies.exists()  # every attempt is in one
 
     def was_called(self) -> bool:
         """Whether WeChat, or anyone but ourselves, has called it: then its slug is fixed."""

@@ -26,6 +26,9 @@ class Tally(models.Model):
     kind = models.SmallIntegerField(_("kind"), choices=KIND_CHOICES)
     outcome = models.SmallIntegerField(_("outcome"), choices=OUTCOME_CHOICES)
     count = models.BigIntegerField(_("count"))
+    #: How many of them are internet noise, for counts that leave it out. The default is the
+    #: database's, so that the release before this column can still write.
+    noise = models.BigIntegerField(_("internet noise"), db_default=0)
     last_at = models.DateTimeField(_("last"), default=timezone.now)
 
     class Meta:

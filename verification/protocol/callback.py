@@ -18,7 +18,7 @@ from verification.protocol.errors import (
     MissingParameter,
     RepeatedParameter,
 )
-from verification.protocol.signature import is_own_nonce
+from verification.protocol.signature import is_own_nonce, is_signed_with_nothing
 from verification.protocol.words import Kind, Mark, Method
 
 # fullmatch on bytes: '$' would admit a final newline, and str patterns non-ASCII digits.
@@ -111,11 +111,13 @@ def parse_callback(
     header = {name: request.headers.get(name, "") for name in KNOWN_HEADERS}
     is_signature = SHAPES["signature"].fullmatch(first["signature"])
     timestamp, nonce = clean(first["timestamp"], 20), clean(first["nonce"], 128)
+    signature = bytes.fromhex(first["signature"].decode()) if is_signature else None
+    is_probe = is_signed_with_nothing(timestamp, nonce, signature or b"")
     return Callback(
         path_slug=slug,
         kind=find_kind(method, is_self_test(timestamp, nonce, self_test_key)),
         method=method,
-        signature=bytes.fromhex(first["signature"].decode()) if is_signature else None,
+        signature=signature,
         timestamp=timestamp,
         nonce=nonce,
         echostr=clean(first["echostr"], 256),
@@ -125,7 +127,8 @@ def parse_callback(
         host=clean(header["host"].encode(), 100),
         marks=parse_marks(
             request, values, header["x-forwarded-proto"] if trusted_proxy_count else ""
-        ),
+        )
+        | (Mark.EMPTY_TOKEN if is_probe else Mark(0)),
         clock_skew=compute_clock_skew(first["timestamp"]),
         error=find_error(method, request.query, values),
     )

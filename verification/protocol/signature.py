@@ -8,11 +8,19 @@ from __future__ import annotations
 import hashlib
 import hmac
 
+OF_NOTHING = hashlib.sha1(b"", usedforsecurity=False).digest()
+
 
 def compute_signature(token: str, timestamp: str, nonce: str) -> bytes:
     """The 20-byte digest; the three are sorted as byte strings and joined without a separator."""
     parts = sorted(part.encode() for part in (token, timestamp, nonce))
     return hashlib.sha1(b"".join(parts), usedforsecurity=False).digest()
+
+
+def is_signed_with_nothing(timestamp: str, nonce: str, signature: bytes) -> bool:
+    """Whether an empty token made it, or the hash of nothing is all there is: what probes send to
+    servers that take one for a signature."""
+    return signature in {compute_signature("", timestamp, nonce), OF_NOTHING}
 
 
 def verify_signature(token: str, timestamp: str, nonce: str, signature: bytes) -> bool:

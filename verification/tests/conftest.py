@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from django.utils import translation
 
 from verification.models import OfficialAccount
 from verification.models.token import rotate_token
+from verification.tests.exports import export_sealed, make_sealed_log
 from verification.tests.gunicorn import Gunicorn, running_gunicorn
 from verification.tests.people import PASSWORD, call
 
@@ -111,6 +113,13 @@ def on_record(brand_a: OfficialAccount) -> OfficialAccount:
     call("/wechat/brand-a", "TokenOfBrandA1234")
     call("/wechat/nobody", "TokenOfBrandA1234")
     return brand_a
+
+
+@pytest.fixture
+def sealed_file(brand_a: OfficialAccount, tmp_path: Path) -> Path:
+    """A sealed export of nine attempts under three seals."""
+    make_sealed_log()
+    return export_sealed(tmp_path / "log.jsonl")
 
 
 @pytest.fixture(scope="session")

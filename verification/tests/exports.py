@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
 from django.core.management import call_command
+from django.core.management.base import CommandError
 
 from verification.models import VerificationAttempt
+from verification.recording import verify
+from verification.sealed_export import sealed_pieces
+from verification.tests.calls import call
+from verification.tests.signer import verification
 
 NOON = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)  # 12:00 in Shanghai
 
@@ -48,3 +54,23 @@ def make_attempts(moments: list[datetime]) -> None:
         )
         for number, moment in enumerate(moments, start=1)
     )
+
+
+def make_sealed_log() -> None:
+    """Nine attempts under three seals, for brand-a; one has a backslash, one came bare."""
+    odd: dict[str, Any] = {"headers": {"user-agent": "Mozilla\\4.0 \\N"}}
+    right, wrong = verification("TokenOfBrandA1234"), verification("AnotherToken1234")
+    for first in (right, wrong, ""):
+        verify([call(first), call(right, **odd), call(wrong)])
+
+
+def export_sealed(path: Path) -> Path:
+    path.write_bytes(b"".join(piece for piece, _rows in sealed_pieces()))
+    return path
+
+
+def complaints(path: Path, **options: str) -> list[str]:
+    """What verify_export says of a file, a line each."""
+    with pytest.raises(CommandError) as refusal:
+        call_command("verify_export", str(path), **options)
+    return str(refusal.value).splitlines()

@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from django.db import connection, models
 
 
 def as_owner(model: type[models.Model], statement: str) -> None:
     """Run a statement on the model's {table} with its triggers switched off, then on again."""
-    table = model._meta.db_table
+    with triggers_off(model), connection.cursor() as cursor:
+        cursor.execute(statement.format(table=model._meta.db_table))
+
+
+@contextmanager
+def triggers_off(*changed: type[models.Model]) -> Iterator[None]:
+    """Without the triggers of these models' tables, which come back afterwards."""
+    tables = [model._meta.db_table for model in changed]
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
-            cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
-            cursor.execute(statement.format(table=table))
-            cursor.execute(f"ALTER TABLE {table} ENABLE TRIGGER USER")
+            for table in tables:
+                cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
+            yield
+            for table in tables:
+                cursor.execute(f"ALTER TABLE {table} ENABLE TRIGGER USER")
             return
-        cursor.execute(
-            "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = %s", [table]
-        )
-        triggers = cursor.fetchall()
+        cursor.execute("SELECT name, tbl_name, sql FROM sqlite_master WHERE type = 'trigger'")
+        triggers = [(name, sql) for name, table, sql in cursor.fetchall() if table in tables]
         for name, _ in triggers:
             cursor.execute(f"DROP TRIGGER {name}")
-        cursor.execute(statement.format(table=table))
+        yield
         for _, create in triggers:
             cursor.execute(create)

@@ -23,6 +23,9 @@ EXPECTED = {
         "",
         "password_change/",
     ],
+    ("302 403 404 403 404", "302 403 404 403 404"): [
+        "verification/changeevent/sign-off/<int:event_id>/",  # the rows have none
+    ],
     ("302 404 404 404 404", "302 404 404 404 404"): [
         "(?P<url>.*)$",
         "r/<path:content_type_id>/<path:object_id>/",
@@ -62,6 +65,9 @@ EXPECTED = {
         "jsi18n/",
         "password_change/done/",
     ],
+    ("302 405 405 405 405", "302 403 200 403 200"): [
+        "verification/verificationattempt/export/",
+    ],
     ("200 302 302 302 302", "200 200 200 200 200"): [
         "login/",
     ],
@@ -70,11 +76,15 @@ EXPECTED = {
     ],
     ("302 403 200 403 200", "302 403 200 403 200"): [
         "verification/changeevent/",
+        "verification/changeevent/sign-off/",
         "verification/changeevent/<path:object_id>/history/",
         "verification/seal/",
         "verification/seal/<path:object_id>/history/",
         "verification/tally/",
         "verification/tally/<path:object_id>/history/",
+    ],
+    ("302 403 200 403 200", "302 403 302 403 302"): [
+        "verification/seal/integrity/",
     ],
     ("302 403 200 403 200", "302 403 403 403 403"): [
         "verification/changeevent/<path:object_id>/change/",
@@ -145,10 +155,10 @@ def sign_in(person: str) -> Client:
 def statuses(client: Client, path: str) -> tuple[int, int]:
     """Answers to GET and POST; what they did is undone."""
     with transaction.atomic():
-        get = client.get(path).status_code
-        post = client.post(path, {"post": "yes"}).status_code
+        get, post = client.get(path), client.post(path, {"post": "yes"})
+        b"".join(post)  # a download is closed when it was read
         transaction.set_rollback(True)
-    return get, post
+    return get.status_code, post.status_code
 
 
 @pytest.mark.parametrize("person", PEOPLE)

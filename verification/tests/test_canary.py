@@ -7,7 +7,8 @@ import logging.config
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from functools import partial
-from io import StringIO
+from io import BytesIO, StringIO, TextIOWrapper
+from tempfile import NamedTemporaryFile
 from typing import Any
 
 import pytest
@@ -23,10 +24,12 @@ from django.utils.log import AdminEmailHandler
 from pytest_django import DjangoDbBlocker
 
 from verification.models import VerificationAttempt
+from verification.sealed_export import sealed_pieces
 from verification.tests.admin_urls import every_url
 from verification.tests.canaries import DISGUISES, NEXT_TOKEN, TOKEN, find
 from verification.tests.checkout import LOCAL, read_settings
 from verification.tests.day_at_work import Day
+from verification.tests.people import page
 
 # --- Pages
 
@@ -65,9 +68,24 @@ def error_mails(day: Day) -> str:
 
 
 def said_by(day: Day, command: str, *arguments: str) -> str:
-    with redirect_stdout(StringIO()) as out:
+    """On stdout and stderr."""
+    out = TextIOWrapper(BytesIO())
+    with redirect_stdout(out), redirect_stderr(out):
         call_command(command, *arguments)
-    return out.getvalue()
+    out.seek(0)
+    return out.read()
+
+
+def download(day: Day) -> str:
+    answer = day.browser.post(page("verificationattempt_export"))
+    return f"{answer.getvalue().decode()} {answer.headers} {answer.cookies}"
+
+
+def verification_of_export(day: Day) -> str:
+    with NamedTemporaryFile() as file:
+        file.write(b"".join(piece for piece, _rows in sealed_pieces()))
+        file.flush()
+        return said_by(day, "verify_export", file.name)
 
 
 def explanations(day: Day) -> str:
@@ -126,7 +144,13 @@ SINKS: dict[str, tuple[Callable[[Day], str], str]] = {
     "the tables": (rows, "wang.fang"),
     "the objects": (objects, "Secret(••••••••)"),
     "the CSV": (lambda day: said_by(day, "export_attempts", "--format=csv"), "echostr,client_ip"),
+    "the CSV of the browser": (download, "echostr,client_ip"),
     "the JSON": (lambda day: said_by(day, "export_attempts"), '"reason": "malformed_parameter"'),
+    "the sealed export": (
+        lambda day: said_by(day, "export_attempts", "--format=sealed"),
+        '"mac": "',
+    ),
+    "the check of it": (verification_of_export, "The chain in this file is intact"),
     "the dump": (dump, '"model": "auth.user"'),
     "the explanations": (explanations, "characters missing"),
     "the totals": (lambda day: said_by(day, "audit_totals"), "answered in all"),

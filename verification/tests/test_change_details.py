@@ -73,3 +73,11 @@ def test_what_is_stored_is_the_same_in_every_language(
     at_work.post(url, form, headers={"Accept-Language": "zh-hans"})
 
     assert ChangeEvent.objects.latest("id").detail == "name, answers_at_root"
+
+
+def test_an_export_says_what_was_taken(at_work: Client) -> None:
+    facts = {"format": "csv", "rows": 1204, "sha256": "9f" * 32, "filters": {"since": "2026-07-01"}}
+    event = ChangeEvent.objects.create(action=Action.EXPORTED, facts={**facts, "complete": False})
+    text = at_work.get(reverse("admin:verification_changeevent_change", args=[event.pk])).text
+
+    assert f"csv · 1,204 attempts · since: 2026-07-01 · broke off · SHA-256 {'9f' * 32}" in text

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
-from verification.diagnosis import explain
+from verification.diagnosis import explain, remark_on
 from verification.management.base import GatewayCommand
 from verification.models import VerificationAttempt
 from verification.models.attempt import NOISE
@@ -14,7 +14,10 @@ from verification.protocol.words import Outcome
 
 
 class Command(GatewayCommand):
-    help = "Say in two sentences why an attempt ended as it did, with the tokens known today."
+    help = (
+        "Say why an attempt ended as it did and what to do, with the tokens known today, and what "
+        "else stands out."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
@@ -33,6 +36,8 @@ class Command(GatewayCommand):
         )
         self.stdout.write(f"What happened: {explanation.what_happened}")
         self.stdout.write(f"What to do:    {explanation.what_to_do}")
+        for remark in remark_on(attempt):
+            self.stdout.write(f"Besides:       {remark.text}")
 
 
 def find_attempt(number: int) -> VerificationAttempt:

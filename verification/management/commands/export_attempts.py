@@ -3,31 +3,39 @@ from __future__ import annotations
 import os
 import sys
 from argparse import ArgumentParser
-from datetime import datetime
 from typing import Any
 
 from django.core.management.base import CommandError
-from django.db.models import QuerySet
 from tqdm import tqdm
 
-from verification.export import WRITERS
+from verification.audit import one_moment
+from verification.export import PIECES, Export, Pieces
 from verification.management.base import (
     GatewayCommand,
     command_line_actor,
     find_account,
     parse_moment,
 )
-from verification.models import ChangeEvent, VerificationAttempt
+from verification.models import ChainHead, Checkpoint, VerificationAttempt
+from verification.sealed_export import sealed_pieces
+
+OPTIONS = {"account": "account", "recorded_at__gte": "since", "recorded_at__lt": "until"}
 
 
 class Command(GatewayCommand):
     help = (
-        "Write the recorded attempts to standard output, oldest first. Accepted message pushes "
-        "are counted, not recorded one by one: see audit_totals."
+        "Write the recorded attempts to standard output, oldest first, and at the end their number "
+        "and the SHA-256 of the file to standard error. Accepted message pushes are counted, not "
+        "recorded one by one: see audit_totals."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--format", choices=sorted(WRITERS), default="jsonl")
+        parser.add_argument(
+            "--format",
+            choices=[*sorted(PIECES), "sealed"],
+            default="jsonl",
+            help="sealed is the whole log with its seals, for verify_export (jsonl)",
+        )
         parser.add_argument("--account", metavar="SLUG", help="only this account's attempts")
         parser.add_argument(
             "--since",
@@ -37,33 +45,65 @@ class Command(GatewayCommand):
         parser.add_argument("--until", metavar="ISO", help="before this time")
 
     def handle(self, **options: Any) -> None:
-        since, until = parse_moment(options["since"]), parse_moment(options["until"])
-        attempts = find_attempts(options["account"], since, until)
-        ChangeEvent.objects.create(
-            actor=command_line_actor(), action=ChangeEvent.Action.EXPORTED, detail=options["format"]
-        )
-        progress = tqdm(
-            attempts.iterator(chunk_size=2000), unit=" attempts", file=sys.stderr, disable=None
-        )
+        filters = read_filters(options)
+        export = Export(options["format"], {"actor": command_line_actor()}, describe(filters))
+        if export.format == "sealed":
+            refuse(filters)
+            self.send(export, sealed_pieces(), count_sealed())
+        else:
+            attempts = VerificationAttempt.objects.filter(**filters).order_by("id")
+            self.send(export, PIECES[export.format](attempts), attempts.count())
+
+    def send(self, export: Export, pieces: Pieces, total: int) -> None:
+        bar = tqdm(total=total, unit=" attempts", file=sys.stderr, disable=None)
         try:
-            # Not self.stdout, which would end each piece with a line break.
-            WRITERS[options["format"]](progress, sys.stdout)
-            sys.stdout.flush()
+            with bar, one_moment():
+                export.write(pieces, sys.stdout.buffer, bar.update)
         except BrokenPipeError:  # piped into head
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            close_output()
         except OSError as error:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            close_output()
             raise CommandError(f"The export cannot be written: {error.strerror}.") from error
+        finally:
+            export.record()
+        if export.is_complete:
+            said = f"{export.rows:,} attempts, SHA-256 {export.sha256}"
+            self.stderr.write(said, str)  # without the colour of errors
 
 
-def find_attempts(
-    slug: str | None, since: datetime | None, until: datetime | None
-) -> QuerySet[VerificationAttempt]:
-    attempts = VerificationAttempt.objects.select_related("account").order_by("id")
-    if slug is not None:
-        attempts = attempts.filter(account=find_account(slug))
-    if since is not None:
-        attempts = attempts.filter(recorded_at__gte=since)
-    if until is not None:
-        attempts = attempts.filter(recorded_at__lt=until)
-    return attempts
+def close_output() -> None:
+    """Let Python flush into nothing what nobody takes any more."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def read_filters(options: dict[str, Any]) -> dict[str, Any]:
+    """The lookups that were asked for."""
+    slug = options["account"]
+    filters = {
+        "account": None if slug is None else find_account(slug),
+        "recorded_at__gte": parse_moment(options["since"]),
+        "recorded_at__lt": parse_moment(options["until"]),
+    }
+    return {lookup: value for lookup, value in filters.items() if value is not None}
+
+
+def describe(filters: dict[str, Any]) -> dict[str, str]:
+    """By the names that the options have, and with the zone that was meant."""
+    return {
+        OPTIONS[lookup]: value.slug if lookup == "account" else value.isoformat()
+        for lookup, value in filters.items()
+    }
+
+
+def refuse(filters: dict[str, Any]) -> None:
+    if filters:
+        raise CommandError(
+            "A chain can only be checked whole: leave out --account, --since and --until, "
+            "or choose another --format."
+        )
+
+
+def count_sealed() -> int:
+    head, checkpoint = ChainHead.objects.first(), Checkpoint.objects.first()
+    pruned = checkpoint.last_attempt_id if checkpoint else 0
+    return head.last_attempt_id - pruned if head else 0

@@ -1,18 +1,17 @@
 from __future__ import annotations
 
-import re
 import sys
 from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import CommandError
+from django.db import DatabaseError
 from tqdm import tqdm
 
 from verification.audit import Report, verify_audit, verify_kept_head
-from verification.management.base import GatewayCommand
-from verification.models import ChainHead
-
-HEAD = re.compile(r"([0-9]{1,18}):([0-9a-f]{64})")
+from verification.checks import record_check
+from verification.management.base import GatewayCommand, command_line_actor, parse_head
+from verification.models import ChainHead, Checkpoint
 
 
 class Command(GatewayCommand):
@@ -30,27 +29,37 @@ class Command(GatewayCommand):
 
     def handle(self, *, head: str | None, **options: Any) -> None:
         kept = parse_head(head) if head is not None else None
-        stored = ChainHead.objects.first()
-        total = stored.last_attempt_id if stored else 0
-        with tqdm(total=total, unit=" attempts", file=sys.stderr, disable=None) as bar:
-            report = verify_audit(bar.update)
+        report = verify_with_progress()
         if kept:
             verify_kept_head(report, *kept)
+        self.record(report)
         self.say(report)
+
+    def record(self, report: Report) -> None:
+        """A database that can only be read is no reason to keep quiet about what was found."""
+        try:
+            record_check(report, command_line_actor())
+        except DatabaseError as error:
+            why = str(error).strip().split("\n")[0]
+            self.stderr.write(f"Warning: this check is not in the change log: {why}.")
 
     def say(self, report: Report) -> None:
         counts = f"{report.attempts:,} attempts under {report.seals:,} seals"
         if report.problems:
             raise CommandError("\n".join([*report.problems, f"Checked: {counts}."]))
         self.stdout.write(f"The log is intact: {counts}; tallies add up, triggers are in place.")
+        if report.checkpoint:
+            self.stdout.write(
+                f"It was pruned, and begins with attempt {report.start.last_attempt_id + 1}."
+            )
         if report.head:
             self.stdout.write(f"Keep this elsewhere, for --head: {report.head.text}")
 
 
-def parse_head(text: str) -> tuple[int, bytes]:
-    found = HEAD.fullmatch(text.strip())
-    if found is None:
-        raise CommandError(
-            f'"{text}" is not a head: a seal\'s number, a colon and 64 hexadecimal digits.'
-        )
-    return int(found[1]), bytes.fromhex(found[2])
+def verify_with_progress() -> Report:
+    """Check everything, with a bar where somebody watches."""
+    head, checkpoint = ChainHead.objects.first(), Checkpoint.objects.first()
+    total = head.last_attempt_id if head else 0
+    pruned = checkpoint.last_attempt_id if checkpoint else 0
+    with tqdm(total=total - pruned, unit=" attempts", file=sys.stderr, disable=None) as bar:
+        return verify_audit(bar.update)

@@ -1,0 +1,121 @@
+"""What leads from the list of attempts to another one: links that say what is chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import IntEnum
+from typing import Any, NamedTuple
+
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from verification.attempt_counts import AccountCount, Bar, PeriodCounts
+from verification.attempt_filter import NO_ACCOUNT, AttemptFilter, latest_days
+from verification.models import OfficialAccount
+from verification.models.choices import KIND_CHOICES, OUTCOME_CHOICES, REASON_CHOICES
+from verification.periods import PRESETS, Period, preset
+from verification.protocol.words import Kind, Outcome, Reason
+
+LATEST = _("Last 90 days")
+
+
+#: What no choice means, where that is not everything.
+ALL = {"kind": _("All but self-tests")}
+
+
+class Choice(NamedTuple):
+    label: Any
+    query: str
+    is_chosen: bool
+
+
+class CountedAccount(NamedTuple):
+    """A row of the table, each number with the list that it counts."""
+
+    sums: AccountCount
+    all: str
+    accepted: str
+    refused: str
+
+
+def period_name(wanted: AttemptFilter) -> Any:
+    """Empty for days that were typed in."""
+    return PRESETS.get(wanted.preset) or (LATEST if wanted.period == latest_days() else "")
+
+
+def period_choices(wanted: AttemptFilter) -> list[Choice]:
+    today = timezone.localdate()
+    named = {"": latest_days(), **{name: preset(name, today) for name in PRESETS}}
+    labels = {"": LATEST, **PRESETS}
+    return [
+        Choice(
+            labels[name],
+            wanted.but(period=period, preset=name).query(),
+            name == wanted.preset and period == wanted.period,
+        )
+        for name, period in named.items()
+    ]
+
+
+def filter_choices(wanted: AttemptFilter) -> list[tuple[Any, list[Choice]]]:
+    """What the list can be narrowed by, and to what."""
+    accounts = OfficialAccount.objects.values_list("id", "name")
+    named = [*accounts, (NO_ACCOUNT, _("No such account"))]
+    return [
+        (_("Outcome"), of_word(wanted, "outcome", Outcome, OUTCOME_CHOICES)),
+        (_("Reason"), of_word(wanted, "reason", Reason, REASON_CHOICES)),
+        (_("Kind"), of_word(wanted, "kind", Kind, KIND_CHOICES)),
+        (_("Official account"), one_of(wanted, "account", named)),
+    ]
+
+
+def of_word(
+    wanted: AttemptFilter, name: str, words: type[IntEnum], labels: Iterable[tuple[int, Any]]
+) -> list[Choice]:
+    return one_of(wanted, name, [(words(value), label) for value, label in labels])
+
+
+def one_of(wanted: AttemptFilter, name: str, values: Iterable[tuple[Any, Any]]) -> list[Choice]:
+    return [
+        Choice(label, wanted.but(**{name: value}).query(), getattr(wanted, name) == value)
+        for value, label in [(None, ALL.get(name, _("All"))), *values]
+    ]
+
+
+def hidden_choices(wanted: AttemptFilter, counts: PeriodCounts) -> list[tuple[int, Choice]]:
+    """What the list leaves out as it opens, with how many there are of it."""
+    plain = wanted.but(outcome=None, reason=None, account=None, search="", is_noise=False)
+    noise = plain.but(is_noise=True, kind=None)
+    return [
+        (counts.noise, Choice(_("internet noise"), noise.query(), wanted.is_noise)),
+        (counts.pushes, of_kind(plain, wanted, Kind.MESSAGE_PUSH, _("message pushes"))),
+        (counts.self_tests, of_kind(plain, wanted, Kind.SELF_TEST, _("self-tests"))),
+    ]
+
+
+def of_kind(plain: AttemptFilter, wanted: AttemptFilter, kind: Kind, label: Any) -> Choice:
+    return Choice(label, plain.but(kind=kind).query(), wanted.kind is kind)
+
+
+def account_rows(wanted: AttemptFilter, counts: PeriodCounts) -> list[CountedAccount]:
+    return [
+        CountedAccount(
+            count,
+            own.query(),
+            own.but(outcome=Outcome.ACCEPTED).query(),
+            own.but(outcome=Outcome.REFUSED).query(),
+        )
+        for count in counts.by_account()
+        for own in [verifications(wanted, account=count.account_id or NO_ACCOUNT)]
+    ]
+
+
+def day_query(wanted: AttemptFilter, bar: Bar) -> str:
+    period = Period(bar.first, bar.last)
+    return verifications(wanted, period=period, preset="", account=wanted.account).query()
+
+
+def verifications(wanted: AttemptFilter, **changes: Any) -> AttemptFilter:
+    """What the table and the chart count."""
+    plain = {"kind": Kind.URL_VERIFICATION, "outcome": None, "reason": None}
+    return wanted.but(**plain, is_noise=False, search="", **changes)

@@ -1,0 +1,123 @@
+"""The page of one attempt: what happened and what to do first, then what is on record of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from verification.admin.account_pages import account_url, may
+from verification.admin.account_records import sign
+from verification.admin.attempt_neighbours import around, detail_url, find_earlier, find_later
+from verification.admin.attempt_signature import compare
+from verification.admin.attempt_words import path_of, what_came_in, what_was_answered
+from verification.admin.read_only import ReadOnlyAdmin
+from verification.chain import BrokenChain
+from verification.diagnosis import Explanation, explain, remark_on
+from verification.models import Seal, VerificationAttempt
+from verification.moments import zoned
+from verification.protocol.words import Outcome
+from verification.seal_check import verify_seal
+
+
+@dataclass(frozen=True)
+class SealLine:
+    """The seal of an attempt, checked as the page is opened."""
+
+    seal: Seal
+    problem: str  #: a sentence; empty when it verifies
+    checked_at: datetime
+
+    @property
+    def digest(self) -> str:
+        return bytes(self.seal.digest).hex()[:16]
+
+    @property
+    def time(self) -> str:
+        return zoned(self.checked_at, "%H:%M:%S")
+
+
+@dataclass(frozen=True)
+class Link:
+    text: str
+    url: str
+
+
+class AttemptDetail(ReadOnlyAdmin):
+    """What the page of one attempt shows; the list is the list's."""
+
+    change_form_template = "admin/verification/verificationattempt/detail.html"
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        return []  # the page is all our own
+
+    def title_of(self, row: VerificationAttempt) -> str:
+        return _("Attempt {number} — {outcome} — {called} — {time}").format(
+            number=row.pk,
+            outcome=f"{sign(row)} {row.get_outcome_display()}",
+            called=row.account or path_of(row),
+            time=zoned(row.recorded_at),
+        )
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        context.update(describe(request, context["original"]))
+        return super().render_change_form(request, context, *args, **kwargs)
+
+
+def describe(request: HttpRequest, attempt: VerificationAttempt) -> dict[str, Any]:
+    """What detail.html shows."""
+    explanation, earlier, later = explain(attempt), find_earlier(attempt), find_later(attempt)
+    return {
+        "state": state_of(attempt, explanation),
+        "explanation": explanation,
+        "remarks": [(it.text, it.attempt and detail_url(it.attempt)) for it in remark_on(attempt)],
+        "open_links": open_links(request, explanation),
+        "earlier": earlier and detail_url(earlier),
+        "later": later and detail_url(later),
+        "came_in": what_came_in(attempt),
+        "answered": what_was_answered(attempt),
+        "neighbours": around(attempt, explanation),
+        "all_from_source": all_from(attempt.client_ip),
+        "signature": bytes(attempt.signature or b"").hex(),
+        "comparisons": compare(attempt, explanation),
+        "sealed": check_seal(attempt),
+        "may_open_seal": may(request, "view_seal"),
+    }
+
+
+def state_of(attempt: VerificationAttempt, explanation: Explanation) -> str:
+    if attempt.outcome == Outcome.ACCEPTED:
+        return "verified"
+    return "harmless" if explanation.is_harmless else "refused"
+
+
+def open_links(request: HttpRequest, explanation: Explanation) -> list[Link]:
+    if not may(request, "view_officialaccount", "change_officialaccount"):
+        return []
+    return [
+        Link(_("Open {account}").format(account=account), account_url(account.pk))
+        for account in explanation.accounts
+    ]
+
+
+def all_from(client_ip: str | None) -> str:
+    changelist = reverse("admin:verification_verificationattempt_changelist")
+    return f"{changelist}?q={client_ip}" if client_ip else ""
+
+
+def check_seal(attempt: VerificationAttempt) -> SealLine | None:
+    seal = Seal.objects.filter(pk=attempt.seal_id).first()
+    if seal is None:
+        return None
+    try:
+        verify_seal(seal)
+    except BrokenChain as broken:
+        return SealLine(seal, str(broken), timezone.now())
+    return SealLine(seal, "", timezone.now())

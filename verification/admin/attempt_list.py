@@ -1,0 +1,86 @@
+"""The list of attempts: a period in words and numbers, a chart, and the rows, by key."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+
+from verification.admin import attempt_choices
+from verification.admin.attempt_chart import draw
+from verification.admin.attempt_words import path_of
+from verification.attempt_counts import count_period
+from verification.attempt_filter import AttemptFilter, parse_filter
+from verification.attempt_page import Page, find_page
+from verification.diagnosis import Known, explain
+from verification.models import VerificationAttempt
+from verification.moments import say_zone, to_the_second
+
+TEMPLATE = "admin/verification/verificationattempt/change_list.html"
+
+
+def attempt_list(site: admin.AdminSite, request: HttpRequest) -> HttpResponse:
+    wanted, wrong = parse_filter(request.GET)
+    if wrong:
+        sentence = _("Part of that address means nothing and was left out: %(parts)s.")
+        messages.warning(request, sentence % {"parts": ", ".join(wrong)})
+        return redirect(request.path + wanted.query())
+    page = find_page(wanted, parse_key(request, "before"), parse_key(request, "after"))
+    context = {
+        **site.each_context(request),
+        "title": _("Verification attempts"),
+        "opts": VerificationAttempt._meta,
+        "wanted": wanted,
+        "zone": say_zone(),
+        **period_context(wanted),
+        **page_context(wanted, page),
+    }
+    return render(request, TEMPLATE, context)
+
+
+def parse_key(request: HttpRequest, name: str) -> int | None:
+    """The attempt that a page continues from; what is none begins anew."""
+    text = request.GET.get(name, "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
+
+
+def period_context(wanted: AttemptFilter) -> dict[str, Any]:
+    only = wanted.account if isinstance(wanted.account, int) else None
+    counts = count_period(wanted.period, only)
+    chart = draw(counts.bars())
+    return {
+        "counts": counts,
+        "period_name": attempt_choices.period_name(wanted),
+        "periods": attempt_choices.period_choices(wanted),
+        "filters": attempt_choices.filter_choices(wanted),
+        "hidden": attempt_choices.hidden_choices(wanted, counts),
+        "accounts": attempt_choices.account_rows(wanted, counts),
+        "chart": chart,
+        "columns": [(it, attempt_choices.day_query(wanted, it.bar)) for it in chart.columns],
+        "kept": {
+            name: value
+            for name, value in wanted.parameters().items()
+            if name not in {"period", "first", "last", "q"}
+        },
+    }
+
+
+def page_context(wanted: AttemptFilter, page: Page) -> dict[str, Any]:
+    """Explained with what is read once for all of them."""
+    known, query = Known(), wanted.query()
+    return {
+        "rows": [
+            {
+                "attempt": it,
+                "at": to_the_second(it.recorded_at),
+                "called": it.account.name if it.account else path_of(it),
+                "what": explain(it, known).in_short,
+            }
+            for it in page.attempts
+        ],
+        "older": f"{query}&before={page.older}" if page.older else "",
+        "newer": f"{query}&after={page.newer}" if page.newer else "",
+    }

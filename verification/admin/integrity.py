@@ -1,0 +1,58 @@
+"""Whether the log is as it was recorded: the last check, and a button for the next."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db import connection
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+
+from verification import sign_ins
+from verification.checks import Check, check_within_budget, latest_check, record_check
+from verification.models import ChainHead, Checkpoint, Seal, VerificationAttempt
+from verification.moments import zoned
+
+
+def integrity(site: admin.AdminSite, request: HttpRequest) -> HttpResponse:
+    if not request.user.has_perm("verification.view_seal"):
+        raise PermissionDenied
+    if request.method == "POST":
+        record_check(check_within_budget(), **sign_ins.who(request))
+        messages.success(request, _("The log was checked."))
+        return redirect("admin:integrity")
+    check, head = latest_check(), ChainHead.objects.first() or ChainHead()
+    oldest = VerificationAttempt.objects.order_by("id").first()
+    context: dict[str, Any] = {
+        **site.each_context(request),
+        "title": _("Integrity of the log"),
+        "opts": Seal._meta,
+        "check": check,
+        "checked_at": zoned(check.at) if check else None,
+        "head": head,
+        "since": head.last_attempt_id - attempts_seen(check),
+        "checkpoint": Checkpoint.objects.first(),
+        "oldest": oldest,
+        "oldest_at": zoned(oldest.recorded_at) if oldest else None,
+        "size": size_on_disk(),
+    }
+    return render(request, "admin/verification/audit/integrity.html", context)
+
+
+def attempts_seen(check: Check | None) -> int:
+    """The last attempt that the check has seen."""
+    seal = Seal.objects.filter(id=check.last_seal).first() if check else None
+    return seal.last_id if seal else 0
+
+
+def size_on_disk() -> int | None:
+    """Bytes of attempts and seals with their indexes; SQLite does not tell."""
+    if connection.vendor != "postgresql":
+        return None
+    tables = [VerificationAttempt._meta.db_table, Seal._meta.db_table]
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT sum(pg_total_relation_size(name)) FROM unnest(%s) name", [tables])
+        return int(cursor.fetchone()[0])

@@ -1,0 +1,190 @@
+"""Signing off a period: who reviewed it, what it came to, and where the chain stood."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from verification import sign_ins
+from verification.attempt_counts import count_period
+from verification.checks import Check, check_within_budget, latest_check, record_check
+from verification.models import ChangeEvent
+from verification.moments import zoned
+from verification.periods import PRESETS, Period, preset
+
+SIGNED_OFF = ChangeEvent.Action.SIGNED_OFF
+#: A check that is older says too little of what is signed off.
+FRESH = timedelta(hours=1)
+MOST_EARLIER = 40
+#: Why one might not sign off, as it is recorded and as it is said.
+DOUBTS = {
+    "not_over": gettext_lazy("This period is not over yet: more may come."),
+    "broken": gettext_lazy("The chain is broken. See the page on integrity before you sign."),
+    "not_whole": gettext_lazy(
+        "The log was not checked to its end. Check again on the page on integrity, or run "
+        "manage.py verify_audit."
+    ),
+}
+
+
+class PeriodForm(forms.Form):
+    first = forms.DateField(label=gettext_lazy("From"), widget=forms.DateInput({"type": "date"}))
+    last = forms.DateField(label=gettext_lazy("Through"), widget=forms.DateInput({"type": "date"}))
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or {}
+        first, last = cleaned.get("first"), cleaned.get("last")
+        if first and last and first > last:
+            self.add_error("last", _("The last day is before the first."))
+        return cleaned
+
+    @property
+    def period(self) -> Period:
+        return Period(self.cleaned_data["first"], self.cleaned_data["last"])
+
+
+class SignOffForm(PeriodForm):
+    note = forms.CharField(
+        label=gettext_lazy("Note"),
+        required=False,
+        max_length=2_000,
+        widget=forms.Textarea({"rows": 4}),
+        help_text=gettext_lazy("What you looked at, and what came of it."),
+    )
+    knows = forms.BooleanField(
+        label=gettext_lazy("I know, and sign off all the same"), required=False
+    )
+
+
+def sign_off(site: admin.AdminSite, request: HttpRequest) -> HttpResponse:
+    if not request.user.has_perm("verification.sign_off"):
+        raise PermissionDenied
+    if request.method == "POST":
+        form = SignOffForm(request.POST)
+        if form.is_valid():
+            check = fresh_check(request)
+            doubts = find_doubts(form.period, check)
+            if not doubts or form.cleaned_data["knows"]:
+                return redirect("admin:signed_off", record(request, form, check, doubts).pk)
+            form.add_error("knows", _("Read what stands above, and tick this box to go on."))
+        period = None if {"first", "last"} & form.errors.keys() else form.period
+    else:
+        period = chosen_period(request)
+        form = SignOffForm(initial={"first": period.first, "last": period.last})
+    return show(site, request, form, period)
+
+
+def chosen_period(request: HttpRequest) -> Period:
+    """By ?period= or ?first=&last=; otherwise the last quarter, which a review is usually of."""
+    today = timezone.localdate()
+    asked = PeriodForm(request.GET)
+    if "first" in request.GET and asked.is_valid():
+        return asked.period
+    name = request.GET.get("period", "")
+    return preset(name if name in PRESETS else "last_quarter", today)
+
+
+def fresh_check(request: HttpRequest) -> Check:
+    check = latest_check()
+    if check is None or not check.is_whole or timezone.now() - check.at > FRESH:
+        record_check(check_within_budget(), **sign_ins.who(request))
+        check = latest_check()
+    assert check  # it was just recorded
+    return check
+
+
+def find_doubts(period: Period | None, check: Check | None) -> list[str]:
+    """Which of DOUBTS there are."""
+    found = {
+        "not_over": period is not None and not period.is_over,
+        "broken": check is not None and not check.is_intact,
+        "not_whole": check is not None and check.is_intact and not check.is_whole,
+    }
+    return [name for name, is_so in found.items() if is_so]
+
+
+def record(request: HttpRequest, form: SignOffForm, check: Check, doubts: list[str]) -> ChangeEvent:
+    counts = count_period(form.period)
+    facts = {
+        "first": form.period.first.isoformat(),
+        "last": form.period.last.isoformat(),
+        "period": str(form.period),
+        "accounts": [asdict(count) for count in counts.by_account()],
+        "noise": counts.noise,
+        "pushes": counts.pushes,
+        "self_tests": counts.self_tests,
+        "is_intact": check.is_intact,
+        "is_whole": check.is_whole,
+        "checked_at": check.at.isoformat(),
+        "head": check.head,
+        "note": form.cleaned_data["note"],
+        "in_spite_of": doubts,
+    }
+    return ChangeEvent.objects.create(
+        action=SIGNED_OFF, detail=str(form.period), facts=facts, **sign_ins.who(request)
+    )
+
+
+def show(
+    site: admin.AdminSite, request: HttpRequest, form: SignOffForm, period: Period | None
+) -> HttpResponse:
+    check = latest_check()
+    doubts = find_doubts(period, check)
+    if not doubts and not form.errors.get("knows"):
+        del form.fields["knows"]
+    context: dict[str, Any] = {
+        **site.each_context(request),
+        "title": _("Sign off a period"),
+        "opts": ChangeEvent._meta,
+        "form": form,
+        "period": period,
+        "counts": count_period(period) if period else None,
+        "presets": PRESETS,
+        "chosen": chosen_preset(period),
+        "check": check,
+        "checked_at": zoned(check.at) if check else None,
+        "doubts": [DOUBTS[name] for name in doubts],
+        "earlier": earlier(),
+    }
+    return render(request, "admin/verification/audit/sign_off.html", context)
+
+
+def chosen_preset(period: Period | None) -> str | None:
+    today = timezone.localdate()
+    return next((name for name in PRESETS if preset(name, today) == period), None)
+
+
+def earlier() -> list[dict[str, Any]]:
+    events = ChangeEvent.objects.filter(action=SIGNED_OFF).order_by("-id")[:MOST_EARLIER]
+    return [{"event": event, "at": zoned(event.recorded_at), **event.facts} for event in events]
+
+
+def signed_off(site: admin.AdminSite, request: HttpRequest, event_id: int) -> HttpResponse:
+    """One sign-off as it was recorded, for the screen and for paper."""
+    if not request.user.has_perm("verification.view_changeevent"):
+        raise PermissionDenied
+    event = get_object_or_404(ChangeEvent, pk=event_id, action=SIGNED_OFF)
+    accounts = event.facts["accounts"]
+    context: dict[str, Any] = {
+        **site.each_context(request),
+        **event.facts,
+        "title": _("Signed off: %(period)s") % {"period": event.facts["period"]},
+        "opts": ChangeEvent._meta,
+        "event": event,
+        "doubts": [DOUBTS[name] for name in event.facts["in_spite_of"]],
+        "at": zoned(event.recorded_at),
+        "checked": zoned(datetime.fromisoformat(event.facts["checked_at"])),
+        "accepted": sum(account["accepted"] for account in accounts),
+        "refused": sum(account["refused"] for account in accounts),
+    }
+    return render(request, "admin/verification/audit/signed_off.html", context)

@@ -1,0 +1,118 @@
+"""What a period comes to, from tallies: by account and outcome, by day, and what lists leave out.
+
+Tallies are by the hour of UTC; an hour belongs to the day that it begins in.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import Any, NamedTuple
+
+from django.db.models import F, Sum
+from django.db.models.functions import TruncDate
+
+from verification.models import OfficialAccount, Tally
+from verification.periods import Period
+from verification.protocol.words import Kind, Outcome
+
+#: A chart has room for so many bars; of a longer period, one stands for several days.
+MOST_BARS = 100
+
+
+@dataclass(frozen=True)
+class AccountCount:
+    account_id: int | None  #: None: no account has that path
+    name: str
+    slug: str
+    accepted: int
+    refused: int
+
+
+class Bar(NamedTuple):
+    """The URL verifications of a day, or of several."""
+
+    first: date
+    last: date
+    accepted: int
+    refused: int
+
+
+@dataclass
+class PeriodCounts:
+    """URL verifications without internet noise, and sums of everything else."""
+
+    period: Period
+    verifications: Counter[tuple[int | None, Outcome]] = field(default_factory=Counter)
+    days: Counter[tuple[date, Outcome]] = field(default_factory=Counter)
+    pushes: int = 0
+    self_tests: int = 0
+    noise: int = 0
+
+    @property
+    def total(self) -> int:
+        return self.verifications.total()
+
+    @property
+    def accepted(self) -> int:
+        return sum(count for (_, it), count in self.verifications.items() if it is Outcome.ACCEPTED)
+
+    @property
+    def refused(self) -> int:
+        return self.total - self.accepted
+
+    def by_account(self) -> list[AccountCount]:
+        """Those that were called, by name; the paths that no account has come last."""
+        ids = {account_id for account_id, _ in self.verifications}
+        known = OfficialAccount.objects.in_bulk([pk for pk in ids if pk is not None])
+        return sorted(
+            (self._count(pk, known.get(pk) if pk else None) for pk in ids),
+            key=lambda it: (it.account_id is None, it.name, it.slug),
+        )
+
+    def _count(self, pk: int | None, account: OfficialAccount | None) -> AccountCount:
+        sums = (self.verifications[pk, outcome] for outcome in Outcome)
+        return AccountCount(
+            pk, account.name if account else "", account.slug if account else "", *sums
+        )
+
+    def bars(self) -> list[Bar]:
+        """The whole period, empty days included."""
+        step = -(-self.period.days // MOST_BARS)
+        starts = range(0, self.period.days, step)
+        return [self._bar(self.period.first + timedelta(days=start), step) for start in starts]
+
+    def _bar(self, first: date, step: int) -> Bar:
+        last = min(first + timedelta(days=step - 1), self.period.last)
+        days = [first + timedelta(days=at) for at in range((last - first).days + 1)]
+        return Bar(first, last, *(sum(self.days[day, it] for day in days) for it in Outcome))
+
+
+def count_period(period: Period, account_id: int | None = None) -> PeriodCounts:
+    """Of all accounts, or in its days of one only."""
+    counts = PeriodCounts(period)
+    for row in read_tallies(period):
+        add(counts, account_id, *row)
+    return counts
+
+
+def read_tallies(period: Period) -> Iterable[tuple[Any, ...]]:
+    tallies = Tally.objects.filter(hour__gte=period.start, hour__lt=period.end).order_by()
+    by = ("account_id", "kind", "outcome", "day")
+    grouped = tallies.annotate(day=TruncDate("hour")).values_list(*by)
+    return grouped.annotate(number=Sum(F("count") - F("noise")), left_out=Sum("noise")).iterator()
+
+
+def add(counts: PeriodCounts, only: int | None, *row: Any) -> None:
+    account_id, kind, outcome, day, number, noise = row
+    counts.noise += int(noise)
+    if kind == Kind.MESSAGE_PUSH:
+        counts.pushes += int(number)
+    elif kind == Kind.SELF_TEST:
+        counts.self_tests += int(number)
+    elif number:
+        counts.verifications[account_id, Outcome(outcome)] += int(number)
+        if only in {None, account_id}:
+            counts.days[day, Outcome(outcome)] += int(number)

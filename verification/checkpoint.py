@@ -1,0 +1,55 @@
+"""Sealing the place where a pruned log begins: who has no key cannot cut its old end unseen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from django.utils.translation import gettext as _
+
+from verification.chain import compute_mac, verify_mac
+from verification.columns import encode_time
+from verification.keys import seal_keys
+from verification.models import ChainHead, Checkpoint, Seal
+
+
+def start_of_log() -> ChainHead:
+    """What the oldest seal that is kept continues from. Raises BrokenChain."""
+    checkpoint = Checkpoint.objects.first()
+    if checkpoint is None:
+        return ChainHead()
+    verify_checkpoint(checkpoint, seal_keys())
+    return checkpoint.place
+
+
+def make_checkpoint(last: Seal, recorded_at: datetime) -> Checkpoint:
+    """For a log that begins after `last`, whose last attempt has this time."""
+    key_id, key = next(iter(seal_keys().items()))
+    checkpoint = Checkpoint(
+        last_attempt_id=last.last_id,
+        last_seal_id=last.id,
+        recorded_at=recorded_at,
+        key_id=key_id,
+        digest=bytes(last.digest),
+    )
+    checkpoint.mac = compute_mac(key, checkpoint_text(checkpoint))
+    return checkpoint
+
+
+def verify_checkpoint(checkpoint: Checkpoint, keys: Mapping[str, bytes]) -> None:
+    """Whether it is as we made it. Raises BrokenChain."""
+    name = _("the checkpoint at seal {seal}").format(seal=checkpoint.last_seal_id)
+    verify_mac(name, checkpoint, checkpoint_text(checkpoint), keys)
+
+
+def checkpoint_text(checkpoint: Checkpoint) -> bytes:
+    """What its MAC is over. Longer than a digest, so no seal's MAC fits a checkpoint."""
+    parts = [
+        "checkpoint 1",
+        str(checkpoint.last_attempt_id),
+        str(checkpoint.last_seal_id),
+        encode_time(checkpoint.recorded_at),
+        checkpoint.key_id,
+        bytes(checkpoint.digest).hex(),
+    ]
+    return "\t".join(parts).encode()

@@ -1,0 +1,109 @@
+"""Why an attempt was accepted, and what is left to do."""
+
+from __future__ import annotations
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from verification.diagnosis.case import Case, Explanation
+from verification.models import Token
+from verification.moments import day, zoned
+from verification.protocol.words import Kind
+
+
+def own_test_accepted(case: Case) -> Explanation | None:
+    token = case.matched
+    if token is None or case.attempt.kind != Kind.SELF_TEST:
+        return None
+    return Explanation(
+        _("accepted"),
+        _("This server called itself with the token {fingerprint} of “{account}”.").format(
+            fingerprint=token.fingerprint, account=token.account
+        ),
+        _("Nothing to do: this server called itself."),
+        (token.account,),
+        token,
+    )
+
+
+def accepted_with_previous_token(case: Case) -> Explanation | None:
+    token = case.matched
+    if token is None or token.superseded_at is None:
+        return None
+    if token.superseded_at > case.attempt.recorded_at:
+        return None
+    return Explanation(
+        _("accepted, previous token"),
+        until_when(token).format(
+            fingerprint=token.fingerprint,
+            account=token.account,
+            date=day(token.superseded_at),
+            time=token.expires_at and zoned(token.expires_at, "%Y-%m-%d %H:%M"),
+        ),
+        after_rotation(case, token),
+        (token.account,),
+        token,
+        as_known_today=True,
+    )
+
+
+def until_when(token: Token) -> str:
+    if token.expires_at is None:
+        return _(
+            "Signed with the previous token {fingerprint} of “{account}”, which was replaced on "
+            "{date} and stays valid until WeChat has used the current one."
+        )
+    if token.expires_at > timezone.now():
+        return _(
+            "Signed with the previous token {fingerprint} of “{account}”, which was replaced on "
+            "{date} and is valid until {time}."
+        )
+    return _(
+        "Signed with the previous token {fingerprint} of “{account}”, which was replaced on "
+        "{date} and was valid until {time}."
+    )
+
+
+def accepted_before_rotation(case: Case) -> Explanation | None:
+    token = case.matched
+    if token is None or token.superseded_at is None:
+        return None
+    return Explanation(
+        _("accepted"),
+        _(
+            "Signed with the token {fingerprint} of “{account}”, the current one until it was "
+            "replaced on {date}, and answered."
+        ).format(
+            fingerprint=token.fingerprint, account=token.account, date=day(token.superseded_at)
+        ),
+        after_rotation(case, token),
+        (token.account,),
+        token,
+        as_known_today=True,
+    )
+
+
+def accepted(case: Case) -> Explanation | None:
+    token = case.matched
+    if token is None:
+        return None
+    return Explanation(
+        _("accepted"),
+        _("Signed with the current token {fingerprint} of “{account}”, and answered.").format(
+            fingerprint=token.fingerprint, account=token.account
+        ),
+        _(
+            "Nothing to do here. When you are ready to lose the console's auto-replies and menu, "
+            "press Enable (启用)."
+        ),
+        (token.account,),
+        token,
+        as_known_today=True,
+    )
+
+
+def after_rotation(case: Case, token: Token) -> str:
+    current = case.known.current_token(token.account)
+    if current and current.first_used_at and current.first_used_at > case.attempt.recorded_at:
+        return _("Nothing to do: WeChat has used the current token since then.")
+    return _("Paste the current token into the console and press Submit (提交).")

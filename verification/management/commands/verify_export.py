@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import gzip
+import sys
+import zlib
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import CommandError
+from tqdm import tqdm
+
+from verification.audit import Report
+from verification.export_check import Kept, NotAnExport, verify_export
+from verification.management.base import GatewayCommand, parse_head
+
+
+class Command(GatewayCommand):
+    help = (
+        "Check the chain of seals in a file of export_attempts --format sealed, which may be "
+        "gzipped. Takes no database, no key and no variable. Exit code 1 when something is wrong, "
+        "with a sentence for each finding."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("file", type=Path)
+        parser.add_argument(
+            "--head",
+            metavar="SEAL:DIGEST",
+            help="a head that was kept elsewhere: shows an end cut off, or a past rewritten",
+        )
+
+    def handle(self, *, file: Path, head: str | None, **options: Any) -> None:
+        kept = parse_head(head) if head is not None else None
+        try:
+            report = check(file, kept)
+        except NotAnExport as error:
+            raise CommandError(f"{file}: {error}") from error
+        except (OSError, EOFError, zlib.error) as error:
+            why = getattr(error, "strerror", None) or "it is damaged or cut off"
+            raise CommandError(f"{file} cannot be read: {why}.") from error
+        self.say(report, kept)
+
+    def say(self, report: Report, kept: Kept | None) -> None:
+        counts = f"{report.attempts:,} attempts under {report.seals:,} seals"
+        if report.problems:
+            raise CommandError("\n".join([*report.problems, f"Checked: {counts}."]))
+        assert report.head is not None
+        self.stdout.write(f"The chain in this file is intact: {counts}.")
+        self.stdout.write(f"Its head: {report.head.text}")
+        if kept:
+            self.stdout.write(f"It goes through the head that you kept, of seal {kept[0]}.")
+        self.stdout.write(
+            "Not checked, because that takes the server's key: whether the server made these "
+            "seals (their MACs). Who can write the file could make a whole new chain: compare "
+            "its head with one that was kept elsewhere, or give it to verify_audit --head."
+        )
+
+
+def check(path: Path, kept: Kept | None) -> Report:
+    size = path.stat().st_size
+    bar = tqdm(total=size, unit="B", unit_scale=True, file=sys.stderr, disable=None)
+    with bar, path.open("rb") as file:
+        opened: Any = gzip.GzipFile(fileobj=file) if path.suffix == ".gz" else file
+        return verify_export(opened, kept, lambda: bar.update(file.tell() - bar.n))

@@ -1,0 +1,160 @@
+"""Removing the old end of the log: whole seals, a few at a time, and a checkpoint in their place.
+
+Each transaction leaves a log that verifies, so pruning may stop after any of them.
+"""
+
+from __future__ import annotations
+
+import time
+from bisect import bisect_left
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import connection, transaction
+
+from verification.append_only import prune_door
+from verification.audit import by_seal, one_moment
+from verification.chain import Chain
+from verification.checkpoint import make_checkpoint, start_of_log
+from verification.keys import seal_keys
+from verification.models import ChainHead, ChangeEvent, Checkpoint, Seal, VerificationAttempt
+from verification.sealed_log import Stretch, next_stretch
+
+#: What one transaction removes at most, though always a whole seal.
+MOST_SEALS, MOST_LINES = 1_000, 5_000
+#: Seconds in which others may write: SQLite has one writer, and who waits only looks now and then.
+PAUSE_ON_SQLITE = 0.12
+
+
+@dataclass(frozen=True)
+class Cut:
+    """What would go: all seals from the start of the log to `last`."""
+
+    before: datetime
+    start: ChainHead
+    last: Seal
+    first_at: datetime
+    last_at: datetime
+
+    @property
+    def attempts(self) -> int:
+        return self.last.last_id - self.start.last_attempt_id
+
+    @property
+    def seals(self) -> int:
+        return self.last.id - self.start.last_seal_id
+
+
+def find_cut(before: datetime) -> Cut | None:
+    """Where whole seals end that are older than this; the log's last seal stays in any case."""
+    with one_moment():
+        start, head = start_of_log(), ChainHead.objects.first() or ChainHead()
+        ids = range(start.last_attempt_id + 1, head.last_attempt_id)
+        if not ids:
+            return None
+        # By halving: times have no index, but they never run backwards.
+        stays = bisect_left(ids, before, key=_time_of) + ids.start
+        last = Seal.objects.filter(id__lt=_seal_of(stays)).order_by("-id").first()
+        if last is None:
+            return None
+        return Cut(before, start, last, _time_of(ids.start), _time_of(last.last_id))
+
+
+def _time_of(attempt_id: int) -> datetime:
+    return VerificationAttempt.objects.values_list("recorded_at", flat=True).get(id=attempt_id)
+
+
+def _seal_of(attempt_id: int) -> int:
+    return VerificationAttempt.objects.values_list("seal_id", flat=True).get(id=attempt_id)
+
+
+def prune(cut: Cut, actor: str, goes_on: Callable[[int], bool]) -> None:
+    """Remove what is before the cut. `goes_on` hears how many attempts each transaction removed.
+
+    It is on record before anything goes; one that stops early says so in a second event.
+    """
+    _record(cut, actor)
+    try:
+        while (removed := remove_stretch(cut.last.id)) and goes_on(removed):
+            if connection.vendor == "sqlite":
+                time.sleep(PAUSE_ON_SQLITE)
+    finally:
+        _record_if_stopped(cut, actor)
+
+
+def remove_stretch(last_seal_id: int) -> int:
+    """Remove the oldest few seals up to this one; how many attempts went. Raises BrokenChain."""
+    with transaction.atomic(durable=True), prune_door(connection):
+        _wait_for_other_prunings()
+        start = start_of_log()
+        stretch = next_stretch(start, last_seal_id, MOST_SEALS, MOST_LINES)
+        if not stretch.seals:
+            return 0
+        _follow(start, stretch)
+        last = stretch.seals[-1]
+        checkpoint = make_checkpoint(last, _time_of(last.last_id))
+        _delete(VerificationAttempt, start.last_attempt_id + 1, last.last_id)
+        _delete(Seal, start.last_seal_id + 1, last.id)
+        _delete(Checkpoint, 1, 1)
+        checkpoint.save(force_insert=True)
+    return len(stretch.lines)
+
+
+def _wait_for_other_prunings() -> None:
+    """Lets everybody else read and write; SQLite has one writer anyway."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute(f"LOCK TABLE {Checkpoint._meta.db_table} IN SHARE ROW EXCLUSIVE MODE")
+
+
+def _follow(start: ChainHead, stretch: Stretch) -> None:
+    """The new checkpoint's MAC vouches for the last digest, so it must follow from what goes."""
+    chain = Chain(start, seal_keys())
+    for seal, lines in by_seal(stretch):
+        chain.follow(seal, lines)
+
+
+def _delete(model: type[Checkpoint | Seal | VerificationAttempt], first: int, last: int) -> None:
+    # Not by the ORM, which would look for attempts of each seal, and they have no index for it.
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"DELETE FROM {model._meta.db_table} WHERE id BETWEEN %s AND %s", [first, last]
+        )
+
+
+def _record(cut: Cut, actor: str) -> None:
+    end = ChainHead()
+    end.move_to(cut.last)
+    detail = f"{cut.attempts:,} attempts recorded before {say(cut.before)}, to seal {cut.last.id}"
+    _create_event(actor, detail, _facts(cut, end))
+
+
+def _record_if_stopped(cut: Cut, actor: str) -> None:
+    end = start_of_log()
+    if end.last_seal_id >= cut.last.id:
+        return
+    facts = _facts(cut, end)
+    detail = f"stopped: {facts['attempts']:,} of {cut.attempts:,} attempts went, to seal {end}"
+    _create_event(actor, detail, {**facts, "is_stopped": True})
+
+
+def _facts(cut: Cut, end: ChainHead) -> dict[str, Any]:
+    return {
+        "before": cut.before.isoformat(),
+        "attempts": end.last_attempt_id - cut.start.last_attempt_id,
+        "seals": end.last_seal_id - cut.start.last_seal_id,
+        "last_seal": end.last_seal_id,
+        "digest": bytes(end.last_digest).hex(),
+    }
+
+
+def _create_event(actor: str, detail: str, facts: dict[str, Any]) -> None:
+    ChangeEvent.objects.create(
+        actor=actor, action=ChangeEvent.Action.PRUNED, detail=detail, facts=facts
+    )
+
+
+def say(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M} UTC"
