@@ -17,7 +17,7 @@ class VerificationConfig(AppConfig):
     def ready(self) -> None:
         from verification import append_only, sign_ins
 
-        connection_created.connect(append_only.register_prune_door)
+        connection_created.connect(append_only.register_door)
         # After every migrate: a migration on SQLite remakes tables and drops their triggers.
         post_migrate.connect(_install_triggers, sender=self)
         sign_ins.connect()

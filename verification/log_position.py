@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from datetime import datetime
+from datetime import UTC, datetime
 
 from verification.models import ChainHead, Checkpoint, VerificationAttempt
 
@@ -20,5 +20,6 @@ def first_since(moment: datetime) -> int:
 
 
 def time_of(attempt_id: int) -> datetime:
+    """An attempt that is pruned in this moment was before all that stay."""
     times = VerificationAttempt.objects.filter(id=attempt_id).values_list("recorded_at", flat=True)
-    return times.get()
+    return times.first() or datetime.min.replace(tzinfo=UTC)
