@@ -125,7 +125,7 @@ def record(brand_a: OfficialAccount, monkeypatch: pytest.MonkeyPatch) -> Record:
 
     def record_attempts(days_ago: float, count: int = 2) -> None:
         moment = timezone.now() - timedelta(days=days_ago)
-        monkeypatch.setattr(recording, "database_time", lambda: moment)
+        monkeypatch.setattr(recording, "moment_of", lambda *_: moment)
         for number in range(count):
             call("/wechat/brand-a", "WrongTokenOfB5678" if number % 2 else "TokenOfBrandA1234")
 
