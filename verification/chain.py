@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from django.utils.translation import gettext as _
@@ -67,7 +68,7 @@ class Chain:
         if compute_digest(before.digest, seal, lines) != bytes(seal.digest):
             raise BrokenChain(_what_differs(seal, lines))
         if self.keys is not None:
-            verify_mac(_name(seal), seal, bytes(seal.digest), self.keys)
+            verify_mac(partial(_name, seal), seal, bytes(seal.digest), self.keys)
 
     def verify_head(self, head: ChainHead | None) -> None:
         """Whether the chain ends where its head says. Raises BrokenChain."""
@@ -110,7 +111,7 @@ def _verify_place(before: Place, seal: Seal) -> None:
 
 
 def verify_mac(
-    name: str, sealed: Seal | Checkpoint, text: bytes, keys: Mapping[str, bytes]
+    name: Callable[[], str], sealed: Seal | Checkpoint, text: bytes, keys: Mapping[str, bytes]
 ) -> None:
     """Whether its MAC over `text` was made with our key. Raises BrokenChain, which names it so."""
     key = keys.get(sealed.key_id)
@@ -119,10 +120,10 @@ def verify_mac(
             _(
                 "The key {key} of {seal} is not in TOKEN_ENCRYPTION_KEYS, "
                 "so its MAC proves nothing."
-            ).format(key=sealed.key_id, seal=name)
+            ).format(key=sealed.key_id, seal=name())
         )
     if compute_mac(key, text) != bytes(sealed.mac):
-        raise BrokenChain(_("The MAC of {seal} was not made with our key.").format(seal=name))
+        raise BrokenChain(_("The MAC of {seal} was not made with our key.").format(seal=name()))
 
 
 def _what_differs(seal: Seal, lines: Sequence[bytes]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import partial
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -41,8 +42,11 @@ def make_checkpoint(last: Seal, recorded_at: datetime, actor: str) -> Checkpoint
 
 def verify_checkpoint(checkpoint: Checkpoint, keys: Mapping[str, bytes]) -> None:
     """Whether it is as we made it. Raises BrokenChain."""
-    name = _("the checkpoint at seal {seal}").format(seal=checkpoint.last_seal_id)
-    verify_mac(name, checkpoint, checkpoint_text(checkpoint), keys)
+    verify_mac(partial(_name, checkpoint), checkpoint, checkpoint_text(checkpoint), keys)
+
+
+def _name(checkpoint: Checkpoint) -> str:
+    return _("the checkpoint at seal {seal}").format(seal=checkpoint.last_seal_id)
 
 
 def checkpoint_text(checkpoint: Checkpoint) -> bytes:

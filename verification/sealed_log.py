@@ -12,7 +12,7 @@ from verification.columns import COLUMNS_BY_VERSION, canonical_line
 from verification.models import ChainHead, Seal, VerificationAttempt
 
 #: So much is in memory at a time: some 10 MB.
-MOST_SEALS, MOST_LINES = 2_000, 20_000
+MOST_SEALS, MOST_LINES = 1_000, 20_000
 
 
 @dataclass(frozen=True)

@@ -41,11 +41,14 @@ class Count:
             return
         names = list(COLUMNS_BY_VERSION[version])
         places = [names.index(name) for name in COUNTED]
-        pick, width, totals = itemgetter(*places), max(places) + 1, self.totals
-        # A million times: no column is split that is not counted.
-        for line in lines:
-            account, time, kind, outcome, occurrences = pick(line.split(b"\t", width))
-            totals[account, time[:13], kind, outcome] += int(occurrences)
+        pick, width = itemgetter(*places), max(places) + 1
+        # A million times: no column is split that is not counted, and what occurred once, as
+        # nearly all did, is counted by the Counter itself.
+        counted = [pick(line.split(b"\t", width)) for line in lines]
+        self.totals.update([(it[0], it[1][:13], it[2], it[3]) for it in counted])
+        for account, time, kind, outcome, occurrences in counted:
+            if occurrences != b"1":
+                self.totals[account, time[:13], kind, outcome] += int(occurrences) - 1
 
     def agrees(self, key: Key, said: int) -> bool:
         """Whether the attempts can add up to what a tally says."""
