@@ -148,7 +148,7 @@ def wait_for(robot: Robot, words: str) -> None:
     raise AssertionError(robot.heard)
 
 
-def test_sigterm_ends_it_within_a_second_and_gives_up_its_turn(
+def test_sigterm_ends_it_at_once_and_gives_up_its_turn(
     refused: OfficialAccount, robot: Robot, tmp_path: Path
 ) -> None:
     with worker(tmp_path, ALERT_WECOM_WEBHOOK=robot.url) as process:
@@ -157,7 +157,7 @@ def test_sigterm_ends_it_within_a_second_and_gives_up_its_turn(
         started = time.monotonic()
         out, _ = process.communicate(timeout=10)
 
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < 8  # not after the minute until its next look
     assert process.returncode == 0
     assert "Traceback" not in out
     assert WatchPosition.objects.get().held_until is None
@@ -166,14 +166,14 @@ def test_sigterm_ends_it_within_a_second_and_gives_up_its_turn(
 def test_sigterm_ends_it_while_wecom_keeps_it_waiting(
     refused: OfficialAccount, robot: Robot, tmp_path: Path
 ) -> None:
-    robot.delay = 1.0
+    robot.delay = 4.0
     with worker(tmp_path, ALERT_WECOM_WEBHOOK=robot.url) as process:
         wait_for(robot, "is refused")
         process.send_signal(signal.SIGTERM)
         started = time.monotonic()
         out, _ = process.communicate(timeout=10)
 
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < 3  # not when the robot has answered
     assert (process.returncode, "Traceback" in out) == (0, False)
     assert WatchPosition.objects.get().held_until is None
 
