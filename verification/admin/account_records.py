@@ -64,7 +64,7 @@ def last_verifications(account: OfficialAccount) -> Record:
         _("Last verifications"),
         lines,
         _("WeChat has not called yet"),
-        _all("verificationattempt", account),
+        _list("verificationattempt", account=account.pk),
     )
 
 
@@ -82,13 +82,17 @@ def last_changes(account: OfficialAccount) -> Record:
         Line(in_short(event.recorded_at), str(event), _url(event))
         for event in account.change_events.order_by("-id")[:SHOWN]
     ]
-    return Record(_("Change log"), lines, _("Nothing yet"), _all("changeevent", account))
+    return Record(
+        _("Change log"),
+        lines,
+        _("Nothing yet"),
+        _list("changeevent", account__id__exact=account.pk),
+    )
 
 
 def _url(row: Any) -> str:
     return reverse(f"admin:verification_{row._meta.model_name}_change", args=[row.pk])
 
 
-def _all(model: str, account: OfficialAccount) -> str:
-    query = urlencode({"account__id__exact": account.pk})
-    return f"{reverse(f'admin:verification_{model}_changelist')}?{query}"
+def _list(model: str, **query: int) -> str:
+    return f"{reverse(f'admin:verification_{model}_changelist')}?{urlencode(query)}"
