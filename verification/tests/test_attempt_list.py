@@ -20,6 +20,7 @@ from verification.protocol.words import Kind, Outcome, Reason
 from verification.tests.contract import A, B
 from verification.tests.people import wechat_pushes, wechat_verifies
 from verification.tests.signer import verification
+from verification.tests.tampering import as_owner
 
 LIST = "/admin/verification/verificationattempt/"
 
@@ -229,6 +230,14 @@ class TestPeriods:
 
         assert [attempt.id for attempt in page.attempts] == [3, 2]
         assert count_period(at_the_edges).accepted == 2
+
+    def test_a_log_with_a_hole_in_it_is_still_read(
+        self, at_the_edges: Period, li_wei_at_work: Client
+    ) -> None:
+        as_owner(VerificationAttempt, "DELETE FROM {table} WHERE id = 2")
+        text = show(li_wei_at_work, period="last_quarter")
+
+        assert len(column(text, "time")) == 1
 
     def test_days_on_the_chart_are_the_operators(self, at_the_edges: Period) -> None:
         bars = count_period(at_the_edges).bars()
