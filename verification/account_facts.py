@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
 from functools import reduce
+from itertools import pairwise
 from operator import or_
 
 from django.db.models import Max, OuterRef, Q, QuerySet, Subquery, Sum
@@ -24,6 +25,8 @@ from verification.models.attempt import NOISE
 from verification.protocol.words import Kind, Outcome, Reason
 
 WEEK = timedelta(days=7)
+#: An account that was pushed to in this many hours of a week is missed when it falls silent.
+BUSY_HOURS = 24
 #: Refusals looked at of each account: strays must not hide the one whose cause is known.
 LOOKED_AT = 3
 
@@ -70,6 +73,13 @@ class Facts:
         """The last one that says what is wrong, or else the last one."""
         known = (refusal for refusal in self.refusals if not refusal.is_unknown)
         return next(known, next(iter(self.refusals), None))
+
+    def is_silent(self, now: datetime) -> bool:
+        """For longer than twice its longest pause of the week, and at least an hour."""
+        if self.last_push is None or len(self.push_hours) < BUSY_HOURS:
+            return False
+        longest = max(later - earlier for earlier, later in pairwise(self.push_hours))
+        return now - self.last_push > max(2 * longest, timedelta(hours=1))
 
 
 def read_facts(accounts: Iterable[OfficialAccount], now: datetime) -> dict[int, Facts]:
@@ -160,7 +170,7 @@ def _count_refused(facts: dict[int, Facts], now: datetime) -> None:
     """Without our own tests, and without browsers and bots."""
     since = refused_since(now)
     refused = VerificationAttempt.objects.filter(
-        account__in=facts, outcome=Outcome.REFUSED, id__gt=_last_id_before(since)
+        account__in=facts, outcome=Outcome.REFUSED, id__gt=last_id_before(since)
     )
     from_outside = refused.filter(recorded_at__gte=since).exclude(NOISE)
     counts = from_outside.exclude(kind=Kind.SELF_TEST).order_by().values_list("account_id")
@@ -168,7 +178,7 @@ def _count_refused(facts: dict[int, Facts], now: datetime) -> None:
         facts[account_id or 0].refused_in_24_h = count
 
 
-def _last_id_before(since: datetime) -> int:
+def last_id_before(since: datetime) -> int:
     """Attempts have no index by time, but tallies say how many there were since a full hour."""
     last_id = ChainHead.objects.aggregate(last=Max("last_attempt_id"))["last"] or 0
     rows = Tally.objects.filter(hour__gte=since).exclude(IS_ACCEPTED & IS_PUSH)

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import IntEnum
-from itertools import pairwise
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -15,8 +14,6 @@ from verification.account_facts import WEEK, Facts, Refusal, read_facts
 from verification.models import ChangeEvent, OfficialAccount
 from verification.moments import day, in_short
 
-#: An account that was pushed to in this many hours of a week is missed when it falls silent.
-BUSY_HOURS = 24
 #: A refusal that nothing explains is forgotten after this time.
 FADES = timedelta(hours=24)
 
@@ -60,11 +57,7 @@ def describe(account: OfficialAccount, facts: Facts, now: datetime) -> AccountSt
 def judge(account: OfficialAccount, facts: Facts, now: datetime) -> tuple[Level, str]:
     if account.is_paused:
         return Level.PAUSED, _paused(facts.paused)
-    trouble = (
-        _unfinished_rotation(facts, now)
-        or _last_refusal(facts, now)
-        or _silence(facts.push_hours, facts.last_push, now)
-    )
+    trouble = _unfinished_rotation(facts, now) or _last_refusal(facts, now) or _silence(facts, now)
     if trouble:
         return Level.ATTENTION, trouble
     level, text = _well(facts, now)
@@ -114,14 +107,10 @@ def _is_over(refusal: Refusal, now: datetime) -> bool:
     return now - refusal.attempt.recorded_at > FADES
 
 
-def _silence(hours: list[datetime], last_push: datetime | None, now: datetime) -> str:
-    """Silent for longer than twice its longest pause of the week, and at least an hour."""
-    if last_push is None or len(hours) < BUSY_HOURS:
+def _silence(facts: Facts, now: datetime) -> str:
+    if facts.last_push is None or not facts.is_silent(now):
         return ""
-    longest = max(later - earlier for earlier, later in pairwise(hours))
-    if now - last_push <= max(2 * longest, timedelta(hours=1)):
-        return ""
-    return _("No messages since {time}").format(time=in_short(last_push))
+    return _("No messages since {time}").format(time=in_short(facts.last_push))
 
 
 # --- What is well, or waits

@@ -9,19 +9,17 @@ from __future__ import annotations
 import os
 import re
 import zoneinfo
-from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
-import dj_database_url
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 from pythonjsonlogger.core import RESERVED_ATTRS
 
-from wechat_gateway import env
+from wechat_gateway import alert_variables, env
+from wechat_gateway.database import database
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 LOCAL = env.flag(env.LOCAL_SWITCH)
@@ -142,36 +140,6 @@ AUTH_PASSWORD_VALIDATORS = [
 
 # --- Database --------------------------------------------------------------------------------
 
-ENGINES = {"django.db.backends.postgresql", "django.db.backends.sqlite3"}
-
-
-def database(url: str) -> dict[str, Any]:
-    """Django's dictionary for a DATABASE_URL, whose value (it holds a password) is never shown."""
-    config: dict[str, Any] = {}
-    with suppress(ValueError):  # which may quote a part of the password
-        config = {**dj_database_url.parse(url)}
-    if config.get("ENGINE") not in ENGINES or not config["NAME"]:
-        raise ImproperlyConfigured(
-            "DATABASE_URL must look like postgres://user:password@host:5432/name or sqlite:///file."
-        )
-    options = config.setdefault("OPTIONS", {})
-    if config["ENGINE"] == "django.db.backends.sqlite3":
-        # IMMEDIATE: a batch takes the write lock when it opens, as FOR UPDATE does on PostgreSQL.
-        options.update(
-            transaction_mode="IMMEDIATE",
-            timeout=2,
-            init_command="PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL",
-        )
-    elif config["ENGINE"] == "django.db.backends.postgresql":
-        # 2 s is libpq's least; statement timeouts are the writer's own (verification/recording.py).
-        options.update(connect_timeout=2, application_name="wechat_gateway")
-        # A peer that vanished without a word is noticed in seconds, not in TCP's two hours.
-        options.update(tcp_user_timeout=3000, keepalives_idle=10, keepalives_interval=3)
-        if "DYNO" in os.environ:
-            options.setdefault("sslmode", "require")  # the URL may ask for more
-    return config
-
-
 # Lower case, so that it is no setting: it holds the password, and DEBUG pages list settings.
 database_url = env.text("DATABASE_URL", f"sqlite:///{BASE_DIR / 'db.sqlite3'}" if LOCAL else "")
 DATABASES = {"default": database(database_url)} if database_url else {}
@@ -248,6 +216,17 @@ AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "csrfmiddlewaretoken"]
 # Sign-ins are in our change log, which cannot be edited.
 AXES_DISABLE_ACCESS_LOG = True
 AXES_ENABLE_ADMIN = AXES_VERBOSE = False
+
+# --- Alerts, which manage.py watch sends -----------------------------------------------------
+
+ALERT_EVERY = alert_variables.seconds_between_looks()
+ALERT_REFUSALS, ALERT_MINUTES = alert_variables.refusals()
+ALERT_MESSAGES_PER_HOUR = alert_variables.messages_per_hour()
+ALERT_LANGUAGE = env.choice("ALERT_LANGUAGE", LANGUAGE_CODE, [code for code, _name in LANGUAGES])
+# Named so that pages of DEBUG hide it: who has it can write to the group.
+ALERT_WECOM_SECRET_URL = alert_variables.wecom_webhook(is_local=LOCAL)
+ALERT_EMAIL_TO = alert_variables.addresses("ALERT_EMAIL_TO")
+globals().update(alert_variables.mail_settings(ALERT_EMAIL_TO))  # Django's own EMAIL_…
 
 # --- Logs: JSON lines on stdout --------------------------------------------------------------
 

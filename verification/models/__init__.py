@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from verification.models.alert import Alert, WatchPosition
 from verification.models.attempt import VerificationAttempt
 from verification.models.chain import ChainHead, Seal
 from verification.models.change_event import ChangeEvent
@@ -12,6 +13,7 @@ from verification.models.token import Token
 from verification.models.totp_device import RecoveryCode, TotpDevice
 
 __all__ = [
+    "Alert",
     "ChainHead",
     "ChangeEvent",
     "Checkpoint",
@@ -22,4 +24,5 @@ __all__ = [
     "Token",
     "TotpDevice",
     "VerificationAttempt",
+    "WatchPosition",
 ]

@@ -83,7 +83,7 @@ class TestOpening:
     ) -> None:
         text = show(li_wei_at_work)
 
-        assert re.search(r'role="img" aria-label="[^"]*3 accepted, 2 refused', text)
+        assert re.search(r'role="group" aria-label="[^"]*3 accepted, 2 refused', text)
         assert text.count("<rect ") == 2  # one day, accepted and refused
         assert f"<title>{timezone.localdate()}: 3 accepted, 2 refused</title>" in text
 

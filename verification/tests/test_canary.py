@@ -23,6 +23,7 @@ from django.utils import translation
 from django.utils.log import AdminEmailHandler
 from pytest_django import DjangoDbBlocker
 
+from verification.alerts.watch import Watch
 from verification.models import VerificationAttempt
 from verification.sealed_export import sealed_pieces
 from verification.tests.admin_urls import every_url
@@ -102,6 +103,12 @@ def dump(day: Day) -> str:
     return f"{out.getvalue()} {refusal.value!r} {refusal.value.__cause__!r}"
 
 
+def alerts(day: Day) -> str:
+    """As watch finds them, in this order: what it keeps is in the tables."""
+    Watch([]).take_round()
+    return rows(day, "verification_alert")
+
+
 # --- What is kept
 
 
@@ -140,6 +147,7 @@ SINKS: dict[str, tuple[Callable[[Day], str], str]] = {
     "the mail about an error": (error_mails, "break_down"),
     "LogEntry": (lambda day: rows(day, "django_admin_log"), "Brand C"),
     "the change log": (lambda day: rows(day, "verification_changeevent"), "token_revealed"),
+    "the alerts": (alerts, "is refused"),
     "the sessions": (sessions, "_auth_user_id"),
     "the tables": (rows, "wang.fang"),
     "the objects": (objects, "Secret(••••••••)"),

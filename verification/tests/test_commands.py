@@ -23,6 +23,7 @@ from verification.tests.checkout import Checkout
         ("make_attempts", ["on your own machine", "--rows", "--days", "what is recorded stays"]),
         ("ensure_admin", ["DJANGO_SUPERUSER_PASSWORD", "run every time"]),
         ("rotate_encryption_keys", ["TOKEN_ENCRYPTION_KEYS", "keep the old key"]),
+        ("watch", ["--once", "exit code 1", "--test", "every 5 minutes", "ALERT_WECOM_WEBHOOK"]),
         ("prepare_local", ["on this machine", "script/server"]),
     ],
 )

@@ -33,10 +33,15 @@ APP: dict[str, Any] = json.loads((ROOT / "app.json").read_text())
 
 
 def test_a_release_migrates_and_the_web_process_is_gunicorn() -> None:
-    assert set(PROCFILE) == {"release", "web"}
+    assert set(PROCFILE) == {"release", "web", "worker"}
     assert PROCFILE["release"].startswith("python manage.py migrate")
     assert PROCFILE["web"].startswith("gunicorn ")
     assert shlex.split(PROCFILE["web"])[1:] == COMMAND  # what the tests start
+
+
+def test_alerts_come_from_a_worker_that_somebody_starts() -> None:
+    assert PROCFILE["worker"] == "python manage.py watch"
+    assert APP["formation"]["worker"]["quantity"] == 0  # a second dyno costs
 
 
 def test_the_python_version_is_a_supported_line_and_no_patch() -> None:

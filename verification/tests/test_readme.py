@@ -117,7 +117,8 @@ def test_links_lead_somewhere(page: str) -> None:
 
 def test_every_variable_the_code_reads_is_in_the_readme() -> None:
     code = "".join(
-        (ROOT / "wechat_gateway" / name).read_text() for name in ("settings.py", "env.py")
+        (ROOT / "wechat_gateway" / name).read_text()
+        for name in ("settings.py", "alert_variables.py", "env.py")
     )
     read = set(re.findall(r'env\.\w+\(\s*"([A-Z_]+)"', code))
 

@@ -7,6 +7,26 @@ from django.core.exceptions import ImproperlyConfigured
 
 from verification.tests.checkout import KEY, LOCAL, PRODUCTION, Checkout, read_settings
 
+WECOM = "https://qyapi.weixin.qq.com/cgi-bin/webhook/send"
+NOT_OF_WECOM = [
+    f"{WECOM}?key=hunter2+",
+    f"{WECOM}?key=hunter2&debug=1",
+    WECOM.replace("https", "http") + "?key=hunter2",
+    "https://qyapi.weixin.qq.com.example.cn/cgi-bin/webhook/send?key=hunter2",
+    "https://li.wei@qyapi.weixin.qq.com/cgi-bin/webhook/send?key=hunter2",
+    "http://127.0.0.1:8000/cgi-bin/webhook/send?key=hunter2",  # is for trying it locally
+    "693a91f6-hunter2",
+]
+NOT_LIKE_A_MAIL_SERVER = [
+    "smtp://li.wei:hunter2@",
+    "mail.example.cn:587",
+    "https://li.wei:hunter2@mail.example.cn",
+    "smtp://li.wei:hunter2@mail.example.cn:port",
+    "smtp://li.wei:hunter2@[::1",
+    "smtp://li.wei:hunter2#1@mail.example.cn",
+    "smtp://li.wei:hunter2@mail.example.cn/inbox",
+    "smtp://li.wei:hunter2@mail.example.cn?tls=perhaps",
+]
 NOT_LIKE_A_DATABASE = [
     "nonsense-hunter2",
     "mysql://gateway:hunter2@127.0.0.1/gateway",
@@ -50,6 +70,16 @@ MALFORMED = [
     ("TIME_ZONE", "Mars/Base"),
     ("TIME_ZONE", "../../etc/passwd"),
     ("LANGUAGE_CODE", "fr-ca"),
+    *(("ALERT_WECOM_WEBHOOK", url) for url in NOT_OF_WECOM),
+    *(("EMAIL_URL", url) for url in NOT_LIKE_A_MAIL_SERVER),
+    ("ALERT_EMAIL_TO", "li.wei"),
+    ("ALERT_EMAIL_TO", "li.wei@example.cn"),  # without EMAIL_URL
+    ("ALERT_REFUSALS", "plenty"),
+    ("ALERT_REFUSALS", "0/10"),
+    ("ALERT_REFUSALS", "５/10"),
+    ("ALERT_EVERY", "7"),
+    ("ALERT_MESSAGES_PER_HOUR", "21"),
+    ("ALERT_LANGUAGE", "fr"),
     ("LOG_LEVEL", "loud"),
     ("PORT", "00000"),
     ("PORT", "70000"),
@@ -87,6 +117,9 @@ def test_a_malformed_variable_is_named_and_its_value_is_not(name: str, value: st
         ("PUBLIC_URL", "http://127.0.0.1:8000"),
         ("CSRF_TRUSTED_ORIGINS", "https://wx.example.cn:8443,https://*.example.cn"),
         ("LANGUAGE_CODE", "zh-hans"),
+        ("ALERT_LANGUAGE", "zh-hans"),
+        ("ALERT_WECOM_WEBHOOK", f"{WECOM}?key=693a91f6-7c1d-4bc4-97a0-0ec2sifa5aaa"),
+        ("ALERT_REFUSALS", "3/60"),
         ("TIME_ZONE", "UTC"),
         ("WEB_CONCURRENCY", " 2 "),
         ("PORT", "65535"),
@@ -243,3 +276,43 @@ def test_sqlite_waits_for_its_turn_and_survives_a_crash() -> None:
     assert options["transaction_mode"] == "IMMEDIATE"
     assert "journal_mode=WAL" in options["init_command"]
     assert options["timeout"] < 2.5  # the deadline of an answer
+
+
+# --- Alerts
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("smtp://gateway%40example.cn:hunter%232@mail.example.cn", (587, True, False)),
+        ("smtp://gateway%40example.cn:hunter%232@mail.example.cn:25?tls=0", (25, False, False)),
+        ("smtps://gateway%40example.cn:hunter%232@mail.example.cn", (465, False, True)),
+    ],
+)
+def test_mail_goes_out_as_email_url_says(url: str, expected: tuple[int, bool, bool]) -> None:
+    mail = {"EMAIL_URL": url, "ALERT_EMAIL_TO": "li.wei@example.cn, wang.fang@example.cn"}
+    settings = read_settings(**PRODUCTION, **mail)
+
+    names = ("EMAIL_PORT", "EMAIL_USE_TLS", "EMAIL_USE_SSL")
+    assert tuple(settings[name] for name in names) == expected
+    assert (settings["EMAIL_HOST"], settings["EMAIL_HOST_PASSWORD"]) == (
+        "mail.example.cn",
+        "hunter#2",
+    )
+    assert settings["DEFAULT_FROM_EMAIL"] == "gateway@example.cn"
+    assert settings["ALERT_EMAIL_TO"] == ["li.wei@example.cn", "wang.fang@example.cn"]
+
+
+def test_mail_needs_a_sender() -> None:
+    mail = {"EMAIL_URL": "smtp://apikey:hunter2@mail.example.cn"}
+    with pytest.raises(ImproperlyConfigured, match=r"^ALERT_EMAIL_FROM must be set to an address"):
+        read_settings(**PRODUCTION, **mail)
+
+    settings = read_settings(**PRODUCTION, **mail, ALERT_EMAIL_FROM="gateway@example.cn")
+    assert settings["DEFAULT_FROM_EMAIL"] == "gateway@example.cn"
+
+
+def test_a_robot_on_this_machine_will_do_to_try_it() -> None:
+    url = "http://127.0.0.1:8000/cgi-bin/webhook/send?key=hunter2"
+
+    assert read_settings(**LOCAL, ALERT_WECOM_WEBHOOK=url)["ALERT_WECOM_SECRET_URL"] == url

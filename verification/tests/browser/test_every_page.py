@@ -82,6 +82,23 @@ def test_the_pages_of_the_operator_are_for_everybody(
     inspection.look(page)
 
 
+@pytest.mark.parametrize("language", ["zh-CN"])
+def test_the_pages_of_the_auditor_are_for_everybody(
+    pages: list[str], desk: Desk, inspection: Inspection, language: str
+) -> None:
+    page = inspection.watch(desk.open("/admin/verification/seal/integrity/", language))
+    inspection.look(page)
+    page.locator("section form [type=submit]").click()
+    page.locator(".verdict.is-good").wait_for()
+    inspection.look(page)
+    page.goto("/admin/verification/changeevent/sign-off/?period=this_month")
+    inspection.look(page)
+    page.locator("#id_knows").check()
+    page.locator("form.sign [type=submit]").click()
+    page.locator(".paper").wait_for()
+    inspection.look(page)
+
+
 def refuse_a_token(page: Page) -> None:
     page.goto("/admin/verification/officialaccount/add/")
     page.locator("#id_name").fill("上海旗舰店")

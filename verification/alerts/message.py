@@ -1,0 +1,53 @@
+"""What a channel is given: some alerts as one message, as long as the channel takes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from verification.models import Alert
+
+
+@dataclass(frozen=True)
+class Message:
+    title: str
+    text: str
+
+
+def compose(alerts: Sequence[Alert], most_bytes: int, footnote: str = "") -> Message:
+    """All of them, or the first that fit and how many more there are."""
+    title = alerts[0].title if len(alerts) == 1 else _title_of_many(alerts)
+    room = most_bytes - len(_below(footnote).encode())
+    text, rest = "", len(alerts)
+    for alert in alerts:
+        longer = f"{text}\n\n{_paragraph(alert)}".strip()
+        if len((longer + _more(rest)).encode()) > room:
+            break
+        text, rest = longer, rest - 1
+    if not text:
+        text, rest = _cut(_paragraph(alerts[0]), room - 100), rest - 1
+    return Message(title, text + (_more(rest) if rest else "") + _below(footnote))
+
+
+def _title_of_many(alerts: Sequence[Alert]) -> str:
+    return _("{title} (and {count} more)").format(title=alerts[0].title, count=len(alerts) - 1)
+
+
+def _paragraph(alert: Alert) -> str:
+    return "\n".join(filter(None, [alert.title, alert.text, alert.link]))
+
+
+def _more(count: int) -> str:
+    more = ngettext("… and {count} more alert.", "… and {count} more alerts.", count)
+    return _below(more.format(count=count))
+
+
+def _below(text: str) -> str:
+    return f"\n\n{text}" if text else ""
+
+
+def _cut(text: str, most_bytes: int) -> str:
+    return text.encode()[:most_bytes].decode(errors="ignore") + "…"

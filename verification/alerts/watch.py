@@ -1,0 +1,121 @@
+"""A round of the watch: look, decide, note, tell."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone, translation
+
+from verification.alerts.channels import Channel
+from verification.alerts.conditions import findings, is_of_the_log
+from verification.alerts.head import HeadCheck, Kept, check_head
+from verification.alerts.look import DAY, Look
+from verification.alerts.noting import note
+from verification.alerts.telling import tell
+from verification.alerts.turn import ROUND, take, turn
+from verification.audit import verify_audit
+from verification.checks import LOG_CHECKED, latest_check, record_check
+from verification.models import Alert, ChainHead, ChangeEvent, WatchPosition
+from verification.watchdog import watchdog
+
+logger = logging.getLogger(__name__)
+lines = logging.getLogger("verification.attempts")  # JSON already, whatever LOG_LEVEL says
+
+ACTOR = "watch"
+#: Attempts a second, so that checking the whole log leaves the database to the callbacks.
+PACE = 100_000
+
+
+@dataclass
+class Round:
+    is_ours: bool = True  #: not somebody else's turn
+    is_log_broken: bool = False
+    failed: list[str] = field(default_factory=list)  #: names of channels
+
+
+class Watch:
+    """Goes on from the position in the database, so it may stop and start at any time."""
+
+    def __init__(self, channels: Sequence[Channel]) -> None:
+        self.channels = channels
+        self.holder = uuid.uuid4().hex
+        self.kept: Kept | None = None  # a witness that is not in the database
+
+    def take_round(self) -> Round:
+        """Raises DatabaseError."""
+        with translation.override(settings.ALERT_LANGUAGE), turn(self.holder) as position:
+            if position is None:
+                return Round(is_ours=False)
+            head = self.check_log(position)
+            with watchdog(ROUND.total_seconds()):
+                is_log_broken = self.look(position, head)
+                failed = tell(self.channels, position)
+        return Round(is_log_broken=is_log_broken, failed=failed)
+
+    def check_log(self, position: WatchPosition) -> HeadCheck:
+        """All of it once a day, and when its end does not hold or its guards are gone."""
+        if self.is_full_check_due():
+            self.check_whole_log()
+        with watchdog(ROUND.total_seconds()):
+            head = check_head(self.kept or Kept(position.last_seal_id, bytes(position.last_digest)))
+        check = latest_check()
+        if not head.is_well and (check is None or check.is_intact):
+            self.check_whole_log()  # which says what is broken, and keeps that on record
+        return head
+
+    def is_full_check_due(self) -> bool:
+        """A page's check may have gone on from an earlier one: only our own count."""
+        own = ChangeEvent.objects.filter(action=LOG_CHECKED, actor=ACTOR).order_by("-id")
+        last = own.values_list("recorded_at", flat=True).first()
+        return last is None or timezone.now() - last >= DAY
+
+    def check_whole_log(self) -> None:
+        head = ChainHead.objects.first() or ChainHead()
+        longest = ROUND + 3 * timedelta(seconds=head.last_attempt_id / PACE)
+        take(self.holder, longest)
+        with watchdog(longest.total_seconds()):
+            report = verify_audit(keep_pace())
+        record_check(report, ACTOR)
+        take(self.holder, ROUND)
+        found = f"{len(report.problems)} problems" if report.problems else "nothing wrong"
+        logger.info("Checked the whole log, %d attempts: %s.", report.attempts, found)
+
+    def look(self, position: WatchPosition, head: HeadCheck) -> bool:
+        """Note what is new, with how far we looked; whether the log itself is in trouble."""
+        look = Look(timezone.now(), position.began_at, position.last_attempt_id, head)
+        found = list(findings(look))
+        with transaction.atomic():
+            for alert in note(found, look.now):
+                self.hand_out(alert)
+            position.last_attempt_id = head.last_attempt_id
+            position.last_seal_id, position.last_digest = head.kept
+            position.save(update_fields=["last_attempt_id", "last_seal_id", "last_digest"])
+        self.kept = head.kept
+        return any(is_of_the_log(it.key) for it in found if not it.is_over)
+
+    def hand_out(self, alert: Alert) -> None:
+        """To every channel, and to our own output, which has it even when there is none."""
+        alert.waiting = [channel.name for channel in self.channels]
+        alert.save()
+        said = {"key": alert.key, "title": alert.title, "text": alert.text}
+        lines.info("%s", json.dumps({"event": "alert", **said}, ensure_ascii=False))
+
+
+def keep_pace() -> Callable[[int], None]:
+    """Called with each number of attempts read, waits until it is time for more."""
+    started, read = time.monotonic(), 0
+
+    def wait(count: int) -> None:
+        nonlocal read
+        read += count
+        time.sleep(max(started + read / PACE - time.monotonic(), 0))
+
+    return wait

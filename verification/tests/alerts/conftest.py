@@ -1,0 +1,91 @@
+"""A watch whose messages go to a robot in a group, in front of accounts that WeChat calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from verification import recording
+from verification.alerts.channels import configured_channels
+from verification.alerts.watch import Watch
+from verification.models import OfficialAccount
+from verification.tests.alerts.mail_server import MailServer, mail_server
+from verification.tests.alerts.wecom import Robot, robot_in_a_group
+from verification.tests.contract import A
+from verification.tests.people import wechat_verifies
+
+Told = Callable[[], str]
+
+
+@pytest.fixture(scope="session")
+def one_robot() -> Iterator[Robot]:
+    with robot_in_a_group() as robot:
+        yield robot
+
+
+@pytest.fixture
+def robot(one_robot: Robot, settings: Any, db: None) -> Robot:
+    settings.ALERT_WECOM_SECRET_URL = one_robot.url
+    settings.PUBLIC_URL = "https://wx.example.cn"
+    one_robot.is_well()
+    return one_robot
+
+
+@pytest.fixture
+def mails(settings: Any) -> Iterator[MailServer]:
+    """Where mail to li.wei goes."""
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.ALERT_EMAIL_TO = ["li.wei@example.cn"]
+    settings.DEFAULT_FROM_EMAIL = "gateway@example.cn"
+    with mail_server() as server:
+        settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", server.port
+        yield server
+
+
+@pytest.fixture
+def watch(robot: Robot) -> Watch:
+    return Watch(configured_channels())
+
+
+@pytest.fixture
+def told(watch: Watch, robot: Robot) -> Told:
+    """What one more round says: nothing, mostly, and never more than one message."""
+
+    def take_round() -> str:
+        before = len(robot.heard)
+        assert watch.take_round().is_ours
+        assert len(robot.heard) <= before + 1
+        return "".join(robot.heard[before:])
+
+    return take_round
+
+
+@pytest.fixture
+def connected(brand_a: OfficialAccount, told: Told) -> OfficialAccount:
+    wechat_verifies(brand_a, A)
+    told()
+    return brand_a
+
+
+class Clock:
+    """Everybody's."""
+
+    ahead = timedelta()
+
+    def goes_on(self, **time: float) -> None:
+        self.ahead += timedelta(**time)
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + self.ahead
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(timezone, "now", clock.now)
+    monkeypatch.setattr(recording, "database_time", clock.now)
+    return clock
