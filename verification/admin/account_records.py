@@ -13,9 +13,9 @@ from django.utils.translation import gettext_lazy as _
 from verification.admin.account_pages import may
 from verification.diagnosis import Known, explain
 from verification.models import OfficialAccount, VerificationAttempt
-from verification.models.attempt import NOISE
 from verification.moments import in_short
 from verification.protocol.words import Kind, Outcome
+from verification.strands import Strands
 
 SHOWN = 5
 
@@ -54,11 +54,11 @@ def without_links(record: Record) -> Record:
 
 
 def last_verifications(account: OfficialAccount) -> Record:
-    own = account.attempts.filter(kind=Kind.URL_VERIFICATION).exclude(NOISE)
-    known = Known()
+    ids = Strands([account.pk], [Kind.URL_VERIFICATION]).newest(SHOWN)[:SHOWN]
+    own, known = account.attempts.filter(pk__in=ids).order_by("-id"), Known()
     lines = [
         Line(in_short(attempt.recorded_at), cause(attempt, known), _url(attempt), sign(attempt))
-        for attempt in own.select_related("account", "token__account").order_by("-id")[:SHOWN]
+        for attempt in own.select_related("account", "token__account")
     ]
     return Record(
         _("Last verifications"),
