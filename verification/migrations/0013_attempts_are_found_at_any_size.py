@@ -19,13 +19,13 @@ NOISE = """
         AND reason = 5 AND signature IS NULL)
     OR (reason = 2 AND NOT (user_agent = 'Mozilla/4.0'))
     OR (marks IN (16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31) AND outcome = 2)"""
-OWNER = f"(COALESCE(account_id, 0)::bigint << 1) + CASE WHEN {NOISE} THEN 1 ELSE 0 END"
+OWNER = f"(COALESCE(account_id, 0) << 1) + CASE WHEN {NOISE} THEN 1 ELSE 0 END"
 STRAND = f"(((({OWNER}) << 2) + kind) << 4) + COALESCE(reason, 0)"
 
 # New rows are in the BRIN once vacuum, or autosummarize, has seen their pages; until then they are
 # looked at one by one. Ids only grow, so that the pages of their index can be full.
 CREATE = f"""
-CREATE INDEX attempt_strand ON {TABLE} (((({STRAND}) << 36) + id));
+CREATE INDEX attempt_strand ON {TABLE} (({STRAND}), ((id & 2147483647)::int));
 CREATE INDEX attempt_ip ON {TABLE} (client_ip);
 CREATE INDEX attempt_request_id ON {TABLE} USING brin (
     request_id uuid_bloom_ops (n_distinct_per_range = 5200)
