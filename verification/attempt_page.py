@@ -26,6 +26,8 @@ def find_page(wanted: AttemptFilter, before: int | None = None, after: int | Non
     ids = wanted.ids()
     if after is not None:
         found = find_ids(wanted, range(max(ids.start, after + 1), ids.stop), "ASC")
+        if not found:
+            return find_page(wanted)
         shown = found[:SIZE][::-1]
         return load(shown, has_older=True, has_newer=len(found) > SIZE)
     end = ids.stop if before is None else min(ids.stop, before)
