@@ -1,8 +1,10 @@
 """Triggers that make the log append-only in the database itself, on PostgreSQL and SQLite.
 
-One door, for pruning and for emptying a test database: on PostgreSQL the setting
-verification.prune (SET LOCAL), on SQLite the connection's attribute verification_prune_is_open.
-Through it rows can be deleted, never changed.
+One door, which a transaction opens for itself: on PostgreSQL the setting verification.door, on
+SQLite the connection's attribute verification_door. Rows can never be changed through it. Set to
+"prune" it lets attempts and seals be deleted as far as the newest checkpoint stands for them, and
+the checkpoints before that; set to "empty", by tests alone, everything. It stops mistakes: whoever
+can run SQL can open it, and is found out by the chain and by the checkpoint's MAC.
 """
 
 from __future__ import annotations
@@ -28,7 +30,10 @@ from verification.models import (
 
 Model = type[models.Model]
 
-POSTGRESQL_DOOR = "current_setting('verification.prune', true)"
+DOOR = {
+    "postgresql": "COALESCE(current_setting('verification.door', true), '')",
+    "sqlite": "verification_door()",
+}
 
 #: Which statements each table refuses. Tallies and the head are counters: they do change.
 REFUSED: dict[Model, tuple[str, ...]] = {
@@ -39,7 +44,14 @@ REFUSED: dict[Model, tuple[str, ...]] = {
     Tally: ("DELETE",),
     ChainHead: ("DELETE",),
 }
+#: What each table gives up to pruning: rows up to the newest checkpoint's own column, less so much.
+PRUNED: dict[Model, tuple[str, int]] = {
+    VerificationAttempt: ("last_attempt_id", 0),
+    Seal: ("last_seal_id", 0),
+    Checkpoint: ("last_seal_id", 1),
+}
 _ATTEMPTS, _TALLIES = VerificationAttempt._meta.db_table, Tally._meta.db_table
+_CHECKPOINTS = Checkpoint._meta.db_table
 #: Parents may go only while nothing on record points to them. Every attempt is in a tally, which
 #: is found at once; a token of an account that was called costs a look at all attempts.
 IN_USE: dict[Model, str] = {
@@ -62,10 +74,21 @@ def install_triggers(connection: BaseDatabaseWrapper) -> None:
     missing = set(missing_triggers(connection))
     with connection.cursor() as cursor:
         for trigger in _triggers(connection.vendor):
-            # Conditions name the attempts and tallies, which SQLite looks up at once.
-            if trigger.name in missing and {trigger.table, _ATTEMPTS, _TALLIES} <= tables:
+            # Conditions name these tables, which SQLite looks up at once.
+            named = {trigger.table, _ATTEMPTS, _TALLIES, _CHECKPOINTS}
+            if trigger.name in missing and named <= tables:
                 for statement in trigger.statement.split(";;"):
                     cursor.execute(statement)
+
+
+def remove_triggers_on_sqlite(connection: BaseDatabaseWrapper) -> None:
+    """A migration there remakes tables, and fails over any trigger that names one meanwhile."""
+    if connection.vendor == "sqlite":
+        with connection.cursor() as cursor:
+            query = "SELECT name FROM sqlite_master WHERE type = 'trigger' AND name LIKE %s"
+            cursor.execute(query, ["%_refuses_%"])
+            for (name,) in cursor.fetchall():
+                cursor.execute(f"DROP TRIGGER {name}")
 
 
 def missing_triggers(connection: BaseDatabaseWrapper) -> list[str]:
@@ -103,19 +126,31 @@ def _triggers(vendor: str) -> list[Trigger]:
     ]
 
 
+def _refuses(vendor: str, model: Model, operation: str, condition: str, last: str) -> str:
+    """When a deletion is refused, in SQL; `last` of the rows that would go has the highest key."""
+    door = DOOR[vendor]
+    refuses = f"{door} <> 'empty'"
+    if operation == "DELETE" and model in PRUNED:
+        column, less = PRUNED[model]
+        pruned = f"COALESCE((SELECT max({column}) FROM {_CHECKPOINTS}), 0) - {less}"
+        refuses += f" AND ({door} <> 'prune' OR {last} > {pruned})"
+    return f"{refuses} AND ({condition})" if condition else refuses
+
+
 def _on_postgresql(name: str, model: Model, operation: str, condition: str) -> Trigger:
-    table, scope = model._meta.db_table, "STATEMENT" if operation == "TRUNCATE" else "ROW"
-    refuses = " AND ".join(
-        part
-        for part in (
-            f"({condition})" if condition else "",
-            "" if operation == "UPDATE" else f"{POSTGRESQL_DOOR} IS DISTINCT FROM 'on'",
-        )
-        if part
-    )
+    table = model._meta.db_table
+    when, refuses = f"BEFORE {operation} ON {table} FOR EACH ROW", "true"
+    if operation == "TRUNCATE":
+        when = f"BEFORE {operation} ON {table} FOR EACH STATEMENT"
+    if operation == "DELETE" and model in PRUNED:
+        # Once for all rows: thousands go in a transaction that has to be short.
+        when = f"AFTER DELETE ON {table} REFERENCING OLD TABLE AS gone FOR EACH STATEMENT"
+    if operation != "UPDATE":
+        last = f"(SELECT max({_key(model)}) FROM gone)"
+        refuses = _refuses("postgresql", model, operation, condition, last)
     body = f"""
 BEGIN
-    IF {refuses or "true"} THEN
+    IF {refuses} THEN
         RAISE EXCEPTION '{table} refuses {operation}: it is part of the audit log'
             USING ERRCODE = 'restrict_violation';
     END IF;
@@ -123,21 +158,19 @@ BEGIN
 END """
     statement = (
         f"CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $${body}$$;;"
-        f"CREATE OR REPLACE TRIGGER {name} BEFORE {operation} ON {table}"
-        f" FOR EACH {scope} EXECUTE FUNCTION {name}()"
+        f"CREATE OR REPLACE TRIGGER {name} {when} EXECUTE FUNCTION {name}()"
     )
     return Trigger(name, table, body, statement)
 
 
 def _on_sqlite(name: str, model: Model, operation: str, condition: str) -> Trigger:
-    table = model._meta.db_table
-    event, when = operation, "NOT verification_prune_is_open()"
+    table, key, event = model._meta.db_table, _key(model), operation
     if operation == "UPDATE":
         when = "1"
-    if operation == "REPLACE":
-        event, when = "INSERT", f"EXISTS (SELECT 1 FROM {table} WHERE id = NEW.id)"
-    if condition:
-        when += f" AND ({condition})"
+    elif operation == "REPLACE":
+        event, when = "INSERT", f"EXISTS (SELECT 1 FROM {table} WHERE {key} = NEW.{key})"
+    else:
+        when = _refuses("sqlite", model, operation, condition, f"OLD.{key}")
     body = (
         f"CREATE TRIGGER {name} BEFORE {event} ON {table} FOR EACH ROW WHEN {when} BEGIN"
         f" SELECT RAISE(ABORT, '{table} refuses {operation}: it is part of the audit log'); END"
@@ -145,31 +178,33 @@ def _on_sqlite(name: str, model: Model, operation: str, condition: str) -> Trigg
     return Trigger(name, table, body, f"DROP TRIGGER IF EXISTS {name};;{body}")
 
 
+def _key(model: Model) -> str:
+    return str(model._meta.pk.column)
+
+
 @contextmanager
 def prune_door(connection: BaseDatabaseWrapper) -> Iterator[None]:
-    """Let this transaction delete what is on record. Where it fails, rolling it back shuts it."""
-    _set_door(connection, "on")
+    """Let this transaction prune. Where it fails, rolling it back shuts the door."""
+    _set_door(connection, "prune")
     try:
         yield
     except BaseException:
-        connection.verification_prune_is_open = False  # type: ignore[attr-defined]
+        connection.verification_door = ""  # type: ignore[attr-defined]
         raise
     _set_door(connection, "")
 
 
 def _set_door(connection: BaseDatabaseWrapper, value: str) -> None:
-    connection.verification_prune_is_open = bool(value)  # type: ignore[attr-defined]
+    connection.verification_door = value  # type: ignore[attr-defined]
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
-            cursor.execute(f"SET LOCAL verification.prune = '{value}'")
+            cursor.execute(f"SET LOCAL verification.door = '{value}'")
 
 
-def register_prune_door(connection: BaseDatabaseWrapper, **_: Any) -> None:
+def register_door(connection: BaseDatabaseWrapper, **_: Any) -> None:
     """Give a new SQLite connection the function that its triggers ask."""
     if connection.vendor == "sqlite":
         raw: sqlite3.Connection = connection.connection
         raw.create_function(
-            "verification_prune_is_open",
-            0,
-            lambda: getattr(connection, "verification_prune_is_open", False),
+            "verification_door", 0, lambda: getattr(connection, "verification_door", "")
         )

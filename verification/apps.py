@@ -6,7 +6,7 @@ from django.apps import AppConfig, apps
 from django.contrib.admin import apps as admin_apps
 from django.db import connections
 from django.db.backends.signals import connection_created
-from django.db.models.signals import post_migrate
+from django.db.models.signals import post_migrate, pre_migrate
 from django.utils.translation import gettext_lazy as _
 
 
@@ -17,8 +17,9 @@ class VerificationConfig(AppConfig):
     def ready(self) -> None:
         from verification import append_only, sign_ins
 
-        connection_created.connect(append_only.register_prune_door)
-        # After every migrate: a migration on SQLite remakes tables and drops their triggers.
+        connection_created.connect(append_only.register_door)
+        # Around every migrate: a migration on SQLite remakes tables, without their triggers.
+        pre_migrate.connect(_remove_triggers, sender=self)
         post_migrate.connect(_install_triggers, sender=self)
         sign_ins.connect()
         # 认证, in its Chinese name, is WeChat's word for something else.
@@ -28,6 +29,12 @@ class VerificationConfig(AppConfig):
 class GatewayAdminConfig(admin_apps.AdminConfig):
     default = False  # the app of this module is the one above
     default_site = "verification.admin_site.GatewayAdminSite"
+
+
+def _remove_triggers(using: str, **_: Any) -> None:
+    from verification import append_only
+
+    append_only.remove_triggers_on_sqlite(connections[using])
 
 
 def _install_triggers(using: str, **_: Any) -> None:

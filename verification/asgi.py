@@ -8,23 +8,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from django.conf import settings
 
+from verification.group_commit import GroupCommit
 from verification.keys import self_test_key
 from verification.protocol.callback import (
     KNOWN_HEADERS,
-    Callback,
     Request,
     parse_callback,
     path_slug,
 )
-from verification.protocol.reply import HEALTHY, TRY_AGAIN, Reply, Verdict, reply_to
+from verification.protocol.reply import HEALTHY, TRY_AGAIN, Reply, reply_to
 from verification.protocol.words import Method
-from verification.recording import Unrecorded, log_unrecorded, verify
+from verification.recording import Unrecorded, log_unrecorded
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -42,8 +41,7 @@ BODY_DEADLINE = 1.0
 class CallbackEndpoint:
     def __init__(self, django: Application) -> None:
         self.django = django
-        # One thread, one connection: attempts of a process queue here, not in PostgreSQL.
-        self.writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="writer")
+        self.commits = GroupCommit()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -62,20 +60,13 @@ class CallbackEndpoint:
         callback = parse_callback(request, slug, settings.TRUSTED_PROXY_COUNT, self_test_key())
         if callback.method is Method.POST:
             await drain(receive)
-        verdict = self.writer.submit(verify_one, callback)
-        remaining = DEADLINE - callback.elapsed / 1_000_000
         try:
-            # On time-out this also cancels the verification, unless it has begun.
-            return reply_to(
-                callback, await asyncio.wait_for(asyncio.wrap_future(verdict), remaining)
-            )
+            # On time-out this also cancels the verdict, and with it the recording, unless begun.
+            async with asyncio.timeout(DEADLINE - callback.elapsed / 1_000_000):
+                return reply_to(callback, await self.commits.submit(callback))
         except (TimeoutError, Unrecorded) as error:
             log_unrecorded(callback, error if isinstance(error, Unrecorded) else "deadline")
             return TRY_AGAIN
-
-
-def verify_one(callback: Callback) -> Verdict:
-    return verify([callback])[0]
 
 
 def parse_request(scope: Scope) -> Request:

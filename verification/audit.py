@@ -160,6 +160,9 @@ def verify_start(report: Report) -> None:
             verify_checkpoint(report.checkpoint, seal_keys())
         except BrokenChain as broken:
             report.note(broken)
+    for checkpoint in Checkpoint.objects.all()[1:2]:
+        sentence = _("The checkpoint at seal {seal} is out of place: a newer one stands for it.")
+        report.note(sentence.format(seal=checkpoint.last_seal_id))
     seal = Seal.objects.filter(id__lte=start.last_seal_id).first()
     if seal:
         sentence = _("Seal {seal} is out of place: the log begins with seal {first}.")

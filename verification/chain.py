@@ -9,23 +9,16 @@ from typing import NamedTuple
 
 from django.utils.translation import gettext as _
 
-from verification.columns import COLUMNS_BY_VERSION, VERSION, canonical_line
+from verification.columns import COLUMNS_BY_VERSION, VERSION
 from verification.keys import seal_keys
-from verification.models import ChainHead, Checkpoint, Seal, VerificationAttempt
+from verification.models import ChainHead, Checkpoint, Seal
 
 
 class BrokenChain(Exception):
     """The log is not what was sealed; says where, in one sentence."""
 
 
-def make_seal(head: ChainHead, attempts: Sequence[VerificationAttempt]) -> Seal:
-    """The seal over `attempts`, which continue the chain at `head`."""
-    return seal_lines(
-        head, [f"{canonical_line(attempt)}\n".encode("ascii") for attempt in attempts]
-    )
-
-
-def seal_lines(head: ChainHead, lines: Sequence[bytes]) -> Seal:
+def make_seal(head: ChainHead, lines: Sequence[bytes]) -> Seal:
     """The seal over canonical lines, which continue the chain at `head`."""
     key_id, key = next(iter(seal_keys().items()))
     seal = Seal(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from verification.chain import compute_mac, verify_mac
@@ -22,13 +23,15 @@ def start_of_log() -> ChainHead:
     return checkpoint.place
 
 
-def make_checkpoint(last: Seal, recorded_at: datetime) -> Checkpoint:
+def make_checkpoint(last: Seal, recorded_at: datetime, actor: str) -> Checkpoint:
     """For a log that begins after `last`, whose last attempt has this time."""
     key_id, key = next(iter(seal_keys().items()))
     checkpoint = Checkpoint(
-        last_attempt_id=last.last_id,
         last_seal_id=last.id,
+        last_attempt_id=last.last_id,
         recorded_at=recorded_at,
+        pruned_at=timezone.now(),
+        actor=actor,
         key_id=key_id,
         digest=bytes(last.digest),
     )
@@ -46,10 +49,12 @@ def checkpoint_text(checkpoint: Checkpoint) -> bytes:
     """What its MAC is over. Longer than a digest, so no seal's MAC fits a checkpoint."""
     parts = [
         "checkpoint 1",
-        str(checkpoint.last_attempt_id),
         str(checkpoint.last_seal_id),
+        str(checkpoint.last_attempt_id),
         encode_time(checkpoint.recorded_at),
+        encode_time(checkpoint.pruned_at),
         checkpoint.key_id,
         bytes(checkpoint.digest).hex(),
+        checkpoint.actor,  # last: it alone may hold anything
     ]
     return "\t".join(parts).encode()

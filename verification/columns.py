@@ -6,15 +6,15 @@ the database itself can produce millions of them. To add a column, see docs/arch
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC
 from typing import Any
-
-from verification.models import VerificationAttempt
 
 VERSION = 1
 
 Encoder = Callable[[Any], str]
+#: An attempt's columns by their names, as vars() of a model has them.
+Values = Mapping[str, Any]
 
 
 def encode_text(value: str) -> str:
@@ -63,7 +63,9 @@ COLUMNS_BY_VERSION: dict[int, dict[str, Encoder]] = {
 COLUMNS = COLUMNS_BY_VERSION[VERSION]
 
 
-def canonical_line(attempt: VerificationAttempt, version: int = VERSION) -> str:
+def canonical_line(attempt: Values, version: int = VERSION) -> bytes:
+    """With its line break."""
     columns = COLUMNS_BY_VERSION[version].items()
-    values = ((getattr(attempt, name), encode) for name, encode in columns)
-    return "\t".join("\\N" if value is None else encode(value) for value, encode in values)
+    values = ((attempt[name], encode) for name, encode in columns)
+    text = "\t".join(["\\N" if value is None else encode(value) for value, encode in values])
+    return f"{text}\n".encode("ascii")

@@ -16,6 +16,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from verification.models import ChangeEvent, VerificationAttempt
+from verification.models.attempt import RECORD_KEYS
 from verification.models.change_event import Who
 
 # A spreadsheet takes a cell that begins so for a formula.
@@ -39,7 +40,7 @@ def jsonl_pieces(attempts: Attempts) -> Pieces:
 
 
 def csv_pieces(attempts: Attempts) -> Pieces:
-    yield BOM + csv_rows([VerificationAttempt.RECORD_KEYS]), 0
+    yield BOM + csv_rows([RECORD_KEYS]), 0
     for chunk in chunks(stream(attempts)):
         yield csv_rows(map(cells, chunk)), len(chunk)
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from cryptography.fernet import InvalidToken
+from cryptography.fernet import InvalidToken, MultiFernet
 from django.db import models
 
 from verification.keys import token_cipher
@@ -31,7 +32,7 @@ class Secret:
     def reveal(self) -> str:
         """The plain text. Raises UndecryptableSecret."""
         try:
-            return token_cipher().decrypt(self.ciphertext).decode()
+            return _decrypt(self.ciphertext, token_cipher())
         except InvalidToken as error:
             raise UndecryptableSecret(
                 "A stored token cannot be decrypted with TOKEN_ENCRYPTION_KEYS."
@@ -46,6 +47,13 @@ class Secret:
 
     def __repr__(self) -> str:
         return f"Secret({MASK})"
+
+
+@lru_cache(maxsize=4096)
+def _decrypt(ciphertext: str, cipher: MultiFernet) -> str:
+    """By ciphertext, never by account: whoever has not just read it from the database has nothing
+    to ask with, so that rotating and pausing take effect at once."""
+    return cipher.decrypt(ciphertext).decode()
 
 
 if TYPE_CHECKING:

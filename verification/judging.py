@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from datetime import datetime
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from itertools import groupby
+from operator import attrgetter
 from typing import NamedTuple
 
 from django.conf import settings
-from django.db.models import Q
 
 from verification.fields import Secret, UndecryptableSecret
-from verification.models import OfficialAccount, Token
+from verification.ledger import Standing
 from verification.models.official_account import MOST_AT_ROOT
 from verification.models.token import generate_secret
 from verification.protocol.callback import Callback
@@ -23,40 +23,67 @@ from verification.protocol.words import Outcome, Reason
 logger = logging.getLogger(__name__)
 
 
+class CalledAccount(NamedTuple):
+    id: int
+    slug: str
+    is_paused: bool
+    answers_at_root: bool
+
+
+class LiveToken(NamedTuple):
+    """A current token, or a previous one that is still valid."""
+
+    id: int
+    account_id: int
+    secret: Secret
+    is_unused: bool
+
+
 class Called(NamedTuple):
     """What one callback may be signed by: at a server URL one account, at / up to 50."""
 
-    accounts: list[OfficialAccount]
-    tokens: list[Token]
+    accounts: list[CalledAccount]
+    tokens: list[LiveToken]
+
+
+NOBODY = Called([], [])
 
 
 class Accounts:
-    """The accounts that a batch calls, with the tokens that are live at `moment`."""
+    """The accounts that a batch calls, with their live tokens, by where they answer."""
 
-    def __init__(self, callbacks: Iterable[Callback], moment: datetime) -> None:
-        slugs = {callback.path_slug for callback in callbacks}
-        found = OfficialAccount.objects.filter(called("", slugs)).order_by("id")
-        self.by_id = {account.id: account for account in found}
-        # Joined, not looked up by the ids found: an unknown account costs a query as well.
-        self.tokens = list(Token.objects.live_at(moment).filter(called("account__", slugs)))
+    def __init__(self, standings: Iterable[Standing]) -> None:
+        self.by_id: dict[int, CalledAccount] = {}
+        self.by_slug: dict[str, Called] = {}
+        for _, own in groupby(standings, key=attrgetter("account_id")):
+            rows = list(own)
+            account = CalledAccount(*rows[0][:4])
+            tokens = [
+                LiveToken(row.token_id, account.id, Secret(row.ciphertext), row.is_unused)
+                for row in rows
+                if row.token_id is not None
+            ]
+            self.by_id[account.id] = account
+            self.by_slug[account.slug] = Called([account], tokens)
 
     def called_by(self, callback: Callback) -> Called:
-        accounts = [account for account in self.by_id.values() if answers(account, callback)]
-        ids = {account.id for account in accounts[:MOST_AT_ROOT]}
-        tokens = [token for token in self.tokens if token.account_id in ids]
-        return Called(accounts[:MOST_AT_ROOT], tokens)
+        return self.by_slug.get(callback.path_slug, NOBODY) if callback.path_slug else self.at_root
 
+    def slug_of(self, account_id: int | None) -> str | None:
+        return self.by_id[account_id].slug if account_id else None
 
-def called(prefix: str, slugs: set[str]) -> Q:
-    """Accounts that a batch with these slugs calls; `prefix` leads from the model to them."""
-    wanted = Q(**{f"{prefix}slug__in": slugs - {""}})
-    return wanted | Q(**{f"{prefix}answers_at_root": True}) if "" in slugs else wanted
+    @property
+    def unused_tokens(self) -> set[int]:
+        """The ids of those that WeChat has not signed with yet."""
+        places = self.by_slug.values()
+        return {token.id for it in places for token in it.tokens if token.is_unused}
 
-
-def answers(account: OfficialAccount, callback: Callback) -> bool:
-    if callback.path_slug:
-        return account.slug == callback.path_slug
-    return account.answers_at_root
+    @cached_property
+    def at_root(self) -> Called:
+        answering = [it for it in self.by_slug.values() if it.accounts[0].answers_at_root]
+        accounts = [it.accounts[0] for it in answering[:MOST_AT_ROOT]]
+        tokens = [token for it in answering[:MOST_AT_ROOT] for token in it.tokens]
+        return Called(accounts, sorted(tokens, key=attrgetter("id"), reverse=True))
 
 
 def judge(callback: Callback, called: Called) -> Verdict:
@@ -84,13 +111,11 @@ def judge(callback: Callback, called: Called) -> Verdict:
     )
 
 
-def _find_match(callback: Callback, called: Called) -> Token | None:
+def _find_match(callback: Callback, called: Called) -> LiveToken | None:
     """The live token that signed; every one is tried, whether or not an earlier one fits."""
     if not called.tokens:
         _signed_with(_dummy_secret(tuple(settings.TOKEN_ENCRYPTION_KEYS)), callback)
-    matches = [
-        token for token in called.tokens if token.secret and _signed_with(token.secret, callback)
-    ]
+    matches = [token for token in called.tokens if _signed_with(token.secret, callback)]
     paused = {account.id for account in called.accounts if account.is_paused}
     return min(matches, key=lambda token: token.account_id in paused, default=None)
 
@@ -112,7 +137,7 @@ def _dummy_secret(_keys: tuple[str, ...]) -> Secret:
 
 
 def _refuse(
-    reason: Reason, account: OfficialAccount | None, *, status: int = 403, detail: str = ""
+    reason: Reason, account: CalledAccount | None, *, status: int = 403, detail: str = ""
 ) -> Verdict:
     return Verdict(
         outcome=Outcome.REFUSED,

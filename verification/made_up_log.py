@@ -7,21 +7,19 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
-from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
 from django.utils import timezone
 from psycopg2.extras import execute_values
 
-from verification.chain import seal_lines
-from verification.columns import COLUMNS
+from verification.chain import make_seal
+from verification.columns import COLUMNS, Values, canonical_line
 from verification.models import ChainHead, OfficialAccount, Seal, Tally, VerificationAttempt
 from verification.protocol.words import Kind, Mark, Method, Outcome, Reason
 
 #: Seals committed together.
 STRETCH = 500
-Values = dict[str, Any]
 TallyKey = tuple[int | None, datetime, Kind, Outcome]
 
 UPSERT = f"""
@@ -101,10 +99,12 @@ def append(attempts: Sequence[Values], head: ChainHead, batch: int) -> None:
     seals: list[Seal] = []
     for start in range(0, len(attempts), batch):
         own = [
-            line_of({"id": head.last_attempt_id + 1 + number, "seal_id": head.last_seal_id + 1}, it)
+            canonical_line(
+                {"id": head.last_attempt_id + 1 + number, "seal_id": head.last_seal_id + 1, **it}
+            )
             for number, it in enumerate(attempts[start : start + batch])
         ]
-        seals.append(seal_lines(head, own))
+        seals.append(make_seal(head, own))
         lines += own
         head.move_to(seals[-1])
     copy_in(lines)
@@ -112,13 +112,6 @@ def append(attempts: Sequence[Values], head: ChainHead, batch: int) -> None:
     head.last_recorded_at = attempts[-1]["recorded_at"]
     head.save()
     add_to_tallies(attempts)
-
-
-def line_of(place: Values, attempt: Values) -> bytes:
-    values = {**place, **attempt}
-    parts = ((values[name], encode) for name, encode in COLUMNS.items())
-    text = "\t".join("\\N" if value is None else encode(value) for value, encode in parts)
-    return f"{text}\n".encode("ascii")
 
 
 def copy_in(lines: Sequence[bytes]) -> None:

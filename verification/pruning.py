@@ -6,24 +6,25 @@ Each transaction leaves a log that verifies, so pruning may stop after any of th
 from __future__ import annotations
 
 import time
-from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection, transaction
+from django.utils import timezone
 
 from verification.append_only import prune_door
 from verification.audit import by_seal, one_moment
 from verification.chain import Chain
 from verification.checkpoint import make_checkpoint, start_of_log
 from verification.keys import seal_keys
+from verification.log_position import first_since
 from verification.models import ChainHead, ChangeEvent, Checkpoint, Seal, VerificationAttempt
 from verification.sealed_log import Stretch, next_stretch
 
 #: What one transaction removes at most, though always a whole seal.
-MOST_SEALS, MOST_LINES = 1_000, 5_000
+MOST_SEALS, MOST_LINES = 500, 2_000
 #: Seconds in which others may write: SQLite has one writer, and who waits only looks now and then.
 PAUSE_ON_SQLITE = 0.12
 
@@ -32,7 +33,7 @@ PAUSE_ON_SQLITE = 0.12
 class Cut:
     """What would go: all seals from the start of the log to `last`."""
 
-    before: datetime
+    days: int  #: what it is older than
     start: ChainHead
     last: Seal
     first_at: datetime
@@ -47,19 +48,19 @@ class Cut:
         return self.last.id - self.start.last_seal_id
 
 
-def find_cut(before: datetime) -> Cut | None:
+def find_cut(days: int) -> Cut | None:
     """Where whole seals end that are older than this; the log's last seal stays in any case."""
+    before = timezone.now() - timedelta(days=days)
     with one_moment():
         start, head = start_of_log(), ChainHead.objects.first() or ChainHead()
-        ids = range(start.last_attempt_id + 1, head.last_attempt_id)
-        if not ids:
+        if head.last_attempt_id == start.last_attempt_id:
             return None
-        # By halving: times have no index, but they never run backwards.
-        stays = bisect_left(ids, before, key=_time_of) + ids.start
-        last = Seal.objects.filter(id__lt=_seal_of(stays)).order_by("-id").first()
+        stays = _seal_of(min(first_since(before), head.last_attempt_id))
+        last = Seal.objects.filter(id__lt=stays).order_by("-id").first()
         if last is None:
             return None
-        return Cut(before, start, last, _time_of(ids.start), _time_of(last.last_id))
+        first_at = _time_of(start.last_attempt_id + 1)
+        return Cut(days, start, last, first_at, _time_of(last.last_id))
 
 
 def _time_of(attempt_id: int) -> datetime:
@@ -77,14 +78,14 @@ def prune(cut: Cut, actor: str, goes_on: Callable[[int], bool]) -> None:
     """
     _record(cut, actor)
     try:
-        while (removed := remove_stretch(cut.last.id)) and goes_on(removed):
+        while (removed := remove_stretch(cut.last.id, actor)) and goes_on(removed):
             if connection.vendor == "sqlite":
                 time.sleep(PAUSE_ON_SQLITE)
     finally:
         _record_if_stopped(cut, actor)
 
 
-def remove_stretch(last_seal_id: int) -> int:
+def remove_stretch(last_seal_id: int, actor: str) -> int:
     """Remove the oldest few seals up to this one; how many attempts went. Raises BrokenChain."""
     with transaction.atomic(durable=True), prune_door(connection):
         _wait_for_other_prunings()
@@ -94,11 +95,11 @@ def remove_stretch(last_seal_id: int) -> int:
             return 0
         _follow(start, stretch)
         last = stretch.seals[-1]
-        checkpoint = make_checkpoint(last, _time_of(last.last_id))
+        # First of all: nothing can be deleted that no checkpoint stands for.
+        make_checkpoint(last, _time_of(last.last_id), actor).save(force_insert=True)
         _delete(VerificationAttempt, start.last_attempt_id + 1, last.last_id)
         _delete(Seal, start.last_seal_id + 1, last.id)
-        _delete(Checkpoint, 1, 1)
-        checkpoint.save(force_insert=True)
+        _delete(Checkpoint, 1, start.last_seal_id)
     return len(stretch.lines)
 
 
@@ -120,41 +121,37 @@ def _delete(model: type[Checkpoint | Seal | VerificationAttempt], first: int, la
     # Not by the ORM, which would look for attempts of each seal, and they have no index for it.
     with connection.cursor() as cursor:
         cursor.execute(
-            f"DELETE FROM {model._meta.db_table} WHERE id BETWEEN %s AND %s", [first, last]
+            f"DELETE FROM {model._meta.db_table} WHERE {model._meta.pk.column} BETWEEN %s AND %s",
+            [first, last],
         )
 
 
 def _record(cut: Cut, actor: str) -> None:
-    end = ChainHead()
+    end = ChainHead(last_recorded_at=cut.last_at)
     end.move_to(cut.last)
-    detail = f"{cut.attempts:,} attempts recorded before {say(cut.before)}, to seal {cut.last.id}"
-    _create_event(actor, detail, _facts(cut, end))
+    _create_event(actor, _facts(cut, end))
 
 
 def _record_if_stopped(cut: Cut, actor: str) -> None:
     end = start_of_log()
-    if end.last_seal_id >= cut.last.id:
-        return
-    facts = _facts(cut, end)
-    detail = f"stopped: {facts['attempts']:,} of {cut.attempts:,} attempts went, to seal {end}"
-    _create_event(actor, detail, {**facts, "is_stopped": True})
+    if end.last_seal_id < cut.last.id:
+        _create_event(actor, {**_facts(cut, end), "stopped_before": cut.last.id})
 
 
 def _facts(cut: Cut, end: ChainHead) -> dict[str, Any]:
+    first, last = cut.first_at, end.last_recorded_at
+    attempts = end.last_attempt_id - cut.start.last_attempt_id
     return {
-        "before": cut.before.isoformat(),
-        "attempts": end.last_attempt_id - cut.start.last_attempt_id,
+        "older_than": f"{cut.days}d",
+        "attempts": attempts,
         "seals": end.last_seal_id - cut.start.last_seal_id,
-        "last_seal": end.last_seal_id,
-        "digest": bytes(end.last_digest).hex(),
+        "from": first.isoformat() if attempts else None,
+        "to": last.isoformat() if attempts and last else None,
+        "checkpoint": end.text,
     }
 
 
-def _create_event(actor: str, detail: str, facts: dict[str, Any]) -> None:
+def _create_event(actor: str, facts: dict[str, Any]) -> None:
     ChangeEvent.objects.create(
-        actor=actor, action=ChangeEvent.Action.PRUNED, detail=detail, facts=facts
+        actor=actor, action=ChangeEvent.Action.PRUNED, detail=facts["older_than"], facts=facts
     )
-
-
-def say(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%d %H:%M} UTC"

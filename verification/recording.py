@@ -8,14 +8,20 @@ import select
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
+from itertools import repeat
+from typing import Any
 
-from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
+from django.db import DatabaseError, InterfaceError, OperationalError, connection
 from django.utils import timezone
 
 from verification.chain import make_seal
+from verification.columns import Values, canonical_line
 from verification.judging import Accounts, judge
-from verification.models import ChainHead, Seal, Tally, VerificationAttempt
+from verification.ledger import Batch, HeadMissing, Ledger, TallyKey
+from verification.models import ChainHead, Token
+from verification.models.attempt import as_record, is_noise
+from verification.postgresql_ledger import PostgreSQLLedger
 from verification.protocol.callback import Callback
 from verification.protocol.reply import Verdict
 from verification.protocol.words import Kind, Outcome, word
@@ -23,22 +29,6 @@ from verification.watchdog import watchdog
 
 logger = logging.getLogger(__name__)
 lines = logging.getLogger("verification.attempts")
-
-# WeChat gives up after 5 s and every answer is due within 3, so the writer waits for nobody
-# longer than this. SET LOCAL: migrations, exports and pruning may take their time.
-TIMEOUTS = """
-SET LOCAL lock_timeout = '1500ms';
-SET LOCAL statement_timeout = '2000ms';
-SET LOCAL idle_in_transaction_session_timeout = '3000ms'"""
-
-UPSERT_TALLY = f"""
-INSERT INTO {Tally._meta.db_table} AS tally (account_id, hour, kind, outcome, count, noise, last_at)
-VALUES (%s, %s, %s, %s, %s, %s, %s)
-ON CONFLICT (COALESCE(account_id, 0), hour, kind, outcome)
-DO UPDATE SET count = tally.count + excluded.count, noise = tally.noise + excluded.noise,
-    last_at = excluded.last_at"""
-
-TallyKey = tuple[int | None, int, int]
 
 #: Seconds from a callback's arrival to its commit; the adapters answer 503 a little later.
 BATCH_DEADLINE = 2.3
@@ -51,12 +41,12 @@ class Unrecorded(Exception):
     """The callbacks could not be recorded in time, so they must not be answered."""
 
 
+class PoisonedBatch(Unrecorded):
+    """One of the callbacks cannot be recorded, whatever is tried; its neighbours could be."""
+
+
 class TooLate(DatabaseError):
     """The batch took longer than BATCH_DEADLINE."""
-
-
-class HeadMissing(DatabaseError):
-    """There are seals but no head to continue from; `manage.py verify_audit` says more."""
 
 
 def verify(callbacks: Sequence[Callback]) -> list[Verdict]:
@@ -66,57 +56,39 @@ def verify(callbacks: Sequence[Callback]) -> list[Verdict]:
     there is never an answer without a record.
     """
     started = min(callback.started for callback in callbacks)
+    ledger = PostgreSQLLedger() if connection.vendor == "postgresql" else Ledger()
     try:
         drop_lost_connection()
-        with watchdog(remaining(started)), transaction.atomic(durable=True):
-            head, now = open_batch()
-            accounts = Accounts(callbacks, now)
+        with watchdog(remaining(started)), ledger.transaction():
+            # As of this moment. The lock comes after, so that others can write while we judge.
+            accounts = Accounts(ledger.read_accounts({it.path_slug for it in callbacks}))
             verdicts = [judge(callback, accounts.called_by(callback)) for callback in callbacks]
+            head, clock = ledger.lock_head()
+            now = moment_of(head, clock)
+            attempts = [*map(make_attempt, callbacks, verdicts, repeat(now))]
             note_uses(callbacks, verdicts, accounts, now)
-            attempts = [
-                make_attempt(callback, verdict, accounts, now)
-                for callback, verdict in zip(callbacks, verdicts, strict=True)
-            ]
-            tally(attempts, now)
-            seal(head, [attempt for attempt in attempts if has_row(attempt)])
+            batch = close_batch(attempts, head, now)
             if remaining(started) < 0:
                 raise TooLate  # nobody waits for this answer any more, so it must not be on record
+            ledger.write(batch)
     except Exception as error:  # whatever it was: no answer without a record
         if isinstance(error, (OperationalError, InterfaceError)):
             connection.close()
         if not isinstance(error, DatabaseError):
             logger.exception("A batch of callbacks failed.")
-        raise Unrecorded(type(error).__name__) from error
-    log(attempts)
+        raise why_unrecorded(error) from error
+    log(attempts, accounts)
     return verdicts
 
 
-def open_batch() -> tuple[ChainHead, datetime]:
-    """Lock the chain's head and read the database's clock, which never runs backwards here."""
-    if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            cursor.execute(TIMEOUTS)
-    head = ChainHead.objects.select_for_update().first() or first_head()
-    # A statement of its own: the clock is read after the lock was waited for.
-    return head, max(filter(None, [database_time(), head.last_recorded_at]))
+def why_unrecorded(error: Exception) -> Unrecorded:
+    is_for_all = isinstance(error, (OperationalError, InterfaceError, TooLate, HeadMissing))
+    return (Unrecorded if is_for_all else PoisonedBatch)(type(error).__name__)
 
 
-def first_head() -> ChainHead:
-    """Of two batches that both find no head, the second waits here and goes on from the first's."""
-    ChainHead.objects.bulk_create([ChainHead()], ignore_conflicts=True)
-    head = ChainHead.objects.select_for_update().get()
-    if head.last_seal_id == 0 and Seal.objects.exists():
-        raise HeadMissing
-    return head
-
-
-def database_time() -> datetime:
-    if connection.vendor != "postgresql":
-        return timezone.now()  # SQLite runs in this process
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT clock_timestamp()")
-        now: datetime = cursor.fetchone()[0]
-    return now
+def moment_of(head: ChainHead, clock: datetime) -> datetime:
+    """When a batch is recorded: attempts are numbered in the order of their time."""
+    return max(clock, head.last_recorded_at or clock)
 
 
 def note_uses(
@@ -132,79 +104,67 @@ def note_uses(
     used = {
         verdict.token_id
         for callback, verdict in zip(callbacks, verdicts, strict=True)
-        if callback.kind is not Kind.SELF_TEST
+        if verdict.token_id and callback.kind is not Kind.SELF_TEST
     }
-    for token in accounts.tokens:
-        if token.id in used:
-            token.note_use(now)
+    for token_id in used & accounts.unused_tokens:
+        Token.objects.get(pk=token_id).note_use(now)
 
 
-def make_attempt(
-    callback: Callback, verdict: Verdict, accounts: Accounts, now: datetime
-) -> VerificationAttempt:
-    return VerificationAttempt(
-        recorded_at=now,
-        account=accounts.by_id.get(verdict.account_id or 0),
-        token_id=verdict.token_id,
-        duration=callback.elapsed,
-        clock_skew=callback.clock_skew,
-        kind=callback.kind,
-        method=callback.method,
-        outcome=verdict.outcome,
-        reason=verdict.reason,
-        status=verdict.status,
-        marks=callback.marks,
-        request_id=callback.request_id,
-        signature=callback.signature,
-        client_ip=callback.client_ip,
-        detail=verdict.detail,
-        path_slug=callback.path_slug,
-        timestamp=callback.timestamp,
-        nonce=callback.nonce,
-        echostr=callback.echostr,
-        user_agent=callback.user_agent,
-        host=callback.host,
-    )
+def make_attempt(callback: Callback, verdict: Verdict, now: datetime) -> dict[str, Any]:
+    """Its columns, but for its place in the chain. A model of each costs as much as the rest."""
+    return {
+        "recorded_at": now,
+        "account_id": verdict.account_id,
+        "token_id": verdict.token_id,
+        "duration": callback.elapsed,
+        "clock_skew": callback.clock_skew,
+        "occurrences": 1,
+        "kind": callback.kind,
+        "method": callback.method,
+        "outcome": verdict.outcome,
+        "reason": verdict.reason,
+        "status": verdict.status,
+        "marks": callback.marks,
+        "request_id": callback.request_id,
+        "signature": callback.signature,
+        "client_ip": callback.client_ip,
+        "detail": verdict.detail,
+        "path_slug": callback.path_slug,
+        "timestamp": callback.timestamp,
+        "nonce": callback.nonce,
+        "echostr": callback.echostr,
+        "user_agent": callback.user_agent,
+        "host": callback.host,
+    }
 
 
-def has_row(attempt: VerificationAttempt) -> bool:
+def has_row(attempt: Values) -> bool:
     """Accepted message pushes are only tallied: 20,000 a day and account would fill the disk."""
-    return not (attempt.kind == Kind.MESSAGE_PUSH and attempt.outcome == Outcome.ACCEPTED)
+    return (attempt["kind"], attempt["outcome"]) != (Kind.MESSAGE_PUSH, Outcome.ACCEPTED)
 
 
-def tally(attempts: Sequence[VerificationAttempt], now: datetime) -> None:
-    counts, noise = Counter(map(tally_key, attempts)), Counter[TallyKey]()
-    noise.update(tally_key(attempt) for attempt in attempts if attempt.is_noise)
-    adapt = connection.ops.adapt_datetimefield_value
-    hour = adapt(now.astimezone(UTC).replace(minute=0, second=0, microsecond=0))
-    with connection.cursor() as cursor:
-        for key, count in counts.items():
-            account_id, kind, outcome = key
-            values = [account_id, hour, kind, outcome, count, noise[key], adapt(now)]
-            cursor.execute(UPSERT_TALLY, values)
+def tally_key(attempt: Values) -> TallyKey:
+    return attempt["account_id"], int(attempt["kind"]), int(attempt["outcome"])
 
 
-def tally_key(attempt: VerificationAttempt) -> TallyKey:
-    return attempt.account_id, int(attempt.kind), int(attempt.outcome)
+def close_batch(attempts: Sequence[dict[str, Any]], head: ChainHead, now: datetime) -> Batch:
+    """Number the attempts, seal those that have a row, and move the head."""
+    rows = [attempt for attempt in attempts if has_row(attempt)]
+    for number, row in enumerate(rows, start=head.last_attempt_id + 1):
+        row |= {"id": number, "seal_id": head.last_seal_id + 1}
+    lines = [canonical_line(row) for row in rows]
+    seal = make_seal(head, lines) if rows else None
+    if seal:
+        head.move_to(seal)
+        head.last_recorded_at = now
+    noise = Counter(tally_key(attempt) for attempt in attempts if is_noise(attempt))
+    return Batch(now, head, seal, rows, lines, Counter(map(tally_key, attempts)), noise)
 
 
-def seal(head: ChainHead, attempts: Sequence[VerificationAttempt]) -> None:
-    """Number the attempts, write them under a new seal, and move the head."""
-    if not attempts:
-        return
-    for number, attempt in enumerate(attempts, start=head.last_attempt_id + 1):
-        attempt.id, attempt.seal_id = number, head.last_seal_id + 1
-    new = make_seal(head, attempts)
-    VerificationAttempt.objects.bulk_create(attempts)
-    new.save(force_insert=True)
-    head.move_to(new)
-    head.last_recorded_at = attempts[-1].recorded_at
-    head.save(force_update=True)
-
-
-def log(attempts: Sequence[VerificationAttempt]) -> None:
+def log(attempts: Sequence[Values], accounts: Accounts) -> None:
     """One JSON line for each attempt, a batch's lines in one write."""
-    lines.info("%s", "\n".join(log_line("attempt", attempt.as_record()) for attempt in attempts))
+    records = (as_record(attempt, accounts.slug_of(attempt["account_id"])) for attempt in attempts)
+    lines.info("%s", "\n".join(log_line("attempt", record) for record in records))
 
 
 def log_unrecorded(callback: Callback, why: object) -> None:

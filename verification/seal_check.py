@@ -6,9 +6,9 @@ from django.utils.translation import gettext as _
 
 from verification.chain import BrokenChain, Chain
 from verification.checkpoint import start_of_log
-from verification.columns import COLUMNS_BY_VERSION, canonical_line
 from verification.keys import seal_keys
-from verification.models import ChainHead, Seal, VerificationAttempt
+from verification.models import ChainHead, Seal
+from verification.sealed_log import read_lines
 
 
 def verify_seal(seal: Seal) -> None:
@@ -16,7 +16,8 @@ def verify_seal(seal: Seal) -> None:
 
     Raises BrokenChain.
     """
-    Chain(place_before(seal), seal_keys()).follow(seal, read_lines(seal))
+    lines = read_lines(seal.first_id, seal.last_id, seal.version)
+    Chain(place_before(seal), seal_keys()).follow(seal, lines)
 
 
 def place_before(seal: Seal) -> ChainHead:
@@ -28,12 +29,3 @@ def place_before(seal: Seal) -> ChainHead:
     if place.last_seal_id != seal.id - 1:
         raise BrokenChain(_("Seal {seal} is missing.").format(seal=seal.id - 1))
     return place
-
-
-def read_lines(seal: Seal) -> list[bytes]:
-    """Of a version that this release does not know, none; the chain says so."""
-    if seal.version not in COLUMNS_BY_VERSION:
-        return []
-    own = VerificationAttempt.objects.filter(id__range=(seal.first_id, seal.last_id))
-    lines = (canonical_line(attempt, seal.version) for attempt in own.order_by("id"))
-    return [f"{line}\n".encode() for line in lines]

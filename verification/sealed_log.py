@@ -58,7 +58,7 @@ def read_lines(first_id: int, last_id: int, version: int) -> list[bytes]:
     if connection.vendor == "postgresql":
         return _copy_lines(first_id, last_id, version)
     attempts = VerificationAttempt.objects.filter(id__range=(first_id, last_id)).order_by("id")
-    return [f"{canonical_line(attempt, version)}\n".encode() for attempt in attempts]
+    return [canonical_line(vars(attempt), version) for attempt in attempts]
 
 
 def _copy_lines(first_id: int, last_id: int, version: int) -> list[bytes]:

@@ -10,11 +10,59 @@ import contextlib
 import os
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
+
+#: Seconds between two looks.
+PACE = 0.05
+
+
+class Watchdog:
+    """One thread for all connections of the process: starting one takes longer than writing."""
+
+    def __init__(self) -> None:
+        self.watched: dict[int, tuple[float, BaseDatabaseWrapper]] = {}
+        self.is_busy = threading.Event()
+        self.thread: threading.Thread | None = None
+        self.starting = threading.Lock()
+
+    @contextmanager
+    def watch(self, connection: BaseDatabaseWrapper, seconds: float) -> Iterator[None]:
+        self.start()
+        me = threading.get_ident()
+        self.watched[me] = time.monotonic() + seconds, connection
+        self.is_busy.set()
+        try:
+            yield
+        finally:
+            del self.watched[me]
+
+    def start(self) -> None:
+        """Not when imported: a server may fork afterwards, and threads stay behind."""
+        if self.thread is not None:
+            return
+        with self.starting:
+            if self.thread is None:
+                self.thread = threading.Thread(target=self.look, daemon=True, name="watchdog")
+                self.thread.start()
+
+    def look(self) -> None:
+        while True:
+            if not self.watched:
+                self.is_busy.clear()
+                self.is_busy.wait(1)  # once a second also unasked, should it have missed one
+            time.sleep(PACE)
+            # Again and again: a connection that was still being made has no socket to cut yet.
+            for deadline, connection in list(self.watched.values()):
+                if time.monotonic() > deadline:
+                    _cut_off(connection)
+
+
+_watchdog = Watchdog()
 
 
 @contextmanager
@@ -24,19 +72,8 @@ def watchdog(seconds: float) -> Iterator[None]:
     if connection.vendor != "postgresql":
         yield
         return
-    done = threading.Event()
-    threading.Thread(target=_watch, args=[connection, done, seconds], daemon=True).start()
-    try:
+    with _watchdog.watch(connection, seconds):
         yield
-    finally:
-        done.set()
-
-
-def _watch(connection: BaseDatabaseWrapper, done: threading.Event, seconds: float) -> None:
-    # Again and again: a connection that was still being made has no socket to cut yet.
-    while not done.wait(max(seconds, 0)):
-        _cut_off(connection)
-        seconds = 0.05
 
 
 def _cut_off(connection: BaseDatabaseWrapper) -> None:

@@ -6,6 +6,7 @@ It is stored as names of fields, roles and permissions, which stay the same in e
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.models import Permission, User
@@ -17,6 +18,7 @@ from verification.admin.roles import GROUPS, name_permission
 from verification.admin.token_forms import RotateForm
 from verification.models import ChangeEvent, OfficialAccount
 from verification.models.token import UNTIL_USED
+from verification.moments import zoned
 
 Action = ChangeEvent.Action
 #: As they are stored, with the fields that they mean.
@@ -33,6 +35,8 @@ def in_words(event: ChangeEvent) -> str:
         return f"{_('The old token stays valid')}: {name_overlap(event.detail)}"
     if event.action == Action.EXPORTED and event.facts:
         return " · ".join(say_export(event.facts))
+    if event.action == Action.PRUNED and "checkpoint" in event.facts:
+        return " · ".join(say_pruning(event.facts))
     return event.detail
 
 
@@ -44,6 +48,18 @@ def say_export(facts: dict[str, Any]) -> Iterator[str]:
     if not facts["complete"]:
         yield _("broke off")
     yield f"SHA-256 {facts['sha256']}"
+
+
+def say_pruning(facts: dict[str, Any]) -> Iterator[str]:
+    attempts = facts["attempts"]
+    yield _("older than {age}").format(age=facts["older_than"])
+    yield ngettext("{count} attempt", "{count} attempts", attempts).format(count=f"{attempts:,}")
+    if attempts:
+        first, last = (zoned(datetime.fromisoformat(facts[end])) for end in ("from", "to"))
+        yield f"{first} – {last}"
+    if "stopped_before" in facts:
+        yield _("broke off")
+    yield _("checkpoint {head}").format(head=facts["checkpoint"])
 
 
 def name_field(name: str) -> str:

@@ -25,6 +25,7 @@ def integrity(site: admin.AdminSite, request: HttpRequest) -> HttpResponse:
         messages.success(request, _("The log was checked."))
         return redirect("admin:integrity")
     check, head = latest_check(), ChainHead.objects.first() or ChainHead()
+    checkpoint = Checkpoint.objects.first()
     oldest = VerificationAttempt.objects.order_by("id").first()
     context: dict[str, Any] = {
         **site.each_context(request),
@@ -34,7 +35,8 @@ def integrity(site: admin.AdminSite, request: HttpRequest) -> HttpResponse:
         "checked_at": zoned(check.at) if check else None,
         "head": head,
         "since": head.last_attempt_id - attempts_seen(check),
-        "checkpoint": Checkpoint.objects.first(),
+        "checkpoint": checkpoint,
+        "pruned_at": zoned(checkpoint.pruned_at) if checkpoint else None,
         "oldest": oldest,
         "oldest_at": zoned(oldest.recorded_at) if oldest else None,
         "size": size_on_disk(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.db import models
@@ -113,50 +114,57 @@ class VerificationAttempt(models.Model):
     def scheme(self) -> str:
         return "https" if Mark.HTTPS in Mark(self.marks) else "http"
 
-    @property
-    def is_noise(self) -> bool:
-        """What NOISE says, of a row that is still being written."""
-        marks, reason = Mark(self.marks), self.reason
-        is_bare = self.signature is None and Mark.MSG_SIGNATURE not in marks
-        return (
-            reason == Reason.METHOD_NOT_ALLOWED
-            or (reason == Reason.MISSING_PARAMETER and is_bare)
-            or (reason == Reason.UNKNOWN_ACCOUNT and self.user_agent != WECHAT)
-            or (self.outcome == Outcome.REFUSED and Mark.EMPTY_TOKEN in marks)
-        )
-
-    #: The keys of as_record(), in its order.
-    RECORD_KEYS = (
-        *("id", "recorded_at", "account", "path_slug", "kind", "method"),
-        *("outcome", "reason", "detail", "status"),
-        *("signature", "timestamp", "nonce", "echostr"),
-        *("client_ip", "user_agent", "request_id", "scheme", "host"),
-        *("clock_skew", "duration", "occurrences"),
-    )
-
     def as_record(self) -> dict[str, Any]:
         """What exports hold, in their order; `account` must be loaded."""
-        return {
-            "id": self.pk,
-            "recorded_at": self.recorded_at.isoformat(),
-            "account": self.account.slug if self.account else None,
-            "path_slug": self.path_slug,
-            "kind": word(Kind(self.kind)),
-            "method": word(Method(self.method)),
-            "outcome": word(Outcome(self.outcome)),
-            "reason": word(Reason(self.reason)) if self.reason else None,
-            "detail": self.detail,
-            "status": self.status,
-            "signature": bytes(self.signature).hex() if self.signature else None,
-            "timestamp": self.timestamp,
-            "nonce": self.nonce,
-            "echostr": self.echostr,
-            "client_ip": self.client_ip,
-            "user_agent": self.user_agent,
-            "request_id": str(self.request_id),
-            "scheme": self.scheme,
-            "host": self.host,
-            "clock_skew": self.clock_skew,
-            "duration": self.duration,
-            "occurrences": self.occurrences,
-        }
+        return as_record(vars(self), self.account.slug if self.account else None)
+
+
+#: The keys of as_record(), in its order.
+RECORD_KEYS = (
+    *("id", "recorded_at", "account", "path_slug", "kind", "method"),
+    *("outcome", "reason", "detail", "status"),
+    *("signature", "timestamp", "nonce", "echostr"),
+    *("client_ip", "user_agent", "request_id", "scheme", "host"),
+    *("clock_skew", "duration", "occurrences"),
+)
+
+
+def as_record(attempt: Mapping[str, Any], account: str | None) -> dict[str, Any]:
+    """The columns of an attempt as logs and exports spell them."""
+    signature = attempt["signature"]
+    return {
+        "id": attempt.get("id"),  # what is tallied only has none
+        "recorded_at": attempt["recorded_at"].isoformat(),
+        "account": account,
+        "path_slug": attempt["path_slug"],
+        "kind": word(Kind(attempt["kind"])),
+        "method": word(Method(attempt["method"])),
+        "outcome": word(Outcome(attempt["outcome"])),
+        "reason": word(Reason(attempt["reason"])) if attempt["reason"] else None,
+        "detail": attempt["detail"],
+        "status": attempt["status"],
+        "signature": bytes(signature).hex() if signature else None,
+        "timestamp": attempt["timestamp"],
+        "nonce": attempt["nonce"],
+        "echostr": attempt["echostr"],
+        "client_ip": attempt["client_ip"],
+        "user_agent": attempt["user_agent"],
+        "request_id": str(attempt["request_id"]),
+        "scheme": "https" if attempt["marks"] & Mark.HTTPS else "http",
+        "host": attempt["host"],
+        "clock_skew": attempt["clock_skew"],
+        "duration": attempt["duration"],
+        "occurrences": attempt["occurrences"],
+    }
+
+
+def is_noise(attempt: Mapping[str, Any]) -> bool:
+    """What NOISE says, of columns that are still to be written."""
+    marks, reason = attempt["marks"], attempt["reason"]
+    is_bare = attempt["signature"] is None and not marks & Mark.MSG_SIGNATURE
+    return (
+        reason == Reason.METHOD_NOT_ALLOWED
+        or (reason == Reason.MISSING_PARAMETER and is_bare)
+        or (reason == Reason.UNKNOWN_ACCOUNT and attempt["user_agent"] != WECHAT)
+        or (attempt["outcome"] == Outcome.REFUSED and bool(marks & Mark.EMPTY_TOKEN))
+    )

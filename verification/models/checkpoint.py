@@ -9,15 +9,18 @@ from verification.models.chain import ChainHead
 
 
 class Checkpoint(models.Model):
-    """One row, replaced by every pruning, or none: stands for all seals up to last_seal_id.
+    """Stands for all seals up to last_seal_id, and what they covered. There is one row, or none.
 
-    How many went needs no column: seals and attempts are numbered from 1 without a gap.
+    Each step of a pruning adds its own and removes the one before, whose MAC would need an old key
+    for ever; the change log tells of each pruning. How many went in all needs no column: seals and
+    attempts are numbered from 1 without a gap.
     """
 
-    id = models.SmallIntegerField(primary_key=True, default=1)
+    last_seal_id = models.BigIntegerField(primary_key=True)
     last_attempt_id = models.BigIntegerField()
-    last_seal_id = models.BigIntegerField()
     recorded_at = models.DateTimeField()  #: of the last attempt that went
+    pruned_at = models.DateTimeField()
+    actor = models.CharField(max_length=150)
     key_id = models.CharField(max_length=8)
     digest = models.BinaryField(max_length=32)  #: of the last seal that went
     mac = models.BinaryField(max_length=32)
@@ -25,10 +28,8 @@ class Checkpoint(models.Model):
     class Meta:
         verbose_name = _("checkpoint")
         verbose_name_plural = _("checkpoint")
+        ordering = ["-last_seal_id"]  # the first is the one that holds
         default_permissions = ()
-        constraints = [
-            models.CheckConstraint(condition=models.Q(id=1), name="checkpoint_is_one_row"),
-        ]
 
     def __str__(self) -> str:
         return f"{self.last_seal_id}"

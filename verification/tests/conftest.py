@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,9 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client, TransactionTestCase
-from django.utils import translation
+from django.utils import timezone, translation
 
+from verification import recording
 from verification.models import OfficialAccount
 from verification.models.token import rotate_token
 from verification.tests.exports import export_sealed, make_sealed_log
@@ -69,12 +71,11 @@ def _language_of_the_settings() -> None:
 
 
 def open_door(*, is_open: bool) -> None:
-    connection.verification_prune_is_open = is_open  # type: ignore[attr-defined]
+    door = "empty" if is_open else ""
+    connection.verification_door = door  # type: ignore[attr-defined]
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT set_config('verification.prune', %s, false)", ["on" if is_open else ""]
-            )
+            cursor.execute("SELECT set_config('verification.door', %s, false)", [door])
 
 
 def make_account(slug: str, token: str | None = None, **fields: Any) -> OfficialAccount:
@@ -113,6 +114,30 @@ def on_record(brand_a: OfficialAccount) -> OfficialAccount:
     call("/wechat/brand-a", "TokenOfBrandA1234")
     call("/wechat/nobody", "TokenOfBrandA1234")
     return brand_a
+
+
+Record = Callable[..., None]
+
+
+@pytest.fixture
+def record(brand_a: OfficialAccount, monkeypatch: pytest.MonkeyPatch) -> Record:
+    """Attempts so many days ago, each under a seal of its own; every other one is refused."""
+
+    def record_attempts(days_ago: float, count: int = 2) -> None:
+        moment = timezone.now() - timedelta(days=days_ago)
+        monkeypatch.setattr(recording, "moment_of", lambda *_: moment)
+        for number in range(count):
+            call("/wechat/brand-a", "WrongTokenOfB5678" if number % 2 else "TokenOfBrandA1234")
+
+    return record_attempts
+
+
+@pytest.fixture
+def two_years(record: Record) -> None:
+    """Attempts 1–3 are 700 days old, 4 and 5 are 420, 6 and 7 are of today."""
+    record(700, 3)
+    record(420)
+    record(0)
 
 
 @pytest.fixture

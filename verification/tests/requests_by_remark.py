@@ -47,12 +47,12 @@ def came_to_another_host(send: Send) -> str:
 
 
 def slow_answer(send: Send) -> str:
-    with mock.patch("verification.recording.database_time", slow_clock):
+    with mock.patch("verification.recording.moment_of", slow_clock):
         send(f"/wechat/brand-a?{verification(B, timestamp=now())}")
     return "We took 1."
 
 
-def slow_clock() -> datetime:
+def slow_clock(*_: object) -> datetime:
     time.sleep(1.05)
     return timezone.now()
 

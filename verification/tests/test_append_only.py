@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from django.db import IntegrityError, connection, models, transaction
 from django.test import Client
@@ -14,6 +16,7 @@ from verification.models import (
     Token,
     VerificationAttempt,
 )
+from verification.tests.checkout import LOCAL, Checkout
 from verification.tests.conftest import make_account, open_door
 from verification.tests.contract import A
 from verification.tests.signer import push, verification
@@ -132,3 +135,16 @@ def test_a_trigger_that_was_switched_off_counts_as_missing(client: Client) -> No
         cursor.execute("ALTER TABLE verification_seal DISABLE TRIGGER seal_refuses_update")
 
     assert "seal_refuses_update" in client.get("/readyz").content.decode()
+
+
+@pytest.mark.process
+def test_a_database_of_an_older_release_can_be_migrated(tmp_path: Path) -> None:
+    """SQLite looks up what triggers name while a migration remakes the tables."""
+    checkout = Checkout(tmp_path)
+    on_sqlite = {**LOCAL, "DATABASE_URL": f"sqlite:///{tmp_path}/db.sqlite3"}
+    for target in (["verification", "0010"], [], ["verification", "0004"], []):
+        migrated = checkout.manage("migrate", "-v0", *target, **on_sqlite)
+        assert (migrated.returncode, migrated.stderr) == (0, "")
+
+    checked = checkout.manage("verify_audit", **on_sqlite)
+    assert "triggers are in place" in checked.stdout

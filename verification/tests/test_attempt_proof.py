@@ -93,7 +93,7 @@ def test_the_first_attempt_that_was_not_pruned_verifies_from_the_checkpoint(
     li_wei_at_work: Client, on_record: OfficialAccount
 ) -> None:
     first = Seal.objects.get(pk=1)
-    make_checkpoint(first, timezone.now()).save()
+    make_checkpoint(first, timezone.now(), "zhang.wei").save()
     as_owner(Seal, "DELETE FROM {table} WHERE id = 1")
 
     assert "✓ verifies" in open_last(li_wei_at_work)

@@ -1,81 +1,54 @@
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import datetime, timedelta
-from threading import Thread
-
 import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db import DatabaseError, connection, transaction
 from django.test import Client
-from django.utils import timezone
+from django.urls import reverse
 
-from verification import pruning, recording
 from verification.audit import verify_audit, verify_kept_head
-from verification.checkpoint import make_checkpoint
+from verification.checkpoint import start_of_log
+from verification.checks import latest_check
 from verification.models import (
     ChangeEvent,
     Checkpoint,
     OfficialAccount,
     Seal,
     Tally,
+    Token,
     VerificationAttempt,
 )
-from verification.pruning import find_cut, prune
-from verification.tests.contract import A, B
-from verification.tests.signer import verification
+from verification.tests.admin_urls import every_url
+from verification.tests.conftest import Record
+from verification.tests.prunings import ids, prune_older_than, prunings
 from verification.tests.tampering import as_owner
 
-Record = Callable[..., None]
-
-
-@pytest.fixture
-def record(brand_a: OfficialAccount, monkeypatch: pytest.MonkeyPatch) -> Record:
-    """Attempts so many days ago, each under a seal of its own."""
-
-    def record_attempts(days_ago: float, count: int = 2) -> None:
-        moment = timezone.now() - timedelta(days=days_ago)
-        monkeypatch.setattr(recording, "database_time", lambda: moment)
-        for number in range(count):
-            Client().get(f"/wechat/brand-a?{verification(B if number % 2 else A)}")
-
-    return record_attempts
-
-
-@pytest.fixture
-def two_years(record: Record) -> None:
-    """Attempts 1–3 are 700 days old, 4 and 5 are 420, 6 and 7 are of today."""
-    record(700, 3)
-    record(420)
-    record(0)
-
-
-def ids() -> list[int]:
-    return list(VerificationAttempt.objects.order_by("id").values_list("id", flat=True))
-
-
-def prune_older_than(days: str, **options: bool) -> None:
-    call_command("prune_attempts", older_than=days, **options)
+Output = pytest.CaptureFixture[str]
 
 
 @pytest.mark.usefixtures("two_years")
 class TestPruning:
-    def test_what_is_older_goes_and_the_rest_still_verifies(
-        self, capsys: pytest.CaptureFixture[str]
-    ) -> None:
+    def test_what_is_older_goes_and_the_rest_still_verifies(self, capsys: Output) -> None:
         prune_older_than("400d")
 
         assert ids() == [6, 7]
-        assert list(Seal.objects.order_by("id").values_list("id", flat=True)) == [6, 7]
+        assert sorted(Seal.objects.values_list("id", flat=True)) == [6, 7]
         assert verify_audit().problems == []
         assert "Removed 5 attempts under 5 seals" in capsys.readouterr().out
-        call_command("verify_audit")
-        assert "It was pruned, and begins with attempt 6." in capsys.readouterr().out
 
-    def test_hourly_counts_and_accounts_stay(self, brand_a: OfficialAccount) -> None:
-        before = sum(Tally.objects.values_list("count", flat=True))
+    def test_the_check_says_where_it_began(self, capsys: Output) -> None:
         prune_older_than("400d")
+        call_command("verify_audit")
+
+        said = capsys.readouterr().out
+        assert "were pruned, last on " in said
+        assert f"by {Checkpoint.objects.get().actor}: 5 attempts under 5 seals." in said
+        assert "that stands for them, with attempt 6.\nThe log is intact: 2 attempts" in said
+
+    def test_hourly_counts_stay_and_so_do_accounts(self, brand_a: OfficialAccount) -> None:
+        before = sum(Tally.objects.values_list("count", flat=True))
+        prune_older_than("0d", yes=True)
 
         assert sum(Tally.objects.values_list("count", flat=True)) == before == 7
         with pytest.raises(DatabaseError), transaction.atomic():
@@ -88,46 +61,34 @@ class TestPruning:
 
         assert ids() == [6, 7, 8]
         assert verify_audit().problems == []
+        assert [checkpoint.last_seal_id for checkpoint in Checkpoint.objects.all()] == [5]
 
-    def test_a_dry_run_changes_nothing(self, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_a_dry_run_changes_nothing(self, capsys: Output) -> None:
+        newest = ChangeEvent.objects.latest("id").id
         prune_older_than("400d", dry_run=True)
 
-        assert "Would remove 5 attempts under 5 seals" in capsys.readouterr().out
+        assert "Would remove 5 attempts under 5 seals, recorded from 2" in capsys.readouterr().out
         assert len(ids()) == 7
         assert not Checkpoint.objects.exists()
+        assert not ChangeEvent.objects.filter(id__gt=newest).exists()
 
     def test_it_is_on_record_with_what_went(self) -> None:
+        first, last = (VerificationAttempt.objects.get(id=number).recorded_at for number in (1, 5))
         prune_older_than("400d")
-        event = ChangeEvent.objects.get(action=ChangeEvent.Action.PRUNED)
+        [event] = prunings()
 
         assert event.actor.startswith("command line")
-        assert (event.facts["attempts"], event.facts["seals"], event.facts["last_seal"]) == (
-            5,
-            5,
-            5,
-        )
-
-    def test_stopped_between_two_steps_it_says_so_and_goes_on_later(
-        self, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(pruning, "MOST_SEALS", 1)
-        cut = find_cut(timezone.now() - timedelta(days=400))
-        assert cut
-        prune(cut, "zhang.wei", goes_on=lambda _removed: False)
-
-        assert ids()[0] == 2
-        assert verify_audit().problems == []
-        stopped = ChangeEvent.objects.first()
-        assert stopped
-        assert stopped.facts["is_stopped"]
-        prune_older_than("400d")
-        assert ids() == [6, 7]
+        assert event.facts == {
+            "older_than": "400d",
+            "attempts": 5,
+            "seals": 5,
+            "from": first.isoformat(),
+            "to": last.isoformat(),
+            "checkpoint": start_of_log().text,
+        }
 
     def test_the_newest_seal_stays_however_old(self) -> None:
-        tomorrow = timezone.now() + timedelta(days=1)
-        cut = find_cut(tomorrow)
-        assert cut
-        prune(cut, "zhang.wei", goes_on=lambda _removed: True)
+        prune_older_than("0d", yes=True)
 
         assert ids() == [7]
         assert verify_audit().problems == []
@@ -135,7 +96,7 @@ class TestPruning:
     @pytest.mark.parametrize(
         ("days", "sentence"),
         [
-            ("30d", "30 days are fewer than six months can have"),
+            ("183d", "183 days are fewer than six months can have"),
             ("400", '"400" is not a number of days such as 400d'),
             ("1y", '"1y" is not a number of days such as 400d'),
         ],
@@ -150,11 +111,11 @@ class TestPruning:
 
         assert ids() == [6, 7]
 
-    def test_when_nothing_is_that_old_it_says_so(self, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_when_nothing_is_that_old_it_says_so(self, capsys: Output) -> None:
         prune_older_than("900d")
 
         assert "Nothing to prune" in capsys.readouterr().out
-        assert not ChangeEvent.objects.filter(action=ChangeEvent.Action.PRUNED).exists()
+        assert not prunings()
 
     def test_a_log_that_does_not_verify_is_not_touched(self) -> None:
         as_owner(VerificationAttempt, "UPDATE {table} SET nonce = '1' WHERE id = 6")
@@ -162,6 +123,9 @@ class TestPruning:
         with pytest.raises(CommandError, match="nothing was pruned. Something in seal 6"):
             prune_older_than("400d")
         assert len(ids()) == 7
+        check = latest_check()
+        assert check
+        assert not check.is_intact
 
     def test_a_head_that_was_kept_still_tells(self) -> None:
         old, kept = Seal.objects.get(id=2), Seal.objects.get(id=6)
@@ -173,76 +137,65 @@ class TestPruning:
         verify_kept_head(report, old.id, bytes(old.digest))
         assert report.problems[0].startswith("Seal 2, which you kept, was pruned")
 
+    def test_every_page_goes_on_without_what_went(
+        self, brand_a: OfficialAccount, li_wei_at_work: Client
+    ) -> None:
+        prune_older_than("400d")
+        for url in every_url(brand_a):
+            assert li_wei_at_work.get(url).status_code < 500, url
 
-@pytest.fixture
-def pruned(two_years: None) -> None:
-    prune_older_than("400d")
+    def test_the_list_opens_on_what_is_left_in_the_middle_of_a_pruning(
+        self, li_wei_at_work: Client, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """It has read where the log begins; then a step is committed before it looks further."""
+        prune_older_than("400d")
+        monkeypatch.setattr("verification.log_position.Checkpoint.objects.first", lambda: None)
 
+        page = li_wei_at_work.get(reverse("admin:verification_verificationattempt_changelist"))
+        assert page.status_code == 200
+        assert f"/{ids()[-1]}/change/" in page.text
 
-@pytest.mark.usefixtures("pruned")
-class TestTampering:
-    """What the owner of the database can do to a pruned log, and is seen to have done."""
+    def test_of_an_attempt_that_went_people_hear_where_the_log_begins(
+        self, li_wei_at_work: Client
+    ) -> None:
+        prune_older_than("400d")
+        attempts = reverse("admin:verification_verificationattempt_changelist")
 
-    def problem(self) -> str:
-        problems = verify_audit().problems
-        assert problems
-        return problems[0]
+        assert li_wei_at_work.get(f"{attempts}1/change/").status_code == 302
+        with pytest.raises(
+            CommandError, match="Attempt 1 was pruned: the log begins with attempt 6."
+        ):
+            call_command("explain_attempt", "1")
 
-    @pytest.mark.parametrize(
-        "change", ["last_seal_id = 4", "last_attempt_id = 4", "key_id = 'beefbeef'"]
-    )
-    def test_an_altered_checkpoint(self, change: str) -> None:
-        as_owner(Checkpoint, f"UPDATE {{table}} SET {change}")
-
-        assert "checkpoint" in self.problem()
-
-    def test_a_checkpoint_that_is_gone(self) -> None:
-        as_owner(Checkpoint, "DELETE FROM {table}")
-
-        assert self.problem() == "Seal 1 is missing."
-
-    def test_more_removed_than_was_pruned(self) -> None:
-        as_owner(VerificationAttempt, "DELETE FROM {table} WHERE id = 6")
-        as_owner(Seal, "DELETE FROM {table} WHERE id = 6")
-
-        assert self.problem() == "Seal 6 is missing."
-
-    def test_a_removed_attempt_put_back(self) -> None:
-        attempt = VerificationAttempt.objects.get(id=6)
-        attempt.id, attempt.seal_id = 3, 3
-        attempt.save(force_insert=True)
-
-        assert self.problem() == "Attempt 3 is out of place: the log begins with attempt 6."
-
-    def test_the_checkpoint_is_append_only(self) -> None:
+    def test_a_token_may_be_deleted_once_all_its_attempts_went(
+        self, brand_a: OfficialAccount
+    ) -> None:
         with pytest.raises(DatabaseError), transaction.atomic():
-            Checkpoint.objects.update(last_seal_id=1)
+            delete(brand_a.tokens.get())
+        prune_older_than("0d", yes=True)
+        delete(brand_a.tokens.get())
+
+        assert not brand_a.tokens.exists()
 
 
-@pytest.mark.postgresql
-@pytest.mark.django_db(transaction=True)
-def test_a_callback_is_answered_in_the_middle_of_a_pruning(
-    two_years: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    statuses: list[int] = []
+def delete(token: Token) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM verification_token WHERE id = %s", [token.pk])
 
-    def call_as_wechat() -> None:
-        statuses.append(Client().get(f"/wechat/brand-a?{verification(A)}").status_code)
-        connection.close()  # this thread's own
 
-    def make_late(last: Seal, recorded_at: datetime) -> Checkpoint:
-        wechat = Thread(target=call_as_wechat)
-        wechat.start()
-        wechat.join()
-        return make_checkpoint(last, recorded_at)
-
-    monkeypatch.setattr(pruning, "make_checkpoint", make_late)
+def test_the_change_log_tells_of_it(two_years: None, li_wei_at_work: Client) -> None:
     prune_older_than("400d")
+    [event] = prunings()
+    url = reverse("admin:verification_changeevent_change", args=[event.pk])
 
-    assert set(statuses) == {200}
-    assert ids() == [*range(6, 8 + len(statuses))]
-    assert verify_audit().problems == []
+    page = li_wei_at_work.get(url).text
+    assert "older than 400d · 5 attempts · " in page
+    assert f"checkpoint {start_of_log().text}" in page
 
 
-def test_pruning_an_empty_log_removes_nothing(db: None) -> None:
-    assert find_cut(datetime(2090, 1, 1, tzinfo=timezone.get_current_timezone())) is None
+def test_the_integrity_page_says_who_pruned(two_years: None, li_wei_at_work: Client) -> None:
+    prune_older_than("400d")
+    page = li_wei_at_work.get(reverse("admin:integrity")).text
+
+    assert "The first 5 attempts, last on " in page
+    assert f"by {Checkpoint.objects.get().actor}; a sealed checkpoint stands for them." in page

@@ -178,7 +178,7 @@ class TestLateness:
         make_account("resting", "TokenOfTheResting", is_paused=True)
         make_account("empty")
         verify([call(verification(B))])  # the first batch makes the head
-        expected = 11 if connection.vendor == "postgresql" else 9
+        expected = 3 if connection.vendor == "postgresql" else 8
 
         with django_assert_num_queries(expected):
             verify([call(verification(B), path=f"/wechat/{slug}".encode())])

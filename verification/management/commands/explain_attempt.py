@@ -7,7 +7,7 @@ from django.core.management.base import CommandError
 
 from verification.diagnosis import explain, remark_on
 from verification.management.base import GatewayCommand
-from verification.models import VerificationAttempt
+from verification.models import Checkpoint, VerificationAttempt
 from verification.models.attempt import NOISE
 from verification.moments import zoned
 from verification.protocol.words import Outcome
@@ -42,9 +42,13 @@ class Command(GatewayCommand):
 
 def find_attempt(number: int) -> VerificationAttempt:
     attempt = VerificationAttempt.objects.select_related("account").filter(pk=number).first()
-    if attempt is None:
-        raise CommandError(f"There is no attempt {number}.")
-    return attempt
+    if attempt is not None:
+        return attempt
+    checkpoint = Checkpoint.objects.first()
+    if checkpoint and 0 < number <= checkpoint.last_attempt_id:
+        first = checkpoint.last_attempt_id + 1
+        raise CommandError(f"Attempt {number} was pruned: the log begins with attempt {first}.")
+    raise CommandError(f"There is no attempt {number}.")
 
 
 def find_last_refused() -> VerificationAttempt:

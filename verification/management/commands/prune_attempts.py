@@ -6,18 +6,19 @@ import sys
 from argparse import ArgumentParser
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
 from typing import Any
 
 from django.core.management.base import CommandError
-from django.utils import timezone
 from tqdm import tqdm
 
+from verification.audit import Report
 from verification.chain import BrokenChain
 from verification.checkpoint import start_of_log
+from verification.checks import record_check
 from verification.management.base import GatewayCommand, command_line_actor
 from verification.management.commands.verify_audit import verify_with_progress
-from verification.pruning import Cut, find_cut, prune, say
+from verification.moments import zoned
+from verification.pruning import Cut, find_cut, prune
 
 #: Six months can have so many days, and China's Cybersecurity Law wants logs kept that long.
 SIX_MONTHS = 184
@@ -49,8 +50,11 @@ class Command(GatewayCommand):
                 f"{days} days are fewer than six months can have ({SIX_MONTHS}), and the law may "
                 "want the log kept that long. Nothing was pruned; add --yes if you are sure."
             )
-        refuse_broken_log()
-        cut = find_cut(timezone.now() - timedelta(days=days))
+        report = verify_with_progress()
+        if not dry_run:
+            record_check(report, command_line_actor())
+        refuse_broken_log(report)
+        cut = find_cut(days)
         if cut is None:
             self.stdout.write(f"Nothing to prune: no whole seal is older than {days} days.")
         elif dry_run:
@@ -89,12 +93,11 @@ def parse_days(text: str) -> int:
     return int(found[1])
 
 
-def refuse_broken_log() -> None:
+def refuse_broken_log(report: Report) -> None:
     """What goes may be the evidence of who changed it, and of what was there before."""
-    problems = verify_with_progress().problems
-    if problems:
+    if report.problems:
         raise CommandError(
-            f"The log does not verify, so nothing was pruned. {problems[0]} "
+            f"The log does not verify, so nothing was pruned. {report.problems[0]} "
             "Run verify_audit for all that is wrong."
         )
 
@@ -102,7 +105,7 @@ def refuse_broken_log() -> None:
 def describe(cut: Cut) -> str:
     return (
         f"{cut.attempts:,} attempts under {cut.seals:,} seals, recorded from "
-        f"{say(cut.first_at)} to {say(cut.last_at)}; the log then begins with attempt "
+        f"{zoned(cut.first_at)} to {zoned(cut.last_at)}; the log then begins with attempt "
         f"{cut.last.last_id + 1:,}"
     )
 

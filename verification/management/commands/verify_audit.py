@@ -12,6 +12,7 @@ from verification.audit import Report, verify_audit, verify_kept_head
 from verification.checks import record_check
 from verification.management.base import GatewayCommand, command_line_actor, parse_head
 from verification.models import ChainHead, Checkpoint
+from verification.moments import zoned
 
 
 class Command(GatewayCommand):
@@ -44,14 +45,12 @@ class Command(GatewayCommand):
             self.stderr.write(f"Warning: this check is not in the change log: {why}.")
 
     def say(self, report: Report) -> None:
+        if report.checkpoint:
+            self.stdout.write(say_pruned(report.checkpoint))
         counts = f"{report.attempts:,} attempts under {report.seals:,} seals"
         if report.problems:
             raise CommandError("\n".join([*report.problems, f"Checked: {counts}."]))
         self.stdout.write(f"The log is intact: {counts}; tallies add up, triggers are in place.")
-        if report.checkpoint:
-            self.stdout.write(
-                f"It was pruned, and begins with attempt {report.start.last_attempt_id + 1}."
-            )
         if report.head:
             self.stdout.write(f"Keep this elsewhere, for --head: {report.head.text}")
 
@@ -63,3 +62,12 @@ def verify_with_progress() -> Report:
     pruned = checkpoint.last_attempt_id if checkpoint else 0
     with tqdm(total=total - pruned, unit=" attempts", file=sys.stderr, disable=None) as bar:
         return verify_audit(bar.update)
+
+
+def say_pruned(checkpoint: Checkpoint) -> str:
+    return (
+        f"Records up to {zoned(checkpoint.recorded_at)} were pruned, last on "
+        f"{zoned(checkpoint.pruned_at)} by {checkpoint.actor}: {checkpoint.last_attempt_id:,} "
+        f"attempts under {checkpoint.last_seal_id:,} seals. The check began at the checkpoint "
+        f"that stands for them, with attempt {checkpoint.last_attempt_id + 1:,}."
+    )

@@ -87,5 +87,5 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
     monkeypatch.setattr(timezone, "now", clock.now)
-    monkeypatch.setattr(recording, "database_time", clock.now)
+    monkeypatch.setattr(recording, "moment_of", lambda *_: clock.now())
     return clock

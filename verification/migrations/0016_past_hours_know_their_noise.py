@@ -28,6 +28,6 @@ def count_noise(apps: Any, schema_editor: Any) -> None:
 
 
 class Migration(migrations.Migration):
-    dependencies = [("verification", "0014_watch_remembers_what_it_told")]
+    dependencies = [("verification", "0015_a_checkpoint_says_who_pruned_and_when")]
 
     operations = [migrations.RunPython(count_noise, migrations.RunPython.noop, elidable=True)]

@@ -1,0 +1,143 @@
+"""How a batch meets the database: one transaction, from the first look to the commit.
+
+Through Django's ORM, as SQLite is served; postgresql_ledger.py does the same in fewer round trips.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from django.db import DatabaseError, connection, transaction
+from django.utils import timezone
+
+from verification.columns import Values
+from verification.models import ChainHead, OfficialAccount, Seal, Tally, Token, VerificationAttempt
+from verification.models.chain import GENESIS
+from verification.models.official_account import MOST_AT_ROOT
+
+#: Account id, kind, outcome.
+TallyKey = tuple[int | None, int, int]
+
+
+class Standing(NamedTuple):
+    """An account that a batch calls, with one of its live tokens."""
+
+    account_id: int
+    slug: str
+    is_paused: bool
+    answers_at_root: bool
+    token_id: int | None  #: None where the account has no live token
+    ciphertext: str
+    is_unused: bool
+
+
+_ACCOUNTS, _TOKENS = OfficialAccount._meta.db_table, Token._meta.db_table
+READ_ACCOUNTS = f"""
+SELECT account.id, account.slug, account.is_paused, account.answers_at_root,
+    token.id, token.secret, token.first_used_at IS NULL
+FROM {_ACCOUNTS} account LEFT JOIN {_TOKENS} token ON token.account_id = account.id
+    AND token.secret IS NOT NULL AND (token.expires_at IS NULL OR token.expires_at > %s)
+WHERE {{called}} ORDER BY account.id, token.id DESC"""
+AT_ROOT = f"""account.id IN
+    (SELECT id FROM {_ACCOUNTS} WHERE answers_at_root ORDER BY id LIMIT {MOST_AT_ROOT})"""
+
+CREATE_HEAD = f"""
+INSERT INTO {ChainHead._meta.db_table} (id, last_attempt_id, last_seal_id, last_digest)
+VALUES (1, 0, 0, %s) ON CONFLICT DO NOTHING"""
+UPSERT_TALLIES = f"""
+INSERT INTO {Tally._meta.db_table} AS tally (account_id, hour, kind, outcome, count, noise, last_at)
+VALUES {{rows}} ON CONFLICT (COALESCE(account_id, 0), hour, kind, outcome)
+DO UPDATE SET count = tally.count + excluded.count, noise = tally.noise + excluded.noise,
+    last_at = excluded.last_at"""
+
+
+class HeadMissing(DatabaseError):
+    """There are seals but no head to continue from; `manage.py verify_audit` says more."""
+
+
+@dataclass
+class Batch:
+    """What is written at once."""
+
+    now: datetime
+    head: ChainHead  #: moved to the new seal
+    seal: Seal | None  #: None when all is tallied only
+    rows: Sequence[Values]
+    lines: Sequence[bytes]  #: the rows as canonical lines
+    tallies: Counter[TallyKey]
+    noise: Counter[TallyKey]  #: how much of them
+
+
+class Ledger:
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        with transaction.atomic(durable=True):
+            yield
+
+    def read_accounts(self, slugs: set[str]) -> list[Standing]:
+        """The accounts called, each with the tokens that are live now, the newest first.
+
+        One statement whether or not there is such an account, so that the time tells nobody.
+        """
+        statement, parameters = accounts_statement(slugs)
+        now = connection.ops.adapt_datetimefield_value(timezone.now())
+        with connection.cursor() as cursor:
+            cursor.execute(statement, [now, *parameters])
+            return [Standing(*row) for row in cursor.fetchall()]
+
+    def lock_head(self) -> tuple[ChainHead, datetime]:
+        """The end of the chain, ours until the commit, and the time now."""
+        head, now = self.find_head()
+        if head is None:
+            create_head()
+            head, now = self.find_head()
+            if head is None or (head.last_seal_id == 0 and Seal.objects.exists()):
+                raise HeadMissing
+        return head, now
+
+    def find_head(self) -> tuple[ChainHead | None, datetime]:
+        return ChainHead.objects.select_for_update().first(), timezone.now()
+
+    def write(self, batch: Batch) -> None:
+        """Everything of the batch, and its commit where that can travel along."""
+        if batch.seal is not None:
+            VerificationAttempt.objects.bulk_create(
+                VerificationAttempt(**row) for row in batch.rows
+            )
+            batch.seal.save(force_insert=True)
+            batch.head.save(force_update=True)
+        statement, parameters = tallies_statement(batch)
+        with connection.cursor() as cursor:
+            cursor.execute(statement, parameters)
+
+
+def accounts_statement(slugs: set[str]) -> tuple[str, list[str]]:
+    """READ_ACCOUNTS for these slugs, and its parameters after the time."""
+    named = sorted(slugs - {""})
+    called = [AT_ROOT] if "" in slugs else []
+    if named:
+        called.append(f"account.slug IN ({', '.join(['%s'] * len(named))})")
+    return READ_ACCOUNTS.format(called=" OR ".join(called)), named
+
+
+def tallies_statement(batch: Batch) -> tuple[str, list[Any]]:
+    adapt = connection.ops.adapt_datetimefield_value
+    hour = adapt(batch.now.astimezone(UTC).replace(minute=0, second=0, microsecond=0))
+    last_at = adapt(batch.now)
+    parameters: list[Any] = []
+    for key, count in batch.tallies.items():
+        account_id, kind, outcome = key
+        parameters += [account_id, hour, kind, outcome, count, batch.noise[key], last_at]
+    rows = ", ".join(["(%s, %s, %s, %s, %s, %s, %s)"] * len(batch.tallies))
+    return UPSERT_TALLIES.format(rows=rows), parameters
+
+
+def create_head() -> None:
+    """Of two batches that both find no head, the second waits here and goes on from the first's."""
+    with connection.cursor() as cursor:
+        cursor.execute(CREATE_HEAD, [GENESIS])

@@ -1,0 +1,99 @@
+"""The ledger in as few round trips as a batch can be written: four, whatever its size.
+
+BEGIN travels with the first statement, and the seal, the head, the tallies and COMMIT with the
+rows. Each round trip spared is some 50 µs beside the database, and 1 ms in a data centre.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from io import BytesIO
+
+from django.db import Error, connection
+
+from verification.columns import COLUMNS
+from verification.ledger import (
+    Batch,
+    Ledger,
+    Standing,
+    accounts_statement,
+    tallies_statement,
+)
+from verification.models import ChainHead, Seal, VerificationAttempt
+
+# WeChat gives up after 5 s and every answer is due within 3, so the writer waits for nobody
+# longer than this. LOCAL: migrations, exports and pruning may take their time.
+TIMEOUTS = """
+SELECT set_config('lock_timeout', '1500ms', true), set_config('statement_timeout', '2000ms', true),
+    set_config('idle_in_transaction_session_timeout', '3000ms', true)"""
+HEAD = ChainHead._meta.db_table
+HEAD_COLUMNS = [field.attname for field in ChainHead._meta.concrete_fields]
+# The clock is read outside, after the lock was waited for.
+LOCK_HEAD = f"""
+WITH head AS MATERIALIZED (SELECT {", ".join(HEAD_COLUMNS)} FROM {HEAD} FOR UPDATE)
+SELECT head.*, clock_timestamp() FROM (SELECT) AS always LEFT JOIN head ON true"""
+NAMES = ", ".join(f'"{name}"' for name in COLUMNS)
+COPY = f"COPY {VerificationAttempt._meta.db_table} ({NAMES}) FROM STDIN"
+INSERT_SEAL = f"""
+INSERT INTO {Seal._meta.db_table} (id, first_id, count, version, key_id, digest, mac)
+VALUES (%s, %s, %s, %s, %s, %s, %s)"""
+MOVE_HEAD = f"""
+UPDATE {HEAD}
+SET last_attempt_id = %s, last_seal_id = %s, last_digest = %s, last_recorded_at = %s"""
+
+
+class PostgreSQLLedger(Ledger):
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        # Within another transaction, as in tests, a savepoint does the same.
+        within = connection.in_atomic_block
+        self.begin = "SAVEPOINT batch" if within else "BEGIN"
+        self.commit = "RELEASE SAVEPOINT batch" if within else "COMMIT"
+        try:
+            yield
+        except BaseException:
+            with contextlib.suppress(Error), connection.cursor() as cursor:
+                cursor.execute("ROLLBACK TO SAVEPOINT batch" if within else "ROLLBACK")
+            raise
+
+    def read_accounts(self, slugs: set[str]) -> list[Standing]:
+        statement, parameters = accounts_statement(slugs)
+        statement = statement.replace("%s", "clock_timestamp()", 1)
+        with connection.cursor() as cursor:
+            cursor.execute(f"{self.begin}; {TIMEOUTS}; {statement}", parameters)
+            return [Standing(*row) for row in cursor.fetchall()]
+
+    def find_head(self) -> tuple[ChainHead | None, datetime]:
+        with connection.cursor() as cursor:
+            cursor.execute(LOCK_HEAD)
+            head_id, *place, now = cursor.fetchone()
+        return ChainHead.from_db(None, HEAD_COLUMNS, [head_id, *place]) if head_id else None, now
+
+    def write(self, batch: Batch) -> None:
+        statements = [tallies_statement(batch)]
+        if batch.seal is not None:
+            statements += [seal_statement(batch.seal), head_statement(batch.head)]
+        with connection.cursor() as cursor:
+            told = [cursor.mogrify(*statement).decode() for statement in statements]
+            if batch.seal is None:
+                cursor.execute("; ".join([*told, self.commit]))
+            else:
+                script = "; ".join([COPY, *told, self.commit])
+                cursor.copy_expert(script, BytesIO(b"".join(batch.lines)))
+
+
+def seal_statement(seal: Seal) -> tuple[str, list[object]]:
+    return INSERT_SEAL, [
+        *(seal.id, seal.first_id, seal.count, seal.version, seal.key_id),
+        *(seal.digest, seal.mac),
+    ]
+
+
+def head_statement(head: ChainHead) -> tuple[str, list[object]]:
+    return MOVE_HEAD, [
+        *(head.last_attempt_id, head.last_seal_id),
+        *(head.last_digest, head.last_recorded_at),
+    ]

@@ -1,0 +1,146 @@
+"""Callbacks that arrive while a batch is being committed share the next one."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Sequence
+
+import pytest
+
+from verification import group_commit
+from verification.group_commit import GroupCommit
+from verification.protocol.callback import Callback
+from verification.protocol.reply import Verdict
+from verification.protocol.words import Outcome
+from verification.recording import PoisonedBatch, Unrecorded
+from verification.tests.calls import call
+from verification.tests.contract import A
+from verification.tests.signer import verification
+
+PASSED = Verdict(outcome=Outcome.ACCEPTED, status=200)
+
+
+class Database:
+    """Stands where verify() stands: notes each batch, and takes as long as it is told to."""
+
+    def __init__(self, poison: str = "", error: Exception | None = None) -> None:
+        self.batches: list[list[str]] = []
+        self.is_busy = threading.Event()
+        self.may_commit = threading.Event()
+        self.may_commit.set()
+        self.poison, self.error = poison, error
+
+    def verify(self, callbacks: Sequence[Callback]) -> list[Verdict]:
+        nonces = [callback.nonce for callback in callbacks]
+        self.batches.append(nonces)
+        self.is_busy.set()
+        self.may_commit.wait(5)
+        if self.error:
+            raise self.error
+        if self.poison in nonces:
+            raise PoisonedBatch("DataError")
+        return [PASSED] * len(callbacks)
+
+
+def stand_in(monkeypatch: pytest.MonkeyPatch, database: Database) -> Database:
+    monkeypatch.setattr(group_commit, "verify", database.verify)
+    return database
+
+
+def callbacks(*nonces: str) -> list[Callback]:
+    return [call(verification(A, nonce=nonce)) for nonce in nonces]
+
+
+async def outcomes(commits: GroupCommit, calls: list[Callback]) -> list[Verdict | BaseException]:
+    return await asyncio.gather(*map(commits.submit, calls), return_exceptions=True)
+
+
+def test_what_arrives_during_a_commit_shares_the_next_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    database = stand_in(monkeypatch, Database())
+    database.may_commit.clear()
+    first, *others = callbacks("1", "2", "3", "4")
+
+    async def arrive() -> list[Verdict | BaseException]:
+        commits = GroupCommit()
+        before = commits.submit(first)
+        await asyncio.to_thread(database.is_busy.wait, 5)
+        later = [commits.submit(it) for it in others]
+        database.may_commit.set()
+        return await asyncio.gather(before, *later)
+
+    assert asyncio.run(arrive()) == [PASSED] * 4
+    assert database.batches == [["1"], ["2", "3", "4"]]
+
+
+def test_a_poisoned_callback_fails_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    stand_in(monkeypatch, Database(poison="3"))
+
+    async def arrive() -> list[Verdict | BaseException]:
+        return await outcomes(GroupCommit(), callbacks("1", "2", "3", "4", "5"))
+
+    found = asyncio.run(arrive())
+    assert [isinstance(it, Unrecorded) for it in found] == [False, False, True, False, False]
+
+
+def test_without_a_database_nobody_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    database = stand_in(monkeypatch, Database(error=Unrecorded("OperationalError")))
+
+    async def arrive() -> list[Verdict | BaseException]:
+        return await outcomes(GroupCommit(), callbacks("1", "2", "3"))
+
+    assert all(isinstance(it, Unrecorded) for it in asyncio.run(arrive()))
+    assert sum(len(batch) for batch in database.batches) == 3
+
+
+def test_when_too_many_wait_the_next_is_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(group_commit, "MOST_WAITING", 2)
+    database = stand_in(monkeypatch, Database())
+    database.may_commit.clear()
+    first, *others = callbacks("1", "2", "3", "4")
+
+    async def arrive() -> None:
+        commits = GroupCommit()
+        begun = commits.submit(first)
+        await asyncio.to_thread(database.is_busy.wait, 5)
+        waiting = [commits.submit(it) for it in others[:2]]
+        with pytest.raises(Unrecorded, match="too many"):
+            commits.submit(others[2])
+        database.may_commit.set()
+        await asyncio.gather(begun, *waiting)
+
+    asyncio.run(arrive())
+
+
+def test_who_went_away_meanwhile_is_not_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    database = stand_in(monkeypatch, Database())
+    database.may_commit.clear()
+    first, second, third = callbacks("1", "2", "3")
+
+    async def arrive() -> None:
+        commits = GroupCommit()
+        begun = commits.submit(first)
+        await asyncio.to_thread(database.is_busy.wait, 5)
+        commits.submit(second).cancel()
+        last = commits.submit(third)
+        database.may_commit.set()
+        await asyncio.gather(begun, last)
+
+    asyncio.run(arrive())
+    assert database.batches == [["1"], ["3"]]
+
+
+def test_a_batch_has_a_largest_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(group_commit, "LARGEST_BATCH", 2)
+    database = stand_in(monkeypatch, Database())
+    database.may_commit.clear()
+
+    async def arrive() -> None:
+        commits = GroupCommit()
+        waiting = [commits.submit(it) for it in callbacks("1", "2", "3", "4", "5")]
+        database.may_commit.set()
+        await asyncio.gather(*waiting)
+
+    asyncio.run(arrive())
+    assert max(len(batch) for batch in database.batches) == 2
+    assert [nonce for batch in database.batches for nonce in batch] == ["1", "2", "3", "4", "5"]
