@@ -10,9 +10,10 @@ from functools import reduce
 from itertools import pairwise
 from operator import or_
 
-from django.db.models import Max, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models import Max, Q, QuerySet, Sum
 
 from verification.diagnosis import Explanation, Known, explain
+from verification.log_position import first_since
 from verification.models import (
     ChainHead,
     ChangeEvent,
@@ -23,18 +24,21 @@ from verification.models import (
 )
 from verification.models.attempt import NOISE
 from verification.protocol.words import Kind, Outcome, Reason
+from verification.strands import EVERY, Strands
 
 WEEK = timedelta(days=7)
 #: An account that was pushed to in this many hours of a week is missed when it falls silent.
 BUSY_HOURS = 24
 #: Refusals looked at of each account: strays must not hide the one whose cause is known.
 LOOKED_AT = 3
+MOST_COUNTED = 1_000
 
 IS_ACCEPTED = Q(outcome=Outcome.ACCEPTED)
 IS_PUSH = Q(kind=Kind.MESSAGE_PUSH)
 IS_VERIFICATION = Q(kind=Kind.URL_VERIFICATION)
 #: A bot that opens the address without parameters is no trouble of the account's.
-IS_SERIOUS = Q(reason=None) | Q(reason__in=[Reason.SIGNATURE_MISMATCH, Reason.NO_TOKEN])
+SERIOUS = [Reason.SIGNATURE_MISMATCH, Reason.NO_TOKEN]
+IS_SERIOUS = Q(reason=None) | Q(reason__in=SERIOUS)
 
 
 @dataclass(frozen=True)
@@ -136,29 +140,29 @@ def _read_refusals(facts: dict[int, Facts]) -> None:
     known = Known()
     for attempt in _last_refusals(facts):
         own = facts[attempt.account_id or 0]
-        if own.last_accepted is None or own.last_accepted < attempt.recorded_at:
+        is_open = own.last_accepted is None or own.last_accepted < attempt.recorded_at
+        if is_open and len(own.refusals) < LOOKED_AT:
             own.refusals.append(Refusal(attempt, explain(attempt, known)))
 
 
 def _last_refusals(account_ids: Iterable[int]) -> QuerySet[VerificationAttempt]:
-    own = serious_refusals().filter(account=OuterRef("pk")).order_by("-id").values("id")
-    last = {f"refused_{n}": Subquery(own[n : n + 1]) for n in range(LOOKED_AT)}
     # Paused accounts are not asked: nothing but their pushes is refused, thousands a day.
-    found = OfficialAccount.objects.filter(pk__in=account_ids, is_paused=False).annotate(**last)
-    ids = [pk for row in found.values_list(*last) for pk in row if pk]
+    asked = OfficialAccount.objects.filter(pk__in=account_ids, is_paused=False).order_by()
+    ids = serious_refusals(asked.values_list("id", flat=True)).newest(LOOKED_AT)
     return VerificationAttempt.objects.filter(pk__in=ids).select_related("account").order_by("-id")
 
 
-def serious_refusals() -> QuerySet[VerificationAttempt]:
+def serious_refusals(account_ids: Iterable[int]) -> Strands:
     """Of WeChat's, as far as anyone can tell."""
-    return VerificationAttempt.objects.filter(
-        IS_SERIOUS, IS_VERIFICATION | IS_PUSH, outcome=Outcome.REFUSED
-    )
+    return Strands([*account_ids], [Kind.URL_VERIFICATION, Kind.MESSAGE_PUSH], SERIOUS)
 
 
 def count_refused(account: OfficialAccount, *, after: datetime) -> int:
-    serious = serious_refusals().filter(account=account, recorded_at__gt=after)
-    return serious.aggregate(count=Sum("occurrences"))["count"] or 0
+    """Of the newest; beyond so many it makes no difference."""
+    since = range(first_since(after), EVERY.stop)
+    ids = serious_refusals([account.pk]).newest(MOST_COUNTED, since)
+    refused = VerificationAttempt.objects.filter(pk__in=ids, recorded_at__gt=after)
+    return refused.aggregate(count=Sum("occurrences"))["count"] or 0
 
 
 def refused_since(now: datetime) -> datetime:

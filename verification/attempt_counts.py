@@ -6,7 +6,7 @@ Tallies are by the hour of UTC; an hour belongs to the day that it begins in.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any, NamedTuple
@@ -81,20 +81,30 @@ class PeriodCounts:
     def bars(self) -> list[Bar]:
         """The whole period, empty days included."""
         step = -(-self.period.days // MOST_BARS)
-        starts = range(0, self.period.days, step)
-        return [self._bar(self.period.first + timedelta(days=start), step) for start in starts]
+        sums = Counter[tuple[int, Outcome]]()
+        for (day, outcome), count in self.days.items():
+            sums[(day - self.period.first).days // step, outcome] += count
+        return [
+            self._bar(start, step, *(sums[number, it] for it in Outcome))
+            for number, start in enumerate(range(0, self.period.days, step))
+        ]
 
-    def _bar(self, first: date, step: int) -> Bar:
-        last = min(first + timedelta(days=step - 1), self.period.last)
-        days = [first + timedelta(days=at) for at in range((last - first).days + 1)]
-        return Bar(first, last, *(sum(self.days[day, it] for day in days) for it in Outcome))
+    def _bar(self, start: int, step: int, accepted: int, refused: int) -> Bar:
+        first = self.period.first + timedelta(days=start)
+        return Bar(
+            first, min(first + timedelta(days=step - 1), self.period.last), accepted, refused
+        )
 
 
-def count_period(period: Period, account_id: int | None = None) -> PeriodCounts:
-    """Of all accounts, or in its days of one only."""
+def everybody(account_id: int | None) -> bool:
+    return True
+
+
+def count_period(period: Period, of: Callable[[int | None], bool] = everybody) -> PeriodCounts:
+    """Of all accounts; its days only of some."""
     counts = PeriodCounts(period)
     for row in read_tallies(period):
-        add(counts, account_id, *row)
+        add(counts, of, *row)
     return counts
 
 
@@ -105,7 +115,7 @@ def read_tallies(period: Period) -> Iterable[tuple[Any, ...]]:
     return grouped.annotate(number=Sum(F("count") - F("noise")), left_out=Sum("noise")).iterator()
 
 
-def add(counts: PeriodCounts, only: int | None, *row: Any) -> None:
+def add(counts: PeriodCounts, of: Callable[[int | None], bool], *row: Any) -> None:
     account_id, kind, outcome, day, number, noise = row
     counts.noise += int(noise)
     if kind == Kind.MESSAGE_PUSH:
@@ -114,5 +124,5 @@ def add(counts: PeriodCounts, only: int | None, *row: Any) -> None:
         counts.self_tests += int(number)
     elif number:
         counts.verifications[account_id, Outcome(outcome)] += int(number)
-        if only in {None, account_id}:
+        if of(account_id):
             counts.days[day, Outcome(outcome)] += int(number)

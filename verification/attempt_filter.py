@@ -23,6 +23,9 @@ from verification.protocol.words import Kind, Outcome, Reason, word
 DAYS = 90
 #: In addresses: attempts whose path no account has.
 NO_ACCOUNT = "none"
+PARAMETERS = {"period", "first", "last", "account", "outcome", "reason", "kind", "noise", "q"}
+#: Where a page of the list begins, which is no matter of the filter.
+PARAMETERS |= {"before", "after"}
 Word = TypeVar("Word", Kind, Outcome, Reason)
 
 
@@ -52,6 +55,12 @@ class AttemptFilter:
     @property
     def is_search_understood(self) -> bool:
         return not self.search or bool(self.address or self.request_id)
+
+    def is_of(self, account_id: int | None) -> bool:
+        """Whether it wants attempts of this account; None is the paths that no account has."""
+        if self.account is None:
+            return True
+        return account_id == (None if self.account == NO_ACCOUNT else self.account)
 
     def ids(self) -> range:
         """Of all attempts in the period: they are numbered in the order of their time."""
@@ -107,8 +116,8 @@ class AttemptFilter:
         dates = {"first": str(self.period.first), "last": str(self.period.last)}
         return {**self.parameters(), **dates}
 
-    def query(self) -> str:
-        return f"?{urlencode(self.parameters())}"
+    def query(self, **place: int) -> str:
+        return f"?{urlencode({**self.parameters(), **place})}"
 
 
 def latest_days() -> Period:
@@ -118,7 +127,7 @@ def latest_days() -> Period:
 
 def parse_filter(asked: Any) -> tuple[AttemptFilter, list[str]]:
     """The filter that an address means, and the names of the parameters that mean nothing."""
-    wrong: list[str] = []
+    wrong = [name for name in asked if name not in PARAMETERS]
     name = asked.get("period", "")
     if name and name not in PRESETS:
         wrong.append("period")
@@ -130,10 +139,8 @@ def parse_filter(asked: Any) -> tuple[AttemptFilter, list[str]]:
         account=parse_account(asked.get("account", ""), wrong),
         outcome=parse_word(Outcome, "outcome", asked, wrong),
         reason=parse_word(Reason, "reason", asked, wrong),
-        kind=None
-        if asked.get("kind") == "all"
-        else parse_word(Kind, "kind", asked, wrong) or Kind(1),
-        is_noise=asked.get("noise") == "only",
+        kind=parse_kind(asked, wrong),
+        is_noise=parse_noise(asked, wrong),
         search=asked.get("q", "").strip(),
     )
     return parsed, wrong
@@ -171,6 +178,13 @@ def parse_kind(asked: Any, wrong: list[str]) -> Kind | None:
     if asked.get("kind") == "all":
         return None
     return parse_word(Kind, "kind", asked, wrong) or Kind.URL_VERIFICATION
+
+
+def parse_noise(asked: Any, wrong: list[str]) -> bool:
+    text: str = asked.get("noise", "")
+    if text not in {"", "only"}:
+        wrong.append("noise")
+    return text == "only"
 
 
 def parse_word(words: type[Word], name: str, asked: Any, wrong: list[str]) -> Word | None:

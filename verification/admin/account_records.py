@@ -13,9 +13,9 @@ from django.utils.translation import gettext_lazy as _
 from verification.admin.account_pages import may
 from verification.diagnosis import Known, explain
 from verification.models import OfficialAccount, VerificationAttempt
-from verification.models.attempt import NOISE
 from verification.moments import in_short
 from verification.protocol.words import Kind, Outcome
+from verification.strands import Strands
 
 SHOWN = 5
 
@@ -54,17 +54,17 @@ def without_links(record: Record) -> Record:
 
 
 def last_verifications(account: OfficialAccount) -> Record:
-    own = account.attempts.filter(kind=Kind.URL_VERIFICATION).exclude(NOISE)
-    known = Known()
+    ids = Strands([account.pk], [Kind.URL_VERIFICATION]).newest(SHOWN)[:SHOWN]
+    own, known = account.attempts.filter(pk__in=ids).order_by("-id"), Known()
     lines = [
         Line(in_short(attempt.recorded_at), cause(attempt, known), _url(attempt), sign(attempt))
-        for attempt in own.select_related("account", "token__account").order_by("-id")[:SHOWN]
+        for attempt in own.select_related("account", "token__account")
     ]
     return Record(
         _("Last verifications"),
         lines,
         _("WeChat has not called yet"),
-        _all("verificationattempt", account),
+        _list("verificationattempt", account=account.pk),
     )
 
 
@@ -82,13 +82,17 @@ def last_changes(account: OfficialAccount) -> Record:
         Line(in_short(event.recorded_at), str(event), _url(event))
         for event in account.change_events.order_by("-id")[:SHOWN]
     ]
-    return Record(_("Change log"), lines, _("Nothing yet"), _all("changeevent", account))
+    return Record(
+        _("Change log"),
+        lines,
+        _("Nothing yet"),
+        _list("changeevent", account__id__exact=account.pk),
+    )
 
 
 def _url(row: Any) -> str:
     return reverse(f"admin:verification_{row._meta.model_name}_change", args=[row.pk])
 
 
-def _all(model: str, account: OfficialAccount) -> str:
-    query = urlencode({"account__id__exact": account.pk})
-    return f"{reverse(f'admin:verification_{model}_changelist')}?{query}"
+def _list(model: str, **query: int) -> str:
+    return f"{reverse(f'admin:verification_{model}_changelist')}?{urlencode(query)}"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from math import ceil
 
 from verification.attempt_counts import Bar
@@ -22,6 +24,7 @@ class Column:
     refused_y: float
     refused_height: float
     label: str  #: below the axis; empty for most
+    is_minor: bool  #: a phone has room for every other label
 
     @property
     def middle(self) -> float:
@@ -46,17 +49,33 @@ class Chart:
     base: int = HEIGHT - BOTTOM
     label_y: int = HEIGHT - 6
 
+    @property
+    def accepted(self) -> int:
+        return sum(column.bar.accepted for column in self.columns)
+
+    @property
+    def refused(self) -> int:
+        return sum(column.bar.refused for column in self.columns)
+
 
 def draw(bars: list[Bar]) -> Chart:
     top = round_up(max((bar.accepted + bar.refused for bar in bars), default=0))
     per_one = (HEIGHT - TOP - BOTTOM) / top
     pitch = (WIDTH - LEFT - RIGHT) / max(len(bars), 1)
-    every = ceil(len(bars) / LABELS) or 1
     columns = [
-        _column(bar, LEFT + number * pitch, pitch, per_one, is_labelled=number % every == 0)
-        for number, bar in enumerate(bars)
+        _column(bar, LEFT + number * pitch, pitch, per_one, *label)
+        for number, (bar, label) in enumerate(zip(bars, _labels(bars), strict=True))
     ]
     return Chart(columns, [_tick(number, per_one) for number in {0, top // 2, top}])
+
+
+def _labels(bars: list[Bar]) -> Iterator[tuple[str, bool]]:
+    """What stands below each bar, mostly nothing, and whether a phone has no room for it."""
+    every = ceil(len(bars) / LABELS) or 1
+    is_long = bool(bars) and bars[-1].last - bars[0].first > timedelta(days=366)
+    for number, bar in enumerate(bars):
+        text = f"{bar.first:%Y-%m}" if is_long else f"{bar.first:%m-%d}"
+        yield ("" if number % every else text), number % (2 * every) > 0
 
 
 def round_up(most: int) -> int:
@@ -68,7 +87,7 @@ def round_up(most: int) -> int:
     return next(step for step in steps if step >= most and step % 2 == 0)
 
 
-def _column(bar: Bar, x: float, pitch: float, per_one: float, *, is_labelled: bool) -> Column:
+def _column(bar: Bar, x: float, pitch: float, per_one: float, label: str, is_minor: bool) -> Column:
     accepted, refused = bar.accepted * per_one, bar.refused * per_one
     base = HEIGHT - BOTTOM
     return Column(
@@ -79,7 +98,8 @@ def _column(bar: Bar, x: float, pitch: float, per_one: float, *, is_labelled: bo
         accepted_height=round(accepted, 1),
         refused_y=round(base - accepted - refused, 1),
         refused_height=round(refused, 1),
-        label=f"{bar.first:%m-%d}" if is_labelled else "",
+        label=label,
+        is_minor=is_minor,
     )
 
 

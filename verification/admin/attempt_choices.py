@@ -17,8 +17,7 @@ from verification.periods import PRESETS, Period, preset
 from verification.protocol.words import Kind, Outcome, Reason
 
 LATEST = _("Last 90 days")
-
-
+NOBODYS = _("No such account")
 #: What no choice means, where that is not everything.
 ALL = {"kind": _("All but self-tests")}
 
@@ -57,10 +56,17 @@ def period_choices(wanted: AttemptFilter) -> list[Choice]:
     ]
 
 
+def chosen_account(wanted: AttemptFilter) -> Any:
+    """Its name; empty when it may be any."""
+    if wanted.account in {None, NO_ACCOUNT}:
+        return NOBODYS if wanted.account else ""
+    return OfficialAccount.objects.filter(pk=wanted.account).first() or ""
+
+
 def filter_choices(wanted: AttemptFilter) -> list[tuple[Any, list[Choice]]]:
     """What the list can be narrowed by, and to what."""
     accounts = OfficialAccount.objects.values_list("id", "name")
-    named = [*accounts, (NO_ACCOUNT, _("No such account"))]
+    named = [*accounts, (NO_ACCOUNT, NOBODYS)]
     return [
         (_("Outcome"), of_word(wanted, "outcome", Outcome, OUTCOME_CHOICES)),
         (_("Reason"), of_word(wanted, "reason", Reason, REASON_CHOICES)),

@@ -18,6 +18,7 @@ from verification.attempt_page import Page, find_page
 from verification.diagnosis import Known, explain
 from verification.models import VerificationAttempt
 from verification.moments import say_zone, to_the_second
+from verification.protocol.words import Kind
 
 TEMPLATE = "admin/verification/verificationattempt/change_list.html"
 
@@ -34,6 +35,7 @@ def attempt_list(site: admin.AdminSite, request: HttpRequest) -> HttpResponse:
         "title": _("Verification attempts"),
         "opts": VerificationAttempt._meta,
         "wanted": wanted,
+        "lacks_pushes": wanted.kind in {None, Kind.MESSAGE_PUSH} and not wanted.is_noise,
         "zone": say_zone(),
         **period_context(wanted),
         **page_context(wanted, page),
@@ -48,8 +50,7 @@ def parse_key(request: HttpRequest, name: str) -> int | None:
 
 
 def period_context(wanted: AttemptFilter) -> dict[str, Any]:
-    only = wanted.account if isinstance(wanted.account, int) else None
-    counts = count_period(wanted.period, only)
+    counts = count_period(wanted.period, wanted.is_of)
     chart = draw(counts.bars())
     return {
         "counts": counts,
@@ -59,6 +60,7 @@ def period_context(wanted: AttemptFilter) -> dict[str, Any]:
         "hidden": attempt_choices.hidden_choices(wanted, counts),
         "accounts": attempt_choices.account_rows(wanted, counts),
         "chart": chart,
+        "chart_of": attempt_choices.chosen_account(wanted),
         "columns": [(it, attempt_choices.day_query(wanted, it.bar)) for it in chart.columns],
         "kept": {
             name: value
@@ -70,7 +72,7 @@ def period_context(wanted: AttemptFilter) -> dict[str, Any]:
 
 def page_context(wanted: AttemptFilter, page: Page) -> dict[str, Any]:
     """Explained with what is read once for all of them."""
-    known, query = Known(), wanted.query()
+    known = Known()
     return {
         "rows": [
             {
@@ -81,6 +83,6 @@ def page_context(wanted: AttemptFilter, page: Page) -> dict[str, Any]:
             }
             for it in page.attempts
         ],
-        "older": f"{query}&before={page.older}" if page.older else "",
-        "newer": f"{query}&after={page.newer}" if page.newer else "",
+        "older": wanted.query(before=page.older) if page.older else "",
+        "newer": wanted.query(after=page.newer) if page.newer else "",
     }

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from verification.account_facts import IS_SERIOUS, IS_VERIFICATION
 from verification.diagnosis import explain
 from verification.diagnosis.remarks import SLOW, in_front_of_us, say_slow
+from verification.log_position import first_since
 from verification.models import OfficialAccount, VerificationAttempt
 from verification.models.attempt import NOISE
 from verification.protocol.words import Kind, Outcome
@@ -43,7 +44,8 @@ def advise(said: str, account: OfficialAccount) -> str:
 
 def last_recent_attempt(account: OfficialAccount) -> VerificationAttempt | None:
     """The last verification that was judged, or else the last call that was not let so far."""
-    recent = account.attempts.filter(recorded_at__gte=timezone.now() - RECENT).order_by("-id")
+    since = first_since(timezone.now() - RECENT)
+    recent = account.attempts.filter(id__gte=since).order_by("-id")
     recent = recent.select_related("account", "token").exclude(kind=Kind.SELF_TEST)
     judged = recent.filter(IS_SERIOUS, IS_VERIFICATION).first()
     return judged or recent.filter(outcome=Outcome.REFUSED).exclude(NOISE).first()

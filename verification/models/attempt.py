@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.db import models
-from django.db.models.functions import Cast, Coalesce
 from django.utils.translation import gettext_lazy as _
 
 from verification.models.chain import Seal
@@ -34,13 +33,6 @@ NOISE = (
     )
     | (models.Q(reason=Reason.UNKNOWN_ACCOUNT.value) & ~models.Q(user_agent=WECHAT))
     | models.Q(outcome=Outcome.REFUSED.value, marks__in=PROBES)
-)
-#: One index for every filter of the list: each kind of row of each account by itself, in order.
-STRAND = (
-    Coalesce("account", 0),
-    models.F("kind"),
-    Coalesce("reason", Cast(models.Value(0), models.SmallIntegerField())),
-    models.F("id"),
 )
 
 
@@ -101,10 +93,6 @@ class VerificationAttempt(models.Model):
         permissions = [
             ("export_attempts", "Can export the log"),
             ("sign_off", "Can sign off a period of the log"),
-        ]
-        indexes = [
-            models.Index(*STRAND, name="attempt_strand", condition=~NOISE),
-            models.Index("id", name="attempt_noise", condition=NOISE),
         ]
         constraints = [
             models.CheckConstraint(

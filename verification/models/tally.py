@@ -36,6 +36,7 @@ class Tally(models.Model):
         verbose_name_plural = _("tallies")
         ordering = ["-hour", "account", "kind", "outcome"]
         default_permissions = ("view",)
+        indexes = [models.Index(fields=["hour"], name="tally_hour")]
         constraints = [
             models.UniqueConstraint(
                 Coalesce("account", 0), "hour", "kind", "outcome", name="tally_one_per_hour"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from django.test import Client
 from django.urls import reverse
@@ -40,6 +42,18 @@ class TestLastVerifications:
             assert [other for other in records.values() if other in text] == [mark]
         client.force_login(someone_who_may("view_officialaccount"))
         assert 'id="record-' not in open_account(client, brand_a)
+
+    def test_all_of_them_are_the_accounts_own(
+        self, li_wei_at_work: Client, brand_a: OfficialAccount, brand_b: OfficialAccount
+    ) -> None:
+        wechat_verifies(brand_a, A)
+        wechat_verifies(brand_b, B)
+        text = open_account(li_wei_at_work, brand_a)
+        links = re.findall(r'href="([^"]*/verificationattempt/\?[^"]*)"', text)
+
+        assert len(links) == 2  # at the head of the page, and below the last five
+        for link in links:
+            assert li_wei_at_work.get(link).text.count('class="field-time"><a') == 1
 
     def test_browsers_and_bots_are_not_among_them(
         self, li_wei_at_work: Client, brand_a: OfficialAccount

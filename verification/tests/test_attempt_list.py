@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from datetime import date, timedelta
 from urllib.parse import parse_qs
 
@@ -18,8 +19,9 @@ from verification.models import OfficialAccount, VerificationAttempt
 from verification.periods import Period, preset
 from verification.protocol.words import Kind, Outcome, Reason
 from verification.tests.contract import A, B
-from verification.tests.people import wechat_pushes, wechat_verifies
+from verification.tests.people import staff, wechat_pushes, wechat_verifies
 from verification.tests.signer import verification
+from verification.tests.tampering import as_owner
 
 LIST = "/admin/verification/verificationattempt/"
 
@@ -86,6 +88,40 @@ class TestOpening:
         assert text.count("<rect ") == 2  # one day, accepted and refused
         assert f"<title>{timezone.localdate()}: 3 accepted, 2 refused</title>" in text
 
+    @pytest.mark.parametrize(
+        ("account", "said"),
+        [
+            ("brand-b", "Brand-B – URL verifications by day"),
+            ("brand-b", "2 accepted, 1 refused"),
+            ("none", "No such account – URL verifications by day"),
+            ("none", "0 accepted, 0 refused"),
+        ],
+    )
+    def test_the_chart_shows_the_account_that_is_chosen(
+        self, a_day: None, brand_b: OfficialAccount, li_wei_at_work: Client, account: str, said: str
+    ) -> None:
+        text = show(li_wei_at_work, account=account.replace("brand-b", str(brand_b.pk)))
+
+        assert re.search(rf'role="group" aria-label="[^"]*{said}', text)
+
+    def test_where_accepted_pushes_are_is_said(self, a_day: None, li_wei_at_work: Client) -> None:
+        said = "are counted, not kept one by one"
+
+        assert said in show(li_wei_at_work, kind="message_push")
+        assert said in show(li_wei_at_work, kind="all")
+        assert said not in show(li_wei_at_work)
+
+    def test_an_auditor_sees_it_and_a_stranger_does_not(self, a_day: None) -> None:
+        assert "5 URL verifications" in show(staff("view_verificationattempt"))
+        assert Client().get(LIST).status_code == 302
+
+    def test_folded_attempts_say_how_many_they_are(
+        self, a_day: None, li_wei_at_work: Client
+    ) -> None:
+        as_owner(VerificationAttempt, "UPDATE {table} SET occurrences = 1200 WHERE id = 5")
+
+        assert column(show(li_wei_at_work), "in_short")[0] == "token of “Brand-A” ×1,200"
+
     def test_nothing_on_record_is_said(self, li_wei_at_work: Client) -> None:
         assert "Nothing is on record that fits." in show(li_wei_at_work)
 
@@ -106,6 +142,9 @@ class TestFiltering:
             ({"kind": "all"}, 6),
             ({"outcome": "accepted", "reason": "signature_mismatch"}, 0),
             ({"noise": "only", "kind": "all"}, 3),
+            ({"noise": "only"}, 3),
+            ({"noise": "only", "reason": "method_not_allowed"}, 1),
+            ({"noise": "only", "account": "none"}, 1),
             ({"account": "none"}, 0),
             ({"period": "this_month"}, 5),
             ({"period": "last_quarter"}, 0),
@@ -155,6 +194,8 @@ class TestFiltering:
             {"first": "2026-03-02", "last": "2026-03-01"},
             {"first": "0001-01-01", "last": "9999-12-31"},
             {"last": "2026-03-01"},
+            {"noise": "loud"},
+            {"account__id__exact": "1"},
         ],
     )
     def test_an_address_that_means_nothing_is_mended_and_said(
@@ -206,6 +247,14 @@ class TestPaging:
         assert self.walk(li_wei_at_work, "older", "") == [["5", "4"], ["3", "2"], ["1"]]
         assert self.walk(li_wei_at_work, "newer", "?before=2") == [["1"], ["3", "2"], ["5", "4"]]
 
+    def test_beyond_the_newest_are_the_newest(self, a_day: None, li_wei_at_work: Client) -> None:
+        assert self.walk(li_wei_at_work, "newer", "?after=5") == [["5", "4"]]
+
+    def test_internet_noise_is_paged_too(self, a_day: None, li_wei_at_work: Client) -> None:
+        noise = "?noise=only&kind=all"
+
+        assert self.walk(li_wei_at_work, "older", noise) == [["9", "8"], ["7"]]
+
     def test_paging_keeps_the_filter(self, a_day: None, li_wei_at_work: Client) -> None:
         pages = self.walk(li_wei_at_work, "older", "?outcome=accepted")
 
@@ -230,6 +279,14 @@ class TestPeriods:
         assert [attempt.id for attempt in page.attempts] == [3, 2]
         assert count_period(at_the_edges).accepted == 2
 
+    def test_a_log_with_a_hole_in_it_is_still_read(
+        self, at_the_edges: Period, li_wei_at_work: Client
+    ) -> None:
+        as_owner(VerificationAttempt, "DELETE FROM {table} WHERE id = 2")
+        text = show(li_wei_at_work, period="last_quarter")
+
+        assert len(column(text, "time")) == 1
+
     def test_days_on_the_chart_are_the_operators(self, at_the_edges: Period) -> None:
         bars = count_period(at_the_edges).bars()
 
@@ -246,6 +303,15 @@ class TestPeriods:
         assert len(bars) <= 100
         assert (bars[0].first, bars[-1].last) == (years.first, years.last)
         assert sum(bar.accepted for bar in bars) == 4
+
+    def test_a_period_of_seven_thousand_years_is_shown_at_once(
+        self, at_the_edges: Period, li_wei_at_work: Client
+    ) -> None:
+        started = time.perf_counter()
+        text = show(li_wei_at_work, first="1970-01-01", last="9000-12-31")
+
+        assert "4 URL verifications: 4 accepted" in text
+        assert time.perf_counter() - started < 1
 
 
 def test_counts_and_rows_agree(a_day: None) -> None:
