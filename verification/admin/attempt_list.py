@@ -18,7 +18,7 @@ from verification.attempt_page import Page, find_page
 from verification.diagnosis import Known, explain
 from verification.models import VerificationAttempt
 from verification.moments import say_zone, to_the_second
-from verification.protocol.words import Kind
+from verification.protocol.words import Kind, Outcome
 
 TEMPLATE = "admin/verification/verificationattempt/change_list.html"
 
@@ -71,18 +71,22 @@ def period_context(wanted: AttemptFilter) -> dict[str, Any]:
 
 
 def page_context(wanted: AttemptFilter, page: Page) -> dict[str, Any]:
-    """Explained with what is read once for all of them."""
     known = Known()
     return {
-        "rows": [
-            {
-                "attempt": it,
-                "at": to_the_second(it.recorded_at),
-                "called": it.account.name if it.account else path_of(it),
-                "what": explain(it, known).in_short,
-            }
-            for it in page.attempts
-        ],
+        "rows": [row_of(attempt, known) for attempt in page.attempts],
         "older": wanted.query(before=page.older) if page.older else "",
         "newer": wanted.query(after=page.newer) if page.newer else "",
+    }
+
+
+def row_of(attempt: VerificationAttempt, known: Known) -> dict[str, Any]:
+    """Explained with what is read once for all of them."""
+    explanation, is_accepted = explain(attempt, known), attempt.outcome == Outcome.ACCEPTED
+    return {
+        "attempt": attempt,
+        "at": to_the_second(attempt.recorded_at),
+        "is_accepted": is_accepted,
+        "called": attempt.account.name if attempt.account else path_of(attempt),
+        "what": explanation.in_short,
+        "token": explanation.signed_with if is_accepted else None,
     }

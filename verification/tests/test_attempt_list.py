@@ -115,6 +115,15 @@ class TestOpening:
         assert "5 URL verifications" in show(staff("view_verificationattempt"))
         assert Client().get(LIST).status_code == 302
 
+    def test_what_was_accepted_says_with_which_token(
+        self, a_day: None, brand_a: OfficialAccount, li_wei_at_work: Client
+    ) -> None:
+        token = brand_a.current_token
+        assert token
+
+        text = show(li_wei_at_work, account=str(brand_a.pk))
+        assert column(text, "in_short") == ["token of “Brand-B”", f"accepted {token.fingerprint}"]
+
     def test_folded_attempts_say_how_many_they_are(
         self, a_day: None, li_wei_at_work: Client
     ) -> None:

@@ -135,7 +135,7 @@ CARD = {
 }
 CONVENTIONAL = {
     *("app.json", "pyproject.toml", "requirements-dev.txt", "LICENSE", "CHANGELOG.md"),
-    *(".gitignore", ".ci", ".github", "docs", "script"),
+    *(".gitignore", ".ci", ".github", "benchmarks", "docs", "script"),
 }
 
 

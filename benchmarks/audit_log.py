@@ -1,0 +1,244 @@
+#!/usr/bin/env python3
+"""How fast the pages of the audit log are, and how large its rows, in a log of a given size.
+
+    script/with_postgres .venv/bin/python benchmarks/audit_log.py --rows 10000 > small.md
+    script/with_postgres .venv/bin/python benchmarks/audit_log.py --rows 10000000 > large.md
+
+Fills the empty PostgreSQL of DATABASE_URL with made-up attempts of 400 days (ten million take about
+ten minutes and 4 GB), then asks for each page as an auditor does, through Django without a network.
+Prints tables in Markdown, and the plan of each page's slowest look at the attempts. Uses the tests'
+way of signing, so it needs requirements-dev.txt. A run leaves 14,000 attempts more behind.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import statistics
+import sys
+import time
+from argparse import ArgumentParser
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import django
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "wechat_gateway.settings")
+os.environ["WECHAT_GATEWAY_LOCAL"] = "1"
+os.environ.setdefault("SECRET_KEY", "only-for-a-benchmark-" * 3)
+os.environ.setdefault("TOKEN_ENCRYPTION_KEYS", "only-for-a-benchmark-" * 2)
+django.setup()
+
+from django.conf import settings  # noqa: E402 - nothing of Django's is there before setup()
+from django.contrib.auth.models import User  # noqa: E402
+from django.core.management import call_command  # noqa: E402
+from django.db import connection  # noqa: E402
+from django.test import Client  # noqa: E402
+
+from verification.models import OfficialAccount, Seal, VerificationAttempt  # noqa: E402
+from verification.models.token import rotate_token  # noqa: E402
+from verification.recording import verify  # noqa: E402
+from verification.tests.calls import call  # noqa: E402
+from verification.tests.signer import verification  # noqa: E402
+
+ADMIN = "/admin/verification/"
+TABLE = VerificationAttempt._meta.db_table
+#: Each page is asked for once to warm up, and then so often.
+TIMES = 7
+#: A callback is verified with so many others, in so many batches.
+BATCH, BATCHES = 20, 50
+TOKEN = "TokenOfTheBenchmark"  # noqa: S105 - of an account that exists nowhere else
+#: The primary key is all that recording needs.
+READING = ["attempt_strand", "attempt_ip", "attempt_request_id"]
+
+
+def main() -> None:
+    parser = ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--rows", type=int, default=10_000)
+    rows = parser.parse_args().rows
+    logging.disable()
+    fill(rows)
+    say(f"## {VerificationAttempt.objects.count():,} attempts\n")
+    say("| page | ms | at best | queries |\n|---|--:|--:|--:|")
+    plans = dict(measure(name, ADMIN + path) for name, path in pages().items())
+    say_sizes()
+    say_speeds()
+    say("\n### Plans of each page's slowest look at the attempts\n")
+    for name, plan in plans.items():
+        say(f"{name}\n\n```\n{plan}\n```\n")
+
+
+def say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+def fill(rows: int) -> None:
+    call_command("migrate", verbosity=0)
+    if not VerificationAttempt.objects.exists():
+        call_command("make_attempts", rows=rows)
+    with connection.cursor() as cursor:
+        cursor.execute("VACUUM ANALYZE")  # as autovacuum does by itself, some minutes later
+
+
+def pages() -> dict[str, str]:
+    """What an auditor opens; an attempt of 30 days ago is what she searches for."""
+    last = VerificationAttempt.objects.latest("id")
+    sought = VerificationAttempt.objects.filter(
+        id__gte=last.id - last.id * 30 // 400, reason=None, kind=1
+    ).earliest("id")
+    account = OfficialAccount.objects.earliest("id").pk
+    silent, _ = OfficialAccount.objects.get_or_create(slug="silent", name="Never called")
+    filters = {
+        "the list as it opens": "",
+        "this month": "period=this_month",
+        "last month": "period=last_month",
+        "this quarter": "period=this_quarter",
+        "last quarter": "period=last_quarter",
+        "a page in the middle": f"before={sought.pk}",
+        "newer than that": f"after={sought.pk}",
+        "accepted": "outcome=accepted",
+        "refused": "outcome=refused",
+        "a reason": "reason=signature_mismatch",
+        "a reason that never was": "reason=no_token",
+        "an account": f"account={account}",
+        "an account, refused": f"account={account}&outcome=refused",
+        "an account that was never called": f"account={silent.pk}",
+        "no such account": "account=none",
+        "message pushes": "kind=message_push",
+        "self-tests": "kind=self_test",
+        "all kinds": "kind=all",
+        "internet noise": "kind=all&noise=only",
+        "noise of an account": f"kind=all&noise=only&account={account}",
+        "noise of an account never called": f"kind=all&noise=only&account={silent.pk}",
+        "noise with a rare reason": "kind=all&noise=only&reason=method_not_allowed",
+        "search: IP": f"q={sought.client_ip}",
+        "search: IP, all kinds": f"kind=all&q={sought.client_ip}",
+        "search: IP that never called": "q=192.0.2.1",
+        "search: request id": f"q={sought.request_id}",
+        "search: request id that is not there": "q=5d0c2f1e-8f4a-4c67-9d1c-0a2b3c4d5e6f",
+    }
+    return {
+        **{name: f"verificationattempt/?{query}" for name, query in filters.items()},
+        "an attempt, accepted": f"verificationattempt/{sought.pk}/change/",
+        "an attempt, refused": f"verificationattempt/{refused_since(sought.id)}/change/",
+        "accounts": "officialaccount/",
+        "an account's page": f"officialaccount/{account}/change/",
+        "page of one that was never called": f"officialaccount/{silent.pk}/change/",
+        "its live line": f"officialaccount/{silent.pk}/live/",
+        "sign off": "changeevent/sign-off/",
+    }
+
+
+def refused_since(attempt_id: int) -> int:
+    refused = VerificationAttempt.objects.filter(id__gte=attempt_id, reason=1, kind=1)
+    return int(refused.earliest("id").pk)
+
+
+def measure(name: str, path: str) -> tuple[str, str]:
+    """Says how long the page takes, and gives the plan of its slowest look at the attempts."""
+    client = wang_fang()
+    with statements() as run:
+        assert client.get(path).status_code == 200, path
+    taken = []
+    for _ in range(TIMES):
+        started = time.perf_counter()
+        client.get(path)
+        taken.append((time.perf_counter() - started) * 1000)
+    say(f"| {name} | {statistics.median(taken):.0f} | {min(taken):.0f} | {len(run)} |")
+    plans = [(took, plan) for took, sql, plan in run if TABLE in sql and plan]
+    return name, max(plans, default=(0, ""))[1]
+
+
+def wang_fang() -> Client:
+    """The auditor, signed in."""
+    settings.ALLOWED_HOSTS.append("testserver")
+    user, _ = User.objects.get_or_create(username="wang.fang", is_staff=True, is_superuser=True)
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+@contextmanager
+def statements() -> Iterator[list[tuple[float, str, str]]]:
+    """What is asked of the database meanwhile: how long each statement takes, and its plan."""
+    run: list[tuple[float, str, str]] = []
+
+    def note(execute: Any, sql: str, parameters: Any, many: bool, context: Any) -> Any:
+        started = time.perf_counter()
+        result = execute(sql, parameters, many, context)
+        run.append((time.perf_counter() - started, sql, explain(sql, parameters)))
+        return result
+
+    with connection.execute_wrapper(note):
+        yield run
+
+
+def explain(sql: str, parameters: Any) -> str:
+    if not sql.lstrip().startswith("SELECT"):
+        return ""
+    with connection.connection.cursor() as cursor:  # in the same transaction, with its settings
+        cursor.execute(f"EXPLAIN (ANALYZE, BUFFERS) {sql}", parameters)
+        return "\n".join(line for (line,) in cursor.fetchall())
+
+
+def say_sizes() -> None:
+    """Bytes a row, of the table and each index; seals apart."""
+    rows = VerificationAttempt.objects.count()
+    say("\n| on disk | bytes an attempt |\n|---|--:|")
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT indexrelid::regclass::text, pg_relation_size(indexrelid) FROM pg_index"
+            " WHERE indrelid = %s::regclass ORDER BY 1",
+            [TABLE],
+        )
+        parts = [("rows", relation_size(TABLE)), *cursor.fetchall()]
+    for name, size in [*parts, ("together", sum(size for _, size in parts))]:
+        say(f"| {name} | {size / rows:.1f} |")
+    say(f"| seals, apart | {relation_size(Seal._meta.db_table) / rows:.1f} |")
+
+
+def relation_size(table: str) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_table_size(%s)", [table])
+        return int(cursor.fetchone()[0])
+
+
+def say_speeds() -> None:
+    """Attempts recorded a second, and how many it would be without what only reading needs."""
+    say("\n| recording | attempts a second |\n|---|--:|")
+    say(f"| as it is | {record():,.0f} |")
+    with without(READING):
+        say(f"| without the indexes that only reading needs | {record():,.0f} |")
+
+
+def record() -> float:
+    """Verified, committed and sealed, as by a gateway that is asked without a pause."""
+    account, _ = OfficialAccount.objects.get_or_create(slug="benchmark", name="Benchmark")
+    if account.current_token is None:
+        rotate_token(account, TOKEN, actor="benchmark")
+    speeds = []
+    for _ in range(TIMES):
+        started = time.perf_counter()
+        for _ in range(BATCHES):
+            verify([call(verification(TOKEN), b"/wechat/benchmark") for _ in range(BATCH)])
+        speeds.append(BATCH * BATCHES / (time.perf_counter() - started))
+    return statistics.median(speeds)
+
+
+@contextmanager
+def without(indexes: Sequence[str]) -> Iterator[None]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT indexdef FROM pg_indexes WHERE indexname = ANY(%s)", [[*indexes]])
+        definitions = [definition for (definition,) in cursor.fetchall()]
+        cursor.execute(f"DROP INDEX {', '.join(indexes)}")
+        yield
+        for definition in definitions:
+            cursor.execute(definition)
+
+
+if __name__ == "__main__":
+    main()
