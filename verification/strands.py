@@ -27,7 +27,7 @@ TABLE = VerificationAttempt._meta.db_table
 #: Instead of an account where there is none, and of a reason where nothing was refused.
 NOTHING = 0
 REASONS = [NOTHING, *(reason.value for reason in Reason)]
-#: Bits of a strand's number: a reason, a kind, noise or not, and the rest an account.
+#: Bits of a strand's number: a reason, a kind, noise or not, and the rest (24) an account.
 REASON, KIND = 4, 2
 #: Of an id, the bits that are in the index. More than two billion attempts would be out of order
 #: in the list, and recorded all the same.
