@@ -88,18 +88,19 @@ def test_signed_out_it_stops(account_page: str, desk: Desk) -> None:
 
 def test_coming_back_to_the_tab_it_asks_at_once_and_once(account_page: str, desk: Desk) -> None:
     page = desk.open()
-    page.clock.install()
+    page.clock.install(time=0)
+    page.clock.pause_at(1000)
     page.goto(account_page)
     polls = polls_of(page)
     with page.expect_response("**/live/"):
-        come_back(page)
-        come_back(page)
+        come_back(page, times=2)
 
     assert len(polls) == 1
 
 
-def come_back(page: Page) -> None:
-    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+def come_back(page: Page, times: int = 1) -> None:
+    back = "document.dispatchEvent(new Event('visibilitychange'))"
+    page.evaluate(";".join([back] * times))
 
 
 def polls_of(page: Page) -> list[str]:
