@@ -1,0 +1,25 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Protocol
+
+import pytest
+
+from verification.tests.fire.figures import Figure, record
+from verification.tests.fire.machine import describe_machine
+
+
+class KeepFigure(Protocol):
+    def __call__(self, promise: str, *, target: str, measured: str, is_met: bool) -> None: ...
+
+
+@pytest.fixture
+def figure(request: pytest.FixtureRequest, db: None) -> KeepFigure:
+    """Keeps a figure for docs/RELIABILITY.md, met or missed."""
+
+    def keep(promise: str, *, target: str, measured: str, is_met: bool) -> None:
+        test = f"{request.path.name}::{request.node.name}"
+        today = datetime.now(UTC).date().isoformat()
+        record(Figure(promise, test, target, measured, is_met, today, describe_machine()))
+
+    return keep
