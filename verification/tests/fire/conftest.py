@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Protocol
 
 import pytest
 
+from verification.tests.contract import A
 from verification.tests.fire.figures import Figure, record
 from verification.tests.fire.machine import describe_machine
+from verification.tests.fire.own_postgresql import OwnPostgreSQL, manage, own_postgresql
 
 
 class KeepFigure(Protocol):
@@ -23,3 +26,12 @@ def figure(request: pytest.FixtureRequest, db: None) -> KeepFigure:
         record(Figure(promise, test, target, measured, is_met, today, describe_machine()))
 
     return keep
+
+
+@pytest.fixture
+def postgresql() -> Iterator[OwnPostgreSQL]:
+    """One of the test's own, migrated, with Brand A."""
+    with own_postgresql() as postgresql:
+        manage(postgresql.url(), "migrate", "--verbosity=0")
+        manage(postgresql.url(), "add_account", "brand-a", "--token", A)
+        yield postgresql

@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import os
+import random
+import signal
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from verification.models import OfficialAccount
+from verification.tests.fire.conftest import KeepFigure
+from verification.tests.fire.crowd import Crowd
+from verification.tests.fire.held_against import hold_against
+from verification.tests.fire.own_postgresql import OwnPostgreSQL, manage
+from verification.tests.fire.processes import children
+from verification.tests.fire.scale import scale
+from verification.tests.gunicorn import Gunicorn, database_url, running_gunicorn
+
+pytestmark = [pytest.mark.postgresql, pytest.mark.process]
+
+
+def kill_somebody(server: Gunicorn) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(random.choice(children(server.process.pid)), signal.SIGKILL)
+
+
+# 200,000 requests take some two minutes, with a kill a second.
+def test_what_was_answered_is_on_record_though_workers_are_killed(
+    transactional_db: None, brand_a: OfficialAccount, tmp_path: Path, figure: KeepFigure
+) -> None:
+    clients, kills = 64, 0
+    with (
+        running_gunicorn(tmp_path / "output", WEB_CONCURRENCY="3") as server,
+        Crowd(server.port, clients=clients, enough=scale(2_000, 200_000)) as crowd,
+    ):
+        crowd.wait_for(200)
+        while crowd.is_busy:
+            kill_somebody(server)
+            kills += 1
+            crowd.thread.join(1)
+    found = hold_against(crowd.answers, database_url())
+
+    figure(
+        "An answered attempt is on record, once, though workers are killed with -9",
+        target="0 missing, 0 duplicates, unanswered only what was under way at a kill",
+        measured=f"{found.missing} missing, {found.duplicates} duplicates in "
+        f"{found.answered:,} answers; {kills} kills, {found.unanswered} unanswered",
+        is_met=not (found.missing or found.duplicates) and found.unanswered <= kills * clients,
+    )
+    assert (found.missing, found.duplicates, found.wrong) == (0, 0, 0)
+    assert {answer.status for answer in crowd.answers} <= {0, 200, 400, 403, 503}
+    assert found.unanswered <= kills * clients
+    assert "is intact" in manage(database_url(), "verify_audit")
+
+
+def test_nothing_is_lost_when_postgresql_stops_at_once(
+    postgresql: OwnPostgreSQL, tmp_path: Path, figure: KeepFigure
+) -> None:
+    returns: list[float] = []
+    with (
+        running_gunicorn(tmp_path / "output", DATABASE_URL=postgresql.url()) as server,
+        Crowd(server.port, clients=32, pause=0.01) as crowd,
+    ):
+        for _ in range(scale(2, 20)):
+            crowd.wait_for(200, since=time.monotonic())
+            time.sleep(random.uniform(0, 0.5))
+            returns.append(restart(postgresql, crowd))
+    found = hold_against(crowd.answers, postgresql.url())
+
+    figure(
+        "Nothing is lost when PostgreSQL stops at once",
+        target="0 lost; only 200, 400, 403, 503; first 200 within 1 s of its return",
+        measured=f"{found.missing} lost in {found.answered:,} answers, {len(returns)} stops; "
+        f"first 200 after {max(returns):.2f} s at most",
+        is_met=not (found.missing or found.unanswered) and max(returns) <= 1,
+    )
+    assert (found.missing, found.duplicates, found.wrong, found.unanswered) == (0, 0, 0, 0)
+    assert {answer.status for answer in crowd.answers} <= {200, 400, 403, 503}
+    assert "is intact" in manage(postgresql.url(), "verify_audit")
+
+
+def restart(postgresql: OwnPostgreSQL, crowd: Crowd) -> float:
+    """Seconds from PostgreSQL's return to the first 200."""
+    postgresql.stop_immediately()
+    crowd.wait_for(503, since=time.monotonic())
+    postgresql.start()
+    returned = time.monotonic()
+    return crowd.wait_for(200, since=returned).ended - returned
