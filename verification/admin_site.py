@@ -11,6 +11,7 @@ from django.contrib.auth import logout
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, URLResolver, path, reverse
+from django.utils.cache import add_never_cache_headers
 from django.views.decorators.cache import never_cache
 
 from verification import second_factor, sessions, sign_ins
@@ -56,6 +57,7 @@ class GatewayAdminSite(admin.AdminSite):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> Any:
         response = super().password_change(request, extra_context)
+        add_never_cache_headers(response)  # which Django leaves out here
         if request.method == "POST" and response.status_code == 302:
             sign_ins.record(request, ChangeEvent.Action.PASSWORD_CHANGED)
         return response

@@ -94,6 +94,7 @@ MIDDLEWARE = [
     "verification.views.CallbackMiddleware",
     # Next: whatever answers below, the page has a policy.
     "csp.middleware.CSPMiddleware",
+    "wechat_gateway.browser_headers.BrowserHeadersMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "verification.sessions.SessionMiddleware",
@@ -160,6 +161,7 @@ if TIME_ZONE not in zoneinfo.available_timezones():
 STATIC_URL = "static/"
 STATIC_ROOT = None if LOCAL else BASE_DIR / "staticfiles"
 WHITENOISE_USE_FINDERS = LOCAL
+WHITENOISE_ALLOW_ALL_ORIGINS = False  # our own pages are their only readers
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {
@@ -173,8 +175,11 @@ STORAGES = {
 
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
-        "default-src": [SELF],
-        "object-src": [NONE],
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF],
+        "connect-src": [SELF],
         "base-uri": [NONE],
         "form-action": [SELF],
         "frame-ancestors": [NONE],
@@ -192,10 +197,12 @@ X_FRAME_OPTIONS = "DENY"
 # --- Signing in ------------------------------------------------------------------------------
 
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not LOCAL
+CSRF_COOKIE_HTTPONLY = True  # forms carry the token; no script of ours reads it
 if not LOCAL:
     # Browsers take a __Host- cookie only over https, from this very host and for all its paths.
     SESSION_COOKIE_NAME = "__Host-sessionid"
     CSRF_COOKIE_NAME = "__Host-csrftoken"
+    LANGUAGE_COOKIE_NAME = "__Host-language"
 SESSION_COOKIE_AGE = 30 * 60  # since the last page; verification/sessions.py says how
 
 ADMIN_REQUIRE_TOTP = env.flag("ADMIN_REQUIRE_TOTP")

@@ -55,11 +55,15 @@ class Gunicorn:
 
 @contextmanager
 def running_gunicorn(
-    output: Path, *, port: int | None = None, **environment: str
+    output: Path,
+    *,
+    port: int | None = None,
+    place: str = str(settings.BASE_DIR),
+    **environment: str,
 ) -> Iterator[Gunicorn]:
     port = port or free_port()
     with output.open("wb") as log:
-        process = start(log, PORT=str(port), **environment)
+        process = start(log, place, PORT=str(port), **environment)
         try:
             wait_until_healthy(process, port, output)
             yield Gunicorn(process, port, output)
@@ -68,10 +72,10 @@ def running_gunicorn(
             process.wait(timeout=30)
 
 
-def start(log: IO[bytes], **environment: str) -> subprocess.Popen[bytes]:
+def start(log: IO[bytes], place: str, **environment: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [sys.executable, "-m", "gunicorn", *COMMAND],
-        cwd=settings.BASE_DIR,
+        cwd=place,
         stdout=log,
         stderr=subprocess.STDOUT,
         env={

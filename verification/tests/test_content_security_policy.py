@@ -8,8 +8,11 @@ from django.test import Client
 from django.urls import reverse
 
 POLICY = {
-    "default-src": "'self'",
-    "object-src": "'none'",
+    "default-src": "'none'",
+    "script-src": "'self'",
+    "style-src": "'self'",
+    "img-src": "'self'",
+    "connect-src": "'self'",
     "base-uri": "'none'",
     "form-action": "'self'",
     "frame-ancestors": "'none'",

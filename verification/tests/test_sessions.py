@@ -128,11 +128,12 @@ class TestCookies:
         asked = "from django.conf import settings as s; " + "; ".join(
             f"print(s.{kind}_COOKIE_NAME, s.{kind}_COOKIE_SECURE, s.{kind}_COOKIE_PATH,"
             f" s.{kind}_COOKIE_DOMAIN)"
-            for kind in ("SESSION", "CSRF")
+            for kind in ("SESSION", "CSRF", "LANGUAGE")
         )
         result = Checkout(tmp_path).manage("shell", "-v0", "-c", asked, **PRODUCTION)
 
         assert result.stdout.splitlines() == [
             "__Host-sessionid True / None",
             "__Host-csrftoken True / None",
+            "__Host-language True / None",
         ]
