@@ -50,7 +50,7 @@ TABLE = VerificationAttempt._meta.db_table
 TIMES = 7
 #: A callback is verified with so many others, in so many batches.
 BATCH, BATCHES = 20, 50
-TOKEN = "TokenOfTheBenchmark"  # noqa: S105 - of an account that exists nowhere else
+TOKEN = "TokenOfTheBenchmark"  # of an account that exists nowhere else
 #: The primary key is all that recording needs.
 READING = ["attempt_strand", "attempt_ip", "attempt_request_id"]
 
