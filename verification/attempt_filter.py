@@ -15,9 +15,10 @@ from django.utils.dateparse import parse_date
 from verification.log_position import first_since
 from verification.models import VerificationAttempt
 from verification.models.attempt import NOISE
-from verification.periods import PRESETS, Period, preset
+from verification.periods import PRESETS, Period, is_of_a_log, preset
 from verification.protocol.client_ip import canonical_ip
 from verification.protocol.words import Kind, Outcome, Reason, word
+from verification.strands import ACCOUNTS
 
 #: What the list opens on.
 DAYS = 90
@@ -161,14 +162,13 @@ def parse_day(text: str | None) -> date | None:
         day = parse_date(text or "")
     except ValueError:
         return None
-    # The first and last day of all have no midnight in every zone.
-    return day if day and 1970 <= day.year <= 9000 else None
+    return day if day and is_of_a_log(day) else None
 
 
 def parse_account(text: str, wrong: list[str]) -> int | str | None:
     if text in {"", NO_ACCOUNT}:
         return text or None
-    if text.isascii() and text.isdigit() and len(text) < 10:
+    if text.isascii() and text.isdigit() and len(text) < 10 and int(text) < ACCOUNTS:
         return int(text)
     wrong.append("account")
     return None

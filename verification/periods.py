@@ -41,6 +41,11 @@ def midnight(day: date) -> datetime:
     return timezone.make_aware(datetime.combine(day, time()))
 
 
+def is_of_a_log(day: date) -> bool:
+    """The first and last days of all have no midnight in every zone."""
+    return 1970 <= day.year <= 9000
+
+
 def month_of(day: date) -> Period:
     first = day.replace(day=1)
     return Period(first, next_month(first) - timedelta(days=1))

@@ -27,8 +27,9 @@ TABLE = VerificationAttempt._meta.db_table
 #: Instead of an account where there is none, and of a reason where nothing was refused.
 NOTHING = 0
 REASONS = [NOTHING, *(reason.value for reason in Reason)]
-#: Bits of a strand's number: a reason, a kind, noise or not, and the rest (24) an account.
+#: Bits of a strand's number: a reason, a kind, noise or not, and the rest an account.
 REASON, KIND = 4, 2
+ACCOUNTS = 1 << 31 - REASON - KIND - 1
 #: Of an id, the bits that are in the index. More than two billion attempts would be out of order
 #: in the list, and recorded all the same.
 MOST = (1 << 31) - 1

@@ -18,6 +18,7 @@ from verification.attempt_page import find_page
 from verification.models import OfficialAccount, VerificationAttempt
 from verification.periods import Period, preset
 from verification.protocol.words import Kind, Outcome, Reason
+from verification.strands import ACCOUNTS
 from verification.tests.contract import A, B
 from verification.tests.people import staff, wechat_pushes, wechat_verifies
 from verification.tests.signer import verification
@@ -155,6 +156,7 @@ class TestFiltering:
             ({"noise": "only", "reason": "method_not_allowed"}, 1),
             ({"noise": "only", "account": "none"}, 1),
             ({"account": "none"}, 0),
+            ({"account": str(ACCOUNTS - 1)}, 0),
             ({"period": "this_month"}, 5),
             ({"period": "last_quarter"}, 0),
             ({"q": "127.0.0.1"}, 5),
@@ -199,6 +201,7 @@ class TestFiltering:
             {"kind": "٣"},
             {"account": "²"},
             {"account": "9" * 40},
+            {"account": str(ACCOUNTS)},
             {"first": "2026-02-31", "last": "2026-03-01"},
             {"first": "2026-03-02", "last": "2026-03-01"},
             {"first": "0001-01-01", "last": "9999-12-31"},
