@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -20,7 +20,7 @@ from verification.attempt_counts import count_period
 from verification.checks import Check, check_within_budget, latest_check, record_check
 from verification.models import ChangeEvent
 from verification.moments import zoned
-from verification.periods import PRESETS, Period, preset
+from verification.periods import PRESETS, Period, is_of_a_log, preset
 
 SIGNED_OFF = ChangeEvent.Action.SIGNED_OFF
 #: A check that is older says too little of what is signed off.
@@ -37,9 +37,19 @@ DOUBTS = {
 }
 
 
+def require_day_of_a_log(day: date) -> None:
+    if not is_of_a_log(day):
+        raise ValidationError(_("There is no log of that day."))
+
+
+class DayField(forms.DateField):
+    widget = forms.DateInput({"type": "date"})
+    default_validators = [require_day_of_a_log]
+
+
 class PeriodForm(forms.Form):
-    first = forms.DateField(label=gettext_lazy("From"), widget=forms.DateInput({"type": "date"}))
-    last = forms.DateField(label=gettext_lazy("Through"), widget=forms.DateInput({"type": "date"}))
+    first = DayField(label=gettext_lazy("From"))
+    last = DayField(label=gettext_lazy("Through"))
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or {}
@@ -72,7 +82,7 @@ def sign_off(site: admin.AdminSite, request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         form = SignOffForm(request.POST)
         if form.is_valid():
-            check = fresh_check(request)
+            check = fresh_check(request, form.period)
             doubts = find_doubts(form.period, check)
             if not doubts or form.cleaned_data["knows"]:
                 return redirect("admin:signed_off", record(request, form, check, doubts).pk)
@@ -94,13 +104,19 @@ def chosen_period(request: HttpRequest) -> Period:
     return preset(name if name in PRESETS else "last_quarter", today)
 
 
-def fresh_check(request: HttpRequest) -> Check:
+def fresh_check(request: HttpRequest, period: Period) -> Check:
     check = latest_check()
-    if check is None or not check.is_whole or timezone.now() - check.at > FRESH:
+    if check is None or not check.is_whole or is_stale(check, period):
         record_check(check_within_budget(), **sign_ins.who(request))
         check = latest_check()
     assert check  # it was just recorded
     return check
+
+
+def is_stale(check: Check, period: Period) -> bool:
+    """Too old, or of before the period was over: then its head leaves out the end of it."""
+    leaves_out = period.is_over and check.at < period.end
+    return leaves_out or timezone.now() - check.at > FRESH
 
 
 def find_doubts(period: Period | None, check: Check | None) -> list[str]:

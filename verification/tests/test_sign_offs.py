@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -111,7 +111,33 @@ class TestDoubts:
 
         assert "The last day is before the first." in response.content.decode()
 
-    @pytest.mark.parametrize("query", ["period=nonsense", "first=x&last=y", "first=2026-09-30"])
+    @pytest.mark.parametrize("end", [date(1, 1, 1), date(9999, 12, 31)])
+    def test_a_day_beyond_all_calendars_is_refused(self, wang_fang: Client, end: date) -> None:
+        response = sign(wang_fang, Period(end, end), knows="on")
+
+        assert response.status_code == 200
+        assert "There is no log of that day." in response.content.decode()
+
+    def test_a_check_of_before_the_periods_end_is_made_again(
+        self, wang_fang: Client, last_quarter: Period, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        wang_fang.post("/admin/verification/seal/integrity/")
+        early = last_quarter.end - timedelta(minutes=1)
+        as_owner(ChangeEvent, f"UPDATE {{table}} SET recorded_at = '{early.astimezone(UTC)}'")
+        monkeypatch.setattr(timezone, "now", lambda: last_quarter.end + timedelta(minutes=1))
+        sign(wang_fang, last_quarter)
+
+        assert datetime.fromisoformat(signed_off()[0]["checked_at"]) > last_quarter.end
+
+    @pytest.mark.parametrize(
+        "query",
+        [
+            "period=nonsense",
+            "first=x&last=y",
+            "first=2026-09-30",
+            "first=0001-01-01&last=9999-12-31",
+        ],
+    )
     def test_an_address_that_means_nothing_opens_on_the_last_quarter(
         self, wang_fang: Client, query: str
     ) -> None:
