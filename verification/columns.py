@@ -68,4 +68,4 @@ def canonical_line(attempt: Values, version: int = VERSION) -> bytes:
     columns = COLUMNS_BY_VERSION[version].items()
     values = ((attempt[name], encode) for name, encode in columns)
     text = "\t".join(["\\N" if value is None else encode(value) for value, encode in values])
-    return f"{text}\n".encode("ascii")
+    return f"{text}\n".encode()  # what we write is ASCII; what others wrote is still to be read

@@ -166,6 +166,13 @@ class TestTampering:
 
         assert verify_audit().problems == ["Something in seal 2 (attempts 3 to 6) was altered."]
 
+    def test_a_row_that_we_could_not_have_written_is_found(
+        self, sealed_log: list[VerificationAttempt]
+    ) -> None:
+        as_owner(VerificationAttempt, "UPDATE {table} SET user_agent = '微信' WHERE id = 7")
+
+        assert verify_audit().problems == ["Something in seal 3 (attempt 7) was altered."]
+
     def test_a_deleted_row_is_found_and_the_tally_disagrees(
         self, sealed_log: list[VerificationAttempt]
     ) -> None:
