@@ -19,11 +19,12 @@ from verification.tests.tampering import triggers_off
 Row = dict[str, Any]
 
 #: Tallies of accepted pushes have no rows to be held against. No promise is made of when the last
-#: call of an hour was, and how many of its calls were internet noise.
+#: call of an hour was.
 NOT_SEALED = Q(kind=Kind.MESSAGE_PUSH, outcome=Outcome.ACCEPTED)
-NO_PROMISE: dict[type[models.Model], set[str]] = {Tally: {"id", "last_at", "noise"}}
+NO_PROMISE: dict[type[models.Model], set[str]] = {Tally: {"id", "last_at"}}
 SEALED: list[type[models.Model]] = [VerificationAttempt, Seal, ChainHead, Tally]
 CHAINED: list[type[models.Model]] = [VerificationAttempt, Seal]
+NUMBERED: list[type[models.Model]] = [*CHAINED, Tally]
 OFTEN: list[type[models.Model]] = [*SEALED, VerificationAttempt]
 
 
@@ -60,10 +61,12 @@ class Mutator:
         return f"{model.__name__} {row['id']}: deleted"
 
     def insert(self) -> str:
-        model = self.chance.choice(CHAINED)
+        model = self.chance.choice(NUMBERED)
         row = self.draw(model)
         top = max(model._default_manager.values_list("pk", flat=True))
         row["id"] = self.chance.choice([top + 1, top + 7, 0, -1])
+        if model is Tally:
+            row["hour"] -= timedelta(hours=self.chance.choice([1, 24]))
         model._default_manager.bulk_create([model(**row)])
         return f"{model.__name__} {row['id']}: inserted"
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.db.models import F
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -187,6 +188,14 @@ class TestTampering:
 
         [problem] = verify_audit().problems
         assert "says 100, but its attempts add up to 5" in problem
+
+    def test_refusals_passed_off_as_internet_noise_are_found(
+        self, sealed_log: list[VerificationAttempt]
+    ) -> None:
+        Tally.objects.filter(outcome=2).update(noise=F("count"))
+
+        [problem] = verify_audit().problems
+        assert "says that 2 were internet noise, but 1 of its attempts were" in problem
 
     def test_a_missing_head_is_found_and_nothing_more_is_answered(
         self, sealed_log: list[VerificationAttempt]
