@@ -58,12 +58,15 @@ def verify_audit(
 ) -> Report:
     """Check everything that is recorded; `watch` is told of every so many attempts checked.
 
-    A `start` vouches for all up to it. After `deadline`, of time.monotonic(), no more is read.
+    A `start` vouches for all up to it, unless that was pruned meanwhile. After `deadline`, of
+    time.monotonic(), no more is read.
     """
     report = Report()
     with one_moment():
         report.head, report.checkpoint = ChainHead.objects.first(), Checkpoint.objects.first()
-        report.start = start or beginning(report.checkpoint)
+        report.start = beginning(report.checkpoint)
+        if start and start.last_seal_id > report.start.last_seal_id:
+            report.start = start
         verify_start(report)
         count = follow_chain(report, watch, deadline)
         if not report.is_cut_short:

@@ -122,6 +122,16 @@ class TestTampering:
         assert all("says 2, but its attempts add up to 1" in each for each in problems)
 
 
+def test_a_check_that_was_to_go_on_from_what_was_pruned_meanwhile_begins_after_it(
+    two_years: None,
+) -> None:
+    where_the_last_check_ended = ChainHead()
+    where_the_last_check_ended.move_to(Seal.objects.get(id=2))
+    prune_older_than("400d")
+
+    assert verify_audit(start=where_the_last_check_ended).problems == []
+
+
 def test_in_the_hour_of_the_cut_only_too_many_attempts_show(record: Record) -> None:
     record(500, 4)
     prune_older_than("400d")  # all but the newest seal
