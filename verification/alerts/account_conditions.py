@@ -20,16 +20,16 @@ MINUTES = "%Y-%m-%d %H:%M"
 
 def refused(look: Look, account: OfficialAccount) -> Finding | None:
     """Its first refusal after a success; over when it is accepted again."""
-    key, new = f"refused:{account.pk}", look.new_refusals.get(account.pk)
-    if new is None:
+    key, last_at = f"refused:{account.pk}", look.new_refusals.get(account.pk)
+    if last_at is None:
         return _accepted_again(look, account, key)
-    attempt = VerificationAttempt.objects.select_related("account").get(pk=new.first_id)
     used = look.first_used_at(account)
-    if used is None or used > attempt.recorded_at:
+    attempt = look.first_refusal_since(used, account) if used else None
+    if attempt is None:
         return None  # somebody is still setting it up, and sees it on the account's page
     return Finding(
         key,
-        new.last_at,
+        last_at,
         _("“{account}” is refused, after it had worked").format(account=account),
         _explain(attempt),
         link_to("verification_verificationattempt_change", attempt.pk),
@@ -52,9 +52,9 @@ def _accepted_again(look: Look, account: OfficialAccount, key: str) -> Finding |
 
 def often_refused(look: Look, account: OfficialAccount) -> Finding | None:
     """ALERT_REFUSALS: so many refusals in so many minutes; over when they have become fewer."""
-    key, new = f"often_refused:{account.pk}", look.new_refusals.get(account.pk)
+    key, last_at = f"often_refused:{account.pk}", look.new_refusals.get(account.pk)
     span = timedelta(minutes=settings.ALERT_MINUTES)
-    if new is not None:
+    if last_at is not None:
         rows = list(look.refusals_of(account))
         count = _most_within(span, rows, look.after_id)
         if count >= settings.ALERT_REFUSALS:
@@ -62,7 +62,7 @@ def often_refused(look: Look, account: OfficialAccount) -> Finding | None:
             title = _("“{account}” was refused {count} times within {minutes} minutes").format(
                 account=account, count=count, minutes=settings.ALERT_MINUTES
             )
-            return Finding(key, new.last_at, title, _explain(last), _page_of(account))
+            return Finding(key, last_at, title, _explain(last), _page_of(account))
     alert = look.open_alerts.get(key)
     if alert and look.now - alert.seen_at > span:
         return Finding(key, look.now, is_over=True)

@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import NamedTuple
 
-from django.db.models import Max, Min, Q, QuerySet
+from django.db.models import Max, Q, QuerySet
 
 from verification.account_facts import Facts, last_id_before, read_facts, refused_since
 from verification.alerts.head import HeadCheck
@@ -25,13 +24,6 @@ MOST_REFUSALS = 1000
 WORTH_TELLING = (
     ~NOISE & ~Q(kind=Kind.SELF_TEST) & ~Q(reason=Reason.PAUSED_ACCOUNT) & Q(outcome=Outcome.REFUSED)
 )
-
-
-class NewRefusals(NamedTuple):
-    """Of one account, since the last look."""
-
-    first_id: int
-    last_at: datetime
 
 
 @dataclass
@@ -54,13 +46,19 @@ class Look:
         return {alert.key: alert for alert in Alert.objects.filter(is_over=False)}
 
     @cached_property
-    def new_refusals(self) -> dict[int | None, NewRefusals]:
+    def new_refusals(self) -> dict[int | None, datetime]:
+        """By account, when the last one since the last look came."""
         rows = self.refusals().filter(id__gt=self.after_id, account__isnull=False)
         found = rows.order_by().values_list("account_id")
-        return {
-            account_id: NewRefusals(first_id, last_at)
-            for account_id, first_id, last_at in found.annotate(Min("id"), Max("recorded_at"))
-        }
+        return dict(found.annotate(Max("recorded_at")))
+
+    def first_refusal_since(
+        self, moment: datetime, account: OfficialAccount
+    ) -> VerificationAttempt | None:
+        """Of those since the last look."""
+        rows = self.refusals().filter(id__gt=self.after_id, account=account)
+        later = rows.filter(recorded_at__gte=moment).select_related("account")
+        return later.order_by("id").first()
 
     def refusals(self) -> QuerySet[VerificationAttempt]:
         """Of a day, found by number: there is no index by time."""

@@ -38,6 +38,17 @@ def test_who_sets_an_account_up_is_left_in_peace(brand_a: OfficialAccount, told:
     assert told() == ""
 
 
+def test_one_after_the_first_success_is_told_even_if_no_look_lies_between_them(
+    brand_a: OfficialAccount, told: Told
+) -> None:
+    for token in (B, A, B):
+        wechat_verifies(brand_a, token)
+    said = told()
+
+    assert "“Brand-A” is refused, after it had worked" in said
+    assert "/verificationattempt/3/change/" in said
+
+
 def test_so_many_in_so_many_minutes_are_told_once(brand_a: OfficialAccount, told: Told) -> None:
     for _ in range(4):
         wechat_verifies(brand_a, B)
