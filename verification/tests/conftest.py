@@ -35,12 +35,18 @@ def pytest_report_header() -> list[str]:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out, and count as deselected, what this machine or database cannot run."""
     for item in items:
-        if PROCESSES.intersection(getattr(item, "fixturenames", ())):
+        if _starts_processes(item):
             item.add_marker("process")
     left_out = [item for item in items if not _can_run(item)]
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if _can_run(item)]
+
+
+def _starts_processes(item: pytest.Item) -> bool:
+    database = item.get_closest_marker("django_db")
+    is_shared = database is not None and database.kwargs.get("transaction", False)
+    return is_shared or bool(PROCESSES.intersection(getattr(item, "fixturenames", ())))
 
 
 def _can_run(item: pytest.Item) -> bool:

@@ -18,6 +18,8 @@ from wechat_gateway.settings import ALLOWED_HOSTS, DATABASES  # noqa: E402
 
 ALLOWED_HOSTS.append("testserver")
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+# Each test client would look at every static file first.
+WHITENOISE_AUTOREFRESH = True
 # A file, not memory: the tests that start gunicorn share it with that process.
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     DATABASES["default"]["TEST"] = {"NAME": Path(f"/tmp/wechat_gateway_test_{os.getpid()}.sqlite3")}

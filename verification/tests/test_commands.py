@@ -37,6 +37,7 @@ def test_help_explains_each_command(
     assert [word for word in words if word not in text] == []
 
 
+@pytest.mark.process
 def test_a_database_that_is_away_is_said_in_one_sentence(tmp_path: Path) -> None:
     away = "postgres://gateway:hunter2@127.0.0.1:1/gateway"
     result = Checkout(tmp_path).manage_test_database(

@@ -70,6 +70,7 @@ def test_the_button_explains_what_it_asks_for_and_gives_no_password() -> None:
     assert APP["env"]["DJANGO_SUPERUSER_PASSWORD"].keys() == {"description"}
 
 
+@pytest.mark.process
 def test_what_the_button_sets_passes_the_deployment_check(tmp_path: Path) -> None:
     by_heroku = {"DYNO": "web.1", "DATABASE_URL": PRODUCTION["DATABASE_URL"]}
     chosen = {

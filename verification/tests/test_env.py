@@ -139,6 +139,7 @@ def write_env(path: Path, text: str) -> Path:
     return file
 
 
+@pytest.mark.process
 def test_a_command_reads_the_env_file_and_the_environment_wins(tmp_path: Path) -> None:
     checkout = Checkout(tmp_path)
     lines = [f"{name}={value}" for name, value in PRODUCTION.items()]
@@ -149,6 +150,7 @@ def test_a_command_reads_the_env_file_and_the_environment_wins(tmp_path: Path) -
     assert "TIME_ZONE = 'Asia/Tokyo'" in own.stdout
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("entry", ["wechat_gateway.asgi", "wechat_gateway.wsgi"])
 def test_a_server_reads_the_env_file_too(tmp_path: Path, entry: str) -> None:
     write_env(tmp_path, f"SECRET_KEY={KEY}\n")
@@ -190,6 +192,7 @@ def test_a_line_of_the_env_file(tmp_path: Path, line: str, expected: str | None)
     assert os.environ.get("LOG_LEVEL") == expected
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("content", [b"\xff\xfe", b"NOTE=a\0b\n", b"=nameless\n"])
 def test_an_env_file_that_is_none_is_said_in_a_sentence(tmp_path: Path, content: bytes) -> None:
     checkout = Checkout(tmp_path)
@@ -236,6 +239,7 @@ def test_words_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
     assert env.words("ALLOWED_HOSTS") == ["a.example.cn", "b.example.cn"]
 
 
+@pytest.mark.process
 def test_a_command_without_settings_needs_no_variable(tmp_path: Path) -> None:
     checkout = Checkout(tmp_path)
     for arguments in (["version"], ["check", "--help"]):

@@ -92,6 +92,7 @@ def test_it_refuses_anywhere_but_on_your_own_machine(settings) -> None:
     assert not OfficialAccount.objects.exists()
 
 
+@pytest.mark.process
 def test_in_production_it_touches_no_database(tmp_path: Path) -> None:
     refused = Checkout(tmp_path).manage("prepare_local", **PRODUCTION)
 

@@ -95,6 +95,7 @@ class TestReading:
 
         assert complaints(packed) == [f"{packed} cannot be read: it is damaged or cut off."]
 
+    @pytest.mark.process
     def test_it_takes_no_variable_and_no_database(self, sealed_file: Path, tmp_path: Path) -> None:
         """As a process, where an auditor has nothing but the project and the file."""
         (tmp_path / "auditor").mkdir()

@@ -124,6 +124,7 @@ class TestCookies:
         assert client.post("/admin/login/", who).status_code == 302
         assert client.get(ADMIN).status_code == 200
 
+    @pytest.mark.process
     def test_in_production_they_belong_to_one_host_over_https(self, tmp_path: Any) -> None:
         asked = "from django.conf import settings as s; " + "; ".join(
             f"print(s.{kind}_COOKIE_NAME, s.{kind}_COOKIE_SECURE, s.{kind}_COOKIE_PATH,"

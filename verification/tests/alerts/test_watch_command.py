@@ -256,6 +256,7 @@ def test_a_test_that_one_did_not_take_still_reaches_the_other(
     assert len(mails.mails) == 1
 
 
+@pytest.mark.process
 def test_a_test_without_any_channel_says_what_to_set(tmp_path: Path) -> None:
     result = Checkout(tmp_path).manage_test_database("watch", "--test")
 
