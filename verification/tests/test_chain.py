@@ -131,6 +131,10 @@ def test_a_removed_seal_is_named(sealed_log: list[VerificationAttempt]) -> None:
         walk([*sealed_log[:2], *sealed_log[6:]], [seals[0], seals[2]])
 
 
+def test_a_log_that_was_never_used_needs_no_head() -> None:
+    Chain().verify_head(None)
+
+
 def test_a_cut_tail_shows_at_the_head(sealed_log: list[VerificationAttempt]) -> None:
     with pytest.raises(BrokenChain, match="head is at seal 3"):
         walk(sealed_log[:6], list(Seal.objects.order_by("id"))[:2])
@@ -143,6 +147,18 @@ def test_who_has_no_key_cannot_extend_the_chain(
 
     with pytest.raises(BrokenChain, match="not in TOKEN_ENCRYPTION_KEYS"):
         walk(sealed_log)
+
+
+def test_without_keys_the_digests_still_hold_the_log_together(
+    sealed_log: list[VerificationAttempt],
+) -> None:
+    seals = list(Seal.objects.order_by("id"))
+    seals[1].mac = b"x" * 32
+    chain = Chain()
+    for seal, own in by_seal(Stretch(seals, [canonical_line(vars(it)) for it in sealed_log])):
+        chain.follow(seal, own)
+
+    chain.verify_head(ChainHead.objects.get())
 
 
 def test_a_new_key_seals_and_the_old_one_still_verifies(

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import psycopg2
+import pytest
+from django.db import connection
+
+from verification.models import OfficialAccount
+from verification.protocol.words import Outcome
+from verification.recording import verify
+from verification.tests.calls import call
+from verification.tests.contract import A
+from verification.tests.gunicorn import database_url
+from verification.tests.signer import verification
+
+pytestmark = [pytest.mark.postgresql, pytest.mark.django_db(transaction=True)]
+
+
+def is_accepted() -> bool:
+    return verify([call(verification(A))])[0].outcome is Outcome.ACCEPTED
+
+
+def process_id() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        return int(cursor.fetchone()[0])
+
+
+def end_session(number: int) -> None:
+    """As a restart of PostgreSQL does while nobody calls, and wait until it has gone."""
+    administrator = psycopg2.connect(database_url())
+    administrator.autocommit = True
+    with administrator.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(%s, 10000)", [number])
+        assert cursor.fetchone() == (True,)
+    administrator.close()
+
+
+def test_a_session_that_ended_while_all_was_quiet_costs_nobody_an_answer(
+    brand_a: OfficialAccount,
+) -> None:
+    assert is_accepted()
+    before = process_id()
+    end_session(before)
+
+    assert is_accepted()
+    assert process_id() != before
+
+
+def test_a_connection_that_is_closed_on_our_side_is_opened_anew(brand_a: OfficialAccount) -> None:
+    assert is_accepted()
+    connection.connection.close()
+
+    assert is_accepted()
+
+
+def test_a_session_that_is_well_is_kept(brand_a: OfficialAccount) -> None:
+    assert is_accepted()
+    before = process_id()
+
+    assert is_accepted()
+    assert process_id() == before
