@@ -13,6 +13,7 @@ from urllib.parse import unquote_to_bytes
 
 from django.conf import settings
 
+from verification.attempt_log import log_unrecorded
 from verification.group_commit import GroupCommit
 from verification.keys import self_test_key
 from verification.protocol.callback import (
@@ -23,7 +24,7 @@ from verification.protocol.callback import (
 )
 from verification.protocol.reply import HEALTHY, TRY_AGAIN, Reply, reply_to
 from verification.protocol.words import Method
-from verification.recording import Unrecorded, log_unrecorded
+from verification.recording import Unrecorded
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]

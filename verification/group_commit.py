@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Sequence
-from typing import NamedTuple
 
+from verification.holding import Held, Waiting
 from verification.protocol.callback import Callback
 from verification.protocol.reply import Verdict
-from verification.recording import PoisonedBatch, Unrecorded, verify
+from verification.recording import PoisonedBatch, Unrecorded, can_record, verify
 
 #: Callbacks that may wait for a batch. At the slowest disk's pace, more could not be answered
 #: in time; what a request costs while it waits is about 4 KB.
 MOST_WAITING = 4_000
 #: The next batch takes at most so many: one that failed is tried again in halves, in time.
 LARGEST_BATCH = 500
-
-
-class Waiting(NamedTuple):
-    callback: Callback
-    verdict: asyncio.Future[Verdict]
-
+#: Seconds between two looks whether the database is back.
+PROBE_EVERY = 0.25
+AWAY = "the database is away"
 
 Outcome = Verdict | Unrecorded
 
@@ -29,41 +27,61 @@ Outcome = Verdict | Unrecorded
 class GroupCommit:
     """One thread and one connection that write for an event loop, a batch at a time.
 
-    Idle, a callback is a batch of its own and waits for nobody.
+    Idle, a callback is a batch of its own and waits for nobody. While the database is away,
+    nobody waits for it: the circuit is open, and the thread looks whether it is back.
     """
 
     def __init__(self) -> None:
         self.waiting: list[Waiting] = []
+        self.held = Held()
         self.arrived = threading.Event()
-        self.writer: threading.Thread | None = None
+        self.is_open = False
+        self.loop: asyncio.AbstractEventLoop | None = None
 
     def submit(self, callback: Callback) -> asyncio.Future[Verdict]:
         """The verdict to come, or Unrecorded. Called in the event loop; raises Unrecorded."""
-        if len(self.waiting) >= MOST_WAITING:
+        if self.is_open:
+            raise Unrecorded(AWAY)
+        if len(self.waiting) + len(self.held.waiting) >= MOST_WAITING:
             raise Unrecorded("too many are waiting")
-        loop = asyncio.get_running_loop()
+        loop = self.loop or self.start()
         waiting = Waiting(callback, loop.create_future())
         self.waiting.append(waiting)
         self.arrived.set()
-        if self.writer is None:  # not before the first: a worker forks after it has loaded us
-            self.writer = threading.Thread(target=self.write, args=[loop], daemon=True)
-            self.writer.start()
         return waiting.verdict
+
+    def start(self) -> asyncio.AbstractEventLoop:
+        """With the first callback, not before: a worker forks after it has loaded us."""
+        self.loop = asyncio.get_running_loop()
+        threading.Thread(target=self.write, args=[self.loop], daemon=True, name="writer").start()
+        return self.loop
 
     def write(self, loop: asyncio.AbstractEventLoop) -> None:
         while True:
-            self.arrived.wait()
+            self.arrived.wait(self.held.time_left)
             self.arrived.clear()
-            while self.waiting:
+            while self.waiting or self.held.time_left == 0:
                 batch = self.take()
                 outcomes = verify_each([waiting.callback for waiting in batch])
                 loop.call_soon_threadsafe(settle, batch, outcomes)
+                if any(type(outcome) is Unrecorded for outcome in outcomes):
+                    self.wait_for_database(loop)
 
     def take(self) -> list[Waiting]:
         """The next batch, without those that nobody waits for any more."""
         taken = self.waiting[:LARGEST_BATCH]
         del self.waiting[: len(taken)]
-        return [waiting for waiting in taken if not waiting.verdict.done()]
+        batch = self.held.release() + self.held.hold(taken)
+        return [waiting for waiting in batch if not waiting.verdict.done()]
+
+    def wait_for_database(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Not at all, if it was only this batch that failed."""
+        while not can_record():
+            self.is_open = True
+            refused, self.waiting = self.waiting, []
+            loop.call_soon_threadsafe(settle, refused, [Unrecorded(AWAY)] * len(refused))
+            time.sleep(PROBE_EVERY)
+        self.is_open = False
 
 
 def verify_each(callbacks: Sequence[Callback]) -> list[Outcome]:

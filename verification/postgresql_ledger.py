@@ -46,11 +46,14 @@ SET last_attempt_id = %s, last_seal_id = %s, last_digest = %s, last_recorded_at 
 
 
 class PostgreSQLLedger(Ledger):
+    #: What opens the transaction, if any: it travels with the first statement.
+    begin = ""
+
     @contextmanager
     def transaction(self) -> Iterator[None]:
         # Within another transaction, as in tests, a savepoint does the same.
         within = connection.in_atomic_block
-        self.begin = "SAVEPOINT batch" if within else "BEGIN"
+        self.begin = "SAVEPOINT batch;" if within else "BEGIN;"
         self.commit = "RELEASE SAVEPOINT batch" if within else "COMMIT"
         try:
             yield
@@ -63,7 +66,7 @@ class PostgreSQLLedger(Ledger):
         statement, parameters = accounts_statement(slugs)
         statement = statement.replace("%s", "clock_timestamp()", 1)
         with connection.cursor() as cursor:
-            cursor.execute(f"{self.begin}; {TIMEOUTS}; {statement}", parameters)
+            cursor.execute(f"{self.begin} {TIMEOUTS}; {statement}", parameters)
             return [Standing(*row) for row in cursor.fetchall()]
 
     def find_head(self) -> tuple[ChainHead | None, datetime]:

@@ -16,10 +16,11 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from verification.append_only import missing_triggers
+from verification.attempt_log import log_unrecorded
 from verification.keys import self_test_key
 from verification.protocol.callback import KNOWN_HEADERS, Request, parse_callback, path_slug
 from verification.protocol.reply import HEALTHY, TRY_AGAIN, Reply, plain_reply, reply_to
-from verification.recording import Unrecorded, log_unrecorded, verify
+from verification.recording import Unrecorded, verify
 
 logger = logging.getLogger(__name__)
 

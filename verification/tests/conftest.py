@@ -76,6 +76,12 @@ def _language_of_the_settings() -> None:
     translation.activate(settings.LANGUAGE_CODE)
 
 
+@pytest.fixture(autouse=True)
+def _no_flood() -> None:
+    """Refusals of the tests before are no flood of this one's."""
+    recording.flood.forget()
+
+
 def open_door(*, is_open: bool) -> None:
     door = "empty" if is_open else ""
     connection.verification_door = door  # type: ignore[attr-defined]

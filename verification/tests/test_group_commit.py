@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 
@@ -42,9 +42,13 @@ class Database:
             raise PoisonedBatch("DataError")
         return [PASSED] * len(callbacks)
 
+    def can_record(self) -> bool:
+        return self.error is None
+
 
 def stand_in(monkeypatch: pytest.MonkeyPatch, database: Database) -> Database:
     monkeypatch.setattr(group_commit, "verify", database.verify)
+    monkeypatch.setattr(group_commit, "can_record", database.can_record)
     return database
 
 
@@ -84,13 +88,60 @@ def test_a_poisoned_callback_fails_alone(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_without_a_database_nobody_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(group_commit, "PROBE_EVERY", 0.01)
     database = stand_in(monkeypatch, Database(error=Unrecorded("OperationalError")))
 
     async def arrive() -> list[Verdict | BaseException]:
-        return await outcomes(GroupCommit(), callbacks("1", "2", "3"))
+        commits = GroupCommit()
+        found = await outcomes(commits, callbacks("1", "2", "3"))
+        await until(lambda: commits.is_open)
+        database.error = None
+        await until(lambda: not commits.is_open)
+        return found
 
     assert all(isinstance(it, Unrecorded) for it in asyncio.run(arrive()))
-    assert sum(len(batch) for batch in database.batches) == 3
+    assert sum(len(batch) for batch in database.batches) <= 3
+
+
+def test_while_the_database_is_away_nobody_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(group_commit, "PROBE_EVERY", 0.01)
+    database = stand_in(monkeypatch, Database(error=Unrecorded("OperationalError")))
+    first, second, third = callbacks("1", "2", "3")
+
+    async def arrive() -> Verdict:
+        commits = GroupCommit()
+        await outcomes(commits, [first])
+        await until(lambda: commits.is_open)
+        with pytest.raises(Unrecorded, match="away"):
+            commits.submit(second)
+        database.error = None
+        await until(lambda: not commits.is_open)
+        return await commits.submit(third)
+
+    assert asyncio.run(arrive()) == PASSED
+    assert database.batches == [["1"], ["3"]]
+
+
+def test_one_failed_batch_is_no_outage(monkeypatch: pytest.MonkeyPatch) -> None:
+    database = stand_in(monkeypatch, Database(error=Unrecorded("lock timeout")))
+    monkeypatch.setattr(group_commit, "can_record", lambda: True)
+
+    async def arrive() -> Verdict:
+        commits = GroupCommit()
+        failed = await outcomes(commits, callbacks("1"))
+        assert isinstance(failed[0], Unrecorded)
+        database.error = None
+        return await commits.submit(callbacks("2")[0])
+
+    assert asyncio.run(arrive()) == PASSED
+
+
+async def until(is_so: Callable[[], bool]) -> None:
+    for _ in range(500):
+        if is_so():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("it never came about")
 
 
 def test_when_too_many_wait_the_next_is_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

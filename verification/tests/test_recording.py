@@ -10,7 +10,7 @@ from django.db import OperationalError, connection
 from django.test import Client
 from django.utils import timezone
 
-from verification import recording
+from verification import batch, recording
 from verification.fields import Secret
 from verification.models import ChainHead, OfficialAccount, Seal, Tally, Token, VerificationAttempt
 from verification.models.token import OVERLAP, rotate_token
@@ -192,14 +192,14 @@ class TestFailure:
         def fail(*_: Any) -> None:
             raise OperationalError("the disk is full")
 
-        monkeypatch.setattr(recording, "make_seal", fail)
+        monkeypatch.setattr(batch, "make_seal", fail)
         # In a test the connection holds the test's own transaction.
         monkeypatch.setattr(connection, "close", lambda: None)
 
     def test_a_bug_of_ours_is_no_answer_either(
         self, client: Client, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(recording, "make_seal", lambda *_: 1 / 0)
+        monkeypatch.setattr(batch, "make_seal", lambda *_: 1 / 0)
 
         assert client.get(f"/wechat/brand-a?{verification(A)}").status_code == 503
 

@@ -1,0 +1,47 @@
+"""Lines on standard output: one for each attempt, and for each that could not be recorded."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterable, Mapping
+
+from django.utils import timezone
+
+from verification.columns import Values
+from verification.judging import Accounts
+from verification.models.attempt import as_record
+from verification.protocol.callback import Callback
+from verification.protocol.words import word
+
+lines = logging.getLogger("verification.attempts")
+
+# Exports hold these; log lines, which travel further, do not.
+NOT_LOGGED = {"signature", "timestamp", "nonce", "echostr"}
+
+
+def log_attempts(attempts: Iterable[Values], accounts: Accounts) -> None:
+    """One JSON line for each, a batch's lines in one write."""
+    records = (as_record(attempt, accounts.slug_of(attempt["account_id"])) for attempt in attempts)
+    lines.info("%s", "\n".join(as_line("attempt", record) for record in records))
+
+
+def log_unrecorded(callback: Callback, why: object) -> None:
+    """The witness of what the database could not take."""
+    record = {
+        "at": timezone.now().isoformat(),
+        "path_slug": callback.path_slug,
+        "kind": word(callback.kind),
+        "method": word(callback.method),
+        "client_ip": callback.client_ip,
+        "user_agent": callback.user_agent,
+        "request_id": str(callback.request_id),
+        "duration": callback.elapsed,
+        "why": str(why),
+    }
+    lines.error("%s", as_line("attempt_unrecorded", record))
+
+
+def as_line(event: str, record: Mapping[str, object]) -> str:
+    kept = {name: value for name, value in record.items() if name not in NOT_LOGGED}
+    return json.dumps({"event": event, **kept})

@@ -1,0 +1,94 @@
+"""From verdicts to what a batch writes: rows, their lines, their seal, the counts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Hashable, Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from verification.chain import make_seal
+from verification.columns import Values, canonical_line
+from verification.ledger import Batch, TallyKey
+from verification.models import ChainHead
+from verification.models.attempt import is_noise
+from verification.protocol.callback import Callback
+from verification.protocol.reply import Verdict
+from verification.protocol.words import Kind, Outcome
+
+Attempt = dict[str, Any]
+
+
+def make_attempt(callback: Callback, verdict: Verdict, now: datetime) -> Attempt:
+    """Its columns, but for its place in the chain. A model of each costs as much as the rest."""
+    return {
+        "recorded_at": now,
+        "account_id": verdict.account_id,
+        "token_id": verdict.token_id,
+        "duration": callback.elapsed,
+        "clock_skew": callback.clock_skew,
+        "occurrences": 1,
+        "kind": callback.kind,
+        "method": callback.method,
+        "outcome": verdict.outcome,
+        "reason": verdict.reason,
+        "status": verdict.status,
+        "marks": callback.marks,
+        "request_id": callback.request_id,
+        "signature": callback.signature,
+        "client_ip": callback.client_ip,
+        "detail": verdict.detail,
+        "path_slug": callback.path_slug,
+        "timestamp": callback.timestamp,
+        "nonce": callback.nonce,
+        "echostr": callback.echostr,
+        "user_agent": callback.user_agent,
+        "host": callback.host,
+    }
+
+
+def has_row(attempt: Values) -> bool:
+    """Accepted message pushes are only tallied: 20,000 a day and account would fill the disk."""
+    return (attempt["kind"], attempt["outcome"]) != (Kind.MESSAGE_PUSH, Outcome.ACCEPTED)
+
+
+def tally_key(attempt: Values) -> TallyKey:
+    return attempt["account_id"], int(attempt["kind"]), int(attempt["outcome"])
+
+
+def fold(attempts: Iterable[Attempt], shared_by: Iterable[Hashable]) -> list[Attempt]:
+    """The attempts, of which those that share a row are one: the first, which counts the others."""
+    folded: dict[Hashable, Attempt] = {}
+    for number, (attempt, by) in enumerate(zip(attempts, shared_by, strict=True)):
+        key = number if by is None else (by, *equality(attempt))
+        first = folded.setdefault(key, attempt)
+        if first is not attempt:
+            first["occurrences"] += 1
+            if first["client_ip"] != attempt["client_ip"]:
+                first["client_ip"] = None  # of several sources, none
+    return [*folded.values()]
+
+
+def equality(attempt: Values) -> tuple[Hashable, ...]:
+    return *tally_key(attempt), attempt["reason"], attempt["status"], is_noise(attempt)
+
+
+def close_batch(attempts: Sequence[Attempt], head: ChainHead, now: datetime) -> Batch:
+    """Number the attempts, seal those that have a row, and move the head."""
+    rows = [attempt for attempt in attempts if has_row(attempt)]
+    for number, row in enumerate(rows, start=head.last_attempt_id + 1):
+        row |= {"id": number, "seal_id": head.last_seal_id + 1}
+    lines = [canonical_line(row) for row in rows]
+    seal = make_seal(head, lines) if rows else None
+    if seal:
+        head.move_to(seal)
+        head.last_recorded_at = now
+    noise = filter(is_noise, attempts)
+    return Batch(now, head, seal, rows, lines, count(attempts), count(noise))
+
+
+def count(attempts: Iterable[Values]) -> Counter[TallyKey]:
+    tallies: Counter[TallyKey] = Counter()
+    for attempt in attempts:
+        tallies[tally_key(attempt)] += attempt["occurrences"]
+    return tallies
