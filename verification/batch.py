@@ -14,7 +14,7 @@ from verification.models import ChainHead
 from verification.models.attempt import is_noise
 from verification.protocol.callback import Callback
 from verification.protocol.reply import Verdict
-from verification.protocol.words import Kind, Outcome
+from verification.protocol.words import Kind, Mark, Outcome
 
 Attempt = dict[str, Any]
 
@@ -33,7 +33,7 @@ def make_attempt(callback: Callback, verdict: Verdict, now: datetime) -> Attempt
         "outcome": verdict.outcome,
         "reason": verdict.reason,
         "status": verdict.status,
-        "marks": callback.marks,
+        "marks": marks_of(callback, verdict),
         "request_id": callback.request_id,
         "signature": callback.signature,
         "client_ip": callback.client_ip,
@@ -45,6 +45,12 @@ def make_attempt(callback: Callback, verdict: Verdict, now: datetime) -> Attempt
         "user_agent": callback.user_agent,
         "host": callback.host,
     }
+
+
+def marks_of(callback: Callback, verdict: Verdict) -> Mark:
+    if verdict.outcome is Outcome.REFUSED and callback.is_signed_with_nothing:
+        return callback.marks | Mark.EMPTY_TOKEN
+    return callback.marks
 
 
 def has_row(attempt: Values) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import UTC
+from functools import lru_cache
 from typing import Any
 
 VERSION = 1
@@ -22,6 +23,7 @@ def encode_text(value: str) -> str:
     return value.replace("\\", "\\\\")
 
 
+@lru_cache(maxsize=2)  # a batch has one time
 def encode_time(value: Any) -> str:
     text: str = value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
     return text.rstrip("0").rstrip(".") + "+00"
@@ -65,7 +67,9 @@ COLUMNS = COLUMNS_BY_VERSION[VERSION]
 
 def canonical_line(attempt: Values, version: int = VERSION) -> bytes:
     """With its line break."""
-    columns = COLUMNS_BY_VERSION[version].items()
-    values = ((attempt[name], encode) for name, encode in columns)
-    text = "\t".join(["\\N" if value is None else encode(value) for value, encode in values])
-    return f"{text}\n".encode()  # what we write is ASCII; what others wrote is still to be read
+    texts = [
+        "\\N" if (value := attempt[name]) is None else encode(value)
+        for name, encode in COLUMNS_BY_VERSION[version].items()
+    ]
+    # What we write is ASCII; what others wrote is still to be read.
+    return ("\t".join(texts) + "\n").encode()

@@ -47,7 +47,8 @@ class GroupCommit:
         loop = self.loop or self.start()
         waiting = Waiting(callback, loop.create_future())
         self.waiting.append(waiting)
-        self.arrived.set()
+        if len(self.waiting) == 1:  # else it was told already: a lock for each costs more
+            self.arrived.set()
         return waiting.verdict
 
     def start(self) -> asyncio.AbstractEventLoop:

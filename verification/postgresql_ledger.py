@@ -79,7 +79,8 @@ class PostgreSQLLedger(Ledger):
         statements = [tallies_statement(batch)]
         if batch.seal is not None:
             statements += [seal_statement(batch.seal), head_statement(batch.head)]
-        with connection.cursor() as cursor:
+        # Django wraps the errors of execute() only, and a lost connection must be known for one.
+        with connection.wrap_database_errors, connection.cursor() as cursor:
             told = [cursor.mogrify(*statement).decode() for statement in statements]
             if batch.seal is None:
                 cursor.execute("; ".join([*told, self.commit]))

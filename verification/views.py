@@ -19,7 +19,7 @@ from verification.append_only import missing_triggers
 from verification.attempt_log import log_unrecorded
 from verification.keys import self_test_key
 from verification.protocol.callback import KNOWN_HEADERS, Request, parse_callback, path_slug
-from verification.protocol.reply import HEALTHY, TRY_AGAIN, Reply, plain_reply, reply_to
+from verification.protocol.reply import HEALTHY, TRY_AGAIN, Reply, reply_to
 from verification.recording import Unrecorded, verify
 
 logger = logging.getLogger(__name__)
@@ -98,8 +98,8 @@ def readyz(request: HttpRequest) -> HttpResponse:
         problem = "The database cannot be reached."
     if problem:
         logger.error("Not ready: %s", problem)
-        return as_response(plain_reply(503, problem.encode()))
-    return as_response(plain_reply(200, b"ready"))
+        return as_response(Reply(503, problem.encode()))
+    return as_response(Reply(200, b"ready"))
 
 
 def find_problem() -> str | None:

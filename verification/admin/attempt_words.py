@@ -102,7 +102,8 @@ def what_was_answered(attempt: VerificationAttempt) -> list[Fact]:
 
 def body_of(attempt: VerificationAttempt) -> str:
     if attempt.outcome == Outcome.REFUSED:
-        return REFUSALS.get(attempt.status, b"").decode()
+        refusal = REFUSALS.get(attempt.status)
+        return refusal.body.decode() if refusal else ""
     return "success" if attempt.kind == Kind.MESSAGE_PUSH else attempt.echostr
 
 

@@ -119,6 +119,10 @@ class VerificationAttempt(models.Model):
         return as_record(vars(self), self.account.slug if self.account else None)
 
 
+KINDS, METHODS, OUTCOMES, REASONS = (
+    {int(member): word(member) for member in closed_list}
+    for closed_list in (Kind, Method, Outcome, Reason)
+)
 #: The keys of as_record(), in its order.
 RECORD_KEYS = (
     *("id", "recorded_at", "account", "path_slug", "kind", "method"),
@@ -137,10 +141,10 @@ def as_record(attempt: Mapping[str, Any], account: str | None) -> dict[str, Any]
         "recorded_at": attempt["recorded_at"].isoformat(),
         "account": account,
         "path_slug": attempt["path_slug"],
-        "kind": word(Kind(attempt["kind"])),
-        "method": word(Method(attempt["method"])),
-        "outcome": word(Outcome(attempt["outcome"])),
-        "reason": word(Reason(attempt["reason"])) if attempt["reason"] else None,
+        "kind": KINDS[attempt["kind"]],
+        "method": METHODS[attempt["method"]],
+        "outcome": OUTCOMES[attempt["outcome"]],
+        "reason": REASONS.get(attempt["reason"]),
         "detail": attempt["detail"],
         "status": attempt["status"],
         "signature": bytes(signature).hex() if signature else None,

@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import lru_cache, reduce
+from operator import or_
 from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 from uuid import UUID, uuid4
@@ -35,11 +38,12 @@ NEEDED = {
 }
 # At / these tell a callback from a person with a browser.
 ROOT_PARAMETERS = {"signature", "msg_signature", "echostr"}
-KNOWN_PARAMETERS = {*SHAPES, "msg_signature", "encrypt_type"}
+RAW_PARAMETERS = {name.encode(): name for name in (*SHAPES, "msg_signature", "encrypt_type")}
 KNOWN_HEADERS = {"host", "user-agent", "x-forwarded-for", "x-forwarded-proto", "x-request-id"}
 
 # A longer query string is refused unread, so that nobody can keep us busy parsing.
 LONGEST_QUERY = 32_768
+NO_MARK = Mark(0)
 LARGEST_SKEW = 2**31 - 1
 PRINTABLE = bytes(byte if 0x20 <= byte <= 0x7E else ord("?") for byte in range(256))
 
@@ -79,6 +83,10 @@ class Callback:
     started: float = field(default_factory=time.perf_counter)
 
     @property
+    def is_signed_with_nothing(self) -> bool:
+        return is_signed_with_nothing(self.timestamp, self.nonce, self.signature or b"")
+
+    @property
     def elapsed(self) -> int:
         """Microseconds since the request arrived."""
         return min(int((time.perf_counter() - self.started) * 1_000_000), LARGEST_SKEW)
@@ -107,31 +115,31 @@ def parse_callback(
 ) -> Callback:
     method = Method.__members__.get(request.method, Method.OTHER)
     values = parameters(request.query)
-    first = {name: values.get(name, [b""])[0] for name in KNOWN_PARAMETERS}
-    header = {name: request.headers.get(name, "") for name in KNOWN_HEADERS}
-    is_signature = SHAPES["signature"].fullmatch(first["signature"])
-    timestamp, nonce = clean(first["timestamp"], 20), clean(first["nonce"], 128)
-    signature = bytes.fromhex(first["signature"].decode()) if is_signature else None
-    is_probe = is_signed_with_nothing(timestamp, nonce, signature or b"")
+    first = {name: given[0] for name, given in values.items()}
+    header = request.headers.get
+    raw_timestamp = first.get("timestamp", b"")
+    timestamp, nonce = clean(raw_timestamp, 20), clean(first.get("nonce", b""), 128)
+    forwarded_proto = header("x-forwarded-proto", "") if trusted_proxy_count else ""
     return Callback(
         path_slug=slug,
         kind=find_kind(method, is_self_test(timestamp, nonce, self_test_key)),
         method=method,
-        signature=signature,
+        signature=parse_signature(first.get("signature", b"")),
         timestamp=timestamp,
         nonce=nonce,
-        echostr=clean(first["echostr"], 256),
-        client_ip=parse_client_ip(request.peer, header["x-forwarded-for"], trusted_proxy_count),
-        user_agent=clean(header["user-agent"].encode(), 200),
-        request_id=parse_request_id(header["x-request-id"]),
-        host=clean(header["host"].encode(), 100),
-        marks=parse_marks(
-            request, values, header["x-forwarded-proto"] if trusted_proxy_count else ""
-        )
-        | (Mark.EMPTY_TOKEN if is_probe else Mark(0)),
-        clock_skew=compute_clock_skew(first["timestamp"]),
+        echostr=clean(first.get("echostr", b""), 256),
+        client_ip=parse_client_ip(request.peer, header("x-forwarded-for", ""), trusted_proxy_count),
+        user_agent=clean(header("user-agent", "").encode(), 200),
+        request_id=parse_request_id(header("x-request-id", "")),
+        host=clean(header("host", "").encode(), 100),
+        marks=parse_marks(request, values, forwarded_proto),
+        clock_skew=compute_clock_skew(raw_timestamp),
         error=find_error(method, request.query, values),
     )
+
+
+def parse_signature(raw: bytes) -> bytes | None:
+    return bytes.fromhex(raw.decode()) if SHAPES["signature"].fullmatch(raw) else None
 
 
 def find_kind(method: Method, is_own: bool) -> Kind:
@@ -154,10 +162,14 @@ def parameters(query: bytes) -> Parameters:
     values: dict[str, list[bytes]] = {}
     for pair in query.split(b"&") if len(query) <= LONGEST_QUERY else ():
         raw_name, _, raw_value = pair.partition(b"=")
-        name = unquote_to_bytes(raw_name).decode("latin-1")
-        if name in KNOWN_PARAMETERS:
-            values.setdefault(name, []).append(unquote_to_bytes(raw_value))
+        name = RAW_PARAMETERS.get(unquote(raw_name))
+        if name is not None:
+            values.setdefault(name, []).append(unquote(raw_value))
     return values
+
+
+def unquote(raw: bytes) -> bytes:
+    return unquote_to_bytes(raw) if b"%" in raw else raw
 
 
 def find_error(method: Method, query: bytes, values: Parameters) -> CallbackError | None:
@@ -180,24 +192,26 @@ def find_error(method: Method, query: bytes, values: Parameters) -> CallbackErro
 
 def parse_marks(request: Request, values: Parameters, forwarded_proto: str) -> Mark:
     scheme = forwarded_proto.rpartition(",")[2].strip() or request.scheme
-    marks = Mark(0)
-    if scheme == "https":
-        marks |= Mark.HTTPS
-    if request.http_version == "1.0":
-        marks |= Mark.HTTP_1_0
-    if "msg_signature" in values:
-        marks |= Mark.MSG_SIGNATURE
-    if values.get("encrypt_type") == [b"aes"]:
-        marks |= Mark.ENCRYPTED
-    return marks
+    return all_of(
+        Mark.HTTPS if scheme == "https" else NO_MARK,
+        Mark.HTTP_1_0 if request.http_version == "1.0" else NO_MARK,
+        Mark.MSG_SIGNATURE if "msg_signature" in values else NO_MARK,
+        Mark.ENCRYPTED if values.get("encrypt_type") == [b"aes"] else NO_MARK,
+    )
+
+
+@lru_cache(maxsize=64)
+def all_of(*marks: Mark) -> Mark:
+    """They are few; putting flags together takes as long as all the rest of parsing them."""
+    return reduce(or_, marks)
 
 
 def parse_request_id(header: str) -> UUID:
     """The router's id when it is a UUID, as Heroku's is; otherwise one of our own."""
-    try:
-        return UUID(header)
-    except ValueError:
-        return uuid4()
+    if header:
+        with suppress(ValueError):
+            return UUID(header)
+    return uuid4()
 
 
 def compute_clock_skew(timestamp: bytes) -> int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from functools import lru_cache
 
 
 def parse_client_ip(peer: str, forwarded_for: str, trusted_proxy_count: int) -> str | None:
@@ -17,6 +18,7 @@ def parse_client_ip(peer: str, forwarded_for: str, trusted_proxy_count: int) -> 
     return canonical_ip(peer)
 
 
+@lru_cache(maxsize=1024)
 def canonical_ip(text: str) -> str | None:
     """One spelling per address, or None for what is no address or could not be stored."""
     try:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import NamedTuple
 
 from verification.protocol.callback import Callback
@@ -16,7 +18,7 @@ SAFE_HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; sandbox",
 }
-REFUSALS = {400: b"bad request", 403: b"bad token", 405: b"method not allowed"}
+NOTHING_MORE: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,30 +34,34 @@ class Verdict:
 
 
 class Reply(NamedTuple):
+    """Text that no browser takes for a page."""
+
     status: int
     body: bytes
-    headers: dict[str, str]
+    extra: Mapping[str, str] = NOTHING_MORE  #: headers beside those that every reply has
+
+    @property
+    def headers(self) -> dict[str, str]:
+        # WeChat speaks HTTP/1.0 and cannot read a chunked body.
+        return {**SAFE_HEADERS, "Content-Length": str(len(self.body)), **self.extra}
+
+
+REFUSALS = {
+    400: Reply(400, b"bad request"),
+    403: Reply(403, b"bad token"),
+    405: Reply(405, b"method not allowed", {"Allow": "GET, POST"}),
+}
+#: "success" tells WeChat not to send the message again.
+SUCCESS = Reply(200, b"success")
+#: Sent when an attempt could not be recorded in time: no answer without a record.
+TRY_AGAIN = Reply(503, b"try again", {"Retry-After": "5"})
+#: This process is alive.
+HEALTHY = Reply(200, b"ok")
 
 
 def reply_to(callback: Callback, verdict: Verdict) -> Reply:
     if verdict.outcome is Outcome.REFUSED:
-        extra = {"Allow": "GET, POST"} if verdict.status == 405 else {}
-        return plain_reply(verdict.status, REFUSALS[verdict.status], extra)
+        return REFUSALS[verdict.status]
     if callback.kind is Kind.MESSAGE_PUSH:
-        # "success" tells WeChat not to send the message again.
-        return plain_reply(200, b"success")
-    return plain_reply(200, callback.echostr.encode("ascii"))
-
-
-def plain_reply(status: int, body: bytes, extra: dict[str, str] | None = None) -> Reply:
-    """Text that no browser takes for a page, with its length."""
-    # WeChat speaks HTTP/1.0 and cannot read a chunked body.
-    headers = {**SAFE_HEADERS, "Content-Length": str(len(body)), **(extra or {})}
-    return Reply(status, body, headers)
-
-
-#: Sent when an attempt could not be recorded in time: no answer without a record.
-TRY_AGAIN = plain_reply(503, b"try again", {"Retry-After": "5"})
-
-#: This process is alive.
-HEALTHY = plain_reply(200, b"ok")
+        return SUCCESS
+    return Reply(200, callback.echostr.encode("ascii"))

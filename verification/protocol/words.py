@@ -53,7 +53,7 @@ class Mark(IntFlag):
     HTTP_1_0 = 2
     MSG_SIGNATURE = 4
     ENCRYPTED = 8
-    EMPTY_TOKEN = 16  #: signed with an empty token, as probes for careless servers are
+    EMPTY_TOKEN = 16  #: refused, and signed with an empty token, as probes are
 
 
 def word(member: IntEnum | None) -> str | None:

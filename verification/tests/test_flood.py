@@ -11,7 +11,6 @@ from verification import flood as flood_module
 from verification.audit import verify_audit
 from verification.models import OfficialAccount, Seal, Tally, VerificationAttempt
 from verification.protocol.callback import Callback
-from verification.protocol.words import Mark
 from verification.recording import flood, screen, verify
 from verification.tests.calls import call
 from verification.tests.contract import A, B
@@ -134,7 +133,7 @@ def test_a_probe_shares_no_row_with_an_honest_mistake(brand_a: OfficialAccount) 
     """They are counted apart: one is internet noise, the other somebody's token."""
     verify([wrong(number) for number in range(3)])
     probe = call(verification("", nonce="7"), peer=STRANGER)
-    assert probe.marks & Mark.EMPTY_TOKEN
+    assert probe.is_signed_with_nothing
     verify([wrong(4), probe, wrong(5), probe])
 
     assert [count for _, count in rows()][3:] == [2, 2]
