@@ -33,10 +33,16 @@ class Crowd:
     """Asks from a thread of its own, as long as the block lasts or until it has asked enough."""
 
     def __init__(
-        self, port: int, *, clients: int, enough: int | None = None, pause: float = 0
+        self,
+        port: int,
+        *,
+        clients: int,
+        enough: int | None = None,
+        pause: float = 0,
+        asking: Iterator[Request] | None = None,
     ) -> None:
         self.port, self.clients, self.pause = port, clients, pause
-        self.requests: Iterator[Request] = islice(requests(), enough)
+        self.requests: Iterator[Request] = islice(asking or requests(), enough)
         self.answers: list[Answer] = []
         self.is_leaving = threading.Event()
         self.thread = threading.Thread(target=self._run, daemon=True)

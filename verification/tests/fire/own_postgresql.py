@@ -37,10 +37,9 @@ class OwnPostgreSQL:
     def __init__(self, place: Path) -> None:
         script = load_script()
         self.port = free_port()
-        self.cluster = script.Cluster(script.find_binaries(), place)
+        # On disk, as where it matters.
+        self.cluster = script.Cluster(script.find_binaries(), place, is_durable=True)
         self.cluster.initialise(self.port)
-        with (place / "data/postgresql.conf").open("a") as configuration:
-            configuration.write("fsync = on\n")  # as where it matters
         self.start()
 
     def url(self, database: str = "gateway") -> str:

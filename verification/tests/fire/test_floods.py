@@ -1,0 +1,160 @@
+"""Anyone can call a server URL. What that costs us, and WeChat meanwhile, has a bound."""
+
+from __future__ import annotations
+
+import random
+import statistics
+import time
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+import psycopg2
+import pytest
+
+from verification.tests.contract import A, B
+from verification.tests.fire.conftest import KeepFigure
+from verification.tests.fire.crowd import Answer, Crowd
+from verification.tests.fire.held_against import read_log
+from verification.tests.fire.own_postgresql import OwnPostgreSQL, manage
+from verification.tests.fire.scale import scale
+from verification.tests.fire.traffic import Request, raw_request
+from verification.tests.gunicorn import Gunicorn, running_gunicorn
+from verification.tests.signer import verification
+
+pytestmark = [pytest.mark.postgresql, pytest.mark.process]
+
+#: Hostile requests are numbered from here on, WeChat's from 1.
+HOSTILE = 10**6
+MEGABYTE = 1024 * 1024
+REPLAYED = verification(A, nonce="1512810825")
+
+
+def hostile_requests() -> Iterator[Request]:
+    """Random signatures, one valid URL again and again, made-up paths and sources."""
+    chance = random.Random(7)
+    for number in count(HOSTILE):
+        source = f"X-Forwarded-For: 203.0.{chance.randrange(256)}.{chance.randrange(256)}\r\n"
+        slug, query = chance.choice(
+            [
+                ("brand-a", verification(B, nonce=str(number))),
+                ("brand-a", REPLAYED),
+                (f"{chance.randrange(10**9)}", verification(B, nonce=str(number))),
+            ]
+        )
+        line = f"GET /wechat/{slug}?{query} HTTP/1.1\r\nHost: wx.example.cn\r\n{source}\r\n"
+        yield Request(number, 200 if query == REPLAYED else 403, line.encode())
+
+
+def legitimate_requests() -> Iterator[Request]:
+    return (Request(number, 200, raw_request(number, 200)) for number in count(1))
+
+
+def size_of(url: str) -> int:
+    return int(ask_database(url, "SELECT pg_database_size(current_database())"))
+
+
+def tallied(url: str) -> int:
+    return int(ask_database(url, "SELECT COALESCE(sum(count), 0) FROM verification_tally"))
+
+
+def ask_database(url: str, statement: str) -> int:
+    connection = psycopg2.connect(url)
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(statement)
+            return int(cursor.fetchone()[0])
+    finally:
+        connection.close()
+
+
+def under_fire(server: Gunicorn, requests: int) -> tuple[list[Answer], list[Answer]]:
+    """What the hostile got, and what WeChat got meanwhile, asking five times a second."""
+    hostile = Crowd(server.port, clients=256, enough=requests, asking=hostile_requests())
+    with Crowd(server.port, clients=1, pause=0.2, asking=legitimate_requests()) as wechat:
+        wechat.wait_for(200)
+        with hostile:
+            hostile.wait()
+    return hostile.answers, wechat.answers
+
+
+def test_a_flood_fills_no_disk_and_keeps_wechat_from_nothing(
+    postgresql: OwnPostgreSQL, tmp_path: Path, figure: KeepFigure
+) -> None:
+    requests = scale(3_000, 300_000)
+    with running_gunicorn(
+        tmp_path / "output", DATABASE_URL=postgresql.url(), TRUSTED_PROXY_COUNT="1"
+    ) as server:
+        before = size_of(postgresql.url())
+        hostile, wechat = under_fire(server, requests)
+    growth = (size_of(postgresql.url()) - before) / MEGABYTE
+    seconds = sorted(answer.seconds for answer in wechat)
+    median, slowest = statistics.median(seconds), seconds[len(seconds) * 99 // 100]
+
+    figure(
+        "A flood fills no disk",
+        target="≤ 6 MB for 300,000 hostile requests, every one of them tallied",
+        measured=f"{growth:.1f} MB for {len(hostile):,}, "
+        f"{tallied(postgresql.url()):,} tallied of {len(hostile) + len(wechat):,}",
+        is_met=growth <= 6,
+    )
+    figure(
+        "WeChat is answered during a flood",
+        target="p50 ≤ 20 ms, p99 ≤ 250 ms, none refused, each with a row of its own",
+        measured=f"p50 {median * 1000:.0f} ms, p99 {slowest * 1000:.0f} ms of {len(wechat)}",
+        is_met=median <= 0.02 and slowest <= 0.25,
+    )
+    assert tallied(postgresql.url()) == len(hostile) + len(wechat)
+    assert {(answer.request.status, answer.status) for answer in hostile} <= {
+        (200, 200),
+        (403, 403),
+    }
+    assert {answer.status for answer in wechat} == {200}
+    own = {row.request_id: row.occurrences for row in read_log(postgresql.url())}
+    assert {own[answer.request.id] for answer in wechat} == {1}
+    assert len(own) < requests / 2
+    assert "is intact" in manage(postgresql.url(), "verify_audit")
+
+
+def test_five_hundred_clients_need_no_more_connections_than_a_small_plan_has(
+    postgresql: OwnPostgreSQL, tmp_path: Path, figure: KeepFigure
+) -> None:
+    url = postgresql.url().replace("gateway@", "tenant@")
+    limit_to_twenty(postgresql.url())
+    with (
+        running_gunicorn(tmp_path / "output", DATABASE_URL=url) as server,
+        Crowd(server.port, clients=500, enough=scale(2_000, 50_000)) as crowd,
+    ):
+        most = 0
+        while crowd.is_busy:
+            most = max(most, connections_of_tenant(postgresql.url()))
+            time.sleep(0.05)
+        complaints = [line for line in server.lines() if "too many" in line]
+
+    figure(
+        "500 clients stay within the 20 connections of a small plan",
+        target="no “too many clients”, no refusal but those deserved",
+        measured=f"{most} connections at most, {len(complaints)} complaints in "
+        f"{len(crowd.answers):,} answers",
+        is_met=not complaints,
+    )
+    assert complaints == []
+    assert all(answer.status in {answer.request.status, 503} for answer in crowd.answers)
+
+
+def connections_of_tenant(url: str) -> int:
+    return ask_database(url, "SELECT count(*) FROM pg_stat_activity WHERE usename = 'tenant'")
+
+
+def limit_to_twenty(url: str) -> None:
+    connection = psycopg2.connect(url)
+    connection.autocommit = True
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "CREATE ROLE tenant LOGIN CONNECTION LIMIT 20;"
+                "GRANT ALL ON ALL TABLES IN SCHEMA public TO tenant;"
+                "GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO tenant"
+            )
+    finally:
+        connection.close()
