@@ -7,12 +7,13 @@ import signal
 import sys
 import time
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
-from benchmarks import alone, report, targets
+from benchmarks import report, targets
+from benchmarks.alone import Figures, resident, resident_over, start_up
 from benchmarks.contestants import CONTESTANTS, Contestant, Server
 from benchmarks.databases import Databases
 from benchmarks.machine import describe
@@ -30,13 +31,8 @@ MANY, AFTER = 1_000_000, 100_000  #: requests, and of them those that warm the m
 def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     options = parse(sys.argv[1:])
-    try:
-        with TemporaryDirectory(prefix="bench-") as place:
-            run(options, Databases(os.environ["DATABASE_URL"]), Path(place))
-    except Trouble as trouble:
-        say(f"script/bench: {trouble}")
-        return 1
-    return 0
+    with TemporaryDirectory(prefix="bench-") as place:
+        return run(options, Databases(os.environ["DATABASE_URL"]), Path(place))
 
 
 def parse(arguments: Sequence[str]) -> Namespace:
@@ -64,20 +60,31 @@ def names(text: str) -> list[str]:
     return chosen
 
 
-def run(options: Namespace, databases: Databases, place: Path) -> None:
+def run(options: Namespace, databases: Databases, place: Path) -> int:
+    """The exit code; what was measured before something went wrong is printed all the same."""
     about = describe_run(options, databases.url)
-    turn = Turn(databases, place, options.seconds)
+    results, figures, code = Results(), Figures(), 0
+    try:
+        measure(options, Turn(databases, place, options.seconds), results, figures)
+    except Trouble as trouble:
+        say(f"script/bench: {trouble}")
+        code = 1
+    reached = [*targets.compared(results), *targets.grown(results), *targets.alone(figures)]
+    text = report.make(about, reached, results)
+    sys.stdout.write(text)
+    if code == 0 and options.only == EVERYTHING and options.connections == CONNECTIONS:
+        report.write(text)
+        say(f"Written to {report.FILE}")
+    return code
+
+
+def measure(options: Namespace, turn: Turn, results: Results, figures: Figures) -> None:
     chosen = [it for it in CONTESTANTS if it.name in options.only]
     for template in {it.template: None for it in chosen} | {"one": None}:
         say(f"Making the database “{template}”")
-        make_template(databases, template)
-    results = play(turn, chosen, options)
-    reached = [*targets.compared(results), *targets.grown(results), *measure_alone(turn, options)]
-    text = report.make(about, reached, results)
-    sys.stdout.write(text)
-    if options.only == EVERYTHING and options.connections == CONNECTIONS:
-        report.write(text)
-        say(f"Written to {report.FILE}")
+        make_template(turn.databases, template)
+    play(turn, chosen, options, results)
+    measure_alone(turn, options, figures)
 
 
 def describe_run(options: Namespace, url: str) -> list[str]:
@@ -89,43 +96,38 @@ def describe_run(options: Namespace, url: str) -> list[str]:
     ]
 
 
-def play(turn: Turn, chosen: Sequence[Contestant], options: Namespace) -> Results:
+def play(turn: Turn, chosen: Sequence[Contestant], options: Namespace, results: Results) -> None:
     """Each contestant in turn, then again: what disturbs the machine disturbs all."""
-    results = Results()
     for number in range(options.rounds):
         for it in chosen:
-            connections = it.connections or options.connections
-            for count, measured in turn.take(it, connections):
+            for count, measured in turn.take(it, it.connections or options.connections):
                 results.add(it.name, count, measured)
                 load = measured.load
                 say(
-                    f"Round {number + 1} of {options.rounds}: {it.name}, {count} connections:"
+                    f"Round {number + 1} of {options.rounds}: {it.name}, {count} at once:"
                     f" {load.rate:,.0f}/s, p50 {load.p50:.1f} ms, p99 {load.p99:.1f} ms"
                 )
-    return results
 
 
-def measure_alone(turn: Turn, options: Namespace) -> list[targets.Target]:
+def measure_alone(turn: Turn, options: Namespace, figures: Figures) -> None:
     [ours] = [it for it in CONTESTANTS if it.name == "ours"]
     assert isinstance(ours, Server)
-    start_up = resident = growth = None
     if "start-up" in options.only:
-        start_up = median(alone.start_up(turn, ours) for _ in range(START_UPS))
-        say(f"Start-up: {start_up:.2f} s")
+        figures.start_up = median(start_up(turn, ours) for _ in range(START_UPS))
+        say(f"Start-up: {figures.start_up:.2f} s")
     if "memory" in options.only:
-        resident = alone.resident(turn, ours)
-        say(f"Resident: {resident:.0f} MB")
+        figures.resident = resident(turn, ours)
+        say(f"Resident: {figures.resident:.0f} MB")
     if options.long:
-        growth = measure_growth(turn, ours, say)
-    return [*targets.alone(start_up, resident, growth)]
+        figures.growth = measure_growth(turn, ours)
 
 
-def measure_growth(turn: Turn, ours: Server, tell: Callable[[str], None]) -> float:
+def measure_growth(turn: Turn, ours: Server) -> float:
+    """Resident memory after MANY requests, as a share of what it was after AFTER."""
     first = last = 0.0
-    for answered, megabytes in alone.resident_over(turn, ours, MANY):
-        tell(f"Resident after {answered:,} requests: {megabytes:.1f} MB")
-        first = first or (megabytes if answered >= AFTER else 0.0)
-        last = megabytes
+    for answered, last in resident_over(turn, ours, MANY):
+        say(f"Resident after {answered:,} requests: {last:.1f} MB")
+        first = first or (last if answered >= AFTER else 0.0)
     return last / first
 
 

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from benchmarks.contestants import CROWD, Server
 from benchmarks.processes import Process, children, resident_bytes
 from benchmarks.turns import Turn
 
 MEGABYTE = 1_000_000
+
+
+@dataclass
+class Figures:
+    """None where it was not measured."""
+
+    start_up: float | None = None  #: seconds
+    resident: float | None = None  #: megabytes
+    growth: float | None = None  #: a share of 1
 
 
 def start_up(turn: Turn, server: Server) -> float:

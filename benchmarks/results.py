@@ -23,6 +23,14 @@ def p99(measured: Measured) -> float:
     return measured.load.p99
 
 
+def server_cpu(measured: Measured) -> float:
+    return measured.server_cpu
+
+
+def database_cpu(measured: Measured) -> float:
+    return measured.database_cpu
+
+
 class Results:
     def __init__(self) -> None:
         self.turns: dict[tuple[str, int], list[Measured]] = defaultdict(list)

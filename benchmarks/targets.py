@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from benchmarks.alone import Figures
 from benchmarks.contestants import CROWD
 from benchmarks.results import Results, p50, p99, rate
 
@@ -61,9 +62,9 @@ def grown(results: Results) -> Iterator[Target]:
         yield Target(what, least, results.ratio(one, other, CROWD, rate))
 
 
-def alone(start_up: float | None, resident: float | None, growth: float | None) -> Iterator[Target]:
-    """Seconds, megabytes, and a share of 1."""
-    yield Target("from exec to the first echostr recorded", 1.5, start_up, is_most=True, unit=" s")
-    yield Target("two workers, resident", 220, resident, is_most=True, unit=" MB")
-    what = "resident after 1,000,000 requests ÷ after 100,000"
-    yield Target(what, 1.05, growth, is_most=True)
+def alone(figures: Figures) -> Iterator[Target]:
+    started = "from exec to the first echostr recorded"
+    yield Target(started, 1.5, figures.start_up, is_most=True, unit=" s")
+    yield Target("two workers, resident", 220, figures.resident, is_most=True, unit=" MB")
+    grown = "resident after 1,000,000 requests ÷ after 100,000"
+    yield Target(grown, 1.05, figures.growth, is_most=True)

@@ -8,7 +8,7 @@ const express = require("express");
 
 const { TOKEN, DATABASE_URL, RECORDS, PORT } = process.env;
 const workers = Number(process.env.WORKERS);
-// So many connections to PostgreSQL in all, however many processes share them.
+// To PostgreSQL, shared by all processes; 16 answer a little less, and 64 much less.
 const MOST_CONNECTIONS = 32;
 const INSERT = {
   name: "insert-attempt", // prepared once for each connection
