@@ -27,6 +27,8 @@ NO_ACCOUNT = "none"
 PARAMETERS = {"period", "first", "last", "account", "outcome", "reason", "kind", "noise", "q"}
 #: Where a page of the list begins, which is no matter of the filter.
 PARAMETERS |= {"before", "after"}
+#: Among what means nothing: dates that somebody may well have typed.
+BACKWARDS = "last < first"
 Word = TypeVar("Word", Kind, Outcome, Reason)
 
 
@@ -113,9 +115,14 @@ class AttemptFilter:
         return {"first": str(self.period.first), "last": str(self.period.last)}
 
     def described(self) -> dict[str, str]:
-        """For the record: with its dates, which a preset's name does not say later."""
-        dates = {"first": str(self.period.first), "last": str(self.period.last)}
-        return {**self.parameters(), **dates}
+        """For the record: with its dates and what it leaves out, which an address need not say."""
+        return {
+            **self.parameters(),
+            "first": str(self.period.first),
+            "last": str(self.period.last),
+            "kind": word(self.kind) or "all",
+            "noise": "only" if self.is_noise else "none",
+        }
 
     def query(self, **place: int) -> str:
         return f"?{urlencode({**self.parameters(), **place})}"
@@ -151,10 +158,10 @@ def parse_dates(asked: Any, wrong: list[str]) -> Period:
     if not asked.get("first") and not asked.get("last"):
         return latest_days()
     first, last = parse_day(asked.get("first")), parse_day(asked.get("last"))
-    if first is None or last is None or first > last:
-        wrong.append("first – last")
-        return latest_days()
-    return Period(first, last)
+    if first and last and first <= last:
+        return Period(first, last)
+    wrong.append(BACKWARDS if first and last else "first – last")
+    return latest_days()
 
 
 def parse_day(text: str | None) -> date | None:

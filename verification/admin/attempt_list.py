@@ -13,7 +13,7 @@ from verification.admin import attempt_choices
 from verification.admin.attempt_chart import draw
 from verification.admin.attempt_words import path_of
 from verification.attempt_counts import count_period
-from verification.attempt_filter import AttemptFilter, parse_filter
+from verification.attempt_filter import BACKWARDS, AttemptFilter, parse_filter
 from verification.attempt_page import Page, find_page
 from verification.diagnosis import Known, explain
 from verification.models import VerificationAttempt
@@ -26,8 +26,7 @@ TEMPLATE = "admin/verification/verificationattempt/change_list.html"
 def attempt_list(site: admin.AdminSite, request: HttpRequest) -> HttpResponse:
     wanted, wrong = parse_filter(request.GET)
     if wrong:
-        sentence = _("Part of that address means nothing and was left out: %(parts)s.")
-        messages.warning(request, sentence % {"parts": ", ".join(wrong)})
+        messages.warning(request, say_wrong(wrong))
         return redirect(request.path + wanted.query())
     page = find_page(wanted, parse_key(request, "before"), parse_key(request, "after"))
     context = {
@@ -35,12 +34,20 @@ def attempt_list(site: admin.AdminSite, request: HttpRequest) -> HttpResponse:
         "title": _("Verification attempts"),
         "opts": VerificationAttempt._meta,
         "wanted": wanted,
+        "chosen": wanted.query(),
         "lacks_pushes": wanted.kind in {None, Kind.MESSAGE_PUSH} and not wanted.is_noise,
         "zone": say_zone(),
         **period_context(wanted),
         **page_context(wanted, page),
     }
     return render(request, TEMPLATE, context)
+
+
+def say_wrong(wrong: list[str]) -> str:
+    if wrong == [BACKWARDS]:
+        return _("The last day is before the first.")
+    sentence = _("Part of that address means nothing and was left out: %(parts)s.")
+    return sentence % {"parts": ", ".join(wrong)}
 
 
 def parse_key(request: HttpRequest, name: str) -> int | None:

@@ -5,6 +5,7 @@ It is stored as names of fields, roles and permissions, which stay the same in e
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
@@ -14,6 +15,7 @@ from django.core.exceptions import FieldDoesNotExist
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from verification.admin.export_filters import say_filters
 from verification.admin.roles import GROUPS, name_permission
 from verification.admin.token_forms import RotateForm
 from verification.models import ChangeEvent, OfficialAccount
@@ -35,6 +37,8 @@ def in_words(event: ChangeEvent) -> str:
         return f"{_('The old token stays valid')}: {name_overlap(event.detail)}"
     if event.action == Action.EXPORTED and event.facts:
         return " · ".join(say_export(event.facts))
+    if event.action == Action.LOG_CHECKED:
+        return say_check(event)
     if event.action == Action.PRUNED and "checkpoint" in event.facts:
         return " · ".join(say_pruning(event.facts))
     return event.detail
@@ -44,10 +48,20 @@ def say_export(facts: dict[str, Any]) -> Iterator[str]:
     rows, filters = facts["rows"], facts["filters"]
     yield facts["format"]
     yield ngettext("{count} attempt", "{count} attempts", rows).format(count=f"{rows:,}")
-    yield from (f"{name}: {value}" for name, value in filters.items())
+    yield from say_filters(filters)
     if not facts["complete"]:
         yield _("broke off")
     yield f"SHA-256 {facts['sha256']}"
+
+
+def say_check(event: ChangeEvent) -> str:
+    """Of which seals, only the detail says."""
+    seals = re.search(r": seals ([\d,]+) to ([\d,]+)$", event.detail)
+    if not seals:
+        return event.detail
+    intact, broken = _("intact: seals {first} to {last}"), _("not intact: seals {first} to {last}")
+    said = intact if event.facts.get("is_intact") else broken
+    return said.format(first=seals[1], last=seals[2])
 
 
 def say_pruning(facts: dict[str, Any]) -> Iterator[str]:

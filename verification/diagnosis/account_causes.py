@@ -22,7 +22,7 @@ def account_paused(case: Case) -> Explanation | None:
     else:
         happened = _("“{account}” was paused by {who} on {date}, so its requests are refused.")
     return Explanation(
-        _("account paused"),
+        _("paused account"),
         happened.format(
             account=account, who=event and event.actor, date=event and day(event.recorded_at)
         ),

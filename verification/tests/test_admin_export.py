@@ -110,6 +110,8 @@ class TestOnRecord:
                 "outcome": "accepted",
                 "first": str(latest_days().first),
                 "last": str(latest_days().last),
+                "kind": "url_verification",
+                "noise": "none",
             },
             "complete": True,
         }

@@ -75,9 +75,88 @@ def test_what_is_stored_is_the_same_in_every_language(
     assert ChangeEvent.objects.latest("id").detail == "name, answers_at_root"
 
 
+def export(filters: dict[str, str]) -> ChangeEvent:
+    facts = {"format": "csv", "rows": 1204, "sha256": "9f" * 32, "filters": filters}
+    return ChangeEvent.objects.create(action=Action.EXPORTED, facts={**facts, "complete": False})
+
+
 def test_an_export_says_what_was_taken(at_work: Client) -> None:
-    facts = {"format": "csv", "rows": 1204, "sha256": "9f" * 32, "filters": {"since": "2026-07-01"}}
-    event = ChangeEvent.objects.create(action=Action.EXPORTED, facts={**facts, "complete": False})
+    event = export({"since": "2026-06-30T16:00:00+00:00"})
     text = at_work.get(reverse("admin:verification_changeevent_change", args=[event.pk])).text
 
-    assert f"csv · 1,204 attempts · since: 2026-07-01 · broke off · SHA-256 {'9f' * 32}" in text
+    since = "From: 2026-07-01 00:00:00 (UTC+8)"
+    assert f"csv · 1,204 attempts · {since} · broke off · SHA-256 {'9f' * 32}" in text
+
+
+FROM_THE_LIST = {
+    "period": "last_quarter",
+    "first": "2026-07-01",
+    "last": "2026-09-30",
+    "outcome": "refused",
+    "reason": "no_token",
+    "kind": "all",
+    "noise": "none",
+}
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        (
+            "en",
+            "Period: Last quarter · From: 2026-07-01 · Through: 2026-09-30 · Official account: "
+            "Brand-A · Kind: All but self-tests · Outcome: Refused · Reason: No token · "
+            "Internet noise: left out · ",
+        ),
+        (
+            "zh-hans",
+            "期间: 上季度 · 自: 2026-07-01 · 至: 2026-09-30 · 公众号: Brand-A · 类型: 自测以外 · "
+            "结果: 拒绝 · 原因: 没有令牌 · 无关扫描请求: 未包含 · ",
+        ),
+    ],
+)
+def test_an_export_from_the_list_is_said_as_the_list_says_it(
+    at_work: Client, brand_a: OfficialAccount, language: str, said: str
+) -> None:
+    event = export({**FROM_THE_LIST, "account": str(brand_a.pk)})
+    url = reverse("admin:verification_changeevent_change", args=[event.pk])
+
+    text = at_work.get(url, headers={"Accept-Language": language}).text
+    assert said in text
+
+
+@pytest.mark.parametrize(
+    ("filters", "said"),
+    [
+        ({"first": "2026-07-01", "account": "none"}, "Official account: No such account"),
+        ({"first": "2026-07-01", "account": "987654"}, "Official account: 987654"),
+        ({"account": "1"}, "Official account: 1"),  # a slug
+        ({"colour": "red"}, "colour: red"),  # of a version after this one
+    ],
+)
+def test_a_filter_of_an_export_that_has_no_words_stays_as_it_was_stored(
+    at_work: Client, brand_a: OfficialAccount, filters: dict[str, str], said: str
+) -> None:
+    url = reverse("admin:verification_changeevent_change", args=[export(filters).pk])
+
+    assert f"{said} · broke off" in at_work.get(url).text
+
+
+@pytest.mark.parametrize(
+    ("is_intact", "detail", "english", "chinese"),
+    [
+        (True, "intact: seals 1 to 1,056", "intact: seals 1 to", "校验通过：存证批次 1 至 1,056"),
+        (False, "not intact: seals 9 to 12", "not intact: seals 9", "校验不通过：存证批次 9 至 12"),
+        (True, "of another version", "of another version", "of another version"),
+    ],
+)
+def test_a_check_of_the_log_is_said_in_the_language_of_the_page(
+    at_work: Client, is_intact: bool, detail: str, english: str, chinese: str
+) -> None:
+    event = ChangeEvent.objects.create(
+        action=Action.LOG_CHECKED, detail=detail, facts={"is_intact": is_intact}
+    )
+    url = reverse("admin:verification_changeevent_change", args=[event.pk])
+
+    assert english in at_work.get(url, headers={"Accept-Language": "en"}).text
+    assert chinese in at_work.get(url, headers={"Accept-Language": "zh-hans"}).text

@@ -14,7 +14,7 @@ from verification.tests.browser.chromium import Desk
 from verification.tests.browser.inspection import Inspection
 from verification.tests.conftest import make_account
 from verification.tests.contract import A, B
-from verification.tests.people import wechat_pushes, wechat_verifies
+from verification.tests.people import call, wechat_pushes, wechat_verifies
 
 pytestmark = pytest.mark.browser
 
@@ -26,7 +26,7 @@ def brands(li_wei: User) -> dict[str, OfficialAccount]:
     live, refused = brands["brand-a"], brands["brand-b"]
     wechat_verifies(live, A)
     wechat_pushes(live, A)
-    wechat_verifies(refused, A)
+    call(refused.server_path, A, **{"User-Agent": "long" * 25})
     rotate_token(live, "NewTokenOfBrandA99", actor="li.wei", keep_old=timedelta(hours=24))
     brands["brand-c"].pause(actor="li.wei")
     return brands
