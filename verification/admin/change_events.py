@@ -44,8 +44,8 @@ class ChangeEventAdmin(ReadOnlyAdmin):
         return super().get_queryset(request).select_related("account")
 
     @admin.display(description=_("detail"))
-    def what_exactly(self, event: ChangeEvent) -> str:
-        return in_words(event) or "–"
+    def what_exactly(self, event: ChangeEvent) -> str | None:
+        return in_words(event) or None
 
     @admin.display(description=_("official account"))
     def about(self, event: ChangeEvent) -> Any:
