@@ -9,20 +9,20 @@ from datetime import UTC, datetime, time, timedelta
 from functools import reduce
 from itertools import pairwise
 from operator import or_
+from typing import Any
 
-from django.db.models import Max, Q, QuerySet, Sum
+from django.db.models import F, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models.functions import Coalesce
 
 from verification.diagnosis import Explanation, Known, explain
 from verification.log_position import first_since
 from verification.models import (
-    ChainHead,
     ChangeEvent,
     OfficialAccount,
     Tally,
     Token,
     VerificationAttempt,
 )
-from verification.models.attempt import NOISE
 from verification.protocol.words import Kind, Outcome, Reason
 from verification.strands import EVERY, Strands
 
@@ -103,13 +103,21 @@ def _read_tokens(facts: dict[int, Facts]) -> None:
 
 
 def _read_last_times(facts: dict[int, Facts]) -> None:
-    accepted = Tally.objects.filter(IS_ACCEPTED, account__in=facts).order_by().values("account_id")
-    for row in accepted.annotate(
-        last_push=Max("last_at", filter=IS_PUSH),
-        last_verified=Max("last_at", filter=IS_VERIFICATION),
-    ):
-        own = facts[row["account_id"]]
-        own.last_push, own.last_verified = row["last_push"], row["last_verified"]
+    accounts = OfficialAccount.objects.filter(pk__in=facts).order_by()
+    last = [Subquery(last_accepted(it)) for it in (Kind.MESSAGE_PUSH, Kind.URL_VERIFICATION)]
+    for pk, last_push, last_verified in accounts.values_list("pk", *last):
+        facts[pk].last_push, facts[pk].last_verified = last_push, last_verified
+
+
+def last_accepted(kind: Kind) -> QuerySet[Tally, Any]:
+    """Its time, by the index that keeps tallies unique: of an account, with the hours in order.
+
+    Were the kind one, not a range of one, PostgreSQL would take the index of hours, in which it
+    goes through all there are for an account that was never called.
+    """
+    tallies = Tally.objects.alias(of=Coalesce("account", 0)).filter(IS_ACCEPTED, of=OuterRef("pk"))
+    only = tallies.filter(kind__range=(kind, kind))
+    return only.order_by("-kind", "-outcome", "-hour").values("last_at")[:1]
 
 
 def _read_push_hours(facts: dict[int, Facts], now: datetime) -> None:
@@ -172,21 +180,12 @@ def refused_since(now: datetime) -> datetime:
 
 def _count_refused(facts: dict[int, Facts], now: datetime) -> None:
     """Without our own tests, and without browsers and bots."""
-    since = refused_since(now)
-    refused = VerificationAttempt.objects.filter(
-        account__in=facts, outcome=Outcome.REFUSED, id__gt=last_id_before(since)
+    refused = Tally.objects.filter(
+        account__in=facts, outcome=Outcome.REFUSED, hour__gte=refused_since(now)
     )
-    from_outside = refused.filter(recorded_at__gte=since).exclude(NOISE)
-    counts = from_outside.exclude(kind=Kind.SELF_TEST).order_by().values_list("account_id")
-    for account_id, count in counts.annotate(Sum("occurrences")):
+    counts = refused.exclude(kind=Kind.SELF_TEST).order_by().values_list("account_id")
+    for account_id, count in counts.annotate(number=Sum(F("count") - F("noise"))):
         facts[account_id or 0].refused_in_24_h = count
-
-
-def last_id_before(since: datetime) -> int:
-    """Attempts have no index by time, but tallies say how many there were since a full hour."""
-    last_id = ChainHead.objects.aggregate(last=Max("last_attempt_id"))["last"] or 0
-    rows = Tally.objects.filter(hour__gte=since).exclude(IS_ACCEPTED & IS_PUSH)
-    return int(last_id - (rows.aggregate(rows=Sum("count"))["rows"] or 0))
 
 
 def _read_pauses(facts: dict[int, Facts]) -> None:

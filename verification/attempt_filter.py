@@ -59,11 +59,12 @@ class AttemptFilter:
     def is_search_understood(self) -> bool:
         return not self.search or bool(self.address or self.request_id)
 
-    def is_of(self, account_id: int | None) -> bool:
-        """Whether it wants attempts of this account; None is the paths that no account has."""
-        if self.account is None:
-            return True
-        return account_id == (None if self.account == NO_ACCOUNT else self.account)
+    @property
+    def account_number(self) -> int | None:
+        """Its id, 0 for the paths that no account has, None for all."""
+        if self.account == NO_ACCOUNT:
+            return 0
+        return self.account if isinstance(self.account, int) else None
 
     def ids(self) -> range:
         """Of all attempts in the period: they are numbered in the order of their time."""

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from verification.admin import attempt_choices
 from verification.admin.attempt_chart import draw
 from verification.admin.attempt_words import path_of
+from verification.attempt_bars import read_bars
 from verification.attempt_counts import count_period
 from verification.attempt_filter import BACKWARDS, AttemptFilter, parse_filter
 from verification.attempt_page import Page, find_page
@@ -57,8 +58,8 @@ def parse_key(request: HttpRequest, name: str) -> int | None:
 
 
 def period_context(wanted: AttemptFilter) -> dict[str, Any]:
-    counts = count_period(wanted.period, wanted.is_of)
-    chart = draw(counts.bars())
+    counts = count_period(wanted.period)
+    chart = draw(read_bars(wanted.period, wanted.account_number))
     return {
         "counts": counts,
         "period_name": attempt_choices.period_name(wanted),

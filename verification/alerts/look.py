@@ -9,8 +9,9 @@ from functools import cached_property
 
 from django.db.models import Max, Q, QuerySet
 
-from verification.account_facts import Facts, last_id_before, read_facts, refused_since
+from verification.account_facts import Facts, read_facts, refused_since
 from verification.alerts.head import HeadCheck
+from verification.log_position import first_since
 from verification.models import Alert, OfficialAccount, VerificationAttempt
 from verification.models.attempt import NOISE
 from verification.protocol.words import Kind, Outcome, Reason
@@ -71,7 +72,7 @@ class Look:
 
     @cached_property
     def before_a_day(self) -> int:
-        return last_id_before(refused_since(self.now))
+        return first_since(refused_since(self.now)) - 1
 
     def refusals_of(self, account: OfficialAccount) -> Iterator[tuple[int, datetime, int]]:
         """Id, time and occurrences of its newest ones, oldest first."""

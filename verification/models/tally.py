@@ -39,7 +39,7 @@ class Tally(models.Model):
         indexes = [models.Index(fields=["hour"], name="tally_hour")]
         constraints = [
             models.UniqueConstraint(
-                Coalesce("account", 0), "hour", "kind", "outcome", name="tally_one_per_hour"
+                Coalesce("account", 0), "kind", "outcome", "hour", name="tally_one_an_hour"
             ),
             models.CheckConstraint(condition=models.Q(count__gte=1), name="tally_counts_something"),
         ]

@@ -13,6 +13,7 @@ from verification.protocol.words import Kind, Reason
 from verification.strands import REASONS, Strands
 from verification.tests.contract import A, B
 from verification.tests.people import call, wechat_verifies
+from verification.tests.plans import plan_of
 
 
 @pytest.fixture
@@ -23,13 +24,6 @@ def calls(brand_a: OfficialAccount, brand_b: OfficialAccount) -> list[int]:
     call("/wechat/brand-c", A, **{"User-Agent": "Mozilla/4.0"})
     call("/wechat/wp-login", A, **{"User-Agent": "zgrab"})
     return [brand_a.pk, brand_b.pk]
-
-
-def plan_of(statement: str) -> str:
-    with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL enable_seqscan = off")  # of a table that fits on a page
-        cursor.execute(f"EXPLAIN {statement}")
-        return "\n".join(line for (line,) in cursor.fetchall())
 
 
 def test_each_strand_gives_its_newest(calls: list[int]) -> None:

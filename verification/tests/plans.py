@@ -1,0 +1,12 @@
+"""How PostgreSQL would go about a statement."""
+
+from __future__ import annotations
+
+from django.db import connection
+
+
+def plan_of(statement: str) -> str:
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")  # of a table that fits on a page
+        cursor.execute(f"EXPLAIN {statement}")
+        return "\n".join(line for (line,) in cursor.fetchall())
