@@ -1,0 +1,86 @@
+"""How long a refusal takes tells nobody why it was one.
+
+Over HTTP the clock says even less: refusals beyond the first of a minute wait for a common tick.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from statistics import median
+
+import pytest
+
+from verification.models import OfficialAccount
+from verification.protocol.callback import Callback
+from verification.protocol.reply import Reply, reply_to
+from verification.recording import verify
+from verification.tests.calls import call
+from verification.tests.conftest import make_account
+from verification.tests.contract import A, B
+from verification.tests.fire.conftest import KeepFigure
+from verification.tests.fire.scale import LONG, scale
+from verification.tests.signer import verification
+
+pytestmark = [pytest.mark.postgresql, pytest.mark.django_db(transaction=True)]
+
+SAMPLES = scale(30, 20_000)
+MICROSECONDS, SHARE = 20, 0.01
+
+
+def near_miss() -> str:
+    """The right signature, but for the last of its forty digits."""
+    name, right, rest = verification(A)[:10], verification(A)[10:50], verification(A)[50:]
+    return f"{name}{right[:-1]}{'0' if right[-1] != '0' else '1'}{rest}"
+
+
+REFUSED: dict[str, Callable[[], Callback]] = {
+    "wrong signature": lambda: call(verification(B)),
+    "one digit off": lambda: call(near_miss()),
+    "token cut by one": lambda: call(verification(A[:-1])),
+    "unknown account": lambda: call(verification(A), path=b"/wechat/brand-x"),
+    "paused account": lambda: call(verification(B), path=b"/wechat/brand-p"),
+    "account without token": lambda: call(verification(A), path=b"/wechat/brand-0"),
+}
+
+
+@pytest.fixture(autouse=True)
+def _accounts(brand_a: OfficialAccount) -> None:
+    make_account("brand-p", B, is_paused=True)
+    make_account("brand-0")
+
+
+def refuse(case: str) -> tuple[Reply, float]:
+    """The reply, and the microseconds until its verdict was on record."""
+    callback = REFUSED[case]()
+    started = time.perf_counter()
+    [verdict] = verify([callback])
+    return reply_to(callback, verdict), (time.perf_counter() - started) * 1_000_000
+
+
+def test_the_time_of_a_refusal_does_not_tell_its_reason(figure: KeepFigure) -> None:
+    chance, taken = random.Random(20_261_125), {case: list[float]() for case in REFUSED}
+    replies = []
+    for _ in range(SAMPLES):
+        for case in chance.sample([*REFUSED], len(REFUSED)):
+            reply, microseconds = refuse(case)
+            replies.append(reply)
+            taken[case].append(microseconds)
+    medians = {case: median(times) for case, times in taken.items()}
+    usual = medians["wrong signature"]
+    worst = max(medians, key=lambda case: abs(medians[case] - usual))
+    difference = abs(medians[worst] - usual)
+    is_met = difference <= max(MICROSECONDS, usual * SHARE)
+    figure(
+        "How long a refusal takes does not tell whether the account is unknown, paused or without "
+        "a token, nor how near the signature or the token was",
+        target=f"medians of {SAMPLES:,} interleaved samples each within 1 % or 20 µs",
+        measured=f"a wrong signature {usual:,.0f} µs; furthest from it: {worst}, by "
+        f"{difference:.1f} µs ({difference / usual:.2%})",
+        is_met=is_met,
+    )
+
+    assert {reply.status for reply in replies} == {403}
+    assert len({repr(reply) for reply in replies}) == 1
+    assert is_met or not LONG  # a few samples on a busy machine say nothing
