@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 import pytest
@@ -160,6 +161,37 @@ def test_the_clock_difference_is_bounded(timestamp: str, skew: int | None) -> No
     difference = parse(f"timestamp={timestamp}").clock_skew
 
     assert difference == skew or (timestamp == "0" and (difference or 0) > 1_700_000_000)
+
+
+def test_what_is_not_there_is_empty() -> None:
+    callback = parse("", method="BREW")
+
+    assert (callback.timestamp, callback.nonce, callback.echostr) == ("", "", "")
+    assert (callback.user_agent, callback.host, callback.signature) == ("", "", None)
+    assert (callback.method, callback.kind) == (Method.OTHER, Kind.URL_VERIFICATION)
+
+
+@pytest.mark.parametrize(("name", "limit"), [("timestamp", 20), ("nonce", 128), ("echostr", 256)])
+def test_a_parameter_is_cut_where_its_column_ends(name: str, limit: int) -> None:
+    assert getattr(parse(f"{name}={'1' * limit}"), name) == "1" * limit
+    assert getattr(parse(f"{name}={'1' * (limit + 1)}"), name) == "1" * (limit - 1) + "~"
+
+
+@pytest.mark.parametrize(
+    ("header", "name", "limit"), [("user-agent", "user_agent", 200), ("host", "host", 100)]
+)
+def test_a_header_is_cut_where_its_column_ends(header: str, name: str, limit: int) -> None:
+    assert getattr(parse(headers={header: "x" * limit}), name) == "x" * limit
+    assert getattr(parse(headers={header: "x" * (limit + 1)}), name) == "x" * (limit - 1) + "~"
+
+
+def test_what_nobody_signed_is_known_for_a_probe() -> None:
+    of_nothing = hashlib.sha1(b"").hexdigest()
+
+    assert parse(verification("")).is_signed_with_nothing
+    assert parse(f"signature={of_nothing}&timestamp=1&nonce=2").is_signed_with_nothing
+    assert not parse(verification("token")).is_signed_with_nothing
+    assert not parse("timestamp=1&nonce=2").is_signed_with_nothing
 
 
 def test_marks_tell_how_it_came() -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import hashlib
+import hmac
 import inspect
 import re
 from datetime import UTC, datetime
@@ -50,6 +52,12 @@ def walk(
     chain.verify_head(head or ChainHead.objects.get())
 
 
+def what_broke(attempts: list[VerificationAttempt], seals: list[Seal] | None = None) -> str:
+    with pytest.raises(BrokenChain) as broken:
+        walk(attempts, seals)
+    return str(broken.value)
+
+
 def test_a_batch_is_one_seal_and_the_chain_holds(sealed_log: list[VerificationAttempt]) -> None:
     walk(sealed_log)
 
@@ -59,6 +67,17 @@ def test_a_batch_is_one_seal_and_the_chain_holds(sealed_log: list[VerificationAt
         (7, 1),
     ]
     assert [attempt.seal_id for attempt in sealed_log] == [1, 1, 2, 2, 2, 2, 3]
+
+
+def test_a_seal_is_made_as_the_documentation_says(sealed_log: list[VerificationAttempt]) -> None:
+    """By hand, so that old seals can be checked for ever."""
+    first, second, _third = Seal.objects.order_by("id")
+    lines = b"".join(canonical_line(vars(attempt)) for attempt in sealed_log[2:6])
+    text = bytes(first.digest) + f"1\t{second.key_id}\t2\t3\t4\n".encode() + lines
+    digest = hashlib.sha256(text).digest()
+
+    assert bytes(second.digest) == digest
+    assert bytes(second.mac) == hmac.new(seal_keys()[second.key_id], digest, "sha256").digest()
 
 
 def test_no_column_is_forgotten(sealed_log: list[VerificationAttempt]) -> None:
@@ -100,14 +119,26 @@ def test_an_altered_column_breaks_the_chain(
         walk(sealed_log)
 
 
-@pytest.mark.parametrize("name", ["id", "first_id", "count", "version", "key_id", "digest", "mac"])
-def test_an_altered_seal_breaks_the_chain(sealed_log: list[VerificationAttempt], name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("id", 5, "Seal 2 is missing."),
+        ("first_id", 5, "The range of seal 2 (attempts 5 to 8) was altered."),
+        ("count", 5, "Something in seal 2 (attempts 3 to 7) was altered."),
+        ("count", 1, "Something in seal 2 (attempt 3) was altered."),
+        ("version", 5, "The version 5 of seal 2 (attempts 3 to 6) is unknown to this release."),
+        ("key_id", "00000000", "Something in seal 2 (attempts 3 to 6) was altered."),
+        ("digest", b"x" * 32, "Something in seal 2 (attempts 3 to 6) was altered."),
+        ("mac", b"x" * 32, "The MAC of seal 2 (attempts 3 to 6) was not made with our key."),
+    ],
+)
+def test_an_altered_seal_breaks_the_chain(
+    sealed_log: list[VerificationAttempt], name: str, value: Any, sentence: str
+) -> None:
     seals = list(Seal.objects.order_by("id"))
-    changed = {"key_id": "00000000", "digest": b"x" * 32, "mac": b"x" * 32}
-    setattr(seals[1], name, changed.get(name, getattr(seals[1], name) if name in changed else 5))
+    setattr(seals[1], name, value)
 
-    with pytest.raises(BrokenChain):
-        walk(sealed_log, seals)
+    assert what_broke(sealed_log, seals) == sentence
 
 
 @pytest.mark.parametrize("position", range(7))
@@ -137,8 +168,10 @@ def test_a_log_that_was_never_used_needs_no_head() -> None:
 
 
 def test_a_cut_tail_shows_at_the_head(sealed_log: list[VerificationAttempt]) -> None:
-    with pytest.raises(BrokenChain, match="head is at seal 3"):
-        walk(sealed_log[:6], list(Seal.objects.order_by("id"))[:2])
+    assert what_broke(sealed_log[:6], list(Seal.objects.order_by("id"))[:2]) == (
+        "The chain's head is at seal 3, but the log ends with seal 2: "
+        "its end was cut off or replaced."
+    )
 
 
 def test_who_has_no_key_cannot_extend_the_chain(
@@ -146,8 +179,10 @@ def test_who_has_no_key_cannot_extend_the_chain(
 ) -> None:
     settings.TOKEN_ENCRYPTION_KEYS = ["another key, of thirty-two letters or more"]
 
-    with pytest.raises(BrokenChain, match="not in TOKEN_ENCRYPTION_KEYS"):
-        walk(sealed_log)
+    assert what_broke(sealed_log) == (
+        f"The key {Seal.objects.all()[0].key_id} of seal 1 (attempts 1 to 2) is not in "
+        "TOKEN_ENCRYPTION_KEYS, so its MAC proves nothing."
+    )
 
 
 def test_without_keys_the_digests_still_hold_the_log_together(
