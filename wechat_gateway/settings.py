@@ -203,6 +203,7 @@ if not LOCAL:
     SESSION_COOKIE_NAME = "__Host-sessionid"
     CSRF_COOKIE_NAME = "__Host-csrftoken"
     LANGUAGE_COOKIE_NAME = "__Host-language"
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"  # no fourth cookie
 SESSION_COOKIE_AGE = 30 * 60  # since the last page; verification/sessions.py says how
 
 ADMIN_REQUIRE_TOTP = env.flag("ADMIN_REQUIRE_TOTP")

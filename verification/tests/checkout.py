@@ -41,7 +41,7 @@ class Checkout:
             env=environment,
             capture_output=True,
             text=True,
-            timeout=20,
+            timeout=120,
         )
 
     def manage(self, *arguments: str, **environment: str) -> Result:

@@ -15,6 +15,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from verification.models import OfficialAccount
+from verification.tests.admin_urls import every_url
 from verification.tests.contract import A
 from verification.tests.fire.conftest import KeepFigure
 from verification.tests.fire.observatory import Page, results, score
@@ -169,3 +170,11 @@ def test_no_page_of_the_admin_is_kept_by_a_browser(
         if path.startswith("/admin/") and status == 200:
             _status, headers, _text = visitor.fetch(path)
             assert "no-store" in headers.get("Cache-Control", ""), path
+
+
+def test_no_form_is_taken_without_its_token(li_wei: User, on_record: OfficialAccount) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(li_wei)
+    answers = {url: client.post(url).status_code for url in [*every_url(on_record), "/language"]}
+
+    assert {url: status for url, status in answers.items() if status != 403} == {}
