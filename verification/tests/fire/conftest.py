@@ -10,6 +10,10 @@ from verification.tests.contract import A
 from verification.tests.fire.figures import Figure, record
 from verification.tests.fire.machine import describe_machine
 from verification.tests.fire.own_postgresql import OwnPostgreSQL, manage, own_postgresql
+from verification.tests.fire.scale import LONG
+
+#: Takes half an hour, and programs that script/fire installs.
+collect_ignore = [] if LONG else ["test_scanners.py"]
 
 
 class KeepFigure(Protocol):

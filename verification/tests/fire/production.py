@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
+from ipaddress import ip_address
 from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from django.utils import timezone
 
 from verification.tests.checkout import KEY, PRODUCTION, Checkout
 from verification.tests.gunicorn import Gunicorn, free_port, running_gunicorn
@@ -34,3 +41,22 @@ def running_production(place: Path, arguments: str = "", **environment: str) -> 
         place / "output", port=port, place=str(checkout.path), **variables
     ) as server:
         yield server
+
+
+def self_signed_certificate(place: Path) -> str:
+    """For 127.0.0.1, for a day: gunicorn's arguments for serving https with it."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    here = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(timezone.now())
+        .not_valid_after(timezone.now() + timedelta(days=1))
+        .add_extension(here, critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    plain = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    (place / "key.pem").write_bytes(key.private_bytes(pem, *plain))
+    (place / "certificate.pem").write_bytes(certificate.public_bytes(pem))
+    return f"--keyfile {place / 'key.pem'} --certfile {place / 'certificate.pem'}"
