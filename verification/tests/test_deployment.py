@@ -136,6 +136,7 @@ CARD = {
 }
 CONVENTIONAL = {
     *("app.json", "pyproject.toml", "requirements-dev.txt", "LICENSE", "CHANGELOG.md"),
+    "SECURITY.md",
     *(".gitignore", ".ci", ".github", "benchmarks", "docs", "script"),
 }
 
@@ -150,7 +151,7 @@ def test_the_top_level_is_the_card_and_what_is_conventional() -> None:
         check=True,
     ).stdout.splitlines()
 
-    assert {path.split("/")[0] for path in listed} - {"SECURITY.md"} == CARD | CONVENTIONAL
+    assert {path.split("/")[0] for path in listed} == CARD | CONVENTIONAL
 
 
 def test_the_licence_is_mit() -> None:
