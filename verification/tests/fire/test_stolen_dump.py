@@ -1,0 +1,51 @@
+"""A copy of the database in the wrong hands, as pg_dump makes it."""
+
+from __future__ import annotations
+
+import subprocess
+from typing import Any
+
+import pytest
+
+from verification.tests.canaries import TOKEN, find
+from verification.tests.day_at_work import Day
+from verification.tests.fire.conftest import KeepFigure
+from verification.tests.fire.own_postgresql import load_script
+from verification.tests.gunicorn import database_url
+
+pytestmark = [pytest.mark.postgresql, pytest.mark.django_db(transaction=True)]
+
+
+def dump() -> str:
+    """Schema, functions and every row, as text."""
+    program = load_script().find_binaries() / "pg_dump"
+    return subprocess.check_output([program, "--inserts", database_url()], text=True)
+
+
+def test_no_secret_of_a_whole_day_is_in_a_dump_of_the_database(
+    monkeypatch: pytest.MonkeyPatch, settings: Any, figure: KeepFigure
+) -> None:
+    settings.ADMIN_REQUIRE_TOTP = True
+    day = Day(monkeypatch)
+    secrets = [*day.secrets, settings.SECRET_KEY, *settings.TOKEN_ENCRYPTION_KEYS]
+    stolen = dump()
+    found = find(secrets, stolen)
+    figure(
+        "Who steals a dump of the database has no token, password, recovery code, authenticator "
+        "or key",
+        target="0 hits",
+        measured=f"{len(found)} hits for {len(secrets)} secrets, each in 8 disguises, "
+        f"in {len(stolen):,} characters of pg_dump",
+        is_met=not found,
+    )
+
+    assert found == []
+    assert "wang.fang" in stolen
+    assert "CREATE TRIGGER" in stolen
+
+
+def test_a_secret_would_be_found_in_it(li_wei: Any) -> None:
+    li_wei.email = f"{TOKEN}@example.cn"
+    li_wei.save()
+
+    assert find([TOKEN], dump())
