@@ -5,6 +5,7 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.test import Client
 
+from verification.fields import Secret
 from verification.models import ChangeEvent, OfficialAccount, Token
 from verification.models.token import rotate_token
 from verification.tests.contract import A, B
@@ -113,3 +114,23 @@ def test_a_token_whose_key_is_lost_is_named_and_the_others_are_done(
     assert "brand-a" not in said
     assert not [key for key in (*keys, NEW_KEY, "TokenOfTheLostOne") if key in said]
     assert status_with(A) == 200
+
+
+def test_a_token_that_is_purged_meanwhile_stays_purged(
+    brand_a: OfficialAccount, settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rotate_token(brand_a, "NewTokenOfBrandA99", actor="li.wei")
+    old = brand_a.tokens.get(superseded_at__isnull=False)
+    put_in_front(settings, NEW_KEY)
+    reencrypt = Secret.reencrypt
+
+    def reencrypt_while_it_is_purged(secret: Secret) -> Secret:
+        if secret.reveal() == A:
+            Token.objects.filter(pk=old.pk).update(secret=None)
+        return reencrypt(secret)
+
+    monkeypatch.setattr(Secret, "reencrypt", reencrypt_while_it_is_purged)
+    call_command("rotate_encryption_keys")
+
+    old.refresh_from_db()
+    assert old.secret is None

@@ -23,7 +23,9 @@ class Command(GatewayCommand):
         tokens = Token.objects.filter(secret__isnull=False).order_by("id")
         for token in tqdm(tokens, unit=" tokens", file=sys.stderr, disable=None):
             try:
-                Token.objects.filter(pk=token.pk).update(secret=token.secret.reencrypt())
+                # As it was read: what was purged since then stays so.
+                unchanged = Token.objects.filter(pk=token.pk, secret=token.secret)
+                unchanged.update(secret=token.secret.reencrypt())
             except UndecryptableSecret:
                 lost.append(f"{token.account.slug} ({token.fingerprint})")
         unreadable = self.reencrypt_authenticators()
@@ -47,7 +49,8 @@ class Command(GatewayCommand):
         unreadable = []
         for device in TotpDevice.objects.select_related("user").order_by("id"):
             try:
-                TotpDevice.objects.filter(pk=device.pk).update(seed=device.seed.reencrypt())
+                unchanged = TotpDevice.objects.filter(pk=device.pk, seed=device.seed)
+                unchanged.update(seed=device.seed.reencrypt())
             except UndecryptableSecret:
                 unreadable.append(device.user.get_username())
         return unreadable

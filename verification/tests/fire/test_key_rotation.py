@@ -23,7 +23,7 @@ from verification.tests.signer import verification
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.django_db(transaction=True)]
 
-ACCOUNTS, ROTATIONS, CALLERS = 20, scale(3, 40), 4
+ACCOUNTS, ROTATIONS, CALLERS = 20, scale(3, 400), 4
 OLD, NEW = "the-old-key-of-" * 4, "the-new-key-of-" * 4
 
 Verdicts = Counter[tuple[bool, int]]
