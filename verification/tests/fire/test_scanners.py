@@ -127,7 +127,7 @@ def sqlmap(target: Target, path: str, parameters: str, place: Path) -> str:
         *("--output-dir", str(place), "--cookie", target.cookies, "--dbms", "PostgreSQL"),
         *("--level", "5", "--risk", "3", "--technique", "BEUS", "--ignore-code", "400,403,404"),
         *("--threads", "4", *chosen),
-        minutes=20,
+        minutes=60,  # each refusal beyond a source's budget waits for a tick
     )
 
 
