@@ -46,6 +46,14 @@ class Gunicorn:
         """What it wrote so far, to stdout and stderr."""
         return self.output.read_text().splitlines()
 
+    def wait_for(self, words: str, *, times: int) -> None:
+        """Until it wrote so many lines with these words."""
+        for _ in range(600):
+            if sum(words in line for line in self.lines()) >= times:
+                return
+            time.sleep(0.05)
+        raise AssertionError(f"not {times} times {words!r}:\n" + "\n".join(self.lines()))
+
     def send(self, raw: bytes, *, timeout: float = 10) -> bytes:
         """Raw bytes in, everything until the server closes out."""
         with socket.create_connection(("127.0.0.1", self.port), timeout=timeout) as wire:

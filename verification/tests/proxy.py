@@ -1,12 +1,17 @@
-"""A TCP proxy in front of PostgreSQL that can refuse, cut or swallow what passes."""
+"""A TCP proxy in front of PostgreSQL that can refuse, cut, swallow or slow down what passes."""
 
 from __future__ import annotations
 
 import contextlib
 import selectors
 import socket
+import struct
 import threading
+import time
 from types import TracebackType
+
+#: SO_LINGER of no time: closing sends RST instead of FIN.
+WITH_A_RESET = struct.pack("ii", 1, 0)
 
 
 class Proxy:
@@ -14,8 +19,14 @@ class Proxy:
         self.target = target
         self.address: tuple[str, int] = ("127.0.0.1", 0)
         self.is_swallowing = threading.Event()
+        self.delay = 0.0  #: seconds that each piece waits
+        self.bytes_per_second = float("inf")
+        self.cuts_after = (
+            b""  #: a piece that ends so arrives; its answer is lost with the connection
+        )
         self._listener: socket.socket | None = None
         self._pairs: list[tuple[socket.socket, socket.socket]] = []
+        self._forgotten: set[socket.socket] = set()
 
     def __enter__(self) -> Proxy:
         self.start()
@@ -45,6 +56,17 @@ class Proxy:
                     end.shutdown(socket.SHUT_RDWR)
         self._listener, self._pairs = None, []
 
+    def reset(self) -> None:
+        """As when the machine came up again: connections end with RST, and new ones work."""
+        for client, server in self._pairs:
+            with contextlib.suppress(OSError):
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, WITH_A_RESET)
+                server.shutdown(socket.SHUT_RDWR)
+
+    def forget(self) -> None:
+        """As when another machine took over: connections stay half open, and new ones work."""
+        self._forgotten.update(client for client, _server in self._pairs)
+
     def _accept(self, listener: socket.socket) -> None:
         with contextlib.suppress(OSError):
             while True:
@@ -64,5 +86,12 @@ class Proxy:
                     data = end.recv(65536)
                     if not data:
                         return
-                    if not self.is_swallowing.is_set():
-                        other[end].sendall(data)
+                    if not (self.is_swallowing.is_set() or client in self._forgotten):
+                        self._pass_on(data, other[end])
+                    if self.cuts_after and data.endswith(self.cuts_after):
+                        server.recv(65536)
+                        return
+
+    def _pass_on(self, data: bytes, end: socket.socket) -> None:
+        time.sleep(self.delay + len(data) / self.bytes_per_second)
+        end.sendall(data)

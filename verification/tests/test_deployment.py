@@ -16,7 +16,7 @@ from django.conf import settings
 from verification.models import OfficialAccount
 from verification.tests.checkout import KEY, PRODUCTION, Checkout
 from verification.tests.contract import A
-from verification.tests.gunicorn import COMMAND, Gunicorn, running_gunicorn
+from verification.tests.gunicorn import COMMAND, running_gunicorn
 from verification.tests.signer import push, signed, verification
 
 ROOT = Path(settings.BASE_DIR)
@@ -161,14 +161,6 @@ def test_the_licence_is_mit() -> None:
 # --- Processes
 
 
-def wait_for(server: Gunicorn, words: str, *, times: int) -> None:
-    for _ in range(200):
-        if sum(words in line for line in server.lines()) >= times:
-            return
-        time.sleep(0.05)
-    raise AssertionError(f"not {times} times {words!r}:\n" + "\n".join(server.lines()))
-
-
 # Starts a gunicorn of its own, because it ends it: 2 s.
 def test_a_request_under_way_is_answered_before_the_process_ends(
     transactional_db: None, brand_a: OfficialAccount, tmp_path: Path
@@ -182,7 +174,7 @@ def test_a_request_under_way_is_answered_before_the_process_ends(
             wire.sendall(head.encode())
             assert wire.recv(4096).startswith(b"HTTP/1.1 100 Continue")
             server.process.terminate()
-            wait_for(server, "Handling signal: term", times=1)
+            server.wait_for("Handling signal: term", times=1)
             wire.sendall(b"<xml/>")
             answer = b"".join(iter(lambda: wire.recv(4096), b""))
         started = time.monotonic()
@@ -204,8 +196,8 @@ def test_web_concurrency_is_respected_and_no_log_holds_a_signature(
         for query in (verification(A), "signature=nonsense1&echostr=nonsense2"):
             server.send(f"GET /wechat/brand-a?{query} HTTP/1.0\r\n\r\n".encode())
         server.send(b"GET /?lang=nonsense3 HTTP/1.0\r\nHost: localhost\r\n\r\n")
-        wait_for(server, "Booting worker with pid", times=3)
-        wait_for(server, '"event": "attempt"', times=2)
+        server.wait_for("Booting worker with pid", times=3)
+        server.wait_for('"event": "attempt"', times=2)
         text = "\n".join(server.lines())
 
     assert text.count("Booting worker with pid") == 3

@@ -63,6 +63,15 @@ class Crowd:
     def is_busy(self) -> bool:
         return self.thread.is_alive()
 
+    def wait_for_more(self) -> None:
+        """Until somebody else was answered, or all were."""
+        had = self.count_answered()
+        while self.is_busy and self.count_answered() == had:
+            time.sleep(0.05)
+
+    def count_answered(self) -> int:
+        return sum(1 for answer in self.answers[:] if answer.status)
+
     def wait_for(self, status: int, *, since: float = 0, seconds: float = 60) -> Answer:
         """The first such answer that was complete after this moment."""
         position, give_up = 0, time.monotonic() + seconds

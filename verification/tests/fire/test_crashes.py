@@ -40,6 +40,7 @@ def test_what_was_answered_is_on_record_though_workers_are_killed(
             kill_somebody(server)
             kills += 1
             crowd.thread.join(1)
+            crowd.wait_for_more()  # or a slow machine would never be done
     found = hold_against(crowd.answers, database_url())
 
     figure(
