@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from verification.models import OfficialAccount
+from verification.tests.contract import A
+from verification.tests.fire.balancer import Balancer
+from verification.tests.fire.conftest import KeepFigure
+from verification.tests.fire.crowd import Crowd
+from verification.tests.fire.former_code import extract_code_before, newest_migration
+from verification.tests.fire.held_against import hold_against
+from verification.tests.fire.own_postgresql import OwnPostgreSQL, manage, own_postgresql
+from verification.tests.fire.scale import scale
+from verification.tests.gunicorn import Gunicorn, database_url, running_gunicorn
+
+pytestmark = [pytest.mark.postgresql, pytest.mark.process]
+
+
+class Instances:
+    """gunicorns behind a balancer, each of which can be replaced."""
+
+    def __init__(self, balancer: Balancer, place: Path) -> None:
+        self.balancer, self.place = balancer, place
+        self.running: list[tuple[Gunicorn, ExitStack]] = []
+        self.started = 0
+
+    def start(self) -> None:
+        """Takes part as soon as it answers."""
+        self.started += 1
+        stack = ExitStack()
+        output = self.place / f"output-{self.started}"
+        server = stack.enter_context(running_gunicorn(output, WEB_CONCURRENCY="1"))
+        assert server.send(b"GET /healthz HTTP/1.0\r\n\r\n", timeout=60).endswith(b"ok")
+        self.running.append((server, stack))
+        self.balancer.ports.append(server.port)
+
+    def replace_oldest(self) -> None:
+        """SIGTERM at once, with requests under way, as a platform does."""
+        server, stack = self.running.pop(0)
+        self.balancer.ports.remove(server.port)
+        stack.close()
+        assert server.process.returncode == 0
+        self.start()
+
+    def stop(self) -> None:
+        for _server, stack in self.running:
+            stack.close()
+
+
+def test_no_request_fails_while_every_instance_is_replaced(
+    transactional_db: None, brand_a: OfficialAccount, tmp_path: Path, figure: KeepFigure
+) -> None:
+    restarts = scale(3, 100)
+    with Balancer() as balancer:
+        instances = Instances(balancer, tmp_path)
+        instances.start()
+        instances.start()
+        with Crowd(balancer.port, clients=16, pause=0.02) as crowd:
+            for _ in range(restarts):
+                crowd.wait_for(200, since=time.monotonic())
+                instances.replace_oldest()
+        instances.stop()
+    found = hold_against(crowd.answers, database_url())
+    failed = sum(answer.status not in {200, 400, 403} for answer in crowd.answers)
+
+    figure(
+        "No request fails while instances are restarted with SIGTERM",
+        target=f"0 failed in {restarts} restarts, two instances behind a proxy",
+        measured=f"{failed} failed of {len(crowd.answers):,}, "
+        f"{balancer.sent_elsewhere} sent to the other instance",
+        is_met=failed == 0,
+    )
+    assert (found.missing, found.wrong, found.unanswered, failed) == (0, 0, 0, 0)
+    assert "is intact" in manage(database_url(), "verify_audit")
+
+
+def test_the_newest_migration_runs_while_the_code_before_it_answers(
+    tmp_path: Path, figure: KeepFigure
+) -> None:
+    migration = newest_migration()
+    former = extract_code_before(migration, tmp_path / "former")
+    with own_postgresql() as postgresql:
+        url = postgresql.url()
+        manage(url, "migrate", "--verbosity=0", place=former)
+        manage(url, "add_account", "brand-a", "--token", A, place=former)
+        with (
+            running_gunicorn(tmp_path / "output", place=str(former), DATABASE_URL=url) as server,
+            Crowd(server.port, clients=16, pause=0.02) as crowd,
+        ):
+            crowd.wait_for(200)
+            said = manage(url, "migrate")
+            crowd.wait_for(200, since=time.monotonic())
+        assert f"{migration.removesuffix('.py')}... OK" in said
+        check_roll_out(crowd, url, migration, figure)
+
+
+def check_roll_out(crowd: Crowd, url: str, migration: str, figure: KeepFigure) -> None:
+    found = hold_against(crowd.answers, url)
+    refused = sum(answer.status == 503 for answer in crowd.answers)
+    others = sum(answer.status not in {200, 400, 403, 503} for answer in crowd.answers)
+    figure(
+        f"{migration.removesuffix('.py')} runs while the code before it answers",
+        target="0 × 5xx but 503, 0 lost",
+        measured=f"{others} × other, {refused} × 503, {found.missing} lost "
+        f"of {len(crowd.answers):,}",
+        is_met=not (others or found.missing),
+    )
+    assert (found.missing, found.duplicates, found.wrong, others) == (0, 0, 0, 0)
+    assert "is intact" in manage(url, "verify_audit")
+
+
+def test_a_dump_taken_under_load_is_restored_and_goes_on(
+    postgresql: OwnPostgreSQL, tmp_path: Path, figure: KeepFigure
+) -> None:
+    url, restored = postgresql.url(), postgresql.url("restored")
+    with (
+        running_gunicorn(tmp_path / "output", DATABASE_URL=url) as server,
+        Crowd(server.port, clients=16, pause=0.02) as crowd,
+    ):
+        crowd.wait_for(200)
+        postgresql.call("pg_dump", "--format=custom", "--file=dump", url)
+    postgresql.call("psql", "--command=CREATE DATABASE restored", url)
+    postgresql.call("pg_restore", "--exit-on-error", f"--dbname={restored}", "dump")
+    before = manage(restored, "verify_audit")
+    with (
+        running_gunicorn(tmp_path / "again", DATABASE_URL=restored) as server,
+        Crowd(server.port, clients=4, enough=100) as others,
+    ):
+        others.wait()
+    after = manage(restored, "verify_audit")
+
+    is_met = "is intact" in before and "is intact" in after
+    figure(
+        "A dump taken under load is intact when restored, and goes on",
+        target="verify_audit passes, and again after 100 requests more",
+        measured=before.splitlines()[0],
+        is_met=is_met,
+    )
+    assert is_met
+    assert {answer.status for answer in others.answers} == {200, 400, 403}
