@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from verification.tests.fire.crowd import Answer, Crowd
 from verification.tests.fire.processes import Resources, children, resources
@@ -72,8 +72,11 @@ def most(samples: Iterable[Resources]) -> Resources:
 
 def unrecorded(lines: Iterable[str]) -> list[str]:
     """Request ids of the witnesses on stdout."""
-    records = [json.loads(line) for line in lines if line.startswith('{"event": "attempt_unrec')]
-    return sorted(record["request_id"] for record in records)
+    return sorted(record["request_id"] for record in unrecorded_lines(lines))
+
+
+def unrecorded_lines(lines: Iterable[str]) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in lines if line.startswith('{"event": "attempt_unrec')]
 
 
 def told_to_try_again(answers: Iterable[Answer]) -> list[str]:
