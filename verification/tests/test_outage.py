@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,10 @@ from verification.tests.proxy import Proxy
 from verification.tests.signer import verification
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.django_db(transaction=True)]
+
+#: The end of COPY in PostgreSQL's protocol, after which it goes on to COMMIT.
+COPY_DONE = b"c\x00\x00\x00\x04"
+CALLERS = 8
 
 
 @pytest.fixture
@@ -107,6 +112,20 @@ def test_while_the_database_is_away_nobody_waits_for_it(
     assert {answer[:2] for answer in answers} == {(503, b"try again")}
     assert sum(seconds < 0.1 for _, _, seconds in answers) >= 18  # each would have waited 2.3 s
     assert {line["why"] for line in witnesses(server)[2:]} == {"the database is away"}
+
+
+def test_a_batch_whose_commit_is_uncertain_is_not_recorded_twice(
+    brand_a: OfficialAccount, proxy: Proxy, server: Gunicorn
+) -> None:
+    assert ask(server)[0] == 200
+    proxy.delay, proxy.cuts_after = 0.05, COPY_DONE  # the delay lets callers share a batch
+    with ThreadPoolExecutor(CALLERS) as callers:
+        answers = [*callers.map(lambda _: ask(server), range(CALLERS))]
+
+    assert {answer[:2] for answer in answers} == {(503, b"try again")}
+    recorded = VerificationAttempt.objects.values_list("request_id", flat=True)
+    assert len(recorded) == len(set(recorded))
+    assert 1 < len(recorded) <= 1 + CALLERS
 
 
 def test_a_lock_that_somebody_holds_is_not_waited_for(
