@@ -19,7 +19,9 @@ def newest_migration() -> str:
 def extract_code_before(migration: str, place: Path) -> Path:
     """Into this directory, from git."""
     path = f"{MIGRATIONS}/{migration}"
-    added = git("log", "--diff-filter=A", "--format=%H %P", "--", path).decode().split()
+    # --first-parent: what was deployed, and not how a branch came about that was merged.
+    command = ["log", "-m", "--first-parent", "--diff-filter=A", "--format=%H %P", "--", path]
+    added = git(*command).decode().split()
     assert len(added) > 1, (
         f"git does not tell what was before {path}, so that the code of that time cannot be run: "
         "a shallow clone needs 'git fetch --unshallow', and the migration must be committed."
