@@ -28,7 +28,12 @@ from verification.models import ChainHead, Seal, VerificationAttempt
 # longer than this. LOCAL: migrations, exports and pruning may take their time.
 TIMEOUTS = """
 SELECT set_config('lock_timeout', '1500ms', true), set_config('statement_timeout', '2000ms', true),
-    set_config('idle_in_transaction_session_timeout', '3000ms', true)"""
+    set_config('idle_in_transaction_session_timeout', '3000ms', true),
+    set_config('synchronous_commit', 'off', true)"""
+# The head's row is free again as soon as the batch is committed, not only when it is on disk, so
+# that others seal meanwhile. What follows in the same message writes to the WAL too and waits until
+# that is on disk, and with it all before: nobody is answered earlier.
+COMMIT = "COMMIT; SELECT pg_logical_emit_message(true, 'verification', '')"
 HEAD = ChainHead._meta.db_table
 HEAD_COLUMNS = [field.attname for field in ChainHead._meta.concrete_fields]
 # The clock is read outside, after the lock was waited for.
@@ -54,7 +59,7 @@ class PostgreSQLLedger(Ledger):
         # Within another transaction, as in tests, a savepoint does the same.
         within = connection.in_atomic_block
         self.begin = "SAVEPOINT batch;" if within else "BEGIN;"
-        self.commit = "RELEASE SAVEPOINT batch" if within else "COMMIT"
+        self.commit = "RELEASE SAVEPOINT batch" if within else COMMIT
         try:
             yield
         except BaseException:
