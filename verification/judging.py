@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 from functools import cached_property, lru_cache
-from itertools import groupby
+from itertools import compress, groupby
 from operator import attrgetter
 from typing import NamedTuple
 
@@ -17,7 +17,7 @@ from verification.models.official_account import MOST_AT_ROOT
 from verification.models.token import generate_secret
 from verification.protocol.callback import Callback
 from verification.protocol.reply import Verdict
-from verification.protocol.signature import verify_signature
+from verification.protocol.signature import verify_signatures
 from verification.protocol.words import Outcome, Reason
 
 logger = logging.getLogger(__name__)
@@ -39,14 +39,22 @@ class LiveToken(NamedTuple):
     is_unused: bool
 
 
-class Called(NamedTuple):
+class Called:
     """What one callback may be signed by: at a server URL one account, at / up to 50."""
 
-    accounts: list[CalledAccount]
-    tokens: list[LiveToken]
+    def __init__(self, accounts: list[CalledAccount], tokens: list[LiveToken]) -> None:
+        self.accounts, self.tokens = accounts, tokens
 
+    @cached_property
+    def by_id(self) -> dict[int, CalledAccount]:
+        return {account.id: account for account in self.accounts}
 
-NOBODY = Called([], [])
+    @cached_property
+    def secrets(self) -> list[bytes]:
+        """Of the tokens; without any a dummy, so that nobody's takes as long as somebody's."""
+        if not self.tokens:
+            return [_reveal(_dummy_secret(tuple(settings.TOKEN_ENCRYPTION_KEYS)))]
+        return [_reveal(token.secret) for token in self.tokens]
 
 
 class Accounts:
@@ -55,6 +63,7 @@ class Accounts:
     def __init__(self, standings: Iterable[Standing]) -> None:
         self.by_id: dict[int, CalledAccount] = {}
         self.by_slug: dict[str, Called] = {}
+        self.nobody = Called([], [])
         for _, own in groupby(standings, key=attrgetter("account_id")):
             rows = list(own)
             account = CalledAccount(*rows[0][:4])
@@ -67,7 +76,9 @@ class Accounts:
             self.by_slug[account.slug] = Called([account], tokens)
 
     def called_by(self, callback: Callback) -> Called:
-        return self.by_slug.get(callback.path_slug, NOBODY) if callback.path_slug else self.at_root
+        if not callback.path_slug:
+            return self.at_root
+        return self.by_slug.get(callback.path_slug, self.nobody)
 
     def slug_of(self, account_id: int | None) -> str | None:
         return self.by_id[account_id].slug if account_id else None
@@ -91,14 +102,13 @@ def judge(callback: Callback, called: Called) -> Verdict:
 
     Unknown, paused and wrong do the same work, so that the time tells nobody which it was.
     """
-    accounts = {account.id: account for account in called.accounts}
-    own = called.accounts[0] if callback.path_slug and accounts else None
+    own = called.accounts[0] if callback.path_slug and called.accounts else None
     if callback.error is not None:
         error = callback.error
         return _refuse(error.reason, own, status=error.status, detail=error.detail)
     token = _find_match(callback, called)
-    account = accounts[token.account_id] if token else own
-    if not accounts:
+    account = called.by_id[token.account_id] if token else own
+    if not called.accounts:
         return _refuse(Reason.UNKNOWN_ACCOUNT, None)
     if account is not None and account.is_paused:
         return _refuse(Reason.PAUSED_ACCOUNT, account)
@@ -112,22 +122,21 @@ def judge(callback: Callback, called: Called) -> Verdict:
 
 
 def _find_match(callback: Callback, called: Called) -> LiveToken | None:
-    """The live token that signed; every one is tried, whether or not an earlier one fits."""
-    if not called.tokens:
-        _signed_with(_dummy_secret(tuple(settings.TOKEN_ENCRYPTION_KEYS)), callback)
-    matches = [token for token in called.tokens if _signed_with(token.secret, callback)]
-    paused = {account.id for account in called.accounts if account.is_paused}
-    return min(matches, key=lambda token: token.account_id in paused, default=None)
+    """The live token that signed, of several that of an account which is not paused."""
+    signature = callback.signature or b""
+    found = verify_signatures(called.secrets, callback.timestamp, callback.nonce, signature)
+    matches = [*compress(called.tokens, found)]
+    if not matches:
+        return None
+    return min(matches, key=lambda token: called.by_id[token.account_id].is_paused)
 
 
-def _signed_with(secret: Secret, callback: Callback) -> bool:
+def _reveal(secret: Secret) -> bytes:
     try:
-        text = secret.reveal()
+        return secret.reveal().encode()
     except UndecryptableSecret as error:
         logger.error("%s", error)
-        text = ""  # matches nothing
-    signature = callback.signature or b""
-    return verify_signature(text, callback.timestamp, callback.nonce, signature)
+        return b""  # matches nothing
 
 
 @lru_cache(maxsize=1)
