@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
+#: The only constant-time compare of the project, on bytes: it raises on non-ASCII text.
+is_same = hmac.compare_digest
 OF_NOTHING = hashlib.sha1(b"", usedforsecurity=False).digest()
 
 
@@ -18,15 +20,17 @@ def compute_signature(token: str, timestamp: str, nonce: str) -> bytes:
     return signature
 
 
-def compute_signatures(tokens: Iterable[bytes], timestamp: str, nonce: str) -> Iterator[bytes]:
+def compute_signatures(tokens: Iterable[bytes], timestamp: str, nonce: str) -> list[bytes]:
     """With each token in turn. Fifty answer at /, so the other two are sorted only once."""
     first, second = sorted((timestamp.encode(), nonce.encode()))
-    for token in tokens:
-        if token <= first:
-            text = token + first + second
-        else:
-            text = first + (token + second if token <= second else second + token)
-        yield hashlib.sha1(text, usedforsecurity=False).digest()
+    both = first + second
+    texts = [
+        token + both
+        if token <= first
+        else (first + token + second if token <= second else both + token)
+        for token in tokens
+    ]
+    return [hashlib.sha1(text, usedforsecurity=False).digest() for text in texts]
 
 
 def is_signed_with_nothing(timestamp: str, nonce: str, signature: bytes) -> bool:
@@ -64,10 +68,3 @@ def sign_nonce(key: bytes, timestamp: str, salt: str) -> str:
 
 def is_own_nonce(key: bytes, timestamp: str, nonce: str) -> bool:
     return is_same(sign_nonce(key, timestamp, nonce[:8]).encode(), nonce.encode())
-
-
-def is_same(right: bytes, claimed: bytes) -> bool:
-    """The only constant-time compare of the project, on bytes: compare_digest raises on
-    non-ASCII text.
-    """
-    return hmac.compare_digest(right, claimed)
