@@ -1,0 +1,56 @@
+"""What a flood's requests are held for is decided by a look at them, which leaves no trace."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.db import OperationalError, connection
+
+from verification.flood import OWN_ROWS
+from verification.models import OfficialAccount, Tally, VerificationAttempt
+from verification.protocol.callback import Callback
+from verification.recording import can_record, flood, screen, verify
+from verification.tests.calls import call
+from verification.tests.contract import A, B
+from verification.tests.signer import verification
+
+
+def refused_by(peer: str) -> Callback:
+    return call(verification(B), peer=peer)
+
+
+def test_a_screening_decides_as_a_recording_does_and_records_nothing(
+    brand_a: OfficialAccount,
+) -> None:
+    callbacks = [call(verification(A)), call(verification(B)), call("signature=1")]
+    screened = screen(callbacks)
+
+    assert [verdict.status for verdict in screened] == [200, 403, 400]
+    assert not VerificationAttempt.objects.exists()
+    assert not Tally.objects.exists()
+    assert screened == verify(callbacks)
+
+
+def test_a_source_is_suspect_once_its_rows_of_this_minute_are_spent(
+    brand_a: OfficialAccount,
+) -> None:
+    verify([refused_by("6.6.6.6") for _ in range(OWN_ROWS)])
+
+    assert flood.is_suspect(refused_by("6.6.6.6"))
+    assert not flood.is_suspect(refused_by("81.69.103.129"))
+
+
+def test_whether_the_database_is_back_is_asked_of_itself(
+    db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert can_record()
+
+    def fail(*_: Any) -> None:
+        raise OperationalError("the server closed the connection")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(connection, "cursor", fail)
+        # In a test the connection holds the test's own transaction.
+        patch.setattr(connection, "close", lambda: None)
+        assert not can_record()
