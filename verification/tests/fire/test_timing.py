@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from statistics import median
 
 import pytest
@@ -15,7 +16,7 @@ import pytest
 from verification.models import OfficialAccount
 from verification.protocol.callback import Callback
 from verification.protocol.reply import Reply, reply_to
-from verification.recording import verify
+from verification.recording import Unrecorded, verify
 from verification.tests.calls import call
 from verification.tests.conftest import make_account
 from verification.tests.contract import A, B
@@ -64,9 +65,10 @@ def test_the_time_of_a_refusal_does_not_tell_its_reason(figure: KeepFigure) -> N
     replies = []
     for _ in range(SAMPLES):
         for case in chance.sample([*REFUSED], len(REFUSED)):
-            reply, microseconds = refuse(case)
-            replies.append(reply)
-            taken[case].append(microseconds)
+            with suppress(Unrecorded):  # the machine was too busy: no sample
+                reply, microseconds = refuse(case)
+                replies.append(reply)
+                taken[case].append(microseconds)
     medians = {case: median(times) for case, times in taken.items()}
     usual = medians["wrong signature"]
     worst = max(medians, key=lambda case: abs(medians[case] - usual))
