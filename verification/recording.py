@@ -10,13 +10,21 @@ from contextlib import contextmanager
 from datetime import datetime
 from itertools import repeat
 
-from django.db import DatabaseError, InterfaceError, OperationalError, connection
+from django.db import (
+    DatabaseError,
+    DataError,
+    Error,
+    IntegrityError,
+    InterfaceError,
+    OperationalError,
+    connection,
+)
 
 from verification.attempt_log import log_attempts
 from verification.batch import close_batch, fold, make_attempt
 from verification.flood import Flood
 from verification.judging import Accounts, judge
-from verification.ledger import HeadMissing, Ledger
+from verification.ledger import Ledger
 from verification.models import ChainHead, Token
 from verification.postgresql_ledger import PostgreSQLLedger
 from verification.protocol.callback import Callback
@@ -104,14 +112,15 @@ def bounded(seconds: float) -> Iterator[Ledger]:
     except Exception as error:
         if isinstance(error, (OperationalError, InterfaceError)):
             connection.close()
-        if not isinstance(error, DatabaseError):
+        if not isinstance(error, Error):
             logger.exception("A batch of callbacks failed.")
         raise why_unrecorded(error) from error
 
 
 def why_unrecorded(error: Exception) -> Unrecorded:
-    is_for_all = isinstance(error, (OperationalError, InterfaceError, TooLate, HeadMissing))
-    return (Unrecorded if is_for_all else PoisonedBatch)(type(error).__name__)
+    """Poisoned by what is certain to have failed before the commit, which may be tried again."""
+    is_poison = isinstance(error, (DataError, IntegrityError)) or not isinstance(error, Error)
+    return (PoisonedBatch if is_poison else Unrecorded)(type(error).__name__)
 
 
 def moment_of(head: ChainHead, clock: datetime) -> datetime:

@@ -6,7 +6,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from django.db import OperationalError, connection
+from django.db import (
+    DataError,
+    IntegrityError,
+    InterfaceError,
+    OperationalError,
+    ProgrammingError,
+    connection,
+)
 from django.test import Client
 from django.utils import timezone
 
@@ -15,7 +22,7 @@ from verification.fields import Secret
 from verification.models import ChainHead, OfficialAccount, Seal, Tally, Token, VerificationAttempt
 from verification.models.token import OVERLAP, rotate_token
 from verification.protocol.words import Outcome
-from verification.recording import Unrecorded, verify
+from verification.recording import PoisonedBatch, Unrecorded, verify
 from verification.tests.calls import call
 from verification.tests.conftest import make_account
 from verification.tests.contract import A, B, last_attempt
@@ -202,6 +209,33 @@ class TestFailure:
         monkeypatch.setattr(batch, "make_seal", lambda *_: 1 / 0)
 
         assert client.get(f"/wechat/brand-a?{verification(A)}").status_code == 503
+
+    @pytest.mark.parametrize(
+        ("error", "raised"),
+        [
+            (DataError, PoisonedBatch),
+            (IntegrityError, PoisonedBatch),
+            (KeyError, PoisonedBatch),
+            (OperationalError, Unrecorded),
+            (InterfaceError, Unrecorded),
+            (ProgrammingError, Unrecorded),
+        ],
+    )
+    def test_only_what_failed_before_the_commit_is_tried_again(
+        self,
+        monkeypatch: pytest.MonkeyPatch,
+        error: type[Exception],
+        raised: type[Unrecorded],
+    ) -> None:
+        """What was lost later may be on record, and would be there twice."""
+
+        def fail(*_: Any) -> None:
+            raise error
+
+        monkeypatch.setattr(batch, "make_seal", fail)
+        with pytest.raises(Unrecorded) as caught:
+            verify([call(verification(A))])
+        assert type(caught.value) is raised
 
     def test_nothing_of_the_batch_remains(self) -> None:
         with pytest.raises(Unrecorded):
