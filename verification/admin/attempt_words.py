@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -32,6 +33,7 @@ def path_of(attempt: VerificationAttempt) -> str:
 def what_came_in(attempt: VerificationAttempt) -> list[Fact]:
     facts = [
         Fact(_("Request"), f"{attempt.get_method_display()} {url_of(attempt)}", kind_of(attempt)),
+        *occurrences_of(attempt),
         Fact(_("Source IP"), attempt.client_ip or "", "" if attempt.client_ip else _("unknown")),
         Fact(_("User agent"), attempt.user_agent, agent_of(attempt)),
         Fact(_("Timestamp"), attempt.timestamp, clock_of(attempt)),
@@ -49,10 +51,17 @@ def url_of(attempt: VerificationAttempt) -> str:
 
 
 def kind_of(attempt: VerificationAttempt) -> str:
-    kind = attempt.get_kind_display()
+    return str(attempt.get_kind_display())
+
+
+def occurrences_of(attempt: VerificationAttempt) -> list[Fact]:
     if attempt.occurrences == 1:
-        return str(kind)
-    return _("{kind}, {count} times").format(kind=kind, count=attempt.occurrences)
+        return []
+    several = _(
+        "equal requests of a flood, which came together; this is the first of them, without a "
+        "source where they had several"
+    )
+    return [Fact(_("Occurrences"), intcomma(attempt.occurrences), several)]
 
 
 def agent_of(attempt: VerificationAttempt) -> str:

@@ -10,7 +10,10 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from verification import flood
 from verification.models import OfficialAccount, VerificationAttempt
+from verification.recording import verify
+from verification.tests.calls import call as callback
 from verification.tests.contract import A, B, last_attempt
 from verification.tests.people import call, open_list, page, staff, we_test, wechat_verifies
 from verification.tests.signer import verification
@@ -27,6 +30,16 @@ def words(text: str) -> str:
     """What a person reads on the page."""
     content = text.partition('id="content-main"')[2]
     return " ".join(re.sub(r"<[^>]*>", " ", content).replace("&#x27;", "'").split())
+
+
+def test_what_a_flood_shared_a_row_for_is_said_with_its_number(
+    li_wei_at_work: Client, brand_a: OfficialAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(flood, "OWN_ROWS", 1)
+    verify([callback(verification(B, nonce=str(number))) for number in range(1, 1_236)])
+    text = words(open_attempt(li_wei_at_work))
+
+    assert "Occurrences 1,234 equal requests of a flood" in text
 
 
 class TestWhatHappened:
