@@ -54,6 +54,9 @@ class PostgreSQLLedger(Ledger):
     #: What opens the transaction, if any: it travels with the first statement.
     begin = ""
 
+    def __init__(self) -> None:
+        self.cursor = connection.cursor()  # one for all: each costs as much as a small statement
+
     @contextmanager
     def transaction(self) -> Iterator[None]:
         # Within another transaction, as in tests, a savepoint does the same.
@@ -63,35 +66,34 @@ class PostgreSQLLedger(Ledger):
         try:
             yield
         except BaseException:
-            with contextlib.suppress(Error), connection.cursor() as cursor:
-                cursor.execute("ROLLBACK TO SAVEPOINT batch" if within else "ROLLBACK")
+            with contextlib.suppress(Error):
+                self.cursor.execute("ROLLBACK TO SAVEPOINT batch" if within else "ROLLBACK")
             raise
 
     def read_accounts(self, slugs: set[str]) -> list[Standing]:
         statement, parameters = accounts_statement(slugs)
         statement = statement.replace("%s", "clock_timestamp()", 1)
-        with connection.cursor() as cursor:
-            cursor.execute(f"{self.begin} {TIMEOUTS}; {statement}", parameters)
-            return [Standing(*row) for row in cursor.fetchall()]
+        self.cursor.execute(f"{self.begin} {TIMEOUTS}; {statement}", parameters)
+        return [Standing(*row) for row in self.cursor.fetchall()]
 
     def find_head(self) -> tuple[ChainHead | None, datetime]:
-        with connection.cursor() as cursor:
-            cursor.execute(LOCK_HEAD)
-            head_id, *place, now = cursor.fetchone()
+        self.cursor.execute(LOCK_HEAD)
+        head_id, *place, now = self.cursor.fetchone()
         return ChainHead.from_db(None, HEAD_COLUMNS, [head_id, *place]) if head_id else None, now
 
     def write(self, batch: Batch) -> None:
         statements = [tallies_statement(batch)]
         if batch.seal is not None:
             statements += [seal_statement(batch.seal), head_statement(batch.head)]
+        script = "; ".join([*(text for text, _ in statements), self.commit])
+        parameters = [value for _, values in statements for value in values]
+        if batch.seal is None:
+            self.cursor.execute(script, parameters)
+            return
+        told = self.cursor.mogrify(script, parameters).decode()
         # Django wraps the errors of execute() only, and a lost connection must be known for one.
-        with connection.wrap_database_errors, connection.cursor() as cursor:
-            told = [cursor.mogrify(*statement).decode() for statement in statements]
-            if batch.seal is None:
-                cursor.execute("; ".join([*told, self.commit]))
-            else:
-                script = "; ".join([COPY, *told, self.commit])
-                cursor.copy_expert(script, BytesIO(b"".join(batch.lines)))
+        with connection.wrap_database_errors:
+            self.cursor.copy_expert(f"{COPY}; {told}", BytesIO(b"".join(batch.lines)))
 
 
 def seal_statement(seal: Seal) -> tuple[str, list[object]]:

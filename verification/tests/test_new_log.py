@@ -1,0 +1,34 @@
+"""The first attempts of a log are written as fast as those after them."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import pytest
+from django.apps import apps
+from django.db import connection
+
+from verification.models import OfficialAccount
+from verification.recording import verify
+from verification.tests.calls import call
+from verification.tests.contract import A
+from verification.tests.signer import verification
+
+MIGRATION = "verification.migrations.0018_a_new_log_is_written_as_fast_as_an_old_one"
+
+
+def new_summaries() -> int:
+    """How many of the first range's were missing; it makes them."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT brin_summarize_range('attempt_request_id', 0)")
+        return int(cursor.fetchone()[0])
+
+
+@pytest.mark.postgresql
+def test_no_filter_is_rewritten_for_each_of_them(brand_a: OfficialAccount) -> None:
+    verify([call(verification(A))])
+    new_summaries()
+    with connection.schema_editor(atomic=False) as editor:
+        import_module(MIGRATION).forget_summary(apps, editor)
+
+    assert [new_summaries(), new_summaries()] == [1, 0]
