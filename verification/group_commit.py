@@ -19,7 +19,7 @@ MOST_WAITING = 4_000
 LARGEST_BATCH = 500
 #: Seconds until the batch after one of several is taken. Clients that were just answered ask again
 #: together, and the first of them would make a batch of its own: measured, 40 % more a second.
-GATHERING = 0.001
+GATHERING = 0.002
 #: Seconds between two looks whether the database is back.
 PROBE_EVERY = 0.25
 AWAY = "the database is away"
