@@ -71,12 +71,13 @@ def fold(attempts: Iterable[Attempt], shared_by: Iterable[Hashable]) -> list[Att
         if first is not attempt:
             first["occurrences"] += 1
             if first["client_ip"] != attempt["client_ip"]:
-                first["client_ip"] = None  # of several sources, none
+                first["client_ip"] = None  # of several addresses, none
     return [*folded.values()]
 
 
 def equality(attempt: Values) -> tuple[Hashable, ...]:
-    return *tally_key(attempt), attempt["reason"], attempt["status"], is_noise(attempt)
+    closed_lists = (attempt[name] for name in ("method", "reason", "detail", "status"))
+    return *tally_key(attempt), *closed_lists, is_noise(attempt)
 
 
 def close_batch(attempts: Sequence[Attempt], head: ChainHead, now: datetime) -> Batch:

@@ -16,17 +16,18 @@ from verification.protocol.callback import Callback
 from verification.protocol.reply import Verdict
 from verification.protocol.words import Kind, Outcome
 
-#: Rows of their own, a minute: for the refusals of one source, and for what one signature passed.
+#: Rows of their own, a minute: for the refusals of one source, and for what one signature was
+#: accepted for.
 OWN_ROWS = 20
 #: And for the refusals of all sources together; beyond it, rows are shared whatever the source.
 ROWS_OF_ALL = 600
-#: What passed is remembered by its signature, so many of them: about a megabyte.
+#: What was accepted is remembered by its signature, so many of them: about a megabyte.
 MOST_SIGNATURES = 4_096
 
 
 class Flood:
-    """Counts what was recorded in this minute. Of this process alone: it bounds what is written,
-    and nothing that must be right depends on it."""
+    """Counts what was recorded in this minute, or nearly was. Of this process alone: it bounds
+    what is written, and nothing that must be right depends on it."""
 
     def __init__(self) -> None:
         self.forget()
@@ -34,7 +35,7 @@ class Flood:
     def forget(self) -> None:
         self.minute = 0
         self.refused: Counter[str] = Counter()
-        self.passed: Counter[bytes] = Counter()
+        self.accepted: Counter[bytes] = Counter()
         self.rows = 0
 
     def is_suspect(self, callback: Callback) -> bool:
@@ -43,7 +44,7 @@ class Flood:
         return (
             self.rows >= ROWS_OF_ALL
             or self.refused[source_of(callback.client_ip)] >= OWN_ROWS
-            or self.passed[callback.signature or b""] >= OWN_ROWS
+            or self.accepted[callback.signature or b""] >= OWN_ROWS
         )
 
     def share(self, callback: Callback, verdict: Verdict) -> Hashable:
@@ -58,7 +59,7 @@ class Flood:
         """What those have in common that it shares a row with; None for a row of its own."""
         if verdict.outcome is Outcome.ACCEPTED:
             signature = callback.signature or b""
-            return signature if self.passed[signature] >= OWN_ROWS else None
+            return signature if self.accepted[signature] >= OWN_ROWS else None
         if self.rows >= ROWS_OF_ALL:
             return "all"
         source = source_of(callback.client_ip)
@@ -69,9 +70,9 @@ class Flood:
             self.refused[source_of(callback.client_ip)] += 1
             self.rows += 1
         elif callback.kind is not Kind.MESSAGE_PUSH:  # an accepted one has no row
-            if len(self.passed) >= MOST_SIGNATURES:
-                self.passed.clear()
-            self.passed[callback.signature or b""] += 1
+            if len(self.accepted) >= MOST_SIGNATURES:
+                self.accepted.clear()
+            self.accepted[callback.signature or b""] += 1
 
     def begin_minute(self) -> None:
         minute = int(monotonic() // 60)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 import time
 from collections.abc import Sequence
@@ -10,12 +11,15 @@ from collections.abc import Sequence
 from verification.holding import Held, Waiting
 from verification.protocol.callback import Callback
 from verification.protocol.reply import Verdict
-from verification.recording import PoisonedBatch, Unrecorded, can_record, verify
+from verification.recording import PoisonedBatch, Unrecorded, can_record, is_in_time, verify
+
+logger = logging.getLogger(__name__)
 
 #: Callbacks that may wait for a batch. At the slowest disk's pace, more could not be answered
 #: in time; what a request costs while it waits is about 4 KB.
 MOST_WAITING = 4_000
-#: The next batch takes at most so many: one that failed is tried again in halves, in time.
+#: The next batch takes at most so many, and as many of those held back: one that failed is tried
+#: again in halves, in time.
 LARGEST_BATCH = 500
 #: Seconds until the batch after one of several is taken. Clients that were just answered ask again
 #: together, and the first of them would make a batch of its own: measured, 40 % more a second.
@@ -24,7 +28,7 @@ GATHERING = 0.002
 PROBE_EVERY = 0.25
 AWAY = "the database is away"
 
-Outcome = Verdict | Unrecorded
+Result = Verdict | Unrecorded
 
 
 class GroupCommit:
@@ -56,41 +60,52 @@ class GroupCommit:
 
     def start(self) -> asyncio.AbstractEventLoop:
         """With the first callback, not before: a worker forks after it has loaded us."""
-        self.loop = asyncio.get_running_loop()
-        threading.Thread(target=self.write, args=[self.loop], daemon=True, name="writer").start()
-        return self.loop
+        loop = asyncio.get_running_loop()
+        threading.Thread(target=self.write, args=[loop], daemon=True, name="writer").start()
+        self.loop = loop
+        return loop
 
     def write(self, loop: asyncio.AbstractEventLoop) -> None:
         while True:
             self.arrived.wait(self.held.time_left)
             self.arrived.clear()
             while self.waiting or self.held.time_left == 0:
-                batch = self.take()
-                outcomes = verify_each([waiting.callback for waiting in batch])
-                loop.call_soon_threadsafe(settle, batch, outcomes)
-                if len(batch) > 1:
-                    time.sleep(GATHERING)
-                if any(type(outcome) is Unrecorded for outcome in outcomes):
-                    self.wait_for_database(loop)
+                try:
+                    self.commit(loop)
+                except Exception:  # whoever waits gets a 503 in time; others shall be recorded
+                    logger.exception("The writer failed.")
+
+    def commit(self, loop: asyncio.AbstractEventLoop) -> None:
+        batch = self.take()
+        if batch:
+            results = verify_each([waiting.callback for waiting in batch])
+            loop.call_soon_threadsafe(settle, batch, results)
+            # A batch that only one callback has poisoned says nothing of the database.
+            if any(type(result) is Unrecorded for result in results):
+                self.wait_for_database(loop)
+        if len(batch) != 1:
+            time.sleep(GATHERING)
 
     def take(self) -> list[Waiting]:
-        """The next batch, without those that nobody waits for any more."""
+        """The next batch, without those who got their answer, or will before it is committed."""
         taken = self.waiting[:LARGEST_BATCH]
         del self.waiting[: len(taken)]
-        batch = self.held.release() + self.held.hold(taken)
-        return [waiting for waiting in batch if not waiting.verdict.done()]
+        batch = self.held.hold(taken) + self.held.release(LARGEST_BATCH)
+        return [it for it in batch if not it.verdict.done() and is_in_time(it.callback)]
 
     def wait_for_database(self, loop: asyncio.AbstractEventLoop) -> None:
         """Not at all, if it was only this batch that failed."""
         while not can_record():
             self.is_open = True
-            refused, self.waiting = self.waiting, []
+            refused = self.waiting[:]
+            del self.waiting[: len(refused)]
+            refused += self.held.give_up()
             loop.call_soon_threadsafe(settle, refused, [Unrecorded(AWAY)] * len(refused))
             time.sleep(PROBE_EVERY)
         self.is_open = False
 
 
-def verify_each(callbacks: Sequence[Callback]) -> list[Outcome]:
+def verify_each(callbacks: Sequence[Callback]) -> list[Result]:
     """A poisoned callback fails alone: its batch is tried again in halves."""
     if not callbacks:
         return []
@@ -103,13 +118,16 @@ def verify_each(callbacks: Sequence[Callback]) -> list[Outcome]:
         return verify_each(callbacks[:half]) + verify_each(callbacks[half:])
     except Unrecorded as error:
         return [error] * len(callbacks)
+    except Exception as error:  # after the commit perhaps, so it must not be tried again
+        logger.exception("A batch may be on record, and gets no answer.")
+        return [Unrecorded(type(error).__name__)] * len(callbacks)
 
 
-def settle(batch: Sequence[Waiting], outcomes: Sequence[Outcome]) -> None:
-    for (_, verdict), outcome in zip(batch, outcomes, strict=True):
+def settle(batch: Sequence[Waiting], results: Sequence[Result]) -> None:
+    for (_, verdict), result in zip(batch, results, strict=True):
         if verdict.done():
             continue
-        if isinstance(outcome, Unrecorded):
-            verdict.set_exception(outcome)
+        if isinstance(result, Unrecorded):
+            verdict.set_exception(result)
         else:
-            verdict.set_result(outcome)
+            verdict.set_result(result)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Sequence
+from time import monotonic
 from typing import NamedTuple
 
 from verification.protocol.callback import Callback
@@ -30,7 +30,7 @@ class Held:
     @property
     def time_left(self) -> float | None:
         """Seconds until the next tick; None when nobody waits for it."""
-        return max(0.0, self.last_tick + TICK - time.monotonic()) if self.waiting else None
+        return max(0.0, self.last_tick + TICK - monotonic()) if self.waiting else None
 
     def hold(self, batch: Sequence[Waiting]) -> list[Waiting]:
         """Keep those that are too many, and give back the rest."""
@@ -38,18 +38,24 @@ class Held:
         self.waiting += [waiting for n, waiting in enumerate(batch) if n in held]
         return [waiting for n, waiting in enumerate(batch) if n not in held]
 
-    def release(self) -> list[Waiting]:
-        """All of them once the tick has come."""
+    def release(self, most: int) -> list[Waiting]:
+        """Once the tick has come, so many; it lasts until all are released."""
         if self.time_left != 0:
             return []
-        self.last_tick = time.monotonic()
-        released, self.waiting = self.waiting, []
+        released, self.waiting = self.waiting[:most], self.waiting[most:]
+        if not self.waiting:
+            self.last_tick = monotonic()
         return released
+
+    def give_up(self) -> list[Waiting]:
+        """All of them, at once."""
+        given_up, self.waiting = self.waiting, []
+        return given_up
 
 
 def too_many(callbacks: Sequence[Callback]) -> set[int]:
     """The positions of what a flood is made of: refusals beyond their source's budget, whatever
-    they are refused for, and what passed too often. What passes for the first time never is.
+    they are refused for, and what was accepted too often; never what is so for the first time.
     """
     suspects = [n for n, callback in enumerate(callbacks) if flood.is_suspect(callback)]
     if not suspects:

@@ -79,6 +79,11 @@ class Ledger:
         with transaction.atomic(durable=True):
             yield
 
+    def probe(self) -> None:
+        """Whether the database answers, and its disk. Raises what the database does."""
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+
     def read_accounts(self, slugs: set[str]) -> list[Standing]:
         """The accounts called, each with the tokens that are live now, the newest first.
 

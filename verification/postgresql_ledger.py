@@ -24,16 +24,23 @@ from verification.ledger import (
 )
 from verification.models import ChainHead, Seal, VerificationAttempt
 
-# WeChat gives up after 5 s and every answer is due within 3, so the writer waits for nobody
-# longer than this. LOCAL: migrations, exports and pruning may take their time.
+# WeChat gives up after 5 s and every answer is due within 2.5, so the writer waits for nobody
+# longer than this, and for the disk no longer than the watchdog lets it. LOCAL: migrations, exports
+# and pruning may take their time.
 TIMEOUTS = """
 SELECT set_config('lock_timeout', '1500ms', true), set_config('statement_timeout', '2000ms', true),
-    set_config('idle_in_transaction_session_timeout', '3000ms', true),
-    set_config('synchronous_commit', 'off', true)"""
+    set_config('idle_in_transaction_session_timeout', '3000ms', true)"""
 # The head's row is free again as soon as the batch is committed, not only when it is on disk, so
 # that others seal meanwhile. What follows in the same message writes to the WAL too and waits until
 # that is on disk, and with it all before: nobody is answered earlier.
-COMMIT = "COMMIT; SELECT pg_logical_emit_message(true, 'verification', '')"
+# `true`: only a transaction that has an id of its own waits. What the server is set to stays, such
+# as to wait for a standby, unless that is to wait for nothing.
+WAIT_FOR_DISK = """
+SELECT CASE current_setting('synchronous_commit')
+    WHEN 'off' THEN set_config('synchronous_commit', 'on', true) END,
+    pg_logical_emit_message(true, 'verification', '')"""
+BEGIN = "BEGIN; SET LOCAL synchronous_commit = off;"
+COMMIT = f"COMMIT; {WAIT_FOR_DISK}"
 HEAD = ChainHead._meta.db_table
 HEAD_COLUMNS = [field.attname for field in ChainHead._meta.concrete_fields]
 # The clock is read outside, after the lock was waited for.
@@ -53,6 +60,7 @@ SET last_attempt_id = %s, last_seal_id = %s, last_digest = %s, last_recorded_at 
 class PostgreSQLLedger(Ledger):
     #: What opens the transaction, if any: it travels with the first statement.
     begin = ""
+    commit = ""
 
     def __init__(self) -> None:
         self.cursor = connection.cursor()  # one for all: each costs as much as a small statement
@@ -61,7 +69,7 @@ class PostgreSQLLedger(Ledger):
     def transaction(self) -> Iterator[None]:
         # Within another transaction, as in tests, a savepoint does the same.
         within = connection.in_atomic_block
-        self.begin = "SAVEPOINT batch;" if within else "BEGIN;"
+        self.begin = "SAVEPOINT batch;" if within else BEGIN
         self.commit = "RELEASE SAVEPOINT batch" if within else COMMIT
         try:
             yield
@@ -69,6 +77,9 @@ class PostgreSQLLedger(Ledger):
             with contextlib.suppress(Error):
                 self.cursor.execute("ROLLBACK TO SAVEPOINT batch" if within else "ROLLBACK")
             raise
+
+    def probe(self) -> None:
+        self.cursor.execute(WAIT_FOR_DISK)
 
     def read_accounts(self, slugs: set[str]) -> list[Standing]:
         statement, parameters = accounts_statement(slugs)

@@ -36,6 +36,8 @@ logger = logging.getLogger(__name__)
 
 #: Seconds from a callback's arrival to its commit; the adapters answer 503 a little later.
 BATCH_DEADLINE = 2.3
+#: Of which so many must be left for a batch.
+LEAST_TIME = 0.3
 #: Seconds that a look whether the database is back may take.
 PROBE_DEADLINE = 1.0
 
@@ -95,8 +97,8 @@ def screen(callbacks: Sequence[Callback]) -> list[Verdict]:
 def can_record() -> bool:
     """Whether the database answers."""
     try:
-        with bounded(PROBE_DEADLINE), connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
+        with bounded(PROBE_DEADLINE) as ledger:
+            ledger.probe()
     except Unrecorded:
         return False
     return True
@@ -106,15 +108,22 @@ def can_record() -> bool:
 def bounded(seconds: float) -> Iterator[Ledger]:
     """The database, for so long. Raises Unrecorded for whatever goes wrong."""
     try:
+        if seconds <= 0:
+            raise TooLate
         drop_lost_connection()
         with watchdog(seconds):
-            yield PostgreSQLLedger() if connection.vendor == "postgresql" else Ledger()
+            yield own_ledger()
     except Exception as error:
         if isinstance(error, (OperationalError, InterfaceError)):
             connection.close()
         if not isinstance(error, Error):
             logger.exception("A batch of callbacks failed.")
         raise why_unrecorded(error) from error
+
+
+def own_ledger() -> Ledger:
+    """The one for this thread's database."""
+    return PostgreSQLLedger() if connection.vendor == "postgresql" else Ledger()
 
 
 def why_unrecorded(error: Exception) -> Unrecorded:
@@ -134,7 +143,7 @@ def note_uses(
     accounts: Accounts,
     now: datetime,
 ) -> None:
-    """Tell each token that was used for the first time; it ends the overlap of a rotation.
+    """Tell each token that was used for the first time; it begins the end of a rotation.
 
     A self-test is no use: WeChat's console may still hold the old token.
     """
@@ -160,6 +169,11 @@ def drop_lost_connection() -> None:
         wire.register(raw.fileno(), select.POLLIN)
     if raw.closed or wire.poll(0):
         connection.close()
+
+
+def is_in_time(callback: Callback) -> bool:
+    """Whether a batch may take it. One that cannot be in time would be the end of all others."""
+    return remaining(callback.started) > LEAST_TIME
 
 
 def remaining(started: float) -> float:

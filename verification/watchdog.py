@@ -29,6 +29,8 @@ class Watchdog:
         self.is_busy = threading.Event()
         self.thread: threading.Thread | None = None
         self.starting = threading.Lock()
+        # So that nobody's connection is cut off when its block has just ended.
+        self.cutting = threading.Lock()
 
     @contextmanager
     def watch(self, connection: BaseDatabaseWrapper, seconds: float) -> Iterator[None]:
@@ -39,7 +41,8 @@ class Watchdog:
         try:
             yield
         finally:
-            del self.watched[me]
+            with self.cutting:
+                del self.watched[me]
 
     def start(self) -> None:
         """Not when imported: a server may fork afterwards, and threads stay behind."""
@@ -57,9 +60,10 @@ class Watchdog:
                 self.is_busy.wait(1)  # once a second also unasked, should it have missed one
             time.sleep(PACE)
             # Again and again: a connection that was still being made has no socket to cut yet.
-            for deadline, connection in list(self.watched.values()):
-                if time.monotonic() > deadline:
-                    _cut_off(connection)
+            for thread, (deadline, connection) in list(self.watched.items()):
+                with self.cutting:
+                    if thread in self.watched and time.monotonic() > deadline:
+                        _cut_off(connection)
 
 
 _watchdog = Watchdog()
@@ -80,5 +84,9 @@ def _cut_off(connection: BaseDatabaseWrapper) -> None:
     raw = connection.connection
     if raw is None or raw.closed:
         return
-    with contextlib.suppress(OSError), socket.socket(fileno=os.dup(raw.fileno())) as wire:
+    # Its thread may close it in this very moment.
+    with (
+        contextlib.suppress(OSError, raw.Error),
+        socket.socket(fileno=os.dup(raw.fileno())) as wire,
+    ):
         wire.shutdown(socket.SHUT_RDWR)

@@ -30,7 +30,7 @@ def database(url: str) -> dict[str, Any]:
             init_command="PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL",
         )
     elif config["ENGINE"] == "django.db.backends.postgresql":
-        # 2 s is libpq's least; statement timeouts are the writer's own (verification/recording.py).
+        # 2 s is libpq's least; those of statements are the writer's own, in postgresql_ledger.py.
         options.update(connect_timeout=2, application_name="wechat_gateway")
         # A peer that vanished without a word is noticed in seconds, not in TCP's two hours.
         options.update(tcp_user_timeout=3000, keepalives_idle=10, keepalives_interval=3)

@@ -37,7 +37,7 @@ class Seal(models.Model):
 
 
 class ChainHead(models.Model):
-    """One row. Locked when a batch opens, so commit order is chain order across all processes."""
+    """One row. Locked when a batch has been judged, so commit order is chain order everywhere."""
 
     id = models.SmallIntegerField(primary_key=True, default=1)
     last_attempt_id = models.BigIntegerField(default=0)

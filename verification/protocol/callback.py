@@ -69,10 +69,11 @@ class Callback:
     path_slug: str  #: empty at /
     kind: Kind
     method: Method
-    signature: bytes | None  #: 20 bytes; None unless it had the shape of one
+    #: 20 bytes; None unless it had the shape of one. Whoever reads it can repeat the request.
+    signature: bytes | None = field(repr=False)
     timestamp: str
     nonce: str
-    echostr: str
+    echostr: str = field(repr=False)
     client_ip: str | None
     user_agent: str
     request_id: UUID

@@ -9,9 +9,9 @@ import pytest
 
 from verification import flood as flood_module
 from verification.audit import verify_audit
-from verification.models import OfficialAccount, Seal, Tally, VerificationAttempt
+from verification.models import OfficialAccount, Tally, VerificationAttempt
 from verification.protocol.callback import Callback
-from verification.recording import flood, screen, verify
+from verification.recording import flood, verify
 from verification.tests.calls import call
 from verification.tests.contract import A, B
 from verification.tests.signer import push, verification
@@ -67,6 +67,13 @@ def test_different_refusals_share_no_row(brand_a: OfficialAccount) -> None:
     assert verify_audit().problems == []
 
 
+def test_what_lacks_another_parameter_shares_no_row(brand_a: OfficialAccount) -> None:
+    verify([wrong(number) for number in range(3)])
+    verify([call(query, peer=STRANGER) for query in ("signature=1", "nonce=1", "nonce=2")])
+
+    assert [count for _, count in rows()][3:] == [1, 2]
+
+
 def test_when_all_sources_together_are_too_many_rows_name_none(brand_a: OfficialAccount) -> None:
     verify([wrong(number, peer=f"198.51.100.{number}") for number in range(20)])
 
@@ -118,15 +125,8 @@ def test_what_is_remembered_is_bounded(
     verify([call(verification(A, nonce=str(number))) for number in range(23)])
     verify([wrong(number, peer=f"198.51.100.{number}") for number in range(99)])
 
-    assert len(flood.passed) <= 5
+    assert len(flood.accepted) <= 5
     assert len(flood.refused) <= 7
-
-
-def test_screening_decides_as_verifying_does_and_records_nothing(brand_a: OfficialAccount) -> None:
-    callbacks = [wrong(1), call(verification(A)), call("", path=b"/wechat/nobody")]
-
-    assert screen(callbacks) == verify(callbacks)
-    assert Seal.objects.count() == 1
 
 
 def test_a_probe_shares_no_row_with_an_honest_mistake(brand_a: OfficialAccount) -> None:

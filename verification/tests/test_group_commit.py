@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -132,6 +134,37 @@ def test_one_failed_batch_is_no_outage(monkeypatch: pytest.MonkeyPatch) -> None:
         assert isinstance(failed[0], Unrecorded)
         database.error = None
         return await commits.submit(callbacks("2")[0])
+
+    assert asyncio.run(arrive()) == PASSED
+
+
+def test_one_that_came_too_late_is_not_the_end_of_the_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    database = stand_in(monkeypatch, Database())
+    late, fresh = callbacks("1", "2")
+    late = replace(late, started=time.perf_counter() - 2.1)
+
+    async def arrive() -> Verdict:
+        commits = GroupCommit()
+        commits.submit(late)
+        return await commits.submit(fresh)
+
+    assert asyncio.run(arrive()) == PASSED
+    assert database.batches == [["2"]]
+
+
+def test_an_error_of_ours_is_not_the_end_of_the_writer(monkeypatch: pytest.MonkeyPatch) -> None:
+    database = stand_in(monkeypatch, Database(error=ZeroDivisionError()))
+    monkeypatch.setattr(group_commit, "can_record", lambda: True)
+    first, second = callbacks("1", "2")
+
+    async def arrive() -> Verdict:
+        commits = GroupCommit()
+        failed = await outcomes(commits, [first])
+        assert isinstance(failed[0], Unrecorded)
+        database.error = None
+        return await commits.submit(second)
 
     assert asyncio.run(arrive()) == PASSED
 

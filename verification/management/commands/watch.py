@@ -20,6 +20,7 @@ from verification.alerts.message import Message
 from verification.alerts.watch import Watch
 from verification.management.base import GatewayCommand
 from verification.models import ChainHead
+from verification.recording import own_ledger
 
 logger = logging.getLogger(__name__)
 lines = logging.getLogger("verification.attempts")  # JSON already, whatever LOG_LEVEL says
@@ -117,6 +118,7 @@ def keep_looking(watch: Watch) -> None:
 def print_head() -> None:
     """A line that whoever keeps our output has, and whoever changes the database has not."""
     head = ChainHead.objects.first() or ChainHead()
+    own_ledger().probe()  # until it is on disk, a crash could still take it away
     said = {"event": "chain_head", "at": timezone.now().isoformat(), "head": head.text}
     lines.info("%s", json.dumps(said))
 
