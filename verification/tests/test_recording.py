@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -22,7 +23,7 @@ from verification.fields import Secret
 from verification.models import ChainHead, OfficialAccount, Seal, Tally, Token, VerificationAttempt
 from verification.models.token import OVERLAP, rotate_token
 from verification.protocol.words import Outcome
-from verification.recording import PoisonedBatch, Unrecorded, verify
+from verification.recording import PoisonedBatch, Unrecorded, is_in_time, verify
 from verification.tests.calls import call
 from verification.tests.conftest import make_account
 from verification.tests.contract import A, B, last_attempt
@@ -174,6 +175,24 @@ class TestLateness:
         with pytest.raises(Unrecorded, match="TooLate"):
             verify([late])
         assert not VerificationAttempt.objects.exists()
+
+    def test_nor_what_became_late_while_it_was_judged(
+        self, brand_a: OfficialAccount, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def dawdle(*_: Any) -> None:
+            monkeypatch.setattr(recording, "BATCH_DEADLINE", -1)
+
+        monkeypatch.setattr(recording, "note_uses", dawdle)
+
+        with pytest.raises(Unrecorded, match="TooLate"):
+            verify([call(verification(A))])
+        assert not VerificationAttempt.objects.exists()
+
+    @pytest.mark.parametrize(("age", "is_taken"), [(0, True), (1.9, True), (2.1, False)])
+    def test_a_batch_takes_only_what_can_be_in_time(self, age: float, is_taken: bool) -> None:
+        callback = call(verification(A))
+
+        assert is_in_time(replace(callback, started=callback.started - age)) is is_taken
 
     @pytest.mark.parametrize("slug", ["brand-a", "nobody", "resting", "empty"])
     def test_every_refusal_costs_the_same_queries(
