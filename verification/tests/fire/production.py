@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from ipaddress import ip_address
@@ -28,9 +28,16 @@ DEPLOYED = {
 
 
 @contextmanager
-def running_production(place: Path, arguments: str = "", **environment: str) -> Iterator[Gunicorn]:
+def running_production(
+    place: Path,
+    arguments: str = "",
+    *,
+    prepare: Callable[[Checkout], None] = lambda _: None,
+    **environment: str,
+) -> Iterator[Gunicorn]:
     """Of a copy of the project, so that collectstatic leaves nothing behind in the checkout."""
     checkout = Checkout(place / "checkout")
+    prepare(checkout)
     collected = checkout.manage("collectstatic", "--noinput", **PRODUCTION)
     assert collected.returncode == 0, collected.stderr
     port = free_port()
