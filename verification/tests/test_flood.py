@@ -112,7 +112,7 @@ def test_the_next_minute_begins_anew(
     brand_a: OfficialAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     verify([wrong(number) for number in range(5)])
-    monkeypatch.setattr(flood_module, "monotonic", lambda: 61.0)
+    monkeypatch.setattr(flood_module, "monotonic", lambda: 60.0)
     verify([wrong(5), wrong(6)])
 
     assert [count for _, count in rows()] == [1, 1, 1, 2, 1, 1]

@@ -130,6 +130,13 @@ class TestBatches:
         assert [verdict.status for verdict in verdicts] == [200, 403, 400, 200]
         assert Seal.objects.get().count == 4
 
+    def test_an_attempt_names_the_seal_that_it_is_under(self, brand_a: OfficialAccount) -> None:
+        assert is_accepted(A)
+        assert is_accepted(A)
+
+        for seal in Seal.objects.all():
+            assert VerificationAttempt.objects.get(pk=seal.first_id).seal_id == seal.pk
+
     def test_pushes_alone_make_no_seal(self, brand_a: OfficialAccount) -> None:
         verify([call(push(A), method="POST")] * 3)
 
@@ -187,6 +194,16 @@ class TestLateness:
         with pytest.raises(Unrecorded, match="TooLate"):
             verify([call(verification(A))])
         assert not VerificationAttempt.objects.exists()
+
+    def test_what_is_slow_but_in_time_is_recorded(
+        self, brand_a: OfficialAccount, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def dawdle(*_: Any) -> None:
+            monkeypatch.setattr(recording, "remaining", lambda _started: 0.1)
+
+        monkeypatch.setattr(recording, "note_uses", dawdle)
+
+        assert is_accepted(A)
 
     @pytest.mark.parametrize(("age", "is_taken"), [(0, True), (1.9, True), (2.1, False)])
     def test_a_batch_takes_only_what_can_be_in_time(self, age: float, is_taken: bool) -> None:

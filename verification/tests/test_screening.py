@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.db import OperationalError, connection
 
+from verification import flood as flood_module
 from verification.flood import OWN_ROWS
 from verification.models import OfficialAccount, Tally, VerificationAttempt
 from verification.protocol.callback import Callback
@@ -39,6 +40,22 @@ def test_a_source_is_suspect_once_its_rows_of_this_minute_are_spent(
 
     assert flood.is_suspect(refused_by("6.6.6.6"))
     assert not flood.is_suspect(refused_by("81.69.103.129"))
+
+
+def test_every_source_is_once_the_rows_of_all_are_spent(
+    brand_a: OfficialAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(flood_module, "ROWS_OF_ALL", 3)
+    verify([refused_by(f"6.6.6.{number}") for number in range(3)])
+
+    assert flood.is_suspect(refused_by("81.69.103.129"))
+
+
+def test_a_url_that_passed_too_often_is_suspect_and_no_other(brand_a: OfficialAccount) -> None:
+    verify([call(verification(A, nonce="1")) for _ in range(OWN_ROWS)])
+
+    assert flood.is_suspect(call(verification(A, nonce="1")))
+    assert not flood.is_suspect(call(verification(A, nonce="2")))
 
 
 def test_whether_the_database_is_back_is_asked_of_itself(
