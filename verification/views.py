@@ -8,18 +8,16 @@ from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import DatabaseError, connection
-from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from verification.append_only import missing_triggers
 from verification.attempt_log import log_unrecorded
 from verification.keys import self_test_key
 from verification.protocol.callback import KNOWN_HEADERS, Request, parse_callback, path_slug
 from verification.protocol.reply import HEALTHY, TRY_AGAIN, Reply, reply_to
+from verification.readiness import find_problem
 from verification.recording import Unrecorded, verify
 
 logger = logging.getLogger(__name__)
@@ -91,22 +89,9 @@ def healthz(request: HttpRequest) -> HttpResponse:
 @require_safe
 @never_cache
 def readyz(request: HttpRequest) -> HttpResponse:
-    """Attempts can be recorded: the database answers, is migrated, and guards the log."""
-    try:
-        problem = find_problem()
-    except DatabaseError:
-        problem = "The database cannot be reached."
+    """Attempts can be recorded: the database answers, takes writes, is migrated, guards the log."""
+    problem = find_problem()
     if problem:
         logger.error("Not ready: %s", problem)
         return as_response(Reply(503, problem.encode()))
     return as_response(Reply(200, b"ready"))
-
-
-def find_problem() -> str | None:
-    executor = MigrationExecutor(connection)
-    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
-        return "Migrations are missing: run manage.py migrate."
-    missing = missing_triggers(connection)
-    if missing:
-        return f"Triggers are missing: {', '.join(missing)}. Run manage.py migrate."
-    return None
