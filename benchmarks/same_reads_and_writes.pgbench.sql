@@ -3,7 +3,9 @@
 \set nonce random(1000000000, 9999999999)
 \startpipeline
 BEGIN;
-SELECT set_config('lock_timeout', '1500ms', true), set_config('statement_timeout', '2000ms', true), set_config('idle_in_transaction_session_timeout', '3000ms', true);
+SET LOCAL lock_timeout = '1500ms';
+SET LOCAL statement_timeout = '2000ms';
+SET LOCAL idle_in_transaction_session_timeout = '3000ms';
 SELECT account.id, account.slug, account.is_paused, account.answers_at_root, token.id, token.secret, token.first_used_at IS NULL FROM verification_officialaccount account LEFT JOIN verification_token token ON token.account_id = account.id AND token.secret IS NOT NULL AND (token.expires_at IS NULL OR token.expires_at > clock_timestamp()) WHERE account.slug IN ('made-up-0') ORDER BY account.id, token.id DESC;
 \endpipeline
 SELECT last_attempt_id + 1 AS attempt, last_seal_id + 1 AS seal FROM verification_chainhead FOR UPDATE \gset

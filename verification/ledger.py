@@ -97,16 +97,17 @@ class Ledger:
 
     def lock_head(self) -> tuple[ChainHead, datetime]:
         """The end of the chain, ours until the commit, and the time now."""
-        head, now = self.find_head()
-        if head is None:
+        found = self.find_head()
+        if found is None:
             create_head()
-            head, now = self.find_head()
-            if head is None or (head.last_seal_id == 0 and Seal.objects.exists()):
+            found = self.find_head()
+            if found is None or (found[0].last_seal_id == 0 and Seal.objects.exists()):
                 raise HeadMissing
-        return head, now
+        return found
 
-    def find_head(self) -> tuple[ChainHead | None, datetime]:
-        return ChainHead.objects.select_for_update().first(), timezone.now()
+    def find_head(self) -> tuple[ChainHead, datetime] | None:
+        head = ChainHead.objects.select_for_update().first()
+        return (head, timezone.now()) if head else None
 
     def write(self, batch: Batch) -> None:
         """Everything of the batch, and its commit where that can travel along."""

@@ -28,8 +28,8 @@ from verification.models import ChainHead, Seal, VerificationAttempt
 # longer than this, and for the disk no longer than the watchdog lets it. LOCAL: migrations, exports
 # and pruning may take their time.
 TIMEOUTS = """
-SELECT set_config('lock_timeout', '1500ms', true), set_config('statement_timeout', '2000ms', true),
-    set_config('idle_in_transaction_session_timeout', '3000ms', true)"""
+SET LOCAL lock_timeout = '1500ms'; SET LOCAL statement_timeout = '2000ms';
+SET LOCAL idle_in_transaction_session_timeout = '3000ms'"""
 # The head's row is free again as soon as the batch is committed, not only when it is on disk, so
 # that others seal meanwhile. What follows in the same message writes to the WAL too and waits until
 # that is on disk, and with it all before: nobody is answered earlier.
@@ -46,7 +46,7 @@ HEAD_COLUMNS = [field.attname for field in ChainHead._meta.concrete_fields]
 # The clock is read outside, after the lock was waited for.
 LOCK_HEAD = f"""
 WITH head AS MATERIALIZED (SELECT {", ".join(HEAD_COLUMNS)} FROM {HEAD} FOR UPDATE)
-SELECT head.*, clock_timestamp() FROM (SELECT) AS always LEFT JOIN head ON true"""
+SELECT head.*, clock_timestamp() FROM head"""
 NAMES = ", ".join(f'"{name}"' for name in COLUMNS)
 COPY = f"COPY {VerificationAttempt._meta.db_table} ({NAMES}) FROM STDIN"
 INSERT_SEAL = f"""
@@ -87,10 +87,10 @@ class PostgreSQLLedger(Ledger):
         self.cursor.execute(f"{self.begin} {TIMEOUTS}; {statement}", parameters)
         return [Standing(*row) for row in self.cursor.fetchall()]
 
-    def find_head(self) -> tuple[ChainHead | None, datetime]:
+    def find_head(self) -> tuple[ChainHead, datetime] | None:
         self.cursor.execute(LOCK_HEAD)
-        head_id, *place, now = self.cursor.fetchone()
-        return ChainHead.from_db(None, HEAD_COLUMNS, [head_id, *place]) if head_id else None, now
+        row = self.cursor.fetchone()
+        return (ChainHead.from_db(None, HEAD_COLUMNS, row[:-1]), row[-1]) if row else None
 
     def write(self, batch: Batch) -> None:
         statements = [tallies_statement(batch)]
