@@ -22,6 +22,9 @@ What is promised, how it is tested, and what came out. Written by `script/fire` 
 short forms of them. All load came over loopback, from the machine that also served it.
 A target that was missed is **marked**.
 
+How many small faults put into the code the tests notice, and which they do not, is in
+[SURVIVORS.md](../verification/tests/fire/SURVIVORS.md).
+
 | promise | test | target | measured | on |
 |---|---|---|---|---|
 """
