@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging.config
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
-from io import BytesIO, StringIO
-from typing import Any
-from urllib.parse import unquote_to_bytes
+from io import StringIO
 
 import pytest
 from django.conf import settings as django_settings
-from django.core.asgi import get_asgi_application
-from django.core.wsgi import get_wsgi_application
-from django.db import connection
 from django.db.models import Sum
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from verification.asgi import CallbackEndpoint
 from verification.models import OfficialAccount, Tally
 from verification.tests.contract import A, Answer
+from verification.tests.fire.adapters import Ask, through_the_endpoint, through_the_view
 from verification.tests.fire.conftest import KeepFigure
 from verification.tests.fire.scale import scale
 from verification.tests.fire.strange import REQUESTS, Strange, is_callbacks, may_be_answered
@@ -32,8 +26,6 @@ pytestmark = [pytest.mark.postgresql, pytest.mark.django_db(transaction=True)]
 
 AT_ONCE = 40
 BY_VIEW, BY_ASGI = scale(200, 30_000), scale(10, 4_250) * AT_ONCE
-
-Ask = Callable[[Sequence[Strange]], Sequence[Answer]]
 
 
 class Examined:
@@ -66,82 +58,6 @@ class Examined:
             f"{count:,} × {status}" for status, count in sorted(self.statuses.items())
         )
         return f"{self.statuses.total():,} requests: {found}"
-
-
-def through_the_view() -> Ask:
-    application = get_wsgi_application()
-    return lambda requests: [ask_wsgi(application, request) for request in requests]
-
-
-def ask_wsgi(application: Any, request: Strange) -> Answer:
-    environ: dict[str, Any] = {
-        "REQUEST_METHOD": request.method,
-        "PATH_INFO": unquote_to_bytes(request.path).decode("latin-1"),
-        "QUERY_STRING": request.query.decode("latin-1"),
-        "SERVER_NAME": "testserver",
-        "SERVER_PORT": "80",
-        "SERVER_PROTOCOL": "HTTP/1.0",
-        "REMOTE_ADDR": "101.226.103.7",
-        "CONTENT_LENGTH": str(len(request.body)),
-        "wsgi.input": BytesIO(request.body),
-        "wsgi.url_scheme": "http",
-    }
-    for name, value in request.headers:
-        environ[f"HTTP_{name.decode().upper().replace('-', '_')}"] = value.decode("latin-1")
-    started: list[Any] = []
-    body = b"".join(application(environ, lambda *those: started.extend(those)))
-    headers = {name.lower(): value for name, value in started[1]}
-    return Answer(int(started[0].split()[0]), headers, body)
-
-
-async def ask_asgi(application: Any, request: Strange) -> Answer:
-    scope = {
-        "type": "http",
-        "http_version": "1.1",
-        "method": request.method,
-        "scheme": "http",
-        "path": unquote_to_bytes(request.path).decode("utf-8", "replace"),
-        "raw_path": request.path,
-        "query_string": request.query,
-        "headers": request.headers,
-        "client": ("101.226.103.7", 1234),
-        "server": ("testserver", 80),
-    }
-    incoming = iter([{"type": "http.request", "body": request.body, "more_body": False}])
-    sent: list[Any] = []
-
-    async def receive() -> Any:
-        message = next(incoming, None)
-        return message or await asyncio.Event().wait()
-
-    async def send(message: Any) -> None:
-        sent.append(message)
-
-    await application(scope, receive, send)
-    headers = {name.decode().lower(): value.decode("latin-1") for name, value in sent[0]["headers"]}
-    return Answer(sent[0]["status"], headers, b"".join(it.get("body", b"") for it in sent[1:]))
-
-
-@contextmanager
-def through_the_endpoint() -> Iterator[Ask]:
-    """Many at once, on one event loop: its writer shares batches among them."""
-    endpoint = CallbackEndpoint(get_asgi_application())
-
-    async def ask(requests: Sequence[Strange]) -> list[Answer]:
-        return await asyncio.gather(*(ask_asgi(endpoint, request) for request in requests))
-
-    with asyncio.Runner() as runner:
-        yield lambda requests: runner.run(ask(requests))
-    end_other_sessions()
-
-
-def end_other_sessions() -> None:
-    """The writer's, which outlives its loop and would keep the test database open."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
-        )
 
 
 @contextmanager
