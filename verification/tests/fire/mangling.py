@@ -18,6 +18,8 @@ WHOLE = [
     b"GET http://wx.example.cn/wechat/brand-a?%b HTTP/1.1\r\n%b\r\n" % (GET, END),
     b"HEAD /wechat/brand-a?%b HTTP/1.1\r\n%b\r\n" % (GET, END),
     b"POST /wechat/brand-a?%b HTTP/1.1\r\n%bContent-Length: 11\r\n\r\n<xml></xml>" % (POST, END),
+    b"POST /wechat/brand-a?%b HTTP/1.1\r\n%bContent-Length: 11\r\nExpect: 100-continue\r\n\r\n"
+    b"<xml></xml>" % (POST, END),
     b"POST /wechat/brand-a?%b HTTP/1.1\r\n%bTransfer-Encoding: chunked\r\n\r\n"
     b"b\r\n<xml></xml>\r\n0\r\n\r\n" % (POST, END),
 ]

@@ -33,7 +33,8 @@ SERVERS_OWN = re.compile(
     r"No supported WebSocket library detected\. Please use \"pip install 'uvicorn\[standard\]'\", "
     r"or install 'websockets' or 'wsproto' manually\.)"
 )
-RESPONSE = re.compile(rb"HTTP/1\.[01] (\d{3})[^\r\n]*\r\n(.*?)\r\n\r\n", re.DOTALL)
+RESPONSE = re.compile(rb"HTTP/1\.[01] (\d{3})[^\r\n]*\r\n((?:[^\r\n]+\r\n)*)\r\n")
+GO_ON = 100  # no answer yet
 
 
 class Talk(NamedTuple):
@@ -56,7 +57,7 @@ def converse(port: int, said: bytes) -> Talk:
 
 def responses(heard: bytes) -> Iterator[tuple[int, bytes, bytes]]:
     """Status, headers and body of each: a mangled request may be two."""
-    found = [*RESPONSE.finditer(heard)]
+    found = [it for it in RESPONSE.finditer(heard) if int(it[1]) != GO_ON]
     for response, following in zip_longest(found, found[1:]):
         body = heard[response.end() : following.start() if following else None]
         yield int(response[1]), response[2], body
