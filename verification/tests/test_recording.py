@@ -1,8 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -18,12 +17,12 @@ from django.db import (
 from django.test import Client
 from django.utils import timezone
 
-from verification import batch, recording
+from verification import batch
 from verification.fields import Secret
 from verification.models import ChainHead, OfficialAccount, Seal, Tally, Token, VerificationAttempt
 from verification.models.token import OVERLAP, rotate_token
 from verification.protocol.words import Outcome
-from verification.recording import PoisonedBatch, Unrecorded, is_in_time, verify
+from verification.recording import PoisonedBatch, Unrecorded, verify
 from verification.tests.calls import call
 from verification.tests.conftest import make_account
 from verification.tests.contract import A, B, last_attempt
@@ -170,47 +169,7 @@ class TestBatches:
         assert [verdict.status for verdict in verdicts] == [200, 200, 403]
 
 
-class TestLateness:
-    def test_what_nobody_waits_for_any_more_is_not_recorded(
-        self, brand_a: OfficialAccount, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        late = call(verification(A))
-        monkeypatch.setattr(recording, "BATCH_DEADLINE", -1)
-        # It would cut the connection that holds the test's own transaction.
-        monkeypatch.setattr(recording, "watchdog", lambda _seconds: nullcontext())
-
-        with pytest.raises(Unrecorded, match="TooLate"):
-            verify([late])
-        assert not VerificationAttempt.objects.exists()
-
-    def test_nor_what_became_late_while_it_was_judged(
-        self, brand_a: OfficialAccount, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        def dawdle(*_: Any) -> None:
-            monkeypatch.setattr(recording, "BATCH_DEADLINE", -1)
-
-        monkeypatch.setattr(recording, "note_uses", dawdle)
-
-        with pytest.raises(Unrecorded, match="TooLate"):
-            verify([call(verification(A))])
-        assert not VerificationAttempt.objects.exists()
-
-    def test_what_is_slow_but_in_time_is_recorded(
-        self, brand_a: OfficialAccount, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        def dawdle(*_: Any) -> None:
-            monkeypatch.setattr(recording, "remaining", lambda _started: 0.1)
-
-        monkeypatch.setattr(recording, "note_uses", dawdle)
-
-        assert is_accepted(A)
-
-    @pytest.mark.parametrize(("age", "is_taken"), [(0, True), (1.9, True), (2.1, False)])
-    def test_a_batch_takes_only_what_can_be_in_time(self, age: float, is_taken: bool) -> None:
-        callback = call(verification(A))
-
-        assert is_in_time(replace(callback, started=callback.started - age)) is is_taken
-
+class TestWhatATimeTells:
     @pytest.mark.parametrize("slug", ["brand-a", "nobody", "resting", "empty"])
     def test_every_refusal_costs_the_same_queries(
         self,
