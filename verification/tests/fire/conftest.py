@@ -21,15 +21,20 @@ class KeepFigure(Protocol):
 
 
 @pytest.fixture
-def figure(request: pytest.FixtureRequest, db: None) -> KeepFigure:
-    """Keeps a figure for docs/RELIABILITY.md, met or missed."""
+def figure(request: pytest.FixtureRequest, db: None) -> Iterator[KeepFigure]:
+    """Keeps a figure for docs/RELIABILITY.md, met or missed; a test that has none is a miss."""
+    kept = 0
 
     def keep(promise: str, *, target: str, measured: str, is_met: bool) -> None:
+        nonlocal kept
+        kept += 1
         test = f"{request.path.name}::{request.node.name}"
         today = datetime.now(UTC).date().isoformat()
         record(Figure(promise, test, target, measured, is_met, today, describe_machine()))
 
-    return keep
+    yield keep
+    if not kept:
+        keep("The test comes to an end", target="a figure", measured="none", is_met=False)
 
 
 @pytest.fixture

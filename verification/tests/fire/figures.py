@@ -33,9 +33,11 @@ def read(path: Path) -> list[Figure]:
 
 
 def merge(kept: Iterable[Figure], new: Iterable[Figure]) -> list[Figure]:
-    """A new figure takes the place of the one of the same promise and test."""
-    figures = {(figure.promise, figure.test): figure for figure in [*kept, *new]}
-    return sorted(figures.values(), key=lambda figure: (figure.test, figure.promise))
+    """All figures of a test that ran again are replaced, also those that it had no more."""
+    again = [*new]
+    names = {figure.test for figure in again}
+    figures = [*(figure for figure in kept if figure.test not in names), *again]
+    return sorted(figures, key=lambda figure: (figure.test, figure.promise))
 
 
 def write(path: Path, figures: Iterable[Figure]) -> None:

@@ -45,7 +45,8 @@ def test_what_was_answered_is_on_record_though_workers_are_killed(
 
     figure(
         "An answered attempt is on record, once, though workers are killed with -9",
-        target="0 missing, 0 duplicates, unanswered only what was under way at a kill",
+        target="0 missing, 0 duplicates (refusals that share a row by their number), "
+        "unanswered only what was under way at a kill",
         measured=f"{found.missing} missing, {found.duplicates} duplicates in "
         f"{found.answered:,} answers; {kills} kills, {found.unanswered} unanswered",
         is_met=not (found.missing or found.duplicates) and found.unanswered <= kills * clients,

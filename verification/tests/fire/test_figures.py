@@ -38,6 +38,12 @@ def test_a_run_in_parts_replaces_only_its_own_rows() -> None:
     assert merge([FAST, LOST], [again]) == [again, FAST]
 
 
+def test_a_row_that_its_test_measures_no_more_goes() -> None:
+    renamed = LOST._replace(promise="Nothing at all is lost")
+
+    assert merge([LOST], [renamed]) == [renamed]
+
+
 def test_what_misses_its_target_is_marked_on_the_page() -> None:
     text = reliability.page([LOST, FAST._replace(measured="31 ms", is_met=False)])
 

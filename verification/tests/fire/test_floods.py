@@ -129,17 +129,19 @@ def test_five_hundred_clients_need_no_more_connections_than_a_small_plan_has(
         while crowd.is_busy:
             most = max(most, connections_of_tenant(postgresql.url()))
             time.sleep(0.05)
-        complaints = [line for line in server.lines() if "too many" in line]
+        # What could not be recorded, but for those who found the queue full.
+        complaints = [line for line in server.lines() if '"why": "OperationalError"' in line]
 
     figure(
         "500 clients stay within the 20 connections of a small plan",
-        target="no “too many clients”, no refusal but those deserved",
+        target="one connection for each of two workers, none refused",
         measured=f"{most} connections at most, {len(complaints)} complaints in "
         f"{len(crowd.answers):,} answers",
-        is_met=not complaints,
+        is_met=not complaints and most <= 2,
     )
     assert complaints == []
     assert all(answer.status in {answer.request.status, 503} for answer in crowd.answers)
+    assert any(answer.status == 200 for answer in crowd.answers)
 
 
 def connections_of_tenant(url: str) -> int:

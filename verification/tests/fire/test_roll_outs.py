@@ -121,7 +121,8 @@ def test_a_dump_taken_under_load_is_restored_and_goes_on(
         running_gunicorn(tmp_path / "output", DATABASE_URL=url) as server,
         Crowd(server.port, clients=16, pause=0.02) as crowd,
     ):
-        crowd.wait_for(200)
+        while len(crowd.answers) < scale(30, 10_000):
+            crowd.wait_for(200, since=time.monotonic())
         postgresql.call("pg_dump", "--format=custom", "--file=dump", url)
     postgresql.call("psql", "--command=CREATE DATABASE restored", url)
     postgresql.call("pg_restore", "--exit-on-error", f"--dbname={restored}", "dump")
