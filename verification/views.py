@@ -54,7 +54,7 @@ def parse_request(http_request: HttpRequest) -> Request:
     names = {name: f"HTTP_{name.upper().replace('-', '_')}" for name in KNOWN_HEADERS}
     return Request(
         method=str(http_request.method),
-        path=meta.get("PATH_INFO", "/").encode("latin-1", "replace"),
+        path=meta.get("PATH_INFO", "/").encode("utf-8", "replace"),  # Django has decoded it
         query=meta.get("QUERY_STRING", "").encode("latin-1", "replace"),
         headers={name: str(meta.get(key, "")) for name, key in names.items()},
         peer=meta.get("REMOTE_ADDR", ""),
