@@ -28,7 +28,7 @@ REQUESTS, CLIENTS = scale(400, 50_000), 48
 PATIENCE = 3.0
 #: What gunicorn and uvicorn say in their own form, with nothing of a request in it.
 SERVERS_OWN = re.compile(
-    r"\[[-\d: +]+\] \[\d+\] \[\w+\] (Started server process \[\d+\]|"
+    r"\[[-\d: +]+\] \[\d+\] \[\w+\] (Booting worker with pid: \d+|Started server process \[\d+\]|"
     r"Invalid HTTP request received\.|Unsupported upgrade request\.|"
     r"No supported WebSocket library detected\. Please use \"pip install 'uvicorn\[standard\]'\", "
     r"or install 'websockets' or 'wsproto' manually\.)"
@@ -82,7 +82,9 @@ def tallied() -> int:
 def written(lines: Sequence[str]) -> Counter[str]:
     """The attempts of each event. Every line is JSON, but for the servers' own."""
     events: Counter[str] = Counter()
-    for record in [json.loads(line) for line in lines if not SERVERS_OWN.fullmatch(line)]:
+    ours = [line for line in lines if not SERVERS_OWN.fullmatch(line)]
+    assert [line for line in ours if not line.startswith("{")] == []
+    for record in map(json.loads, ours):
         events[record.get("event", "")] += record.get("occurrences", 1)
     return events
 
