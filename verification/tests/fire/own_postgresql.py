@@ -14,6 +14,7 @@ from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
 from typing import Any
 
+import psycopg2
 from django.conf import settings
 
 from verification.tests.checkout import LOCAL
@@ -96,3 +97,15 @@ def manage(url: str, *arguments: str, place: Path = ROOT) -> str:
     )
     assert result.returncode == 0, result.stdout + result.stderr
     return result.stdout
+
+
+def ask_database(url: str, statement: str) -> int:
+    """The number that the statement, or the last of several, comes to."""
+    connection = psycopg2.connect(url)
+    connection.autocommit = True
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(statement)
+            return int(cursor.fetchone()[0])
+    finally:
+        connection.close()

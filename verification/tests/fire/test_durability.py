@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import psycopg2
 import pytest
 
 from verification.tests.contract import A
 from verification.tests.fire.conftest import KeepFigure
-from verification.tests.fire.own_postgresql import OwnPostgreSQL
+from verification.tests.fire.own_postgresql import OwnPostgreSQL, ask_database
 from verification.tests.fire.scale import scale
 from verification.tests.gunicorn import running_gunicorn
 from verification.tests.signer import verification
@@ -23,18 +22,7 @@ LEAST = ATTEMPTS * 9 // 10
 
 
 def set_for_everybody(url: str, setting: str) -> None:
-    ask(url, f"ALTER ROLE gateway SET synchronous_commit = {setting}; SELECT true")
-
-
-def ask(url: str, statement: str) -> bool:
-    connection = psycopg2.connect(url)
-    connection.autocommit = True
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute(statement)
-            return bool(cursor.fetchone()[0])
-    finally:
-        connection.close()
+    ask_database(url, f"ALTER ROLE gateway SET synchronous_commit = {setting}; SELECT 1")
 
 
 @pytest.mark.parametrize("setting", ["on", "off"])
@@ -48,7 +36,7 @@ def test_what_is_answered_is_on_disk(
             query = verification(A, nonce=str(number))
             answer = server.send(f"GET /wechat/brand-a?{query} HTTP/1.0\r\n\r\n".encode())
             assert b" 200 " in answer.splitlines()[0]
-            on_disk += ask(url, ALL_IS_ON_DISK)
+            on_disk += ask_database(url, ALL_IS_ON_DISK)
     figure(
         f"What is answered is on disk, with synchronous_commit = {setting}",
         target="all of the WAL flushed when the answer is there, but for PostgreSQL's own",
@@ -64,4 +52,4 @@ def test_what_waits_for_nothing_is_seen_not_to_be(postgresql: OwnPostgreSQL) -> 
     set_for_everybody(url, "off")
     write = "BEGIN; SELECT pg_logical_emit_message(true, 'test', ''); COMMIT;"
 
-    assert sum(ask(url, write + ALL_IS_ON_DISK) for _ in range(ATTEMPTS)) <= ATTEMPTS / 2
+    assert sum(ask_database(url, write + ALL_IS_ON_DISK) for _ in range(ATTEMPTS)) <= ATTEMPTS / 2

@@ -9,14 +9,13 @@ from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 
-import psycopg2
 import pytest
 
 from verification.tests.contract import A, B
 from verification.tests.fire.conftest import KeepFigure
 from verification.tests.fire.crowd import Answer, Crowd
 from verification.tests.fire.held_against import read_log
-from verification.tests.fire.own_postgresql import OwnPostgreSQL, manage
+from verification.tests.fire.own_postgresql import OwnPostgreSQL, ask_database, manage
 from verification.tests.fire.scale import scale
 from verification.tests.fire.traffic import Request, raw_request
 from verification.tests.gunicorn import Gunicorn, running_gunicorn
@@ -56,16 +55,6 @@ def size_of(url: str) -> int:
 
 def tallied(url: str) -> int:
     return int(ask_database(url, "SELECT COALESCE(sum(count), 0) FROM verification_tally"))
-
-
-def ask_database(url: str, statement: str) -> int:
-    connection = psycopg2.connect(url)
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute(statement)
-            return int(cursor.fetchone()[0])
-    finally:
-        connection.close()
 
 
 def under_fire(server: Gunicorn, requests: int) -> tuple[list[Answer], list[Answer]]:
@@ -149,14 +138,9 @@ def connections_of_tenant(url: str) -> int:
 
 
 def limit_to_twenty(url: str) -> None:
-    connection = psycopg2.connect(url)
-    connection.autocommit = True
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "CREATE ROLE tenant LOGIN CONNECTION LIMIT 20;"
-                "GRANT ALL ON ALL TABLES IN SCHEMA public TO tenant;"
-                "GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO tenant"
-            )
-    finally:
-        connection.close()
+    ask_database(
+        url,
+        "CREATE ROLE tenant LOGIN CONNECTION LIMIT 20;"
+        "GRANT ALL ON ALL TABLES IN SCHEMA public TO tenant;"
+        "GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO tenant; SELECT 1",
+    )
