@@ -16,6 +16,7 @@ from django.db import (
     Error,
     IntegrityError,
     InterfaceError,
+    InternalError,
     OperationalError,
     connection,
 )
@@ -114,7 +115,8 @@ def bounded(seconds: float) -> Iterator[Ledger]:
         with watchdog(seconds):
             yield own_ledger()
     except Exception as error:
-        if isinstance(error, (OperationalError, InterfaceError)):
+        # An InternalError may be of a session that began while the database took no writes.
+        if isinstance(error, (OperationalError, InterfaceError, InternalError)):
             connection.close()
         if not isinstance(error, Error):
             logger.exception("A batch of callbacks failed.")

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+
 import psycopg2
 import pytest
 from django.db import connection
 
 from verification.models import OfficialAccount
 from verification.protocol.words import Outcome
-from verification.recording import verify
+from verification.recording import Unrecorded, verify
 from verification.tests.calls import call
 from verification.tests.contract import A
 from verification.tests.gunicorn import database_url
@@ -59,3 +61,33 @@ def test_a_session_that_is_well_is_kept(brand_a: OfficialAccount) -> None:
 
     assert is_accepted()
     assert process_id() == before
+
+
+@pytest.fixture
+def new_sessions() -> Iterator[Callable[[str], None]]:
+    """What sessions that begin from now on may do: "on" is reading only."""
+    administrator = psycopg2.connect(database_url())
+    administrator.autocommit = True
+
+    def are_read_only(setting: str) -> None:
+        name = connection.settings_dict["NAME"]
+        with administrator.cursor() as cursor:
+            cursor.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = {setting}")
+
+    yield are_read_only
+    are_read_only("off")
+    administrator.close()
+    connection.close()
+
+
+def test_after_a_time_of_reading_only_callbacks_are_recorded_again(
+    brand_a: OfficialAccount, new_sessions: Callable[[str], None]
+) -> None:
+    """A session keeps what it began with."""
+    new_sessions("on")
+    connection.close()
+    with pytest.raises(Unrecorded):
+        is_accepted()
+    new_sessions("off")
+
+    assert is_accepted()
