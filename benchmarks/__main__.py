@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import sys
 import time
@@ -16,7 +17,7 @@ from benchmarks import report, targets
 from benchmarks.alone import Figures, resident, resident_over, start_up
 from benchmarks.contestants import CONTESTANTS, Contestant, Server
 from benchmarks.databases import Databases
-from benchmarks.machine import describe
+from benchmarks.machine import commit, describe
 from benchmarks.results import Results
 from benchmarks.templates import make_template
 from benchmarks.trouble import Trouble
@@ -25,6 +26,7 @@ from benchmarks.turns import Turn
 EVERYTHING = [*(it.name for it in CONTESTANTS), "start-up", "memory"]
 CONNECTIONS = [1, 32, 128]
 START_UPS = 7
+LEAST = 3  #: turns, and seconds of each: below, two runs may differ by half
 MANY, AFTER = 1_000_000, 100_000  #: requests, and of them those that warm the memory up
 
 
@@ -38,7 +40,7 @@ def main() -> int:
 def parse(arguments: Sequence[str]) -> Namespace:
     parser = ArgumentParser(prog="script/bench", add_help=False)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=int, default=5)
+    parser.add_argument("--seconds", type=int, default=3)
     parser.add_argument("--connections", type=numbers, default=CONNECTIONS)
     parser.add_argument("--only", type=names, default=EVERYTHING)
     parser.add_argument("--long", action="store_true")
@@ -70,12 +72,21 @@ def run(options: Namespace, databases: Databases, place: Path) -> int:
         say(f"script/bench: {trouble}")
         code = 1
     reached = [*targets.compared(results), *targets.grown(results), *targets.alone(figures)]
-    text = report.make(about, reached, results)
+    text = report.make(about, reached if is_enough(options) else [], results)
     sys.stdout.write(text)
-    if code == 0 and options.only == EVERYTHING and options.connections == CONNECTIONS:
+    if code == 0 and is_enough(options) and is_everything(options):
         report.write(text)
         say(f"Written to {report.FILE}")
     return code
+
+
+def is_enough(options: Namespace) -> bool:
+    """To say which targets are met."""
+    return bool(min(options.rounds, options.seconds) >= LEAST)
+
+
+def is_everything(options: Namespace) -> bool:
+    return (options.only, options.connections) == (EVERYTHING, CONNECTIONS)
 
 
 def measure(options: Namespace, turn: Turn, results: Results, figures: Figures) -> None:
@@ -89,8 +100,10 @@ def measure(options: Namespace, turn: Turn, results: Results, figures: Figures) 
 
 def describe_run(options: Namespace, url: str) -> list[str]:
     busy = os.getloadavg()[0]
+    command = shlex.join(["script/bench", *sys.argv[1:]])
+    turns = f"medians of {options.rounds} turns" if options.rounds > 1 else "one turn"
     return [
-        f"Made by `script/bench` on {time.strftime('%Y-%m-%d')}: medians of {options.rounds} turns"
+        f"Made by `{command}` on {time.strftime('%Y-%m-%d')}, of commit {commit()}: {turns}"
         f" of {options.seconds} s each, alternating. Load average before: {busy:.1f}.",
         " · ".join(describe(url)) + ".",
     ]

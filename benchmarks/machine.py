@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import platform
 import re
+import shutil
 import subprocess
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks.contestants import PEERS
+from benchmarks.contestants import PEERS, ROOT
 from benchmarks.databases import query
 
 
@@ -29,6 +30,15 @@ def describe(url: str) -> Iterator[str]:
     node, python = PEERS / "package.json", PEERS / "requirements.txt"
     yield from map(" ".join, re.findall(r'"(\w+)": "([\d.]+)"', node.read_text()))
     yield from map(" ".join, re.findall(r"^(\w+)==([\d.]+)", python.read_text(), re.MULTILINE))
+
+
+def commit() -> str:
+    """What is measured; without git, as in an archive, nobody can tell."""
+    git = ["git", "-c", "safe.directory=*", "-C", str(ROOT), "describe", "--always", "--dirty"]
+    if shutil.which("git") is None:
+        return "unknown"
+    told = subprocess.run(git, capture_output=True, text=True, check=False).stdout.strip()
+    return told or "unknown"
 
 
 def said_by(*command: str) -> str:

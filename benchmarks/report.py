@@ -11,7 +11,8 @@ from benchmarks.targets import Target
 
 FILE = Path(__file__).with_name("RESULTS.md")
 #: From here on the file is a person's; it is kept as it is.
-BY_HAND = "## Where the time goes"
+BY_HAND = "## What it comes to"
+TOO_LITTLE = "Fewer than 3 turns of 3 s: too little to say which targets are met."
 COLUMNS = ["at once", "requests/s", "ours is", "p50 ms", "p99 ms", "µs", "µs of PostgreSQL"]
 
 
@@ -20,9 +21,15 @@ def write(text: str) -> None:
     FILE.write_text(f"{text}\n{BY_HAND}{kept}")
 
 
-def make(about: Sequence[str], targets: Iterable[Target], results: Results) -> str:
-    tables = [target_table(targets), result_table(results)]
-    return "\n\n".join(["# Beside its peers", *about, *tables]) + "\n"
+def make(about: Sequence[str], targets: Sequence[Target], results: Results) -> str:
+    """Without targets nothing is said of them."""
+    parts = [verdict(targets), *about, target_table(targets)] if targets else [TOO_LITTLE, *about]
+    return "\n\n".join(["# Beside its peers", *parts, result_table(results)]) + "\n"
+
+
+def verdict(targets: Sequence[Target]) -> str:
+    met = sum(it.is_met for it in targets)
+    return f"{met} of {len(targets)} targets are met. [What that means](#what-it-comes-to)"
 
 
 def target_table(targets: Iterable[Target]) -> str:
@@ -41,8 +48,9 @@ def result_table(results: Results) -> str:
     head = [
         "## Results",
         "",
-        "“Ours is” compares requests a second. µs: a request's processor time, in all processes of"
-        " the server, and of PostgreSQL.",
+        "Every server has two processes, and shares the machine with PostgreSQL and the client."
+        " “Ours is” compares requests a second. µs: a request's processor time, in all processes"
+        " of the server, and of PostgreSQL.",
         "",
         f"| | {' | '.join(COLUMNS)} |",
         f"|---|{'--:|' * len(COLUMNS)}",

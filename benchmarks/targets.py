@@ -25,10 +25,15 @@ class Target(NamedTuple):
     def verdict(self) -> str:
         if self.measured is None:
             return "not measured"
-        missed = (self.measured - self.bound) * (1 if self.is_most else -1)
-        if missed <= 0:
+        if self.is_met:
             return "met"
-        return f"missed by {missed / self.bound:.0%}"
+        return f"missed by {abs(self.measured - self.bound) / self.bound:.0%}"
+
+    @property
+    def is_met(self) -> bool:
+        if self.measured is None:
+            return False
+        return self.measured <= self.bound if self.is_most else self.measured >= self.bound
 
 
 def compared(results: Results) -> Iterator[Target]:

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db import connection
 
 from benchmarks import report
-from benchmarks.__main__ import EVERYTHING, parse
+from benchmarks.__main__ import EVERYTHING, is_enough, parse
 from benchmarks.accounts import callers
 from benchmarks.contestants import CONTESTANTS, PgBench, Server
 from benchmarks.load import Load, read_summary
@@ -93,6 +93,24 @@ def test_a_missed_target_says_by_how_much() -> None:
     assert Target("p50", 2.5, 2.5, is_most=True).verdict == "met"
 
 
+def test_a_report_begins_with_how_many_targets_are_met() -> None:
+    reached = [Target("rate", 2.0, 1.5), Target("p50", 2.5, 2.5, is_most=True)]
+
+    told = report.make(["Today."], reached, Results())
+    assert told.startswith("# Beside its peers\n\n1 of 2 targets are met.")
+    assert "| rate | ≥ 2× | 1.50× | missed by 25% |" in told
+
+
+@pytest.mark.parametrize("short", [["--rounds", "2"], ["--seconds", "2"]])
+def test_a_short_run_says_of_no_target_that_it_is_met(short: list[str]) -> None:
+    assert is_enough(parse([]))
+    assert not is_enough(parse(short))
+
+    told = report.make(["Today."], [], Results())
+    assert told.startswith("# Beside its peers\n\nFewer than 3 turns of 3 s")
+    assert "Targets" not in told
+
+
 def test_writing_the_results_keeps_what_a_person_wrote(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -102,7 +120,7 @@ def test_writing_the_results_keeps_what_a_person_wrote(
     report.write("# Second\n")
 
     assert report.FILE.read_text() == (
-        "# Second\n\n## Where the time goes\n\nThe lock is held through the flush.\n"
+        "# Second\n\n## What it comes to\n\nThe lock is held through the flush.\n"
     )
 
 
