@@ -6,10 +6,27 @@ from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 
 from verification.append_only import missing_triggers
-from verification.models import VerificationAttempt
+from verification.models import (
+    ChainHead,
+    OfficialAccount,
+    Seal,
+    Tally,
+    Token,
+    VerificationAttempt,
+)
 
-MAY_WRITE = """
-SELECT has_table_privilege(%s, 'INSERT') AND current_setting('transaction_read_only') = 'off'"""
+#: What recording takes. Heroku takes INSERT away when a plan is full.
+RIGHTS = {
+    VerificationAttempt: ["INSERT"],
+    Seal: ["INSERT"],
+    ChainHead: ["SELECT", "UPDATE"],
+    Tally: ["SELECT", "INSERT", "UPDATE"],
+    OfficialAccount: ["SELECT"],
+    Token: ["SELECT", "UPDATE"],
+}
+REFUSED = """
+SELECT needed || ' on ' || name FROM unnest(%s::text[], %s::text[]) AS rights (name, needed)
+WHERE NOT has_table_privilege(name, needed)"""
 
 
 def find_problem() -> str | None:
@@ -27,17 +44,16 @@ def _find_problem() -> str | None:
     missing = missing_triggers(connection)
     if missing:
         return f"Triggers are missing: {', '.join(missing)}. Run manage.py migrate."
-    if not may_write():
-        return (
-            "The database takes no writes: see whether its plan is full, or whether it is a copy."
-        )
-    return None
+    return find_what_is_refused() if connection.vendor == "postgresql" else None
 
 
-def may_write() -> bool:
-    """Heroku takes the right to INSERT away when a plan is full; a standby never has it."""
-    if connection.vendor != "postgresql":
-        return True
+def find_what_is_refused() -> str | None:
+    """To a session that begins now; one from before may still have what this one has not."""
     with connection.cursor() as cursor:
-        cursor.execute(MAY_WRITE, [VerificationAttempt._meta.db_table])
-        return bool(cursor.fetchone()[0])
+        cursor.execute("SHOW transaction_read_only")
+        if cursor.fetchone() == ("on",):
+            return "The database only reads: see whether it is a copy, or was set so."
+        needed = [(it._meta.db_table, right) for it, rights in RIGHTS.items() for right in rights]
+        cursor.execute(REFUSED, [*map(list, zip(*needed, strict=True))])
+        refused = ", ".join(what for (what,) in cursor.fetchall())
+    return f"The database refuses {refused}: see whether its plan is full." if refused else None

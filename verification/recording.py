@@ -23,6 +23,7 @@ from django.db import (
 
 from verification.attempt_log import log_attempts
 from verification.batch import close_batch, fold, make_attempt
+from verification.database_errors import describe
 from verification.flood import Flood
 from verification.judging import Accounts, judge
 from verification.ledger import Ledger
@@ -131,7 +132,7 @@ def own_ledger() -> Ledger:
 def why_unrecorded(error: Exception) -> Unrecorded:
     """Poisoned by what is certain to have failed before the commit, which may be tried again."""
     is_poison = isinstance(error, (DataError, IntegrityError)) or not isinstance(error, Error)
-    return (PoisonedBatch if is_poison else Unrecorded)(type(error).__name__)
+    return (PoisonedBatch if is_poison else Unrecorded)(describe(error))
 
 
 def moment_of(head: ChainHead, clock: datetime) -> datetime:

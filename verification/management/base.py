@@ -14,6 +14,7 @@ from django.db import DatabaseError, transaction
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
+from verification.database_errors import advise
 from verification.fields import UndecryptableSecret
 from verification.models import ChangeEvent, OfficialAccount
 from verification.models.token import SHORT, others_with
@@ -36,9 +37,7 @@ class GatewayCommand(BaseCommand):
             raise CommandError(f"{error} Rotate the token, or put the lost key back.") from error
         except DatabaseError as error:
             why = str(error).strip().split("\n")[0]
-            raise CommandError(
-                f"The database refused: {why}. Is it running, and was migrate run?"
-            ) from error
+            raise CommandError(f"The database refused: {why}. {advise(error)}") from error
 
     def warn(self, account: OfficialAccount, token: str) -> None:
         if len(token) < SHORT:

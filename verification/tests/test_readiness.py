@@ -4,26 +4,58 @@ import pytest
 from django.db import connection
 from django.test import Client
 
+from verification.models import OfficialAccount
+from verification.protocol.words import Outcome
+from verification.readiness import RIGHTS
+from verification.recording import Unrecorded, verify
+from verification.tests.calls import call
+from verification.tests.contract import A, B
+from verification.tests.signer import verification
+
 pytestmark = [pytest.mark.postgresql, pytest.mark.django_db]
 
-NO_RIGHT = """
-CREATE ROLE reader;
-GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader;
-SET LOCAL ROLE reader"""
+EACH = [(model._meta.db_table, right) for model, rights in RIGHTS.items() for right in rights]
 
 
-@pytest.mark.parametrize(
-    "what_happened",
-    [
-        pytest.param(NO_RIGHT, id="a full plan has lost its right to write"),
-        pytest.param("SET LOCAL transaction_read_only = on", id="this is a copy"),
-    ],
-)
-def test_a_database_that_takes_no_writes_is_not_ready(client: Client, what_happened: str) -> None:
+def become_somebody_who_may(rights: list[tuple[str, str]]) -> None:
+    """Only this, and see which migrations there are, until the test ends."""
+    verify([call(verification(B))])  # from here on the chain has a head
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE ROLE somebody; GRANT SELECT ON django_migrations TO somebody")
+        for table, right in rights:
+            cursor.execute(f"GRANT {right} ON {table} TO somebody")
+        cursor.execute("SET LOCAL ROLE somebody")
+
+
+def test_a_database_that_only_reads_is_not_ready(client: Client) -> None:
     assert client.get("/readyz").content == b"ready"
     with connection.cursor() as cursor:
-        cursor.execute(what_happened)
+        cursor.execute("SET LOCAL transaction_read_only = on")
     answer = client.get("/readyz")
 
     assert answer.status_code == 503
-    assert b"takes no writes" in answer.content
+    assert b"only reads" in answer.content
+
+
+def test_what_it_looks_for_is_all_that_recording_takes(
+    client: Client, brand_a: OfficialAccount
+) -> None:
+    become_somebody_who_may(EACH)
+
+    assert client.get("/readyz").content == b"ready"
+    assert verify([call(verification(A))])[0].outcome is Outcome.ACCEPTED
+    assert brand_a.tokens.get().first_used_at is not None
+
+
+@pytest.mark.parametrize("refused", EACH)
+def test_without_any_of_these_rights_nothing_is_recorded_and_it_says_which(
+    client: Client, brand_a: OfficialAccount, refused: tuple[str, str]
+) -> None:
+    become_somebody_who_may([it for it in EACH if it != refused])
+    answer = client.get("/readyz")
+
+    assert answer.status_code == 503
+    table, right = refused
+    assert f"refuses {right} on {table}: " in answer.content.decode()
+    with pytest.raises(Unrecorded, match="42501: permission denied for table"):
+        verify([call(verification(A))])

@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 from verification.alerts.channels import NotTold, configured_channels
 from verification.alerts.message import Message
 from verification.alerts.watch import Watch
+from verification.database_errors import describe
 from verification.management.base import GatewayCommand
 from verification.models import ChainHead
 from verification.recording import own_ledger
@@ -110,7 +111,7 @@ def keep_looking(watch: Watch) -> None:
         except (DatabaseError, InterfaceError) as error:
             connection.close()
             if not is_away:
-                logger.error("The database cannot be used (%s); waiting.", type(error).__name__)
+                logger.error("The database cannot be used (%s); waiting.", describe(error))
             is_away = True
         time.sleep(max(started + settings.ALERT_EVERY - time.monotonic(), 0))
 

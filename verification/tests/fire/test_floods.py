@@ -81,7 +81,7 @@ def test_a_flood_fills_no_disk_and_keeps_wechat_from_nothing(
     median, slowest = statistics.median(seconds), seconds[len(seconds) * 99 // 100]
 
     figure(
-        "A flood fills no disk",
+        "A flood of like requests fills no disk (of unlike ones: SECURITY.md)",
         target="≤ 6 MB for 300,000 hostile requests, every one of them tallied",
         measured=f"{growth:.1f} MB for {len(hostile):,}, "
         f"{tallied(postgresql.url()):,} tallied of {len(hostile) + len(wechat):,}",
@@ -119,7 +119,7 @@ def test_five_hundred_clients_need_no_more_connections_than_a_small_plan_has(
             most = max(most, connections_of_tenant(postgresql.url()))
             time.sleep(0.05)
         # What could not be recorded, but for those who found the queue full.
-        complaints = [line for line in server.lines() if '"why": "OperationalError"' in line]
+        complaints = [line for line in server.lines() if '"why": "OperationalError' in line]
 
     figure(
         "500 clients stay within the 20 connections of a small plan",

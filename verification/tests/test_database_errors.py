@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import DatabaseError, DataError, OperationalError, connection
+
+from verification.database_errors import advise, describe
+
+
+def error_of(statement: str) -> DatabaseError:
+    with pytest.raises(DatabaseError) as caught, connection.cursor() as cursor:
+        cursor.execute(statement)
+    return caught.value
+
+
+@pytest.mark.postgresql
+@pytest.mark.django_db
+def test_an_error_is_told_with_its_sqlstate_and_in_postgresqls_words() -> None:
+    error = error_of("SET LOCAL transaction_read_only = on; DELETE FROM verification_seal")
+
+    assert describe(error) == (
+        "InternalError 25006: cannot execute DELETE in a read-only transaction"
+    )
+    assert advise(error) == "It only reads: it is a copy, or was set so."
+
+
+@pytest.mark.postgresql
+@pytest.mark.django_db
+def test_an_error_that_quotes_a_value_is_told_without_it() -> None:
+    error = error_of("SELECT 'CanaryInTheCoalMine2026'::inet")
+
+    assert isinstance(error, DataError)
+    assert "CanaryInTheCoalMine2026" in str(error)
+    assert describe(error) == "DataError 22P02"
+
+
+def test_of_an_error_that_no_server_gave_only_the_kind_is_told() -> None:
+    error = OperationalError('connection to server at "db.example.cn" failed for user "gateway"')
+
+    assert describe(error) == "OperationalError"
+    assert advise(error) == "Is it running, and was migrate run?"
+
+
+@pytest.mark.postgresql
+@pytest.mark.django_db
+def test_a_command_that_may_not_write_says_that_the_plan_may_be_full() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE ROLE reader; GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader")
+        cursor.execute("SET LOCAL ROLE reader")
+
+    with pytest.raises(CommandError) as caught:
+        call_command("add_account", "brand-c")
+    assert str(caught.value) == (
+        "The database refused: permission denied for table verification_officialaccount."
+        " Its plan may be full, or its user wants that right."
+    )
