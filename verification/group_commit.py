@@ -25,7 +25,7 @@ LARGEST_BATCH = 500
 #: together, and the first of them would make a batch of its own: measured, 40 % more a second.
 GATHERING = 0.002
 #: Seconds between two looks whether the database is back.
-PROBE_EVERY = 0.25
+LOOK_EVERY = 0.25
 AWAY = "the database is away"
 
 Result = Verdict | Unrecorded
@@ -101,7 +101,7 @@ class GroupCommit:
             del self.waiting[: len(refused)]
             refused += self.held.give_up()
             loop.call_soon_threadsafe(settle, refused, [Unrecorded(AWAY)] * len(refused))
-            time.sleep(PROBE_EVERY)
+            time.sleep(LOOK_EVERY)
         self.is_open = False
 
 

@@ -79,7 +79,7 @@ class Ledger:
         with transaction.atomic(durable=True):
             yield
 
-    def probe(self) -> None:
+    def wait_for_disk(self) -> None:
         """Whether the database answers, and its disk. Raises what the database does."""
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")

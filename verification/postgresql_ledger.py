@@ -78,7 +78,7 @@ class PostgreSQLLedger(Ledger):
                 self.cursor.execute("ROLLBACK TO SAVEPOINT batch" if within else "ROLLBACK")
             raise
 
-    def probe(self) -> None:
+    def wait_for_disk(self) -> None:
         self.cursor.execute(WAIT_FOR_DISK)
 
     def read_accounts(self, slugs: set[str]) -> list[Standing]:

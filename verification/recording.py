@@ -41,7 +41,7 @@ BATCH_DEADLINE = 2.3
 #: Of which so many must be left for a batch.
 LEAST_TIME = 0.3
 #: Seconds that a look whether the database is back may take.
-PROBE_DEADLINE = 1.0
+LOOK_DEADLINE = 1.0
 
 #: Of this process.
 flood = Flood()
@@ -99,8 +99,8 @@ def screen(callbacks: Sequence[Callback]) -> list[Verdict]:
 def can_record() -> bool:
     """Whether the database answers."""
     try:
-        with bounded(PROBE_DEADLINE) as ledger:
-            ledger.probe()
+        with bounded(LOOK_DEADLINE) as ledger:
+            ledger.wait_for_disk()
     except Unrecorded:
         return False
     return True

@@ -90,7 +90,7 @@ def test_a_poisoned_callback_fails_alone(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_without_a_database_nobody_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(group_commit, "PROBE_EVERY", 0.01)
+    monkeypatch.setattr(group_commit, "LOOK_EVERY", 0.01)
     database = stand_in(monkeypatch, Database(error=Unrecorded("OperationalError")))
 
     async def arrive() -> list[Verdict | BaseException]:
@@ -106,7 +106,7 @@ def test_without_a_database_nobody_is_tried_again(monkeypatch: pytest.MonkeyPatc
 
 
 def test_while_the_database_is_away_nobody_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(group_commit, "PROBE_EVERY", 0.01)
+    monkeypatch.setattr(group_commit, "LOOK_EVERY", 0.01)
     database = stand_in(monkeypatch, Database(error=Unrecorded("OperationalError")))
     first, second, third = callbacks("1", "2", "3")
 

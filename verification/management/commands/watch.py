@@ -119,7 +119,7 @@ def keep_looking(watch: Watch) -> None:
 def print_head() -> None:
     """A line that whoever keeps our output has, and whoever changes the database has not."""
     head = ChainHead.objects.first() or ChainHead()
-    own_ledger().probe()  # until it is on disk, a crash could still take it away
+    own_ledger().wait_for_disk()  # until it is on disk, a crash could still take it away
     said = {"event": "chain_head", "at": timezone.now().isoformat(), "head": head.text}
     lines.info("%s", json.dumps(said))
 
