@@ -36,7 +36,7 @@ class Answer:
 
 
 def sign_url(server_url: str, token: str) -> tuple[str, str]:
-    """A URL as WeChat would call it, and the echostr that must come back."""
+    """A URL that counts as WeChat's, whoever calls it, and the echostr that must come back."""
     return _sign(server_url, token, str(int(time.time())), str(secrets.randbelow(10**10)))
 
 
@@ -131,11 +131,6 @@ class Trial:
         if missing:
             raise http.client.IncompleteRead(body, missing)
         self.stage = Stage.DONE
-
-
-def play_wechat(server_url: str, token: str) -> Trial:
-    """Send one URL verification that counts as WeChat's."""
-    return Trial(*sign_url(server_url, token)).run()
 
 
 def try_server_url(server_url: str, token: str, key: bytes) -> Trial:

@@ -15,7 +15,10 @@ from verification.tests.checkout import Checkout
     [
         ("add_account", ["this once", "--token", "--name", "--json", "server URL"]),
         ("rotate_token", ["this once", "--keep-old HOURS", "24 hours"]),
-        ("send_check", ["Play WeChat", "byte for byte", "Exit code 0", "--url", "--token"]),
+        (
+            "send_check",
+            ["Play WeChat", "byte for byte", "Exit code 0", "self-test", "--url", "--token"],
+        ),
         ("export_attempts", ["--since ISO", "--until ISO", "oldest first", "SHA-256"]),
         ("verify_export", ["gzipped", "no database, no key", "Exit code 1", "--head SEAL:DIGEST"]),
         ("audit_totals", ["Count every callback", "--json"]),

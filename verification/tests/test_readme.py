@@ -24,7 +24,7 @@ COMMANDS = [
     for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
     for line in block.splitlines()
 ]
-OURS = [command for command in COMMANDS if command.startswith(".venv/bin/python manage.py")]
+OURS = [command for command in COMMANDS if command.startswith((".venv/bin/python", "curl "))]
 
 
 class Demo:

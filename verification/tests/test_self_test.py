@@ -12,7 +12,7 @@ from verification import self_test, self_test_checks
 from verification.keys import self_test_key
 from verification.protocol.callback import Request, parse_callback
 from verification.protocol.words import Kind
-from verification.self_test import Answer, Stage, Trial, play_wechat, try_server_url
+from verification.self_test import Answer, Stage, Trial, sign_url, try_server_url
 from verification.self_test_checks import Check, Result, check, worst
 from verification.tests import odd_server
 from verification.tests.contract import A
@@ -161,12 +161,12 @@ class TestTLS:
         assert checks["TLS"].sentence.startswith("No secure connection: ")
 
 
-def test_it_proves_itself_without_a_header_and_send_check_does_not() -> None:
+def test_it_is_told_from_wechats_own_without_a_header() -> None:
     with serving(odd_server.right) as server:
         url = f"{server.url}/wechat/brand-a"
         try_server_url(url, A, self_test_key())
         tested = server.heard.decode()
-        play_wechat(url, A)
+        Trial(*sign_url(url, A)).run()
         played = server.heard.decode()
 
     assert tested.count("\n") == played.count("\n") == 4

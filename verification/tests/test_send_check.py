@@ -12,6 +12,7 @@ from django.core.management.base import CommandError
 from verification import self_test
 from verification.models import OfficialAccount
 from verification.models.token import rotate_token
+from verification.protocol.words import Kind
 from verification.tests import odd_server
 from verification.tests.checkout import Checkout, assert_one_sentence
 from verification.tests.contract import A, B, last_attempt
@@ -50,13 +51,16 @@ def test_the_public_url_is_where_the_accounts_own_is(brand_a: OfficialAccount, s
         call_command("send_check", "brand-a")
 
 
-def test_the_new_token_is_used_after_a_rotation(
+def test_a_check_in_the_middle_of_a_rotation_ends_no_token(
     gunicorn: Gunicorn, brand_a: OfficialAccount
 ) -> None:
-    token = rotate_token(brand_a, "NewTokenOfBrandA99", actor="li.wei")
+    """WeChat's console still has the old one."""
+    new = rotate_token(brand_a, "NewTokenOfBrandA99", actor="li.wei")
     call_command("send_check", "brand-a", url=f"{gunicorn.url}/")
 
-    assert last_attempt().token == token
+    assert last_attempt().kind == Kind.SELF_TEST
+    assert (last_attempt().token, last_attempt().status) == (new, 200)
+    assert {token.expires_at for token in brand_a.tokens.all()} == {None}
 
 
 @pytest.mark.parametrize("token", [B, ""])
