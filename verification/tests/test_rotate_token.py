@@ -37,8 +37,24 @@ def test_an_operator_reads_what_to_paste_and_where(
         "Server URL: /wechat/brand-a",
         f"Token:      {NEW}",
         "Paste the token into WeChat's console (令牌(Token)) and press Submit (提交).",
+        "The old one stays valid until WeChat has used the new one, and 24 hours more.",
     ]
     assert err == ""
+
+
+@pytest.mark.parametrize(
+    ("hours", "said"),
+    [
+        ("0", "Every earlier token has ended: WeChat is refused until you have done so."),
+        ("24", "Every earlier token ends in 24 h."),
+    ],
+)
+def test_an_operator_reads_when_the_earlier_ones_end(
+    brand_a: OfficialAccount, capsys: pytest.CaptureFixture[str], hours: str, said: str
+) -> None:
+    call_command("rotate_token", "brand-a", "--keep-old", hours)
+
+    assert capsys.readouterr().out.splitlines()[-1] == said
 
 
 def test_without_a_token_it_generates_one(

@@ -9,6 +9,11 @@ from django.core.management.base import CommandError
 from verification.management.base import GatewayCommand, command_line_actor, find_account
 from verification.models.token import generate_secret, rotate_token
 
+ENDS: dict[timedelta | None, str] = {
+    None: "The old one stays valid until WeChat has used the new one, and 24 hours more.",
+    timedelta(0): "Every earlier token has ended: WeChat is refused until you have done so.",
+}
+
 
 def parse_hours(text: str | None) -> timedelta | None:
     if text is None:
@@ -37,9 +42,12 @@ class Command(GatewayCommand):
         overlap = parse_hours(keep_old)
         account = find_account(slug)
         text = generate_secret() if token is None else token
+        has_earlier = account.tokens.exists()
         rotate_token(account, text, actor=command_line_actor(), keep_old=overlap)
         self.warn(account, text)
         self.stdout.write(f"Server URL: {account.server_url}\nToken:      {text}")
         self.stdout.write(
             "Paste the token into WeChat's console (令牌(Token)) and press Submit (提交)."
         )
+        if has_earlier:
+            self.stdout.write(ENDS.get(overlap, f"Every earlier token ends in {keep_old} h."))
