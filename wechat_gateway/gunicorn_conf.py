@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 
-from wechat_gateway import env
+from wechat_gateway import env, json_lines
 
 with env.one_sentence_on_misconfiguration():
     env.load_file()
@@ -23,5 +23,18 @@ keepalive = 95  # Heroku's router keeps idle connections for 90 s
 control_socket_disable = True
 # The heartbeat file must not wait for a slow disk.
 worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108
+# Its own lines, and uvicorn's, are JSON as all others are.
+logconfig_dict = {
+    "formatters": {"json": json_lines.FORMATTER},
+    "handlers": {
+        "json": {
+            "class": "logging.StreamHandler",
+            "stream": "ext://sys.stderr",
+            "formatter": "json",
+        },
+    },
+    "root": {"handlers": []},
+    "loggers": {"gunicorn.error": {"handlers": ["json"], "propagate": False}},
+}
 # Heroku exports --access-logfile; gunicorn's own format would print the signature.
 access_log_format = 'method=%(m)s path="%(U)s" status=%(s)s ms=%(M)s'

@@ -16,9 +16,8 @@ from urllib.parse import urlsplit
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
-from pythonjsonlogger.core import RESERVED_ATTRS
 
-from wechat_gateway import alert_variables, env
+from wechat_gateway import alert_variables, env, json_lines
 from wechat_gateway.database import database
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -245,13 +244,7 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {
-        "json": {
-            "()": "pythonjsonlogger.json.JsonFormatter",
-            "fmt": "%(asctime)s %(levelname)s %(name)s %(message)s",
-            "datefmt": "%Y-%m-%d %H:%M:%S %z",  # as in gunicorn's own lines
-            # Django attaches the request, whose repr() holds the query and so the signature.
-            "reserved_attrs": [*RESERVED_ATTRS, "request"],
-        },
+        "json": json_lines.FORMATTER,
         "line": {"format": "%(message)s"},
     },
     "handlers": {

@@ -186,7 +186,7 @@ def test_a_request_under_way_is_answered_before_the_process_ends(
 
 
 # Starts a gunicorn of its own, for its variables: 2 s.
-def test_web_concurrency_is_respected_and_no_log_holds_a_signature(
+def test_web_concurrency_is_respected_and_every_line_is_json_without_a_signature(
     transactional_db: None, brand_a: OfficialAccount, tmp_path: Path
 ) -> None:
     chatty = "--access-logfile - --error-logfile - --log-level debug"
@@ -196,10 +196,12 @@ def test_web_concurrency_is_respected_and_no_log_holds_a_signature(
         for query in (verification(A), "signature=nonsense1&echostr=nonsense2"):
             server.send(f"GET /wechat/brand-a?{query} HTTP/1.0\r\n\r\n".encode())
         server.send(b"GET /?lang=nonsense3 HTTP/1.0\r\nHost: localhost\r\n\r\n")
+        server.send(b"no HTTP at all\r\n\r\n")
         server.wait_for("Booting worker with pid", times=3)
         server.wait_for('"event": "attempt"', times=2)
         text = "\n".join(server.lines())
 
     assert text.count("Booting worker with pid") == 3
+    assert [line for line in text.splitlines() if not isinstance(json.loads(line), dict)] == []
     secrets = [signed(A)["signature"], "4375120948345356249", A, KEY, "nonsense1", "nonsense2"]
     assert [secret for secret in secrets if secret in text] == []
