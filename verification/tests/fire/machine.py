@@ -1,4 +1,4 @@
-"""What the figures were measured on."""
+"""What the figures were measured of, and on what."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 from django.db import connection
+
+from benchmarks.machine import commit
 
 
 @cache
@@ -25,6 +27,7 @@ def describe_machine() -> str:
             database(),
             f"Python {platform.python_version()}",
             *packages,
+            f"commit {commit()}",
         ]
     )
 

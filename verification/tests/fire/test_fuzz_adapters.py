@@ -117,7 +117,8 @@ def keep(figure: KeepFigure, where: str, examined: Examined) -> None:
     figure(
         f"Whatever is asked of {where} gets one of its fixed answers or its own echostr, "
         "is tallied, and is written as JSON",
-        target="no 5xx but 503, nothing else echoed, every answer tallied",
+        target="no 5xx but 503, where this machine was too slow to record it in time; "
+        "nothing else echoed, every answer tallied",
         measured=f"{examined}; {examined.recorded:,} callbacks answered, {tallied():,} tallied",
         is_met=examined.is_tallied,
     )
