@@ -6,7 +6,7 @@ from django.db import DataError, IntegrityError
 
 #: By SQLSTATE. https://www.postgresql.org/docs/current/errcodes-appendix.html
 ADVICE = {
-    "42501": "Its plan may be full, or its user wants that right.",
+    "42501": "Its plan may be full, or its user lacks that right.",
     "25006": "It only reads: it is a copy, or was set so.",
     "53100": "Its disk is full.",
     "42P01": "Was migrate run?",

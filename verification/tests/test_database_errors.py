@@ -52,5 +52,5 @@ def test_a_command_that_may_not_write_says_that_the_plan_may_be_full() -> None:
         call_command("add_account", "brand-c")
     assert str(caught.value) == (
         "The database refused: permission denied for table verification_officialaccount."
-        " Its plan may be full, or its user wants that right."
+        " Its plan may be full, or its user lacks that right."
     )
