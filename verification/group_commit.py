@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from verification.holding import Held, Waiting
 from verification.protocol.callback import Callback
 from verification.protocol.reply import Verdict
-from verification.recording import PoisonedBatch, Unrecorded, can_record, is_in_time, verify
+from verification.recording import PoisonedBatch, Unrecorded, find_obstacle, is_in_time, verify
 
 logger = logging.getLogger(__name__)
 
@@ -26,7 +26,6 @@ LARGEST_BATCH = 500
 GATHERING = 0.002
 #: Seconds between two looks whether the database is back.
 LOOK_EVERY = 0.25
-AWAY = "the database is away"
 
 Result = Verdict | Unrecorded
 
@@ -42,13 +41,14 @@ class GroupCommit:
         self.waiting: list[Waiting] = []
         self.held = Held()
         self.arrived = threading.Event()
-        self.is_open = False
+        #: Why the circuit is open; empty while it is closed.
+        self.away = ""
         self.loop: asyncio.AbstractEventLoop | None = None
 
     def submit(self, callback: Callback) -> asyncio.Future[Verdict]:
         """The verdict to come, or Unrecorded. Called in the event loop; raises Unrecorded."""
-        if self.is_open:
-            raise Unrecorded(AWAY)
+        if self.away:
+            raise Unrecorded(self.away)
         if len(self.waiting) + len(self.held.waiting) >= MOST_WAITING:
             raise Unrecorded("too many are waiting")
         loop = self.loop or self.start()
@@ -95,14 +95,14 @@ class GroupCommit:
 
     def wait_for_database(self, loop: asyncio.AbstractEventLoop) -> None:
         """Not at all, if it was only this batch that failed."""
-        while not can_record():
-            self.is_open = True
+        while obstacle := find_obstacle():
+            self.away = f"the database is away: {obstacle}"
             refused = self.waiting[:]
             del self.waiting[: len(refused)]
             refused += self.held.give_up()
-            loop.call_soon_threadsafe(settle, refused, [Unrecorded(AWAY)] * len(refused))
+            loop.call_soon_threadsafe(settle, refused, [Unrecorded(self.away)] * len(refused))
             time.sleep(LOOK_EVERY)
-        self.is_open = False
+        self.away = ""
 
 
 def verify_each(callbacks: Sequence[Callback]) -> list[Result]:

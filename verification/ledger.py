@@ -79,6 +79,10 @@ class Ledger:
         with transaction.atomic(durable=True):
             yield
 
+    def look(self) -> None:
+        """Whether this session could write. Raises what the database does."""
+        self.wait_for_disk()
+
     def wait_for_disk(self) -> None:
         """Whether the database answers, and its disk. Raises what the database does."""
         with connection.cursor() as cursor:

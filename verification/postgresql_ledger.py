@@ -47,6 +47,8 @@ HEAD_COLUMNS = [field.attname for field in ChainHead._meta.concrete_fields]
 LOCK_HEAD = f"""
 WITH head AS MATERIALIZED (SELECT {", ".join(HEAD_COLUMNS)} FROM {HEAD} FOR UPDATE)
 SELECT head.*, clock_timestamp() FROM head"""
+# Refused to a session that only reads; a lock that somebody holds is not waited for.
+LOOK_AT_HEAD = f"SELECT 1 FROM {HEAD} FOR UPDATE SKIP LOCKED"
 NAMES = ", ".join(f'"{name}"' for name in COLUMNS)
 COPY = f"COPY {VerificationAttempt._meta.db_table} ({NAMES}) FROM STDIN"
 INSERT_SEAL = f"""
@@ -77,6 +79,10 @@ class PostgreSQLLedger(Ledger):
             with contextlib.suppress(Error):
                 self.cursor.execute("ROLLBACK TO SAVEPOINT batch" if within else "ROLLBACK")
             raise
+
+    def look(self) -> None:
+        self.cursor.execute(LOOK_AT_HEAD)
+        self.wait_for_disk()
 
     def wait_for_disk(self) -> None:
         self.cursor.execute(WAIT_FOR_DISK)

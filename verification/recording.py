@@ -96,14 +96,14 @@ def screen(callbacks: Sequence[Callback]) -> list[Verdict]:
         return [judge(callback, accounts.called_by(callback)) for callback in callbacks]
 
 
-def can_record() -> bool:
-    """Whether the database answers."""
+def find_obstacle() -> Unrecorded | None:
+    """What keeps the database from recording, as far as a look can tell."""
     try:
         with bounded(LOOK_DEADLINE) as ledger:
-            ledger.wait_for_disk()
-    except Unrecorded:
-        return False
-    return True
+            ledger.look()
+    except Unrecorded as error:
+        return error
+    return None
 
 
 @contextmanager

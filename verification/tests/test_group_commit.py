@@ -44,13 +44,13 @@ class Database:
             raise PoisonedBatch("DataError")
         return [PASSED] * len(callbacks)
 
-    def can_record(self) -> bool:
-        return self.error is None
+    def find_obstacle(self) -> Exception | None:
+        return self.error
 
 
 def stand_in(monkeypatch: pytest.MonkeyPatch, database: Database) -> Database:
     monkeypatch.setattr(group_commit, "verify", database.verify)
-    monkeypatch.setattr(group_commit, "can_record", database.can_record)
+    monkeypatch.setattr(group_commit, "find_obstacle", database.find_obstacle)
     return database
 
 
@@ -96,9 +96,9 @@ def test_without_a_database_nobody_is_tried_again(monkeypatch: pytest.MonkeyPatc
     async def arrive() -> list[Verdict | BaseException]:
         commits = GroupCommit()
         found = await outcomes(commits, callbacks("1", "2", "3"))
-        await until(lambda: commits.is_open)
+        await until(lambda: bool(commits.away))
         database.error = None
-        await until(lambda: not commits.is_open)
+        await until(lambda: not commits.away)
         return found
 
     assert all(isinstance(it, Unrecorded) for it in asyncio.run(arrive()))
@@ -113,11 +113,11 @@ def test_while_the_database_is_away_nobody_waits_for_it(monkeypatch: pytest.Monk
     async def arrive() -> Verdict:
         commits = GroupCommit()
         await outcomes(commits, [first])
-        await until(lambda: commits.is_open)
+        await until(lambda: bool(commits.away))
         with pytest.raises(Unrecorded, match="away"):
             commits.submit(second)
         database.error = None
-        await until(lambda: not commits.is_open)
+        await until(lambda: not commits.away)
         return await commits.submit(third)
 
     assert asyncio.run(arrive()) == PASSED
@@ -126,7 +126,7 @@ def test_while_the_database_is_away_nobody_waits_for_it(monkeypatch: pytest.Monk
 
 def test_one_failed_batch_is_no_outage(monkeypatch: pytest.MonkeyPatch) -> None:
     database = stand_in(monkeypatch, Database(error=Unrecorded("lock timeout")))
-    monkeypatch.setattr(group_commit, "can_record", lambda: True)
+    monkeypatch.setattr(group_commit, "find_obstacle", lambda: None)
 
     async def arrive() -> Verdict:
         commits = GroupCommit()
@@ -156,7 +156,7 @@ def test_one_that_came_too_late_is_not_the_end_of_the_others(
 
 def test_an_error_of_ours_is_not_the_end_of_the_writer(monkeypatch: pytest.MonkeyPatch) -> None:
     database = stand_in(monkeypatch, Database(error=ZeroDivisionError()))
-    monkeypatch.setattr(group_commit, "can_record", lambda: True)
+    monkeypatch.setattr(group_commit, "find_obstacle", lambda: None)
     first, second = callbacks("1", "2")
 
     async def arrive() -> Verdict:

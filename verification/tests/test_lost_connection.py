@@ -8,7 +8,7 @@ from django.db import connection
 
 from verification.models import OfficialAccount
 from verification.protocol.words import Outcome
-from verification.recording import Unrecorded, verify
+from verification.recording import Unrecorded, find_obstacle, verify
 from verification.tests.calls import call
 from verification.tests.contract import A
 from verification.tests.gunicorn import database_url
@@ -86,8 +86,10 @@ def test_after_a_time_of_reading_only_callbacks_are_recorded_again(
     """A session keeps what it began with."""
     new_sessions("on")
     connection.close()
-    with pytest.raises(Unrecorded):
+    with pytest.raises(Unrecorded, match="25006: cannot execute"):
         is_accepted()
+    assert "25006" in str(find_obstacle())  # so that the circuit stays open
     new_sessions("off")
 
+    assert find_obstacle() is None
     assert is_accepted()

@@ -11,7 +11,7 @@ from verification import flood as flood_module
 from verification.flood import OWN_ROWS
 from verification.models import OfficialAccount, Tally, VerificationAttempt
 from verification.protocol.callback import Callback
-from verification.recording import can_record, flood, screen, verify
+from verification.recording import find_obstacle, flood, screen, verify
 from verification.tests.calls import call
 from verification.tests.contract import A, B
 from verification.tests.signer import verification
@@ -61,7 +61,7 @@ def test_a_url_that_passed_too_often_is_suspect_and_no_other(brand_a: OfficialAc
 def test_whether_the_database_is_back_is_asked_of_itself(
     db: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert can_record()
+    assert find_obstacle() is None
 
     def fail(*_: Any) -> None:
         raise OperationalError("the server closed the connection")
@@ -70,4 +70,4 @@ def test_whether_the_database_is_back_is_asked_of_itself(
         patch.setattr(connection, "cursor", fail)
         # In a test the connection holds the test's own transaction.
         patch.setattr(connection, "close", lambda: None)
-        assert not can_record()
+        assert find_obstacle() is not None
