@@ -2,33 +2,47 @@
 
 from __future__ import annotations
 
+import re
+
 from django.db import DataError, IntegrityError
 
+MIGRATE = "Was migrate run?"
 #: By SQLSTATE. https://www.postgresql.org/docs/current/errcodes-appendix.html
 ADVICE = {
     "42501": "Its plan may be full, or its user lacks that right.",
     "25006": "It only reads: it is a copy, or was set so.",
     "53100": "Its disk is full.",
-    "42P01": "Was migrate run?",
-    "42703": "Was migrate run?",
+    "42P01": MIGRATE,
+    "42703": MIGRATE,
 }
+#: connection to server at "db.example.cn" (10.0.0.1), port 5432 failed: …
+NO_CONNECTION = re.compile(r"failed: +(.+)")
 
 
 def describe(error: Exception) -> str:
     """Its kind, SQLSTATE and message: “ProgrammingError 42501: permission denied for table …”.
 
-    Only what PostgreSQL itself says, and not where that may quote what was to be written.
+    Only what PostgreSQL itself says, or why nobody could ask it; and not where that may quote
+    what was to be written.
     """
-    kind, code = type(error).__name__, sqlstate(error)
-    if code is None:
-        return kind
+    code = sqlstate(error)
+    kind = f"{type(error).__name__} {code or ''}".strip()
     if isinstance(error, (DataError, IntegrityError)):
-        return f"{kind} {code}"
-    return f"{kind} {code}: {str(error).strip().splitlines()[0]}"
+        return kind
+    if code is not None:
+        return f"{kind}: {str(error).strip().splitlines()[0]}"
+    said = NO_CONNECTION.search(str(error))
+    return f"{kind}: {' '.join(said[1].split())}" if said else kind
 
 
 def advise(error: Exception) -> str:
-    return ADVICE.get(sqlstate(error) or "", "Is it running, and was migrate run?")
+    """A sentence, or nothing where the error says all."""
+    code = sqlstate(error)
+    if code is not None:
+        return ADVICE.get(code, "")
+    if "no such table" in str(error) or "no such column" in str(error):  # so says SQLite
+        return MIGRATE
+    return "Is it running, and is DATABASE_URL right?"
 
 
 def sqlstate(error: Exception) -> str | None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from django.db import DatabaseError, connection
+import logging
+
+from django.db import DatabaseError, OperationalError, connection
 from django.db.migrations.executor import MigrationExecutor
 
 from verification.append_only import missing_triggers
+from verification.database_errors import advise, describe
 from verification.models import (
     ChainHead,
     OfficialAccount,
@@ -14,6 +17,8 @@ from verification.models import (
     Token,
     VerificationAttempt,
 )
+
+logger = logging.getLogger(__name__)
 
 #: What recording takes. Heroku takes INSERT away when a plan is full.
 RIGHTS = {
@@ -33,8 +38,11 @@ def find_problem() -> str | None:
     """What is wrong and what to do, in one or two sentences."""
     try:
         return _find_problem()
-    except DatabaseError:
+    except OperationalError as error:
+        logger.error("The database cannot be reached: %s", describe(error))
         return "The database cannot be reached."
+    except DatabaseError as error:
+        return f"The database cannot be asked ({describe(error)}). {advise(error)}".strip()
 
 
 def _find_problem() -> str | None:

@@ -37,7 +37,8 @@ class GatewayCommand(BaseCommand):
             raise CommandError(f"{error} Rotate the token, or put the lost key back.") from error
         except DatabaseError as error:
             why = str(error).strip().split("\n")[0]
-            raise CommandError(f"The database refused: {why}. {advise(error)}") from error
+            said = f"The database cannot be used: {why}. {advise(error)}"
+            raise CommandError(said.strip()) from error
 
     def warn(self, account: OfficialAccount, token: str) -> None:
         if len(token) < SHORT:

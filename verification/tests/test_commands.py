@@ -48,7 +48,7 @@ def test_a_database_that_is_away_is_said_in_one_sentence(tmp_path: Path) -> None
     )
 
     assert result.returncode == 1
-    assert result.stderr.startswith("CommandError: The database refused: ")
+    assert result.stderr.startswith("CommandError: The database cannot be used: ")
     assert "Is it running" in result.stderr
     assert "Traceback" not in result.stderr
     assert "hunter2" not in result.stderr

@@ -35,10 +35,26 @@ def test_an_error_that_quotes_a_value_is_told_without_it() -> None:
 
 
 def test_of_an_error_that_no_server_gave_only_the_kind_is_told() -> None:
-    error = OperationalError('connection to server at "db.example.cn" failed for user "gateway"')
+    error = OperationalError("server closed the connection unexpectedly")
 
     assert describe(error) == "OperationalError"
-    assert advise(error) == "Is it running, and was migrate run?"
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        ("Connection refused\n\tIs the server running on that host", "Connection refused"),
+        (
+            'FATAL:  role "app" is not permitted to log in\n',
+            'FATAL: role "app" is not permitted to log in',
+        ),
+    ],
+)
+def test_where_nobody_could_ask_it_is_told_why_but_not_where(said: str, why: str) -> None:
+    error = OperationalError(f'connection to server at "10.0.0.7", port 5432 failed: {said}')
+
+    assert describe(error) == f"OperationalError: {why}"
+    assert advise(error) == "Is it running, and is DATABASE_URL right?"
 
 
 @pytest.mark.postgresql
@@ -51,6 +67,6 @@ def test_a_command_that_may_not_write_says_that_the_plan_may_be_full() -> None:
     with pytest.raises(CommandError) as caught:
         call_command("add_account", "brand-c")
     assert str(caught.value) == (
-        "The database refused: permission denied for table verification_officialaccount."
+        "The database cannot be used: permission denied for table verification_officialaccount."
         " Its plan may be full, or its user lacks that right."
     )

@@ -42,6 +42,15 @@ def test_without_a_number_the_terminal_explains_the_last_refusal(
     assert " (UTC+8): " in out.getvalue()
 
 
+def test_a_self_test_that_was_refused_is_no_call_of_wechats(
+    gunicorn: Gunicorn, brand_a: OfficialAccount
+) -> None:
+    with pytest.raises(CommandError):
+        call_command("send_check", "brand-a", token=B, url=f"{gunicorn.url}/wechat/brand-a")
+    with pytest.raises(CommandError, match="No attempt was refused, self-tests"):
+        call_command("explain_attempt")
+
+
 def test_where_nothing_was_refused_the_terminal_says_so(
     client: Client, brand_a: OfficialAccount
 ) -> None:

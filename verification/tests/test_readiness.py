@@ -37,6 +37,15 @@ def test_a_database_that_only_reads_is_not_ready(client: Client) -> None:
     assert b"only reads" in answer.content
 
 
+def test_one_that_answers_and_may_not_be_asked_is_not_out_of_reach(client: Client) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE ROLE nobody; SET LOCAL ROLE nobody")
+    answer = client.get("/readyz")
+
+    assert answer.status_code == 503
+    assert "42501: permission denied for table django_migrations" in answer.content.decode()
+
+
 def test_what_it_looks_for_is_all_that_recording_takes(
     client: Client, brand_a: OfficialAccount
 ) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -71,6 +72,16 @@ def test_the_wrong_token_would_not_pass(
         CommandError, match="would not pass. It answers 403, not 200, and says “bad token”."
     ):
         call_command("send_check", "brand-a", token=token, url=f"{gunicorn.url}/wechat/brand-a")
+
+
+def test_a_server_that_cannot_record_is_said_to_have_written_why(brand_a: OfficialAccount) -> None:
+    def try_again(_echostr: str) -> Iterator[bytes]:
+        yield b"HTTP/1.0 503 Service Unavailable\r\nContent-Length: 9\r\n\r\ntry again"
+
+    with serving(try_again) as server, pytest.raises(CommandError) as refusal:
+        call_command("send_check", "brand-a", url=server.url)
+
+    assert str(refusal.value).endswith("A line attempt_unrecorded of that server says why.")
 
 
 def test_it_calls_the_way_wechat_does(brand_a: OfficialAccount) -> None:

@@ -10,7 +10,7 @@ from verification.management.base import GatewayCommand
 from verification.models import Checkpoint, VerificationAttempt
 from verification.models.attempt import NOISE
 from verification.moments import zoned
-from verification.protocol.words import Outcome
+from verification.protocol.words import Kind, Outcome
 
 
 class Command(GatewayCommand):
@@ -25,7 +25,7 @@ class Command(GatewayCommand):
             type=int,
             nargs="?",
             help="the attempt's number, as logs and exports give it (default: the last refused, "
-            "browsers and bots aside)",
+            "self-tests, browsers and bots aside)",
         )
 
     def handle(self, *, id: int | None = None, **options: Any) -> None:  # noqa: A002
@@ -53,7 +53,8 @@ def find_attempt(number: int) -> VerificationAttempt:
 
 def find_last_refused() -> VerificationAttempt:
     refused = VerificationAttempt.objects.filter(outcome=Outcome.REFUSED).exclude(NOISE)
+    refused = refused.exclude(kind=Kind.SELF_TEST)
     attempt = refused.select_related("account").order_by("-id").first()
     if attempt is None:
-        raise CommandError("No attempt was refused, browsers and bots aside.")
+        raise CommandError("No attempt was refused, self-tests, browsers and bots aside.")
     return attempt

@@ -12,6 +12,7 @@ from verification.diagnosis import explain
 from verification.keys import self_test_key
 from verification.management.base import GatewayCommand, find_account
 from verification.models import OfficialAccount, VerificationAttempt
+from verification.readiness import find_problem
 from verification.self_test import Trial, try_server_url
 from verification.self_test_checks import Result, check
 from wechat_gateway import env
@@ -41,7 +42,8 @@ class Command(GatewayCommand):
         trial = try_server_url(target, secret, self_test_key())
         failed = [found.sentence for found in check(trial) if found.result is Result.FAILED]
         if failed:
-            failed += explain_refusal(trial)
+            # What somebody typed says nothing of WeChat's token.
+            failed += explain_refusal(trial) if token is None else []
             raise CommandError(f"{target} would not pass. {' '.join(map(str, failed))}")
         self.stdout.write(
             f"{target} passes: 200 and the exact echostr ({len(trial.echostr)} bytes) "
@@ -51,6 +53,8 @@ class Command(GatewayCommand):
 
 def explain_refusal(trial: Trial) -> list[str]:
     """Why, when the request is among the last on record here."""
+    if trial.answer is not None and trial.answer.status == 503:
+        return [find_problem() or "A line attempt_unrecorded of that server says why."]
     if trial.answer is None or trial.answer.status not in {400, 403}:
         return []
     last = VerificationAttempt.objects.select_related("account").order_by("-id")[:100]

@@ -21,6 +21,7 @@ from verification.alerts.watch import Watch
 from verification.database_errors import describe
 from verification.management.base import GatewayCommand
 from verification.models import ChainHead
+from verification.readiness import find_problem
 from verification.recording import own_ledger
 
 logger = logging.getLogger(__name__)
@@ -42,7 +43,8 @@ class Command(GatewayCommand):
         parser.add_argument(
             "--once",
             action="store_true",
-            help="look once, for a scheduler; exit code 1 if a channel failed or the log is broken",
+            help="look once, for a scheduler; exit code 1 if a channel failed, the log is broken, "
+            "or attempts cannot be recorded",
         )
         parser.add_argument(
             "--test", action="store_true", help="only send a message, to see that it arrives"
@@ -86,6 +88,9 @@ class Command(GatewayCommand):
 def look_once(watch: Watch) -> None:
     result = watch.take_round()
     print_head()
+    problem = find_problem()
+    if problem:
+        raise CommandError(f"Attempts cannot be recorded: {problem}")
     if not result.is_ours:
         logger.info("Did not look: another watch is at it.")
     if result.is_log_broken:
@@ -97,7 +102,7 @@ def look_once(watch: Watch) -> None:
 def keep_looking(watch: Watch) -> None:
     """For ever; a database that is away is waited for."""
     logger.info("Watching, with a look every %d seconds.", settings.ALERT_EVERY)
-    is_away, head_due = False, time.monotonic()
+    is_away, problem, head_due = False, None, time.monotonic()
     while True:
         started = time.monotonic()
         try:
@@ -105,6 +110,7 @@ def keep_looking(watch: Watch) -> None:
                 print_head()
                 head_due = started + HEAD_EVERY
             watch.take_round()
+            problem = tell_of(find_problem(), problem)
             if is_away:
                 logger.info("The database answers again.")
             is_away = False
@@ -114,6 +120,15 @@ def keep_looking(watch: Watch) -> None:
                 logger.error("The database cannot be used (%s); waiting.", describe(error))
             is_away = True
         time.sleep(max(started + settings.ALERT_EVERY - time.monotonic(), 0))
+
+
+def tell_of(problem: str | None, before: str | None) -> str | None:
+    """Once, when something begins to keep attempts from being recorded, and when it is over."""
+    if problem and problem != before:
+        logger.error("Attempts cannot be recorded: %s", problem)
+    if before and not problem:
+        logger.info("Attempts can be recorded again.")
+    return problem
 
 
 def print_head() -> None:

@@ -110,6 +110,16 @@ def test_once_exits_1_when_the_log_was_altered(
 
 
 @pytest.mark.django_db
+def test_once_exits_1_when_attempts_cannot_be_recorded(
+    brand_a: OfficialAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command, "find_problem", lambda: "The database only reads.")
+
+    with pytest.raises(CommandError, match=r"^Attempts cannot be recorded: The database only"):
+        call_command("watch", once=True)
+
+
+@pytest.mark.django_db
 def test_without_a_channel_alerts_are_lines_of_the_log(
     brand_a: OfficialAccount, printed: Callable[[str], list[Any]]
 ) -> None:
@@ -218,6 +228,7 @@ def test_a_database_that_is_away_is_waited_for(
             raise found
 
     monkeypatch.setattr(watch, "take_round", take_round)
+    monkeypatch.setattr(command, "find_problem", lambda: None)
     monkeypatch.setattr(connection, "close", lambda: None)
     with caplog.at_level("INFO", command.__name__):
         minutes(watch, 5)
@@ -228,6 +239,23 @@ def test_a_database_that_is_away_is_waited_for(
         "Watching, with a look every 60 seconds.",
         "The database cannot be used (OperationalError); waiting.",
         "The database answers again.",
+    ]
+
+
+def test_what_keeps_attempts_from_being_recorded_is_said_once_and_when_it_is_over(
+    watch: Watch, minutes: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    problems = iter([None, "The plan is full.", "The plan is full.", None, None])
+    monkeypatch.setattr(watch, "take_round", Round)
+    monkeypatch.setattr(command, "find_problem", lambda: next(problems))
+    with caplog.at_level("INFO", command.__name__):
+        minutes(watch, 5)
+
+    assert [record.getMessage() for record in caplog.records if record.name == command.__name__][
+        1:
+    ] == [
+        "Attempts cannot be recorded: The plan is full.",
+        "Attempts can be recorded again.",
     ]
 
 
