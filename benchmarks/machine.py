@@ -7,6 +7,7 @@ import platform
 import re
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
@@ -24,7 +25,7 @@ def describe(url: str) -> Iterator[str]:
     yield f"Python {platform.python_version()}"
     yield from (f"{name} {version(name)}" for name in ("Django", "gunicorn", "uvicorn"))
     [[postgresql]] = query(url, "SHOW server_version")
-    yield f"PostgreSQL {postgresql.split()[0]}"
+    yield f"PostgreSQL {postgresql.split()[0]} on {file_system()}, whose commits wait for it"
     yield said_by("node", "--version").replace("v", "Node ")
     yield " ".join(said_by("wrk", "-v").split()[:2])
     node, python = PEERS / "package.json", PEERS / "requirements.txt"
@@ -39,6 +40,12 @@ def commit() -> str:
         return "unknown"
     told = subprocess.run(git, capture_output=True, text=True, check=False).stdout.strip()
     return told or "unknown"
+
+
+def file_system() -> str:
+    """Of the directory that script/with_postgres puts the database into."""
+    df = ["df", "--output=fstype", tempfile.gettempdir()]
+    return subprocess.run(df, capture_output=True, text=True, check=True).stdout.split()[-1]
 
 
 def said_by(*command: str) -> str:

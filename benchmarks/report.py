@@ -29,7 +29,7 @@ def make(about: Sequence[str], targets: Sequence[Target], results: Results) -> s
 
 def verdict(targets: Sequence[Target]) -> str:
     met = sum(it.is_met for it in targets)
-    return f"{met} of {len(targets)} targets are met. [What that means](#what-it-comes-to)"
+    return f"{met} of {len(targets)} targets are met. [Why the others are not](#what-it-comes-to)"
 
 
 def target_table(targets: Iterable[Target]) -> str:

@@ -68,18 +68,32 @@ def require() -> None:
 
 
 def load_file(path: Path = ENV_FILE) -> None:
-    """Add NAME=value lines of a file such as script/server makes; the environment itself wins."""
+    """Add NAME=value lines of a file such as script/server makes; of two for a name the last.
+
+    The environment itself wins.
+    """
     if not path.is_file():
         return
     try:
-        for line in path.read_text("utf-8-sig").splitlines():
-            name, separator, value = line.strip().removeprefix("export ").partition("=")
-            if separator and not name.startswith("#"):
-                os.environ.setdefault(name.strip(), without_quotes(value.strip()))
+        lines = path.read_text("utf-8-sig").splitlines()
+        for name, value in dict(read_line(line) for line in lines if is_said(line)).items():
+            os.environ.setdefault(name, value)
     except (OSError, ValueError) as error:
         raise ImproperlyConfigured(
             f"{path.name} must be readable and hold lines such as NAME=value, in UTF-8."
         ) from error
+
+
+def is_said(line: str) -> bool:
+    return bool(line.strip()) and not line.strip().startswith("#")
+
+
+def read_line(line: str) -> tuple[str, str]:
+    """Raises ValueError."""
+    name, separator, value = line.strip().removeprefix("export ").partition("=")
+    if not separator:
+        raise ValueError
+    return name.strip(), without_quotes(value.strip())
 
 
 def without_quotes(value: str) -> str:

@@ -181,7 +181,6 @@ def _clean_environment() -> object:
         ("\ufeffLOG_LEVEL=DEBUG", "DEBUG"),
         ("LOG_LEVEL=DEBUG\r", "DEBUG"),
         ("# LOG_LEVEL=DEBUG", None),
-        ("LOG_LEVEL", None),
         ("", None),
     ],
 )
@@ -193,12 +192,20 @@ def test_a_line_of_the_env_file(tmp_path: Path, line: str, expected: str | None)
 
 
 @pytest.mark.process
-@pytest.mark.parametrize("content", [b"\xff\xfe", b"NOTE=a\0b\n", b"=nameless\n"])
+@pytest.mark.parametrize("content", [b"\xff\xfe", b"NOTE=a\0b\n", b"=nameless\n", b"DEBUG on\n"])
 def test_an_env_file_that_is_none_is_said_in_a_sentence(tmp_path: Path, content: bytes) -> None:
     checkout = Checkout(tmp_path)
     (tmp_path / ".env").write_bytes(content)
 
     assert refusal(checkout.manage("check", **PRODUCTION)).startswith(".env must ")
+
+
+@pytest.mark.usefixtures("_clean_environment")
+def test_of_two_lines_for_a_variable_the_last_counts(tmp_path: Path) -> None:
+    os.environ.pop("LOG_LEVEL", None)
+    env.load_file(write_env(tmp_path, "LOG_LEVEL=ERROR\nLOG_LEVEL=DEBUG\n"))
+
+    assert os.environ["LOG_LEVEL"] == "DEBUG"
 
 
 def test_without_an_env_file_nothing_is_missed(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from django.test import Client
 from django.utils import timezone
 
 from verification.models import ChangeEvent, OfficialAccount, Token
+from verification.moments import zoned
 from verification.tests.checkout import Checkout, assert_one_sentence
 from verification.tests.contract import A, B
 from verification.tests.signer import verification
@@ -37,24 +38,34 @@ def test_an_operator_reads_what_to_paste_and_where(
         "Server URL: /wechat/brand-a",
         f"Token:      {NEW}",
         "Paste the token into WeChat's console (令牌(Token)) and press Submit (提交).",
-        "The old one stays valid until WeChat has used the new one, and 24 hours more.",
+        f"Token {old_token()} stays valid until WeChat has used the new one, and 24 hours more.",
     ]
     assert err == ""
 
 
-@pytest.mark.parametrize(
-    ("hours", "said"),
-    [
-        ("0", "Every earlier token has ended: WeChat is refused until you have done so."),
-        ("24", "Every earlier token ends in 24 h."),
-    ],
-)
-def test_an_operator_reads_when_the_earlier_ones_end(
-    brand_a: OfficialAccount, capsys: pytest.CaptureFixture[str], hours: str, said: str
+def test_an_operator_reads_after_a_leak_that_every_earlier_token_has_ended(
+    brand_a: OfficialAccount, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    call_command("rotate_token", "brand-a", "--keep-old", hours)
+    call_command("rotate_token", "brand-a", "--keep-old", "0")
 
-    assert capsys.readouterr().out.splitlines()[-1] == said
+    assert capsys.readouterr().out.splitlines()[-1] == (
+        "Every earlier token has ended: WeChat is refused until you have done so."
+    )
+
+
+def test_an_operator_reads_of_each_earlier_token_when_it_ends(
+    brand_a: OfficialAccount, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One that was given an hour keeps its end, whatever is said of the next."""
+    call_command("rotate_token", "brand-a", "--keep-old", "1")
+    first = old_token()
+    assert first.expires_at is not None
+    call_command("rotate_token", "brand-a")
+
+    assert capsys.readouterr().out.splitlines()[-2:] == [
+        f"Token {old_token()} stays valid until WeChat has used the new one, and 24 hours more.",
+        f"Token {first} ends at {zoned(first.expires_at)}, used or not.",
+    ]
 
 
 def test_without_a_token_it_generates_one(

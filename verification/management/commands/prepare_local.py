@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import shlex
 from typing import Any
 
@@ -30,7 +31,7 @@ class Command(GatewayCommand):
         self.create_admin(base)
         account = OfficialAccount.objects.filter(slug=DEMO).first()
         if account is None:
-            call_command("add_account", DEMO, name="Demo", stdout=self.stderr)
+            call_command("add_account", DEMO, name="Demo", stdout=io.StringIO())
             account = OfficialAccount.objects.get(slug=DEMO)
         token = account.current_token
         if token is not None and token.secret is not None:

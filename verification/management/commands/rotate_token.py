@@ -1,18 +1,30 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 from django.core.management.base import CommandError
+from django.utils import timezone
 
 from verification.management.base import GatewayCommand, command_line_actor, find_account
+from verification.models import OfficialAccount, Token
 from verification.models.token import generate_secret, rotate_token
+from verification.moments import zoned
 
-ENDS: dict[timedelta | None, str] = {
-    None: "The old one stays valid until WeChat has used the new one, and 24 hours more.",
-    timedelta(0): "Every earlier token has ended: WeChat is refused until you have done so.",
-}
+
+def say_what_ends(account: OfficialAccount) -> Iterator[str]:
+    """Of the earlier tokens: an earlier rotation may have given one its end already."""
+    earlier = Token.objects.filter(account=account, superseded_at__isnull=False)
+    live = [token for token in earlier if token.is_live_at(timezone.now())]
+    if earlier and not live:
+        yield "Every earlier token has ended: WeChat is refused until you have done so."
+    for token in live:
+        if token.expires_at is None:
+            yield f"Token {token} stays valid until WeChat has used the new one, and 24 hours more."
+        else:
+            yield f"Token {token} ends at {zoned(token.expires_at)}, used or not."
 
 
 def parse_hours(text: str | None) -> timedelta | None:
@@ -35,19 +47,18 @@ class Command(GatewayCommand):
         parser.add_argument(
             "--keep-old",
             metavar="HOURS",
-            help="end the old token after this time, used or not; 0 after a leak",
+            help="end every earlier token after 0 to 168 whole hours, used or not; 0 after a leak",
         )
 
     def handle(self, *, slug: str, token: str | None, keep_old: str | None, **options: Any) -> None:
         overlap = parse_hours(keep_old)
         account = find_account(slug)
         text = generate_secret() if token is None else token
-        has_earlier = account.tokens.exists()
         rotate_token(account, text, actor=command_line_actor(), keep_old=overlap)
         self.warn(account, text)
         self.stdout.write(f"Server URL: {account.server_url}\nToken:      {text}")
         self.stdout.write(
             "Paste the token into WeChat's console (令牌(Token)) and press Submit (提交)."
         )
-        if has_earlier:
-            self.stdout.write(ENDS.get(overlap, f"Every earlier token ends in {keep_old} h."))
+        for sentence in say_what_ends(account):
+            self.stdout.write(sentence)
