@@ -16,7 +16,7 @@ ADVICE = {
     "42703": MIGRATE,
 }
 #: connection to server at "db.example.cn" (10.0.0.1), port 5432 failed: …
-NO_CONNECTION = re.compile(r"failed: +(.+)")
+NO_CONNECTION = re.compile(r"connection .*failed: +(.+)|could not translate host name .*: (.+)")
 
 
 def describe(error: Exception) -> str:
@@ -32,7 +32,7 @@ def describe(error: Exception) -> str:
     if code is not None:
         return f"{kind}: {str(error).strip().splitlines()[0]}"
     said = NO_CONNECTION.search(str(error))
-    return f"{kind}: {' '.join(said[1].split())}" if said else kind
+    return f"{kind}: {' '.join((said[1] or said[2]).split())}" if said else kind
 
 
 def advise(error: Exception) -> str:
@@ -42,7 +42,7 @@ def advise(error: Exception) -> str:
         return ADVICE.get(code, "")
     if "no such table" in str(error) or "no such column" in str(error):  # so says SQLite
         return MIGRATE
-    return "Is it running, and is DATABASE_URL right?"
+    return "Is it running, and is DATABASE_URL right?" if NO_CONNECTION.search(str(error)) else ""
 
 
 def sqlstate(error: Exception) -> str | None:

@@ -38,6 +38,7 @@ def test_of_an_error_that_no_server_gave_only_the_kind_is_told() -> None:
     error = OperationalError("server closed the connection unexpectedly")
 
     assert describe(error) == "OperationalError"
+    assert advise(error) == ""
 
 
 @pytest.mark.parametrize(
