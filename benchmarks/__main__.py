@@ -86,7 +86,8 @@ def is_enough(options: Namespace) -> bool:
 
 
 def is_everything(options: Namespace) -> bool:
-    return (options.only, options.connections) == (EVERYTHING, CONNECTIONS)
+    chosen = options.only, options.connections, options.long
+    return chosen == (EVERYTHING, CONNECTIONS, True)
 
 
 def measure(options: Namespace, turn: Turn, results: Results, figures: Figures) -> None:

@@ -7,7 +7,6 @@ import platform
 import re
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
@@ -25,7 +24,7 @@ def describe(url: str) -> Iterator[str]:
     yield f"Python {platform.python_version()}"
     yield from (f"{name} {version(name)}" for name in ("Django", "gunicorn", "uvicorn"))
     [[postgresql]] = query(url, "SHOW server_version")
-    yield f"PostgreSQL {postgresql.split()[0]} on {file_system()}, whose commits wait for it"
+    yield f"PostgreSQL {postgresql.split()[0]} on {disk(url)}"
     yield said_by("node", "--version").replace("v", "Node ")
     yield " ".join(said_by("wrk", "-v").split()[:2])
     node, python = PEERS / "package.json", PEERS / "requirements.txt"
@@ -35,17 +34,24 @@ def describe(url: str) -> Iterator[str]:
 
 def commit() -> str:
     """What is measured; without git, as in an archive, nobody can tell."""
-    git = ["git", "-c", "safe.directory=*", "-C", str(ROOT), "describe", "--always", "--dirty"]
     if shutil.which("git") is None:
         return "unknown"
-    told = subprocess.run(git, capture_output=True, text=True, check=False).stdout.strip()
-    return told or "unknown"
+    git = ["git", "-c", "safe.directory=*", "-C", str(ROOT)]
+    told = subprocess.run([*git, "rev-parse", "--short", "HEAD"], capture_output=True, text=True)
+    # What an earlier run has written changes nothing of the code.
+    code = ["--", ".", ":!docs", ":!benchmarks/RESULTS.md"]
+    changed = subprocess.run([*git, "diff", "--quiet", "HEAD", *code], capture_output=True)
+    return told.stdout.strip() + ("" if changed.returncode == 0 else ", changed") or "unknown"
 
 
-def file_system() -> str:
-    """Of the directory that script/with_postgres puts the database into."""
-    df = ["df", "--output=fstype", tempfile.gettempdir()]
-    return subprocess.run(df, capture_output=True, text=True, check=True).stdout.split()[-1]
+def disk(url: str) -> str:
+    """Its file system, and what a commit waits for."""
+    [[place, fsync]] = query(
+        url, "SELECT current_setting('data_directory'), current_setting('fsync')"
+    )
+    df = ["df", "--output=fstype", place]
+    told = subprocess.run(df, capture_output=True, text=True, check=True).stdout
+    return f"{told.split()[-1]}, fsync {fsync}"
 
 
 def said_by(*command: str) -> str:

@@ -28,8 +28,10 @@ def make(about: Sequence[str], targets: Sequence[Target], results: Results) -> s
 
 
 def verdict(targets: Sequence[Target]) -> str:
-    met = sum(it.is_met for it in targets)
-    return f"{met} of {len(targets)} targets are met. [Why the others are not](#what-it-comes-to)"
+    measured = [it for it in targets if it.measured is not None]
+    met = sum(it.is_met for it in measured)
+    told = f"{met} of {len(measured)} targets that were measured are met."
+    return told if met == len(measured) else f"{told} [Why the others are not](#what-it-comes-to)"
 
 
 def target_table(targets: Iterable[Target]) -> str:

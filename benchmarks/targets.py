@@ -49,7 +49,7 @@ def compared(results: Results) -> Iterator[Target]:
     ]:
         measured = results.ratio("ours", other, connections, rate)
         yield Target(f"rate ÷ that of {other}, {connections} at once", least, measured)
-    for connections in (32, 128):
+    for connections in (1, 32, 128):
         measured = results.ratio("ours", "express-pg", connections, p99)
         what = f"p99 ÷ that of express-pg, {connections} at once"
         yield Target(what, 1, measured, is_most=True)

@@ -16,7 +16,9 @@ ADVICE = {
     "42703": MIGRATE,
 }
 #: connection to server at "db.example.cn" (10.0.0.1), port 5432 failed: …
-NO_CONNECTION = re.compile(r"connection .*failed: +(.+)|could not translate host name .*: (.+)")
+NO_CONNECTION = re.compile(
+    r"^(?:connection to server .*?failed|could not translate host name .*?): +(.+)", re.MULTILINE
+)
 
 
 def describe(error: Exception) -> str:
@@ -31,8 +33,8 @@ def describe(error: Exception) -> str:
         return kind
     if code is not None:
         return f"{kind}: {str(error).strip().splitlines()[0]}"
-    said = NO_CONNECTION.search(str(error))
-    return f"{kind}: {' '.join((said[1] or said[2]).split())}" if said else kind
+    tried = NO_CONNECTION.findall(str(error))  # each address of a host
+    return f"{kind}: {' '.join(tried[-1].split())}" if tried else kind
 
 
 def advise(error: Exception) -> str:

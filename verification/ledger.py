@@ -80,11 +80,11 @@ class Ledger:
             yield
 
     def look(self) -> None:
-        """Whether this session could write. Raises what the database does."""
+        """Raises what the database does, where a session that may write finds nothing wrong."""
         self.wait_for_disk()
 
     def wait_for_disk(self) -> None:
-        """Whether the database answers, and its disk. Raises what the database does."""
+        """Until all before is on disk, where the database tells. Raises what it does."""
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
 

@@ -47,8 +47,11 @@ HEAD_COLUMNS = [field.attname for field in ChainHead._meta.concrete_fields]
 LOCK_HEAD = f"""
 WITH head AS MATERIALIZED (SELECT {", ".join(HEAD_COLUMNS)} FROM {HEAD} FOR UPDATE)
 SELECT head.*, clock_timestamp() FROM head"""
-# Refused to a session that only reads; a lock that somebody holds is not waited for.
-LOOK_AT_HEAD = f"SELECT 1 FROM {HEAD} FOR UPDATE SKIP LOCKED"
+# Refused to a session that only reads. A row that somebody has locked is not waited for; a table
+# is, such as by a migration, and a session that the watchdog cuts off would wait on unseen.
+LOOK_AT_HEAD = f"""
+SET LOCAL lock_timeout = '500ms'; SET LOCAL synchronous_commit = off;
+SELECT 1 FROM {HEAD} FOR UPDATE SKIP LOCKED"""
 NAMES = ", ".join(f'"{name}"' for name in COLUMNS)
 COPY = f"COPY {VerificationAttempt._meta.db_table} ({NAMES}) FROM STDIN"
 INSERT_SEAL = f"""

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import logging
-
-from django.db import DatabaseError, OperationalError, connection
+from django.db import DatabaseError, InterfaceError, connection
 from django.db.migrations.executor import MigrationExecutor
 
 from verification.append_only import missing_triggers
-from verification.database_errors import advise, describe
+from verification.database_errors import advise, sqlstate
 from verification.models import (
     ChainHead,
     OfficialAccount,
@@ -18,9 +16,7 @@ from verification.models import (
     VerificationAttempt,
 )
 
-logger = logging.getLogger(__name__)
-
-#: What recording takes. Heroku takes INSERT away when a plan is full.
+#: What recording takes, once the log has begun. Heroku takes INSERT away when a plan is full.
 RIGHTS = {
     VerificationAttempt: ["INSERT"],
     Seal: ["INSERT"],
@@ -38,11 +34,12 @@ def find_problem() -> str | None:
     """What is wrong and what to do, in one or two sentences."""
     try:
         return _find_problem()
-    except OperationalError as error:
-        logger.error("The database cannot be reached: %s", describe(error))
-        return "The database cannot be reached."
-    except DatabaseError as error:
-        return f"The database cannot be asked ({describe(error)}). {advise(error)}".strip()
+    except (DatabaseError, InterfaceError) as error:
+        code = sqlstate(error)
+        if code is None:
+            return "The database cannot be reached."
+        # Strangers may ask: what it said besides, roles and tables perhaps, is in other places.
+        return f"The database refuses to be asked (SQLSTATE {code}). {advise(error)}".strip()
 
 
 def _find_problem() -> str | None:

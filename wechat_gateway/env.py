@@ -76,24 +76,21 @@ def load_file(path: Path = ENV_FILE) -> None:
         return
     try:
         lines = path.read_text("utf-8-sig").splitlines()
-        for name, value in dict(read_line(line) for line in lines if is_said(line)).items():
-            os.environ.setdefault(name, value)
     except (OSError, ValueError) as error:
-        raise ImproperlyConfigured(
-            f"{path.name} must be readable and hold lines such as NAME=value, in UTF-8."
-        ) from error
+        raise ImproperlyConfigured(f"{path.name} must be readable, and in UTF-8.") from error
+    settings: dict[str, str] = {}
+    for number, line in enumerate(lines, start=1):
+        if line.strip() and not line.strip().startswith("#"):
+            settings |= read_setting(line, f"{path.name}, line {number},")
+    for name, value in settings.items():
+        os.environ.setdefault(name, value)
 
 
-def is_said(line: str) -> bool:
-    return bool(line.strip()) and not line.strip().startswith("#")
-
-
-def read_line(line: str) -> tuple[str, str]:
-    """Raises ValueError."""
+def read_setting(line: str, place: str) -> dict[str, str]:
     name, separator, value = line.strip().removeprefix("export ").partition("=")
-    if not separator:
-        raise ValueError
-    return name.strip(), without_quotes(value.strip())
+    if not (separator and name.strip()) or "\0" in line:
+        raise ImproperlyConfigured(f"{place} must look like NAME=value.")
+    return {name.strip(): without_quotes(value.strip())}
 
 
 def without_quotes(value: str) -> str:

@@ -23,7 +23,8 @@ keepalive = 95  # Heroku's router keeps idle connections for 90 s
 control_socket_disable = True
 # The heartbeat file must not wait for a slow disk.
 worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108
-# Its own lines, and uvicorn's, are JSON as all others are.
+# Its own lines, and uvicorn's, are JSON as all others are, and on standard error, whatever
+# --error-logfile and --log-syslog say.
 logconfig_dict = {
     "formatters": {"json": json_lines.FORMATTER},
     "handlers": {

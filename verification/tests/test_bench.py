@@ -94,10 +94,14 @@ def test_a_missed_target_says_by_how_much() -> None:
 
 
 def test_a_report_begins_with_how_many_targets_are_met() -> None:
-    reached = [Target("rate", 2.0, 1.5), Target("p50", 2.5, 2.5, is_most=True)]
+    reached = [
+        Target("rate", 2.0, 1.5),
+        Target("p50", 2.5, 2.5, is_most=True),
+        Target("p99", 1, None),
+    ]
 
     told = report.make(["Today."], reached, Results())
-    assert told.startswith("# Beside its peers\n\n1 of 2 targets are met.")
+    assert told.startswith("# Beside its peers\n\n1 of 2 targets that were measured are met. [Why")
     assert "| rate | ≥ 2× | 1.50× | missed by 25% |" in told
 
 

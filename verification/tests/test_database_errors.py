@@ -51,7 +51,7 @@ def test_of_an_error_that_no_server_gave_only_the_kind_is_told() -> None:
         ),
     ],
 )
-def test_where_nobody_could_ask_it_is_told_why_but_not_where(said: str, why: str) -> None:
+def test_where_nobody_could_ask_it_is_told_why(said: str, why: str) -> None:
     error = OperationalError(f'connection to server at "10.0.0.7", port 5432 failed: {said}')
 
     assert describe(error) == f"OperationalError: {why}"

@@ -101,7 +101,7 @@ USED = {
     "dj-database-url": "import dj_database_url",
     "psycopg2-binary": '"django.db.backends.postgresql"',
     "cryptography": "from cryptography.",
-    "python-json-logger": '"pythonjsonlogger.',
+    "python-json-logger": "from pythonjsonlogger.",
     "django-axes": '"axes.middleware.',
     "django-otp": "from django_otp",
     "segno": "import segno",

@@ -63,6 +63,23 @@ def test_a_session_that_is_well_is_kept(brand_a: OfficialAccount) -> None:
     assert process_id() == before
 
 
+def test_looks_at_a_table_that_is_locked_leave_no_sessions_behind(
+    brand_a: OfficialAccount,
+) -> None:
+    assert is_accepted()
+    administrator = psycopg2.connect(database_url())
+    with administrator, administrator.cursor() as cursor:
+        cursor.execute("LOCK TABLE verification_chainhead IN ACCESS EXCLUSIVE MODE")
+        obstacles = [str(find_obstacle()) for _ in range(3)]
+        cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+        waiting = cursor.fetchone()
+    administrator.close()
+
+    assert {obstacle.partition(":")[0] for obstacle in obstacles} == {"OperationalError 55P03"}
+    assert waiting == (0,)
+    assert is_accepted()
+
+
 @pytest.fixture
 def new_sessions() -> Iterator[Callable[[str], None]]:
     """What sessions that begin from now on may do: "on" is reading only."""

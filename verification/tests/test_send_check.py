@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -81,7 +82,18 @@ def test_a_server_that_cannot_record_is_said_to_have_written_why(brand_a: Offici
     with serving(try_again) as server, pytest.raises(CommandError) as refusal:
         call_command("send_check", "brand-a", url=server.url)
 
-    assert str(refusal.value).endswith("A line attempt_unrecorded of that server says why.")
+    assert str(refusal.value).endswith("could not record it: see its lines attempt_unrecorded.")
+
+
+def test_another_server_takes_it_for_wechats(
+    gunicorn: Gunicorn, brand_a: OfficialAccount, settings: Any
+) -> None:
+    """One with other keys cannot know whose it is; the help says so."""
+    url, secret = f"{gunicorn.url}/wechat/brand-a", A
+    settings.TOKEN_ENCRYPTION_KEYS = ["another-key-" * 4]
+    call_command("send_check", "brand-a", token=secret, url=url)
+
+    assert last_attempt().kind == Kind.URL_VERIFICATION
 
 
 def test_it_calls_the_way_wechat_does(brand_a: OfficialAccount) -> None:

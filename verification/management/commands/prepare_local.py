@@ -31,6 +31,7 @@ class Command(GatewayCommand):
         self.create_admin(base)
         account = OfficialAccount.objects.filter(slug=DEMO).first()
         if account is None:
+            # Its URL is said below, its token in the admin.
             call_command("add_account", DEMO, name="Demo", stdout=io.StringIO())
             account = OfficialAccount.objects.get(slug=DEMO)
         token = account.current_token

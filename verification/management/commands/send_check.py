@@ -12,7 +12,7 @@ from verification.diagnosis import explain
 from verification.keys import self_test_key
 from verification.management.base import GatewayCommand, find_account
 from verification.models import OfficialAccount, VerificationAttempt
-from verification.readiness import find_problem
+from verification.protocol.reply import TRY_AGAIN
 from verification.self_test import Trial, try_server_url
 from verification.self_test_checks import Result, check
 from wechat_gateway import env
@@ -21,8 +21,9 @@ from wechat_gateway import env
 class Command(GatewayCommand):
     help = (
         "Play WeChat: send a signed URL verification over HTTP/1.0 and compare the answer with "
-        "the echostr, byte for byte. Exit code 0 when WeChat would accept it, 1 when not. Recorded "
-        "as a self-test: it neither verifies the account nor begins the end of an old token."
+        "the echostr, byte for byte. Exit code 0 when WeChat would accept it, 1 when not. A server "
+        "with the same TOKEN_ENCRYPTION_KEYS records it as a self-test, which neither verifies the "
+        "account nor begins the end of an old token; for another it counts as WeChat's."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -42,8 +43,10 @@ class Command(GatewayCommand):
         trial = try_server_url(target, secret, self_test_key())
         failed = [found.sentence for found in check(trial) if found.result is Result.FAILED]
         if failed:
-            # What somebody typed says nothing of WeChat's token.
-            failed += explain_refusal(trial) if token is None else []
+            if is_unrecorded(trial):
+                failed.append("That server could not record it: see its lines attempt_unrecorded.")
+            elif token is None:  # what somebody typed says nothing of WeChat's token
+                failed += explain_refusal(trial)
             raise CommandError(f"{target} would not pass. {' '.join(map(str, failed))}")
         self.stdout.write(
             f"{target} passes: 200 and the exact echostr ({len(trial.echostr)} bytes) "
@@ -51,10 +54,14 @@ class Command(GatewayCommand):
         )
 
 
+def is_unrecorded(trial: Trial) -> bool:
+    """By our own reply; a proxy says 503 in other words."""
+    answer = trial.answer
+    return answer is not None and (answer.status, answer.body) == (503, TRY_AGAIN.body)
+
+
 def explain_refusal(trial: Trial) -> list[str]:
     """Why, when the request is among the last on record here."""
-    if trial.answer is not None and trial.answer.status == 503:
-        return [find_problem() or "A line attempt_unrecorded of that server says why."]
     if trial.answer is None or trial.answer.status not in {400, 403}:
         return []
     last = VerificationAttempt.objects.select_related("account").order_by("-id")[:100]

@@ -44,7 +44,7 @@ class Command(GatewayCommand):
             "--once",
             action="store_true",
             help="look once, for a scheduler; exit code 1 if a channel failed, the log is broken, "
-            "or attempts cannot be recorded",
+            "or /readyz would say that it is not ready",
         )
         parser.add_argument(
             "--test", action="store_true", help="only send a message, to see that it arrives"
@@ -88,15 +88,15 @@ class Command(GatewayCommand):
 def look_once(watch: Watch) -> None:
     result = watch.take_round()
     print_head()
-    problem = find_problem()
-    if problem:
-        raise CommandError(f"Attempts cannot be recorded: {problem}")
     if not result.is_ours:
         logger.info("Did not look: another watch is at it.")
     if result.is_log_broken:
         raise CommandError("The log is not intact: run verify_audit.")
     if result.failed:
         raise CommandError(f"Not told by {', '.join(result.failed)}: the lines above say why.")
+    problem = find_problem()
+    if problem:
+        raise CommandError(f"Not ready: {problem}")
 
 
 def keep_looking(watch: Watch) -> None:
@@ -123,11 +123,11 @@ def keep_looking(watch: Watch) -> None:
 
 
 def tell_of(problem: str | None, before: str | None) -> str | None:
-    """Once, when something begins to keep attempts from being recorded, and when it is over."""
+    """Once, of what /readyz would say, and when it is over."""
     if problem and problem != before:
-        logger.error("Attempts cannot be recorded: %s", problem)
+        logger.error("Not ready: %s", problem)
     if before and not problem:
-        logger.info("Attempts can be recorded again.")
+        logger.info("Ready again.")
     return problem
 
 

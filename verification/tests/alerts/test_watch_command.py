@@ -110,12 +110,12 @@ def test_once_exits_1_when_the_log_was_altered(
 
 
 @pytest.mark.django_db
-def test_once_exits_1_when_attempts_cannot_be_recorded(
+def test_once_exits_1_when_the_gateway_is_not_ready(
     brand_a: OfficialAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(command, "find_problem", lambda: "The database only reads.")
 
-    with pytest.raises(CommandError, match=r"^Attempts cannot be recorded: The database only"):
+    with pytest.raises(CommandError, match=r"^Not ready: The database only reads"):
         call_command("watch", once=True)
 
 
@@ -242,7 +242,7 @@ def test_a_database_that_is_away_is_waited_for(
     ]
 
 
-def test_what_keeps_attempts_from_being_recorded_is_said_once_and_when_it_is_over(
+def test_that_it_is_not_ready_is_said_once_and_when_it_is_over(
     watch: Watch, minutes: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     problems = iter([None, "The plan is full.", "The plan is full.", None, None])
@@ -254,8 +254,8 @@ def test_what_keeps_attempts_from_being_recorded_is_said_once_and_when_it_is_ove
     assert [record.getMessage() for record in caplog.records if record.name == command.__name__][
         1:
     ] == [
-        "Attempts cannot be recorded: The plan is full.",
-        "Attempts can be recorded again.",
+        "Not ready: The plan is full.",
+        "Ready again.",
     ]
 
 

@@ -42,6 +42,9 @@ def test_what_was_answered_is_on_record_though_workers_are_killed(
             crowd.thread.join(1)
             crowd.wait_for_more()  # or a slow machine would never be done
     found = hold_against(crowd.answers, database_url())
+    is_met = not (found.missing or found.duplicates or found.wrong)
+    is_met = is_met and {it.status for it in crowd.answers} <= {0, 200, 400, 403, 503}
+    is_met = is_met and found.unanswered <= kills * clients
 
     figure(
         "An answered attempt is on record, once, though workers are killed with -9",
@@ -49,11 +52,9 @@ def test_what_was_answered_is_on_record_though_workers_are_killed(
         "unanswered only what was under way at a kill",
         measured=f"{found.missing} missing, {found.duplicates} duplicates in "
         f"{found.answered:,} answers; {kills} kills, {found.unanswered} unanswered",
-        is_met=not (found.missing or found.duplicates) and found.unanswered <= kills * clients,
+        is_met=is_met,
     )
-    assert (found.missing, found.duplicates, found.wrong) == (0, 0, 0)
-    assert {answer.status for answer in crowd.answers} <= {0, 200, 400, 403, 503}
-    assert found.unanswered <= kills * clients
+    assert is_met
     assert "is intact" in manage(database_url(), "verify_audit")
 
 
@@ -70,16 +71,18 @@ def test_nothing_is_lost_when_postgresql_stops_at_once(
             time.sleep(random.uniform(0, 0.5))
             returns.append(restart(postgresql, crowd))
     found = hold_against(crowd.answers, postgresql.url())
+    broken = found.missing, found.duplicates, found.wrong, found.unanswered
+    is_met = not any(broken) and {it.status for it in crowd.answers} <= {200, 400, 403, 503}
 
     figure(
         "Nothing is lost when PostgreSQL stops at once",
-        target="0 lost; only 200, 400, 403, 503; first 200 within 1 s of its return",
+        target="0 lost; only 200, 403, 503, and 400 for what was malformed; "
+        "first 200 within 1 s of its return",
         measured=f"{found.missing} lost in {found.answered:,} answers, {len(returns)} stops; "
         f"first 200 after {max(returns):.2f} s at most",
-        is_met=not (found.missing or found.unanswered) and max(returns) <= 1,
+        is_met=is_met and max(returns) <= 1,
     )
-    assert (found.missing, found.duplicates, found.wrong, found.unanswered) == (0, 0, 0, 0)
-    assert {answer.status for answer in crowd.answers} <= {200, 400, 403, 503}
+    assert is_met
     assert "is intact" in manage(postgresql.url(), "verify_audit")
 
 

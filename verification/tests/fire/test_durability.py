@@ -21,7 +21,8 @@ from verification.tests.signer import verification
 pytestmark = pytest.mark.postgresql
 
 ATTEMPTS = scale(10, 1_000)
-WRITER = "SELECT xmin::text FROM verification_verificationattempt ORDER BY id DESC LIMIT 1"
+#: A tally is written with every answer, a row of its own not for an accepted push.
+WRITER = "SELECT xmin::text FROM verification_tally ORDER BY last_at DESC LIMIT 1"
 SOMETHING = "SELECT pg_current_xact_id()::text, pg_logical_emit_message(true, 'test', '')"
 ON_DISK = "SELECT pg_current_wal_flush_lsn()::text"
 #: As pg_waldump tells of one: its length, its transaction, its place.
@@ -45,6 +46,13 @@ def session_at(url: str) -> Iterator[Any]:
 def ask(cursor: Any, statement: str) -> str:
     cursor.execute(statement)
     return str(cursor.fetchone()[0])
+
+
+def raw_callback(number: int) -> bytes:
+    """A push, if the number is odd."""
+    method = "POST" if number % 2 else "GET"
+    query = verification(A, nonce=str(number))
+    return f"{method} /wechat/brand-a?{query} HTTP/1.0\r\n\r\n".encode()
 
 
 def set_for_everybody(url: str, setting: str) -> None:
@@ -84,15 +92,15 @@ def test_what_is_answered_is_on_disk(
     ):
         start = ask(cursor, ON_DISK)
         for number in range(ATTEMPTS):
-            query = verification(A, nonce=str(number))
-            answer = server.send(f"GET /wechat/brand-a?{query} HTTP/1.0\r\n\r\n".encode())
+            answer = server.send(raw_callback(number))
             seen.append(Seen(ask(cursor, ON_DISK), ask(cursor, WRITER)))
             assert b" 200 " in answer.splitlines()[0]
     on_disk = count_on_disk(seen, commits(postgresql, start))
 
     figure(
         f"What is answered is on disk, with synchronous_commit = {setting}",
-        target=f"of {ATTEMPTS:,} attempts the COMMIT is in the WAL on disk when the answer comes",
+        target=f"of {ATTEMPTS:,}, every other one a push, the COMMIT is in the WAL on disk a round "
+        "trip after the answer",
         measured=f"of {on_disk:,}",
         is_met=on_disk == ATTEMPTS,
     )

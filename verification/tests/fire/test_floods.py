@@ -80,27 +80,29 @@ def test_a_flood_fills_no_disk_and_keeps_wechat_from_nothing(
     seconds = sorted(answer.seconds for answer in wechat)
     median, slowest = statistics.median(seconds), seconds[len(seconds) * 99 // 100]
 
+    total = tallied(postgresql.url())
+    own = {row.request_id: row.occurrences for row in read_log(postgresql.url())}
+    is_kept = {answer.status for answer in wechat} == {200}
+    is_kept = is_kept and {own[answer.request.id] for answer in wechat} == {1}
     figure(
         "A flood of like requests fills no disk (of unlike ones: SECURITY.md)",
         target="≤ 6 MB for 300,000 hostile requests, every one of them tallied",
         measured=f"{growth:.1f} MB for {len(hostile):,}, "
-        f"{tallied(postgresql.url()):,} tallied of {len(hostile) + len(wechat):,}",
-        is_met=growth <= 6,
+        f"{total:,} tallied of {len(hostile) + len(wechat):,}",
+        is_met=growth <= 6 and total == len(hostile) + len(wechat),
     )
     figure(
         "WeChat is answered during a flood",
         target="p50 ≤ 20 ms, p99 ≤ 250 ms, none refused, each with a row of its own",
         measured=f"p50 {median * 1000:.0f} ms, p99 {slowest * 1000:.0f} ms of {len(wechat)}",
-        is_met=median <= 0.02 and slowest <= 0.25,
+        is_met=is_kept and median <= 0.02 and slowest <= 0.25,
     )
-    assert tallied(postgresql.url()) == len(hostile) + len(wechat)
+    assert total == len(hostile) + len(wechat)
     assert {(answer.request.status, answer.status) for answer in hostile} <= {
         (200, 200),
         (403, 403),
     }
-    assert {answer.status for answer in wechat} == {200}
-    own = {row.request_id: row.occurrences for row in read_log(postgresql.url())}
-    assert {own[answer.request.id] for answer in wechat} == {1}
+    assert is_kept
     assert len(own) < requests / 2
     assert "is intact" in manage(postgresql.url(), "verify_audit")
 
@@ -119,13 +121,14 @@ def test_five_hundred_clients_need_no_more_connections_than_a_small_plan_has(
             most = max(most, connections_of_tenant(postgresql.url()))
             time.sleep(0.05)
         # What could not be recorded, but for those who found the queue full.
-        complaints = [line for line in server.lines() if '"why": "OperationalError' in line]
+        complaints = [line for line in server.lines() if "OperationalError" in line]
 
+    too_many = sum(answer.status == 503 for answer in crowd.answers)
     figure(
         "500 clients stay within the 20 connections of a small plan",
-        target="one connection for each of two workers, none refused",
+        target="one connection for each of two workers, none that PostgreSQL refuses",
         measured=f"{most} connections at most, {len(complaints)} complaints in "
-        f"{len(crowd.answers):,} answers",
+        f"{len(crowd.answers):,} answers; {too_many:,} × 503, where too many were waiting",
         is_met=not complaints and most <= 2,
     )
     assert complaints == []
