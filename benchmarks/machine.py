@@ -38,10 +38,12 @@ def commit() -> str:
         return "unknown"
     git = ["git", "-c", "safe.directory=*", "-C", str(ROOT)]
     told = subprocess.run([*git, "rev-parse", "--short", "HEAD"], capture_output=True, text=True)
+    if told.returncode:
+        return "unknown"
     # What an earlier run has written changes nothing of the code.
     code = ["--", ".", ":!docs", ":!benchmarks/RESULTS.md"]
     changed = subprocess.run([*git, "diff", "--quiet", "HEAD", *code], capture_output=True)
-    return told.stdout.strip() + ("" if changed.returncode == 0 else ", changed") or "unknown"
+    return told.stdout.strip() + (", changed" if changed.returncode else "")
 
 
 def disk(url: str) -> str:
