@@ -70,6 +70,13 @@ class OwnPostgreSQL:
             for pid in reversed(pids):
                 os.kill(pid, signal.SIGCONT)
 
+    def schema(self, database: str = "gateway") -> str:
+        """Return the statements that pg_dump would create the schema with."""
+        file = f"schema-{database}.sql"
+        self.call("pg_dump", "--schema-only", f"--file={file}", self.url(database))
+        lines = (self.cluster.place / file).read_text().splitlines()
+        return "\n".join(line for line in lines if not line.startswith(("\\", "--")))
+
     def call(self, program: str, *arguments: str) -> None:
         """One of its own programs, such as pg_dump, in a directory of its own."""
         self.cluster.call(program, *arguments)

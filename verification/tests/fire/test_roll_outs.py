@@ -1,7 +1,8 @@
 from __future__ import annotations
 
+import sqlite3
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -92,10 +93,32 @@ def test_the_newest_migration_runs_while_the_code_before_it_answers(
             Crowd(server.port, clients=16, pause=0.02) as crowd,
         ):
             crowd.wait_for(200)
-            said = manage(url, "migrate")
+            manage(url, "migrate")
             crowd.wait_for(200, since=time.monotonic())
-        assert f"{migration.removesuffix('.py')}... OK" in said
+        plan = manage(url, "showmigrations", "verification", "--plan")
+        assert f"[X]  verification.{migration.removesuffix('.py')}" in plan
         check_roll_out(crowd, url, migration, figure)
+        manage(postgresql.url("postgres"), "migrate", "--verbosity=0")
+        assert postgresql.schema() == postgresql.schema("postgres")
+
+
+def test_sqlite_has_the_same_schema_whether_migrated_step_by_step_or_at_once(
+    tmp_path: Path,
+) -> None:
+    former = extract_code_before(newest_migration(), tmp_path / "former")
+    grown, fresh = tmp_path / "grown.sqlite3", tmp_path / "fresh.sqlite3"
+    manage(f"sqlite:///{grown}", "migrate", "--verbosity=0", place=former)
+    manage(f"sqlite:///{grown}", "add_account", "brand-a", "--token", A, place=former)
+    for database in (grown, fresh):
+        manage(f"sqlite:///{database}", "migrate", "--verbosity=0")
+
+    assert schema_of(grown) == schema_of(fresh)
+    assert "is intact" in manage(f"sqlite:///{grown}", "verify_audit")
+
+
+def schema_of(database: Path) -> list[tuple[str, str]]:
+    with closing(sqlite3.connect(database)) as connection:
+        return connection.execute("SELECT name, sql FROM sqlite_master ORDER BY name").fetchall()
 
 
 def check_roll_out(crowd: Crowd, url: str, migration: str, figure: KeepFigure) -> None:
