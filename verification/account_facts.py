@@ -23,7 +23,7 @@ from verification.models import (
     Token,
     VerificationAttempt,
 )
-from verification.protocol.words import Kind, Outcome, Reason
+from verification.protocol.enums import Kind, Outcome, Reason
 from verification.strands import EVERY, Strands
 
 WEEK = timedelta(days=7)

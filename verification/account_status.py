@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from verification.account_facts import WEEK, Facts, Refusal, read_facts
 from verification.models import ChangeEvent, OfficialAccount
-from verification.moments import day, in_short
+from verification.times import day, in_short
 
 #: A refusal that nothing explains is forgotten after this time.
 FADES = timedelta(hours=24)

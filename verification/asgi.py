@@ -23,8 +23,8 @@ from verification.protocol.callback import (
     path_slug,
     unquote,
 )
+from verification.protocol.enums import Method
 from verification.protocol.reply import HEALTHY, SAFE_HEADERS, TRY_AGAIN, Reply, Verdict, reply_to
-from verification.protocol.words import Method
 from verification.recording import Unrecorded
 
 Scope = MutableMapping[str, Any]

@@ -11,7 +11,7 @@ from django.db import connection
 
 from verification.models import Tally
 from verification.periods import Period
-from verification.protocol.words import Kind, Outcome
+from verification.protocol.enums import Kind, Outcome
 
 #: A chart has room for so many bars; of a longer period, one stands for several days.
 MOST_BARS = 100

@@ -14,7 +14,7 @@ from django.db.models import F, Sum
 
 from verification.models import OfficialAccount, Tally
 from verification.periods import Period
-from verification.protocol.words import Kind, Outcome
+from verification.protocol.enums import Kind, Outcome
 
 
 @dataclass(frozen=True)

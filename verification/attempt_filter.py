@@ -17,7 +17,7 @@ from verification.models import VerificationAttempt
 from verification.models.attempt import NOISE
 from verification.periods import PRESETS, Period, is_of_a_log, preset
 from verification.protocol.client_ip import canonical_ip
-from verification.protocol.words import Kind, Outcome, Reason, word
+from verification.protocol.enums import Kind, Outcome, Reason, word
 from verification.strands import ACCOUNTS
 
 #: What the list opens on.

@@ -12,7 +12,7 @@ from verification.columns import Values
 from verification.judging import Accounts
 from verification.models.attempt import as_record
 from verification.protocol.callback import Callback
-from verification.protocol.words import word
+from verification.protocol.enums import word
 
 lines = logging.getLogger("verification.attempts")
 

@@ -9,7 +9,7 @@ from django.db import connection, transaction
 
 from verification.attempt_filter import NO_ACCOUNT, AttemptFilter
 from verification.models import OfficialAccount, VerificationAttempt
-from verification.protocol.words import Kind, Outcome, Reason
+from verification.protocol.enums import Kind, Outcome, Reason
 from verification.strands import NOTHING, Strands
 
 SIZE = 50

@@ -13,8 +13,8 @@ from verification.ledger import Batch, TallyKey
 from verification.models import ChainHead
 from verification.models.attempt import is_noise
 from verification.protocol.callback import Callback
+from verification.protocol.enums import Kind, Mark, Outcome
 from verification.protocol.reply import Verdict
-from verification.protocol.words import Kind, Mark, Outcome
 
 Attempt = dict[str, Any]
 

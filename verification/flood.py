@@ -13,8 +13,8 @@ from functools import lru_cache
 from time import monotonic
 
 from verification.protocol.callback import Callback
+from verification.protocol.enums import Kind, Outcome
 from verification.protocol.reply import Verdict
-from verification.protocol.words import Kind, Outcome
 
 #: Rows of their own, a minute: for the refusals of one source, and for what one signature was
 #: accepted for.

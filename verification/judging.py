@@ -13,12 +13,12 @@ from django.conf import settings
 
 from verification.fields import Secret, UndecryptableSecret
 from verification.ledger import Standing
-from verification.models.official_account import MOST_AT_ROOT
+from verification.models.account import MOST_AT_ROOT
 from verification.models.token import generate_secret
 from verification.protocol.callback import Callback
+from verification.protocol.enums import Outcome, Reason
 from verification.protocol.reply import Verdict
 from verification.protocol.signature import verify_signatures
-from verification.protocol.words import Outcome, Reason
 
 logger = logging.getLogger(__name__)
 

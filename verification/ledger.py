@@ -17,8 +17,8 @@ from django.utils import timezone
 
 from verification.columns import Values
 from verification.models import ChainHead, OfficialAccount, Seal, Tally, Token, VerificationAttempt
+from verification.models.account import MOST_AT_ROOT
 from verification.models.chain import GENESIS
-from verification.models.official_account import MOST_AT_ROOT
 
 #: Account id, kind, outcome.
 TallyKey = tuple[int | None, int, int]

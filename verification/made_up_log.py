@@ -16,7 +16,7 @@ from psycopg2.extras import execute_values
 from verification.chain import make_seal
 from verification.columns import COLUMNS, Values, canonical_line
 from verification.models import ChainHead, OfficialAccount, Seal, Tally, VerificationAttempt
-from verification.protocol.words import Kind, Mark, Method, Outcome, Reason
+from verification.protocol.enums import Kind, Mark, Method, Outcome, Reason
 
 #: Seals committed together.
 STRETCH = 500

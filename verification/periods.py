@@ -8,7 +8,7 @@ from typing import NamedTuple
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from verification.moments import name_zone
+from verification.times import name_zone
 
 
 class Period(NamedTuple):

@@ -30,8 +30,8 @@ from verification.ledger import Ledger
 from verification.models import ChainHead, Token
 from verification.postgresql_ledger import PostgreSQLLedger
 from verification.protocol.callback import Callback
+from verification.protocol.enums import Kind
 from verification.protocol.reply import Verdict
-from verification.protocol.words import Kind
 from verification.watchdog import watchdog
 
 logger = logging.getLogger(__name__)

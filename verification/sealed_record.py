@@ -9,7 +9,7 @@ from enum import IntEnum
 from typing import Any
 
 from verification.columns import COLUMNS_BY_VERSION, encode_text
-from verification.protocol.words import Kind, Method, Outcome, Reason, word
+from verification.protocol.enums import Kind, Method, Outcome, Reason, word
 
 NUMBERS = {
     *("id", "seal_id", "account_id", "token_id", "duration", "clock_skew"),

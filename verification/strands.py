@@ -21,7 +21,7 @@ from django.db.models.functions import Coalesce, RowNumber
 
 from verification.models import VerificationAttempt
 from verification.models.attempt import NOISE
-from verification.protocol.words import Kind, Reason
+from verification.protocol.enums import Kind, Reason
 
 TABLE = VerificationAttempt._meta.db_table
 #: Instead of an account where there is none, and of a reason where nothing was refused.

@@ -19,7 +19,7 @@ from django.utils.translation import gettext_lazy as _
 from verification.columns import COLUMNS_BY_VERSION, encode_time
 from verification.models import Tally
 from verification.models.attempt import is_noise
-from verification.protocol.words import Kind, Outcome
+from verification.protocol.enums import Kind, Outcome
 
 Key = tuple[bytes, bytes, bytes, bytes]  #: account id, hour as 2026-11-23 10, kind, outcome
 COUNTED = (

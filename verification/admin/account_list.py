@@ -21,9 +21,9 @@ from verification.account_status import AccountStatus, Level, read_statuses
 from verification.admin.narrowing import NarrowingChangeList
 from verification.attempt_filter import AttemptFilter
 from verification.models import OfficialAccount
-from verification.moments import in_short, say_zone
 from verification.periods import Period
-from verification.protocol.words import Outcome
+from verification.protocol.enums import Outcome
+from verification.times import in_short, say_zone
 
 SIGNS = {
     Level.ATTENTION: "!",

@@ -13,9 +13,9 @@ from django.utils.translation import gettext_lazy as _
 from verification.admin.account_pages import may
 from verification.diagnosis import Known, explain
 from verification.models import OfficialAccount, VerificationAttempt
-from verification.moments import in_short
-from verification.protocol.words import Kind, Outcome
+from verification.protocol.enums import Kind, Outcome
 from verification.strands import Strands
+from verification.times import in_short
 
 SHOWN = 5
 

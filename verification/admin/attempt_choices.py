@@ -15,7 +15,7 @@ from verification.attempt_filter import NO_ACCOUNT, AttemptFilter, latest_days
 from verification.models import OfficialAccount
 from verification.models.choices import KIND_CHOICES, OUTCOME_CHOICES, REASON_CHOICES
 from verification.periods import PRESETS, Period, preset
-from verification.protocol.words import Kind, Outcome, Reason
+from verification.protocol.enums import Kind, Outcome, Reason
 
 LATEST = _("Last 90 days")
 NOBODYS = _("No such account")

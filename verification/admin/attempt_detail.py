@@ -20,9 +20,9 @@ from verification.admin.read_only import ReadOnlyAdmin
 from verification.chain import BrokenChain
 from verification.diagnosis import Explanation, explain, remark_on
 from verification.models import Seal, VerificationAttempt
-from verification.moments import zoned
-from verification.protocol.words import Outcome
+from verification.protocol.enums import Outcome
 from verification.seal_check import verify_seal
+from verification.times import zoned
 
 
 @dataclass(frozen=True)

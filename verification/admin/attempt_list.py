@@ -18,8 +18,8 @@ from verification.attempt_filter import BACKWARDS, AttemptFilter, parse_filter
 from verification.attempt_page import Page, find_page
 from verification.diagnosis import Known, explain
 from verification.models import VerificationAttempt
-from verification.moments import say_zone, to_the_second
-from verification.protocol.words import Kind, Outcome
+from verification.protocol.enums import Kind, Outcome
+from verification.times import say_zone, to_the_second
 
 TEMPLATE = "admin/verification/verificationattempt/change_list.html"
 

@@ -11,7 +11,7 @@ from django.utils import timezone
 from verification.admin.account_records import cause, sign
 from verification.diagnosis import Explanation, Known
 from verification.models import VerificationAttempt
-from verification.protocol.words import Kind, Outcome
+from verification.protocol.enums import Kind, Outcome
 
 #: Rows looked at on each side: sources have no index, and where there is nothing more to find the
 #: planner walks to the end of the log. Ids are gapless, so a range of them has an end.

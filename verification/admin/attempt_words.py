@@ -12,8 +12,8 @@ from verification.admin.console_answers import ANSWERS
 from verification.diagnosis.remarks import in_words
 from verification.models import VerificationAttempt
 from verification.models.attempt import WECHAT
+from verification.protocol.enums import Kind, Mark, Outcome
 from verification.protocol.reply import REFUSALS
-from verification.protocol.words import Kind, Mark, Outcome
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from verification.admin.roles import GROUPS, name_permission
 from verification.admin.token_forms import RotateForm
 from verification.models import ChangeEvent, OfficialAccount
 from verification.models.token import UNTIL_USED
-from verification.moments import zoned
+from verification.times import zoned
 
 Action = ChangeEvent.Action
 #: As they are stored, with the fields that they mean.

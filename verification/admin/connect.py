@@ -17,13 +17,13 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from verification import console
 from verification.account_facts import Refusal, count_refused
 from verification.account_status import AccountStatus, read_statuses
 from verification.admin import console_answers
 from verification.admin.account_pages import server_url
 from verification.models import OfficialAccount, Token
-from verification.moments import say_zone, zoned
+from verification.protocol import console
+from verification.times import say_zone, zoned
 
 MINUTE = "%Y-%m-%d %H:%M"
 

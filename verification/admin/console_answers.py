@@ -13,7 +13,7 @@ from verification.diagnosis.remarks import SLOW, in_front_of_us, say_slow
 from verification.log_position import first_since
 from verification.models import OfficialAccount, VerificationAttempt
 from verification.models.attempt import NOISE
-from verification.protocol.words import Kind, Outcome
+from verification.protocol.enums import Kind, Outcome
 
 #: In the console's own words.
 ANSWERS = {

@@ -12,9 +12,9 @@ from verification.admin.attempt_choices import ALL, NOBODYS
 from verification.attempt_filter import NO_ACCOUNT
 from verification.models import OfficialAccount
 from verification.models.choices import KIND_CHOICES, OUTCOME_CHOICES, REASON_CHOICES
-from verification.moments import zoned
 from verification.periods import PRESETS
-from verification.protocol.words import Kind, Outcome, Reason, word
+from verification.protocol.enums import Kind, Outcome, Reason, word
+from verification.times import zoned
 
 #: In the order in which they are said: PostgreSQL keeps none.
 NAMES = {

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from verification import sign_ins
 from verification.checks import Check, check_within_budget, latest_check, record_check
 from verification.models import ChainHead, Checkpoint, Seal, VerificationAttempt
-from verification.moments import zoned
+from verification.times import zoned
 
 
 def integrity(site: admin.AdminSite, request: HttpRequest) -> HttpResponse:

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.contrib import admin
 
-from verification.moments import zoned
+from verification.times import zoned
 
 __all__ = ["moment_column", "zoned"]
 

@@ -18,8 +18,8 @@ from django.utils.translation import ngettext
 from verification import sign_ins
 from verification.account_status import AccountStatus, read_statuses
 from verification.admin.account_pages import account_url, render_page, require
-from verification.console import FOLLOWERS_READ
 from verification.models import OfficialAccount
+from verification.protocol.console import FOLLOWERS_READ
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,10 @@ from django.utils.translation import gettext_lazy as _
 
 from verification.admin import tokens
 from verification.admin.account_pages import account_url, render_page, require
-from verification.console import TESTER_URL
 from verification.fields import UndecryptableSecret
 from verification.keys import self_test_key
 from verification.models import ChainHead, OfficialAccount, VerificationAttempt
+from verification.protocol.console import TESTER_URL
 from verification.self_test import Trial, try_server_url
 from verification.self_test_checks import Result, check, worst
 

@@ -19,8 +19,8 @@ from verification import sign_ins
 from verification.attempt_counts import count_period
 from verification.checks import Check, check_within_budget, latest_check, record_check
 from verification.models import ChangeEvent
-from verification.moments import zoned
 from verification.periods import PRESETS, Period, is_of_a_log, preset
+from verification.times import zoned
 
 SIGNED_OFF = ChangeEvent.Action.SIGNED_OFF
 #: A check that is older says too little of what is signed off.

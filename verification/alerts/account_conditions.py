@@ -13,7 +13,7 @@ from verification.alerts.finding import Finding, link_to
 from verification.alerts.look import DAY, Look
 from verification.diagnosis import explain
 from verification.models import OfficialAccount, Token, VerificationAttempt
-from verification.moments import zoned
+from verification.times import zoned
 
 MINUTES = "%Y-%m-%d %H:%M"
 

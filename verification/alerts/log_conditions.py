@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from verification.alerts.finding import Finding, link_to
 from verification.alerts.look import Look
 from verification.checks import latest_check
-from verification.moments import zoned
+from verification.times import zoned
 
 #: Sentences of a report that fit into a message.
 MOST_SENTENCES = 3

@@ -14,7 +14,7 @@ from verification.alerts.head import HeadCheck
 from verification.log_position import first_since
 from verification.models import Alert, OfficialAccount, VerificationAttempt
 from verification.models.attempt import NOISE
-from verification.protocol.words import Kind, Outcome, Reason
+from verification.protocol.enums import Kind, Outcome, Reason
 
 #: The first look of all goes back so far, and what nothing followed is forgotten after it.
 DAY = timedelta(days=1)

@@ -14,7 +14,7 @@ from verification.alerts.channels import Channel, NotTold
 from verification.alerts.conditions import is_of_the_log
 from verification.alerts.message import compose
 from verification.models import Alert, WatchPosition
-from verification.moments import zoned
+from verification.times import zoned
 
 logger = logging.getLogger(__name__)
 

@@ -15,8 +15,8 @@ from verification.diagnosis import (
     remarks,
     request_causes,
     script_causes,
-    slip_causes,
     token_causes,
+    typo_causes,
 )
 from verification.diagnosis.case import Case, Explanation, Known, Remark
 from verification.models import VerificationAttempt
@@ -47,9 +47,9 @@ CAUSES: list[Callable[[Case], Explanation | None]] = [
     account_causes.no_token_yet,
     token_causes.token_retired,
     token_causes.token_of_another_account,
-    slip_causes.token_cut_or_doubled,
-    slip_causes.token_in_other_case,
-    slip_causes.other_value_for_token,
+    typo_causes.token_cut_or_doubled,
+    typo_causes.token_in_other_case,
+    typo_causes.other_value_for_token,
     script_causes.blanks_around_token,
     script_causes.sorted_as_numbers,
     script_causes.not_sorted,

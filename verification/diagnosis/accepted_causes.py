@@ -7,8 +7,8 @@ from django.utils.translation import gettext as _
 
 from verification.diagnosis.case import Case, Explanation
 from verification.models import Token
-from verification.moments import day, zoned
-from verification.protocol.words import Kind
+from verification.protocol.enums import Kind
+from verification.times import day, zoned
 
 
 def own_test_accepted(case: Case) -> Explanation | None:

@@ -7,8 +7,8 @@ from difflib import get_close_matches
 from django.utils.translation import gettext as _
 
 from verification.diagnosis.case import Case, Explanation
-from verification.moments import day
-from verification.protocol.words import Reason
+from verification.protocol.enums import Reason
+from verification.times import day
 
 
 def account_paused(case: Case) -> Explanation | None:

@@ -12,8 +12,8 @@ from django.utils.translation import gettext as _
 
 from verification.fields import UndecryptableSecret
 from verification.models import ChangeEvent, OfficialAccount, Token, VerificationAttempt
+from verification.protocol.enums import Outcome, Reason
 from verification.protocol.signature import verify_signature
-from verification.protocol.words import Outcome, Reason
 
 
 @dataclass(frozen=True)

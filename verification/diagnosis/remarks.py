@@ -12,8 +12,8 @@ from django.utils.translation import ngettext
 from verification.diagnosis.case import Case, Remark
 from verification.models import VerificationAttempt
 from verification.models.attempt import WECHAT
-from verification.moments import zoned
-from verification.protocol.words import Kind, Outcome
+from verification.protocol.enums import Kind, Outcome
+from verification.times import zoned
 
 #: Clocks that are kept by NTP differ by less.
 LARGEST_SKEW = timedelta(minutes=5).total_seconds()

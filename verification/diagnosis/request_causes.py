@@ -5,8 +5,8 @@ from __future__ import annotations
 from django.utils.translation import gettext as _
 
 from verification.diagnosis.case import Case, Explanation
+from verification.protocol.enums import Kind, Mark, Outcome, Reason
 from verification.protocol.signature import is_signed_with_nothing
-from verification.protocol.words import Kind, Mark, Outcome, Reason
 
 
 def method_not_allowed(case: Case) -> Explanation | None:

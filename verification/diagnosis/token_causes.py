@@ -6,7 +6,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from verification.diagnosis.case import Case, Explanation
-from verification.moments import day
+from verification.times import day
 
 
 def token_since_added(case: Case) -> Explanation | None:

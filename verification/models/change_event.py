@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 if TYPE_CHECKING:
-    from verification.models.official_account import OfficialAccount
+    from verification.models.account import OfficialAccount
 
 
 class Who(TypedDict):

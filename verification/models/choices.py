@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.utils.translation import gettext_lazy as _
 
-from verification.protocol.words import Kind, Method, Outcome, Reason
+from verification.protocol.enums import Kind, Method, Outcome, Reason
 
 KIND_CHOICES = [
     (Kind.URL_VERIFICATION.value, _("URL verification")),

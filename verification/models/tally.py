@@ -7,9 +7,9 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from verification.models.account import OfficialAccount
 from verification.models.choices import KIND_CHOICES, OUTCOME_CHOICES
-from verification.models.official_account import OfficialAccount
-from verification.protocol.words import Outcome
+from verification.protocol.enums import Outcome
 
 
 class Tally(models.Model):

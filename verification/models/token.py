@@ -14,8 +14,8 @@ from django.utils.translation import gettext_lazy as _
 
 from verification.fields import EncryptedTextField, Secret, UndecryptableSecret
 from verification.keys import fingerprint
+from verification.models.account import OfficialAccount
 from verification.models.change_event import ChangeEvent, Who
-from verification.models.official_account import OfficialAccount
 
 # The console: "Token必须为英文或数字，长度为3-32字符".
 SHAPE = re.compile(r"[A-Za-z0-9]{3,32}")

@@ -14,6 +14,7 @@ from urllib.parse import unquote_to_bytes
 from uuid import UUID, uuid4
 
 from verification.protocol.client_ip import parse_client_ip
+from verification.protocol.enums import Kind, Mark, Method
 from verification.protocol.errors import (
     CallbackError,
     MalformedParameter,
@@ -22,7 +23,6 @@ from verification.protocol.errors import (
     RepeatedParameter,
 )
 from verification.protocol.signature import is_own_nonce, is_signed_with_nothing
-from verification.protocol.words import Kind, Mark, Method
 
 # fullmatch on bytes: '$' would admit a final newline, and str patterns non-ASCII digits.
 SHAPES = {

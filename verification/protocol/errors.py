@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from verification.protocol.words import Reason
+from verification.protocol.enums import Reason
 
 
 class CallbackError(Exception):

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from verification.protocol.callback import Callback
-from verification.protocol.words import Kind, Outcome, Reason
+from verification.protocol.enums import Kind, Outcome, Reason
 
 # echostr is not covered by WeChat's signature, so whoever saw one valid URL can make us send
 # any echostr: these headers and its alphabet are what keeps it from being a page.

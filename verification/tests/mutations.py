@@ -13,7 +13,7 @@ from django.db import DatabaseError, connection, models, transaction
 from django.db.models import Q
 
 from verification.models import ChainHead, Seal, Tally, VerificationAttempt
-from verification.protocol.words import Kind, Outcome
+from verification.protocol.enums import Kind, Outcome
 from verification.tests.tampering import triggers_off
 
 Row = dict[str, Any]

@@ -12,7 +12,7 @@ from django.utils import timezone
 from verification.account_status import AccountStatus, Level, read_statuses
 from verification.models import OfficialAccount, Tally, Token
 from verification.models.token import rotate_token
-from verification.protocol.words import Kind, Outcome
+from verification.protocol.enums import Kind, Outcome
 from verification.tests.contract import A, B
 from verification.tests.people import we_test, wechat_pushes, wechat_verifies
 

@@ -10,7 +10,7 @@ from django.core.management.base import CommandError
 from django.test import Client
 
 from verification.models import ChangeEvent, OfficialAccount, Token
-from verification.models.official_account import MOST_AT_ROOT
+from verification.models.account import MOST_AT_ROOT
 from verification.tests.checkout import Checkout, assert_one_sentence
 from verification.tests.contract import A
 from verification.tests.signer import verification

@@ -6,9 +6,9 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from verification import console
 from verification.models import ChangeEvent, OfficialAccount
-from verification.protocol.words import Reason
+from verification.protocol import console
+from verification.protocol.enums import Reason
 from verification.tests.contract import A, last_attempt
 from verification.tests.people import Action, act, actions, call, staff, wechat_pushes
 

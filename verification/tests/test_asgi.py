@@ -8,7 +8,7 @@ import time
 import pytest
 
 from verification.models import OfficialAccount, VerificationAttempt
-from verification.protocol.words import Mark
+from verification.protocol.enums import Mark
 from verification.tests.contract import A, Answer, CallbackContract, last_attempt
 from verification.tests.gunicorn import Gunicorn
 from verification.tests.signer import push, signed, verification

@@ -18,7 +18,7 @@ from verification.attempt_filter import AttemptFilter, latest_days, parse_filter
 from verification.attempt_page import find_page
 from verification.models import OfficialAccount, VerificationAttempt
 from verification.periods import Period, preset
-from verification.protocol.words import Kind, Outcome, Reason
+from verification.protocol.enums import Kind, Outcome, Reason
 from verification.strands import ACCOUNTS
 from verification.tests.contract import A, B
 from verification.tests.people import staff, wechat_pushes, wechat_verifies

@@ -19,8 +19,8 @@ from verification.protocol.callback import (
     path_slug,
 )
 from verification.protocol.client_ip import canonical_ip, parse_client_ip
+from verification.protocol.enums import Kind, Mark, Method, Outcome, Reason, word
 from verification.protocol.errors import MalformedParameter
-from verification.protocol.words import Kind, Mark, Method, Outcome, Reason, word
 from verification.tests.signer import own_nonce, push, verification
 
 KEY = b"the key of self-tests"

@@ -13,7 +13,7 @@ from verification.protocol.callback import (
     parse_callback,
     path_slug,
 )
-from verification.protocol.words import Mark, Reason
+from verification.protocol.enums import Mark, Reason
 from verification.tests.signer import push, verification
 
 GET = ["signature", "timestamp", "nonce", "echostr"]

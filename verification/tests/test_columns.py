@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 
 from verification.columns import canonical_line
-from verification.protocol.words import Kind, Method, Outcome, Reason
+from verification.protocol.enums import Kind, Method, Outcome, Reason
 
 SHANGHAI = timezone(timedelta(hours=8))
 REFUSED: dict[str, Any] = {

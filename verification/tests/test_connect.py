@@ -13,9 +13,10 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from verification import console, sessions
+from verification import sessions
 from verification.models import OfficialAccount
 from verification.models.token import rotate_token
+from verification.protocol import console
 from verification.tests.contract import A, B
 from verification.tests.people import (
     open_account,

@@ -10,11 +10,11 @@ from django.core.management.base import CommandError
 from django.test import Client
 
 from verification.models import OfficialAccount
-from verification.moments import zoned
 from verification.tests.contract import A, B, last_attempt
 from verification.tests.gunicorn import Gunicorn
 from verification.tests.odd_server import refusing, serving
 from verification.tests.signer import verification
+from verification.times import zoned
 
 
 def test_the_terminal_explains_an_attempt(

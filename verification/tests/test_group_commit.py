@@ -13,8 +13,8 @@ import pytest
 from verification import group_commit
 from verification.group_commit import GroupCommit
 from verification.protocol.callback import Callback
+from verification.protocol.enums import Outcome
 from verification.protocol.reply import Verdict
-from verification.protocol.words import Outcome
 from verification.recording import PoisonedBatch, Unrecorded
 from verification.tests.calls import call
 from verification.tests.contract import A

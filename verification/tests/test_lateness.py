@@ -10,7 +10,7 @@ import pytest
 
 from verification import recording
 from verification.models import OfficialAccount, VerificationAttempt
-from verification.protocol.words import Outcome
+from verification.protocol.enums import Outcome
 from verification.recording import Unrecorded, is_in_time, verify
 from verification.tests.calls import call
 from verification.tests.contract import A

@@ -7,7 +7,7 @@ import pytest
 from django.db import connection
 
 from verification.models import OfficialAccount
-from verification.protocol.words import Outcome
+from verification.protocol.enums import Outcome
 from verification.recording import Unrecorded, find_obstacle, verify
 from verification.tests.calls import call
 from verification.tests.contract import A

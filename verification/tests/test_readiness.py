@@ -5,7 +5,7 @@ from django.db import connection
 from django.test import Client
 
 from verification.models import OfficialAccount
-from verification.protocol.words import Outcome
+from verification.protocol.enums import Outcome
 from verification.readiness import RIGHTS
 from verification.recording import Unrecorded, verify
 from verification.tests.calls import call

@@ -21,7 +21,7 @@ from verification import batch
 from verification.fields import Secret
 from verification.models import ChainHead, OfficialAccount, Seal, Tally, Token, VerificationAttempt
 from verification.models.token import OVERLAP, rotate_token
-from verification.protocol.words import Outcome
+from verification.protocol.enums import Outcome
 from verification.recording import PoisonedBatch, Unrecorded, verify
 from verification.tests.calls import call
 from verification.tests.conftest import make_account

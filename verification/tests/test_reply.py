@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 
 from verification.protocol.callback import Callback
+from verification.protocol.enums import Outcome
 from verification.protocol.errors import MethodNotAllowed, MissingParameter
 from verification.protocol.reply import Verdict, reply_to
-from verification.protocol.words import Outcome
 from verification.tests.calls import call
 from verification.tests.contract import A
 from verification.tests.signer import own_nonce, push, verification

@@ -11,10 +11,10 @@ from django.test import Client
 from django.utils import timezone
 
 from verification.models import ChangeEvent, OfficialAccount, Token
-from verification.moments import zoned
 from verification.tests.checkout import Checkout, assert_one_sentence
 from verification.tests.contract import A, B
 from verification.tests.signer import verification
+from verification.times import zoned
 
 NEW = "NewTokenOfBrandA99"
 

@@ -11,7 +11,7 @@ import pytest
 from verification import self_test, self_test_checks
 from verification.keys import self_test_key
 from verification.protocol.callback import Request, parse_callback
-from verification.protocol.words import Kind
+from verification.protocol.enums import Kind
 from verification.self_test import Answer, Stage, Trial, sign_url, try_server_url
 from verification.self_test_checks import Check, Result, check, worst
 from verification.tests import odd_server

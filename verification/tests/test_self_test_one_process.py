@@ -17,7 +17,7 @@ from django.test import Client
 from django.urls import reverse
 
 from verification.models import OfficialAccount
-from verification.protocol.words import Kind
+from verification.protocol.enums import Kind
 from verification.tests.contract import last_attempt
 from verification.tests.gunicorn import (
     Gunicorn,

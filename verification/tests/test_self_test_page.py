@@ -20,7 +20,7 @@ from verification.admin import self_tests
 from verification.admin.account_pages import account_url
 from verification.models import OfficialAccount, VerificationAttempt
 from verification.models.token import rotate_token
-from verification.protocol.words import Kind, Outcome
+from verification.protocol.enums import Kind, Outcome
 from verification.tests import odd_server
 from verification.tests.conftest import make_account
 from verification.tests.contract import A, last_attempt

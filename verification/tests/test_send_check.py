@@ -14,7 +14,7 @@ from django.core.management.base import CommandError
 from verification import self_test
 from verification.models import OfficialAccount
 from verification.models.token import rotate_token
-from verification.protocol.words import Kind
+from verification.protocol.enums import Kind
 from verification.tests import odd_server
 from verification.tests.checkout import Checkout, assert_one_sentence
 from verification.tests.contract import A, B, last_attempt

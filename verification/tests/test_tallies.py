@@ -18,7 +18,7 @@ from verification.attempt_bars import read_bars
 from verification.attempt_counts import count_period
 from verification.models import OfficialAccount, Tally
 from verification.periods import Period
-from verification.protocol.words import Kind, Outcome
+from verification.protocol.enums import Kind, Outcome
 from verification.tests.plans import plan_of
 
 #: New York changes its clocks on the 8th.

@@ -8,7 +8,7 @@ from django.db import transaction
 
 from verification.management.base import GatewayCommand, command_line_actor
 from verification.models import ChangeEvent, OfficialAccount
-from verification.models.official_account import MOST_AT_ROOT
+from verification.models.account import MOST_AT_ROOT
 from verification.models.token import generate_secret, rotate_token
 
 

@@ -8,7 +8,7 @@ from django.db.models import Sum
 
 from verification.management.base import GatewayCommand
 from verification.models import Tally
-from verification.protocol.words import Kind, Outcome, word
+from verification.protocol.enums import Kind, Outcome, word
 
 
 class Command(GatewayCommand):

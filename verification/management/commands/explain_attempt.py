@@ -9,8 +9,8 @@ from verification.diagnosis import explain, remark_on
 from verification.management.base import GatewayCommand
 from verification.models import Checkpoint, VerificationAttempt
 from verification.models.attempt import NOISE
-from verification.moments import zoned
-from verification.protocol.words import Kind, Outcome
+from verification.protocol.enums import Kind, Outcome
+from verification.times import zoned
 
 
 class Command(GatewayCommand):

@@ -17,8 +17,8 @@ from verification.checkpoint import start_of_log
 from verification.checks import record_check
 from verification.management.base import GatewayCommand, command_line_actor
 from verification.management.commands.verify_audit import verify_with_progress
-from verification.moments import zoned
 from verification.pruning import Cut, find_cut, prune
+from verification.times import zoned
 
 #: Six months can have so many days, and China's Cybersecurity Law wants logs kept that long.
 SIX_MONTHS = 184

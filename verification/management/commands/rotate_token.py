@@ -11,7 +11,7 @@ from django.utils import timezone
 from verification.management.base import GatewayCommand, command_line_actor, find_account
 from verification.models import OfficialAccount, Token
 from verification.models.token import generate_secret, rotate_token
-from verification.moments import zoned
+from verification.times import zoned
 
 
 def say_what_ends(account: OfficialAccount) -> Iterator[str]:

@@ -12,7 +12,7 @@ from verification.audit import Report, verify_audit, verify_kept_head
 from verification.checks import record_check
 from verification.management.base import GatewayCommand, command_line_actor, parse_head
 from verification.models import ChainHead, Checkpoint
-from verification.moments import zoned
+from verification.times import zoned
 
 
 class Command(GatewayCommand):

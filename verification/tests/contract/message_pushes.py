@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from verification.models import OfficialAccount, Tally, VerificationAttempt
-from verification.protocol.words import Kind, Outcome
+from verification.protocol.enums import Kind, Outcome
 from verification.tests.contract.adapter import A, Adapter
 from verification.tests.signer import push
 

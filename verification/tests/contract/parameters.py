@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from verification.models import OfficialAccount
-from verification.protocol.words import Reason
+from verification.protocol.enums import Reason
 from verification.tests.contract.adapter import A, Adapter, last_attempt
 from verification.tests.signer import signed, verification
 

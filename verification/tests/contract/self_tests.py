@@ -5,7 +5,7 @@ from __future__ import annotations
 from verification.audit import verify_audit
 from verification.models import OfficialAccount, Tally
 from verification.models.token import rotate_token
-from verification.protocol.words import Kind, Reason
+from verification.protocol.enums import Kind, Reason
 from verification.tests.contract.adapter import A, Adapter, Answer, B, last_attempt
 from verification.tests.signer import own_nonce, push, verification
 

@@ -7,8 +7,8 @@ import re
 
 from verification.protocol.callback import Callback, Request, parse_callback, path_slug
 from verification.protocol.client_ip import canonical_ip
+from verification.protocol.enums import Kind, Outcome
 from verification.protocol.reply import Verdict, reply_to
-from verification.protocol.words import Kind, Outcome
 
 FIELDS = ("method", "path", "query", "peer", "host", "user-agent", "x-forwarded-for")
 LONGEST = {

@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from verification.models.change_event import ChangeEvent, Who
-from verification.protocol.words import Kind
+from verification.protocol.enums import Kind
 
 if TYPE_CHECKING:
     from verification.models.token import Token
