@@ -5,18 +5,18 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
 
-from django.db import connection, transaction
+from django.db import connection
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from verification.append_only import missing_triggers
 from verification.chain import BrokenChain, Chain, id_of
 from verification.checkpoint import verify_checkpoint
+from verification.db.snapshot import read_snapshot
 from verification.keys import seal_keys
 from verification.models import ChainHead, Checkpoint, Seal, VerificationAttempt
 from verification.sealed_log import Stretch, read_stretches
@@ -62,7 +62,7 @@ def verify_audit(
     time.monotonic(), no more is read.
     """
     report = Report()
-    with one_moment():
+    with read_snapshot():
         report.head, report.checkpoint = ChainHead.objects.first(), Checkpoint.objects.first()
         report.start = beginning(report.checkpoint)
         if start and start.last_seal_id > report.start.last_seal_id:
@@ -189,24 +189,3 @@ def by_seal(stretch: Stretch) -> Iterator[tuple[Seal, list[bytes]]]:
                 end += 1
         yield seal, lines[position:end]
         position = end
-
-
-@contextmanager
-def one_moment() -> Iterator[None]:
-    """One snapshot for all reads, so that traffic meanwhile raises no alarm and is not held up."""
-    with deferred_on_sqlite(), transaction.atomic():
-        if connection.vendor == "postgresql" and not connection.savepoint_ids:
-            with connection.cursor() as cursor:
-                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        yield
-
-
-@contextmanager
-def deferred_on_sqlite() -> Iterator[None]:
-    """Begin without SQLite's write lock, which the settings make every transaction take."""
-    mode = getattr(connection, "transaction_mode", None)
-    connection.transaction_mode = "DEFERRED"  # type: ignore[attr-defined]
-    try:
-        yield
-    finally:
-        connection.transaction_mode = mode  # type: ignore[attr-defined]

@@ -15,9 +15,10 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from verification.append_only import prune_door
-from verification.audit import by_seal, one_moment
+from verification.audit import by_seal
 from verification.chain import Chain
 from verification.checkpoint import make_checkpoint, start_of_log
+from verification.db.snapshot import read_snapshot
 from verification.keys import seal_keys
 from verification.log_position import first_since
 from verification.models import ChainHead, ChangeEvent, Checkpoint, Seal, VerificationAttempt
@@ -51,7 +52,7 @@ class Cut:
 def find_cut(days: int) -> Cut | None:
     """Where whole seals end that are older than this; the log's last seal stays in any case."""
     before = timezone.now() - timedelta(days=days)
-    with one_moment():
+    with read_snapshot():
         start, head = start_of_log(), ChainHead.objects.first() or ChainHead()
         if head.last_attempt_id == start.last_attempt_id:
             return None

@@ -6,7 +6,7 @@ from django.db import DatabaseError, InterfaceError, connection
 from django.db.migrations.executor import MigrationExecutor
 
 from verification.append_only import missing_triggers
-from verification.database_errors import advise, sqlstate
+from verification.db.errors import advise, sqlstate
 from verification.models import (
     ChainHead,
     OfficialAccount,

@@ -23,7 +23,8 @@ from django.db import (
 
 from verification.attempt_log import log_attempts
 from verification.batch import close_batch, fold, make_attempt
-from verification.database_errors import describe
+from verification.db.errors import describe
+from verification.db.watchdog import watchdog
 from verification.flood import Flood
 from verification.judging import Accounts, judge
 from verification.ledger import Ledger
@@ -32,7 +33,6 @@ from verification.postgresql_ledger import PostgreSQLLedger
 from verification.protocol.callback import Callback
 from verification.protocol.enums import Kind
 from verification.protocol.reply import Verdict
-from verification.watchdog import watchdog
 
 logger = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from verification.admin.account_pages import may, require
-from verification.audit import one_moment
+from verification.db.snapshot import read_snapshot
 from verification.export import Export, csv_pieces
 from verification.models import ChangeEvent, VerificationAttempt
 from verification.sign_ins import who
@@ -44,7 +44,7 @@ def export_view(
     """
     require(request, "export_attempts")
     export, file = Export("csv", who(request), described), TemporaryFile()  # noqa: SIM115 - closed with the response
-    with one_moment():
+    with read_snapshot():
         export.write(csv_pieces(attempts.order_by("id")), file)
     event = export.record()
     messages.success(request, say_what_left(site, request, export, event))

@@ -13,11 +13,11 @@ from verification.audit import (
     Report,
     beginning,
     follow_chain,
-    one_moment,
     time_of,
     verify_end,
     verify_kept_head,
 )
+from verification.db.snapshot import read_snapshot
 from verification.models import ChainHead, Checkpoint, Seal
 
 #: Seconds: the rest of what came is left to the check of the whole log.
@@ -46,7 +46,7 @@ class HeadCheck:
 
 def check_head(kept: Kept) -> HeadCheck:
     """Whether the log goes through the head `kept`, and from there to where its own head says."""
-    with one_moment():
+    with read_snapshot():
         report = Report(head=ChainHead.objects.first(), checkpoint=Checkpoint.objects.first())
         was_pruned = kept.seal_id < beginning(report.checkpoint).last_seal_id
         if kept.seal_id and not was_pruned:

@@ -23,8 +23,8 @@ from verification.alerts.telling import tell
 from verification.alerts.turn import ROUND, take, turn
 from verification.audit import verify_audit
 from verification.checks import LOG_CHECKED, latest_check, record_check
+from verification.db.watchdog import watchdog
 from verification.models import Alert, ChainHead, ChangeEvent, WatchPosition
-from verification.watchdog import watchdog
 
 logger = logging.getLogger(__name__)
 lines = logging.getLogger("verification.attempts")  # JSON already, whatever LOG_LEVEL says

@@ -14,7 +14,7 @@ from django.db import DatabaseError, transaction
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
-from verification.database_errors import advise
+from verification.db.errors import advise
 from verification.fields import UndecryptableSecret
 from verification.models import ChangeEvent, OfficialAccount
 from verification.models.token import SHORT, others_with

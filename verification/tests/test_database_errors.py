@@ -4,7 +4,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import DatabaseError, DataError, OperationalError, connection
 
-from verification.database_errors import advise, describe
+from verification.db.errors import advise, describe
 
 
 def error_of(statement: str) -> DatabaseError:

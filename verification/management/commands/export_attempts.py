@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import CommandError
 from tqdm import tqdm
 
-from verification.audit import one_moment
+from verification.db.snapshot import read_snapshot
 from verification.export import PIECES, Export, Pieces
 from verification.management.base import (
     GatewayCommand,
@@ -57,7 +57,7 @@ class Command(GatewayCommand):
     def send(self, export: Export, pieces: Pieces, total: int) -> None:
         bar = tqdm(total=total, unit=" attempts", file=sys.stderr, disable=None)
         try:
-            with bar, one_moment():
+            with bar, read_snapshot():
                 export.write(pieces, sys.stdout.buffer, bar.update)
         except BrokenPipeError:  # piped into head
             close_output()

@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 from verification.alerts.channels import NotTold, configured_channels
 from verification.alerts.message import Message
 from verification.alerts.watch import Watch
-from verification.database_errors import describe
+from verification.db.errors import describe
 from verification.management.base import GatewayCommand
 from verification.models import ChainHead
 from verification.readiness import find_problem
