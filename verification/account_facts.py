@@ -14,8 +14,8 @@ from typing import Any
 from django.db.models import F, OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 
+from verification.audit_log.positions import first_since
 from verification.diagnosis import Explanation, Known, explain
-from verification.log_position import first_since
 from verification.models import (
     ChangeEvent,
     OfficialAccount,

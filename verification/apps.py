@@ -15,9 +15,10 @@ class VerificationConfig(AppConfig):
     verbose_name = _("Verification")
 
     def ready(self) -> None:
-        from verification import append_only, sign_ins
+        from verification import sign_ins
+        from verification.audit_log import triggers
 
-        connection_created.connect(append_only.register_door)
+        connection_created.connect(triggers.register_door)
         # Around every migrate: a migration on SQLite remakes tables, without their triggers.
         pre_migrate.connect(_remove_triggers, sender=self)
         post_migrate.connect(_install_triggers, sender=self)
@@ -32,12 +33,12 @@ class GatewayAdminConfig(admin_apps.AdminConfig):
 
 
 def _remove_triggers(using: str, **_: Any) -> None:
-    from verification import append_only
+    from verification.audit_log import triggers
 
-    append_only.remove_triggers_on_sqlite(connections[using])
+    triggers.remove_triggers_on_sqlite(connections[using])
 
 
 def _install_triggers(using: str, **_: Any) -> None:
-    from verification import append_only
+    from verification.audit_log import triggers
 
-    append_only.install_triggers(connections[using])
+    triggers.install_triggers(connections[using])

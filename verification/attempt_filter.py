@@ -12,7 +12,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.dateparse import parse_date
 
-from verification.log_position import first_since
+from verification.audit_log.positions import first_since
 from verification.models import VerificationAttempt
 from verification.models.attempt import NOISE
 from verification.periods import PRESETS, Period, is_of_a_log, preset

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 
 from django.utils import timezone
 
-from verification.columns import Values
+from verification.audit_log.canonical import Values
 from verification.judging import Accounts
 from verification.models.attempt import as_record
 from verification.protocol.callback import Callback

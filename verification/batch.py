@@ -7,8 +7,8 @@ from collections.abc import Hashable, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from verification.chain import make_seal
-from verification.columns import Values, canonical_line
+from verification.audit_log.canonical import Values, canonical_line
+from verification.audit_log.chain import make_seal
 from verification.ledger import Batch, TallyKey
 from verification.models import ChainHead
 from verification.models.attempt import is_noise

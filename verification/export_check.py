@@ -7,9 +7,9 @@ from typing import BinaryIO
 
 from django.utils.translation import gettext as _
 
-from verification.audit import MOST_PROBLEMS, Report, note_kept_head
-from verification.chain import BrokenChain, Chain
-from verification.columns import COLUMNS_BY_VERSION
+from verification.audit_log.canonical import COLUMNS_BY_VERSION
+from verification.audit_log.chain import BrokenChain, Chain
+from verification.audit_log.verifier import MOST_PROBLEMS, Report, note_kept_head
 from verification.export_lines import (
     FORMAT,
     FORMAT_VERSION,

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
-from verification.columns import Values
+from verification.audit_log.canonical import Values
 from verification.models import ChainHead, OfficialAccount, Seal, Tally, Token, VerificationAttempt
 from verification.models.account import MOST_AT_ROOT
 from verification.models.chain import GENESIS

@@ -13,8 +13,8 @@ from django.db import connection, transaction
 from django.utils import timezone
 from psycopg2.extras import execute_values
 
-from verification.chain import make_seal
-from verification.columns import COLUMNS, Values, canonical_line
+from verification.audit_log.canonical import COLUMNS, Values, canonical_line
+from verification.audit_log.chain import make_seal
 from verification.models import ChainHead, OfficialAccount, Seal, Tally, VerificationAttempt
 from verification.protocol.enums import Kind, Mark, Method, Outcome, Reason
 

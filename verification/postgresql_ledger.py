@@ -14,7 +14,7 @@ from io import BytesIO
 
 from django.db import Error, connection
 
-from verification.columns import COLUMNS
+from verification.audit_log.canonical import COLUMNS
 from verification.ledger import (
     Batch,
     Ledger,

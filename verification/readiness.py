@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db import DatabaseError, InterfaceError, connection
 from django.db.migrations.executor import MigrationExecutor
 
-from verification.append_only import missing_triggers
+from verification.audit_log.triggers import missing_triggers
 from verification.db.errors import advise, sqlstate
 from verification.models import (
     ChainHead,

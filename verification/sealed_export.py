@@ -5,11 +5,11 @@ JSON lines: what the file is; each seal, then the attempts that it covers; what 
 
 from __future__ import annotations
 
-from verification.audit import by_seal
+from verification.audit_log.reader import read_stretches
+from verification.audit_log.verifier import by_seal
 from verification.export import Pieces
 from verification.export_lines import dump, first_entry, place_entry, seal_entry
 from verification.models import ChainHead, Checkpoint
-from verification.sealed_log import read_stretches
 from verification.sealed_record import to_record
 
 

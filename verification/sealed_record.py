@@ -8,7 +8,7 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import Any
 
-from verification.columns import COLUMNS_BY_VERSION, encode_text
+from verification.audit_log.canonical import COLUMNS_BY_VERSION, encode_text
 from verification.protocol.enums import Kind, Method, Outcome, Reason, word
 
 NUMBERS = {

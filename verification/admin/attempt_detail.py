@@ -17,11 +17,11 @@ from verification.admin.attempt_neighbours import around, detail_url, find_earli
 from verification.admin.attempt_signature import compare
 from verification.admin.attempt_words import path_of, what_came_in, what_was_answered
 from verification.admin.read_only import ReadOnlyAdmin
-from verification.chain import BrokenChain
+from verification.audit_log.chain import BrokenChain
+from verification.audit_log.verifier import verify_seal
 from verification.diagnosis import Explanation, explain, remark_on
 from verification.models import Seal, VerificationAttempt
 from verification.protocol.enums import Outcome
-from verification.seal_check import verify_seal
 from verification.times import zoned
 
 

@@ -8,9 +8,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from verification.account_facts import IS_SERIOUS, IS_VERIFICATION
+from verification.audit_log.positions import first_since
 from verification.diagnosis import explain
 from verification.diagnosis.remarks import SLOW, in_front_of_us, say_slow
-from verification.log_position import first_since
 from verification.models import OfficialAccount, VerificationAttempt
 from verification.models.attempt import NOISE
 from verification.protocol.enums import Kind, Outcome

@@ -12,7 +12,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 
 from verification import sign_ins
-from verification.checks import Check, check_within_budget, latest_check, record_check
+from verification.audit_log.integrity import Check, check_within_budget, latest_check, record_check
 from verification.models import ChainHead, Checkpoint, Seal, VerificationAttempt
 from verification.times import zoned
 

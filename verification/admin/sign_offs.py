@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy
 
 from verification import sign_ins
 from verification.attempt_counts import count_period
-from verification.checks import Check, check_within_budget, latest_check, record_check
+from verification.audit_log.integrity import Check, check_within_budget, latest_check, record_check
 from verification.models import ChangeEvent
 from verification.periods import PRESETS, Period, is_of_a_log, preset
 from verification.times import zoned

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 from verification.alerts.finding import Finding, link_to
 from verification.alerts.look import Look
-from verification.checks import latest_check
+from verification.audit_log.integrity import latest_check
 from verification.times import zoned
 
 #: Sentences of a report that fit into a message.

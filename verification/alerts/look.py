@@ -10,8 +10,8 @@ from functools import cached_property
 from django.db.models import Max, Q, QuerySet
 
 from verification.account_facts import Facts, read_facts, refused_since
-from verification.alerts.head import HeadCheck
-from verification.log_position import first_since
+from verification.audit_log.head_check import HeadCheck
+from verification.audit_log.positions import first_since
 from verification.models import Alert, OfficialAccount, VerificationAttempt
 from verification.models.attempt import NOISE
 from verification.protocol.enums import Kind, Outcome, Reason

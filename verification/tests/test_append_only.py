@@ -6,7 +6,7 @@ import pytest
 from django.db import IntegrityError, connection, models, transaction
 from django.test import Client
 
-from verification import append_only
+from verification.audit_log import triggers
 from verification.models import (
     ChainHead,
     ChangeEvent,
@@ -81,8 +81,8 @@ def test_a_trigger_that_does_nothing_counts_as_missing(client: Client) -> None:
                 "BEGIN SELECT 1; END"
             )
 
-    assert append_only.missing_triggers(connection) == ["seal_refuses_update"]
-    append_only.install_triggers(connection)
+    assert triggers.missing_triggers(connection) == ["seal_refuses_update"]
+    triggers.install_triggers(connection)
     assert refuses("UPDATE verification_seal SET count = count")
 
 
@@ -123,9 +123,9 @@ def test_missing_triggers_are_installed_again(client: Client) -> None:
     with connection.cursor() as cursor:
         cursor.execute(f"DROP TRIGGER seal_refuses_update{on_table}")
 
-    assert append_only.missing_triggers(connection) == ["seal_refuses_update"]
+    assert triggers.missing_triggers(connection) == ["seal_refuses_update"]
     assert client.get("/readyz").status_code == 503
-    append_only.install_triggers(connection)
+    triggers.install_triggers(connection)
     assert client.get("/readyz").content == b"ready"
 
 

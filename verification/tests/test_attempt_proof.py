@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from verification.checkpoint import make_checkpoint
+from verification.audit_log.checkpoint import make_checkpoint
 from verification.models import OfficialAccount, Seal, VerificationAttempt
 from verification.models.token import rotate_token
 from verification.protocol.signature import compute_signature

@@ -21,7 +21,7 @@ from benchmarks.signed_requests import signed_targets
 from benchmarks.targets import Target, compared
 from benchmarks.trouble import Trouble
 from benchmarks.turns import Measured, check_count
-from verification.columns import COLUMNS
+from verification.audit_log.canonical import COLUMNS
 from verification.models import ChainHead
 from verification.tests.signer import signature
 

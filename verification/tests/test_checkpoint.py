@@ -7,9 +7,9 @@ from django.core.management import call_command
 from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
-from verification.append_only import prune_door
-from verification.audit import verify_audit
-from verification.checkpoint import make_checkpoint
+from verification.audit_log.checkpoint import make_checkpoint
+from verification.audit_log.triggers import prune_door
+from verification.audit_log.verifier import verify_audit
 from verification.models import (
     ChainHead,
     ChangeEvent,

@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 from django.test import Client
 
-from verification import checks
-from verification.audit import verify_audit
-from verification.checks import check_within_budget, latest_check, record_check
+from verification.audit_log import integrity
+from verification.audit_log.integrity import check_within_budget, latest_check, record_check
+from verification.audit_log.verifier import verify_audit
 from verification.models import ChainHead, ChangeEvent, OfficialAccount, VerificationAttempt
 from verification.tests.contract import A
 from verification.tests.signer import verification
@@ -44,8 +44,8 @@ class TestALargeLog:
 
     @pytest.fixture(autouse=True)
     def _large(self, brand_a: OfficialAccount, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(checks, "ALL_AT_ONCE", 0)
-        monkeypatch.setattr("verification.sealed_log.MOST_SEALS", 2)
+        monkeypatch.setattr(integrity, "ALL_AT_ONCE", 0)
+        monkeypatch.setattr("verification.audit_log.reader.MOST_SEALS", 2)
         for _ in range(5):
             wechat_calls()
 
@@ -56,7 +56,7 @@ class TestALargeLog:
         assert check_within_budget().attempts == 1
 
     def test_out_of_time_it_says_how_far_it_got(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(checks, "BUDGET", -1)
+        monkeypatch.setattr(integrity, "BUDGET", -1)
         report = check_within_budget()
         record_check(report, "zhang.wei")
 
@@ -74,7 +74,7 @@ class TestALargeLog:
 
     def test_a_log_that_was_rewritten_since_is_checked_anew(self) -> None:
         record_check(verify_audit(), "watch")
-        ChangeEvent.objects.create(action=checks.LOG_CHECKED, actor="x", facts=forged_facts())
+        ChangeEvent.objects.create(action=integrity.LOG_CHECKED, actor="x", facts=forged_facts())
 
         assert check_within_budget().attempts == 5
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from verification.columns import canonical_line
+from verification.audit_log.canonical import canonical_line
 from verification.protocol.enums import Kind, Method, Outcome, Reason
 
 SHANGHAI = timezone(timedelta(hours=8))

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from verification import flood as flood_module
-from verification.audit import verify_audit
+from verification.audit_log.verifier import verify_audit
 from verification.models import OfficialAccount, Tally, VerificationAttempt
 from verification.protocol.callback import Callback
 from verification.recording import flood, verify

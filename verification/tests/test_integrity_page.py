@@ -7,7 +7,7 @@ import pytest
 from django.db import connection
 from django.test import Client
 
-from verification import checks
+from verification.audit_log import integrity
 from verification.models import ChainHead, ChangeEvent, OfficialAccount, VerificationAttempt
 from verification.tests.contract import A
 from verification.tests.people import staff
@@ -69,8 +69,8 @@ def test_a_broken_chain_is_named_with_its_seal_and_what_to_do(wang_fang: Client)
 def test_a_check_without_time_says_how_far_it_got(
     wang_fang: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(checks, "BUDGET", -1)
-    monkeypatch.setattr("verification.sealed_log.MOST_SEALS", 1)
+    monkeypatch.setattr(integrity, "BUDGET", -1)
+    monkeypatch.setattr("verification.audit_log.reader.MOST_SEALS", 1)
 
     assert "Intact up to seal 1 of 2" in check(wang_fang)
 

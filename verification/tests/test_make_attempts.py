@@ -8,7 +8,7 @@ from django.core.management.base import CommandError
 from django.db import connection
 from django.test import Client
 
-from verification.audit import verify_audit
+from verification.audit_log.verifier import verify_audit
 from verification.models import OfficialAccount, VerificationAttempt
 from verification.tests.contract import A
 from verification.tests.signer import verification

@@ -11,7 +11,7 @@ import secrets
 
 import pytest
 
-from verification.audit import Report, verify_audit, verify_kept_head
+from verification.audit_log.verifier import Report, verify_audit, verify_kept_head
 from verification.models import ChainHead, OfficialAccount
 from verification.protocol.callback import Callback
 from verification.recording import verify

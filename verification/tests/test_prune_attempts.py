@@ -7,9 +7,9 @@ from django.db import DatabaseError, connection, transaction
 from django.test import Client
 from django.urls import reverse
 
-from verification.audit import verify_audit, verify_kept_head
-from verification.checkpoint import start_of_log
-from verification.checks import latest_check
+from verification.audit_log.checkpoint import start_of_log
+from verification.audit_log.integrity import latest_check
+from verification.audit_log.verifier import verify_audit, verify_kept_head
 from verification.models import (
     ChangeEvent,
     Checkpoint,
@@ -149,7 +149,9 @@ class TestPruning:
     ) -> None:
         """It has read where the log begins; then a step is committed before it looks further."""
         prune_older_than("400d")
-        monkeypatch.setattr("verification.log_position.Checkpoint.objects.first", lambda: None)
+        monkeypatch.setattr(
+            "verification.audit_log.positions.Checkpoint.objects.first", lambda: None
+        )
 
         page = li_wei_at_work.get(reverse("admin:verification_verificationattempt_changelist"))
         assert page.status_code == 200

@@ -9,8 +9,8 @@ from django.core.management.base import CommandError
 from django.db import DatabaseError, connection
 from django.test import Client
 
-from verification import pruning
-from verification.audit import verify_audit
+from verification.audit_log import pruning
+from verification.audit_log.verifier import verify_audit
 from verification.tests.contract import A
 from verification.tests.prunings import ids, prune_older_than, prunings
 from verification.tests.signer import verification

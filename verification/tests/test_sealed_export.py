@@ -14,9 +14,9 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db import models
 
-from verification.columns import COLUMNS
+from verification.audit_log.canonical import COLUMNS
+from verification.audit_log.pruning import remove_stretch
 from verification.models import ChainHead, ChangeEvent, Checkpoint, Seal, VerificationAttempt
-from verification.pruning import remove_stretch
 from verification.tests.checkout import Checkout
 from verification.tests.exports import complaints, export_sealed
 from verification.tests.people import last_event

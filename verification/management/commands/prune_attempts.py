@@ -11,13 +11,13 @@ from typing import Any
 from django.core.management.base import CommandError
 from tqdm import tqdm
 
-from verification.audit import Report
-from verification.chain import BrokenChain
-from verification.checkpoint import start_of_log
-from verification.checks import record_check
+from verification.audit_log.chain import BrokenChain
+from verification.audit_log.checkpoint import start_of_log
+from verification.audit_log.integrity import record_check
+from verification.audit_log.pruning import Cut, find_cut, prune
+from verification.audit_log.verifier import Report
 from verification.management.base import GatewayCommand, command_line_actor
 from verification.management.commands.verify_audit import verify_with_progress
-from verification.pruning import Cut, find_cut, prune
 from verification.times import zoned
 
 #: Six months can have so many days, and China's Cybersecurity Law wants logs kept that long.

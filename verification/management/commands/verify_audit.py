@@ -8,8 +8,8 @@ from django.core.management.base import CommandError
 from django.db import DatabaseError
 from tqdm import tqdm
 
-from verification.audit import Report, verify_audit, verify_kept_head
-from verification.checks import record_check
+from verification.audit_log.integrity import record_check
+from verification.audit_log.verifier import Report, verify_audit, verify_kept_head
 from verification.management.base import GatewayCommand, command_line_actor, parse_head
 from verification.models import ChainHead, Checkpoint
 from verification.times import zoned

@@ -10,7 +10,7 @@ from typing import Any
 from django.core.management.base import CommandError
 from tqdm import tqdm
 
-from verification.audit import Report
+from verification.audit_log.verifier import Report
 from verification.export_check import Kept, NotAnExport, verify_export
 from verification.management.base import GatewayCommand, parse_head
 

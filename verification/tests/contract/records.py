@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from verification.audit import verify_audit
+from verification.audit_log.verifier import verify_audit
 from verification.models import OfficialAccount, Tally, VerificationAttempt
 from verification.tests.contract.adapter import A, Adapter, B, last_attempt
 from verification.tests.signer import push, signed, verification

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from verification.audit import verify_audit
+from verification.audit_log.verifier import verify_audit
 from verification.models import OfficialAccount, Tally
 from verification.models.token import rotate_token
 from verification.protocol.enums import Kind, Reason

@@ -13,14 +13,14 @@ from django.db import connection
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
-from verification.append_only import missing_triggers
-from verification.chain import BrokenChain, Chain, id_of
-from verification.checkpoint import verify_checkpoint
+from verification.audit_log.chain import BrokenChain, Chain, id_of
+from verification.audit_log.checkpoint import start_of_log, verify_checkpoint
+from verification.audit_log.reader import Stretch, read_lines, read_stretches
+from verification.audit_log.tallies import Count, wrong_tallies
+from verification.audit_log.triggers import missing_triggers
 from verification.db.snapshot import read_snapshot
 from verification.keys import seal_keys
 from verification.models import ChainHead, Checkpoint, Seal, VerificationAttempt
-from verification.sealed_log import Stretch, read_stretches
-from verification.tally_check import Count, wrong_tallies
 
 #: Sentences about the chain that are kept; a log that was rewritten has one for every seal.
 MOST_PROBLEMS = 20
@@ -189,3 +189,23 @@ def by_seal(stretch: Stretch) -> Iterator[tuple[Seal, list[bytes]]]:
                 end += 1
         yield seal, lines[position:end]
         position = end
+
+
+def verify_seal(seal: Seal) -> None:
+    """Whether it continues the seal before it and covers its attempts as they are now.
+
+    Raises BrokenChain.
+    """
+    lines = read_lines(seal.first_id, seal.last_id, seal.version)
+    Chain(place_before(seal), seal_keys()).follow(seal, lines)
+
+
+def place_before(seal: Seal) -> ChainHead:
+    """Where the seal before it ends, or the checkpoint that stands for what was pruned."""
+    before = Seal.objects.filter(id=seal.id - 1).first()
+    place = start_of_log() if before is None else ChainHead()
+    if before is not None:
+        place.move_to(before)
+    if place.last_seal_id != seal.id - 1:
+        raise BrokenChain(_("Seal {seal} is missing.").format(seal=seal.id - 1))
+    return place

@@ -16,7 +16,7 @@ from django.db import connection
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from verification.columns import COLUMNS_BY_VERSION, encode_time
+from verification.audit_log.canonical import COLUMNS_BY_VERSION, encode_time
 from verification.models import Tally
 from verification.models.attempt import is_noise
 from verification.protocol.enums import Kind, Outcome

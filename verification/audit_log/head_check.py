@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from django.db import connection
 
-from verification.append_only import missing_triggers
-from verification.audit import (
+from verification.audit_log.triggers import missing_triggers
+from verification.audit_log.verifier import (
     Report,
     beginning,
     follow_chain,

@@ -8,7 +8,7 @@ from io import BytesIO
 
 from django.db import connection
 
-from verification.columns import COLUMNS_BY_VERSION, canonical_line
+from verification.audit_log.canonical import COLUMNS_BY_VERSION, canonical_line
 from verification.models import ChainHead, Seal, VerificationAttempt
 
 #: So much is in memory at a time: some 10 MB.

@@ -9,8 +9,8 @@ from functools import partial
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from verification.chain import compute_mac, verify_mac
-from verification.columns import encode_time
+from verification.audit_log.canonical import encode_time
+from verification.audit_log.chain import compute_mac, verify_mac
 from verification.keys import seal_keys
 from verification.models import ChainHead, Checkpoint, Seal
 

@@ -14,15 +14,15 @@ from typing import Any
 from django.db import connection, transaction
 from django.utils import timezone
 
-from verification.append_only import prune_door
-from verification.audit import by_seal
-from verification.chain import Chain
-from verification.checkpoint import make_checkpoint, start_of_log
+from verification.audit_log.chain import Chain
+from verification.audit_log.checkpoint import make_checkpoint, start_of_log
+from verification.audit_log.positions import first_since
+from verification.audit_log.reader import Stretch, next_stretch
+from verification.audit_log.triggers import prune_door
+from verification.audit_log.verifier import by_seal
 from verification.db.snapshot import read_snapshot
 from verification.keys import seal_keys
-from verification.log_position import first_since
 from verification.models import ChainHead, ChangeEvent, Checkpoint, Seal, VerificationAttempt
-from verification.sealed_log import Stretch, next_stretch
 
 #: What one transaction removes at most, though always a whole seal.
 MOST_SEALS, MOST_LINES = 500, 2_000

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from django.utils.translation import gettext as _
 
-from verification.columns import COLUMNS_BY_VERSION, VERSION
+from verification.audit_log.canonical import COLUMNS_BY_VERSION, VERSION
 from verification.keys import seal_keys
 from verification.models import ChainHead, Checkpoint, Seal
 

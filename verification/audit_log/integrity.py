@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from datetime import datetime
 
-from verification.audit import Report, time_of, verify_audit
+from verification.audit_log.verifier import Report, time_of, verify_audit
 from verification.models import ChainHead, ChangeEvent, Seal
 
 LOG_CHECKED = ChangeEvent.Action.LOG_CHECKED
