@@ -119,8 +119,8 @@ def say(text: str) -> None:
 def record_when_told() -> None:
     import benchmarks.audit_log  # noqa: F401 - sets Django up
     from benchmarks.processor_time import processor_seconds
+    from verification.callbacks.recording import verify
     from verification.models import Token
-    from verification.recording import verify
 
     made_up = Token.objects.filter(account__slug__startswith="made-up-", superseded_at=None)
     accounts = [

@@ -18,6 +18,6 @@ with env.one_sentence_on_misconfiguration():
     from django.core.asgi import get_asgi_application
 
     django = get_asgi_application()  # before our own imports: models need the app registry
-    from verification.asgi import CallbackEndpoint
+    from verification.callbacks.asgi import CallbackEndpoint
 
     application = CallbackEndpoint(django)

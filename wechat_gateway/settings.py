@@ -90,7 +90,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     # First: a callback gets no redirect, no Host check, no cookie and no CSRF check.
-    "verification.views.CallbackMiddleware",
+    "verification.callbacks.middleware.CallbackMiddleware",
     # Next: whatever answers below, the page has a policy.
     "csp.middleware.CSPMiddleware",
     "wechat_gateway.browser_headers.BrowserHeadersMiddleware",

@@ -13,7 +13,7 @@ from django.db import connection
 from django.test import Client, TransactionTestCase
 from django.utils import timezone, translation
 
-from verification import recording
+from verification.callbacks import recording
 from verification.models import OfficialAccount
 from verification.models.token import rotate_token
 from verification.tests.exports import export_sealed, make_sealed_log

@@ -109,7 +109,7 @@ class Day:
         """While a token is in local variables, in the form, or being compared."""
         with self.monkeypatch.context() as patch:
             patch.setattr("verification.admin.tokens.render_page", break_down)
-            patch.setattr("verification.recording.judge", break_down)
+            patch.setattr("verification.callbacks.recording.judge", break_down)
             self.broken.append(tool(self.browser, "reveal", self.account))
             self.broken.append(tool(self.browser, "rotate", self.account, token=NEXT_TOKEN))
             self.broken.append(self.call(f"{self.account.server_path}?{verification(TOKEN)}"))

@@ -12,8 +12,8 @@ import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
 
+from verification.callbacks.recording import verify
 from verification.models import VerificationAttempt
-from verification.recording import verify
 from verification.sealed_export import sealed_pieces
 from verification.tests.calls import call
 from verification.tests.signer import verification

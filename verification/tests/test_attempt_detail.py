@@ -10,9 +10,9 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from verification import flood
+from verification.callbacks import flood
+from verification.callbacks.recording import verify
 from verification.models import OfficialAccount, VerificationAttempt
-from verification.recording import verify
 from verification.tests.calls import call as callback
 from verification.tests.contract import A, B, last_attempt
 from verification.tests.people import call, open_list, page, staff, we_test, wechat_verifies

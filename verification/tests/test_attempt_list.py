@@ -280,7 +280,9 @@ class TestPeriods:
         period = preset("last_quarter", timezone.localdate())
         second = timedelta(seconds=1)
         for moment in (period.start - second, period.start, period.end - second, period.end):
-            monkeypatch.setattr("verification.recording.moment_of", lambda *_, it=moment: it)
+            monkeypatch.setattr(
+                "verification.callbacks.recording.moment_of", lambda *_, it=moment: it
+            )
             wechat_verifies(brand_a, A)
         monkeypatch.undo()
         return period

@@ -18,12 +18,12 @@ from verification.audit_log.canonical import COLUMNS, VERSION, canonical_line
 from verification.audit_log.chain import BrokenChain, Chain
 from verification.audit_log.reader import Stretch, read_lines
 from verification.audit_log.verifier import by_seal, verify_audit
-from verification.batch import make_attempt
+from verification.callbacks.batch import make_attempt
+from verification.callbacks.recording import Unrecorded, verify
 from verification.keys import seal_keys
 from verification.models import ChainHead, OfficialAccount, Seal, Tally, VerificationAttempt
 from verification.models.attempt import RECORD_KEYS
 from verification.protocol.client_ip import canonical_ip
-from verification.recording import Unrecorded, verify
 from verification.tests.calls import call
 from verification.tests.contract import A, B
 from verification.tests.signer import push, verification

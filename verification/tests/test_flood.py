@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from verification import flood as flood_module
 from verification.audit_log.verifier import verify_audit
+from verification.callbacks import flood as flood_module
+from verification.callbacks.recording import flood, verify
 from verification.models import OfficialAccount, Tally, VerificationAttempt
 from verification.protocol.callback import Callback
-from verification.recording import flood, verify
 from verification.tests.calls import call
 from verification.tests.contract import A, B
 from verification.tests.signer import push, verification

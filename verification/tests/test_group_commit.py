@@ -10,12 +10,12 @@ from dataclasses import replace
 
 import pytest
 
-from verification import group_commit
-from verification.group_commit import GroupCommit
+from verification.callbacks import group_commit
+from verification.callbacks.group_commit import GroupCommit
+from verification.callbacks.recording import PoisonedBatch, Unrecorded
 from verification.protocol.callback import Callback
 from verification.protocol.enums import Outcome
 from verification.protocol.reply import Verdict
-from verification.recording import PoisonedBatch, Unrecorded
 from verification.tests.calls import call
 from verification.tests.contract import A
 from verification.tests.signer import verification

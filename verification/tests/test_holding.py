@@ -9,12 +9,12 @@ from typing import cast
 import pytest
 
 from verification import holding
-from verification.flood import OWN_ROWS
-from verification.holding import TICK, Held, Waiting
+from verification.callbacks.flood import OWN_ROWS
+from verification.callbacks.group_commit import TICK, Held, Waiting
+from verification.callbacks.recording import Unrecorded, verify
 from verification.models import OfficialAccount
 from verification.protocol.callback import Callback
 from verification.protocol.reply import Verdict
-from verification.recording import Unrecorded, verify
 from verification.tests.calls import call
 from verification.tests.contract import A, B
 from verification.tests.signer import verification

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from verification import recording
+from verification.callbacks import recording
+from verification.callbacks.recording import Unrecorded, is_in_time, verify
 from verification.models import OfficialAccount, VerificationAttempt
 from verification.protocol.enums import Outcome
-from verification.recording import Unrecorded, is_in_time, verify
 from verification.tests.calls import call
 from verification.tests.contract import A
 from verification.tests.signer import verification

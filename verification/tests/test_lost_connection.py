@@ -6,9 +6,9 @@ import psycopg2
 import pytest
 from django.db import connection
 
+from verification.callbacks.recording import Unrecorded, find_obstacle, verify
 from verification.models import OfficialAccount
 from verification.protocol.enums import Outcome
-from verification.recording import Unrecorded, find_obstacle, verify
 from verification.tests.calls import call
 from verification.tests.contract import A
 from verification.tests.gunicorn import database_url

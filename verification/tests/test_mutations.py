@@ -12,9 +12,9 @@ import secrets
 import pytest
 
 from verification.audit_log.verifier import Report, verify_audit, verify_kept_head
+from verification.callbacks.recording import verify
 from verification.models import ChainHead, OfficialAccount
 from verification.protocol.callback import Callback
-from verification.recording import verify
 from verification.tests.calls import call
 from verification.tests.contract import A, B
 from verification.tests.mutations import Mutator, undone

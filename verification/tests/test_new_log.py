@@ -8,8 +8,8 @@ import pytest
 from django.apps import apps
 from django.db import connection
 
+from verification.callbacks.recording import verify
 from verification.models import OfficialAccount
-from verification.recording import verify
 from verification.tests.calls import call
 from verification.tests.contract import A
 from verification.tests.signer import verification

@@ -4,10 +4,10 @@ import pytest
 from django.db import connection
 from django.test import Client
 
+from verification.callbacks.readiness import RIGHTS
+from verification.callbacks.recording import Unrecorded, verify
 from verification.models import OfficialAccount
 from verification.protocol.enums import Outcome
-from verification.readiness import RIGHTS
-from verification.recording import Unrecorded, verify
 from verification.tests.calls import call
 from verification.tests.contract import A, B
 from verification.tests.signer import verification

@@ -17,12 +17,12 @@ from django.db import (
 from django.test import Client
 from django.utils import timezone
 
-from verification import batch
+from verification.callbacks import batch
+from verification.callbacks.recording import PoisonedBatch, Unrecorded, verify
 from verification.fields import Secret
 from verification.models import ChainHead, OfficialAccount, Seal, Tally, Token, VerificationAttempt
 from verification.models.token import OVERLAP, rotate_token
 from verification.protocol.enums import Outcome
-from verification.recording import PoisonedBatch, Unrecorded, verify
 from verification.tests.calls import call
 from verification.tests.conftest import make_account
 from verification.tests.contract import A, B, last_attempt

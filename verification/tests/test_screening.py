@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from django.db import OperationalError, connection
 
-from verification import flood as flood_module
-from verification.flood import OWN_ROWS
+from verification.callbacks import flood as flood_module
+from verification.callbacks.flood import OWN_ROWS
+from verification.callbacks.recording import find_obstacle, flood, screen, verify
 from verification.models import OfficialAccount, Tally, VerificationAttempt
 from verification.protocol.callback import Callback
-from verification.recording import find_obstacle, flood, screen, verify
 from verification.tests.calls import call
 from verification.tests.contract import A, B
 from verification.tests.signer import verification

@@ -107,7 +107,7 @@ class TestTheChangeLog:
 
 class TestCallbacks:
     def test_they_are_answered_before_anything_of_the_admin(self) -> None:
-        assert configured.MIDDLEWARE[0] == "verification.views.CallbackMiddleware"
+        assert configured.MIDDLEWARE[0] == "verification.callbacks.middleware.CallbackMiddleware"
 
     def test_they_ask_nothing_about_users(self, brand_a: OfficialAccount) -> None:
         with CaptureQueriesContext(connection) as queries:

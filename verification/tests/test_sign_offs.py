@@ -28,7 +28,7 @@ def last_quarter(brand_a: OfficialAccount, monkeypatch: pytest.MonkeyPatch) -> P
     period = preset("last_quarter", timezone.localdate())
     times = [period.start, period.start, period.end - timedelta(seconds=1), period.end]
     for moment, token in zip(times, [A, B, A, A], strict=True):
-        monkeypatch.setattr("verification.recording.moment_of", lambda *_, it=moment: it)
+        monkeypatch.setattr("verification.callbacks.recording.moment_of", lambda *_, it=moment: it)
         Client().get(f"/wechat/brand-a?{verification(token)}")
     monkeypatch.undo()
     return period

@@ -18,11 +18,11 @@ from django.utils.translation import gettext as _
 from verification.alerts.channels import NotTold, configured_channels
 from verification.alerts.message import Message
 from verification.alerts.watch import Watch
+from verification.callbacks.postgresql_store import get_store
+from verification.callbacks.readiness import find_problem
 from verification.db.errors import describe
 from verification.management.base import GatewayCommand
 from verification.models import ChainHead
-from verification.readiness import find_problem
-from verification.recording import own_ledger
 
 logger = logging.getLogger(__name__)
 lines = logging.getLogger("verification.attempts")  # JSON already, whatever LOG_LEVEL says
@@ -134,7 +134,7 @@ def tell_of(problem: str | None, before: str | None) -> str | None:
 def print_head() -> None:
     """A line that whoever keeps our output has, and whoever changes the database has not."""
     head = ChainHead.objects.first() or ChainHead()
-    own_ledger().wait_for_disk()  # until it is on disk, a crash could still take it away
+    get_store().wait_for_disk()  # until it is on disk, a crash could still take it away
     said = {"event": "chain_head", "at": timezone.now().isoformat(), "head": head.text}
     lines.info("%s", json.dumps(said))
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from verification import recording
 from verification.alerts.channels import configured_channels
 from verification.alerts.watch import Watch
+from verification.callbacks import recording
 from verification.models import OfficialAccount
 from verification.tests.alerts.mail_server import MailServer, mail_server
 from verification.tests.alerts.wecom import Robot, robot_in_a_group

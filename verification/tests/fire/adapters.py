@@ -13,7 +13,7 @@ from django.core.asgi import get_asgi_application
 from django.core.wsgi import get_wsgi_application
 from django.db import connection
 
-from verification.asgi import CallbackEndpoint
+from verification.callbacks.asgi import CallbackEndpoint
 from verification.tests.contract import Answer
 from verification.tests.fire.strange import Strange
 

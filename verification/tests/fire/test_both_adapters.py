@@ -8,8 +8,8 @@ from urllib.parse import unquote_to_bytes
 import pytest
 from hypothesis import HealthCheck, given, settings
 
+from verification.callbacks.recording import flood
 from verification.models import OfficialAccount, VerificationAttempt
-from verification.recording import flood
 from verification.tests.contract import Answer
 from verification.tests.fire.adapters import Ask, through_the_endpoint, through_the_view
 from verification.tests.fire.conftest import KeepFigure

@@ -19,7 +19,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.test import Client
 
-from verification.holding import TICK
+from verification.callbacks.group_commit import TICK
 from verification.models import OfficialAccount
 from verification.tests.checkout import Checkout
 from verification.tests.contract import A

@@ -13,10 +13,10 @@ from statistics import median
 
 import pytest
 
+from verification.callbacks.recording import Unrecorded, verify
 from verification.models import OfficialAccount
 from verification.protocol.callback import Callback
 from verification.protocol.reply import Reply, reply_to
-from verification.recording import Unrecorded, verify
 from verification.tests.calls import call
 from verification.tests.conftest import make_account
 from verification.tests.contract import A, B

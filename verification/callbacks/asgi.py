@@ -12,8 +12,9 @@ from typing import Any
 
 from django.conf import settings
 
-from verification.attempt_log import log_unrecorded
-from verification.group_commit import GroupCommit
+from verification.callbacks.group_commit import GroupCommit
+from verification.callbacks.log_lines import log_unrecorded
+from verification.callbacks.recording import Unrecorded
 from verification.keys import self_test_key
 from verification.protocol.callback import (
     KNOWN_HEADERS,
@@ -25,7 +26,6 @@ from verification.protocol.callback import (
 )
 from verification.protocol.enums import Method
 from verification.protocol.reply import HEALTHY, SAFE_HEADERS, TRY_AGAIN, Reply, Verdict, reply_to
-from verification.recording import Unrecorded
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]

@@ -21,15 +21,15 @@ from django.db import (
     connection,
 )
 
-from verification.attempt_log import log_attempts
-from verification.batch import close_batch, fold, make_attempt
+from verification.callbacks.batch import close_batch, fold, make_attempt
+from verification.callbacks.flood import Flood
+from verification.callbacks.log_lines import log_attempts
+from verification.callbacks.postgresql_store import get_store
+from verification.callbacks.store import Ledger
+from verification.callbacks.verdicts import Accounts, judge
 from verification.db.errors import describe
 from verification.db.watchdog import watchdog
-from verification.flood import Flood
-from verification.judging import Accounts, judge
-from verification.ledger import Ledger
 from verification.models import ChainHead, Token
-from verification.postgresql_ledger import PostgreSQLLedger
 from verification.protocol.callback import Callback
 from verification.protocol.enums import Kind
 from verification.protocol.reply import Verdict
@@ -114,7 +114,7 @@ def bounded(seconds: float) -> Iterator[Ledger]:
             raise TooLate
         drop_lost_connection()
         with watchdog(seconds):
-            yield own_ledger()
+            yield get_store()
     except Exception as error:
         # An InternalError may be of a session that began while the database took no writes.
         if isinstance(error, (OperationalError, InterfaceError, InternalError)):
@@ -122,11 +122,6 @@ def bounded(seconds: float) -> Iterator[Ledger]:
         if not isinstance(error, Error):
             logger.exception("A batch of callbacks failed.")
         raise why_unrecorded(error) from error
-
-
-def own_ledger() -> Ledger:
-    """The one for this thread's database."""
-    return PostgreSQLLedger() if connection.vendor == "postgresql" else Ledger()
 
 
 def why_unrecorded(error: Exception) -> Unrecorded:

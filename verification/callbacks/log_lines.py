@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from django.utils import timezone
 
 from verification.audit_log.canonical import Values
-from verification.judging import Accounts
+from verification.callbacks.verdicts import Accounts
 from verification.models.attempt import as_record
 from verification.protocol.callback import Callback
 from verification.protocol.enums import word

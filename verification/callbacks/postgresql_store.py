@@ -15,7 +15,7 @@ from io import BytesIO
 from django.db import Error, connection
 
 from verification.audit_log.canonical import COLUMNS
-from verification.ledger import (
+from verification.callbacks.store import (
     Batch,
     Ledger,
     Standing,
@@ -128,3 +128,8 @@ def head_statement(head: ChainHead) -> tuple[str, list[object]]:
         *(head.last_attempt_id, head.last_seal_id),
         *(head.last_digest, head.last_recorded_at),
     ]
+
+
+def get_store() -> Ledger:
+    """Return the store for this thread's database connection."""
+    return PostgreSQLLedger() if connection.vendor == "postgresql" else Ledger()

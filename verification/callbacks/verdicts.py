@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 from django.conf import settings
 
+from verification.callbacks.store import Standing
 from verification.fields import Secret, UndecryptableSecret
-from verification.ledger import Standing
 from verification.models.account import MOST_AT_ROOT
 from verification.models.token import generate_secret
 from verification.protocol.callback import Callback

@@ -9,7 +9,7 @@ from typing import Any
 
 from verification.audit_log.canonical import Values, canonical_line
 from verification.audit_log.chain import make_seal
-from verification.ledger import Batch, TallyKey
+from verification.callbacks.store import Batch, TallyKey
 from verification.models import ChainHead
 from verification.models.attempt import is_noise
 from verification.protocol.callback import Callback
