@@ -36,6 +36,48 @@ GATHERING = 0.002
 #: Seconds between two looks whether the database is back.
 LOOK_EVERY = 0.25
 
+#: Seconds between two commits of what is held, and so the longest that a flood waits for an answer.
+TICK = 0.1
+
+
+class Waiting(NamedTuple):
+    callback: Callback
+    verdict: asyncio.Future[Verdict]
+
+
+class Held:
+    """Those beyond their budget, until the next tick."""
+
+    def __init__(self) -> None:
+        self.waiting: list[Waiting] = []
+        self.last_tick = 0.0
+
+    @property
+    def time_left(self) -> float | None:
+        """Seconds until the next tick; None when nobody waits for it."""
+        return max(0.0, self.last_tick + TICK - monotonic()) if self.waiting else None
+
+    def hold(self, batch: Sequence[Waiting]) -> list[Waiting]:
+        """Keep those that are too many, and give back the rest."""
+        held = too_many([waiting.callback for waiting in batch])
+        self.waiting += [waiting for n, waiting in enumerate(batch) if n in held]
+        return [waiting for n, waiting in enumerate(batch) if n not in held]
+
+    def release(self, most: int) -> list[Waiting]:
+        """Once the tick has come, so many; it lasts until all are released."""
+        if self.time_left != 0:
+            return []
+        released, self.waiting = self.waiting[:most], self.waiting[most:]
+        if not self.waiting:
+            self.last_tick = monotonic()
+        return released
+
+    def give_up(self) -> list[Waiting]:
+        """All of them, at once."""
+        given_up, self.waiting = self.waiting, []
+        return given_up
+
+
 Result = Verdict | Unrecorded
 
 
@@ -140,48 +182,6 @@ def settle(batch: Sequence[Waiting], results: Sequence[Result]) -> None:
             verdict.set_exception(result)
         else:
             verdict.set_result(result)
-
-
-#: Seconds between two commits of what is held, and so the longest that a flood waits for an answer.
-TICK = 0.1
-
-
-class Waiting(NamedTuple):
-    callback: Callback
-    verdict: asyncio.Future[Verdict]
-
-
-class Held:
-    """Those beyond their budget, until the next tick."""
-
-    def __init__(self) -> None:
-        self.waiting: list[Waiting] = []
-        self.last_tick = 0.0
-
-    @property
-    def time_left(self) -> float | None:
-        """Seconds until the next tick; None when nobody waits for it."""
-        return max(0.0, self.last_tick + TICK - monotonic()) if self.waiting else None
-
-    def hold(self, batch: Sequence[Waiting]) -> list[Waiting]:
-        """Keep those that are too many, and give back the rest."""
-        held = too_many([waiting.callback for waiting in batch])
-        self.waiting += [waiting for n, waiting in enumerate(batch) if n in held]
-        return [waiting for n, waiting in enumerate(batch) if n not in held]
-
-    def release(self, most: int) -> list[Waiting]:
-        """Once the tick has come, so many; it lasts until all are released."""
-        if self.time_left != 0:
-            return []
-        released, self.waiting = self.waiting[:most], self.waiting[most:]
-        if not self.waiting:
-            self.last_tick = monotonic()
-        return released
-
-    def give_up(self) -> list[Waiting]:
-        """All of them, at once."""
-        given_up, self.waiting = self.waiting, []
-        return given_up
 
 
 def too_many(callbacks: Sequence[Callback]) -> set[int]:

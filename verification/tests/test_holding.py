@@ -8,7 +8,7 @@ from typing import cast
 
 import pytest
 
-from verification import holding
+from verification.callbacks import group_commit
 from verification.callbacks.flood import OWN_ROWS
 from verification.callbacks.group_commit import TICK, Held, Waiting
 from verification.callbacks.recording import Unrecorded, verify
@@ -23,7 +23,7 @@ from verification.tests.signer import verification
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     now = [1000.0]
-    monkeypatch.setattr(holding, "monotonic", lambda: now[0])
+    monkeypatch.setattr(group_commit, "monotonic", lambda: now[0])
     return now
 
 
@@ -80,7 +80,7 @@ def test_without_a_database_nobody_is_held(
     def fail(_callbacks: object) -> list[Verdict]:
         raise Unrecorded
 
-    monkeypatch.setattr(holding, "screen", fail)
+    monkeypatch.setattr(group_commit, "screen", fail)
 
     assert len(Held().hold(waiting(call(verification(B))))) == 1
 
