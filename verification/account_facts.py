@@ -14,6 +14,7 @@ from typing import Any
 from django.db.models import F, OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 
+from verification.attempts.index import EVERY, Strands
 from verification.audit_log.positions import first_since
 from verification.diagnosis import Explanation, Known, explain
 from verification.models import (
@@ -24,7 +25,6 @@ from verification.models import (
     VerificationAttempt,
 )
 from verification.protocol.enums import Kind, Outcome, Reason
-from verification.strands import EVERY, Strands
 
 WEEK = timedelta(days=7)
 #: An account that was pushed to in this many hours of a week is missed when it falls silent.

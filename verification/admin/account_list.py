@@ -19,7 +19,7 @@ from django.utils.translation import gettext_lazy as _
 
 from verification.account_status import AccountStatus, Level, read_statuses
 from verification.admin.narrowing import NarrowingChangeList
-from verification.attempt_filter import AttemptFilter
+from verification.attempts.filter import AttemptFilter
 from verification.models import OfficialAccount
 from verification.periods import Period
 from verification.protocol.enums import Outcome

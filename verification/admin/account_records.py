@@ -11,10 +11,10 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from verification.admin.account_pages import may
+from verification.attempts.index import Strands
 from verification.diagnosis import Known, explain
 from verification.models import OfficialAccount, VerificationAttempt
 from verification.protocol.enums import Kind, Outcome
-from verification.strands import Strands
 from verification.times import in_short
 
 SHOWN = 5

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from math import ceil
 
-from verification.attempt_bars import Bar
+from verification.attempts.counts import Bar
 
 WIDTH, HEIGHT = 900, 160
 LEFT, RIGHT, TOP, BOTTOM = 44, 8, 8, 22  #: room for the axes

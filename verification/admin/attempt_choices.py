@@ -9,9 +9,8 @@ from typing import Any, NamedTuple
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from verification.attempt_bars import Bar
-from verification.attempt_counts import AccountCount, PeriodCounts
-from verification.attempt_filter import NO_ACCOUNT, AttemptFilter, latest_days
+from verification.attempts.counts import AccountCount, Bar, PeriodCounts
+from verification.attempts.filter import NO_ACCOUNT, AttemptFilter, latest_days
 from verification.models import OfficialAccount
 from verification.models.choices import KIND_CHOICES, OUTCOME_CHOICES, REASON_CHOICES
 from verification.periods import PRESETS, Period, preset

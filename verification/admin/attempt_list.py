@@ -12,10 +12,9 @@ from django.utils.translation import gettext as _
 from verification.admin import attempt_choices
 from verification.admin.attempt_chart import draw
 from verification.admin.attempt_words import path_of
-from verification.attempt_bars import read_bars
-from verification.attempt_counts import count_period
-from verification.attempt_filter import BACKWARDS, AttemptFilter, parse_filter
-from verification.attempt_page import Page, find_page
+from verification.attempts.counts import count_period, read_bars
+from verification.attempts.filter import BACKWARDS, AttemptFilter, parse_filter
+from verification.attempts.page import Page, find_page
 from verification.diagnosis import Known, explain
 from verification.models import VerificationAttempt
 from verification.protocol.enums import Kind, Outcome

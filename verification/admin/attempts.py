@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST
 from verification.admin.attempt_detail import AttemptDetail
 from verification.admin.attempt_list import attempt_list
 from verification.admin.export import export_view
-from verification.attempt_filter import parse_filter
+from verification.attempts.filter import parse_filter
 from verification.models import VerificationAttempt
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 
 from verification.admin.attempt_choices import ALL, NOBODYS
-from verification.attempt_filter import NO_ACCOUNT
+from verification.attempts.filter import NO_ACCOUNT
 from verification.models import OfficialAccount
 from verification.models.choices import KIND_CHOICES, OUTCOME_CHOICES, REASON_CHOICES
 from verification.periods import PRESETS

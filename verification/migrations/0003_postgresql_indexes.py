@@ -1,6 +1,6 @@
 """Create the indexes that keep the list of attempts fast at ten million rows on PostgreSQL.
 
-`attempt_strand` serves every filter of the list (see verification/strands.py), `attempt_ip` a
+`attempt_strand` serves every filter of the list (see verification/attempts/index.py), `attempt_ip` a
 source IP, and `attempt_request_id`, a BRIN of Bloom filters of less than 2 bytes a row, a request
 id. SQLite holds small logs and needs none of them.
 """

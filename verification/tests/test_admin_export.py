@@ -13,7 +13,7 @@ from asgiref.sync import async_to_sync
 from django.test import Client
 
 from verification.admin.export import Download
-from verification.attempt_filter import latest_days
+from verification.attempts.filter import latest_days
 from verification.models import ChainHead, OfficialAccount
 from verification.tests.contract import A
 from verification.tests.exports import NOON, make_attempts

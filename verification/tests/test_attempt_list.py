@@ -11,15 +11,14 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from verification import attempt_page
-from verification.attempt_bars import read_bars
-from verification.attempt_counts import count_period
-from verification.attempt_filter import AttemptFilter, latest_days, parse_filter
-from verification.attempt_page import find_page
+from verification.attempts import page
+from verification.attempts.counts import count_period, read_bars
+from verification.attempts.filter import AttemptFilter, latest_days, parse_filter
+from verification.attempts.index import ACCOUNTS
+from verification.attempts.page import find_page
 from verification.models import OfficialAccount, VerificationAttempt
 from verification.periods import Period, preset
 from verification.protocol.enums import Kind, Outcome, Reason
-from verification.strands import ACCOUNTS
 from verification.tests.contract import A, B
 from verification.tests.people import staff, wechat_pushes, wechat_verifies
 from verification.tests.signer import verification
@@ -241,7 +240,7 @@ class TestFiltering:
 class TestPaging:
     @pytest.fixture(autouse=True)
     def _small_pages(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(attempt_page, "SIZE", 2)
+        monkeypatch.setattr(page, "SIZE", 2)
 
     def walk(self, client: Client, label: str, query: str) -> list[list[str]]:
         pages = []

@@ -6,11 +6,11 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from verification.attempt_page import ids_with
+from verification.attempts.index import REASONS, Strands
+from verification.attempts.page import ids_with
 from verification.models import OfficialAccount, VerificationAttempt
 from verification.models.attempt import NOISE
 from verification.protocol.enums import Kind, Reason
-from verification.strands import REASONS, Strands
 from verification.tests.contract import A, B
 from verification.tests.people import call, wechat_verifies
 from verification.tests.plans import plan_of

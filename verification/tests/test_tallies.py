@@ -14,8 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from verification.account_facts import read_facts
-from verification.attempt_bars import read_bars
-from verification.attempt_counts import count_period
+from verification.attempts.counts import count_period, read_bars
 from verification.models import OfficialAccount, Tally
 from verification.periods import Period
 from verification.protocol.enums import Kind, Outcome

@@ -7,10 +7,10 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
-from verification.attempt_filter import NO_ACCOUNT, AttemptFilter
+from verification.attempts.filter import NO_ACCOUNT, AttemptFilter
+from verification.attempts.index import NOTHING, Strands
 from verification.models import OfficialAccount, VerificationAttempt
 from verification.protocol.enums import Kind, Outcome, Reason
-from verification.strands import NOTHING, Strands
 
 SIZE = 50
 # The planner takes the index, a BRIN of Bloom filters, for one that leaves nothing out, and would
