@@ -17,7 +17,7 @@ from django.utils.html import escape, format_html
 from django.utils.safestring import mark_safe
 from django.utils.translation import gettext_lazy as _
 
-from verification.account_status import AccountStatus, Level, read_statuses
+from verification.accounts.status import AccountStatus, Level, read_statuses
 from verification.admin.narrowing import NarrowingChangeList
 from verification.attempts.filter import AttemptFilter
 from verification.models import OfficialAccount

@@ -17,8 +17,8 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from verification.account_facts import Refusal, count_refused
-from verification.account_status import AccountStatus, read_statuses
+from verification.accounts.facts import Refusal, count_refused
+from verification.accounts.status import AccountStatus, read_statuses
 from verification.admin import console_answers
 from verification.admin.account_pages import server_url
 from verification.models import OfficialAccount, Token

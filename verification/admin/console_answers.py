@@ -7,7 +7,7 @@ from datetime import timedelta
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from verification.account_facts import IS_SERIOUS, IS_VERIFICATION
+from verification.accounts.facts import IS_SERIOUS, IS_VERIFICATION
 from verification.audit_log.positions import first_since
 from verification.diagnosis import explain
 from verification.diagnosis.remarks import SLOW, in_front_of_us, say_slow

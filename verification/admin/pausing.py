@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from verification import sign_ins
-from verification.account_status import AccountStatus, read_statuses
+from verification.accounts.status import AccountStatus, read_statuses
 from verification.admin.account_pages import account_url, render_page, require
 from verification.models import OfficialAccount
 from verification.protocol.console import FOLLOWERS_READ

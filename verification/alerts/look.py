@@ -9,7 +9,7 @@ from functools import cached_property
 
 from django.db.models import Max, Q, QuerySet
 
-from verification.account_facts import Facts, read_facts, refused_since
+from verification.accounts.facts import Facts, read_facts, refused_since
 from verification.audit_log.head_check import HeadCheck
 from verification.audit_log.positions import first_since
 from verification.models import Alert, OfficialAccount, VerificationAttempt

@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from verification.account_status import AccountStatus, Level, read_statuses
+from verification.accounts.status import AccountStatus, Level, read_statuses
 from verification.models import OfficialAccount, Tally, Token
 from verification.models.token import rotate_token
 from verification.protocol.enums import Kind, Outcome

@@ -13,7 +13,7 @@ from django.db import IntegrityError, connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from verification.account_facts import read_facts
+from verification.accounts.facts import read_facts
 from verification.attempts.counts import count_period, read_bars
 from verification.models import OfficialAccount, Tally
 from verification.periods import Period

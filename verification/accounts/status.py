@@ -10,7 +10,7 @@ from enum import IntEnum
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from verification.account_facts import WEEK, Facts, Refusal, read_facts
+from verification.accounts.facts import WEEK, Facts, Refusal, read_facts
 from verification.models import ChangeEvent, OfficialAccount
 from verification.times import day, in_short
 
