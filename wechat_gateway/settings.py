@@ -26,7 +26,7 @@ DEBUG = env.flag("DEBUG")
 
 # Checked here although gunicorn reads them itself: `manage.py migrate` runs first in a release,
 # and says in one sentence what gunicorn would say in a traceback.
-env.integer("PORT", 8000, lowest=1, highest=65535)
+PORT = env.integer("PORT", 8000, lowest=1, highest=65535)
 env.integer("WEB_CONCURRENCY", 1, lowest=1, highest=64)
 
 # --- Secrets ---------------------------------------------------------------------------------

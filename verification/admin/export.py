@@ -16,7 +16,7 @@ from django.utils.translation import ngettext
 
 from verification.admin.account_pages import may, require
 from verification.db.snapshot import read_snapshot
-from verification.export import Export, csv_pieces
+from verification.exports.writer import Export, csv_pieces
 from verification.models import ChangeEvent, VerificationAttempt
 from verification.sign_ins import who
 

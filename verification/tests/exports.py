@@ -13,8 +13,8 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 
 from verification.callbacks.recording import verify
+from verification.exports.sealed import sealed_pieces
 from verification.models import VerificationAttempt
-from verification.sealed_export import sealed_pieces
 from verification.tests.calls import call
 from verification.tests.signer import verification
 

@@ -25,8 +25,8 @@ from django.utils.log import AdminEmailHandler
 from pytest_django import DjangoDbBlocker
 
 from verification.alerts.watch import Watch
+from verification.exports.sealed import sealed_pieces
 from verification.models import VerificationAttempt
-from verification.sealed_export import sealed_pieces
 from verification.tests.admin_urls import every_url
 from verification.tests.canaries import DISGUISES, NEXT_TOKEN, TOKEN, find
 from verification.tests.checkout import LOCAL, read_settings

@@ -14,6 +14,7 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.db import models
 
+from verification import __version__
 from verification.audit_log.canonical import COLUMNS
 from verification.audit_log.pruning import remove_stretch
 from verification.models import ChainHead, ChangeEvent, Checkpoint, Seal, VerificationAttempt
@@ -21,7 +22,6 @@ from verification.tests.checkout import Checkout
 from verification.tests.exports import complaints, export_sealed
 from verification.tests.people import last_event
 from verification.tests.tampering import as_owner
-from wechat_gateway import __version__
 
 
 class TestWriting:

@@ -9,7 +9,8 @@ from django.core.management.base import CommandError
 from tqdm import tqdm
 
 from verification.db.snapshot import read_snapshot
-from verification.export import PIECES, Export, Pieces
+from verification.exports.sealed import sealed_pieces
+from verification.exports.writer import PIECES, Export, Pieces
 from verification.management.base import (
     GatewayCommand,
     command_line_actor,
@@ -17,7 +18,6 @@ from verification.management.base import (
     parse_moment,
 )
 from verification.models import ChainHead, Checkpoint, VerificationAttempt
-from verification.sealed_export import sealed_pieces
 
 OPTIONS = {"account": "account", "recorded_at__gte": "since", "recorded_at__lt": "until"}
 

@@ -14,7 +14,6 @@ from verification.made_up_log import make_up_attempts
 from verification.management.base import GatewayCommand
 from verification.models import OfficialAccount
 from verification.models.token import generate_secret, rotate_token
-from wechat_gateway import env
 
 
 class Command(GatewayCommand):
@@ -31,7 +30,7 @@ class Command(GatewayCommand):
 
     def handle(self, *, rows: int, days: int, accounts: int, batch: int, **options: Any) -> None:
         if not settings.LOCAL:
-            raise CommandError(f"This is for a copy on your own machine ({env.LOCAL_SWITCH}=1).")
+            raise CommandError("This is for a copy on your own machine (WECHAT_GATEWAY_LOCAL=1).")
         if connection.vendor != "postgresql":
             raise CommandError("This fills PostgreSQL: set DATABASE_URL to one, then migrate.")
         if min(rows, days, accounts, batch) < 1:

@@ -13,7 +13,6 @@ from verification.management.base import GatewayCommand, create_administrator
 from verification.models import OfficialAccount
 from verification.models.token import generate_secret
 from verification.self_test import sign_url
-from wechat_gateway import env
 
 DEMO = "demo"
 
@@ -26,8 +25,8 @@ class Command(GatewayCommand):
 
     def handle(self, **options: Any) -> None:
         if not settings.LOCAL:
-            raise CommandError(f"This is for a copy on your own machine ({env.LOCAL_SWITCH}=1).")
-        base = f"http://127.0.0.1:{env.text('PORT', '8000')}"
+            raise CommandError("This is for a copy on your own machine (WECHAT_GATEWAY_LOCAL=1).")
+        base = f"http://127.0.0.1:{settings.PORT}"
         self.create_admin(base)
         account = OfficialAccount.objects.filter(slug=DEMO).first()
         if account is None:

@@ -15,7 +15,6 @@ from verification.models import OfficialAccount, VerificationAttempt
 from verification.protocol.reply import TRY_AGAIN
 from verification.self_test import Trial, try_server_url
 from verification.self_test_checks import Result, check
-from wechat_gateway import env
 
 
 class Command(GatewayCommand):
@@ -81,7 +80,7 @@ def is_url(text: str) -> bool:
 
 
 def default_url(account: OfficialAccount) -> str:
-    base = settings.PUBLIC_URL or f"http://127.0.0.1:{env.text('PORT', '8000')}"
+    base = settings.PUBLIC_URL or f"http://127.0.0.1:{settings.PORT}"
     return f"{base}{account.server_path}"
 
 

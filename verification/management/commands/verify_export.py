@@ -11,7 +11,7 @@ from django.core.management.base import CommandError
 from tqdm import tqdm
 
 from verification.audit_log.verifier import Report
-from verification.export_check import Kept, NotAnExport, verify_export
+from verification.exports.verifier import Kept, NotAnExport, verify_export
 from verification.management.base import GatewayCommand, parse_head
 
 

@@ -10,16 +10,16 @@ from django.utils.translation import gettext as _
 from verification.audit_log.canonical import COLUMNS_BY_VERSION
 from verification.audit_log.chain import BrokenChain, Chain
 from verification.audit_log.verifier import MOST_PROBLEMS, Report, note_kept_head
-from verification.export_lines import (
+from verification.exports.sealed import (
     FORMAT,
     FORMAT_VERSION,
     Entry,
     load,
+    to_line,
     to_place,
     to_seal,
 )
 from verification.models import ChainHead, Seal
-from verification.sealed_record import to_line
 
 #: No line of ours is as long; what is not ours may have no line breaks at all.
 LONGEST = 16_384
