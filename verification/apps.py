@@ -15,8 +15,8 @@ class VerificationConfig(AppConfig):
     verbose_name = _("Verification")
 
     def ready(self) -> None:
-        from verification import sign_ins
         from verification.audit_log import triggers
+        from verification.auth import sign_ins
 
         connection_created.connect(triggers.register_door)
         # Around every migrate: a migration on SQLite remakes tables, without their triggers.
@@ -29,7 +29,7 @@ class VerificationConfig(AppConfig):
 
 class GatewayAdminConfig(admin_apps.AdminConfig):
     default = False  # the app of this module is the one above
-    default_site = "verification.admin_site.GatewayAdminSite"
+    default_site = "verification.auth.site.GatewayAdminSite"
 
 
 def _remove_triggers(using: str, **_: Any) -> None:

@@ -96,7 +96,7 @@ MIDDLEWARE = [
     "wechat_gateway.browser_headers.BrowserHeadersMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "verification.sessions.SessionMiddleware",
+    "verification.auth.sessions.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -203,7 +203,7 @@ if not LOCAL:
     CSRF_COOKIE_NAME = "__Host-csrftoken"
     LANGUAGE_COOKIE_NAME = "__Host-language"
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"  # no fourth cookie
-SESSION_COOKIE_AGE = 30 * 60  # since the last page; verification/sessions.py says how
+SESSION_COOKIE_AGE = 30 * 60  # since the last page; verification/auth/sessions.py says how
 
 ADMIN_REQUIRE_TOTP = env.flag("ADMIN_REQUIRE_TOTP")
 
@@ -217,7 +217,7 @@ AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_RESET_ON_SUCCESS = True
-AXES_CLIENT_IP_CALLABLE = "verification.sign_ins.client_ip"
+AXES_CLIENT_IP_CALLABLE = "verification.auth.sign_ins.client_ip"
 AXES_LOCKOUT_CALLABLE = "verification.views.locked_out"
 AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "csrfmiddlewaretoken"]
 # Sign-ins are in our change log, which cannot be edited.

@@ -11,15 +11,15 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from django.utils.translation import gettext_lazy as _
 
-from verification import sign_ins
 from verification.admin import connect, pausing, self_tests, tokens
 from verification.admin.account_list import AccountList
 from verification.admin.account_pages import may
 from verification.admin.account_records import read_records
 from verification.admin.token_forms import ChoosesToken, SourceField, TokenField
+from verification.auth import sign_ins
+from verification.auth.sessions import leaves_the_session_alone
 from verification.models import ChangeEvent, OfficialAccount
 from verification.models.token import rotate_token
-from verification.sessions import leaves_the_session_alone
 
 if TYPE_CHECKING:
     AccountModelForm = forms.ModelForm[OfficialAccount]

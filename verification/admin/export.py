@@ -15,10 +15,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from verification.admin.account_pages import may, require
+from verification.auth.sign_ins import who
 from verification.db.snapshot import read_snapshot
 from verification.exports.writer import Export, csv_pieces
 from verification.models import ChangeEvent, VerificationAttempt
-from verification.sign_ins import who
 
 
 class Download(FileResponse):

@@ -11,8 +11,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 
-from verification import sign_ins
 from verification.audit_log.integrity import Check, check_within_budget, latest_check, record_check
+from verification.auth import sign_ins
 from verification.models import ChainHead, Checkpoint, Seal, VerificationAttempt
 from verification.times import zoned
 

@@ -15,9 +15,9 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from verification import sign_ins
 from verification.accounts.status import AccountStatus, read_statuses
 from verification.admin.account_pages import account_url, render_page, require
+from verification.auth import sign_ins
 from verification.models import OfficialAccount
 from verification.protocol.console import FOLLOWERS_READ
 

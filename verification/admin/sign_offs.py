@@ -15,9 +15,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from verification import sign_ins
 from verification.attempts.counts import count_period
 from verification.audit_log.integrity import Check, check_within_budget, latest_check, record_check
+from verification.auth import sign_ins
 from verification.models import ChangeEvent
 from verification.periods import PRESETS, Period, is_of_a_log, preset
 from verification.times import zoned

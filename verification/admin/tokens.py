@@ -13,10 +13,10 @@ from django.shortcuts import get_object_or_404, redirect
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from verification import sign_ins
 from verification.admin.account_pages import account_url, render_page, require, server_url
 from verification.admin.moments import zoned
 from verification.admin.token_forms import GENERATE, RotateForm
+from verification.auth import sign_ins
 from verification.fields import UndecryptableSecret
 from verification.models import OfficialAccount, Token
 from verification.models.token import NO_TOKEN, SHORT, RotatedMeanwhile, others_with, rotate_token

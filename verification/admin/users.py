@@ -11,9 +11,9 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 
-from verification import sign_ins
 from verification.admin.change_details import FLAGS
 from verification.admin.roles import NamesRoles, name_group
+from verification.auth import sign_ins
 from verification.models import ChangeEvent
 
 if TYPE_CHECKING:

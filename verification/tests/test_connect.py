@@ -13,7 +13,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from verification import sessions
+from verification.auth import sessions
 from verification.models import OfficialAccount
 from verification.models.token import rotate_token
 from verification.protocol import console

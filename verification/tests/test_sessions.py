@@ -11,8 +11,8 @@ from django.test import Client
 from django.urls import path, reverse
 from django.utils import timezone
 
-from verification import sessions
 from verification.admin.account_pages import account_url
+from verification.auth import sessions
 from verification.models import ChangeEvent, OfficialAccount
 from verification.tests.checkout import PRODUCTION, Checkout
 from verification.tests.people import PASSWORD, press

@@ -17,7 +17,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from verification import sessions, sign_ins
+from verification.auth import sessions, sign_ins
 from verification.fields import UndecryptableSecret
 from verification.models import ChangeEvent, TotpDevice
 from verification.models.totp_device import CODE

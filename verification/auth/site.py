@@ -14,7 +14,7 @@ from django.urls import URLPattern, URLResolver, path, reverse
 from django.utils.cache import add_never_cache_headers
 from django.views.decorators.cache import never_cache
 
-from verification import second_factor, sessions, sign_ins
+from verification.auth import second_factor, sessions, sign_ins
 from verification.models import ChangeEvent
 
 

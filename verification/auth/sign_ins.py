@@ -9,7 +9,7 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
 from django.http import HttpRequest
 
-from verification import sessions
+from verification.auth import sessions
 from verification.models import ChangeEvent, OfficialAccount
 from verification.models.change_event import Who
 from verification.protocol.client_ip import parse_client_ip
