@@ -6,9 +6,23 @@ from django.contrib import admin
 from django.utils.safestring import mark_safe
 from django.utils.translation import gettext_lazy as _
 
-from verification.admin import accounts, attempts, change_events, seals, tallies, users
+# In this order the menu has them: what people come for first.
+from verification.admin.accounts.model_admin import OfficialAccountAdmin
+from verification.admin.attempts.model_admin import VerificationAttemptAdmin
+from verification.admin.audit_log.change_events import ChangeEventAdmin
+from verification.admin.audit_log.seals import SealAdmin
+from verification.admin.audit_log.tallies import TallyAdmin
+from verification.admin.users import GatewayGroupAdmin, GatewayUserAdmin
 
-__all__ = ["accounts", "attempts", "change_events", "seals", "tallies", "users"]
+__all__ = [
+    "ChangeEventAdmin",
+    "GatewayGroupAdmin",
+    "GatewayUserAdmin",
+    "OfficialAccountAdmin",
+    "SealAdmin",
+    "TallyAdmin",
+    "VerificationAttemptAdmin",
+]
 
 admin.site.site_title = _("WeChat gateway")
 admin.site.site_header = _("WeChat gateway")

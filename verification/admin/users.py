@@ -4,27 +4,56 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from django import forms
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import Group, Permission, User
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
-from verification.admin.change_details import FLAGS
-from verification.admin.roles import NamesRoles, name_group
 from verification.auth import sign_ins
 from verification.models import ChangeEvent
 
 if TYPE_CHECKING:
+    AnyModelAdmin = admin.ModelAdmin[Any]
     GatewayUserModelAdmin = UserAdmin[User]
 else:
+    AnyModelAdmin = object
     GatewayUserModelAdmin = UserAdmin
 
 Action = ChangeEvent.Action
+#: The names that the change log has for these fields of a user.
+FLAGS = {"active": "is_active", "staff": "is_staff", "superuser": "is_superuser"}
+GROUPS = {"Token managers": _("Token managers"), "Auditors": _("Auditors")}
+VERBS = {
+    "view": _("view"),
+    "add": _("add"),
+    "change": _("change"),
+    "delete": _("delete"),
+    "reveal": _("reveal"),
+    "rotate": _("rotate"),
+    "export": _("export"),
+    "sign": _("sign off"),
+}
 
 admin.site.unregister(User)
 admin.site.unregister(Group)
+
+
+def name_group(group: Group) -> str:
+    """Ours in the language of the page; others as they were named."""
+    return str(GROUPS.get(group.name, group.name))
+
+
+def name_permission(permission: Permission) -> str:
+    """Official accounts · view"""
+    model = permission.content_type.model_class()
+    verb = VERBS.get(permission.codename.partition("_")[0])
+    if model is None or verb is None:
+        return permission.name
+    return f"{capfirst(model._meta.verbose_name_plural)} · {verb}"
 
 
 def roles_of(user: User) -> set[str]:
@@ -44,6 +73,23 @@ def record_difference(request: HttpRequest, name: str, before: set[str], after: 
     ):
         for role in sorted(roles):
             sign_ins.record(request, action, f"{name}: {role}")
+
+
+class NamesRoles(AnyModelAdmin):
+    """Offers the permissions that mean something in this admin, few enough to tick."""
+
+    filter_horizontal = ()
+
+    def formfield_for_manytomany(self, db_field: Any, request: Any = None, **kwargs: Any) -> Any:
+        kwargs["widget"] = forms.CheckboxSelectMultiple
+        is_group = db_field.related_model is Group
+        if not is_group:
+            apps = {"content_type__app_label__in": ["verification", "auth"]}
+            offered = Permission.objects.filter(**apps).exclude(content_type__model="permission")
+            kwargs["queryset"] = offered.select_related("content_type")
+        field: Any = super().formfield_for_manytomany(db_field, request, **kwargs)
+        field.label_from_instance = name_group if is_group else name_permission
+        return field
 
 
 @admin.register(User)

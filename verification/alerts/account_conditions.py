@@ -10,7 +10,7 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 
 from verification.alerts.finding import Finding, link_to
-from verification.alerts.look import DAY, Look
+from verification.alerts.snapshot import DAY, Look
 from verification.diagnosis import explain
 from verification.models import OfficialAccount, Token, VerificationAttempt
 from verification.times import zoned

@@ -9,16 +9,18 @@ from __future__ import annotations
 import http.client
 import json
 import smtplib
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
 from contextlib import closing
 from functools import partial
-from typing import Protocol
+from typing import Protocol, TypeVar
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.mail import EmailMessage
 
 from verification.alerts.message import Message
-from verification.alerts.patience import in_time
 
 #: Seconds for WeCom to answer, and for all that a mail server is told.
 WECOM_PATIENCE, MAIL_PATIENCE = 5.0, 20.0
@@ -112,3 +114,24 @@ def _describe(error: Exception) -> str:
     name = type(error).__name__
     reason = error.strerror if isinstance(error, OSError) else None
     return f"{name}: {reason}" if reason else name
+
+
+T = TypeVar("T")
+
+
+def in_time(seconds: float, work: Callable[[], T]) -> T:
+    """What `work` returns or raises; TimeoutError after so many seconds.
+
+    In a thread, which is then left to itself: nothing interrupts the search for a host's address,
+    neither a timeout nor SIGTERM, and a socket's timeout begins anew with each byte.
+    """
+    future: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(work())
+        except Exception as error:
+            future.set_exception(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    return future.result(seconds)

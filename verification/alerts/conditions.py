@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from verification.alerts import account_conditions, log_conditions
 from verification.alerts.finding import Finding
-from verification.alerts.look import Look
+from verification.alerts.snapshot import Look
 from verification.models import OfficialAccount
 
 OF_ACCOUNTS: list[Callable[[Look, OfficialAccount], Finding | None]] = [

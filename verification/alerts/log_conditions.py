@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from django.utils.translation import gettext as _
 
 from verification.alerts.finding import Finding, link_to
-from verification.alerts.look import Look
+from verification.alerts.snapshot import Look
 from verification.audit_log.integrity import latest_check
 from verification.times import zoned
 

@@ -16,10 +16,10 @@ from django.utils import timezone, translation
 
 from verification.alerts.channels import Channel
 from verification.alerts.conditions import findings, is_of_the_log
-from verification.alerts.look import DAY, Look
-from verification.alerts.noting import note
-from verification.alerts.telling import tell
-from verification.alerts.turn import ROUND, take, turn
+from verification.alerts.delivery import tell
+from verification.alerts.lease import ROUND, take, turn
+from verification.alerts.snapshot import DAY, Look
+from verification.alerts.state import note
 from verification.audit_log.head_check import HeadCheck, Kept, check_head
 from verification.audit_log.integrity import LOG_CHECKED, latest_check, record_check
 from verification.audit_log.verifier import verify_audit

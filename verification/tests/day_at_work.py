@@ -108,7 +108,7 @@ class Day:
     def something_breaks(self) -> None:
         """While a token is in local variables, in the form, or being compared."""
         with self.monkeypatch.context() as patch:
-            patch.setattr("verification.admin.tokens.render_page", break_down)
+            patch.setattr("verification.admin.accounts.tokens.render_page", break_down)
             patch.setattr("verification.callbacks.recording.judge", break_down)
             self.broken.append(tool(self.browser, "reveal", self.account))
             self.broken.append(tool(self.browser, "rotate", self.account, token=NEXT_TOKEN))

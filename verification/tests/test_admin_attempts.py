@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from verification.admin import moments
+from verification import times
 from verification.models import OfficialAccount
 from verification.tests.contract import A, last_attempt
 from verification.tests.people import call, page
@@ -48,4 +48,4 @@ class TestShowing:
         settings.TIME_ZONE = zone
         winter = last_attempt().recorded_at.replace(month=1)
 
-        assert moments.zoned(winter).endswith(f" ({name})")
+        assert times.zoned(winter).endswith(f" ({name})")

@@ -12,7 +12,7 @@ import pytest
 from asgiref.sync import async_to_sync
 from django.test import Client
 
-from verification.admin.export import Download
+from verification.admin.attempts.export import Download
 from verification.attempts.filter import latest_days
 from verification.models import ChainHead, OfficialAccount
 from verification.tests.contract import A

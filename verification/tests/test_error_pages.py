@@ -46,7 +46,7 @@ def rotate(client: Client, account: OfficialAccount) -> Any:
     [
         "verification.models.token.fingerprint",
         "verification.fields.Secret.of",
-        "verification.admin.tokens.show",
+        "verification.admin.accounts.tokens.show",
         "django.forms.fields.CharField.clean",
     ],
 )
@@ -63,7 +63,7 @@ def test_a_typed_token_is_not_on_the_page_of_an_error(
 
 @pytest.mark.usefixtures("_debug")
 def test_neither_is_one_that_was_asked_for(at_work: Client, brand_a: OfficialAccount) -> None:
-    with failing("verification.admin.tokens.render_page"):
+    with failing("verification.admin.accounts.tokens.render_page"):
         response = press(at_work, "reveal_token", brand_a.pk)
 
     assert response.status_code == 500

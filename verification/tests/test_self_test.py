@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from verification import self_test, self_test_checks
 from verification.keys import self_test_key
 from verification.protocol.callback import Request, parse_callback
 from verification.protocol.enums import Kind
-from verification.self_test import Answer, Stage, Trial, sign_url, try_server_url
-from verification.self_test_checks import Check, Result, check, worst
+from verification.self_test import client
+from verification.self_test.checks import Check, Result, check, worst
+from verification.self_test.client import Answer, Stage, Trial, sign_url, try_server_url
 from verification.tests import odd_server
 from verification.tests.contract import A
 from verification.tests.gunicorn import Gunicorn, free_port
@@ -109,7 +109,7 @@ def test_a_server_that_is_not_there_leaves_the_rest_open() -> None:
 def test_a_server_that_takes_too_long_fails_in_time(
     monkeypatch: pytest.MonkeyPatch, answer: Answering
 ) -> None:
-    monkeypatch.setattr(self_test, "PATIENCE", 0.2)
+    monkeypatch.setattr(client, "PATIENCE", 0.2)
     started = time.monotonic()
     checks = try_answer(answer)
 
@@ -119,7 +119,7 @@ def test_a_server_that_takes_too_long_fails_in_time(
 
 
 def test_a_slow_answer_is_warned_about(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(self_test_checks, "SLOW", 0.1)
+    monkeypatch.setattr("verification.self_test.checks.SLOW", 0.1)
     checks = try_answer(odd_server.in_a_moment)
 
     assert results(checks) == [P, P, P, P, P, W]

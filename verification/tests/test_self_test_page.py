@@ -15,12 +15,12 @@ from django.db import connection
 from django.test import Client
 from django.urls import reverse
 
-from verification import self_test
-from verification.admin import self_tests
-from verification.admin.account_pages import account_url
+from verification.admin.accounts import self_tests
+from verification.admin.base import account_url
 from verification.models import OfficialAccount, VerificationAttempt
 from verification.models.token import rotate_token
 from verification.protocol.enums import Kind, Outcome
+from verification.self_test import client
 from verification.tests import odd_server
 from verification.tests.conftest import make_account
 from verification.tests.contract import A, last_attempt
@@ -203,7 +203,7 @@ class TestTheResult:
     ) -> None:
         settings.PUBLIC_URL = f"http://127.0.0.1:{free_port()}"
         seen = []
-        real = self_test.try_server_url
+        real = client.try_server_url
 
         def watch(*arguments: Any) -> Any:
             seen.append(connection.in_atomic_block)

@@ -11,10 +11,10 @@ import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
 
-from verification import self_test
 from verification.models import OfficialAccount
 from verification.models.token import rotate_token
 from verification.protocol.enums import Kind
+from verification.self_test import client
 from verification.tests import odd_server
 from verification.tests.checkout import Checkout, assert_one_sentence
 from verification.tests.contract import A, B, last_attempt
@@ -140,7 +140,7 @@ def test_what_wechat_would_not_take(brand_a: OfficialAccount, answer: Answering,
 def test_a_slow_server_would_not_pass(
     brand_a: OfficialAccount, monkeypatch: pytest.MonkeyPatch, answer: Answering
 ) -> None:
-    monkeypatch.setattr(self_test, "PATIENCE", 0.2)
+    monkeypatch.setattr(client, "PATIENCE", 0.2)
     started = time.monotonic()
     with serving(answer) as server, pytest.raises(CommandError, match="No whole answer"):
         call_command("send_check", "brand-a", url=f"{server.url}/wechat/brand-a")

@@ -11,7 +11,7 @@ from django.test import Client
 from django.urls import path, reverse
 from django.utils import timezone
 
-from verification.admin.account_pages import account_url
+from verification.admin.base import account_url
 from verification.auth import sessions
 from verification.models import ChangeEvent, OfficialAccount
 from verification.tests.checkout import PRODUCTION, Checkout

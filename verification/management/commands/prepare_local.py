@@ -12,7 +12,7 @@ from django.core.management.base import CommandError
 from verification.management.base import GatewayCommand, create_administrator
 from verification.models import OfficialAccount
 from verification.models.token import generate_secret
-from verification.self_test import sign_url
+from verification.self_test.client import sign_url
 
 DEMO = "demo"
 

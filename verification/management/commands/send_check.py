@@ -13,8 +13,8 @@ from verification.keys import self_test_key
 from verification.management.base import GatewayCommand, find_account
 from verification.models import OfficialAccount, VerificationAttempt
 from verification.protocol.reply import TRY_AGAIN
-from verification.self_test import Trial, try_server_url
-from verification.self_test_checks import Result, check
+from verification.self_test.checks import Result, check
+from verification.self_test.client import Trial, try_server_url
 
 
 class Command(GatewayCommand):

@@ -9,9 +9,9 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 
-from verification.admin import attempt_choices
-from verification.admin.attempt_chart import draw
-from verification.admin.attempt_words import path_of
+from verification.admin.attempts import choices
+from verification.admin.attempts.chart import draw
+from verification.admin.attempts.presentation import path_of
 from verification.attempts.counts import count_period, read_bars
 from verification.attempts.filter import BACKWARDS, AttemptFilter, parse_filter
 from verification.attempts.page import Page, find_page
@@ -61,14 +61,14 @@ def period_context(wanted: AttemptFilter) -> dict[str, Any]:
     chart = draw(read_bars(wanted.period, wanted.account_number))
     return {
         "counts": counts,
-        "period_name": attempt_choices.period_name(wanted),
-        "periods": attempt_choices.period_choices(wanted),
-        "filters": attempt_choices.filter_choices(wanted),
-        "hidden": attempt_choices.hidden_choices(wanted, counts),
-        "accounts": attempt_choices.account_rows(wanted, counts),
+        "period_name": choices.period_name(wanted),
+        "periods": choices.period_choices(wanted),
+        "filters": choices.filter_choices(wanted),
+        "hidden": choices.hidden_choices(wanted, counts),
+        "accounts": choices.account_rows(wanted, counts),
         "chart": chart,
-        "chart_of": attempt_choices.chosen_account(wanted),
-        "columns": [(it, attempt_choices.day_query(wanted, it.bar)) for it in chart.columns],
+        "chart_of": choices.chosen_account(wanted),
+        "columns": [(it, choices.day_query(wanted, it.bar)) for it in chart.columns],
         "kept": {
             name: value
             for name, value in wanted.parameters().items()

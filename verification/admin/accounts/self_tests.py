@@ -9,14 +9,15 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.utils.translation import gettext_lazy as _
 
-from verification.admin import tokens
-from verification.admin.account_pages import account_url, render_page, require
+from verification.admin.accounts import tokens
+from verification.admin.accounts.pages import render_page
+from verification.admin.base import account_url, require
 from verification.fields import UndecryptableSecret
 from verification.keys import self_test_key
 from verification.models import ChainHead, OfficialAccount, VerificationAttempt
 from verification.protocol.console import TESTER_URL
-from verification.self_test import Trial, try_server_url
-from verification.self_test_checks import Result, check, worst
+from verification.self_test.checks import Result, check, worst
+from verification.self_test.client import Trial, try_server_url
 
 #: Either permission will do.
 TESTERS = ("change_officialaccount", "rotate_token")

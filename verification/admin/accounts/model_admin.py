@@ -6,24 +6,36 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
+from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
-from verification.admin import connect, pausing, self_tests, tokens
-from verification.admin.account_list import AccountList
-from verification.admin.account_pages import may
-from verification.admin.account_records import read_records
-from verification.admin.token_forms import ChoosesToken, SourceField, TokenField
+from verification.accounts.status import AccountStatus
+from verification.admin.accounts import connect, pausing, self_tests, tokens
+from verification.admin.accounts.changelist import (
+    SIGNS,
+    AccountChangeList,
+    StatusFilter,
+    refused_attempts_url,
+    with_whole_dates,
+)
+from verification.admin.accounts.records import read_records
+from verification.admin.accounts.token_forms import ChoosesToken, SourceField, TokenField
+from verification.admin.base import may
 from verification.auth import sign_ins
 from verification.auth.sessions import leaves_the_session_alone
 from verification.models import ChangeEvent, OfficialAccount
 from verification.models.token import rotate_token
+from verification.times import in_short, say_zone
 
 if TYPE_CHECKING:
+    AccountModelAdmin = admin.ModelAdmin[OfficialAccount]
     AccountModelForm = forms.ModelForm[OfficialAccount]
 else:
+    AccountModelAdmin = admin.ModelAdmin
     AccountModelForm = forms.ModelForm
 
 
@@ -53,13 +65,57 @@ OPTIONAL: tuple[Any, Any] = (
 
 
 @admin.register(OfficialAccount)
-class OfficialAccountAdmin(AccountList):
+class OfficialAccountAdmin(AccountModelAdmin):
+    list_display = ["name", "status", "server_path", "last_push", "refused"]
+    list_filter = [StatusFilter]
+    search_fields = ["name", "slug", "app_id", "original_id"]
+    search_help_text = _("Name, slug, AppID or original ID.")
+    sortable_by = ()
+    show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
     actions = ["pause", "resume"]
     add_fieldsets = [
         (None, {"fields": ["name", "slug", "token_source", "token", "answers_at_root"]}),
         OPTIONAL,
     ]
     fieldsets = [(_("Settings"), {"fields": ["name", "slug", "answers_at_root"]}), OPTIONAL]
+
+    # --- The list
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return AccountChangeList
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> Any:
+        context = {"title": _("Official accounts"), "zone": say_zone()}
+        return super().changelist_view(request, {**context, **(extra_context or {})})
+
+    @admin.display(description=_("state"))
+    def status(self, account: Any) -> str:
+        status: AccountStatus = account.status
+        return format_html(
+            '<span class="status is-{}"><span class="sign">{}</span>{}</span>',
+            status.level.name.lower(),
+            SIGNS[status.level],
+            with_whole_dates(status.text),
+        )
+
+    @admin.display(description=_("server URL"))
+    def server_path(self, account: OfficialAccount) -> str:
+        return account.server_path
+
+    @admin.display(description=_("last push"))
+    def last_push(self, account: Any) -> str:
+        time = account.status.last_push
+        return in_short(time) if time else "–"
+
+    @admin.display(description=_("refused in 24 h"))
+    def refused(self, account: Any) -> Any:
+        count = account.status.refused_in_24_h
+        if not count:
+            return "0"
+        return format_html('<a href="{}">{}</a>', refused_attempts_url(account), count)
 
     # --- Forms
 

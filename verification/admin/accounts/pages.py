@@ -5,10 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.urls import reverse
 
 from verification.models import OfficialAccount
 
@@ -22,20 +20,6 @@ def render_page(
 ) -> HttpResponse:
     page = {**site.each_context(request), "account": account, "opts": OfficialAccount._meta}
     return render(request, f"admin/verification/officialaccount/{template}", {**page, **context})
-
-
-def may(request: HttpRequest, *permissions: str) -> bool:
-    """Whether this person has one of them."""
-    return any(request.user.has_perm(f"verification.{name}") for name in permissions)
-
-
-def require(request: HttpRequest, *permissions: str) -> None:
-    if not may(request, *permissions):
-        raise PermissionDenied
-
-
-def account_url(account_id: int) -> str:
-    return reverse("admin:verification_officialaccount_change", args=[account_id])
 
 
 def server_url(request: HttpRequest, account: OfficialAccount) -> str:

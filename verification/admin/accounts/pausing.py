@@ -16,7 +16,8 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from verification.accounts.status import AccountStatus, read_statuses
-from verification.admin.account_pages import account_url, render_page, require
+from verification.admin.accounts.pages import render_page
+from verification.admin.base import account_url, require
 from verification.auth import sign_ins
 from verification.models import OfficialAccount
 from verification.protocol.console import FOLLOWERS_READ

@@ -13,7 +13,7 @@ from datetime import timedelta
 from django.db.models import Q
 from django.utils import timezone
 
-from verification.alerts.look import DAY
+from verification.alerts.snapshot import DAY
 from verification.models import WatchPosition
 
 #: Longer than a round lasts in which every channel keeps us waiting. Whoever was killed in the

@@ -15,16 +15,14 @@ from django.core.exceptions import FieldDoesNotExist
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from verification.admin.export_filters import say_filters
-from verification.admin.roles import GROUPS, name_permission
-from verification.admin.token_forms import RotateForm
+from verification.admin.accounts.token_forms import RotateForm
+from verification.admin.attempts.export import say_filters
+from verification.admin.users import FLAGS, GROUPS, name_permission
 from verification.models import ChangeEvent, OfficialAccount
 from verification.models.token import UNTIL_USED
 from verification.times import zoned
 
 Action = ChangeEvent.Action
-#: As they are stored, with the fields that they mean.
-FLAGS = {"active": "is_active", "staff": "is_staff", "superuser": "is_superuser"}
 
 
 def in_words(event: ChangeEvent) -> str:

@@ -9,10 +9,9 @@ from django.http import HttpRequest
 from django.urls import URLPattern, path
 from django.utils.translation import gettext_lazy as _
 
-from verification.admin.change_details import in_words
-from verification.admin.moments import moment_column
-from verification.admin.read_only import ReadOnlyAdmin
-from verification.admin.sign_offs import sign_off, signed_off
+from verification.admin.audit_log.change_details import in_words
+from verification.admin.audit_log.sign_offs import sign_off, signed_off
+from verification.admin.base import ReadOnlyAdmin, moment_column
 from verification.models import ChangeEvent
 
 

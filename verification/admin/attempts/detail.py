@@ -6,21 +6,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from verification.admin.account_pages import account_url, may
-from verification.admin.account_records import sign
-from verification.admin.attempt_neighbours import around, detail_url, find_earlier, find_later
-from verification.admin.attempt_signature import compare
-from verification.admin.attempt_words import path_of, what_came_in, what_was_answered
-from verification.admin.read_only import ReadOnlyAdmin
+from verification.admin.attempts.neighbours import around, detail_url, find_earlier, find_later
+from verification.admin.attempts.presentation import what_came_in, what_was_answered
+from verification.admin.base import account_url, may
 from verification.audit_log.chain import BrokenChain
 from verification.audit_log.verifier import verify_seal
-from verification.diagnosis import Explanation, explain, remark_on
-from verification.models import Seal, VerificationAttempt
+from verification.diagnosis import Explanation, Known, explain, remark_on
+from verification.diagnosis.case import Case
+from verification.models import Seal, Token, VerificationAttempt
 from verification.protocol.enums import Outcome
 from verification.times import zoned
 
@@ -46,29 +44,6 @@ class SealLine:
 class Link:
     text: str
     url: str
-
-
-class AttemptDetail(ReadOnlyAdmin):
-    """What the page of one attempt shows; the list is the list's."""
-
-    change_form_template = "admin/verification/verificationattempt/detail.html"
-
-    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        return []  # the page is all our own
-
-    def title_of(self, row: VerificationAttempt) -> str:
-        return _("Attempt {number} — {outcome} — {called} — {time}").format(
-            number=row.pk,
-            outcome=f"{sign(row)} {row.get_outcome_display()}",
-            called=row.account or path_of(row),
-            time=zoned(row.recorded_at),
-        )
-
-    def render_change_form(
-        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
-    ) -> HttpResponse:
-        context.update(describe(request, context["original"]))
-        return super().render_change_form(request, context, *args, **kwargs)
 
 
 def describe(request: HttpRequest, attempt: VerificationAttempt) -> dict[str, Any]:
@@ -121,3 +96,33 @@ def check_seal(attempt: VerificationAttempt) -> SealLine | None:
     except BrokenChain as broken:
         return SealLine(seal, str(broken), timezone.now())
     return SealLine(seal, "", timezone.now())
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A token, and whether the received signature was made with it.
+
+    What else it gives is not shown: that would be a valid signature. Nor is its place among the
+    sorted three: with timestamps and nonces of one's own choice, it would tell the token.
+    """
+
+    token: Token
+    is_same: bool
+
+
+def compare(attempt: VerificationAttempt, explanation: Explanation) -> list[Comparison]:
+    """With the tokens of the account that were valid then, and the one that did sign it."""
+    if not attempt.signature:
+        return []
+    case = Case(attempt, Known())
+    return [
+        Comparison(token, case.is_signed_with(text))
+        for token, text in case.known.secrets
+        if token == explanation.signed_with or was_valid(token, attempt)
+    ]
+
+
+def was_valid(token: Token, attempt: VerificationAttempt) -> bool:
+    is_own = attempt.account_id is not None and token.account_id == attempt.account_id
+    then = attempt.recorded_at
+    return is_own and token.created_at <= then and token.is_live_at(then)

@@ -6,8 +6,8 @@ from django.contrib import admin
 from django.urls import URLPattern, path
 from django.utils.translation import gettext_lazy as _
 
-from verification.admin.integrity import integrity
-from verification.admin.read_only import ReadOnlyAdmin
+from verification.admin.audit_log.integrity import integrity
+from verification.admin.base import ReadOnlyAdmin
 from verification.models import Seal
 
 

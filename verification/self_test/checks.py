@@ -15,9 +15,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from verification import self_test
 from verification.protocol.callback import clean
-from verification.self_test import Answer, Stage, Trial
+from verification.self_test import client
+from verification.self_test.client import Answer, Stage, Trial
 
 #: Seconds beyond which a slower network or a busier hour may make it too late.
 SLOW = 1.0
@@ -172,7 +172,7 @@ def _length(trial: Trial) -> Finding:
 
 
 def _time(trial: Trial) -> Finding:
-    seconds, patience = trial.seconds, self_test.PATIENCE
+    seconds, patience = trial.seconds, client.PATIENCE
     if isinstance(trial.error, TimeoutError) or seconds >= patience:
         return Result.FAILED, _(
             "No whole answer after {seconds:.1f} s; WeChat gives up after {patience:g} s."

@@ -7,17 +7,24 @@ from django.core.exceptions import BadRequest, PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import URLPattern, path
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from verification.admin.attempt_detail import AttemptDetail
-from verification.admin.attempt_list import attempt_list
-from verification.admin.export import export_view
+from verification.admin.accounts.records import sign
+from verification.admin.attempts.changelist import attempt_list
+from verification.admin.attempts.detail import describe
+from verification.admin.attempts.export import export_view
+from verification.admin.attempts.presentation import path_of
+from verification.admin.base import ReadOnlyAdmin
 from verification.attempts.filter import parse_filter
 from verification.models import VerificationAttempt
+from verification.times import zoned
 
 
 @admin.register(VerificationAttempt)
-class VerificationAttemptAdmin(AttemptDetail):
+class VerificationAttemptAdmin(ReadOnlyAdmin):
+    change_form_template = "admin/verification/verificationattempt/detail.html"
+
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(require_POST(self.export))
         name = "verification_verificationattempt_export"
@@ -36,3 +43,22 @@ class VerificationAttemptAdmin(AttemptDetail):
         if wrong or not wanted.is_search_understood:
             raise BadRequest("no list has such filters")
         return export_view(self.admin_site, request, wanted.queryset(), wanted.described())
+
+    # --- The page of one attempt
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        return []  # the page is all our own
+
+    def title_of(self, row: VerificationAttempt) -> str:
+        return _("Attempt {number} — {outcome} — {called} — {time}").format(
+            number=row.pk,
+            outcome=f"{sign(row)} {row.get_outcome_display()}",
+            called=row.account or path_of(row),
+            time=zoned(row.recorded_at),
+        )
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        context.update(describe(request, context["original"]))
+        return super().render_change_form(request, context, *args, **kwargs)

@@ -1,18 +1,32 @@
+"""What the pages of the admin share: permissions, read-only records, columns of times."""
+
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 from django.utils.text import capfirst
 
-from verification.admin.narrowing import NarrowingChangeList
+from verification.times import zoned
 
 if TYPE_CHECKING:
     ModelAdmin = admin.ModelAdmin[Any]
 else:
     ModelAdmin = admin.ModelAdmin
+
+
+class NarrowingChangeList(ChangeList):
+    """Offers to show all only where a search or a filter leaves something out."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        if not (self.query or self.get_filters_params()):
+            self.full_result_count = self.result_count
 
 
 class ReadOnlyAdmin(ModelAdmin):
@@ -53,3 +67,30 @@ class ReadOnlyAdmin(ModelAdmin):
 
     def title_of(self, row: Any) -> str:
         return f"{capfirst(self.opts.verbose_name)} {row.pk}"
+
+
+def moment_column(
+    name: str, description: Any, pattern: str = "%Y-%m-%d %H:%M:%S"
+) -> Callable[[Any, Any], str]:
+    """A column for `list_display` and `fields` that shows the time in the attribute `name`."""
+
+    @admin.display(description=description, ordering=name)
+    def column(_: Any, row: Any) -> str:
+        moment = getattr(row, name)
+        return zoned(moment, pattern) if moment else "–"
+
+    return column
+
+
+def may(request: HttpRequest, *permissions: str) -> bool:
+    """Whether this person has one of them."""
+    return any(request.user.has_perm(f"verification.{name}") for name in permissions)
+
+
+def require(request: HttpRequest, *permissions: str) -> None:
+    if not may(request, *permissions):
+        raise PermissionDenied
+
+
+def account_url(account_id: int) -> str:
+    return reverse("admin:verification_officialaccount_change", args=[account_id])

@@ -4,26 +4,24 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.contrib import admin
-from django.contrib.admin.views.main import ChangeList
 from django.core.paginator import InvalidPage, Paginator
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import escape, format_html
+from django.utils.html import escape
 from django.utils.safestring import mark_safe
 from django.utils.translation import gettext_lazy as _
 
-from verification.accounts.status import AccountStatus, Level, read_statuses
-from verification.admin.narrowing import NarrowingChangeList
+from verification.accounts.status import Level, read_statuses
+from verification.admin.base import NarrowingChangeList
 from verification.attempts.filter import AttemptFilter
 from verification.models import OfficialAccount
 from verification.periods import Period
 from verification.protocol.enums import Outcome
-from verification.times import in_short, say_zone
 
 SIGNS = {
     Level.ATTENTION: "!",
@@ -33,11 +31,6 @@ SIGNS = {
     Level.WAITING: "–",
     Level.PAUSED: "‖",
 }
-
-if TYPE_CHECKING:
-    AccountModelAdmin = admin.ModelAdmin[OfficialAccount]
-else:
-    AccountModelAdmin = admin.ModelAdmin
 
 
 class StatusFilter(admin.SimpleListFilter):
@@ -87,53 +80,6 @@ class AccountChangeList(NarrowingChangeList):
             return list(Paginator(accounts, self.list_per_page).page(self.page_num).object_list)
         except InvalidPage:
             return accounts
-
-
-class AccountList(AccountModelAdmin):
-    """What the list shows; what the pages of one account do is in accounts.py."""
-
-    list_display = ["name", "status", "server_path", "last_push", "refused"]
-    list_filter = [StatusFilter]
-    search_fields = ["name", "slug", "app_id", "original_id"]
-    search_help_text = _("Name, slug, AppID or original ID.")
-    sortable_by = ()
-    show_full_result_count = False
-    show_facets = admin.ShowFacets.NEVER
-
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
-        return AccountChangeList
-
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> Any:
-        context = {"title": _("Official accounts"), "zone": say_zone()}
-        return super().changelist_view(request, {**context, **(extra_context or {})})
-
-    @admin.display(description=_("state"))
-    def status(self, account: Any) -> str:
-        status: AccountStatus = account.status
-        return format_html(
-            '<span class="status is-{}"><span class="sign">{}</span>{}</span>',
-            status.level.name.lower(),
-            SIGNS[status.level],
-            with_whole_dates(status.text),
-        )
-
-    @admin.display(description=_("server URL"))
-    def server_path(self, account: OfficialAccount) -> str:
-        return account.server_path
-
-    @admin.display(description=_("last push"))
-    def last_push(self, account: Any) -> str:
-        time = account.status.last_push
-        return in_short(time) if time else "–"
-
-    @admin.display(description=_("refused in 24 h"))
-    def refused(self, account: Any) -> Any:
-        count = account.status.refused_in_24_h
-        if not count:
-            return "0"
-        return format_html('<a href="{}">{}</a>', refused_attempts_url(account), count)
 
 
 def with_whole_dates(text: str) -> str:

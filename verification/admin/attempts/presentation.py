@@ -8,7 +8,7 @@ from django.contrib.humanize.templatetags.humanize import intcomma
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from verification.admin.console_answers import ANSWERS
+from verification.admin.accounts.console_advice import ANSWERS
 from verification.diagnosis.remarks import in_words
 from verification.models import VerificationAttempt
 from verification.models.attempt import WECHAT

@@ -13,13 +13,14 @@ from django.shortcuts import get_object_or_404, redirect
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from verification.admin.account_pages import account_url, render_page, require, server_url
-from verification.admin.moments import zoned
-from verification.admin.token_forms import GENERATE, RotateForm
+from verification.admin.accounts.pages import render_page, server_url
+from verification.admin.accounts.token_forms import GENERATE, RotateForm
+from verification.admin.base import account_url, require
 from verification.auth import sign_ins
 from verification.fields import UndecryptableSecret
 from verification.models import OfficialAccount, Token
 from verification.models.token import NO_TOKEN, SHORT, RotatedMeanwhile, others_with, rotate_token
+from verification.times import zoned
 
 LOST_KEY = _("The current token cannot be decrypted: put its key back into TOKEN_ENCRYPTION_KEYS.")
 

@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
-from verification.admin.account_pages import may
+from verification.admin.base import may
 from verification.attempts.index import Strands
 from verification.diagnosis import Known, explain
 from verification.models import OfficialAccount, VerificationAttempt

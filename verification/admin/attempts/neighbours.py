@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils import timezone
 
-from verification.admin.account_records import cause, sign
+from verification.admin.accounts.records import cause, sign
 from verification.diagnosis import Explanation, Known
 from verification.models import VerificationAttempt
 from verification.protocol.enums import Kind, Outcome

@@ -3,8 +3,7 @@ from __future__ import annotations
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
-from verification.admin.moments import moment_column
-from verification.admin.read_only import ReadOnlyAdmin
+from verification.admin.base import ReadOnlyAdmin, moment_column
 from verification.models import Tally
 
 

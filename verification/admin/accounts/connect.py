@@ -19,8 +19,8 @@ from django.utils.translation import ngettext
 
 from verification.accounts.facts import Refusal, count_refused
 from verification.accounts.status import AccountStatus, read_statuses
-from verification.admin import console_answers
-from verification.admin.account_pages import server_url
+from verification.admin.accounts import console_advice
+from verification.admin.accounts.pages import server_url
 from verification.models import OfficialAccount, Token
 from verification.protocol import console
 from verification.times import say_zone, zoned
@@ -99,17 +99,17 @@ def card(request: HttpRequest, account: OfficialAccount) -> dict[str, Any]:
     said = request.GET.get("console", "")
     return {
         "progress": progress,
-        "is_open": not progress.is_verified or said in console_answers.ANSWERS,
+        "is_open": not progress.is_verified or said in console_advice.ANSWERS,
         "current": current,
         "server_url": server_url(request, account),
         "address_problem": find_address_problem(settings.PUBLIC_URL),
         "menu_path": console.MENU_PATH,
         "other_menu_paths": console.OTHER_MENU_PATHS,
         "tester_url": console.TESTER_URL,
-        "answers": console_answers.ANSWERS,
+        "answers": console_advice.ANSWERS,
         "said": said,
         "zone": say_zone(),
-        "advice": console_answers.advise(said, account),
+        "advice": console_advice.advise(said, account),
     }
 
 

@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from datetime import datetime
+from tempfile import TemporaryFile
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import FileResponse, HttpRequest
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
+
+from verification.admin.attempts.choices import ALL, NOBODYS
+from verification.admin.base import may, require
+from verification.attempts.filter import NO_ACCOUNT
+from verification.auth.sign_ins import who
+from verification.db.snapshot import read_snapshot
+from verification.exports.writer import Export, csv_pieces
+from verification.models import ChangeEvent, OfficialAccount, VerificationAttempt
+from verification.models.choices import KIND_CHOICES, OUTCOME_CHOICES, REASON_CHOICES
+from verification.periods import PRESETS
+from verification.protocol.enums import Kind, Outcome, Reason, word
+from verification.times import zoned
+
+
+class Download(FileResponse):
+    """A file that leaves in pieces: under ASGI Django would read all of it into memory first."""
+
+    block_size = 65_536
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        assert self.file_to_stream is not None
+        while piece := await sync_to_async(self.file_to_stream.read)(self.block_size):
+            yield piece
+
+
+def export_view(
+    site: admin.AdminSite,
+    request: HttpRequest,
+    attempts: QuerySet[VerificationAttempt],
+    described: dict[str, str],
+) -> FileResponse:
+    """These attempts as CSV, and in the change log that they left and by which filters.
+
+    The file is finished before its first byte leaves, so that its SHA-256 is on record by then.
+    """
+    require(request, "export_attempts")
+    export, file = Export("csv", who(request), described), TemporaryFile()  # noqa: SIM115 - closed with the response
+    with read_snapshot():
+        export.write(csv_pieces(attempts.order_by("id")), file)
+    event = export.record()
+    messages.success(request, say_what_left(site, request, export, event))
+    file.seek(0)
+    name = f"attempts-{timezone.localtime():%Y-%m-%d-%H%M}.csv"
+    return Download(file, as_attachment=True, filename=name)
+
+
+def say_what_left(
+    site: admin.AdminSite, request: HttpRequest, export: Export, event: ChangeEvent
+) -> SafeString:
+    """For the next page: a download has none of its own."""
+    done = ngettext("Exported {count} attempt.", "Exported {count} attempts.", export.rows)
+    said = format_html(
+        "{} SHA-256 <code>{}</code>", done.format(count=f"{export.rows:,}"), export.sha256
+    )
+    if not may(request, "view_changeevent"):
+        return said
+    url = reverse(f"{site.name}:verification_changeevent_change", args=[event.pk])
+    return format_html('{} · <a href="{}">{}</a>', said, url, gettext("In the change log"))
+
+
+#: In the order in which they are said: PostgreSQL keeps none.
+NAMES = {
+    "period": _("Period"),
+    "first": _("From"),
+    "last": _("Through"),
+    "since": _("From"),
+    "until": _("Before"),
+    "account": _("Official account"),
+    "kind": _("Kind"),
+    "outcome": _("Outcome"),
+    "reason": _("Reason"),
+    "q": _("Source IP or request id"),
+    "noise": _("Internet noise"),
+}
+VALUES: dict[str, dict[Any, Any]] = {
+    "period": {**PRESETS},
+    "outcome": {word(Outcome(value)): label for value, label in OUTCOME_CHOICES},
+    "reason": {word(Reason(value)): label for value, label in REASON_CHOICES},
+    "kind": {"all": ALL["kind"], **{word(Kind(value)): label for value, label in KIND_CHOICES}},
+    "noise": {"only": _("only this"), "none": _("left out")},
+}
+
+
+def say_filters(filters: dict[str, str]) -> Iterator[str]:
+    known = [name for name in NAMES if name in filters]
+    for name in [*known, *sorted(filters.keys() - known)]:
+        # The list names an account by its id, the command by its slug, which may be digits too.
+        is_id = name == "account" and "first" in filters
+        said = name_account(filters[name]) if is_id else say_value(name, filters[name])
+        yield f"{NAMES.get(name, name)}: {said}"
+
+
+def say_value(name: str, value: str) -> Any:
+    if name in {"since", "until"}:
+        return zoned(datetime.fromisoformat(value))
+    return VALUES.get(name, {}).get(value, value)
+
+
+def name_account(stored: str) -> Any:
+    if stored == NO_ACCOUNT:
+        return NOBODYS
+    return OfficialAccount.objects.filter(pk=stored).first() or stored
