@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 
-from wechat_gateway import env, json_lines
+from wechat_gateway import env, log_format
 
 with env.one_sentence_on_misconfiguration():
     env.load_file()
@@ -26,7 +26,7 @@ worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108
 # Its own lines, and uvicorn's, are JSON as all others are, and on standard error, whatever
 # --error-logfile and --log-syslog say.
 logconfig_dict = {
-    "formatters": {"json": json_lines.FORMATTER},
+    "formatters": {"json": log_format.FORMATTER},
     "handlers": {
         "json": {
             "class": "logging.StreamHandler",

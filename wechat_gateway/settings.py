@@ -17,7 +17,7 @@ from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
-from wechat_gateway import alert_variables, env, json_lines
+from wechat_gateway import alert_settings, env, log_format
 from wechat_gateway.database import database
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -93,7 +93,7 @@ MIDDLEWARE = [
     "verification.callbacks.middleware.CallbackMiddleware",
     # Next: whatever answers below, the page has a policy.
     "csp.middleware.CSPMiddleware",
-    "wechat_gateway.browser_headers.BrowserHeadersMiddleware",
+    "wechat_gateway.middleware.BrowserHeadersMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "verification.auth.sessions.SessionMiddleware",
@@ -226,25 +226,25 @@ AXES_ENABLE_ADMIN = AXES_VERBOSE = False
 
 # --- Alerts, which manage.py watch sends -----------------------------------------------------
 
-ALERT_EVERY = alert_variables.seconds_between_looks()
-ALERT_REFUSALS, ALERT_MINUTES = alert_variables.refusals()
-ALERT_MESSAGES_PER_HOUR = alert_variables.messages_per_hour()
+ALERT_EVERY = alert_settings.seconds_between_looks()
+ALERT_REFUSALS, ALERT_MINUTES = alert_settings.refusals()
+ALERT_MESSAGES_PER_HOUR = alert_settings.messages_per_hour()
 ALERT_LANGUAGE = env.choice("ALERT_LANGUAGE", LANGUAGE_CODE, [code for code, _name in LANGUAGES])
 # Named so that pages of DEBUG hide it: who has it can write to the group.
-ALERT_WECOM_SECRET_URL = alert_variables.wecom_webhook(is_local=LOCAL)
-ALERT_EMAIL_TO = alert_variables.addresses("ALERT_EMAIL_TO")
-globals().update(alert_variables.mail_settings(ALERT_EMAIL_TO))  # Django's own EMAIL_…
+ALERT_WECOM_SECRET_URL = alert_settings.wecom_webhook(is_local=LOCAL)
+ALERT_EMAIL_TO = alert_settings.addresses("ALERT_EMAIL_TO")
+globals().update(alert_settings.mail_settings(ALERT_EMAIL_TO))  # Django's own EMAIL_…
 
 # --- Logs: JSON lines on stdout --------------------------------------------------------------
 
 # For pages of DEBUG, and for mails, should anybody add a handler that sends them.
-DEFAULT_EXCEPTION_REPORTER_FILTER = "wechat_gateway.error_reports.WithoutValues"
+DEFAULT_EXCEPTION_REPORTER_FILTER = "wechat_gateway.error_reporting.WithoutValues"
 LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", ["DEBUG", "INFO", "WARNING", "ERROR"])
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {
-        "json": json_lines.FORMATTER,
+        "json": log_format.FORMATTER,
         "line": {"format": "%(message)s"},
     },
     "handlers": {

@@ -15,7 +15,7 @@ class JsonLine(JsonFormatter):
 
 
 FORMATTER = {
-    "()": "wechat_gateway.json_lines.JsonLine",
+    "()": "wechat_gateway.log_format.JsonLine",
     "fmt": "%(asctime)s %(levelname)s %(name)s %(message)s",
     "datefmt": "%Y-%m-%d %H:%M:%S +0000",
     # Django attaches the request, whose repr() holds the query and so the signature; uvicorn the
