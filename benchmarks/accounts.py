@@ -1,6 +1,6 @@
 """Makes accounts the way an operator does: python -m benchmarks.accounts NUMBER
 
-Their slugs are those of `make_attempts`, which then finds them.
+They have the slugs of the sample log, which then uses them.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from benchmarks.signed_requests import Caller
 
 
 def slug(number: int) -> str:
-    return f"made-up-{number}"
+    return f"sample-{number}"
 
 
 def token(number: int) -> str:

@@ -3,10 +3,9 @@
 
     benchmarks/recording_by_size.py SMALL_DATABASE_URL LARGE_DATABASE_URL [--pairs 100]
 
-Both are databases of one PostgreSQL, filled by `make_attempts`. A process for each records a short
-run when told to; of each pair a coin says which comes first, so that what else the machine does
-meets both alike. Says the median ratio of all pairs, with the interval that holds it in 95 of 100
-such measurements, by the clock and by processor time. Leaves its attempts behind.
+Both are databases of one PostgreSQL, filled by `python -m benchmarks.sample_log`. A process for
+each records a short run when told to; of each pair a coin says which comes first, so that what else
+the machine does X measurements, by the clock and by processor time. Leaves its attempts behind.
 """
 
 from __future__ import annotations
@@ -122,10 +121,10 @@ def record_when_told() -> None:
     from verification.callbacks.recording import verify
     from verification.models import Token
 
-    made_up = Token.objects.filter(account__slug__startswith="made-up-", superseded_at=None)
+    sampled = Token.objects.filter(account__slug__startswith="sample-", superseded_at=None)
     accounts = [
         (token.account.slug, token.secret.reveal())
-        for token in made_up.select_related("account")
+        for token in sampled.select_related("account")
         if token.secret
     ]
     logging.disable()

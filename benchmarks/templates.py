@@ -25,7 +25,7 @@ def make_template(databases: Databases, name: str) -> None:
     if name == "large":
         accounts, rows = GROWN
         sizes = f"--accounts={accounts}", f"--rows={rows}", f"--batch={SEALED_TOGETHER}"
-        manage(url, "manage.py", "make_attempts", *sizes)
+        manage(url, "-m", "benchmarks.sample_log", *sizes)
 
 
 def manage(url: str, *command: str) -> None:

@@ -1,7 +1,7 @@
 -- Where the peers record: eight columns, and a key. What one would write down without thinking of
 -- proof: no seal, no counts, no index but the key's.
 CREATE TABLE account (id serial PRIMARY KEY, slug text UNIQUE NOT NULL, token text NOT NULL);
-INSERT INTO account (slug, token) VALUES ('made-up-0', 'TokenOfTheBenchmark0');
+INSERT INTO account (slug, token) VALUES ('sample-0', 'TokenOfTheBenchmark0');
 
 CREATE TABLE attempt (
     id bigserial PRIMARY KEY,

@@ -23,7 +23,6 @@ from verification.tests.checkout import Checkout
         ("verify_export", ["gzipped", "no database, no key", "Exit code 1", "--head SEAL:DIGEST"]),
         ("audit_totals", ["Count every callback", "--json"]),
         ("verify_audit", ["nobody changed the log", "Exit code 1", "--head SEAL:DIGEST"]),
-        ("make_attempts", ["on your own machine", "--rows", "--days", "what is recorded stays"]),
         ("ensure_admin", ["DJANGO_SUPERUSER_PASSWORD", "run every time"]),
         ("rotate_encryption_keys", ["TOKEN_ENCRYPTION_KEYS", "keep the old key"]),
         ("watch", ["--once", "exit code 1", "--test", "every 5 minutes", "ALERT_WECOM_WEBHOOK"]),

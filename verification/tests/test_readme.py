@@ -118,7 +118,7 @@ def test_links_lead_somewhere(page: str) -> None:
 def test_every_variable_the_code_reads_is_in_the_readme() -> None:
     code = "".join(
         (ROOT / "wechat_gateway" / name).read_text()
-        for name in ("settings.py", "alert_variables.py", "env.py")
+        for name in ("settings.py", "alert_settings.py", "env.py")
     )
     read = set(re.findall(r'env\.\w+\(\s*"([A-Z_]+)"', code))
 

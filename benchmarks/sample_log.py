@@ -1,35 +1,51 @@
-"""A log for trying out how a large one behaves: made-up attempts under real seals."""
+#!/usr/bin/env python3
+"""Fill a database with a sample log, to see how a large one behaves.
+
+The attempts are generated, the seals and tallies over them are real. Works on PostgreSQL only, and
+needs a migrated database in DATABASE_URL. Nothing removes the attempts again.
+"""
 
 from __future__ import annotations
 
+import os
 import random
+import sys
+from argparse import ArgumentParser
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from uuid import UUID
 
+import django
+from django.apps import apps
+
+from benchmarks.trouble import Trouble
+
+if not apps.ready:  # run as a program; tests have set up Django already
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "wechat_gateway.settings")
+    django.setup()
+
+from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 from psycopg2.extras import execute_values
+from tqdm import tqdm
 
 from verification.audit_log.canonical import COLUMNS, Values, canonical_line
 from verification.audit_log.chain import make_seal
-from verification.models import ChainHead, OfficialAccount, Seal, Tally, VerificationAttempt
+from verification.callbacks.store import UPSERT_TALLIES
+from verification.models import ChainHead, OfficialAccount, Seal, VerificationAttempt
+from verification.models.token import generate_secret, rotate_token
 from verification.protocol.enums import Kind, Mark, Method, Outcome, Reason
 
-#: Seals committed together.
-STRETCH = 500
+#: Seals that are committed together.
+SEALS_PER_COMMIT = 500
 TallyKey = tuple[int | None, datetime, Kind, Outcome]
 
-UPSERT = f"""
-INSERT INTO {Tally._meta.db_table} AS tally (account_id, hour, kind, outcome, count, noise, last_at)
-VALUES %s ON CONFLICT (COALESCE(account_id, 0), hour, kind, outcome)
-DO UPDATE SET count = tally.count + excluded.count, noise = tally.noise + excluded.noise,
-    last_at = excluded.last_at"""
-
 SCANNER = "Mozilla/5.0 zgrab/0.x"
-#: What comes in, by how often it does: (kind, outcome, reason, status, knows its account).
+#: How many of a hundred attempts are of each sort: kind, outcome, reason, status, and whether an
+#: account has the path.
 SORTS = {
     (Kind.URL_VERIFICATION, Outcome.ACCEPTED, None, 200, True): 30,
     (Kind.URL_VERIFICATION, Outcome.REFUSED, Reason.SIGNATURE_MISMATCH, 403, True): 8,
@@ -40,35 +56,39 @@ SORTS = {
 }
 
 
-def make_up_attempts(
+def append_attempts(
     accounts: Sequence[OfficialAccount], rows: int, span: timedelta, batch: int
 ) -> Iterator[int]:
-    """Append `rows` attempts, evenly over `span` until now, or what the log leaves of it."""
-    chance = random.Random(rows)  # noqa: S311 - the same log each time, not a secret one
+    """Append `rows` attempts, spread evenly over the `span` until now; yield how many per commit.
+
+    `batch` is the number of attempts under a seal. A log that has attempts already goes on from
+    its last one.
+    """
+    chance = random.Random(rows)
     callers = [(account, account.tokens.get(superseded_at=None).pk) for account in accounts]
     head = ChainHead.objects.first() or ChainHead.objects.create()
     end = timezone.now()
     begin = max(filter(None, [end - span, head.last_recorded_at]))
     step, made = (end - begin) / rows, 0
     while made < rows:
-        count = min(rows - made, STRETCH * batch)
+        count = min(rows - made, SEALS_PER_COMMIT * batch)
         with transaction.atomic():
             head = ChainHead.objects.select_for_update().get()
-            moments = (begin + step * (made + number + 1) for number in range(count))
-            append([make_up(chance, callers, moment) for moment in moments], head, batch)
+            times = (begin + step * (made + number + 1) for number in range(count))
+            append([make_attempt(chance, callers, time) for time in times], head, batch)
         made += count
         yield count
 
 
-def make_up(
-    chance: random.Random, callers: Sequence[tuple[OfficialAccount, int]], moment: datetime
+def make_attempt(
+    chance: random.Random, callers: Sequence[tuple[OfficialAccount, int]], time: datetime
 ) -> Values:
-    """Everything of one attempt but its id and seal."""
+    """Return the columns of one attempt, without its id and seal."""
     [(kind, outcome, reason, status, is_known)] = chance.choices([*SORTS], [*SORTS.values()])
     account, token_id = chance.choice(callers)
     is_bare = reason is Reason.MISSING_PARAMETER
     return {
-        "recorded_at": moment,
+        "recorded_at": time,
         "account_id": account.pk if is_known else None,
         "token_id": token_id if outcome is Outcome.ACCEPTED else None,
         "duration": chance.randrange(1_500, 9_000),
@@ -85,7 +105,7 @@ def make_up(
         "client_ip": f"81.69.{chance.randrange(256)}.{chance.randrange(1, 255)}",
         "detail": "signature" if is_bare else "",
         "path_slug": account.slug if is_known else f"wp-{chance.randrange(10**6)}",
-        "timestamp": "" if is_bare else str(int(moment.timestamp())),
+        "timestamp": "" if is_bare else str(int(time.timestamp())),
         "nonce": "" if is_bare else str(chance.randrange(10**10)),
         "echostr": "" if is_bare else str(chance.randrange(10**18, 10**19)),
         "user_agent": "Mozilla/4.0" if is_known and not is_bare else SCANNER,
@@ -94,7 +114,7 @@ def make_up(
 
 
 def append(attempts: Sequence[Values], head: ChainHead, batch: int) -> None:
-    """Seal the attempts, `batch` under a seal, write all of it, and move the head."""
+    """Seal the attempts, `batch` per seal, write rows, seals and tallies, and move the head."""
     lines: list[bytes] = []
     seals: list[Seal] = []
     for start in range(0, len(attempts), batch):
@@ -127,7 +147,7 @@ def add_to_tallies(attempts: Sequence[Values]) -> None:
     last = attempts[-1]["recorded_at"]
     with connection.cursor() as cursor:
         rows = [(*key, count, noise[key], last) for key, count in counts.items()]
-        execute_values(cursor, UPSERT, rows)
+        execute_values(cursor, UPSERT_TALLIES.format(rows="%s"), rows)
 
 
 def tally_key(attempt: Values) -> TallyKey:
@@ -135,5 +155,49 @@ def tally_key(attempt: Values) -> TallyKey:
     return attempt["account_id"], hour, attempt["kind"], attempt["outcome"]
 
 
-def hour_of(moment: datetime) -> datetime:
-    return moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+def hour_of(time: datetime) -> datetime:
+    return time.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+
+
+def fill(*, rows: int = 10_000, days: int = 400, accounts: int = 12, batch: int = 20) -> None:
+    """Append a sample log for accounts `sample-0`, `sample-1`, …; create those that are missing.
+
+    Raises Trouble on a deployment, on SQLite, or for a number below 1.
+    """
+    if not settings.LOCAL:
+        raise Trouble("A sample log is for a copy on your own machine (WECHAT_GATEWAY_LOCAL=1).")
+    if connection.vendor != "postgresql":
+        raise Trouble("A sample log needs PostgreSQL: set DATABASE_URL to one, then migrate.")
+    if min(rows, days, accounts, batch) < 1:
+        raise Trouble("--rows, --days, --accounts and --batch must be 1 or more.")
+    called = [get_or_create_account(number) for number in range(accounts)]
+    with tqdm(total=rows, unit=" attempts", file=sys.stderr, disable=None) as bar:
+        for appended in append_attempts(called, rows, timedelta(days=days), batch):
+            bar.update(appended)
+
+
+def get_or_create_account(number: int) -> OfficialAccount:
+    account, is_new = OfficialAccount.objects.get_or_create(
+        slug=f"sample-{number}", defaults={"name": f"Sample {number}", "answers_at_root": False}
+    )
+    if is_new:
+        rotate_token(account, generate_secret(), actor="sample_log")
+    return account
+
+
+def main() -> None:
+    parser = ArgumentParser(prog="python -m benchmarks.sample_log", description=__doc__)
+    parser.add_argument("--rows", type=int, default=10_000, help="number of attempts (10000)")
+    parser.add_argument("--days", type=int, default=400, help="days that they span (400)")
+    parser.add_argument("--accounts", type=int, default=12, help="number of accounts (12)")
+    parser.add_argument("--batch", type=int, default=20, help="attempts under one seal (20)")
+    options = parser.parse_args()
+    try:
+        fill(**vars(options))
+    except Trouble as error:
+        sys.exit(f"benchmarks.sample_log: {error}")
+    sys.stdout.write(f"Appended {options.rows:,} attempts for {options.accounts} accounts.\n")
+
+
+if __name__ == "__main__":
+    main()
