@@ -138,8 +138,8 @@ def record_when_told() -> None:
 
 def make_up_call(accounts: list[tuple[str, str]]) -> Callback:
     """From one of the many addresses of the made-up log, and none a repetition."""
-    from verification.tests.calls import call
-    from verification.tests.signer import verification
+    from verification.tests.support.calls import call
+    from verification.tests.support.signer import verification
 
     slug, token = random.choice(accounts)
     peer = f"81.69.{random.randrange(256)}.{random.randrange(1, 255)}"

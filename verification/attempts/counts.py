@@ -16,8 +16,8 @@ from django.db import connection
 from django.db.models import F, Sum
 
 from verification.models import OfficialAccount, Tally
-from verification.periods import Period
 from verification.protocol.enums import Kind, Outcome
+from verification.times import Period
 
 
 @dataclass(frozen=True)

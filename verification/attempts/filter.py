@@ -16,9 +16,9 @@ from verification.attempts.index import ACCOUNTS
 from verification.audit_log.positions import first_since
 from verification.models import VerificationAttempt
 from verification.models.attempt import NOISE
-from verification.periods import PRESETS, Period, is_of_a_log, preset
 from verification.protocol.client_ip import canonical_ip
 from verification.protocol.enums import Kind, Outcome, Reason, word
+from verification.times import PRESETS, Period, is_of_a_log, preset
 
 #: What the list opens on.
 DAYS = 90

@@ -15,10 +15,11 @@ from django.utils import timezone, translation
 
 from verification.callbacks import recording
 from verification.models import OfficialAccount
-from verification.models.token import rotate_token
-from verification.tests.exports import export_sealed, make_sealed_log
-from verification.tests.gunicorn import Gunicorn, running_gunicorn
-from verification.tests.people import PASSWORD, call
+from verification.tests.support.accounts import make_account
+from verification.tests.support.database import open_door
+from verification.tests.support.exports import export_sealed, make_sealed_log
+from verification.tests.support.gunicorn import Gunicorn, running_gunicorn
+from verification.tests.support.people import PASSWORD, call
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
@@ -80,21 +81,6 @@ def _language_of_the_settings() -> None:
 def _no_flood() -> None:
     """Refusals of the tests before are no flood of this one's."""
     recording.flood.forget()
-
-
-def open_door(*, is_open: bool) -> None:
-    door = "empty" if is_open else ""
-    connection.verification_door = door  # type: ignore[attr-defined]
-    if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT set_config('verification.door', %s, false)", [door])
-
-
-def make_account(slug: str, token: str | None = None, **fields: Any) -> OfficialAccount:
-    account = OfficialAccount.objects.create(slug=slug, name=slug.title(), **fields)
-    if token:
-        rotate_token(account, token, actor="li.wei")
-    return account
 
 
 @pytest.fixture

@@ -20,8 +20,8 @@ from verification.accounts.status import Level, read_statuses
 from verification.admin.base import NarrowingChangeList
 from verification.attempts.filter import AttemptFilter
 from verification.models import OfficialAccount
-from verification.periods import Period
 from verification.protocol.enums import Outcome
+from verification.times import Period
 
 SIGNS = {
     Level.ATTENTION: "!",

@@ -13,8 +13,8 @@ from verification.attempts.counts import AccountCount, Bar, PeriodCounts
 from verification.attempts.filter import NO_ACCOUNT, AttemptFilter, latest_days
 from verification.models import OfficialAccount
 from verification.models.choices import KIND_CHOICES, OUTCOME_CHOICES, REASON_CHOICES
-from verification.periods import PRESETS, Period, preset
 from verification.protocol.enums import Kind, Outcome, Reason
+from verification.times import PRESETS, Period, preset
 
 LATEST = _("Last 90 days")
 NOBODYS = _("No such account")

@@ -24,9 +24,8 @@ from verification.db.snapshot import read_snapshot
 from verification.exports.writer import Export, csv_pieces
 from verification.models import ChangeEvent, OfficialAccount, VerificationAttempt
 from verification.models.choices import KIND_CHOICES, OUTCOME_CHOICES, REASON_CHOICES
-from verification.periods import PRESETS
 from verification.protocol.enums import Kind, Outcome, Reason, word
-from verification.times import zoned
+from verification.times import PRESETS, zoned
 
 
 class Download(FileResponse):

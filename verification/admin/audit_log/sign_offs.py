@@ -19,8 +19,7 @@ from verification.attempts.counts import count_period
 from verification.audit_log.integrity import Check, check_within_budget, latest_check, record_check
 from verification.auth import sign_ins
 from verification.models import ChangeEvent
-from verification.periods import PRESETS, Period, is_of_a_log, preset
-from verification.times import zoned
+from verification.times import PRESETS, Period, is_of_a_log, preset, zoned
 
 SIGNED_OFF = ChangeEvent.Action.SIGNED_OFF
 #: A check that is older says too little of what is signed off.

@@ -13,10 +13,10 @@ from verification.alerts.channels import configured_channels
 from verification.alerts.watch import Watch
 from verification.callbacks import recording
 from verification.models import OfficialAccount
-from verification.tests.alerts.mail_server import MailServer, mail_server
-from verification.tests.alerts.wecom import Robot, robot_in_a_group
-from verification.tests.contract import A
-from verification.tests.people import wechat_verifies
+from verification.tests.support.adapter import A
+from verification.tests.support.mail_server import MailServer, mail_server
+from verification.tests.support.people import wechat_verifies
+from verification.tests.support.wecom import Robot, robot_in_a_group
 
 Told = Callable[[], str]
 

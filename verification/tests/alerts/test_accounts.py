@@ -7,8 +7,8 @@ from datetime import timedelta
 from verification.models import OfficialAccount
 from verification.models.token import rotate_token
 from verification.tests.alerts.conftest import Clock, Told
-from verification.tests.contract import A
-from verification.tests.people import wechat_pushes, wechat_verifies
+from verification.tests.support.adapter import A
+from verification.tests.support.people import wechat_pushes, wechat_verifies
 
 NEW = "TokenOfBrandA1234New"
 

@@ -11,10 +11,10 @@ from verification.alerts.channels import configured_channels
 from verification.alerts.watch import Watch
 from verification.models import OfficialAccount
 from verification.tests.alerts.conftest import Told
-from verification.tests.alerts.mail_server import MailServer
-from verification.tests.alerts.wecom import KEY, Robot
-from verification.tests.contract import A, B
-from verification.tests.people import wechat_pushes, wechat_verifies
+from verification.tests.support.adapter import A, B
+from verification.tests.support.mail_server import MailServer
+from verification.tests.support.people import wechat_pushes, wechat_verifies
+from verification.tests.support.wecom import KEY, Robot
 
 REFUSALS = [
     (200, '{"errcode":93000,"errmsg":"invalid webhook url"}', "errcode 93000: the key in"),

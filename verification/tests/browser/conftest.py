@@ -8,9 +8,9 @@ from django.contrib.auth.models import User
 from django.test import Client
 from playwright.sync_api import Browser
 
-from verification.tests.browser.chromium import Desk, running_chromium
-from verification.tests.browser.inspection import Inspection
-from verification.tests.gunicorn import Gunicorn, free_port, running_gunicorn
+from verification.tests.support.chromium import Desk, running_chromium
+from verification.tests.support.gunicorn import Gunicorn, free_port, running_gunicorn
+from verification.tests.support.inspection import Inspection
 
 #: The settings of the tests know no PUBLIC_URL.
 REAL = {"DJANGO_SETTINGS_MODULE": "wechat_gateway.settings"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from verification.tests.browser.chromium import (
+from verification.tests.support.chromium import (
     MINUTE,
     Desk,
     poll_after,
@@ -13,8 +13,8 @@ from verification.tests.browser.chromium import (
     tab_to,
     write,
 )
-from verification.tests.browser.inspection import Inspection
-from verification.tests.signer import verification
+from verification.tests.support.inspection import Inspection
+from verification.tests.support.signer import verification
 
 pytestmark = pytest.mark.browser
 

@@ -10,11 +10,11 @@ from playwright.sync_api import Page
 
 from verification.models import ChangeEvent, OfficialAccount, VerificationAttempt
 from verification.models.token import rotate_token
-from verification.tests.browser.chromium import Desk
-from verification.tests.browser.inspection import Inspection
-from verification.tests.conftest import make_account
-from verification.tests.contract import A, B
-from verification.tests.people import call, wechat_pushes, wechat_verifies
+from verification.tests.support.accounts import make_account
+from verification.tests.support.adapter import A, B
+from verification.tests.support.chromium import Desk
+from verification.tests.support.inspection import Inspection
+from verification.tests.support.people import call, wechat_pushes, wechat_verifies
 
 pytestmark = pytest.mark.browser
 

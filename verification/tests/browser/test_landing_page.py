@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from verification.tests.browser.chromium import Desk
-from verification.tests.browser.inspection import Inspection
-from verification.tests.gunicorn import Gunicorn
+from verification.tests.support.chromium import Desk
+from verification.tests.support.gunicorn import Gunicorn
+from verification.tests.support.inspection import Inspection
 
 pytestmark = pytest.mark.browser
 

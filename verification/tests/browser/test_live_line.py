@@ -7,11 +7,11 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Page, Request, expect
 
-from verification.tests.browser.chromium import MINUTE, Desk, poll_after
-from verification.tests.browser.inspection import Inspection
-from verification.tests.conftest import make_account
-from verification.tests.contract import A
-from verification.tests.signer import verification
+from verification.tests.support.accounts import make_account
+from verification.tests.support.adapter import A
+from verification.tests.support.chromium import MINUTE, Desk, poll_after
+from verification.tests.support.inspection import Inspection
+from verification.tests.support.signer import verification
 
 pytestmark = pytest.mark.browser
 

@@ -11,9 +11,9 @@ from django.test import Client
 from django_otp.oath import TOTP
 from playwright.sync_api import Browser, Page, expect
 
-from verification.tests.browser.chromium import Desk, press_enter_on, tab_to, write
-from verification.tests.browser.inspection import Inspection
-from verification.tests.gunicorn import Gunicorn, running_gunicorn
+from verification.tests.support.chromium import Desk, press_enter_on, tab_to, write
+from verification.tests.support.gunicorn import Gunicorn, running_gunicorn
+from verification.tests.support.inspection import Inspection
 
 pytestmark = pytest.mark.browser
 

@@ -10,10 +10,10 @@ from playwright.sync_api import Error, Page, expect
 
 from verification.models import OfficialAccount
 from verification.models.token import rotate_token
-from verification.tests.browser.chromium import Desk, press_enter_on
-from verification.tests.browser.inspection import Inspection
-from verification.tests.conftest import make_account
-from verification.tests.contract import A
+from verification.tests.support.accounts import make_account
+from verification.tests.support.adapter import A
+from verification.tests.support.chromium import Desk, press_enter_on
+from verification.tests.support.inspection import Inspection
 
 pytestmark = pytest.mark.browser
 

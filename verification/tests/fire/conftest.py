@@ -6,11 +6,11 @@ from typing import Protocol
 
 import pytest
 
-from verification.tests.contract import A
-from verification.tests.fire.figures import Figure, record
-from verification.tests.fire.machine import describe_machine
-from verification.tests.fire.own_postgresql import OwnPostgreSQL, manage, own_postgresql
-from verification.tests.fire.scale import LONG
+from verification.tests.fire.support.figures import Figure, record
+from verification.tests.fire.support.machine import describe_machine
+from verification.tests.fire.support.own_postgresql import OwnPostgreSQL, manage, own_postgresql
+from verification.tests.fire.support.scale import LONG
+from verification.tests.support.adapter import A
 
 #: Takes half an hour, and programs that script/fire installs.
 collect_ignore = [] if LONG else ["test_scanners.py"]

@@ -10,11 +10,11 @@ from hypothesis import HealthCheck, given, settings
 
 from verification.callbacks.recording import flood
 from verification.models import OfficialAccount, VerificationAttempt
-from verification.tests.contract import Answer
-from verification.tests.fire.adapters import Ask, through_the_endpoint, through_the_view
 from verification.tests.fire.conftest import KeepFigure
-from verification.tests.fire.scale import scale
-from verification.tests.fire.strange import REQUESTS, Strange, is_callbacks
+from verification.tests.fire.support.adapters import Ask, through_the_endpoint, through_the_view
+from verification.tests.fire.support.scale import scale
+from verification.tests.fire.support.strange import REQUESTS, Strange, is_callbacks
+from verification.tests.support.adapter import Answer
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.django_db(transaction=True)]
 

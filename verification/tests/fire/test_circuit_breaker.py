@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from verification.tests.fire.conftest import KeepFigure
-from verification.tests.fire.ordeal import CLIENTS, crowd_of, unrecorded_lines
-from verification.tests.fire.own_postgresql import OwnPostgreSQL
-from verification.tests.fire.scale import scale
-from verification.tests.gunicorn import running_gunicorn
+from verification.tests.fire.support.ordeal import CLIENTS, crowd_of, unrecorded_lines
+from verification.tests.fire.support.own_postgresql import OwnPostgreSQL
+from verification.tests.fire.support.scale import scale
+from verification.tests.support.gunicorn import running_gunicorn
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.process]
 

@@ -11,12 +11,12 @@ import pytest
 
 from verification.models import OfficialAccount
 from verification.tests.fire.conftest import KeepFigure
-from verification.tests.fire.crowd import Crowd
-from verification.tests.fire.held_against import hold_against
-from verification.tests.fire.own_postgresql import OwnPostgreSQL, manage
-from verification.tests.fire.processes import children
-from verification.tests.fire.scale import scale
-from verification.tests.gunicorn import Gunicorn, database_url, running_gunicorn
+from verification.tests.fire.support.crowd import Crowd
+from verification.tests.fire.support.held_against import hold_against
+from verification.tests.fire.support.own_postgresql import OwnPostgreSQL, manage
+from verification.tests.fire.support.processes import children
+from verification.tests.fire.support.scale import scale
+from verification.tests.support.gunicorn import Gunicorn, database_url, running_gunicorn
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.process]
 

@@ -11,12 +11,12 @@ from typing import Any, NamedTuple
 import psycopg2
 import pytest
 
-from verification.tests.contract import A
 from verification.tests.fire.conftest import KeepFigure
-from verification.tests.fire.own_postgresql import OwnPostgreSQL
-from verification.tests.fire.scale import scale
-from verification.tests.gunicorn import running_gunicorn
-from verification.tests.signer import verification
+from verification.tests.fire.support.own_postgresql import OwnPostgreSQL
+from verification.tests.fire.support.scale import scale
+from verification.tests.support.adapter import A
+from verification.tests.support.gunicorn import running_gunicorn
+from verification.tests.support.signer import verification
 
 pytestmark = pytest.mark.postgresql
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
-from verification.tests.fire import reliability
 from verification.tests.fire.conftest import KeepFigure
-from verification.tests.fire.figures import Figure, merge, read
+from verification.tests.fire.support import reliability
+from verification.tests.fire.support.figures import Figure, merge, read
 
 LOST = Figure("Nothing is lost", "test_crashes.py::test_a", "0", "0", True, "2026-11-25", "box")
 FAST = Figure(

@@ -11,15 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from verification.tests.contract import A, B
 from verification.tests.fire.conftest import KeepFigure
-from verification.tests.fire.crowd import Answer, Crowd
-from verification.tests.fire.held_against import read_log
-from verification.tests.fire.own_postgresql import OwnPostgreSQL, ask_database, manage
-from verification.tests.fire.scale import scale
-from verification.tests.fire.traffic import Request, raw_request
-from verification.tests.gunicorn import Gunicorn, running_gunicorn
-from verification.tests.signer import verification
+from verification.tests.fire.support.crowd import Answer, Crowd
+from verification.tests.fire.support.held_against import read_log
+from verification.tests.fire.support.own_postgresql import OwnPostgreSQL, ask_database, manage
+from verification.tests.fire.support.scale import scale
+from verification.tests.fire.support.traffic import Request, raw_request
+from verification.tests.support.adapter import A, B
+from verification.tests.support.gunicorn import Gunicorn, running_gunicorn
+from verification.tests.support.signer import verification
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.process]
 

@@ -16,11 +16,11 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from verification.models import OfficialAccount, Tally
-from verification.tests.contract import A, Answer
-from verification.tests.fire.adapters import Ask, through_the_endpoint, through_the_view
 from verification.tests.fire.conftest import KeepFigure
-from verification.tests.fire.scale import scale
-from verification.tests.fire.strange import REQUESTS, Strange, is_callbacks, may_be_answered
+from verification.tests.fire.support.adapters import Ask, through_the_endpoint, through_the_view
+from verification.tests.fire.support.scale import scale
+from verification.tests.fire.support.strange import REQUESTS, Strange, is_callbacks, may_be_answered
+from verification.tests.support.adapter import A, Answer
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.django_db(transaction=True)]
 

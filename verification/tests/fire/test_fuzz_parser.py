@@ -12,11 +12,11 @@ from django.conf import settings as django_settings
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from verification.tests.contract import A
 from verification.tests.fire.conftest import KeepFigure
-from verification.tests.fire.parser_input import FIELDS, check
-from verification.tests.fire.scale import LONG
-from verification.tests.signer import own_nonce, push, verification
+from verification.tests.fire.support.parser_input import FIELDS, check
+from verification.tests.fire.support.scale import LONG
+from verification.tests.support.adapter import A
+from verification.tests.support.signer import own_nonce, push, verification
 
 INPUTS = 750_000
 SEEDS = [
@@ -46,7 +46,7 @@ if LONG:  # atheris is installed by script/fire: it has no wheels for every syst
         for number, seed in enumerate(SEEDS):
             (tmp_path / f"seed-{number}").write_bytes(seed.encode())
         options = [f"-runs={INPUTS}", "-max_len=1024", "-timeout=10", "-seed=20261125"]
-        module = "verification.tests.fire.fuzz_parser"
+        module = "verification.tests.fire.support.fuzz_parser"
         run = subprocess.run(
             [sys.executable, "-m", module, f"-artifact_prefix={tmp_path}/", *options, tmp_path],
             cwd=django_settings.BASE_DIR,

@@ -18,11 +18,11 @@ from django.db.models import Sum
 
 from verification.models import OfficialAccount, Tally
 from verification.tests.fire.conftest import KeepFigure
-from verification.tests.fire.mangling import SIGNATURE, WHOLE, mangled
-from verification.tests.fire.processes import children
-from verification.tests.fire.scale import scale
-from verification.tests.fire.strange import ECHOSTR, MARK_OF_CALLBACKS
-from verification.tests.gunicorn import Gunicorn
+from verification.tests.fire.support.mangling import SIGNATURE, WHOLE, mangled
+from verification.tests.fire.support.processes import children
+from verification.tests.fire.support.scale import scale
+from verification.tests.fire.support.strange import ECHOSTR, MARK_OF_CALLBACKS
+from verification.tests.support.gunicorn import Gunicorn
 
 REQUESTS, CLIENTS = scale(400, 50_000), 48
 #: Longer than a callback's answer takes; what stays open then waits for more of a request.

@@ -9,9 +9,9 @@ from django.db import connection
 
 from verification.models import OfficialAccount
 from verification.tests.fire.conftest import KeepFigure
-from verification.tests.fire.crowd import Crowd
-from verification.tests.fire.held_against import hold_against
-from verification.tests.fire.ordeal import (
+from verification.tests.fire.support.crowd import Crowd
+from verification.tests.fire.support.held_against import hold_against
+from verification.tests.fire.support.ordeal import (
     CLIENTS,
     Ordeal,
     crowd_of,
@@ -19,10 +19,10 @@ from verification.tests.fire.ordeal import (
     told_to_try_again,
     unrecorded,
 )
-from verification.tests.fire.own_postgresql import OwnPostgreSQL, manage
-from verification.tests.fire.scale import scale
-from verification.tests.gunicorn import Gunicorn, database_url, running_gunicorn
-from verification.tests.proxy import Proxy
+from verification.tests.fire.support.own_postgresql import OwnPostgreSQL, manage
+from verification.tests.fire.support.scale import scale
+from verification.tests.support.gunicorn import Gunicorn, database_url, running_gunicorn
+from verification.tests.support.proxy import Proxy
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.process]
 SECONDS = scale(3, 60)

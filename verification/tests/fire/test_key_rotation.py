@@ -14,12 +14,12 @@ import pytest
 from django.core.management import call_command
 
 from verification.models import OfficialAccount, Token
-from verification.tests.conftest import make_account
-from verification.tests.contract import B
 from verification.tests.fire.conftest import KeepFigure
-from verification.tests.fire.scale import scale
-from verification.tests.gunicorn import Gunicorn, running_gunicorn
-from verification.tests.signer import verification
+from verification.tests.fire.support.scale import scale
+from verification.tests.support.accounts import make_account
+from verification.tests.support.adapter import B
+from verification.tests.support.gunicorn import Gunicorn, running_gunicorn
+from verification.tests.support.signer import verification
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.django_db(transaction=True)]
 

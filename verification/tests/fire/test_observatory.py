@@ -6,7 +6,7 @@ from email import message_from_string
 
 import pytest
 
-from verification.tests.fire.observatory import MODIFIERS, Page, results, score
+from verification.tests.fire.support.observatory import MODIFIERS, Page, results, score
 
 #: The highest that the published table allows without being on browsers' preload list.
 PERFECT = """\

@@ -13,10 +13,10 @@ from wechatpy.exceptions import InvalidSignatureException
 from wechatpy.utils import check_signature
 
 from verification.protocol.signature import verify_signature
-from verification.tests import signer
-from verification.tests.calls import call
 from verification.tests.fire.conftest import KeepFigure
-from verification.tests.fire.scale import scale
+from verification.tests.fire.support.scale import scale
+from verification.tests.support import signer
+from verification.tests.support.calls import call
 
 TUPLES = scale(5_000, 100_000)
 ALPHABETS = {

@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 
 from verification.models import OfficialAccount
-from verification.tests.contract import A
-from verification.tests.fire.balancer import Balancer
 from verification.tests.fire.conftest import KeepFigure
-from verification.tests.fire.crowd import Crowd
-from verification.tests.fire.former_code import extract_code_before, newest_migration
-from verification.tests.fire.held_against import hold_against
-from verification.tests.fire.own_postgresql import OwnPostgreSQL, manage, own_postgresql
-from verification.tests.fire.scale import scale
-from verification.tests.gunicorn import Gunicorn, database_url, running_gunicorn
+from verification.tests.fire.support.balancer import Balancer
+from verification.tests.fire.support.crowd import Crowd
+from verification.tests.fire.support.former_code import extract_code_before, newest_migration
+from verification.tests.fire.support.held_against import hold_against
+from verification.tests.fire.support.own_postgresql import OwnPostgreSQL, manage, own_postgresql
+from verification.tests.fire.support.scale import scale
+from verification.tests.support.adapter import A
+from verification.tests.support.gunicorn import Gunicorn, database_url, running_gunicorn
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.process]
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from verification.tests.canaries import TOKEN, find
-from verification.tests.day_at_work import Day
 from verification.tests.fire.conftest import KeepFigure
-from verification.tests.fire.own_postgresql import load_script
-from verification.tests.gunicorn import database_url
+from verification.tests.fire.support.own_postgresql import load_script
+from verification.tests.support.canaries import TOKEN, find
+from verification.tests.support.day_at_work import Day
+from verification.tests.support.gunicorn import database_url
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.django_db(transaction=True)]
 

@@ -17,12 +17,12 @@ from verification.callbacks.recording import Unrecorded, verify
 from verification.models import OfficialAccount
 from verification.protocol.callback import Callback
 from verification.protocol.reply import Reply, reply_to
-from verification.tests.calls import call
-from verification.tests.conftest import make_account
-from verification.tests.contract import A, B
 from verification.tests.fire.conftest import KeepFigure
-from verification.tests.fire.scale import LONG, scale
-from verification.tests.signer import verification
+from verification.tests.fire.support.scale import LONG, scale
+from verification.tests.support.accounts import make_account
+from verification.tests.support.adapter import A, B
+from verification.tests.support.calls import call
+from verification.tests.support.signer import verification
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.django_db(transaction=True)]
 

@@ -1,0 +1,239 @@
+"""How each account is doing, in words: what is on record makes them, and time changes them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from unittest import mock
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from verification.accounts.status import AccountStatus, Level, read_statuses
+from verification.models import OfficialAccount, Tally, Token
+from verification.models.token import rotate_token
+from verification.protocol.enums import Kind, Outcome
+from verification.tests.support.adapter import A, B
+from verification.tests.support.people import we_test, wechat_pushes, wechat_verifies
+
+NEW = "NewTokenOfBrandA99"
+
+
+def status_of(account: OfficialAccount, *, in_hours: float = 0) -> AccountStatus:
+    """As the list would show it now, or so many hours from now."""
+    account.refresh_from_db()
+    then = timezone.now() + timedelta(hours=in_hours)
+    with mock.patch("django.utils.timezone.now", return_value=then):
+        return read_statuses([account])[account.pk]
+
+
+def was_pushed_to(account: OfficialAccount, hours_ago: range) -> None:
+    now, kind, outcome = timezone.now(), Kind.MESSAGE_PUSH.value, Outcome.ACCEPTED.value
+    times = [now - timedelta(hours=hours) for hours in hours_ago]
+    Tally.objects.bulk_create(
+        Tally(
+            account=account,
+            hour=time.replace(minute=0, second=0, microsecond=0),
+            kind=kind,
+            outcome=outcome,
+            count=9,
+            last_at=time,
+        )
+        for time in times
+    )
+
+
+class TestTheWay:
+    def test_it_goes_from_waiting_to_verified_to_receiving(self, brand_a: OfficialAccount) -> None:
+        today = timezone.localdate().isoformat()
+        assert status_of(brand_a).text == "WeChat has not called yet"
+        wechat_verifies(brand_a, A)
+        assert status_of(brand_a).text == f"Verified on {today}, not enabled (启用) yet"
+        wechat_pushes(brand_a, A)
+        assert status_of(brand_a).text == f"Receiving messages · verified on {today}"
+
+    def test_who_paused_it_is_named(self, brand_a: OfficialAccount) -> None:
+        brand_a.pause(actor="wang.fang")
+
+        assert status_of(brand_a).text.startswith("Paused by wang.fang on 20")
+
+
+class TestRefusals:
+    def test_a_refusal_names_its_cause_until_a_verification_passes(
+        self, brand_a: OfficialAccount, brand_b: OfficialAccount
+    ) -> None:
+        wechat_verifies(brand_a, B)
+        refused = status_of(brand_a)
+        assert (refused.level, refused.text) == (Level.ATTENTION, "Refused: token of “Brand-B”")
+        assert refused.refused_in_24_h == 1
+
+        wechat_verifies(brand_a, A)
+        assert status_of(brand_a).level is Level.VERIFIED
+
+    def test_a_refusal_before_the_last_push_is_solved_or_noise(
+        self, brand_a: OfficialAccount
+    ) -> None:
+        wechat_verifies(brand_a, "Nonsense")
+        wechat_pushes(brand_a, A)
+
+        assert status_of(brand_a).text == "Receiving messages"
+
+    def test_a_browser_that_looks_is_no_trouble(
+        self, brand_a: OfficialAccount, client: Client
+    ) -> None:
+        client.get(brand_a.server_path)
+
+        assert status_of(brand_a).level is Level.WAITING
+
+    def test_a_stray_call_does_not_undo_a_verification(self, brand_a: OfficialAccount) -> None:
+        wechat_verifies(brand_a, A)
+        well = status_of(brand_a).text
+        wechat_verifies(brand_a, "Nonsense")
+        stray = status_of(brand_a)
+
+        assert stray.level is Level.VERIFIED
+        assert stray.text.startswith(f"{well} · refused at ")
+        assert stray.text.endswith(": unknown token")
+        assert status_of(brand_a, in_hours=23.9).text.endswith(": unknown token")
+        assert status_of(brand_a, in_hours=24.1).text == well
+
+    def test_a_stray_call_does_not_undo_receiving(self, brand_a: OfficialAccount) -> None:
+        wechat_pushes(brand_a, A)
+        wechat_pushes(brand_a, "Nonsense")
+
+        assert status_of(brand_a).level is Level.RECEIVING
+
+    def test_a_known_cause_stays_trouble_behind_stray_calls(
+        self, brand_a: OfficialAccount, brand_b: OfficialAccount
+    ) -> None:
+        wechat_verifies(brand_a, A)
+        for token in (B, "Nonsense", "Nonsense"):
+            wechat_verifies(brand_a, token)
+
+        assert status_of(brand_a).text == "Refused: token of “Brand-B”"
+        assert status_of(brand_a, in_hours=100).level is Level.ATTENTION
+
+    def test_a_wrong_token_before_the_first_success_needs_attention_for_a_day(
+        self, brand_a: OfficialAccount
+    ) -> None:
+        today = timezone.localdate().isoformat()
+        wechat_verifies(brand_a, "Nonsense")
+        assert status_of(brand_a, in_hours=23.9).text == "Refused: unknown token"
+
+        later = status_of(brand_a, in_hours=24.1)
+        assert later.level is Level.WAITING
+        assert later.text == f"Last attempt refused on {today}: unknown token"
+
+    def test_refusals_are_counted_for_a_day_and_at_most_an_hour_more(
+        self, brand_a: OfficialAccount, client: Client
+    ) -> None:
+        wechat_verifies(brand_a, "Nonsense")
+        wechat_pushes(brand_a, "Nonsense")
+
+        assert status_of(brand_a, in_hours=23.99).refused_in_24_h == 2
+        assert status_of(brand_a, in_hours=25).refused_in_24_h == 0
+
+    def test_calls_that_share_a_row_do_not_make_the_day_longer(
+        self, brand_a: OfficialAccount, brand_b: OfficialAccount
+    ) -> None:
+        wechat_verifies(brand_a, "Nonsense")
+        hour = timezone.now().replace(minute=0, second=0, microsecond=0) + timedelta(hours=25)
+        kind, outcome = Kind.URL_VERIFICATION.value, Outcome.REFUSED.value
+        Tally.objects.create(account=brand_b, hour=hour, kind=kind, outcome=outcome, count=9)
+
+        assert status_of(brand_a, in_hours=25).refused_in_24_h == 0
+
+    def test_neither_our_own_tests_nor_bots_are_counted(
+        self, brand_a: OfficialAccount, client: Client
+    ) -> None:
+        we_test(brand_a, "Nonsense")
+        client.get(brand_a.server_path)
+        client.head(brand_a.server_path)
+
+        assert status_of(brand_a).refused_in_24_h == 0
+
+
+class TestRotations:
+    def test_one_that_wechat_has_not_followed_needs_attention(
+        self, brand_a: OfficialAccount
+    ) -> None:
+        wechat_verifies(brand_a, A)
+        rotate_token(brand_a, NEW, actor="li.wei")
+        assert status_of(brand_a).text == "Rotation unfinished: WeChat still uses the old token"
+        rotate_token(brand_a, f"{NEW}8", actor="li.wei", keep_old=timedelta(hours=1))
+        assert "the old token ends" in status_of(brand_a).text
+
+        wechat_verifies(brand_a, f"{NEW}8")
+        assert status_of(brand_a).level is Level.VERIFIED
+
+    def test_where_wechat_never_called_there_is_nothing_to_finish(
+        self, brand_a: OfficialAccount
+    ) -> None:
+        rotate_token(brand_a, NEW, actor="li.wei")
+
+        assert status_of(brand_a).text == "WeChat has not called yet"
+
+    def test_one_that_ended_without_wechat_needs_attention_at_once(
+        self, brand_a: OfficialAccount
+    ) -> None:
+        wechat_verifies(brand_a, A)
+        wechat_pushes(brand_a, A)
+        rotate_token(brand_a, NEW, actor="li.wei", keep_old=timedelta(0))
+        broken = "WeChat has not used the new token; the old one ended "
+
+        assert status_of(brand_a).text.startswith(broken)
+        assert wechat_pushes(brand_a, A) == 403
+        assert status_of(brand_a).text.startswith(broken)
+        assert status_of(brand_a).level is Level.ATTENTION
+
+    def test_the_same_an_hour_later(self, brand_a: OfficialAccount) -> None:
+        wechat_verifies(brand_a, A)
+        rotate_token(brand_a, NEW, actor="li.wei", keep_old=timedelta(hours=1))
+
+        assert "the old token ends" in status_of(brand_a, in_hours=0.9).text
+        assert "the old one ended" in status_of(brand_a, in_hours=1.1).text
+
+    def test_refused_pushes_with_a_retired_token_are_trouble(
+        self, brand_a: OfficialAccount
+    ) -> None:
+        rotate_token(brand_a, NEW, actor="li.wei", keep_old=timedelta(0))
+        wechat_verifies(brand_a, NEW)
+        assert wechat_pushes(brand_a, A) == 403
+
+        assert status_of(brand_a).text == "Refused: retired token"
+
+    def test_refused_pushes_without_any_token_are_trouble(self, brand_a: OfficialAccount) -> None:
+        Token.objects.all().delete()
+        assert wechat_pushes(brand_a, A) == 403
+
+        assert status_of(brand_a).text == "Refused: no token yet"
+
+
+class TestSilence:
+    def test_where_there_is_none_usually_needs_attention(self, brand_a: OfficialAccount) -> None:
+        was_pushed_to(brand_a, range(5, 40))
+        assert status_of(brand_a).text.startswith("No messages since ")
+        was_pushed_to(brand_a, range(1, 2))
+        assert status_of(brand_a).level is Level.RECEIVING
+
+    @pytest.mark.parametrize("days", [1, 5, 6.2, 6.9, 7, 7.1, 30])
+    def test_it_is_not_forgotten(self, brand_a: OfficialAccount, days: float) -> None:
+        was_pushed_to(brand_a, range(int(24 * days), int(24 * days) + 24 * 10))
+
+        assert status_of(brand_a).text.startswith("No messages since ")
+
+    def test_only_the_last_week_says_what_is_usual(self, brand_a: OfficialAccount) -> None:
+        was_pushed_to(brand_a, range(5, 100))
+        was_pushed_to(brand_a, range(5 + 24 * 7 + 1, 5 + 24 * 7 + 2))
+
+        assert status_of(brand_a).level is Level.ATTENTION
+
+    @pytest.mark.parametrize(("hours", "level"), [(167, Level.RECEIVING), (169, Level.QUIET)])
+    def test_of_an_account_that_is_seldom_written_to_is_said_after_a_week(
+        self, brand_a: OfficialAccount, hours: int, level: Level
+    ) -> None:
+        was_pushed_to(brand_a, range(hours, hours + 3))
+        status = status_of(brand_a)
+
+        assert status.level is level
+        assert status.text.startswith("Last message on 20") == (level is Level.QUIET)

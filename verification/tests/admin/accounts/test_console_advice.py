@@ -1,0 +1,121 @@
+"""What the console said, crossed with what is on record of the last ten minutes."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from unittest import mock
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from verification.models import OfficialAccount, VerificationAttempt
+from verification.models.token import rotate_token
+from verification.tests.support.adapter import A, B
+from verification.tests.support.people import open_account, we_test, wechat_verifies
+from verification.tests.support.signer import verification
+from verification.tests.support.tampering import as_owner
+
+NEW = "NewTokenOfBrandA99"
+
+
+@pytest.mark.parametrize(
+    ("said", "nothing", "refused", "accepted"),
+    [
+        ("success", "holds another server URL", "or the success is an older", "press Enable"),
+        ("token", "another host answered", "token of “Brand-B”", "changed or replaced it"),
+        ("timeout", "port 80 or 443", "token of “Brand-B”", "reached WeChat too late"),
+        ("error", "names no cause", "names no cause", "names no cause"),
+    ],
+)
+def test_it_is_crossed_with_the_last_ten_minutes(
+    li_wei_at_work: Client, brand_a: OfficialAccount, brand_b: OfficialAccount,
+    said: str, nothing: str, refused: str, accepted: str,
+) -> None:  # fmt: skip
+    assert nothing in advice(li_wei_at_work, brand_a, said)
+    wechat_verifies(brand_a, B)
+    assert refused in advice(li_wei_at_work, brand_a, said)
+    wechat_verifies(brand_a, A)
+    assert accepted in advice(li_wei_at_work, brand_a, said)
+
+
+def test_ten_minutes_later_it_is_not_recent_any_more(
+    li_wei_at_work: Client, brand_a: OfficialAccount, brand_b: OfficialAccount
+) -> None:
+    wechat_verifies(brand_a, B)
+    for minutes, sentence in [(9.9, "token of “Brand-B”"), (10.1, "another host answered")]:
+        then = timezone.now() + timedelta(minutes=minutes)
+        with mock.patch("django.utils.timezone.now", return_value=then):
+            assert sentence in advice(li_wei_at_work, brand_a, "token")
+
+
+def test_a_call_to_a_paused_account_is_a_call(
+    li_wei_at_work: Client, brand_a: OfficialAccount
+) -> None:
+    brand_a.pause(actor="wang.fang")
+    wechat_verifies(brand_a, A)
+
+    assert "was paused by wang.fang" in advice(li_wei_at_work, brand_a, "token")
+
+
+@pytest.mark.parametrize(
+    ("query", "sentence"),
+    [
+        ("msg_signature=5c45ff5e&timestamp=1&nonce=2&echostr=P9nAzC", "This is a WeCom check"),
+        (f"{verification(A)}&nonce=3", "The parameter nonce was repeated"),
+    ],
+)
+def test_a_call_that_was_not_judged_is_a_call(
+    li_wei_at_work: Client, brand_a: OfficialAccount, query: str, sentence: str
+) -> None:
+    Client().get(f"{brand_a.server_path}?{query}")
+
+    assert sentence in advice(li_wei_at_work, brand_a, "token")
+
+
+def test_a_verification_that_was_judged_says_more(
+    li_wei_at_work: Client, brand_a: OfficialAccount
+) -> None:
+    wechat_verifies(brand_a, A)
+    Client().get(f"{brand_a.server_path}?{verification(A)}&nonce=3")
+
+    assert "changed or replaced it" in advice(li_wei_at_work, brand_a, "token")
+
+
+def test_neither_browsers_nor_our_own_tests_are_calls(
+    li_wei_at_work: Client, brand_a: OfficialAccount
+) -> None:
+    Client().get(brand_a.server_path)
+    we_test(brand_a, "Nonsense")
+
+    assert "another host answered" in advice(li_wei_at_work, brand_a, "token")
+
+
+def test_success_with_the_previous_token_is_said_to_be_that(
+    li_wei_at_work: Client, brand_a: OfficialAccount
+) -> None:
+    old = brand_a.tokens.get().fingerprint
+    rotate_token(brand_a, NEW, actor="li.wei")
+    wechat_verifies(brand_a, A)
+    said = advice(li_wei_at_work, brand_a, "success")
+
+    assert f"Verified with the previous token {old}. Paste the new one" in said
+    assert "Enable" not in said
+
+
+@pytest.mark.parametrize("token", [A, "Nonsense"])
+@pytest.mark.parametrize(("microseconds", "is_slow"), [(1_000_001, True), (1_000_000, False)])
+def test_a_slow_answer_is_blamed_for_a_time_out(
+    li_wei_at_work: Client, brand_a: OfficialAccount, token: str, microseconds: int,
+    is_slow: bool,
+) -> None:  # fmt: skip
+    wechat_verifies(brand_a, token)
+    as_owner(VerificationAttempt, f"UPDATE {{table}} SET duration = {microseconds}")
+
+    assert ("We took 1.0 s" in advice(li_wei_at_work, brand_a, "timeout")) == is_slow
+    assert "We took" not in advice(li_wei_at_work, brand_a, "token")
+
+
+def advice(client: Client, account: OfficialAccount, said: str) -> str:
+    text = open_account(client, account, console=said)
+    return text.partition('class="advice"')[2].partition("</p>")[0]

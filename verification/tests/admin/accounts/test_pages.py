@@ -1,0 +1,96 @@
+"""The account page and what it leads to: connecting, rotating, pausing, another language."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from verification.models import ChangeEvent, OfficialAccount
+from verification.tests.support.adapter import A, B
+from verification.tests.support.people import (
+    open_account,
+    someone_who_may,
+    we_test,
+    wechat_verifies,
+)
+
+NEW = "NewTokenOfBrandA99"
+Action = ChangeEvent.Action
+
+
+class TestLastVerifications:
+    def test_the_zone_of_their_times_is_said_once(
+        self, li_wei_at_work: Client, brand_a: OfficialAccount
+    ) -> None:
+        text = open_account(li_wei_at_work, brand_a)
+
+        assert text.count("Times in Asia/Shanghai (UTC+8)") == 1
+
+    def test_each_reader_sees_the_records_that_are_his(
+        self, client: Client, brand_a: OfficialAccount
+    ) -> None:
+        records = {
+            "view_verificationattempt": 'record-1">Last verif',
+            "view_changeevent": 'record-1">Change log',
+        }
+        for name, mark in records.items():
+            client.force_login(someone_who_may("view_officialaccount", name))
+            text = open_account(client, brand_a)
+            assert [other for other in records.values() if other in text] == [mark]
+        client.force_login(someone_who_may("view_officialaccount"))
+        assert 'id="record-' not in open_account(client, brand_a)
+
+    def test_all_of_them_are_the_accounts_own(
+        self, li_wei_at_work: Client, brand_a: OfficialAccount, brand_b: OfficialAccount
+    ) -> None:
+        wechat_verifies(brand_a, A)
+        wechat_verifies(brand_b, B)
+        text = open_account(li_wei_at_work, brand_a)
+        links = re.findall(r'href="([^"]*/verificationattempt/\?[^"]*)"', text)
+
+        assert len(links) == 2  # at the head of the page, and below the last five
+        for link in links:
+            assert li_wei_at_work.get(link).text.count('class="field-time"><a') == 1
+
+    def test_browsers_and_bots_are_not_among_them(
+        self, li_wei_at_work: Client, brand_a: OfficialAccount
+    ) -> None:
+        li_wei_at_work.get(brand_a.server_path)
+        li_wei_at_work.head(brand_a.server_path)
+        assert "✕" not in open_account(li_wei_at_work, brand_a)
+
+        wechat_verifies(brand_a, B)
+        assert open_account(li_wei_at_work, brand_a).count("✕") == 1
+
+
+class TestSlug:
+    def test_our_own_test_does_not_fix_it(
+        self, li_wei_at_work: Client, brand_a: OfficialAccount
+    ) -> None:
+        we_test(brand_a, A)
+        assert 'name="slug"' in open_account(li_wei_at_work, brand_a)
+
+        wechat_verifies(brand_a, A)
+        assert 'name="slug"' not in open_account(li_wei_at_work, brand_a)
+
+
+class TestLanguages:
+    def test_people_choose_in_the_page_and_it_stays_so(
+        self, li_wei_at_work: Client, brand_a: OfficialAccount
+    ) -> None:
+        assert "简体中文" in open_account(li_wei_at_work, brand_a)
+        form = {"language": "zh-hans", "next": "/admin/"}
+        answer = li_wei_at_work.post(reverse("set_language"), form)
+
+        assert (answer.status_code, answer["Location"]) == (302, "/admin/")
+        assert "接入微信" in open_account(li_wei_at_work, brand_a)
+
+    @pytest.mark.parametrize("path", ["/", "/admin/login/"])
+    def test_strangers_choose_too(self, client: Client, db: None, path: str) -> None:
+        assert "简体中文" in client.get(path).text
+        client.post(reverse("set_language"), {"language": "zh-hans", "next": path})
+
+        assert 'lang="zh-hans"' in client.get(path).text

@@ -1,0 +1,79 @@
+"""Pausing and resuming."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from verification.models import ChangeEvent, OfficialAccount
+from verification.protocol import console
+from verification.protocol.enums import Reason
+from verification.tests.support.adapter import A, last_attempt
+from verification.tests.support.people import Action, act, actions, call, staff, wechat_pushes
+
+
+class TestPausing:
+    def test_paused_is_refused_and_resumed_is_accepted(
+        self, li_wei_at_work: Client, brand_a: OfficialAccount
+    ) -> None:
+        act(li_wei_at_work, "pause", brand_a)
+        assert call("/wechat/brand-a", A) == 403
+        assert last_attempt().reason == Reason.PAUSED_ACCOUNT
+
+        act(li_wei_at_work, "resume", brand_a)
+        assert call("/wechat/brand-a", A) == 200
+        assert actions()[-2:] == [Action.ACCOUNT_PAUSED, Action.ACCOUNT_RESUMED]
+
+    def test_only_what_changes_is_an_event(
+        self, li_wei_at_work: Client, brand_a: OfficialAccount, brand_b: OfficialAccount
+    ) -> None:
+        brand_a.pause(actor="wang.fang")
+        act(li_wei_at_work, "pause", brand_a, brand_b)
+
+        pauses = ChangeEvent.objects.filter(action=Action.ACCOUNT_PAUSED).order_by("id")
+        assert [(event.actor, event.account) for event in pauses] == [
+            ("wang.fang", brand_a),
+            ("li.wei", brand_b),
+        ]
+
+    def test_a_number_that_is_too_long_is_nobodys(self, li_wei_at_work: Client) -> None:
+        OfficialAccount.objects.create(id=12345678, slug="brand-a", name="Brand A")
+        url = reverse("admin:pause_accounts")
+
+        assert "Brand A" not in li_wei_at_work.get(url + "?account=1234567890").text
+        assert "Brand A" in li_wei_at_work.get(url + "?account=12345678").text
+
+    def test_of_two_who_pause_it_at_once_one_did(self, brand_a: OfficialAccount) -> None:
+        seen_by_both = OfficialAccount.objects.get()
+        brand_a.pause(actor="li.wei")
+        seen_by_both.pause(actor="wang.fang")
+
+        paused = ChangeEvent.objects.get(action=Action.ACCOUNT_PAUSED)
+        assert (paused.actor, seen_by_both.is_paused) == ("li.wei", True)
+
+    def test_who_may_only_look_cannot_pause(self, brand_a: OfficialAccount) -> None:
+        act(staff("view_officialaccount"), "pause", brand_a)
+
+        assert call("/wechat/brand-a", A) == 200
+
+    def test_it_is_said_what_followers_will_notice(
+        self, li_wei_at_work: Client, brand_a: OfficialAccount
+    ) -> None:
+        url = f"{reverse('admin:pause_accounts')}?account={brand_a.pk}"
+        assert "followers will notice nothing" in li_wei_at_work.get(url).text
+        wechat_pushes(brand_a, A)
+
+        text = li_wei_at_work.get(url).text
+        assert "<h1>Pause Brand-A?</h1>" in text
+        assert "Followers of Brand-A will notice" in text
+        assert console.FOLLOWERS_READ in text
+        assert wechat_pushes(brand_a, A) == 200
+        li_wei_at_work.post(url)
+        assert wechat_pushes(brand_a, A) == 403
+
+    @pytest.mark.parametrize("query", ["", "?account=x", "?account=99999999999999", "?account=²"])
+    def test_nothing_chosen_is_nothing_changed(self, li_wei_at_work: Client, query: str) -> None:
+        url = reverse("admin:pause_accounts") + query
+
+        assert "There is nothing to change." in li_wei_at_work.get(url).text

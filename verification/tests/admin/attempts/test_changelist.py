@@ -1,0 +1,334 @@
+"""The auditor's list: a period, its counts and chart, and the attempts that a filter leaves."""
+
+from __future__ import annotations
+
+import re
+import time
+from datetime import date, timedelta
+from urllib.parse import parse_qs
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from verification.attempts import page
+from verification.attempts.counts import count_period, read_bars
+from verification.attempts.filter import AttemptFilter, latest_days, parse_filter
+from verification.attempts.index import ACCOUNTS
+from verification.attempts.page import find_page
+from verification.models import OfficialAccount, VerificationAttempt
+from verification.protocol.enums import Kind, Outcome, Reason
+from verification.tests.support.adapter import A, B
+from verification.tests.support.people import staff, wechat_pushes, wechat_verifies
+from verification.tests.support.signer import verification
+from verification.tests.support.tampering import as_owner
+from verification.times import Period, preset
+
+LIST = "/admin/verification/verificationattempt/"
+
+
+def show(client: Client, **query: str) -> str:
+    return client.get(LIST, query).text
+
+
+def column(text: str, name: str) -> list[str]:
+    rows = text[text.index('id="result_list"') :].partition("</thead>")[2]
+    cells = re.findall(rf'class="field-{name}">(.*?)</t[dh]>', rows, re.DOTALL)
+    return [re.sub(r"<[^>]*>", "", cell).strip() for cell in cells]
+
+
+@pytest.fixture
+def a_day(brand_a: OfficialAccount, brand_b: OfficialAccount) -> None:
+    """Five verifications, a push and a refused one, a monitor, a scanner and a probe."""
+    for account, token in [(brand_a, A), (brand_a, B), (brand_b, B), (brand_b, B), (brand_b, A)]:
+        wechat_verifies(account, token)
+    wechat_pushes(brand_a, A)
+    wechat_pushes(brand_a, B)
+    Client().head(brand_a.server_path)
+    Client(headers={"User-Agent": "zgrab"}).get(f"/wechat/wp-login?{verification(A)}")
+    Client().get(f"/wechat/brand-a?{verification('')}")
+
+
+class TestOpening:
+    def test_it_opens_on_url_verifications_and_says_what_they_come_to(
+        self, a_day: None, li_wei_at_work: Client
+    ) -> None:
+        text = show(li_wei_at_work)
+
+        assert "5 URL verifications: 3 accepted, 2 refused" in text
+        assert column(text, "called") == ["Brand-B"] * 3 + ["Brand-A"] * 2
+        assert column(text, "in_short")[0] == "token of “Brand-A”"
+        assert "Last 90 days: " in text
+
+    def test_what_is_left_out_is_one_click_away_with_its_count(
+        self, a_day: None, li_wei_at_work: Client
+    ) -> None:
+        text = show(li_wei_at_work)
+        links = dict(re.findall(r'href="([^"]*)">(\d+ (?:internet|message|self)[^<]*)<', text))
+        found = {
+            label: len(column(show_link(li_wei_at_work, it), "time")) for it, label in links.items()
+        }
+
+        assert found == {"3 internet noise": 3, "2 message pushes": 1, "0 self-tests": 0}
+
+    def test_each_number_of_the_table_leads_to_what_it_counts(
+        self, a_day: None, li_wei_at_work: Client
+    ) -> None:
+        cells = re.findall(r'class="number"><a href="([^"]*)">(\d+)</a>', show(li_wei_at_work))
+
+        assert [int(number) for _, number in cells] == [1, 1, 2, 1, 3, 2][: len(cells)]
+        for link, number in cells:
+            assert len(column(show_link(li_wei_at_work, link), "time")) == int(number)
+
+    def test_the_chart_says_in_words_what_it_shows(
+        self, a_day: None, li_wei_at_work: Client
+    ) -> None:
+        text = show(li_wei_at_work)
+
+        assert re.search(r'role="group" aria-label="[^"]*3 accepted, 2 refused', text)
+        assert text.count("<rect ") == 2  # one day, accepted and refused
+        assert f"<title>{timezone.localdate()}: 3 accepted, 2 refused</title>" in text
+
+    @pytest.mark.parametrize(
+        ("account", "said"),
+        [
+            ("brand-b", "Brand-B – URL verifications by day"),
+            ("brand-b", "2 accepted, 1 refused"),
+            ("none", "No such account – URL verifications by day"),
+            ("none", "0 accepted, 0 refused"),
+        ],
+    )
+    def test_the_chart_shows_the_account_that_is_chosen(
+        self, a_day: None, brand_b: OfficialAccount, li_wei_at_work: Client, account: str, said: str
+    ) -> None:
+        text = show(li_wei_at_work, account=account.replace("brand-b", str(brand_b.pk)))
+
+        assert re.search(rf'role="group" aria-label="[^"]*{said}', text)
+
+    def test_where_accepted_pushes_are_is_said(self, a_day: None, li_wei_at_work: Client) -> None:
+        said = "are counted, not kept one by one"
+
+        assert said in show(li_wei_at_work, kind="message_push")
+        assert said in show(li_wei_at_work, kind="all")
+        assert said not in show(li_wei_at_work)
+
+    def test_an_auditor_sees_it_and_a_stranger_does_not(self, a_day: None) -> None:
+        assert "5 URL verifications" in show(staff("view_verificationattempt"))
+        assert Client().get(LIST).status_code == 302
+
+    def test_what_was_accepted_says_with_which_token(
+        self, a_day: None, brand_a: OfficialAccount, li_wei_at_work: Client
+    ) -> None:
+        token = brand_a.current_token
+        assert token
+
+        text = show(li_wei_at_work, account=str(brand_a.pk))
+        assert column(text, "in_short") == ["token of “Brand-B”", f"accepted {token.fingerprint}"]
+
+    def test_folded_attempts_say_how_many_they_are(
+        self, a_day: None, li_wei_at_work: Client
+    ) -> None:
+        as_owner(VerificationAttempt, "UPDATE {table} SET occurrences = 1200 WHERE id = 5")
+
+        assert column(show(li_wei_at_work), "in_short")[0] == "token of “Brand-A” ×1,200"
+
+    def test_nothing_on_record_is_said(self, li_wei_at_work: Client) -> None:
+        assert "Nothing is on record that fits." in show(li_wei_at_work)
+
+
+def show_link(client: Client, link: str) -> str:
+    return client.get(LIST + link.replace("&amp;", "&")).text
+
+
+class TestFiltering:
+    @pytest.mark.parametrize(
+        ("query", "rows"),
+        [
+            ({"outcome": "refused"}, 2),
+            ({"outcome": "accepted"}, 3),
+            ({"reason": "signature_mismatch"}, 2),
+            ({"reason": "unknown_account"}, 0),
+            ({"kind": "message_push"}, 1),
+            ({"kind": "all"}, 6),
+            ({"outcome": "accepted", "reason": "signature_mismatch"}, 0),
+            ({"noise": "only", "kind": "all"}, 3),
+            ({"noise": "only"}, 3),
+            ({"noise": "only", "reason": "method_not_allowed"}, 1),
+            ({"noise": "only", "account": "none"}, 1),
+            ({"account": "none"}, 0),
+            ({"account": str(ACCOUNTS - 1)}, 0),
+            ({"period": "this_month"}, 5),
+            ({"period": "last_quarter"}, 0),
+            ({"q": "127.0.0.1"}, 5),
+            ({"q": " ::ffff:127.0.0.1 "}, 5),
+            ({"q": "192.0.2.1"}, 0),
+        ],
+    )
+    def test_a_filter_leaves_what_it_says(
+        self, a_day: None, li_wei_at_work: Client, query: dict[str, str], rows: int
+    ) -> None:
+        assert len(column(show(li_wei_at_work, **query), "time")) == rows
+
+    def test_an_account_is_chosen_by_its_name(
+        self, a_day: None, brand_b: OfficialAccount, li_wei_at_work: Client
+    ) -> None:
+        text = show(li_wei_at_work, account=str(brand_b.pk))
+
+        assert column(text, "called") == ["Brand-B"] * 3
+
+    def test_an_attempt_is_found_by_its_request_id(
+        self, a_day: None, li_wei_at_work: Client
+    ) -> None:
+        attempt = VerificationAttempt.objects.get(id=2)
+        for spelling in (str(attempt.request_id), attempt.request_id.hex.upper()):
+            assert len(column(show(li_wei_at_work, q=spelling), "time")) == 1
+
+    @pytest.mark.parametrize("term", ["haystack", "%", "'", "e" * 5000, "a\x00b", "1.2.3"])
+    def test_what_is_no_address_is_said_to_be_none(
+        self, a_day: None, li_wei_at_work: Client, term: str
+    ) -> None:
+        response = li_wei_at_work.get(LIST, {"q": term})
+
+        assert response.status_code == 200
+        assert "is neither an IP address nor a request id" in response.text
+
+    @pytest.mark.parametrize(
+        "query",
+        [
+            {"period": "yesteryear"},
+            {"outcome": "1"},
+            {"reason": "x"},
+            {"kind": "٣"},
+            {"account": "²"},
+            {"account": "9" * 40},
+            {"account": str(ACCOUNTS)},
+            {"first": "2026-02-31", "last": "2026-03-01"},
+            {"first": "0001-01-01", "last": "9999-12-31"},
+            {"last": "2026-03-01"},
+            {"noise": "loud"},
+            {"account__id__exact": "1"},
+        ],
+    )
+    def test_an_address_that_means_nothing_is_mended_and_said(
+        self, li_wei_at_work: Client, query: dict[str, str]
+    ) -> None:
+        response = li_wei_at_work.get(LIST, query, follow=True)
+
+        assert [status for _, status in response.redirect_chain] == [302]
+        assert "means nothing and was left out" in response.text
+
+    @pytest.mark.parametrize("key", ["x", "-1", "٣", "9" * 40])
+    def test_a_key_that_is_none_begins_anew(
+        self, a_day: None, li_wei_at_work: Client, key: str
+    ) -> None:
+        assert len(column(show(li_wei_at_work, before=key), "time")) == 5
+
+    def test_a_filter_and_its_address_say_the_same(self, db: None) -> None:
+        wanted = AttemptFilter(
+            Period(date(2026, 7, 1), date(2026, 9, 30)),
+            account=7,
+            outcome=Outcome.REFUSED,
+            reason=Reason.NO_TOKEN,
+            kind=Kind.MESSAGE_PUSH,
+            search="192.0.2.1",
+        )
+        asked = {name: values[0] for name, values in parse_qs(wanted.query()[1:]).items()}
+
+        assert parse_filter(asked) == (wanted, [])
+
+
+class TestPaging:
+    @pytest.fixture(autouse=True)
+    def _small_pages(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(page, "SIZE", 2)
+
+    def walk(self, client: Client, label: str, query: str) -> list[list[str]]:
+        pages = []
+        while True:
+            text = client.get(LIST + query).text
+            pages.append(re.findall(r'field-time"><a href="[^"]*/(\d+)/change/', text))
+            link = re.search(rf'<a href="([^"]*)" rel="\w+">[^<]*{label}', text)
+            if link is None:
+                return pages
+            query = link[1].replace("&amp;", "&")
+
+    def test_every_attempt_comes_once_on_the_way_back_and_forth(
+        self, a_day: None, li_wei_at_work: Client
+    ) -> None:
+        assert self.walk(li_wei_at_work, "older", "") == [["5", "4"], ["3", "2"], ["1"]]
+        assert self.walk(li_wei_at_work, "newer", "?before=2") == [["1"], ["3", "2"], ["5", "4"]]
+
+    def test_beyond_the_newest_are_the_newest(self, a_day: None, li_wei_at_work: Client) -> None:
+        assert self.walk(li_wei_at_work, "newer", "?after=5") == [["5", "4"]]
+
+    def test_internet_noise_is_paged_too(self, a_day: None, li_wei_at_work: Client) -> None:
+        noise = "?noise=only&kind=all"
+
+        assert self.walk(li_wei_at_work, "older", noise) == [["9", "8"], ["7"]]
+
+    def test_paging_keeps_the_filter(self, a_day: None, li_wei_at_work: Client) -> None:
+        pages = self.walk(li_wei_at_work, "older", "?outcome=accepted")
+
+        assert pages == [["4", "3"], ["1"]]
+
+
+class TestPeriods:
+    @pytest.fixture
+    def at_the_edges(self, brand_a: OfficialAccount, monkeypatch: pytest.MonkeyPatch) -> Period:
+        """Attempts in the second before a quarter, in its first and last, and in the one after."""
+        period = preset("last_quarter", timezone.localdate())
+        second = timedelta(seconds=1)
+        for moment in (period.start - second, period.start, period.end - second, period.end):
+            monkeypatch.setattr(
+                "verification.callbacks.recording.moment_of", lambda *_, it=moment: it
+            )
+            wechat_verifies(brand_a, A)
+        monkeypatch.undo()
+        return period
+
+    def test_a_quarter_ends_at_midnight_where_the_operator_is(self, at_the_edges: Period) -> None:
+        page = find_page(AttemptFilter(at_the_edges))
+
+        assert [attempt.id for attempt in page.attempts] == [3, 2]
+        assert count_period(at_the_edges).accepted == 2
+
+    def test_a_log_with_a_hole_in_it_is_still_read(
+        self, at_the_edges: Period, li_wei_at_work: Client
+    ) -> None:
+        as_owner(VerificationAttempt, "DELETE FROM {table} WHERE id = 2")
+        text = show(li_wei_at_work, period="last_quarter")
+
+        assert len(column(text, "time")) == 1
+
+    def test_days_on_the_chart_are_the_operators(self, at_the_edges: Period) -> None:
+        bars = read_bars(at_the_edges)
+
+        assert [bar.first for bar in bars if bar.accepted] == [
+            at_the_edges.first,
+            at_the_edges.last,
+        ]
+        assert len(bars) == at_the_edges.days
+
+    def test_a_long_period_has_bars_of_several_days(self, at_the_edges: Period) -> None:
+        years = Period(date(2020, 1, 1), latest_days().last)
+        bars = read_bars(years)
+
+        assert len(bars) <= 100
+        assert (bars[0].first, bars[-1].last) == (years.first, years.last)
+        assert sum(bar.accepted for bar in bars) == 4
+
+    def test_a_period_of_seven_thousand_years_is_shown_at_once(
+        self, at_the_edges: Period, li_wei_at_work: Client
+    ) -> None:
+        started = time.perf_counter()
+        text = show(li_wei_at_work, first="1970-01-01", last="9000-12-31")
+
+        assert "4 URL verifications: 4 accepted" in text
+        assert time.perf_counter() - started < 1
+
+
+def test_counts_and_rows_agree(a_day: None) -> None:
+    counts = count_period(latest_days())
+    rows = VerificationAttempt.objects.exclude(kind=Kind.MESSAGE_PUSH)
+
+    assert counts.verifications.total() + counts.noise + counts.self_tests == rows.count()

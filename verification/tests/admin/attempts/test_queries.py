@@ -1,0 +1,45 @@
+"""The list of attempts says why, in a constant number of queries."""
+
+from __future__ import annotations
+
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from verification.models import OfficialAccount
+from verification.models.token import rotate_token
+from verification.tests.support.accounts import make_account
+from verification.tests.support.adapter import A, B
+from verification.tests.support.people import wechat_verifies
+from verification.tests.support.signer import verification
+
+LIST = "admin:verification_verificationattempt_changelist"
+
+
+def test_a_hundred_attempts_ask_no_more_queries_than_nine(
+    li_wei_at_work: Client, brand_a: OfficialAccount, brand_b: OfficialAccount
+) -> None:
+    paused = make_account("outlet", "TokenOfOutlet1234")
+    paused.pause(actor="wang.fang")
+    rotate_token(brand_a, "NewTokenOfBrandA99", actor="li.wei")
+
+    def one_of_each(time: int) -> None:
+        for account, token in [
+            (brand_a, A), (brand_a, "NewTokenOfBrandA99"), (brand_b, A), (brand_b, A[1:]),
+            (brand_b, B.lower()), (brand_b, "Nonsense"), (paused, A),
+        ]:  # fmt: skip
+            wechat_verifies(account, token, nonce=str(time))
+        for target in ("/wechat/brand-c", "/"):
+            Client().get(f"{target}?{verification('Nonsense', nonce=str(time))}")
+
+    def count() -> int:
+        with CaptureQueriesContext(connection) as queries:
+            li_wei_at_work.get(reverse(LIST))
+        return len(queries)
+
+    one_of_each(0)
+    few = count()
+    for time in range(1, 11):
+        one_of_each(time)
+    assert count() == few

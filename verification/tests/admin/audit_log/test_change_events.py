@@ -1,0 +1,57 @@
+"""The change log, as the admin shows it."""
+
+from __future__ import annotations
+
+from django.contrib.auth.models import User
+from django.test import Client
+from django.urls import reverse
+
+from verification.models import ChangeEvent, OfficialAccount
+from verification.models.token import rotate_token
+from verification.tests.support.accounts import make_account
+from verification.tests.support.people import PASSWORD, Action, actions, page
+
+CANARY = "CanaryInTheCoalMine2026"
+
+
+class TestTheChangeLog:
+    def test_signing_in_and_out_is_recorded_with_the_address(self, li_wei: User) -> None:
+        client = Client(REMOTE_ADDR="81.69.103.129")
+        form = {"username": "li.wei", "password": PASSWORD}
+        assert client.post(reverse("admin:login"), form).status_code == 302
+        client.post(reverse("admin:logout"))
+
+        assert actions() == [Action.SIGNED_IN, Action.SIGNED_OUT]
+        for event in ChangeEvent.objects.all():
+            assert (event.actor, event.client_ip) == ("li.wei", "81.69.103.129")
+
+    def test_a_failed_sign_in_is_recorded_without_the_password(self, li_wei: User) -> None:
+        form = {"username": "li.wei", "password": CANARY}
+        assert Client().post(reverse("admin:login"), form).status_code == 200
+        event = ChangeEvent.objects.get()
+
+        assert (event.actor, event.action) == ("li.wei", Action.SIGN_IN_FAILED)
+        assert CANARY not in f"{[*ChangeEvent.objects.values()]}"
+
+    def test_events_of_an_account_that_was_deleted_since_can_be_read(
+        self, li_wei_at_work: Client
+    ) -> None:
+        account = make_account("gone", "TokenOfTheGoneOne")
+        event = ChangeEvent.objects.get(account=account)
+        account.delete()
+
+        for url in (page("changeevent_changelist"), page("changeevent_change", event.pk)):
+            response = li_wei_at_work.get(url)
+            assert response.status_code == 200
+            assert "deleted since" in response.text
+
+    def test_it_is_searched_by_person_and_by_account(
+        self, li_wei_at_work: Client, brand_a: OfficialAccount
+    ) -> None:
+        rotate_token(brand_a, "NewTokenOfBrandA99", actor="wang.fang")
+        for term in ("wang", "rand-a", brand_a.tokens.latest("id").fingerprint):
+            text = li_wei_at_work.get(page("changeevent_changelist"), {"q": term}).text
+            assert "wang.fang" in text, term
+
+        text = li_wei_at_work.get(page("changeevent_changelist"), {"q": "nobody"}).text
+        assert "wang.fang" not in text

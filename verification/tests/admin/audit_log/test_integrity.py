@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+import pytest
+from django.db import connection
+from django.test import Client
+
+from verification.audit_log import integrity
+from verification.models import ChainHead, ChangeEvent, OfficialAccount, VerificationAttempt
+from verification.tests.support.adapter import A
+from verification.tests.support.people import staff
+from verification.tests.support.signer import verification
+from verification.tests.support.tampering import as_owner
+
+PAGE = "/admin/verification/seal/integrity/"
+
+
+@pytest.fixture
+def wang_fang(on_record: OfficialAccount) -> Client:
+    """The auditor, in front of a log of two attempts."""
+    return staff("view_seal", "view_verificationattempt")
+
+
+def text(client: Client) -> str:
+    return client.get(PAGE).content.decode()
+
+
+def check(client: Client) -> str:
+    response = client.post(PAGE, follow=True)
+    assert response.redirect_chain == [(PAGE, 302)]
+    return response.content.decode()
+
+
+def test_before_the_first_check_it_claims_nothing(wang_fang: Client) -> None:
+    page = text(wang_fang)
+
+    assert "Not checked yet" in page
+    assert ChainHead.objects.get().text in page
+
+
+def test_a_check_says_that_the_chain_is_intact_who_looked_and_when(wang_fang: Client) -> None:
+    page = check(wang_fang)
+
+    assert "Chain intact" in page
+    assert "by wang.fang" in page
+    event = ChangeEvent.objects.get(action=ChangeEvent.Action.LOG_CHECKED)
+    assert (event.actor, event.client_ip) == ("wang.fang", "127.0.0.1")
+
+
+def test_what_came_since_the_check_is_counted(wang_fang: Client) -> None:
+    check(wang_fang)
+    Client().get(f"/wechat/brand-a?{verification(A)}")
+
+    assert "1 attempt was recorded since." in text(wang_fang)
+
+
+def test_a_broken_chain_is_named_with_its_seal_and_what_to_do(wang_fang: Client) -> None:
+    as_owner(VerificationAttempt, "UPDATE {table} SET nonce = '1' WHERE id = 2")
+    page = check(wang_fang)
+
+    assert "Broken at seal 2" in page
+    assert "Something in seal 2 (attempt 2) was altered." in page
+    assert "/admin/verification/seal/2/change/" in page
+    assert "docs/RUNBOOK.md" in page
+
+
+def test_a_check_without_time_says_how_far_it_got(
+    wang_fang: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(integrity, "BUDGET", -1)
+    monkeypatch.setattr("verification.audit_log.reader.MOST_SEALS", 1)
+
+    assert "Intact up to seal 1 of 2" in check(wang_fang)
+
+
+def test_an_empty_log_has_a_page_as_well(db: None) -> None:
+    page = check(staff("view_seal"))
+
+    assert "Nothing is on record yet." in page
+
+
+def test_the_page_costs_the_same_however_long_the_log_is(
+    wang_fang: Client,
+    django_assert_num_queries: Callable[[int], AbstractContextManager[object]],
+) -> None:
+    check(wang_fang)
+    queries = 13 if connection.vendor == "postgresql" else 12  # which tells the size on disk
+    with django_assert_num_queries(queries):
+        text(wang_fang)
+    for _ in range(5):
+        Client().get(f"/wechat/brand-a?{verification(A)}")
+    with django_assert_num_queries(queries):
+        text(wang_fang)

@@ -1,0 +1,171 @@
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from verification.models import ChainHead, ChangeEvent, OfficialAccount, VerificationAttempt
+from verification.tests.support.adapter import A, B
+from verification.tests.support.people import staff
+from verification.tests.support.signer import verification
+from verification.tests.support.tampering import as_owner
+from verification.times import Period, month_of, preset, quarter_of
+
+PAGE = "/admin/verification/changeevent/sign-off/"
+
+
+@pytest.fixture
+def wang_fang(db: None) -> Client:
+    return staff("sign_off", "view_changeevent", "view_seal")
+
+
+@pytest.fixture
+def last_quarter(brand_a: OfficialAccount, monkeypatch: pytest.MonkeyPatch) -> Period:
+    """With two verifications of Brand A accepted and one refused in it, and one after it."""
+    period = preset("last_quarter", timezone.localdate())
+    times = [period.start, period.start, period.end - timedelta(seconds=1), period.end]
+    for moment, token in zip(times, [A, B, A, A], strict=True):
+        monkeypatch.setattr("verification.callbacks.recording.moment_of", lambda *_, it=moment: it)
+        Client().get(f"/wechat/brand-a?{verification(token)}")
+    monkeypatch.undo()
+    return period
+
+
+def sign(client: Client, period: Period, **form: str) -> Any:
+    dates = {"first": str(period.first), "last": str(period.last)}
+    return client.post(PAGE, {**dates, "note": "Looked at all refusals.", **form})
+
+
+def signed_off() -> list[dict[str, Any]]:
+    events = ChangeEvent.objects.filter(action=ChangeEvent.Action.SIGNED_OFF)
+    return [event.facts for event in events]
+
+
+class TestSigning:
+    def test_the_page_opens_on_the_last_quarter_with_its_counts(
+        self, wang_fang: Client, last_quarter: Period
+    ) -> None:
+        page = wang_fang.get(PAGE).content.decode()
+
+        assert str(last_quarter) in page
+        assert '<td class="number">2</td><td class="number">1</td>' in page
+
+    def test_what_was_reviewed_is_on_record(self, wang_fang: Client, last_quarter: Period) -> None:
+        sign(wang_fang, last_quarter)
+        [facts] = signed_off()
+
+        assert facts["period"] == str(last_quarter)
+        assert facts["note"] == "Looked at all refusals."
+        assert facts["is_intact"]
+        assert facts["head"] == ChainHead.objects.get().text
+        [counts] = facts["accounts"]
+        assert (counts["slug"], counts["accepted"], counts["refused"]) == ("brand-a", 2, 1)
+
+    def test_it_can_be_read_and_printed_afterwards(
+        self, wang_fang: Client, last_quarter: Period
+    ) -> None:
+        response = sign(wang_fang, last_quarter)
+        paper = wang_fang.get(response.url).content.decode()
+
+        assert "wang.fang" in paper
+        assert "Looked at all refusals." in paper
+        assert response.url in wang_fang.get(PAGE).content.decode()
+
+    def test_counts_stay_as_they_were_signed(self, wang_fang: Client, last_quarter: Period) -> None:
+        OfficialAccount.objects.update(name="Another name")
+        response = sign(wang_fang, last_quarter)
+        OfficialAccount.objects.update(name="Renamed since")
+
+        assert "Another name" in wang_fang.get(response.url).content.decode()
+
+
+class TestDoubts:
+    def test_a_period_that_is_not_over_wants_a_tick(
+        self, wang_fang: Client, brand_a: OfficialAccount
+    ) -> None:
+        this_month = month_of(timezone.localdate())
+        response = sign(wang_fang, this_month)
+
+        assert "This period is not over yet" in response.content.decode()
+        assert "tick this box" in response.content.decode()
+        assert signed_off() == []
+        sign(wang_fang, this_month, knows="on")
+        assert signed_off()[0]["in_spite_of"] == ["not_over"]
+
+    def test_a_broken_chain_is_not_signed_by_accident(
+        self, wang_fang: Client, last_quarter: Period
+    ) -> None:
+        as_owner(VerificationAttempt, "UPDATE {table} SET nonce = '1' WHERE id = 2")
+        response = sign(wang_fang, last_quarter)
+
+        assert "The chain is broken." in response.content.decode()
+        assert signed_off() == []
+        assert sign(wang_fang, last_quarter, knows="on").status_code == 302
+        assert not signed_off()[0]["is_intact"]
+
+    def test_a_last_day_before_the_first_is_refused(self, wang_fang: Client) -> None:
+        response = sign(wang_fang, Period(date(2026, 9, 30), date(2026, 7, 1)))
+
+        assert "The last day is before the first." in response.content.decode()
+
+    @pytest.mark.parametrize("end", [date(1, 1, 1), date(9999, 12, 31)])
+    def test_a_day_beyond_all_calendars_is_refused(self, wang_fang: Client, end: date) -> None:
+        response = sign(wang_fang, Period(end, end), knows="on")
+
+        assert response.status_code == 200
+        assert "There is no log of that day." in response.content.decode()
+
+    def test_a_check_of_before_the_periods_end_is_made_again(
+        self, wang_fang: Client, last_quarter: Period, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        wang_fang.post("/admin/verification/seal/integrity/")
+        early = last_quarter.end - timedelta(minutes=1)
+        as_owner(ChangeEvent, f"UPDATE {{table}} SET recorded_at = '{early.astimezone(UTC)}'")
+        monkeypatch.setattr(timezone, "now", lambda: last_quarter.end + timedelta(minutes=1))
+        sign(wang_fang, last_quarter)
+
+        assert datetime.fromisoformat(signed_off()[0]["checked_at"]) > last_quarter.end
+
+    @pytest.mark.parametrize(
+        "query",
+        [
+            "period=nonsense",
+            "first=x&last=y",
+            "first=2026-09-30",
+            "first=0001-01-01&last=9999-12-31",
+        ],
+    )
+    def test_an_address_that_means_nothing_opens_on_the_last_quarter(
+        self, wang_fang: Client, query: str
+    ) -> None:
+        page = wang_fang.get(f"{PAGE}?{query}").content.decode()
+
+        assert str(preset("last_quarter", timezone.localdate())) in page
+
+
+class TestPeriods:
+    @pytest.mark.parametrize(
+        ("name", "first", "last"),
+        [
+            ("this_month", date(2026, 1, 1), date(2026, 1, 31)),
+            ("last_month", date(2025, 12, 1), date(2025, 12, 31)),
+            ("this_quarter", date(2026, 1, 1), date(2026, 3, 31)),
+            ("last_quarter", date(2025, 10, 1), date(2025, 12, 31)),
+        ],
+    )
+    def test_a_year_does_not_get_in_the_way(self, name: str, first: date, last: date) -> None:
+        assert preset(name, date(2026, 1, 15)) == Period(first, last)
+
+    def test_february_has_the_days_it_has(self) -> None:
+        assert month_of(date(2028, 2, 3)).last == date(2028, 2, 29)
+        assert quarter_of(date(2027, 2, 3)).last == date(2027, 3, 31)
+
+    def test_a_day_begins_where_the_operator_is(self) -> None:
+        period = Period(date(2026, 7, 1), date(2026, 9, 30))
+
+        assert period.start.isoformat() == "2026-07-01T00:00:00+08:00"
+        assert period.end.isoformat() == "2026-10-01T00:00:00+08:00"
+        assert str(period) == "2026-07-01 – 2026-09-30 (UTC+8)"

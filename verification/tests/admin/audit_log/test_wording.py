@@ -1,0 +1,71 @@
+"""The auditor's pages say the same thing by the same word, and what is chosen."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from django.test import Client
+
+from verification.models import OfficialAccount
+from verification.tests.support.adapter import A, B, last_attempt
+from verification.tests.support.people import page, wechat_verifies
+
+LIST = "/admin/verification/verificationattempt/"
+SIGN_OFF = "/admin/verification/changeevent/sign-off/"
+CHINESE = {"Accept-Language": "zh-hans"}
+
+
+def test_noise_has_one_name_in_chinese(li_wei_at_work: Client) -> None:
+    for url in (LIST, SIGN_OFF):
+        text = li_wei_at_work.get(url, headers=CHINESE).text
+
+        assert "此外：" in text
+        assert "无关扫描请求" in text
+        assert "噪声" not in text
+
+
+def test_a_refusal_is_told_from_the_change_that_led_to_it(
+    brand_a: OfficialAccount, li_wei_at_work: Client
+) -> None:
+    brand_a.pause(actor="li.wei")
+    wechat_verifies(brand_a, A)
+    list_of_attempts = li_wei_at_work.get(LIST, headers=CHINESE).text
+    change_log = li_wei_at_work.get(page("changeevent_changelist"), headers=CHINESE).text
+
+    assert '<td class="field-in_short">公众号已暂停' in list_of_attempts
+    assert "暂停公众号" in change_log
+
+
+def test_days_typed_in_backwards_are_called_that(li_wei_at_work: Client) -> None:
+    days = {"first": "2026-03-02", "last": "2026-03-01"}
+    text = li_wei_at_work.get(LIST, days, follow=True).text
+
+    assert "The last day is before the first." in text
+    assert "address" not in text.partition('class="messagelist"')[2].partition("</ul>")[0]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "number"), [("", "Brand-A"), ("accepted", "1"), ("refused", "2")]
+)
+def test_the_number_that_is_listed_is_marked(
+    brand_a: OfficialAccount, li_wei_at_work: Client, outcome: str, number: str
+) -> None:
+    for token in (A, B, B):
+        wechat_verifies(brand_a, token)
+    text = li_wei_at_work.get(LIST, {"account": str(brand_a.pk), "outcome": outcome}).text
+    [table] = re.findall(r'<table class="counts">(?:(?!</table>).)*Brand-A.*?</table>', text, re.S)
+
+    assert re.findall(r'aria-current="true">([^<]*)', table) == [number]
+
+
+def test_earlier_and_later_say_of_which_account(
+    brand_a: OfficialAccount, brand_b: OfficialAccount, li_wei_at_work: Client
+) -> None:
+    for account, token in [(brand_a, A), (brand_b, B), (brand_a, A)]:
+        wechat_verifies(account, token)
+    text = li_wei_at_work.get(page("verificationattempt_change", last_attempt().pk)).text
+    pager = text.partition('class="pager"')[2].partition("</p>")[0]
+
+    assert "Brand-A:" in pager
+    assert page("verificationattempt_change", last_attempt().pk - 2) in pager

@@ -1,0 +1,291 @@
+"""`manage.py watch` as a worker or a scheduler runs it."""
+
+from __future__ import annotations
+
+import json
+import logging
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import OperationalError, connection
+
+from verification.alerts.watch import Round, Watch
+from verification.management.commands import watch as command
+from verification.models import OfficialAccount, VerificationAttempt, WatchPosition
+from verification.tests.support.accounts import make_account
+from verification.tests.support.adapter import A, B
+from verification.tests.support.checkout import Checkout, assert_one_sentence, on_test_database
+from verification.tests.support.mail_server import MailServer
+from verification.tests.support.people import wechat_verifies
+from verification.tests.support.tampering import as_owner
+from verification.tests.support.wecom import KEY, Robot
+
+
+@pytest.fixture(autouse=True)
+def _signals_as_they_were() -> Iterator[None]:
+    kept = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    yield
+    for number, handler in kept.items():
+        signal.signal(number, handler)
+
+
+@pytest.fixture
+def printed(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], list[Any]]:
+    """What stdout got of an event, as objects."""
+    handler = Lines()
+    monkeypatch.setattr(logging.getLogger("verification.attempts"), "handlers", [handler])
+    return lambda event: [line for line in handler.lines if line["event"] == event]
+
+
+class Lines(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[Any] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(json.loads(record.getMessage()))
+
+
+# --- Once, for a scheduler
+
+
+@pytest.fixture
+def refused(transactional_db: None) -> OfficialAccount:
+    """Brand A, which worked once, and not any more."""
+    account = make_account("brand-a", A)
+    assert (wechat_verifies(account, A), wechat_verifies(account, B)) == (200, 403)
+    return account
+
+
+def test_once_tells_prints_the_head_and_ends_well(
+    refused: OfficialAccount, robot: Robot, tmp_path: Path
+) -> None:
+    checkout = Checkout(tmp_path)
+    first = checkout.manage_test_database("watch", "--once", ALERT_WECOM_WEBHOOK=robot.url)
+    again = checkout.manage_test_database("watch", "--once", ALERT_WECOM_WEBHOOK=robot.url)
+
+    assert (first.returncode, first.stderr, again.returncode) == (0, "", 0)
+    [said] = robot.heard
+    assert "“Brand-A” is refused, after it had worked" in said
+    heads = [line for line in again.stdout.splitlines() if '"chain_head"' in line]
+    assert [json.loads(head)["head"][:2] for head in heads] == ["2:"]
+    assert A not in first.stdout + said
+    assert KEY not in first.stdout
+
+
+def test_once_exits_1_when_nobody_could_be_told(
+    refused: OfficialAccount, robot: Robot, tmp_path: Path
+) -> None:
+    robot.answer = '{"errcode":93000,"errmsg":"invalid webhook url"}'
+    result = Checkout(tmp_path).manage_test_database(
+        "watch", "--once", ALERT_WECOM_WEBHOOK=robot.url
+    )
+
+    assert (result.returncode, result.stderr.count("\n")) == (1, 1)
+    assert "Not told by wecom: the lines above say why." in result.stderr
+    assert "errcode 93000" in result.stdout
+    assert KEY not in result.stdout + result.stderr
+
+
+def test_once_exits_1_when_the_log_was_altered(
+    refused: OfficialAccount, robot: Robot, tmp_path: Path
+) -> None:
+    as_owner(VerificationAttempt, "UPDATE {table} SET nonce = '1' WHERE id = 1")
+    result = Checkout(tmp_path).manage_test_database(
+        "watch", "--once", ALERT_WECOM_WEBHOOK=robot.url
+    )
+
+    assert result.returncode == 1
+    assert "The log is not intact: run verify_audit." in result.stderr
+    assert robot.heard[0].startswith("The log is not intact\n")
+
+
+@pytest.mark.django_db
+def test_once_exits_1_when_the_gateway_is_not_ready(
+    brand_a: OfficialAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command, "find_problem", lambda: "The database only reads.")
+
+    with pytest.raises(CommandError, match=r"^Not ready: The database only reads"):
+        call_command("watch", once=True)
+
+
+@pytest.mark.django_db
+def test_without_a_channel_alerts_are_lines_of_the_log(
+    brand_a: OfficialAccount, printed: Callable[[str], list[Any]]
+) -> None:
+    wechat_verifies(brand_a, A)
+    call_command("watch", once=True)
+
+    [alert] = printed("alert")
+    assert alert["title"] == "“Brand-A” answered WeChat for the first time"
+
+
+# --- All the time
+
+
+@contextmanager
+def worker(place: Path, **environment: str) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(
+        [sys.executable, "manage.py", "watch"],
+        cwd=Checkout(place).path,
+        env=on_test_database(**environment),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def wait_for(robot: Robot, words: str) -> None:
+    for _ in range(200):
+        if any(words in text for text in robot.heard):
+            return
+        time.sleep(0.05)
+    raise AssertionError(robot.heard)
+
+
+def test_sigterm_ends_it_at_once_and_gives_up_its_turn(
+    refused: OfficialAccount, robot: Robot, tmp_path: Path
+) -> None:
+    with worker(tmp_path, ALERT_WECOM_WEBHOOK=robot.url) as process:
+        wait_for(robot, "is refused")
+        process.send_signal(signal.SIGTERM)
+        started = time.monotonic()
+        out, _ = process.communicate(timeout=10)
+
+    assert time.monotonic() - started < 8  # not after the minute until its next look
+    assert process.returncode == 0
+    assert "Traceback" not in out
+    assert WatchPosition.objects.get().held_until is None
+
+
+def test_sigterm_ends_it_while_wecom_keeps_it_waiting(
+    refused: OfficialAccount, robot: Robot, tmp_path: Path
+) -> None:
+    robot.delay = 4.0
+    with worker(tmp_path, ALERT_WECOM_WEBHOOK=robot.url) as process:
+        wait_for(robot, "is refused")
+        process.send_signal(signal.SIGTERM)
+        started = time.monotonic()
+        out, _ = process.communicate(timeout=10)
+
+    assert time.monotonic() - started < 3  # not when the robot has answered
+    assert (process.returncode, "Traceback" in out) == (0, False)
+    assert WatchPosition.objects.get().held_until is None
+
+
+@pytest.fixture
+def minutes(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Run the loop for so many minutes of a clock that only its sleeping moves."""
+
+    def run(watch: Watch, minutes: float) -> None:
+        now = 0.0
+
+        def sleep(seconds: float) -> None:
+            nonlocal now
+            now += seconds
+            if now >= minutes * 60:
+                raise SystemExit(0)
+
+        clock = SimpleNamespace(monotonic=lambda: now, sleep=sleep)
+        monkeypatch.setattr(command, "time", clock)
+        with pytest.raises(SystemExit):
+            command.keep_looking(watch)
+
+    return run
+
+
+def test_the_head_is_printed_every_5_minutes_even_when_nothing_came(
+    watch: Watch, minutes: Any, printed: Callable[[str], list[Any]]
+) -> None:
+    minutes(watch, 11)
+
+    heads = printed("chain_head")
+    assert [head["head"] for head in heads] == [f"0:{'0' * 64}"] * 3
+
+
+def test_a_database_that_is_away_is_waited_for(
+    watch: Watch, minutes: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    rounds = iter([OperationalError("hunter2"), OperationalError(), Round(), Round(), Round()])
+
+    def take_round() -> None:
+        if isinstance(found := next(rounds), OperationalError):
+            raise found
+
+    monkeypatch.setattr(watch, "take_round", take_round)
+    monkeypatch.setattr(command, "find_problem", lambda: None)
+    monkeypatch.setattr(connection, "close", lambda: None)
+    with caplog.at_level("INFO", command.__name__):
+        minutes(watch, 5)
+
+    assert [
+        record.getMessage() for record in caplog.records if record.name == command.__name__
+    ] == [
+        "Watching, with a look every 60 seconds.",
+        "The database cannot be used (OperationalError); waiting.",
+        "The database answers again.",
+    ]
+
+
+def test_that_it_is_not_ready_is_said_once_and_when_it_is_over(
+    watch: Watch, minutes: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    problems = iter([None, "The plan is full.", "The plan is full.", None, None])
+    monkeypatch.setattr(watch, "take_round", Round)
+    monkeypatch.setattr(command, "find_problem", lambda: next(problems))
+    with caplog.at_level("INFO", command.__name__):
+        minutes(watch, 5)
+
+    assert [record.getMessage() for record in caplog.records if record.name == command.__name__][
+        1:
+    ] == [
+        "Not ready: The plan is full.",
+        "Ready again.",
+    ]
+
+
+# --- To see that it arrives
+
+
+@pytest.mark.django_db
+def test_a_test_reaches_every_channel(
+    robot: Robot, mails: MailServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    call_command("watch", test=True)
+
+    assert capsys.readouterr().out.splitlines() == ["Told by wecom.", "Told by email."]
+    assert robot.heard == ["A test of the alerts: they arrive here."]
+    assert "they arrive here" in mails.mails[0].get_content()
+
+
+@pytest.mark.django_db
+def test_a_test_that_one_did_not_take_still_reaches_the_other(
+    robot: Robot, mails: MailServer
+) -> None:
+    robot.status = 404
+    with pytest.raises(CommandError, match=r"^Not told by wecom: .* \(status 404\)\.$"):
+        call_command("watch", test=True)
+
+    assert len(mails.mails) == 1
+
+
+@pytest.mark.process
+def test_a_test_without_any_channel_says_what_to_set(tmp_path: Path) -> None:
+    result = Checkout(tmp_path).manage_test_database("watch", "--test")
+
+    assert "Set ALERT_WECOM_WEBHOOK" in assert_one_sentence(result)

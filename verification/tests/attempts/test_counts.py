@@ -1,0 +1,89 @@
+"""Tallies are summed and found in a way that does not depend on how many there are."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from django.db import IntegrityError, connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from verification.accounts.facts import read_facts
+from verification.attempts.counts import count_period, read_bars
+from verification.models import OfficialAccount, Tally
+from verification.protocol.enums import Kind, Outcome
+from verification.tests.support.plans import plan_of
+from verification.times import Period
+
+#: New York changes its clocks on the 8th.
+MARCH = Period(date(2026, 3, 1), date(2026, 3, 31))
+HOURS = [
+    datetime(2026, 2, 28, tzinfo=ZoneInfo("UTC")) + timedelta(hours=it) for it in range(33 * 24)
+]
+
+
+def tally(account: OfficialAccount | None, hours: Sequence[datetime], **other: Any) -> None:
+    columns = {
+        "kind": Kind.URL_VERIFICATION.value,
+        "outcome": Outcome.ACCEPTED.value,
+        "count": 3,
+        "noise": 1,
+        **other,
+    }
+    Tally.objects.bulk_create(Tally(account=account, hour=it, **columns) for it in hours)
+
+
+@pytest.mark.parametrize("zone", ["Asia/Shanghai", "Asia/Kolkata", "America/New_York", "UTC"])
+def test_an_hour_belongs_to_the_day_that_it_begins_in(
+    brand_a: OfficialAccount, settings: Any, zone: str
+) -> None:
+    settings.TIME_ZONE = zone
+    tally(brand_a, HOURS)
+    begun = Counter(hour.astimezone(ZoneInfo(zone)).date() for hour in HOURS)
+    bars = read_bars(MARCH)
+
+    assert [bar.accepted for bar in bars] == [2 * begun[bar.first] for bar in bars]
+    assert sum(bar.accepted for bar in bars) == count_period(MARCH).accepted
+    assert (bars[0].first, bars[-1].last) == MARCH
+
+
+def test_bars_are_of_one_account_of_none_or_of_all(
+    brand_a: OfficialAccount, brand_b: OfficialAccount
+) -> None:
+    tally(brand_a, HOURS[200:201])
+    tally(brand_a, HOURS[200:201], outcome=Outcome.REFUSED.value, count=9)
+    tally(brand_a, HOURS[200:201], kind=Kind.MESSAGE_PUSH.value)
+    tally(None, HOURS[200:202], outcome=Outcome.REFUSED.value, noise=2)
+
+    def sums(*account: int) -> tuple[int, int]:
+        bars = read_bars(MARCH, *account)
+        return sum(bar.accepted for bar in bars), sum(bar.refused for bar in bars)
+
+    assert sums(brand_a.pk) == (2, 8)
+    assert sums(brand_b.pk) == (0, 0)
+    assert sums(0) == (0, 2)
+    assert sums() == (2, 10)
+
+
+def test_there_is_one_an_hour(brand_a: OfficialAccount) -> None:
+    for account in (brand_a, None):
+        tally(account, HOURS[:1])
+    with pytest.raises(IntegrityError):
+        tally(None, HOURS[:1])
+
+
+@pytest.mark.postgresql
+def test_the_last_ones_are_found_by_the_index_that_keeps_them_unique(
+    brand_a: OfficialAccount,
+) -> None:
+    """Not by that of hours, which goes through all there are for an account never called."""
+    with CaptureQueriesContext(connection) as queries:
+        read_facts([brand_a], timezone.now())
+
+    [select] = [it["sql"] for it in queries if "last_at" in it["sql"]]
+    assert plan_of(select).count("Backward using tally_one_an_hour") == 2

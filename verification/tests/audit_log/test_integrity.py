@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+
+from verification.audit_log import integrity
+from verification.audit_log.integrity import check_within_budget, latest_check, record_check
+from verification.audit_log.verifier import verify_audit
+from verification.models import ChainHead, ChangeEvent, OfficialAccount, VerificationAttempt
+from verification.tests.support.adapter import A
+from verification.tests.support.signer import verification
+from verification.tests.support.tampering import as_owner
+
+
+def wechat_calls() -> None:
+    Client().get(f"/wechat/brand-a?{verification(A)}")
+
+
+def test_a_check_says_who_looked_and_how_far(brand_a: OfficialAccount) -> None:
+    wechat_calls()
+    record_check(verify_audit(), "zhang.wei", "192.0.2.7")
+
+    check = latest_check()
+    assert check
+    assert (check.actor, check.is_intact, check.is_whole) == ("zhang.wei", True, True)
+    assert (check.attempts, check.head) == (1, ChainHead.objects.get().text)
+    assert ChangeEvent.objects.latest("id").client_ip == "192.0.2.7"
+
+
+def test_the_latest_check_says_what_it_found(brand_a: OfficialAccount) -> None:
+    wechat_calls()
+    record_check(verify_audit(), "watch")
+    as_owner(VerificationAttempt, "UPDATE {table} SET nonce = '1'")
+    record_check(verify_audit(), "watch")
+
+    check = latest_check()
+    assert check
+    assert (check.is_intact, check.first_broken) == (False, 1)
+    assert check.problems == ["Something in seal 1 (attempt 1) was altered."]
+
+
+class TestALargeLog:
+    """Checked by a page, which has no time for all of it."""
+
+    @pytest.fixture(autouse=True)
+    def _large(self, brand_a: OfficialAccount, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(integrity, "ALL_AT_ONCE", 0)
+        monkeypatch.setattr("verification.audit_log.reader.MOST_SEALS", 2)
+        for _ in range(5):
+            wechat_calls()
+
+    def test_a_check_goes_on_where_the_last_one_ended(self) -> None:
+        record_check(verify_audit(), "watch")
+        wechat_calls()
+
+        assert check_within_budget().attempts == 1
+
+    def test_out_of_time_it_says_how_far_it_got(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(integrity, "BUDGET", -1)
+        report = check_within_budget()
+        record_check(report, "zhang.wei")
+
+        assert (report.problems, report.attempts, report.is_cut_short) == ([], 2, True)
+        check = latest_check()
+        assert check
+        assert not check.is_whole
+        assert check_within_budget().attempts == 2  # the next two
+
+    def test_after_a_finding_it_begins_anew(self) -> None:
+        as_owner(VerificationAttempt, "UPDATE {table} SET nonce = '1' WHERE id = 1")
+        record_check(verify_audit(), "watch")
+
+        assert check_within_budget().first_broken == 1
+
+    def test_a_log_that_was_rewritten_since_is_checked_anew(self) -> None:
+        record_check(verify_audit(), "watch")
+        ChangeEvent.objects.create(action=integrity.LOG_CHECKED, actor="x", facts=forged_facts())
+
+        assert check_within_budget().attempts == 5
+
+
+def forged_facts() -> dict[str, object]:
+    """Of a check that saw another seal 5."""
+    seen = ChangeEvent.objects.latest("id").facts
+    return {**seen, "head": f"5:{'0' * 64}"}

@@ -1,0 +1,72 @@
+"""Whatever single thing the owner of the database changes, verify_audit finds it.
+
+The long form, before a release: MUTATIONS=10000 script/test -k mutations
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import secrets
+
+import pytest
+
+from verification.audit_log.verifier import Report, verify_audit, verify_kept_head
+from verification.callbacks.recording import verify
+from verification.models import ChainHead, OfficialAccount
+from verification.protocol.callback import Callback
+from verification.tests.support.adapter import A, B
+from verification.tests.support.calls import call
+from verification.tests.support.mutations import Mutator, undone
+from verification.tests.support.signer import push, verification
+
+MUTATIONS = int(os.environ.get("MUTATIONS", "300"))
+CLEAN_LOGS = max(3, MUTATIONS // 100)
+
+
+def drawn(chance: random.Random) -> Callback:
+    token, nonce = chance.choice([A, B, "NobodysToken99"]), str(chance.randrange(10**10))
+    return chance.choice(
+        [
+            call(verification(token, nonce=nonce), peer=f"10.0.0.{chance.randrange(250)}"),
+            call(verification(token, nonce=nonce), path=b"/wechat/brand-b"),
+            call(push(token, nonce=nonce), method="POST"),
+            call("signature=1", peer="2001:db8::1"),
+            call("", path=b"/wechat/nobody"),
+        ]
+    )
+
+
+@pytest.fixture
+def seed(brand_a: OfficialAccount, brand_b: OfficialAccount) -> int:
+    return secrets.randbelow(10**9)
+
+
+def make_log(seed: int) -> None:
+    """Twelve batches, of one callback to six."""
+    chance = random.Random(seed)  # to be drawn again, not to be secret
+    verify([call(verification(A))])
+    for _ in range(12):
+        verify([drawn(chance) for _ in range(chance.randint(1, 6))])
+
+
+def check(kept: ChainHead) -> Report:
+    report = verify_audit()
+    verify_kept_head(report, kept.last_seal_id, bytes(kept.last_digest))
+    return report
+
+
+def test_every_mutation_is_detected(seed: int) -> None:
+    make_log(seed)
+    kept, mutator = ChainHead.objects.get(), Mutator(seed)
+    for number in range(MUTATIONS):
+        with undone():
+            what = mutator.mutate()
+            assert check(kept).problems, f"seed {seed}, mutation {number}: {what}"
+    assert check(kept).problems == []  # everything was undone
+
+
+def test_a_clean_log_raises_no_alarm(seed: int) -> None:
+    for number in range(CLEAN_LOGS):
+        make_log(seed + number)  # which goes on where the last one ended
+        assert check(ChainHead.objects.get()).problems == [], f"seed {seed + number}"

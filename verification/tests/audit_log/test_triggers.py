@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from django.db import IntegrityError, connection, models, transaction
+from django.test import Client
+
+from verification.audit_log import triggers
+from verification.models import (
+    ChainHead,
+    ChangeEvent,
+    OfficialAccount,
+    Seal,
+    Tally,
+    Token,
+    VerificationAttempt,
+)
+from verification.tests.support.accounts import make_account
+from verification.tests.support.adapter import A
+from verification.tests.support.checkout import LOCAL, Checkout
+from verification.tests.support.database import open_door
+from verification.tests.support.signer import push, verification
+
+RECORDED = [VerificationAttempt, Seal, ChangeEvent]
+
+
+@pytest.fixture(autouse=True)
+def _one_of_each(brand_a: OfficialAccount, client: Client) -> None:
+    client.get(f"/wechat/brand-a?{verification(A)}")
+
+
+def refuses(statement: str) -> bool:
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            if connection.vendor == "postgresql":  # else rows just written would be refused first
+                cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+            cursor.execute(statement)
+    except IntegrityError as error:
+        return "audit log" in str(error)
+    return False
+
+
+@pytest.mark.parametrize("model", RECORDED)
+def test_a_record_cannot_be_updated(model: type[models.Model]) -> None:
+    table, column = model._meta.db_table, model._meta.concrete_fields[-1].column
+
+    assert refuses(f"UPDATE {table} SET {column} = {column}")
+
+
+@pytest.mark.parametrize("model", [*RECORDED, Tally, ChainHead, OfficialAccount, Token])
+def test_nothing_that_the_log_needs_can_be_deleted(model: type[models.Model]) -> None:
+    assert refuses(f"DELETE FROM {model._meta.db_table}")
+    assert model._default_manager.exists()
+
+
+@pytest.mark.postgresql
+@pytest.mark.parametrize("model", [*RECORDED, Tally, ChainHead, OfficialAccount, Token])
+def test_nothing_that_the_log_needs_can_be_truncated(model: type[models.Model]) -> None:
+    assert refuses(f"TRUNCATE {model._meta.db_table} CASCADE")
+
+
+@pytest.mark.parametrize("model", RECORDED)
+def test_a_record_cannot_be_replaced(model: type[models.Model]) -> None:
+    if connection.vendor == "sqlite":  # PostgreSQL knows no REPLACE
+        table = model._meta.db_table
+        assert refuses(f"INSERT OR REPLACE INTO {table} SELECT * FROM {table}")
+
+
+def test_a_trigger_that_does_nothing_counts_as_missing(client: Client) -> None:
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            body = "BEGIN RETURN NEW; END"
+            cursor.execute(
+                "CREATE OR REPLACE FUNCTION seal_refuses_update() RETURNS trigger "
+                f"LANGUAGE plpgsql AS $${body}$$"
+            )
+        else:
+            cursor.execute("DROP TRIGGER seal_refuses_update")
+            cursor.execute(
+                "CREATE TRIGGER seal_refuses_update BEFORE UPDATE ON verification_seal "
+                "BEGIN SELECT 1; END"
+            )
+
+    assert triggers.missing_triggers(connection) == ["seal_refuses_update"]
+    triggers.install_triggers(connection)
+    assert refuses("UPDATE verification_seal SET count = count")
+
+
+def test_the_orm_cannot_do_it_either() -> None:
+    with pytest.raises(IntegrityError), transaction.atomic():
+        VerificationAttempt.objects.update(outcome=2)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Seal.objects.all().delete()
+    with pytest.raises(models.ProtectedError):
+        OfficialAccount.objects.get().delete()
+
+
+def test_an_account_that_only_got_pushes_cannot_be_deleted(client: Client) -> None:
+    make_account("quiet", "TokenOfTheQuiet12")
+    client.post(f"/wechat/quiet?{push('TokenOfTheQuiet12')}")
+
+    assert refuses("DELETE FROM verification_officialaccount WHERE slug = 'quiet'")
+
+
+def test_an_account_that_nobody_called_can_be_deleted() -> None:
+    make_account("mistake", "TokenOfTheMistake").delete()
+
+    assert not OfficialAccount.objects.filter(slug="mistake").exists()
+
+
+def test_through_the_door_rows_can_be_deleted_but_never_changed() -> None:
+    open_door(is_open=True)
+    try:
+        assert refuses("UPDATE verification_seal SET count = 2")
+        assert not refuses("DELETE FROM verification_seal")
+    finally:
+        open_door(is_open=False)
+    assert not Seal.objects.exists()
+
+
+def test_missing_triggers_are_installed_again(client: Client) -> None:
+    on_table = " ON verification_seal" if connection.vendor == "postgresql" else ""
+    with connection.cursor() as cursor:
+        cursor.execute(f"DROP TRIGGER seal_refuses_update{on_table}")
+
+    assert triggers.missing_triggers(connection) == ["seal_refuses_update"]
+    assert client.get("/readyz").status_code == 503
+    triggers.install_triggers(connection)
+    assert client.get("/readyz").content == b"ready"
+
+
+@pytest.mark.postgresql
+def test_a_trigger_that_was_switched_off_counts_as_missing(client: Client) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE verification_seal DISABLE TRIGGER seal_refuses_update")
+
+    assert "seal_refuses_update" in client.get("/readyz").content.decode()
+
+
+@pytest.mark.process
+def test_migrations_run_back_and_forth(tmp_path: Path) -> None:
+    """SQLite looks up the tables that a trigger names while a migration removes or renames them."""
+    checkout = Checkout(tmp_path)
+    on_sqlite = {**LOCAL, "DATABASE_URL": f"sqlite:///{tmp_path}/db.sqlite3"}
+    for target in ([], ["verification", "0001"], [], ["verification", "zero"], []):
+        migrated = checkout.manage("migrate", "-v0", *target, **on_sqlite)
+        assert (migrated.returncode, migrated.stderr) == (0, "")
+
+    checked = checkout.manage("verify_audit", **on_sqlite)
+    assert "triggers are in place" in checked.stdout

@@ -1,0 +1,72 @@
+"""When the phone or the encryption key is lost."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.management import CommandError, call_command
+from django.test import Client
+
+from verification.models import ChangeEvent
+from verification.tests.support.authenticator import PAGE, App, is_in, set_up, sign_in_again
+from verification.tests.support.people import Action
+
+
+@pytest.fixture(autouse=True)
+def _required(settings: Any) -> None:
+    settings.ADMIN_REQUIRE_TOTP = True
+
+
+@pytest.fixture
+def browser(li_wei: User) -> Client:
+    """li.wei has given the password."""
+    client = Client()
+    client.force_login(li_wei)
+    return client
+
+
+class TestEncryptionKeys:
+    def test_authenticators_survive_a_rotation(self, browser: Client, settings: Any) -> None:
+        app, _codes = set_up(browser)
+        settings.TOKEN_ENCRYPTION_KEYS = ["another-key-" * 4, *settings.TOKEN_ENCRYPTION_KEYS]
+        call_command("rotate_encryption_keys")
+        settings.TOKEN_ENCRYPTION_KEYS = settings.TOKEN_ENCRYPTION_KEYS[:1]
+        sign_in_again(browser)
+
+        assert browser.post(PAGE, {"code": app.code()}).status_code == 302
+
+    def test_those_that_cannot_be_read_are_named(self, browser: Client, settings: Any) -> None:
+        set_up(browser)
+        settings.TOKEN_ENCRYPTION_KEYS = ["another-key-" * 4]
+
+        with pytest.raises(CommandError, match=r"authenticators of li\.wei: run reset_totp"):
+            call_command("rotate_encryption_keys")
+
+
+class TestReset:
+    def test_the_next_sign_in_sets_up_another(
+        self, browser: Client, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        app, _codes = set_up(browser)
+        call_command("reset_totp", "li.wei")
+
+        assert "sets up a new one" in capsys.readouterr().out
+        assert not is_in(browser)
+        assert App(browser.get(PAGE).text).seed != app.seed
+        event = ChangeEvent.objects.get(action=Action.SECOND_FACTOR_RESET)
+        assert event.detail == "li.wei"
+        assert event.actor.startswith("command line")
+
+    def test_who_has_none_is_told_so(
+        self, li_wei: User, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        call_command("reset_totp", "li.wei")
+
+        assert "nothing was changed" in capsys.readouterr().out
+        assert not ChangeEvent.objects.exists()
+
+    def test_a_name_that_nobody_has_is_refused(self, db: None) -> None:
+        with pytest.raises(CommandError, match=r'There is no user "wang\.fang"\.'):
+            call_command("reset_totp", "wang.fang")

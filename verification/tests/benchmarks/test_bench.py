@@ -1,0 +1,166 @@
+"""What script/bench is made of. That it runs, a benchmark shows."""
+
+from __future__ import annotations
+
+import subprocess
+from itertools import islice
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from django.conf import settings
+from django.db import connection
+
+from benchmarks import report
+from benchmarks.__main__ import EVERYTHING, is_enough, parse
+from benchmarks.accounts import callers
+from benchmarks.contestants import CONTESTANTS, PgBench, Server
+from benchmarks.load import Load, read_summary
+from benchmarks.results import Results, p99, rate
+from benchmarks.signed_requests import signed_targets
+from benchmarks.targets import Target, compared
+from benchmarks.trouble import Trouble
+from benchmarks.turns import Measured, check_count
+from verification.audit_log.canonical import COLUMNS
+from verification.models import ChainHead
+from verification.tests.support.signer import signature
+
+[OURS] = [it for it in CONTESTANTS if isinstance(it, Server) and it.name == "ours"]
+[SAME_WORK] = [it for it in CONTESTANTS if isinstance(it, PgBench) and it.name == "same-work"]
+
+
+def measured(requests: int, p99: float = 9.0) -> Measured:
+    return Measured(Load(requests, 1.0, p50=3.0, p99=p99), server_cpu=200, database_cpu=100)
+
+
+def test_no_request_is_like_another_in_this_run_or_the_next() -> None:
+    first, second = (set(islice(signed_targets(callers(3)), 500)) for _ in range(2))
+
+    assert len(first | second) == 1000
+
+
+def test_requests_call_the_accounts_in_turn_each_signed_with_its_own_token() -> None:
+    called = callers(3)
+    for caller, target in zip(called * 2, signed_targets(called), strict=False):
+        sent = {name: values[0] for name, values in parse_qs(urlsplit(target).query).items()}
+
+        assert urlsplit(target).path == caller.path
+        assert sent["signature"] == signature(caller.token, sent["timestamp"], sent["nonce"])
+        assert sent["echostr"].isdigit()
+
+
+def test_a_load_with_a_refused_or_broken_request_is_no_result() -> None:
+    times = '"microseconds": 2000000, "p50": 1500, "p99": 9000'
+    good = f'{{"answered": 90, {times}, "refused": 0, "broken": 0}}'
+
+    assert read_summary(good) == Load(90, 2.0, 1.5, 9.0)
+    assert read_summary(good).rate == 45
+    for bad in (
+        good.replace('"refused": 0', '"refused": 1'),
+        good.replace('"broken": 0', '"broken": 1'),
+        good.replace('"answered": 90', '"answered": 0'),
+    ):
+        with pytest.raises(Trouble, match="Not every request was answered"):
+            read_summary(bad)
+
+
+@pytest.mark.parametrize("recorded", [89, 123])
+def test_answers_without_a_row_of_their_own_are_no_result(recorded: int) -> None:
+    check_count(OURS, recorded=90, answered=90, under_way=32)
+    check_count(OURS, recorded=122, answered=90, under_way=32)
+    with pytest.raises(Trouble, match=f"answered 90 requests and recorded {recorded}"):
+        check_count(OURS, recorded=recorded, answered=90, under_way=32)
+
+
+def test_a_ratio_is_that_of_the_medians() -> None:
+    results = Results()
+    for number in (10, 1000, 30):
+        results.add("ours", 32, measured(number))
+    for number in (15, 14, 16):
+        results.add("express-pg", 32, measured(number, p99=18.0))
+
+    assert results.ratio("ours", "express-pg", 32, rate) == 2.0
+    assert results.ratio("ours", "express-pg", 32, p99) == 0.5
+    assert results.ratio("ours", "django", 32, rate) is None
+    reached = {it.what: it.verdict for it in compared(results)}
+    assert reached["rate ÷ that of express-pg, 32 at once"] == "met"
+    assert reached["rate ÷ that of django, 32 at once"] == "not measured"
+
+
+def test_a_missed_target_says_by_how_much() -> None:
+    assert Target("rate", 2.0, 1.5).verdict == "missed by 25%"
+    assert Target("p50", 2.5, 3.0, is_most=True).verdict == "missed by 20%"
+    assert Target("p50", 2.5, 2.5, is_most=True).verdict == "met"
+
+
+def test_a_report_begins_with_how_many_targets_are_met() -> None:
+    reached = [
+        Target("rate", 2.0, 1.5),
+        Target("p50", 2.5, 2.5, is_most=True),
+        Target("p99", 1, None),
+    ]
+
+    told = report.make(["Today."], reached, Results())
+    assert told.startswith("# Beside its peers\n\n1 of 2 targets that were measured are met. [Why")
+    assert "| rate | ≥ 2× | 1.50× | missed by 25% |" in told
+
+
+@pytest.mark.parametrize("short", [["--rounds", "2"], ["--seconds", "2"]])
+def test_a_short_run_says_of_no_target_that_it_is_met(short: list[str]) -> None:
+    assert is_enough(parse([]))
+    assert not is_enough(parse(short))
+
+    told = report.make(["Today."], [], Results())
+    assert told.startswith("# Beside its peers\n\nFewer than 3 turns of 3 s")
+    assert "Targets" not in told
+
+
+def test_writing_the_results_keeps_what_a_person_wrote(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(report, "FILE", tmp_path / "RESULTS.md")
+    report.write("# First\n")
+    report.FILE.write_text(report.FILE.read_text() + "\nThe lock is held through the flush.\n")
+    report.write("# Second\n")
+
+    assert report.FILE.read_text() == (
+        "# Second\n\n## What it comes to\n\nThe lock is held through the flush.\n"
+    )
+
+
+def test_help_names_everything_that_can_be_chosen() -> None:
+    script = Path(settings.BASE_DIR) / "script/bench"
+    told = subprocess.run([script, "--help"], capture_output=True, text=True, check=True).stdout
+
+    assert set(EVERYTHING) <= set(told.split())
+    assert parse(["--only", "ours,memory"]).only == ["ours", "memory"]
+
+
+def test_what_is_not_there_cannot_be_chosen(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parse(["--only", "ours,rails"])
+
+    assert "there is no rails; see script/bench --help." in capsys.readouterr().err
+
+
+def test_pgbench_writes_every_column_that_we_do() -> None:
+    _, _, rest = SAME_WORK.script.read_text().partition("INTO verification_verificationattempt (")
+    columns, _, _ = rest.partition(")")
+
+    assert columns.split(", ") == [*COLUMNS]
+
+
+@pytest.mark.postgresql
+@pytest.mark.django_db
+def test_pgbench_is_told_statements_that_fit_our_tables() -> None:
+    script = SAME_WORK.script.read_text().replace(r"\gset", ";")
+    for name in (":attempt", ":seal", ":nonce"):
+        script = script.replace(name, "1")
+    statements = [
+        line for line in script.splitlines() if not line.startswith(("\\", "--", "BEGIN", "COMMIT"))
+    ]
+    with connection.cursor() as cursor:
+        for statement in [SAME_WORK.before, *statements]:
+            cursor.execute(statement)
+
+    assert ChainHead.objects.get().last_attempt_id == 1

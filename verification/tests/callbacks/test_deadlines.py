@@ -1,0 +1,61 @@
+"""Nobody is recorded for whom the answer would come too late."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from verification.callbacks import recording
+from verification.callbacks.recording import Unrecorded, is_in_time, verify
+from verification.models import OfficialAccount, VerificationAttempt
+from verification.protocol.enums import Outcome
+from verification.tests.support.adapter import A
+from verification.tests.support.calls import call
+from verification.tests.support.signer import verification
+
+
+def test_what_nobody_waits_for_any_more_is_not_recorded(
+    brand_a: OfficialAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late = call(verification(A))
+    monkeypatch.setattr(recording, "BATCH_DEADLINE", -1)
+    # It would cut the connection that holds the test's own transaction.
+    monkeypatch.setattr(recording, "watchdog", lambda _seconds: nullcontext())
+
+    with pytest.raises(Unrecorded, match="TooLate"):
+        verify([late])
+    assert not VerificationAttempt.objects.exists()
+
+
+def test_nor_what_became_late_while_it_was_judged(
+    brand_a: OfficialAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def dawdle(*_: Any) -> None:
+        monkeypatch.setattr(recording, "BATCH_DEADLINE", -1)
+
+    monkeypatch.setattr(recording, "note_uses", dawdle)
+
+    with pytest.raises(Unrecorded, match="TooLate"):
+        verify([call(verification(A))])
+    assert not VerificationAttempt.objects.exists()
+
+
+def test_what_is_slow_but_in_time_is_recorded(
+    brand_a: OfficialAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def dawdle(*_: Any) -> None:
+        monkeypatch.setattr(recording, "remaining", lambda _started: 0.1)
+
+    monkeypatch.setattr(recording, "note_uses", dawdle)
+
+    assert verify([call(verification(A))])[0].outcome is Outcome.ACCEPTED
+
+
+@pytest.mark.parametrize(("age", "is_taken"), [(0, True), (1.9, True), (2.1, False)])
+def test_a_batch_takes_only_what_can_be_in_time(age: float, is_taken: bool) -> None:
+    callback = call(verification(A))
+
+    assert is_in_time(replace(callback, started=callback.started - age)) is is_taken

@@ -1,0 +1,93 @@
+"""Who waits for the next tick, and who never does."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from typing import cast
+
+import pytest
+
+from verification.callbacks import group_commit
+from verification.callbacks.flood import OWN_ROWS
+from verification.callbacks.group_commit import TICK, Held, Waiting
+from verification.callbacks.recording import Unrecorded, verify
+from verification.models import OfficialAccount
+from verification.protocol.callback import Callback
+from verification.protocol.reply import Verdict
+from verification.tests.support.adapter import A, B
+from verification.tests.support.calls import call
+from verification.tests.support.signer import verification
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    now = [1000.0]
+    monkeypatch.setattr(group_commit, "monotonic", lambda: now[0])
+    return now
+
+
+@pytest.fixture
+def stranger(brand_a: OfficialAccount) -> None:
+    """10.0.0.1 has spent what a source has of rows."""
+    verify([call(verification(B, nonce=str(number))) for number in range(OWN_ROWS)])
+
+
+def waiting(*callbacks: Callback) -> list[Waiting]:
+    nobody = cast("asyncio.Future[Verdict]", None)
+    return [Waiting(callback, nobody) for callback in callbacks]
+
+
+def nonces(batch: Iterable[Waiting]) -> list[str]:
+    return [it.callback.nonce for it in batch]
+
+
+def test_all_refusals_are_held_alike_and_nothing_accepted_for_the_first_time(
+    stranger: None, clock: list[float]
+) -> None:
+    held = Held()
+    kept = held.hold(
+        waiting(
+            call(verification(B, nonce="wrong")),
+            call("nonce=missing"),
+            call("nonce=head", method="HEAD"),
+            call(verification(A, nonce="right")),
+            call(verification(B, nonce="another"), peer="81.69.103.129"),
+        )
+    )
+
+    assert nonces(kept) == ["right", "another"]
+    assert nonces(held.waiting) == ["wrong", "missing", "head"]
+
+
+def test_they_are_released_with_the_tick_and_so_many_at_a_time(
+    stranger: None, clock: list[float]
+) -> None:
+    held = Held()
+    held.last_tick = clock[0]
+    held.hold(waiting(*[call(verification(B, nonce=nonce)) for nonce in "123"]))
+    assert held.release(2) == []
+    clock[0] += TICK
+
+    assert nonces(held.release(2)) == ["1", "2"]
+    assert nonces(held.release(2)) == ["3"]
+    assert held.time_left is None
+
+
+def test_without_a_database_nobody_is_held(
+    stranger: None, clock: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_callbacks: object) -> list[Verdict]:
+        raise Unrecorded
+
+    monkeypatch.setattr(group_commit, "screen", fail)
+
+    assert len(Held().hold(waiting(call(verification(B))))) == 1
+
+
+def test_when_the_database_goes_away_all_are_given_up(stranger: None, clock: list[float]) -> None:
+    held = Held()
+    held.hold(waiting(call(verification(B, nonce="7"))))
+
+    assert nonces(held.give_up()) == ["7"]
+    assert held.time_left is None

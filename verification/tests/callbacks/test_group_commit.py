@@ -1,0 +1,230 @@
+"""Callbacks that arrive while a batch is being committed share the next one."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import pytest
+
+from verification.callbacks import group_commit
+from verification.callbacks.group_commit import GroupCommit
+from verification.callbacks.recording import PoisonedBatch, Unrecorded
+from verification.protocol.callback import Callback
+from verification.protocol.enums import Outcome
+from verification.protocol.reply import Verdict
+from verification.tests.support.adapter import A
+from verification.tests.support.calls import call
+from verification.tests.support.signer import verification
+
+PASSED = Verdict(outcome=Outcome.ACCEPTED, status=200)
+
+
+class Database:
+    """Stands where verify() stands: notes each batch, and takes as long as it is told to."""
+
+    def __init__(self, poison: str = "", error: Exception | None = None) -> None:
+        self.batches: list[list[str]] = []
+        self.is_busy = threading.Event()
+        self.may_commit = threading.Event()
+        self.may_commit.set()
+        self.poison, self.error = poison, error
+
+    def verify(self, callbacks: Sequence[Callback]) -> list[Verdict]:
+        nonces = [callback.nonce for callback in callbacks]
+        self.batches.append(nonces)
+        self.is_busy.set()
+        self.may_commit.wait(5)
+        if self.error:
+            raise self.error
+        if self.poison in nonces:
+            raise PoisonedBatch("DataError")
+        return [PASSED] * len(callbacks)
+
+    def find_obstacle(self) -> Exception | None:
+        return self.error
+
+
+def stand_in(monkeypatch: pytest.MonkeyPatch, database: Database) -> Database:
+    monkeypatch.setattr(group_commit, "verify", database.verify)
+    monkeypatch.setattr(group_commit, "find_obstacle", database.find_obstacle)
+    return database
+
+
+def callbacks(*nonces: str) -> list[Callback]:
+    return [call(verification(A, nonce=nonce)) for nonce in nonces]
+
+
+async def outcomes(commits: GroupCommit, calls: list[Callback]) -> list[Verdict | BaseException]:
+    return await asyncio.gather(*map(commits.submit, calls), return_exceptions=True)
+
+
+def test_what_arrives_during_a_commit_shares_the_next_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    database = stand_in(monkeypatch, Database())
+    database.may_commit.clear()
+    first, *others = callbacks("1", "2", "3", "4")
+
+    async def arrive() -> list[Verdict | BaseException]:
+        commits = GroupCommit()
+        before = commits.submit(first)
+        await asyncio.to_thread(database.is_busy.wait, 5)
+        later = [commits.submit(it) for it in others]
+        database.may_commit.set()
+        return await asyncio.gather(before, *later)
+
+    assert asyncio.run(arrive()) == [PASSED] * 4
+    assert database.batches == [["1"], ["2", "3", "4"]]
+
+
+def test_a_poisoned_callback_fails_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    stand_in(monkeypatch, Database(poison="3"))
+
+    async def arrive() -> list[Verdict | BaseException]:
+        return await outcomes(GroupCommit(), callbacks("1", "2", "3", "4", "5"))
+
+    found = asyncio.run(arrive())
+    assert [isinstance(it, Unrecorded) for it in found] == [False, False, True, False, False]
+
+
+def test_without_a_database_nobody_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(group_commit, "LOOK_EVERY", 0.01)
+    database = stand_in(monkeypatch, Database(error=Unrecorded("OperationalError")))
+
+    async def arrive() -> list[Verdict | BaseException]:
+        commits = GroupCommit()
+        found = await outcomes(commits, callbacks("1", "2", "3"))
+        await until(lambda: bool(commits.away))
+        database.error = None
+        await until(lambda: not commits.away)
+        return found
+
+    assert all(isinstance(it, Unrecorded) for it in asyncio.run(arrive()))
+    assert sum(len(batch) for batch in database.batches) <= 3
+
+
+def test_while_the_database_is_away_nobody_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(group_commit, "LOOK_EVERY", 0.01)
+    database = stand_in(monkeypatch, Database(error=Unrecorded("OperationalError")))
+    first, second, third = callbacks("1", "2", "3")
+
+    async def arrive() -> Verdict:
+        commits = GroupCommit()
+        await outcomes(commits, [first])
+        await until(lambda: bool(commits.away))
+        with pytest.raises(Unrecorded, match="away"):
+            commits.submit(second)
+        database.error = None
+        await until(lambda: not commits.away)
+        return await commits.submit(third)
+
+    assert asyncio.run(arrive()) == PASSED
+    assert database.batches == [["1"], ["3"]]
+
+
+def test_one_failed_batch_is_no_outage(monkeypatch: pytest.MonkeyPatch) -> None:
+    database = stand_in(monkeypatch, Database(error=Unrecorded("lock timeout")))
+    monkeypatch.setattr(group_commit, "find_obstacle", lambda: None)
+
+    async def arrive() -> Verdict:
+        commits = GroupCommit()
+        failed = await outcomes(commits, callbacks("1"))
+        assert isinstance(failed[0], Unrecorded)
+        database.error = None
+        return await commits.submit(callbacks("2")[0])
+
+    assert asyncio.run(arrive()) == PASSED
+
+
+def test_one_that_came_too_late_is_not_the_end_of_the_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    database = stand_in(monkeypatch, Database())
+    late, fresh = callbacks("1", "2")
+    late = replace(late, started=time.perf_counter() - 2.1)
+
+    async def arrive() -> Verdict:
+        commits = GroupCommit()
+        commits.submit(late)
+        return await commits.submit(fresh)
+
+    assert asyncio.run(arrive()) == PASSED
+    assert database.batches == [["2"]]
+
+
+def test_an_error_of_ours_is_not_the_end_of_the_writer(monkeypatch: pytest.MonkeyPatch) -> None:
+    database = stand_in(monkeypatch, Database(error=ZeroDivisionError()))
+    monkeypatch.setattr(group_commit, "find_obstacle", lambda: None)
+    first, second = callbacks("1", "2")
+
+    async def arrive() -> Verdict:
+        commits = GroupCommit()
+        failed = await outcomes(commits, [first])
+        assert isinstance(failed[0], Unrecorded)
+        database.error = None
+        return await commits.submit(second)
+
+    assert asyncio.run(arrive()) == PASSED
+
+
+async def until(is_so: Callable[[], bool]) -> None:
+    for _ in range(500):
+        if is_so():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("it never came about")
+
+
+def test_when_too_many_wait_the_next_is_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(group_commit, "MOST_WAITING", 2)
+    database = stand_in(monkeypatch, Database())
+    database.may_commit.clear()
+    first, *others = callbacks("1", "2", "3", "4")
+
+    async def arrive() -> None:
+        commits = GroupCommit()
+        begun = commits.submit(first)
+        await asyncio.to_thread(database.is_busy.wait, 5)
+        waiting = [commits.submit(it) for it in others[:2]]
+        with pytest.raises(Unrecorded, match="too many"):
+            commits.submit(others[2])
+        database.may_commit.set()
+        await asyncio.gather(begun, *waiting)
+
+    asyncio.run(arrive())
+
+
+def test_who_went_away_meanwhile_is_not_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    database = stand_in(monkeypatch, Database())
+    database.may_commit.clear()
+    first, second, third = callbacks("1", "2", "3")
+
+    async def arrive() -> None:
+        commits = GroupCommit()
+        begun = commits.submit(first)
+        await asyncio.to_thread(database.is_busy.wait, 5)
+        commits.submit(second).cancel()
+        last = commits.submit(third)
+        database.may_commit.set()
+        await asyncio.gather(begun, last)
+
+    asyncio.run(arrive())
+    assert database.batches == [["1"], ["3"]]
+
+
+def test_a_batch_has_a_largest_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(group_commit, "LARGEST_BATCH", 2)
+    database = stand_in(monkeypatch, Database())
+    database.may_commit.clear()
+
+    async def arrive() -> None:
+        commits = GroupCommit()
+        waiting = [commits.submit(it) for it in callbacks("1", "2", "3", "4", "5")]
+        database.may_commit.set()
+        await asyncio.gather(*waiting)
+
+    asyncio.run(arrive())
+    assert max(len(batch) for batch in database.batches) == 2
+    assert [nonce for batch in database.batches for nonce in batch] == ["1", "2", "3", "4", "5"]

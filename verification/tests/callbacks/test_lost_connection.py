@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import psycopg2
+import pytest
+from django.db import connection
+
+from verification.callbacks.recording import Unrecorded, find_obstacle, verify
+from verification.models import OfficialAccount
+from verification.protocol.enums import Outcome
+from verification.tests.support.adapter import A
+from verification.tests.support.calls import call
+from verification.tests.support.gunicorn import database_url
+from verification.tests.support.signer import verification
+
+pytestmark = [pytest.mark.postgresql, pytest.mark.django_db(transaction=True)]
+
+
+def is_accepted() -> bool:
+    return verify([call(verification(A))])[0].outcome is Outcome.ACCEPTED
+
+
+def process_id() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        return int(cursor.fetchone()[0])
+
+
+def end_session(number: int) -> None:
+    """As a restart of PostgreSQL does while nobody calls, and wait until it has gone."""
+    administrator = psycopg2.connect(database_url())
+    administrator.autocommit = True
+    with administrator.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(%s, 10000)", [number])
+        assert cursor.fetchone() == (True,)
+    administrator.close()
+
+
+def test_a_session_that_ended_while_all_was_quiet_costs_nobody_an_answer(
+    brand_a: OfficialAccount,
+) -> None:
+    assert is_accepted()
+    before = process_id()
+    end_session(before)
+
+    assert is_accepted()
+    assert process_id() != before
+
+
+def test_a_connection_that_is_closed_on_our_side_is_opened_anew(brand_a: OfficialAccount) -> None:
+    assert is_accepted()
+    connection.connection.close()
+
+    assert is_accepted()
+
+
+def test_a_session_that_is_well_is_kept(brand_a: OfficialAccount) -> None:
+    assert is_accepted()
+    before = process_id()
+
+    assert is_accepted()
+    assert process_id() == before
+
+
+def test_looks_at_a_table_that_is_locked_leave_no_sessions_behind(
+    brand_a: OfficialAccount,
+) -> None:
+    assert is_accepted()
+    administrator = psycopg2.connect(database_url())
+    with administrator, administrator.cursor() as cursor:
+        cursor.execute("LOCK TABLE verification_chainhead IN ACCESS EXCLUSIVE MODE")
+        obstacles = [str(find_obstacle()) for _ in range(3)]
+        cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+        waiting = cursor.fetchone()
+    administrator.close()
+
+    assert {obstacle.partition(":")[0] for obstacle in obstacles} == {"OperationalError 55P03"}
+    assert waiting == (0,)
+    assert is_accepted()
+
+
+@pytest.fixture
+def new_sessions() -> Iterator[Callable[[str], None]]:
+    """What sessions that begin from now on may do: "on" is reading only."""
+    administrator = psycopg2.connect(database_url())
+    administrator.autocommit = True
+
+    def are_read_only(setting: str) -> None:
+        name = connection.settings_dict["NAME"]
+        with administrator.cursor() as cursor:
+            cursor.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = {setting}")
+
+    yield are_read_only
+    are_read_only("off")
+    administrator.close()
+    connection.close()
+
+
+def test_after_a_time_of_reading_only_callbacks_are_recorded_again(
+    brand_a: OfficialAccount, new_sessions: Callable[[str], None]
+) -> None:
+    """A session keeps what it began with."""
+    new_sessions("on")
+    connection.close()
+    with pytest.raises(Unrecorded, match="25006: cannot execute"):
+        is_accepted()
+    assert "25006" in str(find_obstacle())  # so that the circuit stays open
+    new_sessions("off")
+
+    assert find_obstacle() is None
+    assert is_accepted()

@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+import signal
+import socket
+import time
+from pathlib import Path
+
+import pytest
+
+from verification.models import OfficialAccount, Tally
+from verification.tests.support.adapter import A
+from verification.tests.support.gunicorn import running_gunicorn
+from verification.tests.support.signer import push
+
+pytestmark = [pytest.mark.django_db(transaction=True)]
+
+
+def test_a_server_that_is_told_to_stop_answers_who_is_still_sending(
+    brand_a: OfficialAccount, tmp_path: Path
+) -> None:
+    head = f"POST /wechat/brand-a?{push(A)} HTTP/1.0\r\nContent-Length: 11\r\n\r\n"
+    with running_gunicorn(tmp_path / "output", WEB_CONCURRENCY="1") as server:
+        server.send(b"GET /healthz HTTP/1.0\r\n\r\n")  # its worker is there
+        with socket.create_connection(("127.0.0.1", server.port), timeout=10) as wire:
+            wire.sendall(head.encode())
+            time.sleep(0.2)  # until the worker waits for the body, which it does for a second
+            server.process.send_signal(signal.SIGTERM)
+            time.sleep(0.2)
+            wire.sendall(b"<xml></xml>")
+            answer = b"".join(iter(lambda: wire.recv(4096), b""))
+
+    assert answer.endswith(b"success")
+    assert Tally.objects.get().count == 1

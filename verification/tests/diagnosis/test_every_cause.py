@@ -1,0 +1,119 @@
+"""Every cause and every remark is proven by the request that has it, as WeChat would send it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import translation
+
+from verification.diagnosis import CAUSES, REMARKS, Explanation, explain, remark_on
+from verification.models import OfficialAccount
+from verification.tests.support import requests_by_cause, requests_by_remark
+from verification.tests.support.adapter import A, B, last_attempt
+from verification.tests.support.gunicorn import Gunicorn
+from verification.tests.support.requests_by_cause import Send
+from verification.tests.support.signer import verification
+
+NAMES = [cause.__name__ for cause in CAUSES]
+REMARK_NAMES = [remark.__name__ for remark in REMARKS]
+#: It patches the process that answers.
+NOT_OVER_THE_WIRE = {"slow_answer"}
+
+
+@pytest.fixture
+def send(brand_a: OfficialAccount, brand_b: OfficialAccount) -> Send:
+    """Send a request through the callback."""
+
+    def send_it(
+        target: str,
+        method: str = "GET",
+        user_agent: str = "Mozilla/4.0",
+        host: str = "wx.example.cn",
+        scheme: str = "https",
+    ) -> None:
+        headers = {"Host": host, "User-Agent": user_agent}
+        Client().generic(method, target, headers=headers, secure=scheme == "https")
+
+    return send_it
+
+
+@pytest.fixture
+def send_to_gunicorn(
+    gunicorn: Gunicorn, brand_a: OfficialAccount, brand_b: OfficialAccount
+) -> Send:
+    """The same, over a socket; there is no TLS in front of it."""
+
+    def send_it(
+        target: str,
+        method: str = "GET",
+        user_agent: str = "Mozilla/4.0",
+        host: str = "wx.example.cn",
+        scheme: str = "http",
+    ) -> None:
+        lines = [f"{method} {target} HTTP/1.0", f"Host: {host}", f"User-Agent: {user_agent}"]
+        gunicorn.send("\r\n".join([*lines, "", ""]).encode())
+
+    return send_it
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_cause_is_named(send: Send, name: str) -> None:
+    said = getattr(requests_by_cause, name)(send)
+    found = explain(last_attempt())
+
+    assert found.cause == name
+    assert said in found.what_happened
+    assert found.in_short
+    assert found.what_to_do.endswith(".")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_cause_is_named_of_what_gunicorn_recorded(send_to_gunicorn: Send, name: str) -> None:
+    said = getattr(requests_by_cause, name)(send_to_gunicorn)
+
+    assert said in explain(last_attempt()).what_happened
+
+
+@pytest.mark.parametrize("name", REMARK_NAMES)
+def test_the_remark_is_made(send: Send, settings: Any, name: str) -> None:
+    settings.PUBLIC_URL = "https://wx.example.cn"
+    said = getattr(requests_by_remark, name)(send)
+
+    assert said in remarks()[name]
+
+
+@pytest.mark.parametrize("name", sorted(set(REMARK_NAMES) - NOT_OVER_THE_WIRE))
+def test_the_remark_is_made_on_what_gunicorn_recorded(
+    send_to_gunicorn: Send, settings: Any, name: str
+) -> None:
+    settings.PUBLIC_URL = "https://wx.example.cn"
+    said = getattr(requests_by_remark, name)(send_to_gunicorn)
+
+    assert said in remarks()[name]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_explanation_holds_a_secret(send: Send, name: str) -> None:
+    getattr(requests_by_cause, name)(send)
+
+    for language in ("en", "zh-hans"):
+        with translation.override(language):
+            assert secrets_in(explain(last_attempt())) == []
+
+
+def test_what_wechat_sends_as_it_should_needs_no_remark(send: Send, settings: Any) -> None:
+    settings.PUBLIC_URL = "https://wx.example.cn"
+    send(f"/wechat/brand-a?{verification(B, timestamp=requests_by_remark.now())}")
+
+    assert remarks() == {}
+
+
+def remarks() -> dict[str, str]:
+    return {remark.name: remark.text for remark in remark_on(last_attempt())}
+
+
+def secrets_in(found: Explanation) -> list[str]:
+    text = f"{found.in_short} {found.in_full}".lower()
+    return [secret for secret in (A, B, requests_by_cause.NEW) if secret.lower() in text]

@@ -1,0 +1,136 @@
+"""Remarks keep quiet where there is nothing to say."""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.test import Client
+
+from verification.diagnosis import Remark, remark_on
+from verification.diagnosis.remarks import in_words
+from verification.models import OfficialAccount, VerificationAttempt
+from verification.tests.support.adapter import A, B, last_attempt
+from verification.tests.support.people import call, wechat_verifies
+from verification.tests.support.signer import verification
+from verification.tests.support.tampering import as_owner
+
+HERE = {"Host": "wx.example.cn", "User-Agent": "Mozilla/4.0"}
+
+
+def found() -> dict[str, Remark]:
+    return {remark.name: remark for remark in remark_on(last_attempt())}
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(0, ""), (290, ""), (-290, ""), (430, "7 minutes behind"), (-430, "7 minutes ahead")],
+)
+def test_clocks_may_differ_by_five_minutes(
+    brand_a: OfficialAccount, seconds: int, said: str
+) -> None:
+    wechat_verifies(brand_a, A, timestamp=str(int(time.time()) - seconds))
+
+    assert ("clock_off" in found()) == bool(said)
+    assert said in (found()["clock_off"].text if said else "")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(1, "1 second"), (119, "119 seconds"), (301, "5 minutes"), (7199, "119 minutes"),
+     (7200, "2 hours"), (172_799, "47 hours"), (172_800, "2 days"), (2**31 - 1, "24855 days")],
+)  # fmt: skip
+def test_long_times_are_said_in_large_units(seconds: int, said: str) -> None:
+    assert in_words(seconds) == said
+
+
+def test_a_repeat_leads_to_the_one_before(brand_a: OfficialAccount) -> None:
+    for token in (A, B, A):
+        wechat_verifies(brand_a, token)
+
+    earlier = found()["repeat"].attempt
+    assert earlier == VerificationAttempt.objects.earliest("id")
+    assert f"Attempt {earlier.pk} was the same request, less than" in found()["repeat"].text
+
+
+def test_a_repeat_an_hour_later_was_kept_by_somebody(brand_a: OfficialAccount) -> None:
+    wechat_verifies(brand_a, A)
+    back_an_hour = last_attempt().recorded_at - timedelta(hours=1)
+    as_owner(VerificationAttempt, f"UPDATE {{table}} SET recorded_at = '{back_an_hour}'")
+    wechat_verifies(brand_a, A)
+
+    assert "somebody kept its URL" in found()["repeat"].text
+
+
+def test_the_same_timestamp_and_nonce_with_another_signature_is_no_repeat(
+    brand_a: OfficialAccount,
+) -> None:
+    wechat_verifies(brand_a, B)
+    wechat_verifies(brand_a, A)
+
+    assert "repeat" not in found()
+
+
+def test_browsers_need_no_remark(brand_a: OfficialAccount) -> None:
+    for _time in range(2):
+        Client().get(brand_a.server_path, headers={"User-Agent": "Mozilla/5.0 (Macintosh)"})
+
+    assert found() == {}
+
+
+def test_who_says_no_user_agent_is_no_wechat(brand_a: OfficialAccount) -> None:
+    call("/wechat/brand-a", A)
+
+    assert found()["not_wechats_user_agent"].text.startswith("It had no user agent")
+
+
+@pytest.mark.parametrize(
+    ("public_url", "host", "is_odd"),
+    [
+        ("", "elsewhere.example.cn", False),
+        ("https://wx.example.cn", "", False),
+        ("https://wx.example.cn", "WX.example.cn:443", False),
+        ("http://wx.example.cn", "wx.example.cn:80", False),
+        ("https://wx.example.cn", "wx.example.cn:8443", True),
+        ("https://wx.example.cn", "wx.example.com", True),
+    ],
+)
+def test_a_host_is_odd_that_public_url_does_not_have(
+    brand_a: OfficialAccount, settings: Any, public_url: str, host: str, is_odd: bool
+) -> None:
+    settings.PUBLIC_URL = public_url
+    call("/wechat/brand-a", A, **{**HERE, "Host": host})
+
+    assert ("came_to_another_host" in found()) == is_odd
+
+
+@pytest.mark.parametrize("public_url", ["", "http://wx.example.cn"])
+def test_http_is_not_odd_where_public_url_is_not_https(
+    brand_a: OfficialAccount, settings: Any, public_url: str
+) -> None:
+    settings.PUBLIC_URL = public_url
+    call("/wechat/brand-a", A, **HERE)
+
+    assert "came_over_http" not in found()
+
+
+@pytest.mark.parametrize(("microseconds", "is_slow"), [(1_000_000, False), (1_000_001, True)])
+def test_an_answer_is_slow_after_a_second(
+    brand_a: OfficialAccount, microseconds: int, is_slow: bool
+) -> None:
+    wechat_verifies(brand_a, A)
+    as_owner(VerificationAttempt, f"UPDATE {{table}} SET duration = {microseconds}")
+
+    assert ("slow_answer" in found()) == is_slow
+
+
+def test_the_terminal_says_remarks_as_well(client: Client, brand_a: OfficialAccount) -> None:
+    client.get(f"/wechat/brand-a?{verification(A)}", headers={"User-Agent": "curl/8.4"})
+    out = StringIO()
+    call_command("explain_attempt", str(last_attempt().id), stdout=out)
+
+    assert "Besides:       Its user agent “curl/8.4” is not WeChat's" in out.getvalue()

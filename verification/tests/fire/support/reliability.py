@@ -1,0 +1,63 @@
+"""Writes docs/RELIABILITY.md from the figures of docs/reliability.jsonl.
+
+python -m verification.tests.fire.support.reliability [NEW FIGURES]: takes those in first.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from verification.tests.fire.support.figures import Figure, merge, read, write
+
+DOCS = Path(__file__).resolve().parents[4] / "docs"
+KEPT, PAGE = DOCS / "reliability.jsonl", DOCS / "RELIABILITY.md"
+
+HEADING = """\
+# Reliability
+
+What is promised, how it is tested, and what came out. Written by `script/fire` from
+`reliability.jsonl`: do not edit. The tests are in `verification/tests/fire/`; `script/test` runs
+short forms of them. All load came over loopback, from the machine that also served it.
+A target that was missed is **marked**.
+
+How many small faults put into the code the tests notice, and which they do not, is in
+[SURVIVORS.md](../verification/tests/fire/SURVIVORS.md). No figures of their own have: the canary on
+pages, in logs, exports and sessions (`test_canary.py`, 0 hits or it fails), branch coverage of the
+core, `check --deploy`, bandit and detect-secrets, which `.ci/run` demands each time.
+
+| promise | test | target | measured | on |
+|---|---|---|---|---|
+"""
+
+
+def main(arguments: Sequence[str]) -> None:
+    figures = read(KEPT)
+    for name in arguments:
+        figures = merge(figures, read(Path(name)))
+    write(KEPT, figures)
+    PAGE.write_text(page(figures), "utf-8")
+
+
+def page(figures: Sequence[Figure]) -> str:
+    machines = list(dict.fromkeys(figure.machine for figure in figures))
+    rows = [row(figure, machines.index(figure.machine) + 1) for figure in figures]
+    notes = [f"{number}. {machine}\n" for number, machine in enumerate(machines, 1)]
+    return "".join([HEADING, *rows, "\nMeasured on\n\n", *notes])
+
+
+def row(figure: Figure, machine: int) -> str:
+    file, _, name = figure.test.partition("::")
+    test = f"[{sentence(name)}](../verification/tests/fire/{file})"
+    measured = figure.measured if figure.is_met else f"**missed: {figure.measured}**"
+    cells = [figure.promise, test, figure.target, measured, f"{figure.on} ({machine})"]
+    return f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |\n"
+
+
+def sentence(name: str) -> str:
+    return name.removeprefix("test_").replace("_", " ").replace("[", "(").replace("]", ")")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.test import Client
+
+from verification.models import OfficialAccount, Tally
+from verification.tests.support.adapter import A, B
+from verification.tests.support.signer import push, verification
+
+
+@pytest.fixture
+def traffic(brand_a: OfficialAccount, brand_b: OfficialAccount) -> None:
+    """Seven callbacks: at two accounts, at one that nobody has, accepted and refused."""
+    client = Client()
+    for query in (verification(A), verification(A), verification(B)):
+        client.get(f"/wechat/brand-a?{query}")
+    client.post(f"/wechat/brand-b?{push(B)}")
+    client.post(f"/wechat/brand-b?{push(A)}")
+    client.get(f"/wechat/nobody?{verification(A)}")
+    client.head("/wechat/brand-b")
+
+
+def totals(capsys: pytest.CaptureFixture[str]) -> Any:
+    call_command("audit_totals", "--json")
+    return json.loads(capsys.readouterr().out)
+
+
+@pytest.mark.usefixtures("traffic")
+def test_an_operator_reads_who_got_what(capsys: pytest.CaptureFixture[str]) -> None:
+    call_command("audit_totals")
+    out, err = capsys.readouterr()
+    lines = [" ".join(line.split()) for line in out.splitlines()]
+
+    assert sorted(lines[:-1]) == [
+        "1 accepted message_push brand-b",
+        "1 refused message_push brand-b",
+        "1 refused url_verification (no account)",
+        "1 refused url_verification brand-a",
+        "1 refused url_verification brand-b",
+        "2 accepted url_verification brand-a",
+    ]
+    assert (lines[-1], err) == ("7 answered in all", "")
+
+
+@pytest.mark.usefixtures("traffic")
+def test_the_rows_add_up_to_the_total(capsys: pytest.CaptureFixture[str]) -> None:
+    told = totals(capsys)
+
+    assert told["total"] == sum(row["count"] for row in told["rows"]) == 7
+    assert {"account": None, "kind": "url_verification", "outcome": "refused", "count": 1} in told[
+        "rows"
+    ]
+    assert all(list(row) == ["account", "kind", "outcome", "count"] for row in told["rows"])
+
+
+@pytest.mark.usefixtures("traffic")
+def test_every_answer_adds_one(capsys: pytest.CaptureFixture[str]) -> None:
+    Client().get("/wechat/brand-a?signature=1")
+
+    assert totals(capsys)["total"] == 8
+
+
+def test_hours_are_summed(brand_a: OfficialAccount, capsys: pytest.CaptureFixture[str]) -> None:
+    for hour in (1, 2):
+        Tally.objects.create(
+            account=brand_a, hour=f"2026-11-23T0{hour}:00Z", kind=2, outcome=1, count=1234567
+        )
+    call_command("audit_totals")
+
+    assert "2,469,134  accepted  message_push      brand-a\n" in capsys.readouterr().out
+
+
+def test_nothing_adds_up_to_nothing(db: None, capsys: pytest.CaptureFixture[str]) -> None:
+    assert totals(capsys) == {"total": 0, "rows": []}
+    call_command("audit_totals")
+
+    assert capsys.readouterr().out.split() == ["0", "answered", "in", "all"]

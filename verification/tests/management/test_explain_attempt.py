@@ -1,0 +1,78 @@
+"""The terminal explains an attempt, and what send_check was refused for."""
+
+from __future__ import annotations
+
+from io import StringIO
+
+import pytest
+from django.core.management import call_command
+from django.core.management.base import CommandError
+from django.test import Client
+
+from verification.models import OfficialAccount
+from verification.tests.support.adapter import A, B, last_attempt
+from verification.tests.support.gunicorn import Gunicorn
+from verification.tests.support.odd_server import refusing, serving
+from verification.tests.support.signer import verification
+from verification.times import zoned
+
+
+def test_the_terminal_explains_an_attempt(
+    client: Client, brand_a: OfficialAccount, brand_b: OfficialAccount
+) -> None:
+    client.get(f"/wechat/brand-a?{verification(B)}")
+    out = StringIO()
+    call_command("explain_attempt", str(last_attempt().id), stdout=out)
+
+    assert "What happened: WeChat signed this with the token of “Brand-B”" in out.getvalue()
+    assert "What to do:    Put Brand-A's own token" in out.getvalue()
+
+
+def test_without_a_number_the_terminal_explains_the_last_refusal(
+    client: Client, brand_a: OfficialAccount, brand_b: OfficialAccount
+) -> None:
+    client.get(f"/wechat/brand-a?{verification(B)}")
+    refused = last_attempt()
+    client.get("/wechat/brand-a")
+    client.get(f"/wechat/brand-a?{verification(A)}")
+    out = StringIO()
+    call_command("explain_attempt", stdout=out)
+
+    assert out.getvalue().startswith(f"Attempt {refused.id}, {zoned(refused.recorded_at)}: Refused")
+    assert " (UTC+8): " in out.getvalue()
+
+
+def test_a_self_test_that_was_refused_is_no_call_of_wechats(
+    gunicorn: Gunicorn, brand_a: OfficialAccount
+) -> None:
+    with pytest.raises(CommandError):
+        call_command("send_check", "brand-a", token=B, url=f"{gunicorn.url}/wechat/brand-a")
+    with pytest.raises(CommandError, match="No attempt was refused, self-tests"):
+        call_command("explain_attempt")
+
+
+def test_where_nothing_was_refused_the_terminal_says_so(
+    client: Client, brand_a: OfficialAccount
+) -> None:
+    client.get(f"/wechat/brand-a?{verification(A)}")
+    with pytest.raises(CommandError, match="No attempt was refused"):
+        call_command("explain_attempt")
+
+
+def test_a_refusal_that_is_on_record_here_is_explained(
+    gunicorn: Gunicorn, brand_a: OfficialAccount, brand_b: OfficialAccount
+) -> None:
+    with pytest.raises(CommandError) as refused:
+        call_command("send_check", "brand-b", url=f"{gunicorn.url}/wechat/brand-a")
+
+    assert f"Attempt {last_attempt().id}: WeChat signed this with the token of “Brand-B”" in str(
+        refused.value
+    )
+
+
+def test_a_refusal_that_is_on_record_elsewhere_is_explained_there(brand_a: OfficialAccount) -> None:
+    with (
+        serving(refusing) as server,
+        pytest.raises(CommandError, match=r"Run `manage\.py explain_attempt` on that server"),
+    ):
+        call_command("send_check", "brand-a", url=server.url)

@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+import pytest
+from django.core.management import call_command
+from django.core.management.base import CommandError
+from django.test import Client
+
+from verification.fields import Secret
+from verification.models import ChangeEvent, OfficialAccount, Token
+from verification.models.token import rotate_token
+from verification.tests.support.adapter import A, B
+from verification.tests.support.signer import verification
+
+NEW_KEY = "the-new-key-" * 4
+OTHER_KEY = "some-other-key-" * 4
+
+
+def status_with(token: str, slug: str = "brand-a") -> int:
+    return Client().get(f"/wechat/{slug}?{verification(token)}").status_code
+
+
+def ciphertexts() -> set[str]:
+    return {getattr(token.secret, "ciphertext", "") for token in Token.objects.all()}
+
+
+def put_in_front(settings, key: str) -> None:
+    settings.TOKEN_ENCRYPTION_KEYS = [key, *settings.TOKEN_ENCRYPTION_KEYS]
+
+
+def test_with_the_new_key_in_front_nothing_stops_working(
+    brand_a: OfficialAccount, settings
+) -> None:
+    put_in_front(settings, NEW_KEY)
+
+    assert status_with(A) == 200
+
+
+def test_afterwards_the_new_key_alone_reads_every_token(
+    brand_a: OfficialAccount,
+    brand_b: OfficialAccount,
+    settings,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    rotate_token(brand_a, "NewTokenOfBrandA99", actor="li.wei")
+    before = ciphertexts()
+    put_in_front(settings, NEW_KEY)
+    call_command("rotate_encryption_keys")
+    settings.TOKEN_ENCRYPTION_KEYS = [NEW_KEY]
+
+    assert capsys.readouterr().out == "3 tokens are encrypted with the newest key.\n"
+    assert not before & ciphertexts()
+    assert [status_with(A), status_with("NewTokenOfBrandA99")] == [200, 200]
+    assert status_with(B, "brand-b") == 200
+
+
+def test_the_seals_of_the_old_key_still_hold_while_it_is_kept(
+    brand_a: OfficialAccount, settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status_with(A)
+    put_in_front(settings, NEW_KEY)
+    call_command("rotate_encryption_keys")
+    status_with(A)
+    call_command("verify_audit")
+
+    assert "2 attempts under 2 seals" in capsys.readouterr().out
+
+
+def test_it_may_run_again(brand_a: OfficialAccount, settings) -> None:
+    put_in_front(settings, NEW_KEY)
+    for _ in range(2):
+        call_command("rotate_encryption_keys")
+
+    assert status_with(A) == 200
+
+
+def test_a_purged_token_is_left_alone(brand_a: OfficialAccount) -> None:
+    rotate_token(brand_a, "NewTokenOfBrandA99", actor="li.wei")
+    Token.objects.filter(superseded_at__isnull=False).update(secret=None)
+    call_command("rotate_encryption_keys")
+
+    assert Token.objects.filter(secret=None).count() == 1
+
+
+def test_without_tokens_there_is_nothing_to_do(
+    db: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    call_command("rotate_encryption_keys")
+
+    assert capsys.readouterr().out.startswith("0 tokens ")
+
+
+def test_the_change_log_tells_of_it(brand_a: OfficialAccount) -> None:
+    call_command("rotate_encryption_keys")
+    event = ChangeEvent.objects.latest("id")
+
+    assert (event.action, event.account) == ("keys_rotated", None)
+    assert event.actor.startswith("command line")
+
+
+def test_a_token_whose_key_is_lost_is_named_and_the_others_are_done(
+    brand_a: OfficialAccount, settings
+) -> None:
+    keys = settings.TOKEN_ENCRYPTION_KEYS
+    settings.TOKEN_ENCRYPTION_KEYS = [OTHER_KEY]
+    lost = OfficialAccount.objects.create(slug="lost", name="Lost")
+    token = rotate_token(lost, "TokenOfTheLostOne", actor="li.wei")
+    settings.TOKEN_ENCRYPTION_KEYS = [NEW_KEY, *keys]
+    with pytest.raises(CommandError) as refusal:
+        call_command("rotate_encryption_keys")
+    settings.TOKEN_ENCRYPTION_KEYS = [NEW_KEY]
+
+    said = str(refusal.value)
+    assert f"lost ({token.fingerprint})" in said
+    assert "brand-a" not in said
+    assert not [key for key in (*keys, NEW_KEY, "TokenOfTheLostOne") if key in said]
+    assert status_with(A) == 200
+
+
+def test_a_token_that_is_purged_meanwhile_stays_purged(
+    brand_a: OfficialAccount, settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rotate_token(brand_a, "NewTokenOfBrandA99", actor="li.wei")
+    old = brand_a.tokens.get(superseded_at__isnull=False)
+    put_in_front(settings, NEW_KEY)
+    reencrypt = Secret.reencrypt
+
+    def reencrypt_while_it_is_purged(secret: Secret) -> Secret:
+        if secret.reveal() == A:
+            Token.objects.filter(pk=old.pk).update(secret=None)
+        return reencrypt(secret)
+
+    monkeypatch.setattr(Secret, "reencrypt", reencrypt_while_it_is_purged)
+    call_command("rotate_encryption_keys")
+
+    old.refresh_from_db()
+    assert old.secret is None

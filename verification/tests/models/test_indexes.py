@@ -1,0 +1,35 @@
+"""The first attempts of a log are written as fast as those after them."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import pytest
+from django.apps import apps
+from django.db import connection
+
+from verification.callbacks.recording import verify
+from verification.models import OfficialAccount
+from verification.tests.support.adapter import A
+from verification.tests.support.calls import call
+from verification.tests.support.signer import verification
+
+MIGRATION = "verification.migrations.0003_postgresql_indexes"
+
+
+def new_summaries() -> int:
+    """How many of the first range's were missing; it makes them."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT brin_summarize_range('attempt_request_id', 0)")
+        return int(cursor.fetchone()[0])
+
+
+@pytest.mark.postgresql
+def test_no_filter_is_rewritten_for_each_of_them(brand_a: OfficialAccount) -> None:
+    verify([call(verification(A))])
+    new_summaries()
+    with connection.schema_editor(atomic=False) as editor:
+        import_module(MIGRATION).drop_indexes(apps, editor)
+        import_module(MIGRATION).create_indexes(apps, editor)
+
+    assert [new_summaries(), new_summaries()] == [1, 0]

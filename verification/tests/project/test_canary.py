@@ -1,0 +1,231 @@
+"""A secret is in nothing that we say, print or keep, except where a person asked to see it."""
+
+from __future__ import annotations
+
+import base64
+import gc
+import logging.config
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from functools import partial
+from io import BytesIO, StringIO, TextIOWrapper
+from tempfile import NamedTemporaryFile
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.conf import settings
+from django.contrib.sessions.models import Session
+from django.core import mail
+from django.core.management import CommandError, call_command
+from django.db import connection
+from django.test import TestCase, override_settings
+from django.utils import translation
+from django.utils.log import AdminEmailHandler
+from pytest_django import DjangoDbBlocker
+
+from verification.alerts.watch import Watch
+from verification.exports.sealed import sealed_pieces
+from verification.models import VerificationAttempt
+from verification.tests.support.admin_urls import every_url
+from verification.tests.support.canaries import DISGUISES, NEXT_TOKEN, TOKEN, find
+from verification.tests.support.checkout import LOCAL, read_settings
+from verification.tests.support.day_at_work import Day
+from verification.tests.support.people import page
+
+# --- Pages
+
+
+def answers(day: Day) -> str:
+    return "\n".join(whole(answer) for answer in day.browser.answers)
+
+
+def pages(day: Day, language: str) -> str:
+    urls = sorted(every_url(day.account) - {"/admin/logout/"})
+    shown = [day.browser.get(url, headers={"Accept-Language": language}) for url in urls]
+    assert sum(page.status_code == 200 for page in shown) > 60
+    return "\n".join(whole(page) for page in shown)
+
+
+def error_pages(day: Day) -> str:
+    assert [answer.status_code for answer in day.broken] == [500, 500, 503]
+    return "\n".join(whole(answer) for answer in day.broken)
+
+
+def whole(answer: Any) -> str:
+    """Body, headers and cookies."""
+    return f"{answer.text} {answer.headers} {answer.cookies}"
+
+
+# --- Lines
+
+
+def printed(day: Day) -> str:
+    return day.printed
+
+
+def error_mails(day: Day) -> str:
+    """What a deployment is sent that has Django mail its errors."""
+    return "\n".join(message.message().as_string() for message in mail.outbox)
+
+
+def said_by(day: Day, command: str, *arguments: str) -> str:
+    """On stdout and stderr."""
+    out = TextIOWrapper(BytesIO())
+    with redirect_stdout(out), redirect_stderr(out):
+        call_command(command, *arguments)
+    out.seek(0)
+    return out.read()
+
+
+def download(day: Day) -> str:
+    answer = day.browser.post(page("verificationattempt_export"))
+    return f"{answer.getvalue().decode()} {answer.headers} {answer.cookies}"
+
+
+def verification_of_export(day: Day) -> str:
+    with NamedTemporaryFile() as file:
+        file.write(b"".join(piece for piece, _rows in sealed_pieces()))
+        file.flush()
+        return said_by(day, "verify_export", file.name)
+
+
+def explanations(day: Day) -> str:
+    numbers = VerificationAttempt.objects.values_list("id", flat=True)
+    return "".join(said_by(day, "explain_attempt", str(number)) for number in numbers)
+
+
+def dump(day: Day) -> str:
+    """Of everything, which is refused, and of everything but what holds secrets."""
+    with redirect_stdout(StringIO()) as out:
+        with pytest.raises(CommandError, match="Tokens are not serialised") as refusal:
+            call_command("dumpdata")
+        said = f"{refusal.value!r} {refusal.value.__cause__!r}"
+        del refusal
+        gc.collect()  # the cursor it broke off with, while its transaction is open
+        call_command("dumpdata", exclude=["verification.token", "verification.totpdevice"])
+    return f"{out.getvalue()} {said}"
+
+
+def alerts(day: Day) -> str:
+    """As watch finds them, in this order: what it keeps is in the tables."""
+    Watch([]).take_round()
+    return rows(day, "verification_alert")
+
+
+# --- What is kept
+
+
+def rows(day: Day, *tables: str) -> str:
+    """As a stolen copy of the database has them."""
+    values: list[Any] = []
+    with connection.cursor() as cursor:
+        for table in tables or connection.introspection.table_names(cursor):
+            cursor.execute(f"SELECT * FROM {table}")
+            values += [value for row in cursor.fetchall() for value in row]
+    return "\n".join(as_text(value) for value in values)
+
+
+def as_text(value: object) -> str:
+    is_binary = isinstance(value, bytes | memoryview)
+    return bytes(value).decode("latin-1") if is_binary else str(value)  # type: ignore[call-overload]
+
+
+def sessions(day: Day) -> str:
+    return f"{[session.get_decoded() for session in Session.objects.all()]}"
+
+
+def objects(day: Day) -> str:
+    """What they say of themselves, to whoever prints them."""
+    every = [row for model in apps.get_models() for row in model._base_manager.all()]
+    return "\n".join(f"{row} {row!r} {vars(row)}" for row in every)
+
+
+#: Where to look, and what is seen there if the looking works.
+SINKS: dict[str, tuple[Callable[[Day], str], str]] = {
+    "the answers of that day": (answers, "This code is not right"),
+    "the pages in English": (partial(pages, language="en"), "Retired token"),
+    "the pages in Chinese": (partial(pages, language="zh-hans"), "接入微信"),
+    "the page that says something broke": (error_pages, "<html"),
+    "stdout and stderr": (printed, '"event": "attempt"'),
+    "the mail about an error": (error_mails, "break_down"),
+    "LogEntry": (lambda day: rows(day, "django_admin_log"), "Brand C"),
+    "the change log": (lambda day: rows(day, "verification_changeevent"), "token_revealed"),
+    "the alerts": (alerts, "is refused"),
+    "the sessions": (sessions, "_auth_user_id"),
+    "the tables": (rows, "wang.fang"),
+    "the objects": (objects, "Secret(••••••••)"),
+    "the CSV": (lambda day: said_by(day, "export_attempts", "--format=csv"), "echostr,client_ip"),
+    "the CSV of the browser": (download, "echostr,client_ip"),
+    "the JSON": (lambda day: said_by(day, "export_attempts"), '"reason": "malformed_parameter"'),
+    "the sealed export": (
+        lambda day: said_by(day, "export_attempts", "--format=sealed"),
+        '"mac": "',
+    ),
+    "the check of it": (verification_of_export, "The chain in this file is intact"),
+    "the dump": (dump, '"model": "auth.user"'),
+    "the explanations": (explanations, "characters missing"),
+    "the totals": (lambda day: said_by(day, "audit_totals"), "answered in all"),
+    "the check of the log": (lambda day: said_by(day, "verify_audit"), "The log is intact"),
+}
+
+
+@contextmanager
+def all_output() -> Iterator[StringIO]:
+    """What goes to stdout and stderr where LOG_LEVEL is DEBUG, and errors are mailed as well."""
+    mailer = AdminEmailHandler(include_html=True)
+    with redirect_stdout(StringIO()) as out, redirect_stderr(out):
+        logging.config.dictConfig(read_settings(**LOCAL, LOG_LEVEL="DEBUG")["LOGGING"])
+        logging.getLogger("django.request").addHandler(mailer)
+        yield out
+    logging.getLogger("django.request").removeHandler(mailer)
+    logging.config.dictConfig(settings.LOGGING)
+
+
+@pytest.fixture(scope="module")
+def traces(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> dict[str, str]:
+    """What that day leaves in each place. It is long, so it is lived once, and then undone."""
+    wanted = override_settings(ADMIN_REQUIRE_TOTP=True, ADMINS=[("Li Wei", "li.wei@example.cn")])
+    with django_db_blocker.unblock(), wanted, in_a_transaction():
+        with all_output() as out, pytest.MonkeyPatch.context() as monkeypatch:
+            day = Day(monkeypatch)
+        day.printed = out.getvalue()
+        found = {"secrets": "\n".join(day.secrets)}
+        for sink, (read, _expected) in SINKS.items():
+            with translation.override("en"):
+                found[sink] = read(day)
+    return found
+
+
+@contextmanager
+def in_a_transaction() -> Iterator[None]:
+    """As a test has it, in which the writer may have its own."""
+    atomics = TestCase._enter_atomics()  # type: ignore[attr-defined]
+    try:
+        yield
+    finally:
+        TestCase._rollback_atomics(atomics)  # type: ignore[attr-defined]
+
+
+@pytest.mark.django_db  # so that there is one for the day
+@pytest.mark.parametrize("sink", SINKS)
+def test_no_secret_is_in(traces: dict[str, str], sink: str) -> None:
+    _read, expected = SINKS[sink]
+
+    assert expected in traces[sink]
+    assert find(traces["secrets"].split(), traces[sink]) == []
+
+
+@pytest.mark.parametrize("disguise", DISGUISES)
+def test_a_secret_would_be_found(disguise: str) -> None:
+    text = f"…{DISGUISES[disguise](TOKEN)}…"
+
+    assert find([TOKEN], text)
+    assert not find([NEXT_TOKEN], text)
+
+
+@pytest.mark.parametrize("before", ["", "a", "ab", "abc"])
+def test_it_would_be_found_inside_base64(before: str) -> None:
+    encoded = base64.b64encode(f"{before}{TOKEN}, and more".encode()).decode()
+
+    assert find([TOKEN], encoded)

@@ -1,0 +1,258 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from verification.tests.support.checkout import (
+    KEY,
+    LOCAL,
+    PRODUCTION,
+    Checkout,
+    Result,
+    assert_one_sentence,
+)
+from verification.tests.support.gunicorn import COMMAND, free_port
+from wechat_gateway import env
+
+CANNOT_START = 3  # gunicorn gives up on a worker that exits so
+SECRETS = [KEY, "hunter2"]
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+    return Checkout(tmp_path_factory.mktemp("checkout"))
+
+
+def refusal(result: Result) -> str:
+    said = assert_one_sentence(result, code=CANNOT_START)
+    assert said.startswith("wechat_gateway cannot start: ")
+    assert not [secret for secret in SECRETS if secret in said]
+    return said.removeprefix("wechat_gateway cannot start: ")
+
+
+def without(name: str, empty: str | None = None) -> dict[str, str]:
+    rest = {other: value for other, value in PRODUCTION.items() if other != name}
+    return rest if empty is None else {**rest, name: empty}
+
+
+# --- Missing
+
+
+@pytest.mark.parametrize("empty", [None, "", " ", ",", " , "])
+@pytest.mark.parametrize("name", sorted(PRODUCTION))
+def test_a_command_says_which_variable_is_missing(
+    checkout: Checkout, name: str, empty: str | None
+) -> None:
+    said = refusal(checkout.manage("check", **without(name, empty)))
+
+    assert said.startswith(f"{name} is not set: set it to ")
+    assert said.endswith("(to try it on this machine, run script/server).")
+
+
+@pytest.mark.parametrize("name", ["SECRET_KEY", "DATABASE_URL"])
+@pytest.mark.parametrize("entry", ["wechat_gateway.asgi", "wechat_gateway.wsgi"])
+def test_a_server_says_which_variable_is_missing(checkout: Checkout, entry: str, name: str) -> None:
+    said = refusal(checkout.python("-c", f"import {entry}", **without(name)))
+
+    assert said.startswith(f"{name} is not set: ")
+
+
+@pytest.mark.parametrize("name", ["SECRET_KEY", "TOKEN_ENCRYPTION_KEYS"])
+def test_on_your_own_machine_secrets_are_needed_too(checkout: Checkout, name: str) -> None:
+    variables = {other: value for other, value in LOCAL.items() if other != name}
+
+    assert refusal(checkout.manage("check", **variables)).startswith(f"{name} is not set: ")
+
+
+# --- Malformed
+
+
+@pytest.mark.parametrize(
+    ("entry", "name", "value"),
+    [
+        ("manage.py", "DATABASE_URL", "mysql://gateway:hunter2@127.0.0.1/gateway"),
+        ("manage.py", "TOKEN_ENCRYPTION_KEYS", "hunter2"),
+        ("manage.py", "TRUSTED_PROXY_COUNT", "many"),
+        ("wechat_gateway/asgi.py", "DATABASE_URL", "postgres://gateway:hunter2#1@127.0.0.1/g"),
+        ("wechat_gateway/wsgi.py", "PUBLIC_URL", "https://[::1"),
+    ],
+)
+def test_a_malformed_variable_is_named_and_its_value_is_not(
+    checkout: Checkout, entry: str, name: str, value: str
+) -> None:
+    start = ["-m", entry.removesuffix(".py").replace("/", "."), "check"]
+    said = refusal(checkout.python(*start, **{**PRODUCTION, name: value}))
+
+    assert said.startswith(f"{name} must ")
+    assert value not in said
+
+
+def test_a_traceback_shows_no_password_either(checkout: Checkout) -> None:
+    url = "postgres://gateway:hunter2#1@127.0.0.1:5432/gateway"
+    result = checkout.python(
+        "-c", "import wechat_gateway.settings", **{**PRODUCTION, "DATABASE_URL": url}
+    )
+
+    assert "DATABASE_URL must " in result.stderr
+    assert "hunter2" not in result.stderr
+
+
+# --- gunicorn stops
+
+
+def gunicorn(checkout: Checkout, **variables: str) -> Result:
+    """Started as the Procfile does; it must come to an end by itself."""
+    port = {"PORT": str(free_port()), "WEB_CONCURRENCY": "1"}
+    return checkout.python("-m", "gunicorn", *COMMAND, **{**port, **variables})
+
+
+@pytest.mark.parametrize(
+    ("variables", "sentence"),
+    [
+        (without("SECRET_KEY"), "SECRET_KEY is not set: "),
+        ({**PRODUCTION, "DATABASE_URL": "mysql://a:hunter2@b/c"}, "DATABASE_URL must "),
+        ({**PRODUCTION, "PORT": "eighty"}, "PORT must "),
+    ],
+)
+def test_gunicorn_stops_with_the_sentence_instead_of_trying_again(
+    checkout: Checkout, variables: dict[str, str], sentence: str
+) -> None:
+    result = gunicorn(checkout, **variables)
+    said = [line for line in result.stderr.splitlines() if "cannot start" in line]
+
+    assert result.returncode == CANNOT_START
+    assert len(said) == 1
+    assert said[0].startswith(f"wechat_gateway cannot start: {sentence}")
+    assert "Traceback" not in result.stderr
+    assert not [secret for secret in SECRETS if secret in result.stderr]
+
+
+# --- .env
+
+
+def write_env(path: Path, text: str) -> Path:
+    file = path / ".env"
+    file.write_text(text)
+    return file
+
+
+@pytest.mark.process
+def test_a_command_reads_the_env_file_and_the_environment_wins(tmp_path: Path) -> None:
+    checkout = Checkout(tmp_path)
+    lines = [f"{name}={value}" for name, value in PRODUCTION.items()]
+    write_env(tmp_path, "\n".join(["# made by script/server", "", *lines, "TIME_ZONE=UTC"]))
+
+    assert "TIME_ZONE = 'UTC'" in checkout.manage("diffsettings").stdout
+    own = checkout.manage("diffsettings", TIME_ZONE="Asia/Tokyo")
+    assert "TIME_ZONE = 'Asia/Tokyo'" in own.stdout
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("entry", ["wechat_gateway.asgi", "wechat_gateway.wsgi"])
+def test_a_server_reads_the_env_file_too(tmp_path: Path, entry: str) -> None:
+    write_env(tmp_path, f"SECRET_KEY={KEY}\n")
+    checkout = Checkout(tmp_path)
+    said = refusal(checkout.python("-c", f"import {entry}"))
+
+    assert said.startswith("TOKEN_ENCRYPTION_KEYS is not set: ")
+
+
+@pytest.fixture
+def _clean_environment() -> object:
+    before = dict(os.environ)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
+
+
+@pytest.mark.usefixtures("_clean_environment")
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("LOG_LEVEL=DEBUG", "DEBUG"),
+        ("  LOG_LEVEL = DEBUG  ", "DEBUG"),
+        ("LOG_LEVEL=a=b", "a=b"),
+        ('LOG_LEVEL="DEBUG"', "DEBUG"),
+        ("LOG_LEVEL='DEBUG'", "DEBUG"),
+        ("export LOG_LEVEL=DEBUG", "DEBUG"),
+        ("\ufeffLOG_LEVEL=DEBUG", "DEBUG"),
+        ("LOG_LEVEL=DEBUG\r", "DEBUG"),
+        ("# LOG_LEVEL=DEBUG", None),
+        ("", None),
+    ],
+)
+def test_a_line_of_the_env_file(tmp_path: Path, line: str, expected: str | None) -> None:
+    os.environ.pop("LOG_LEVEL", None)
+    env.load_file(write_env(tmp_path, f"{line}\n"))
+
+    assert os.environ.get("LOG_LEVEL") == expected
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("content", [b"\xff\xfe", b"NOTE=a\0b\n", b"=nameless\n", b"DEBUG on\n"])
+def test_an_env_file_that_is_none_is_said_in_a_sentence(tmp_path: Path, content: bytes) -> None:
+    checkout = Checkout(tmp_path)
+    (tmp_path / ".env").write_bytes(content)
+
+    said = refusal(checkout.manage("check", **PRODUCTION))
+    assert said in {
+        ".env must be readable, and in UTF-8.",
+        ".env, line 1, must look like NAME=value.",
+    }
+
+
+@pytest.mark.usefixtures("_clean_environment")
+def test_of_two_lines_for_a_variable_the_last_counts(tmp_path: Path) -> None:
+    os.environ.pop("LOG_LEVEL", None)
+    env.load_file(write_env(tmp_path, "LOG_LEVEL=ERROR\nLOG_LEVEL=DEBUG\n"))
+
+    assert os.environ["LOG_LEVEL"] == "DEBUG"
+
+
+def test_without_an_env_file_nothing_is_missed(tmp_path: Path) -> None:
+    env.load_file(tmp_path / ".env")
+
+
+# --- What the readers take
+
+
+@pytest.mark.parametrize("value", ["1", "true", "YES", " on "])
+def test_a_flag_is_on(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("DEBUG", value)
+
+    assert env.flag("DEBUG") is True
+
+
+@pytest.mark.parametrize("value", ["0", "False", "no", "off", "", " "])
+def test_a_flag_is_off(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("DEBUG", value)
+
+    assert env.flag("DEBUG") is False
+
+
+@pytest.mark.parametrize("value", ["", "１", "²", "1_0", "+1", "1.0", "0x1", "1e1", "9" * 5000])
+def test_only_plain_digits_are_a_number(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("PORT", value)
+
+    if value == "":
+        assert env.integer("PORT", 8000, lowest=1, highest=65535) == 8000
+        return
+    with pytest.raises(ImproperlyConfigured, match="PORT must be a whole number from 1 to 65535"):
+        env.integer("PORT", 8000, lowest=1, highest=65535)
+
+
+def test_words_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALLOWED_HOSTS", " a.example.cn ,, b.example.cn,")
+
+    assert env.words("ALLOWED_HOSTS") == ["a.example.cn", "b.example.cn"]
+
+
+@pytest.mark.process
+def test_a_command_without_settings_needs_no_variable(tmp_path: Path) -> None:
+    checkout = Checkout(tmp_path)
+    for arguments in (["version"], ["check", "--help"]):
+        assert checkout.manage(*arguments).returncode == 0, arguments
+    refusal(checkout.manage("check"))

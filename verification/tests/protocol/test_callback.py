@@ -1,0 +1,253 @@
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from verification.models import VerificationAttempt
+from verification.protocol.callback import (
+    KNOWN_HEADERS,
+    LARGEST_SKEW,
+    LONGEST_QUERY,
+    Callback,
+    Request,
+    clean,
+    parse_callback,
+    path_slug,
+)
+from verification.protocol.client_ip import canonical_ip, parse_client_ip
+from verification.protocol.enums import Kind, Mark, Method, Outcome, Reason, word
+from verification.protocol.errors import MalformedParameter
+from verification.tests.support.signer import own_nonce, push, verification
+
+KEY = b"the key of self-tests"
+ANY_BYTES = st.binary(max_size=300)
+ANY_HEADERS = st.dictionaries(
+    st.sampled_from(sorted(KNOWN_HEADERS)),
+    st.text(st.characters(max_codepoint=255), max_size=300),
+)
+
+
+def request(path: bytes = b"/wechat/brand-a", query: bytes = b"", **rest: Any) -> Request:
+    fields = {"method": "GET", "headers": {}, "peer": "10.0.0.1", "scheme": "http"}
+    return Request(path=path, query=query, **{**fields, "http_version": "1.1", **rest})
+
+
+def parse(query: str | bytes = b"", **rest: Any) -> Callback:
+    raw = query.encode() if isinstance(query, str) else query
+    return parse_callback(request(query=raw, **rest), "brand-a", 1, KEY)
+
+
+def longest(name: str) -> int:
+    field: Any = VerificationAttempt._meta.get_field(name)
+    return int(field.max_length)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "query", "slug"),
+    [
+        ("GET", b"/wechat/brand-a", b"", "brand-a"),
+        ("GET", b"/wechat/brand-a/", b"", "brand-a"),
+        ("GET", b"/wechat/brand-a//", b"", "brand-a/"),
+        ("GET", b"/wechat", b"", "/"),
+        ("GET", b"/wechat/", b"", "/"),
+        ("GET", b"/wechat//", b"", "/"),
+        ("GET", b"/wechatter", b"", None),
+        ("GET", b"/admin/", b"signature=1", None),
+        ("GET", b"/", b"", None),
+        ("GET", b"/", b"utm_source=x&timestamp=1", None),
+        ("GET", b"/", b"signature=", ""),
+        ("GET", b"/", b"msg_signature=1", ""),
+        ("GET", b"/", b"a=1&echostr=1", ""),
+        ("GET", b"/", b"%73ignature=1", ""),
+        ("HEAD", b"/", b"echostr=1", ""),
+        ("POST", b"/", b"", ""),
+        ("PUT", b"/", b"", None),
+    ],
+)
+def test_which_requests_are_callbacks(
+    method: str, path: bytes, query: bytes, slug: str | None
+) -> None:
+    assert path_slug(request(path, query, method=method)) == slug
+
+
+@given(ANY_BYTES, ANY_BYTES, ANY_HEADERS, st.sampled_from(["GET", "POST", "BREW", ""]))
+def test_whatever_comes_in_fits_the_columns(
+    path: bytes, query: bytes, headers: dict[str, str], method: str
+) -> None:
+    raw = request(b"/wechat/" + path, query, headers=headers, method=method)
+    callback = parse_callback(raw, path_slug(raw) or "", 1, KEY)
+
+    for name in ("path_slug", "timestamp", "nonce", "echostr", "user_agent", "host"):
+        text = getattr(callback, name)
+        assert text.isascii()
+        assert text.isprintable()
+        assert len(text) <= longest(name)
+    assert callback.signature is None or len(callback.signature) == 20
+    assert len(callback.error.detail if callback.error else "") <= 32
+    assert abs(callback.clock_skew or 0) <= LARGEST_SKEW
+
+
+@given(st.binary(min_size=1, max_size=80).filter(lambda raw: b"/" not in raw))
+def test_a_slug_that_was_cleaned_is_never_a_valid_one(raw: bytes) -> None:
+    slug = path_slug(request(b"/wechat/" + raw))
+
+    is_clean = set(slug or "") <= set("abcdefghijklmnopqrstuvwxyz0123456789-")
+    assert not is_clean or slug == raw.decode("ascii")
+
+
+def test_a_query_string_beyond_all_bounds_is_refused_unread() -> None:
+    callback = parse(verification("token") + "&" + "x" * LONGEST_QUERY)
+
+    assert isinstance(callback.error, MalformedParameter)
+    assert callback.error.detail == "query"
+
+
+def test_a_push_needs_no_echostr() -> None:
+    assert parse(push("token"), method="POST").error is None
+    assert parse(push("token"), method="POST").kind is Kind.MESSAGE_PUSH
+
+
+OWN = own_nonce(key=KEY)
+
+
+def test_a_proof_makes_a_get_a_self_test_and_nothing_else() -> None:
+    query = verification("token", nonce=OWN)
+
+    assert parse(query).kind is Kind.SELF_TEST
+    assert parse(push("token", nonce=OWN), method="POST").kind is Kind.MESSAGE_PUSH
+    assert parse(query, method="HEAD").kind is Kind.URL_VERIFICATION
+
+
+@pytest.mark.parametrize(
+    "nonce",
+    [
+        "1514711492",
+        "0" * 32,
+        own_nonce(key=b"another key"),
+        own_nonce(key=KEY, timestamp="1714036505"),
+        OWN.upper(),
+        OWN[:-1],
+        OWN + "0",
+        "0" + OWN[1:],
+        OWN[:-1] + ("0" if OWN[-1] != "0" else "1"),
+    ],
+)
+def test_a_claim_that_proves_nothing_is_ignored(nonce: str) -> None:
+    callback = parse(verification("token", nonce=nonce))
+
+    assert (callback.kind, callback.error) == (Kind.URL_VERIFICATION, None)
+
+
+def test_a_plus_stays_a_plus() -> None:
+    assert parse(verification("token") + "&x=1").echostr == "4375120948345356249"
+    assert parse("echostr=a+b%2Bc").echostr == "a+b+c"
+
+
+@pytest.mark.parametrize(
+    ("raw", "text"), [(b"abc", "abc"), (b"abcdef", "abcd~"), (b"a\0\xff", "a??")]
+)
+def test_values_are_cleaned_and_cut(raw: bytes, text: str) -> None:
+    assert clean(raw, 5) == text
+
+
+@pytest.mark.parametrize(
+    ("timestamp", "skew"), [("99999999999999999999", -LARGEST_SKEW), ("0", None), ("x", None)]
+)
+def test_the_clock_difference_is_bounded(timestamp: str, skew: int | None) -> None:
+    difference = parse(f"timestamp={timestamp}").clock_skew
+
+    assert difference == skew or (timestamp == "0" and (difference or 0) > 1_700_000_000)
+
+
+def test_what_is_not_there_is_empty() -> None:
+    callback = parse("", method="BREW")
+
+    assert (callback.timestamp, callback.nonce, callback.echostr) == ("", "", "")
+    assert (callback.user_agent, callback.host, callback.signature) == ("", "", None)
+    assert (callback.method, callback.kind) == (Method.OTHER, Kind.URL_VERIFICATION)
+
+
+@pytest.mark.parametrize(("name", "limit"), [("timestamp", 20), ("nonce", 128), ("echostr", 256)])
+def test_a_parameter_is_cut_where_its_column_ends(name: str, limit: int) -> None:
+    assert getattr(parse(f"{name}={'1' * limit}"), name) == "1" * limit
+    assert getattr(parse(f"{name}={'1' * (limit + 1)}"), name) == "1" * (limit - 1) + "~"
+
+
+@pytest.mark.parametrize(
+    ("header", "name", "limit"), [("user-agent", "user_agent", 200), ("host", "host", 100)]
+)
+def test_a_header_is_cut_where_its_column_ends(header: str, name: str, limit: int) -> None:
+    assert getattr(parse(headers={header: "x" * limit}), name) == "x" * limit
+    assert getattr(parse(headers={header: "x" * (limit + 1)}), name) == "x" * (limit - 1) + "~"
+
+
+def test_what_nobody_signed_is_known_for_a_probe() -> None:
+    of_nothing = hashlib.sha1(b"").hexdigest()
+
+    assert parse(verification("")).is_signed_with_nothing
+    assert parse(f"signature={of_nothing}&timestamp=1&nonce=2").is_signed_with_nothing
+    assert not parse(verification("token")).is_signed_with_nothing
+    assert not parse("timestamp=1&nonce=2").is_signed_with_nothing
+
+
+def test_marks_tell_how_it_came() -> None:
+    marks = parse(
+        "msg_signature=1&encrypt_type=aes",
+        http_version="1.0",
+        headers={"x-forwarded-proto": "https"},
+    ).marks
+
+    assert marks == Mark.HTTPS | Mark.HTTP_1_0 | Mark.MSG_SIGNATURE | Mark.ENCRYPTED
+    assert parse(headers={"x-forwarded-proto": "https,http"}).marks == Mark(0)
+
+
+def test_a_request_id_that_is_none_is_replaced() -> None:
+    given_id = "5d0c2f1e-8f4a-4c67-9d1c-0a2b3c4d5e6f"
+
+    assert str(parse(headers={"x-request-id": given_id}).request_id) == given_id
+    first, second = (parse(headers={"x-request-id": "'; --"}).request_id for _ in range(2))
+    assert first != second
+
+
+@pytest.mark.parametrize(
+    ("forwarded", "count", "address"),
+    [
+        ("6.6.6.6, 81.69.103.129", 0, "10.0.0.1"),
+        ("6.6.6.6, 81.69.103.129", 1, "81.69.103.129"),
+        ("6.6.6.6,81.69.103.129", 2, "6.6.6.6"),
+        ("81.69.103.129", 2, "10.0.0.1"),
+        ("", 1, "10.0.0.1"),
+        ("6.6.6.6, nonsense", 1, None),
+        ("2001:DB8:0:0::1", 1, "2001:db8::1"),
+        ("::ffff:81.69.103.129", 1, "81.69.103.129"),
+        ("::ffff:5145:6781", 1, "81.69.103.129"),
+        ("fe80::1%eth0", 1, None),
+        ("::1.2.3.4", 1, None),
+        ("::1", 1, "::1"),
+        ("1.2.3.4:5678", 1, None),
+        ("１.2.3.4", 1, None),
+    ],
+)
+def test_the_client_is_whom_the_outermost_trusted_proxy_saw(
+    forwarded: str, count: int, address: str | None
+) -> None:
+    assert parse_client_ip("10.0.0.1", forwarded, count) == address
+
+
+@given(st.ip_addresses())
+def test_an_address_has_one_spelling(address: object) -> None:
+    spelling = canonical_ip(str(address))
+
+    assert spelling is None or canonical_ip(spelling) == spelling
+
+
+def test_words_are_spelled_as_in_the_exports() -> None:
+    assert word(Kind.URL_VERIFICATION) == "url_verification"
+    assert word(Reason.SIGNATURE_MISMATCH) == "signature_mismatch"
+    assert word(Outcome.REFUSED) == "refused"
+    assert word(Method.GET) == "GET"
+    assert word(None) is None

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import pytest
+
+from verification.protocol.callback import Callback
+from verification.protocol.enums import Outcome
+from verification.protocol.errors import MethodNotAllowed, MissingParameter
+from verification.protocol.reply import Verdict, reply_to
+from verification.tests.support.adapter import A
+from verification.tests.support.calls import call
+from verification.tests.support.signer import own_nonce, push, verification
+
+ACCEPTED = Verdict(outcome=Outcome.ACCEPTED, status=200)
+ALWAYS = {
+    "Content-Type": "text/plain; charset=utf-8",
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; sandbox",
+}
+
+
+def refused(status: int) -> Verdict:
+    return Verdict(outcome=Outcome.REFUSED, status=status)
+
+
+@pytest.mark.parametrize(
+    ("callback", "body"),
+    [
+        (call(verification(A, echostr="AZaz09_+/=.~-")), b"AZaz09_+/=.~-"),
+        (call(verification(A, nonce=own_nonce(key=b"key"))), b"4375120948345356249"),
+        (call(push(A), method="POST"), b"success"),
+    ],
+)
+def test_what_passed_is_answered_as_wechat_wants_it(callback: Callback, body: bytes) -> None:
+    reply = reply_to(callback, ACCEPTED)
+
+    assert (reply.status, reply.body) == (200, body)
+    assert reply.headers == {**ALWAYS, "Content-Length": str(len(body))}
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "more"),
+    [
+        (400, b"bad request", {}),
+        (403, b"bad token", {}),
+        (405, b"method not allowed", {"Allow": "GET, POST"}),
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "POST", "HEAD"])
+def test_what_was_refused_is_told_as_little_as_possible(
+    method: str, status: int, body: bytes, more: dict[str, str]
+) -> None:
+    reply = reply_to(call(verification(A), method=method), refused(status))
+
+    assert (reply.status, reply.body) == (status, body)
+    assert reply.headers == {**ALWAYS, "Content-Length": str(len(body)), **more}
+
+
+def test_an_error_says_which_parameter_it_was_and_nothing_where_it_is_none() -> None:
+    assert (str(MissingParameter("nonce")), MissingParameter("nonce").detail) == ("nonce",) * 2
+    assert (str(MethodNotAllowed()), MethodNotAllowed().detail) == ("", "")

@@ -1,0 +1,119 @@
+"""A day on which li.wei types, sees and uses every kind of secret, and something breaks."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+
+from verification.models import OfficialAccount, TotpDevice
+from verification.tests.support.authenticator import PAGE, set_up
+from verification.tests.support.canaries import NEXT_PASSWORD, NEXT_TOKEN, PASSWORD, TOKEN
+from verification.tests.support.people import UNCHANGED, add, page, tool
+from verification.tests.support.signer import push, signed, verification
+
+
+class Browser(Client):
+    """Keeps every answer, but forgets those in which a secret was asked for."""
+
+    def __init__(self) -> None:
+        super().__init__(raise_request_exception=False)
+        self.answers: list[Any] = []
+
+    def request(self, **request: Any) -> Any:
+        response = super().request(**request)
+        self.answers.append(response)
+        return response
+
+    def was_shown(self, secret: str, answer: Any) -> None:
+        assert secret in answer.text
+        self.answers.remove(answer)
+
+
+class Day:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.monkeypatch, self.browser = monkeypatch, Browser()
+        self.secrets = [TOKEN, NEXT_TOKEN, PASSWORD, NEXT_PASSWORD]
+        self.broken: list[Any] = []
+        self.printed = ""
+        User.objects.create_superuser("li.wei", password=PASSWORD)
+        self.sign_in()
+        self.account = self.connect()
+        self.anybody_calls()
+        self.rotate()
+        self.call(f"{self.account.server_path}?{verification(TOKEN)}")
+        self.give_wang_fang_a_password()
+        self.something_breaks()
+
+    def sign_in(self) -> None:
+        """With mistakes: another password, a recovery code twice, and one too soon after that."""
+        for password in (f"{PASSWORD}x", NEXT_PASSWORD):
+            self.enter(password)
+        self.enter(PASSWORD)
+        app, codes = set_up(self.browser)
+        del self.browser.answers[-2:]  # which showed the seed, then the recovery codes
+        self.secrets += [app.seed, base64.b32decode(app.seed).hex()]
+        self.secrets += [spelt for code in codes for spelt in (code, code.replace("-", ""))]
+        for typed in ([codes[0]], [codes[0], codes[1]]):
+            self.browser.post("/admin/logout/")
+            self.enter(PASSWORD)
+            for code in typed:
+                self.browser.post(PAGE, {"code": code})
+        TotpDevice.objects.update(throttling_failure_count=0)
+        assert self.browser.post(PAGE, {"code": codes[1]}).status_code == 302
+
+    def enter(self, password: str) -> None:
+        self.browser.post("/admin/login/", {"username": "li.wei", "password": password})
+
+    def connect(self) -> OfficialAccount:
+        """After a form that was refused; then the token is looked up again."""
+        add(self.browser, name="", token=TOKEN)
+        self.browser.was_shown(TOKEN, add(self.browser, token=TOKEN))
+        account = OfficialAccount.objects.get()
+        self.browser.was_shown(TOKEN, tool(self.browser, "reveal", account))
+        form = {**UNCHANGED, "name": "Brand C", "notes": "Shanghai"}
+        self.browser.post(page("officialaccount_change", account.pk), form)
+        return account
+
+    def rotate(self) -> None:
+        for refused in (TOKEN, f"{NEXT_TOKEN}-"):
+            tool(self.browser, "rotate", self.account, token=refused)
+        shown = tool(self.browser, "rotate", self.account, token=NEXT_TOKEN, keep_old="0")
+        self.browser.was_shown(NEXT_TOKEN, shown)
+
+    def anybody_calls(self) -> None:
+        """Signed rightly, wrongly, nearly, for nobody, not at all, and with the token beside."""
+        path = self.account.server_path
+        for token in (TOKEN, TOKEN[:-1], TOKEN * 2, TOKEN.lower(), NEXT_TOKEN):
+            self.call(f"{path}?{verification(token)}")
+            self.call(f"/?{verification(token)}")
+            self.browser.post(f"{path}?{push(token)}", f"<xml>{token}</xml>", "text/xml")
+        self.call(f"/wechat/nobody?{verification(TOKEN)}")
+        self.call(f"{path}?{verification(TOKEN)}&token={TOKEN}")
+        self.call(f"{path}?{verification(TOKEN).replace(signed(TOKEN)['signature'], TOKEN)}")
+        self.call(f"{path}?signature={signed(TOKEN)['signature']}&token={TOKEN}")
+
+    def call(self, target: str) -> Any:
+        return self.browser.get(target, headers={"X-Token": TOKEN, "User-Agent": "Mozilla/4.0"})
+
+    def give_wang_fang_a_password(self) -> None:
+        for repeated in (PASSWORD, NEXT_PASSWORD):
+            form = {"username": "wang.fang", "password1": NEXT_PASSWORD, "password2": repeated}
+            self.browser.post("/admin/auth/user/add/", {**form, "usable_password": "true"})
+        assert User.objects.get(username="wang.fang").check_password(NEXT_PASSWORD)
+
+    def something_breaks(self) -> None:
+        """While a token is in local variables, in the form, or being compared."""
+        with self.monkeypatch.context() as patch:
+            patch.setattr("verification.admin.accounts.tokens.render_page", break_down)
+            patch.setattr("verification.callbacks.recording.judge", break_down)
+            self.broken.append(tool(self.browser, "reveal", self.account))
+            self.broken.append(tool(self.browser, "rotate", self.account, token=NEXT_TOKEN))
+            self.broken.append(self.call(f"{self.account.server_path}?{verification(TOKEN)}"))
+
+
+def break_down(*arguments: Any, **more: Any) -> Any:
+    raise RuntimeError("Something broke.")

@@ -1,0 +1,125 @@
+"""What people do in the admin, for the tests of its pages."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from django.contrib.auth.models import Permission, User
+from django.test import Client
+from django.urls import reverse
+
+from verification.models import ChangeEvent, OfficialAccount
+from verification.models.token import NO_TOKEN
+from verification.tests.support.signer import own_nonce, push, verification
+
+PASSWORD = "correct horse battery"  # of li_wei
+Action = ChangeEvent.Action
+#: The models that the admin only reads.
+ON_RECORD = ["verificationattempt", "seal", "tally", "changeevent"]
+#: What the account page sends besides the name.
+UNCHANGED = {"answers_at_root": "on", "slug": "brand-c"}
+
+
+def staff(*codenames: str) -> Client:
+    """A member of staff at work, who has these permissions and no other."""
+    user = User.objects.create_user("wang.fang", is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+# --- Pages
+
+
+def page(name: str, *arguments: Any) -> str:
+    return reverse(f"admin:verification_{name}", args=arguments)
+
+
+def open_list(client: Client, **query: str) -> str:
+    return client.get(reverse("admin:verification_officialaccount_changelist"), query).text
+
+
+def open_account(client: Client, account: OfficialAccount, **query: str) -> str:
+    url = reverse("admin:verification_officialaccount_change", args=[account.pk])
+    return client.get(url, query).text
+
+
+def press(client: Client, page: str, *arguments: Any, **form: Any) -> Any:
+    return client.post(reverse(f"admin:{page}", args=arguments), form)
+
+
+def add(client: Client, **fields: str) -> Any:
+    form = {"name": "Brand C", "slug": "brand-c", "answers_at_root": "on", **fields}
+    return client.post(page("officialaccount_add"), with_source(form))
+
+
+def with_source(form: dict[str, str]) -> dict[str, str]:
+    """A token that is given is entered, else one is generated."""
+    return {"token_source": "enter" if form.get("token") else "generate", **form}
+
+
+def act(client: Client, action: str, *accounts: OfficialAccount) -> Any:
+    chosen = {"action": action, "_selected_action": [account.pk for account in accounts]}
+    asked = client.post(page("officialaccount_changelist"), chosen)
+    return client.post(asked["Location"]) if asked.status_code == 302 else asked
+
+
+def tool(client: Client, name: str, account: OfficialAccount, **form: str) -> Any:
+    url = reverse(f"admin:{name}_token", args=[account.pk])
+    current = account.current_token
+    return client.post(url, {"replaces": current.pk if current else NO_TOKEN, **with_source(form)})
+
+
+def errors(response: Any) -> str:
+    """The sentences beside the fields of a form that came back."""
+    return " ".join(re.findall(r'class="errorlist".*?</ul>', response.text, re.DOTALL))
+
+
+def someone_who_may(*permissions: str) -> User:
+    """A person with these permissions and no other."""
+    user = User.objects.create_user(f"wang.fang-{User.objects.count()}", is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
+    return user
+
+
+# --- WeChat
+
+
+def wechat_verifies(account: OfficialAccount, token: str, **rest: str) -> int:
+    url = f"{account.server_path}?{verification(token, **rest)}"
+    return Client().get(url).status_code
+
+
+def wechat_pushes(account: OfficialAccount, token: str) -> int:
+    return Client().post(f"{account.server_path}?{push(token)}").status_code
+
+
+def we_test(account: OfficialAccount, token: str) -> int:
+    """A self-test of this server's, as the button sends it."""
+    return wechat_verifies(account, token, nonce=own_nonce())
+
+
+def call(path: str, token: str, **headers: str) -> int:
+    """WeChat, or somebody, calls; the status of the answer."""
+    return Client(headers=headers).get(f"{path}?{verification(token)}").status_code
+
+
+# --- What stays of it
+
+
+def current_secret(account: OfficialAccount) -> str:
+    token = account.current_token
+    assert token is not None
+    assert token.secret is not None
+    text: str = token.secret.reveal()
+    return text
+
+
+def actions() -> list[str]:
+    return list(ChangeEvent.objects.order_by("id").values_list("action", flat=True))
+
+
+def last_event() -> ChangeEvent:
+    return ChangeEvent.objects.latest("id")

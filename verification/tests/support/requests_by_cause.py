@@ -1,0 +1,223 @@
+"""For every cause a request that has it, and words of the sentence that must be said of it.
+
+A function has the name of its cause. Brand-A and Brand-B are there, each with its token.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from datetime import timedelta
+from urllib.parse import urlencode
+
+from verification.models import OfficialAccount
+from verification.models.token import rotate_token
+from verification.tests.support.accounts import make_account
+from verification.tests.support.adapter import A, B
+from verification.tests.support.signer import own_nonce, verification
+
+NEW = "NewTokenOfBrandA99"
+ECHOSTR = "4375120948345356249"
+EARLY, LATE = "384289189", "1714036504"  # as numbers; as text the other way round
+
+Send = Callable[..., None]
+
+
+def brand_a() -> OfficialAccount:
+    return OfficialAccount.objects.get(slug="brand-a")
+
+
+def rotate(keep_old: timedelta | None = None) -> None:
+    rotate_token(brand_a(), NEW, actor="li.wei", keep_old=keep_old)
+
+
+def signed_over(text: str, *, timestamp: str = LATE, nonce: str = EARLY) -> str:
+    """The query of whoever has hashed this."""
+    signature = hashlib.sha1(text.encode()).hexdigest()
+    parts = {"signature": signature, "timestamp": timestamp, "nonce": nonce, "echostr": ECHOSTR}
+    return urlencode(parts)
+
+
+# --- Accepted
+
+
+def own_test_accepted(send: Send) -> str:
+    send(f"/wechat/brand-a?{verification(A, nonce=own_nonce())}")
+    return "This server called itself with the token"
+
+
+def accepted_with_previous_token(send: Send) -> str:
+    rotate(keep_old=timedelta(hours=24))
+    send(f"/wechat/brand-a?{verification(A)}")
+    return "and is valid until 20"
+
+
+def accepted_before_rotation(send: Send) -> str:
+    send(f"/wechat/brand-a?{verification(A)}")
+    rotate()
+    return "the current one until it was replaced on 20"
+
+
+def accepted(send: Send) -> str:
+    send(f"/wechat/brand-a?{verification(A)}")
+    return f"Signed with the current token {brand_a().tokens.get().fingerprint} of “Brand-A”"
+
+
+# --- The request itself
+
+
+def method_not_allowed(send: Send) -> str:
+    send("/wechat/brand-a", method="DELETE")
+    return "Somebody called this address with DELETE"
+
+
+def call_of_wecom(send: Send) -> str:
+    send("/wechat/brand-a?msg_signature=5c45ff5e&timestamp=1409659589&nonce=263&echostr=P9nAzC")
+    return "This is a WeCom check (msg_signature)"
+
+
+def probe_with_empty_token(send: Send) -> str:
+    send(f"/wechat/brand-a?{signed_over(LATE + EARLY)}")
+    return "Someone tried to pass with an empty token"
+
+
+def parameters_missing(send: Send) -> str:
+    send("/wechat/brand-a?timestamp=1409659589")
+    return "without signature, nonce, echostr"
+
+
+def parameter_repeated(send: Send) -> str:
+    send(f"/wechat/brand-a?{verification(A)}&nonce=3")
+    return "The parameter nonce was repeated"
+
+
+def query_too_long(send: Send) -> str:
+    send(f"/wechat/brand-a?{verification(A)}&more={'x' * 33_000}")
+    return "The query string was far longer than WeChat's"
+
+
+def parameter_malformed(send: Send) -> str:
+    send(f"/wechat/brand-a?{verification(A, timestamp='noon')}")
+    return "The parameter timestamp was not as WeChat sends it: digits"
+
+
+# --- The account
+
+
+def account_paused(send: Send) -> str:
+    brand_a().pause(actor="li.wei")
+    send(f"/wechat/brand-a?{verification(A)}")
+    return "“Brand-A” was paused by li.wei on 20"
+
+
+def account_not_at_root(send: Send) -> str:
+    OfficialAccount.objects.filter(slug="brand-b").update(answers_at_root=False)
+    send(f"/?{verification(B)}")
+    return "with the token of “Brand-B”, which does not answer there"
+
+
+def nobody_at_root(send: Send) -> str:
+    OfficialAccount.objects.update(answers_at_root=False)
+    send(f"/?{verification('Nonsense')}")
+    return "No account answered at the bare address"
+
+
+def path_since_added(send: Send) -> str:
+    send(f"/wechat/outlet?{verification(NEW)}")
+    make_account("outlet", NEW)
+    return "“Outlet” was added since"
+
+
+def path_mistyped(send: Send) -> str:
+    send(f"/wechat/q4xd?{verification(B)}")
+    return "the token of “Brand-B”, whose address is “/wechat/brand-b”"
+
+
+def path_unknown(send: Send) -> str:
+    send(f"/wechat/brand_a?{verification('Nonsense')}")
+    return "the nearest is “/wechat/brand-a”"
+
+
+def no_token_yet(send: Send) -> str:
+    make_account("outlet")
+    send(f"/wechat/outlet?{verification(NEW)}")
+    return "“Outlet” had no token"
+
+
+# --- The token
+
+
+def token_since_added(send: Send) -> str:
+    send(f"/wechat/brand-a?{verification(NEW)}")
+    rotate()
+    return "a token that “Brand-A” was given only later"
+
+
+def token_fits_today(send: Send) -> str:
+    OfficialAccount.objects.update(answers_at_root=False)
+    send(f"/?{verification(A)}")
+    OfficialAccount.objects.update(answers_at_root=True)
+    return "did not fit then, but does now"
+
+
+def token_retired(send: Send) -> str:
+    rotate(keep_old=timedelta(0))
+    send(f"/wechat/brand-a?{verification(A)}")
+    return "the token of “Brand-A” that was retired on 20"
+
+
+def token_of_another_account(send: Send) -> str:
+    send(f"/wechat/brand-a?{verification(B)}")
+    return "the token of “Brand-B”, but the URL belongs to “Brand-A”"
+
+
+def token_unknown(send: Send) -> str:
+    send(f"/wechat/brand-a?{verification('Nonsense')}")
+    return "none that was ever stored here for “Brand-A”"
+
+
+# --- A hand that slipped
+
+
+def token_cut_or_doubled(send: Send) -> str:
+    send(f"/wechat/brand-a?{verification(A[:-1])}")
+    return "with characters missing or pasted twice"
+
+
+def token_in_other_case(send: Send) -> str:
+    send(f"/wechat/brand-a?{verification(A.lower())}")
+    return "only in capital letters"
+
+
+def other_value_for_token(send: Send) -> str:
+    OfficialAccount.objects.filter(slug="brand-a").update(app_id="wx0123456789abcdef")
+    send(f"/wechat/brand-a?{verification('wx0123456789abcdef')}")
+    return "The token in WeChat is the AppID of “Brand-A”"
+
+
+# --- A script
+
+
+def blanks_around_token(send: Send) -> str:
+    send(f"/wechat/brand-a?{verification(f'{A} ')}")
+    return "with the token of “Brand-A” and a space before or after it"
+
+
+def sorted_as_numbers(send: Send) -> str:
+    send(f"/wechat/brand-a?{signed_over(EARLY + LATE + A)}")
+    return "sorted the parts as numbers"
+
+
+def not_sorted(send: Send) -> str:
+    send(f"/wechat/brand-a?{signed_over(A + LATE + EARLY)}")
+    return "did not sort the parts"
+
+
+def something_between(send: Send) -> str:
+    send(f"/wechat/brand-a?{signed_over(','.join([LATE, EARLY, A]))}")
+    return "put a comma or the like between the parts"
+
+
+def echostr_hashed_in(send: Send) -> str:
+    send(f"/wechat/brand-a?{signed_over(LATE + EARLY + ECHOSTR + A)}")
+    return "hashed the echostr as well"
