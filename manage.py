@@ -24,11 +24,12 @@ def main(arguments: list[str]) -> None:
         from django.core.management import execute_from_command_line
         from django.db import OperationalError
 
+        from verification.db.errors import format_unusable
+
         try:
             execute_from_command_line(arguments)
         except OperationalError as error:
-            why = str(error).strip().split("\n")[0]
-            sys.exit(f"The database cannot be used: {why}.")
+            sys.exit(format_unusable(error))
 
 
 def needs_no_variable(arguments: list[str]) -> bool:

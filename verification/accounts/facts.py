@@ -24,6 +24,7 @@ from verification.models import (
     Token,
     VerificationAttempt,
 )
+from verification.models.account import current_token_of
 from verification.protocol.enums import Kind, Outcome, Reason
 
 WEEK = timedelta(days=7)
@@ -66,7 +67,7 @@ class Facts:
 
     @property
     def current_token(self) -> Token | None:
-        return next((token for token in self.tokens if token.is_current), None)
+        return current_token_of(self.tokens)
 
     @property
     def last_accepted(self) -> datetime | None:

@@ -15,13 +15,17 @@ from verification.keys import seal_keys
 from verification.models import ChainHead, Checkpoint, Seal
 
 
-def start_of_log() -> ChainHead:
-    """What the oldest seal that is kept continues from. Raises BrokenChain."""
+def start_of_log(checkpoint: Checkpoint | None) -> ChainHead:
+    """Return what the oldest seal that is kept continues from: the checkpoint, or the beginning."""
+    return checkpoint.place if checkpoint else ChainHead()
+
+
+def verified_start_of_log() -> ChainHead:
+    """Return the start of the log, after verifying the checkpoint. Raises BrokenChain."""
     checkpoint = Checkpoint.objects.first()
-    if checkpoint is None:
-        return ChainHead()
-    verify_checkpoint(checkpoint, seal_keys())
-    return checkpoint.place
+    if checkpoint:
+        verify_checkpoint(checkpoint, seal_keys())
+    return start_of_log(checkpoint)
 
 
 def make_checkpoint(last: Seal, recorded_at: datetime, actor: str) -> Checkpoint:

@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 from django.db import connection
 
+from verification.audit_log.checkpoint import start_of_log
 from verification.audit_log.triggers import missing_triggers
 from verification.audit_log.verifier import (
     Report,
-    beginning,
     follow_chain,
     time_of,
     verify_end,
@@ -48,7 +48,7 @@ def check_head(kept: Kept) -> HeadCheck:
     """Whether the log goes through the head `kept`, and from there to where its own head says."""
     with read_snapshot():
         report = Report(head=ChainHead.objects.first(), checkpoint=Checkpoint.objects.first())
-        was_pruned = kept.seal_id < beginning(report.checkpoint).last_seal_id
+        was_pruned = kept.seal_id < start_of_log(report.checkpoint).last_seal_id
         if kept.seal_id and not was_pruned:
             verify_kept_head(report, kept.seal_id, kept.digest)
         cut_off, report.problems = report.problems, []
@@ -65,7 +65,7 @@ def check_head(kept: Kept) -> HeadCheck:
 
 def follow_from(report: Report, kept: Kept) -> None:
     """Note what is broken behind that head; behind the last seal, if it is not there."""
-    report.start = beginning(report.checkpoint)
+    report.start = start_of_log(report.checkpoint)
     seals = Seal.objects.order_by("-id")
     seal = seals.filter(id=kept.seal_id).first() or seals.first()
     if seal is not None:

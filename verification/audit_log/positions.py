@@ -6,6 +6,7 @@ from datetime import datetime
 
 from django.db import connection
 
+from verification.audit_log.checkpoint import start_of_log
 from verification.models import ChainHead, Checkpoint, VerificationAttempt
 
 # By halving, in one statement: an index of times would cost each row 20 bytes. A number that is
@@ -26,9 +27,9 @@ SELECT low FROM halving WHERE low = high"""
 def first_id_since(moment: datetime) -> int:
     """The first attempt at that time or later; one past the last if there is none."""
     head = ChainHead.objects.first() or ChainHead()
-    checkpoint = Checkpoint.objects.first()
+    start = start_of_log(Checkpoint.objects.first())
     parameters = {
-        "first": (checkpoint.last_attempt_id if checkpoint else 0) + 1,
+        "first": start.last_attempt_id + 1,
         "end": head.last_attempt_id + 1,
         "moment": connection.ops.adapt_datetimefield_value(moment),
     }

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from verification import change_log
 from verification.audit_log.chain import Chain
-from verification.audit_log.checkpoint import make_checkpoint, start_of_log
+from verification.audit_log.checkpoint import make_checkpoint, verified_start_of_log
 from verification.audit_log.positions import first_id_since
 from verification.audit_log.reader import SealBatch, next_seal_batch
 from verification.audit_log.triggers import pruning_bypass
@@ -55,7 +55,7 @@ def find_cut(days: int) -> Cut | None:
     """Where whole seals end that are older than this; the log's last seal stays in any case."""
     before = timezone.now() - timedelta(days=days)
     with read_snapshot():
-        start, head = start_of_log(), ChainHead.objects.first() or ChainHead()
+        start, head = verified_start_of_log(), ChainHead.objects.first() or ChainHead()
         if head.last_attempt_id == start.last_attempt_id:
             return None
         stays = _seal_of(min(first_id_since(before), head.last_attempt_id))
@@ -92,7 +92,7 @@ def remove_seal_batch(last_seal_id: int, actor: Actor) -> int:
     """Remove the oldest few seals up to this one; how many attempts went. Raises BrokenChain."""
     with transaction.atomic(durable=True), pruning_bypass(connection):
         _wait_for_other_prunings()
-        start = start_of_log()
+        start = verified_start_of_log()
         stretch = next_seal_batch(start, last_seal_id, MOST_SEALS, MOST_LINES)
         if not stretch.seals:
             return 0
@@ -136,7 +136,7 @@ def _record(cut: Cut, actor: Actor) -> None:
 
 
 def _record_if_stopped(cut: Cut, actor: Actor) -> None:
-    end = start_of_log()
+    end = verified_start_of_log()
     if end.last_seal_id < cut.last.id:
         change_log.record(Action.PRUNED, actor, **_facts(cut, end), stopped_before=cut.last.id)
 

@@ -14,7 +14,7 @@ from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from verification.audit_log.chain import BrokenChain, Chain, id_of
-from verification.audit_log.checkpoint import start_of_log, verify_checkpoint
+from verification.audit_log.checkpoint import start_of_log, verified_start_of_log, verify_checkpoint
 from verification.audit_log.reader import SealBatch, read_lines, read_seal_batches
 from verification.audit_log.tallies import Count, wrong_tallies
 from verification.audit_log.triggers import missing_triggers
@@ -64,7 +64,7 @@ def verify_audit(
     report = Report()
     with read_snapshot():
         report.head, report.checkpoint = ChainHead.objects.first(), Checkpoint.objects.first()
-        report.start = beginning(report.checkpoint)
+        report.start = start_of_log(report.checkpoint)
         if start and start.last_seal_id > report.start.last_seal_id:
             report.start = start
         verify_start(report)
@@ -81,7 +81,7 @@ def verify_audit(
 def verify_kept_head(report: Report, seal_id: int, digest: bytes) -> None:
     """Note whether the log still goes through a head that somebody kept elsewhere."""
     digests = dict(Seal.objects.filter(id=seal_id).values_list("id", "digest"))
-    note_kept_head(report, beginning(report.checkpoint), digests, (seal_id, digest))
+    note_kept_head(report, start_of_log(report.checkpoint), digests, (seal_id, digest))
 
 
 def note_kept_head(
@@ -105,11 +105,6 @@ def note_kept_head(
     elif bytes(found[seal_id]) != kept[1]:
         sentence = _("Seal {kept} is not the one that you kept: the log was rewritten.")
         report.note(sentence.format(kept=seal_id))
-
-
-def beginning(checkpoint: Checkpoint | None) -> ChainHead:
-    """What the oldest seal that is kept continues from."""
-    return checkpoint.place if checkpoint else ChainHead()
 
 
 def follow_chain(report: Report, watch: Callable[[int], object], deadline: float) -> Count:
@@ -157,7 +152,7 @@ def verify_end(report: Report) -> None:
 
 def verify_start(report: Report) -> None:
     """Note a checkpoint that is not ours, and what is older than the beginning of the log."""
-    start = beginning(report.checkpoint)
+    start = start_of_log(report.checkpoint)
     if report.checkpoint:
         try:
             verify_checkpoint(report.checkpoint, seal_keys())
@@ -203,7 +198,7 @@ def verify_seal(seal: Seal) -> None:
 def place_before(seal: Seal) -> ChainHead:
     """Where the seal before it ends, or the checkpoint that stands for what was pruned."""
     before = Seal.objects.filter(id=seal.id - 1).first()
-    place = start_of_log() if before is None else ChainHead()
+    place = verified_start_of_log() if before is None else ChainHead()
     if before is not None:
         place.move_to(before)
     if place.last_seal_id != seal.id - 1:

@@ -50,3 +50,13 @@ def advise(error: Exception) -> str:
 def sqlstate(error: Exception) -> str | None:
     """Of the driver's error that Django has wrapped; None where no server gave one."""
     return getattr(error.__cause__, "pgcode", None)
+
+
+def format_unusable(error: Exception) -> str:
+    """Return one or two sentences for a person at the terminal: what is wrong, what to do."""
+    return f"The database cannot be used: {first_line(error)}. {advise(error)}".strip()
+
+
+def first_line(error: Exception) -> str:
+    """Return the first line of what the driver says, which names neither password nor values."""
+    return str(error).strip().split("\n")[0].rstrip(".")

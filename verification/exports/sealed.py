@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from verification import __version__
 from verification.audit_log.canonical import COLUMNS_BY_VERSION, encode_text
+from verification.audit_log.checkpoint import start_of_log
 from verification.audit_log.reader import read_seal_batches
 from verification.audit_log.verifier import by_seal
 from verification.exports.writer import Pieces
@@ -53,8 +54,8 @@ Record = dict[str, Any]
 
 def sealed_pieces() -> Pieces:
     """To be read in one moment."""
-    checkpoint, seals, rows = Checkpoint.objects.first(), 0, 0
-    begin = checkpoint.place if checkpoint else ChainHead()
+    seals, rows = 0, 0
+    begin = start_of_log(Checkpoint.objects.first())
     yield dump(first_entry(begin)), 0
     for stretch in read_seal_batches(begin):
         for seal, lines in by_seal(stretch):

@@ -17,7 +17,7 @@ from django.utils.dateparse import parse_datetime
 from verification import change_log
 from verification.accounts.tokens import others_with
 from verification.change_log import Action, Actor
-from verification.db.errors import advise
+from verification.db.errors import format_unusable
 from verification.fields import UndecryptableSecret
 from verification.models import OfficialAccount
 from verification.models.account import SHORT
@@ -39,9 +39,7 @@ class GatewayCommand(BaseCommand):
         except UndecryptableSecret as error:
             raise CommandError(f"{error} Rotate the token, or put the lost key back.") from error
         except DatabaseError as error:
-            why = str(error).strip().split("\n")[0]
-            said = f"The database cannot be used: {why}. {advise(error)}"
-            raise CommandError(said.strip()) from error
+            raise CommandError(format_unusable(error)) from error
 
     def warn(self, account: OfficialAccount, token: str) -> None:
         if len(token) < SHORT:

@@ -103,7 +103,7 @@ class OfficialAccount(models.Model):
 
     @property
     def current_token(self) -> Token | None:
-        return Token.objects.filter(account=self, superseded_at=None).first()
+        return current_token_of(self.tokens.filter(superseded_at=None))
 
     def has_attempts(self) -> bool:
         """Whether anything is on record of it: then it cannot be deleted."""

@@ -13,3 +13,10 @@ OTHER_MENU_PATHS = (
 TESTER_URL = "https://developers.weixin.qq.com/apiExplorer?type=messagePush"
 #: What followers read when a server URL that is enabled does not answer.
 FOLLOWERS_READ = "该公众号提供的服务出现故障，请稍后再试"
+#: What the console says after Submit (提交), by a short name for each.
+ANSWERS = {
+    "success": "提交成功",
+    "token": "token验证失败",
+    "timeout": "请求URL超时",
+    "error": "系统发生错误，请稍后重试",
+}

@@ -77,14 +77,15 @@ def worst(checks: list[Check]) -> Result:
 
 
 def _address(trial: Probe) -> Finding:
-    if _is_local(trial.parts.hostname or ""):
+    if is_local(trial.parts.hostname or ""):
         return Result.WARNED, _("WeChat cannot reach it: the address is local to this network.")
     if trial.parts.port not in (None, *WECHATS_PORTS):
         return Result.WARNED, _("WeChat cannot reach it: it only calls the ports 80 and 443.")
     return Result.PASSED, _("It is public, on a port that WeChat calls.")
 
 
-def _is_local(host: str) -> bool:
+def is_local(host: str) -> bool:
+    """Return whether only this network can reach the host: then WeChat cannot."""
     try:
         return not ipaddress.ip_address(host).is_global
     except ValueError:

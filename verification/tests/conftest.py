@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -16,13 +15,11 @@ from django.utils import timezone, translation
 from verification.callbacks import recording
 from verification.models import OfficialAccount
 from verification.tests.support.accounts import make_account
+from verification.tests.support.chromium import CHROMIUM
 from verification.tests.support.database import set_bypass
 from verification.tests.support.exports import export_sealed, make_sealed_log
 from verification.tests.support.gunicorn import Gunicorn, running_gunicorn
 from verification.tests.support.people import PASSWORD, call
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-
 
 #: Fixtures that start processes or share the database with one: seconds, not milliseconds.
 PROCESSES = {"transactional_db", "gunicorn", "checkout", "demo", "one_worker", "runserver"}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -23,6 +22,7 @@ from verification.admin.accounts import console_advice
 from verification.admin.accounts.pages import server_url
 from verification.models import OfficialAccount, Token
 from verification.protocol import console
+from verification.self_test.checks import is_local
 from verification.times import format_datetime, format_zone
 
 MINUTE = "%Y-%m-%d %H:%M"
@@ -100,14 +100,14 @@ def card(request: HttpRequest, account: OfficialAccount) -> dict[str, Any]:
     said = request.GET.get("console", "")
     return {
         "progress": progress,
-        "is_open": not progress.is_verified or said in console_advice.ANSWERS,
+        "is_open": not progress.is_verified or said in console.ANSWERS,
         "current": current,
         "server_url": server_url(request, account),
         "address_problem": find_address_problem(settings.PUBLIC_URL),
         "menu_path": console.MENU_PATH,
         "other_menu_paths": console.OTHER_MENU_PATHS,
         "tester_url": console.TESTER_URL,
-        "answers": console_advice.ANSWERS,
+        "answers": console.ANSWERS,
         "said": said,
         "zone": format_zone(),
         "advice": console_advice.advise(said, account),
@@ -139,13 +139,6 @@ def find_address_problem(public_url: str) -> str:
             "set PUBLIC_URL to it; Heroku has no region in mainland China."
         )
     return ""
-
-
-def is_local(host: str) -> bool:
-    try:
-        return ip_address(host).is_private
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
 
 
 # --- The live line

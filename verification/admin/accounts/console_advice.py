@@ -13,15 +13,9 @@ from verification.diagnosis import explain
 from verification.diagnosis.remarks import SLOW, format_slow_answer, in_front_of_us
 from verification.models import OfficialAccount, VerificationAttempt
 from verification.models.noise import NOISE
+from verification.protocol.console import ANSWERS
 from verification.protocol.enums import Kind, Outcome
 
-#: In the console's own words.
-ANSWERS = {
-    "success": "提交成功",
-    "token": "token验证失败",
-    "timeout": "请求URL超时",
-    "error": "系统发生错误，请稍后重试",
-}
 RECENT = timedelta(minutes=10)
 
 

@@ -8,10 +8,10 @@ from django.contrib.humanize.templatetags.humanize import intcomma
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from verification.admin.accounts.console_advice import ANSWERS
 from verification.diagnosis.remarks import in_words
 from verification.models import VerificationAttempt
 from verification.models.noise import WECHAT_USER_AGENT
+from verification.protocol.console import ANSWERS
 from verification.protocol.enums import Kind, Mark, Outcome
 from verification.protocol.reply import REFUSALS
 

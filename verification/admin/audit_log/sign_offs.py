@@ -70,7 +70,7 @@ class SignOffForm(PeriodForm):
         widget=forms.Textarea({"rows": 4}),
         help_text=gettext_lazy("What you looked at, and what came of it."),
     )
-    knows = forms.BooleanField(
+    confirm = forms.BooleanField(
         label=gettext_lazy("I know, and sign off all the same"), required=False
     )
 
@@ -83,9 +83,9 @@ def sign_off(site: admin.AdminSite, request: HttpRequest) -> HttpResponse:
         if form.is_valid():
             check = fresh_check(request, form.period)
             doubts = find_doubts(form.period, check)
-            if not doubts or form.cleaned_data["knows"]:
+            if not doubts or form.cleaned_data["confirm"]:
                 return redirect("admin:signed_off", record(request, form, check, doubts).pk)
-            form.add_error("knows", _("Read what stands above, and tick this box to go on."))
+            form.add_error("confirm", _("Read what stands above, and tick this box to go on."))
         period = None if {"first", "last"} & form.errors.keys() else form.period
     else:
         period = chosen_period(request)
@@ -154,8 +154,8 @@ def show(
 ) -> HttpResponse:
     check = latest_check()
     doubts = find_doubts(period, check)
-    if not doubts and not form.errors.get("knows"):
-        del form.fields["knows"]
+    if not doubts and not form.errors.get("confirm"):
+        del form.fields["confirm"]
     context: dict[str, Any] = {
         **site.each_context(request),
         "title": _("Sign off a period"),

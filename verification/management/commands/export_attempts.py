@@ -8,6 +8,7 @@ from typing import Any
 from django.core.management.base import CommandError
 from tqdm import tqdm
 
+from verification.audit_log.checkpoint import start_of_log
 from verification.db.snapshot import read_snapshot
 from verification.exports.sealed import sealed_pieces
 from verification.exports.writer import PIECES, Export, Pieces
@@ -104,6 +105,5 @@ def refuse(filters: dict[str, Any]) -> None:
 
 
 def count_sealed() -> int:
-    head, checkpoint = ChainHead.objects.first(), Checkpoint.objects.first()
-    pruned = checkpoint.last_attempt_id if checkpoint else 0
-    return head.last_attempt_id - pruned if head else 0
+    head = ChainHead.objects.first() or ChainHead()
+    return head.last_attempt_id - start_of_log(Checkpoint.objects.first()).last_attempt_id

@@ -12,7 +12,7 @@ from django.core.management.base import CommandError
 from tqdm import tqdm
 
 from verification.audit_log.chain import BrokenChain
-from verification.audit_log.checkpoint import start_of_log
+from verification.audit_log.checkpoint import verified_start_of_log
 from verification.audit_log.integrity import record_check
 from verification.audit_log.pruning import Cut, find_cut, prune
 from verification.audit_log.verifier import Report
@@ -76,7 +76,7 @@ class Command(GatewayCommand):
                 prune(cut, command_line_actor(), goes_on)
             except BrokenChain as broken:
                 raise CommandError(f"{broken} Pruning stopped before it.") from broken
-        left = cut.last.last_id - start_of_log().last_attempt_id
+        left = cut.last.last_id - verified_start_of_log().last_attempt_id
         if left > 0:
             raise CommandError(
                 f"Stopped: {left:,} of {cut.attempts:,} attempts are still there. The log "

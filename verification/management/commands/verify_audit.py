@@ -8,8 +8,10 @@ from django.core.management.base import CommandError
 from django.db import DatabaseError
 from tqdm import tqdm
 
+from verification.audit_log.checkpoint import start_of_log
 from verification.audit_log.integrity import record_check
 from verification.audit_log.verifier import Report, verify_audit, verify_kept_head
+from verification.db.errors import first_line
 from verification.management.base import GatewayCommand, command_line_actor, parse_head
 from verification.models import ChainHead, Checkpoint
 from verification.times import format_datetime
@@ -41,8 +43,7 @@ class Command(GatewayCommand):
         try:
             record_check(report, command_line_actor())
         except DatabaseError as error:
-            why = str(error).strip().split("\n")[0]
-            self.stderr.write(f"Warning: this check is not in the change log: {why}.")
+            self.stderr.write(f"Warning: this check is not in the change log: {first_line(error)}.")
 
     def say(self, report: Report) -> None:
         if report.checkpoint:
@@ -57,10 +58,9 @@ class Command(GatewayCommand):
 
 def verify_with_progress() -> Report:
     """Check everything, with a bar where somebody watches."""
-    head, checkpoint = ChainHead.objects.first(), Checkpoint.objects.first()
-    total = head.last_attempt_id if head else 0
-    pruned = checkpoint.last_attempt_id if checkpoint else 0
-    with tqdm(total=total - pruned, unit=" attempts", file=sys.stderr, disable=None) as bar:
+    head, start = ChainHead.objects.first() or ChainHead(), start_of_log(Checkpoint.objects.first())
+    total = head.last_attempt_id - start.last_attempt_id
+    with tqdm(total=total, unit=" attempts", file=sys.stderr, disable=None) as bar:
         return verify_audit(bar.update)
 
 

@@ -7,7 +7,7 @@ from django.db import DatabaseError, connection, transaction
 from django.test import Client
 from django.urls import reverse
 
-from verification.audit_log.checkpoint import start_of_log
+from verification.audit_log.checkpoint import verified_start_of_log
 from verification.audit_log.integrity import latest_check
 from verification.audit_log.verifier import verify_audit, verify_kept_head
 from verification.models import (
@@ -84,7 +84,7 @@ class TestPruning:
             "seals": 5,
             "from": first.isoformat(),
             "to": last.isoformat(),
-            "checkpoint": start_of_log().text,
+            "checkpoint": verified_start_of_log().text,
         }
 
     def test_the_newest_seal_stays_however_old(self) -> None:
@@ -192,7 +192,7 @@ def test_the_change_log_tells_of_it(two_years: None, li_wei_at_work: Client) -> 
 
     page = li_wei_at_work.get(url).text
     assert "older than 400d · 5 attempts · " in page
-    assert f"checkpoint {start_of_log().text}" in page
+    assert f"checkpoint {verified_start_of_log().text}" in page
 
 
 def test_the_integrity_page_says_who_pruned(two_years: None, li_wei_at_work: Client) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
-from verification.tests.conftest import CHROMIUM
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+
 
 expect.set_options(timeout=20_000)  # a busy machine is no failure
 

@@ -92,7 +92,7 @@ class TestDoubts:
         assert "This period is not over yet" in response.content.decode()
         assert "tick this box" in response.content.decode()
         assert signed_off() == []
-        sign(wang_fang, this_month, knows="on")
+        sign(wang_fang, this_month, confirm="on")
         assert signed_off()[0]["doubts"] == ["not_over"]
 
     def test_a_broken_chain_is_not_signed_by_accident(
@@ -103,7 +103,7 @@ class TestDoubts:
 
         assert "The chain is broken." in response.content.decode()
         assert signed_off() == []
-        assert sign(wang_fang, last_quarter, knows="on").status_code == 302
+        assert sign(wang_fang, last_quarter, confirm="on").status_code == 302
         assert not signed_off()[0]["is_intact"]
 
     def test_a_last_day_before_the_first_is_refused(self, wang_fang: Client) -> None:
@@ -113,7 +113,7 @@ class TestDoubts:
 
     @pytest.mark.parametrize("end", [date(1, 1, 1), date(9999, 12, 31)])
     def test_a_day_beyond_all_calendars_is_refused(self, wang_fang: Client, end: date) -> None:
-        response = sign(wang_fang, Period(end, end), knows="on")
+        response = sign(wang_fang, Period(end, end), confirm="on")
 
         assert response.status_code == 200
         assert "There is no log of that day." in response.content.decode()
