@@ -1,0 +1,64 @@
+"""The Markdown files of the project: their commands, links and headings."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from textwrap import dedent
+
+from django.conf import settings
+
+ROOT = Path(settings.BASE_DIR)
+FENCED = re.compile(r"^( *)```(\w*)\n(.*?)^ *```$", re.DOTALL | re.MULTILINE)
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+
+
+def documents() -> list[str]:
+    """The paths of all Markdown files, relative to the project."""
+    return subprocess.run(
+        # In CI the directory may belong to another user.
+        ["git", "-c", "safe.directory=*", "ls-files", "-co", "--exclude-standard", "*.md"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.splitlines()
+
+
+def read(document: str) -> str:
+    return (ROOT / document).read_text()
+
+
+def commands_of(document: str) -> list[str]:
+    """The lines of its ``sh`` blocks."""
+    blocks = [body for _, language, body in FENCED.findall(read(document)) if language == "sh"]
+    return [line for block in blocks for line in dedent(block).splitlines() if line]
+
+
+def prose_of(document: str) -> str:
+    """The text without code blocks."""
+    return FENCED.sub("", read(document))
+
+
+def anchors_of(document: str) -> set[str]:
+    """The anchors that GitHub gives to the headings."""
+    return {anchor(heading) for heading in HEADING.findall(prose_of(document))}
+
+
+def anchor(heading: str) -> str:
+    return re.sub(r"[^\w -]", "", heading.strip().lower()).replace(" ", "-")
+
+
+def broken_links_of(document: str) -> Iterator[str]:
+    """Relative links whose file or heading does not exist."""
+    for link in LINK.findall(prose_of(document)):
+        # "../../actions" is a page of the repository on GitHub.
+        if not link.startswith(("http://", "https://", "mailto:", "../../actions/")):
+            path, _, fragment = link.partition("#")
+            target = ((ROOT / document).parent / path).resolve() if path else ROOT / document
+            is_there = target.exists() and target.is_relative_to(ROOT)
+            if not is_there or (fragment and fragment not in anchors_of(str(target))):
+                yield link
