@@ -32,11 +32,13 @@ from django.utils import timezone
 from psycopg2.extras import execute_values
 from tqdm import tqdm
 
+from verification.accounts.tokens import rotate_token
 from verification.audit_log.canonical import COLUMNS, Values, canonical_line
 from verification.audit_log.chain import make_seal
 from verification.callbacks.store import UPSERT_TALLIES
+from verification.change_log import Actor
 from verification.models import ChainHead, OfficialAccount, Seal, VerificationAttempt
-from verification.models.token import generate_secret, rotate_token
+from verification.models.account import generate_secret
 from verification.protocol.enums import Kind, Mark, Method, Outcome, Reason
 
 #: Seals that are committed together.
@@ -181,7 +183,7 @@ def get_or_create_account(number: int) -> OfficialAccount:
         slug=f"sample-{number}", defaults={"name": f"Sample {number}", "answers_at_root": False}
     )
     if is_new:
-        rotate_token(account, generate_secret(), actor="sample_log")
+        rotate_token(account, generate_secret(), actor=Actor("sample_log"))
     return account
 
 

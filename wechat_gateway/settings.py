@@ -217,7 +217,7 @@ AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_RESET_ON_SUCCESS = True
-AXES_CLIENT_IP_CALLABLE = "verification.auth.sign_ins.client_ip"
+AXES_CLIENT_IP_CALLABLE = "verification.change_log.client_ip"
 AXES_LOCKOUT_CALLABLE = "verification.views.locked_out"
 AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "csrfmiddlewaretoken"]
 # Sign-ins are in our change log, which cannot be edited.

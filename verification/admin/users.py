@@ -13,8 +13,8 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
-from verification.auth import sign_ins
-from verification.models import ChangeEvent
+from verification import change_log
+from verification.change_log import Action, actor_of
 
 if TYPE_CHECKING:
     AnyModelAdmin = admin.ModelAdmin[Any]
@@ -23,7 +23,6 @@ else:
     AnyModelAdmin = object
     GatewayUserModelAdmin = UserAdmin
 
-Action = ChangeEvent.Action
 #: The names that the change log has for these fields of a user.
 FLAGS = {"active": "is_active", "staff": "is_staff", "superuser": "is_superuser"}
 GROUPS = {"Token managers": _("Token managers"), "Auditors": _("Auditors")}
@@ -66,13 +65,16 @@ def permissions_of(group: Group) -> set[str]:
     return set(group.permissions.values_list("codename", flat=True))
 
 
-def record_difference(request: HttpRequest, name: str, before: set[str], after: set[str]) -> None:
+def record_role_changes(
+    request: HttpRequest, before: set[str], after: set[str], **holder: Any
+) -> None:
+    """Record each role that `holder` (user=… or group=…) was given, and each that was taken."""
     for action, roles in (
         (Action.ROLE_GRANTED, after - before),
         (Action.ROLE_REVOKED, before - after),
     ):
         for role in sorted(roles):
-            sign_ins.record(request, action, f"{name}: {role}")
+            change_log.record(action, actor_of(request), role=role, **holder)
 
 
 class NamesRoles(AnyModelAdmin):
@@ -110,18 +112,21 @@ class GatewayUserAdmin(NamesRoles, GatewayUserModelAdmin):
         before = User.objects.get(pk=obj.pk) if change else None
         form.roles_before = roles_of(before) if before else set()
         super().save_model(request, obj, form, change)
+        actor = actor_of(request)
         if before is None:
-            sign_ins.record(request, Action.USER_CREATED, obj.username)
+            change_log.record(Action.USER_CREATED, actor, user=obj.username)
         elif before.username != obj.username:
-            sign_ins.record(request, Action.USER_RENAMED, f"{before.username} → {obj.username}")
+            changes = {"username": [before.username, obj.username]}
+            change_log.record(Action.USER_RENAMED, actor, user=obj.username, changes=changes)
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)
         user = form.instance
-        record_difference(request, user.get_username(), form.roles_before, roles_of(user))
+        before, after = form.roles_before, roles_of(user)
+        record_role_changes(request, before, after, user=user.get_username())
 
     def delete_model(self, request: HttpRequest, obj: User) -> None:
-        sign_ins.record(request, Action.USER_DELETED, obj.get_username())
+        change_log.record(Action.USER_DELETED, actor_of(request), user=obj.get_username())
         super().delete_model(request, obj)
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
@@ -137,7 +142,7 @@ class GatewayUserAdmin(NamesRoles, GatewayUserModelAdmin):
         response = super().user_change_password(request, id, form_url)
         if request.method == "POST" and response.status_code == 302:
             user = self.get_object(request, id)
-            sign_ins.record(request, Action.PASSWORD_CHANGED, str(user))
+            change_log.record(Action.PASSWORD_CHANGED, actor_of(request), user=str(user))
         return response
 
 
@@ -154,17 +159,24 @@ class GatewayGroupAdmin(NamesRoles, GroupAdmin):
         form.permissions_before = permissions_of(before) if before else set()
         super().save_model(request, obj, form, change)
         if before and before.name != obj.name:
-            sign_ins.record(request, Action.ROLE_CHANGED, f"{before.name} → {obj.name}")
+            changes = {"name": [before.name, obj.name]}
+            change_log.record(
+                Action.ROLE_CHANGED, actor_of(request), group=obj.name, changes=changes
+            )
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)
         group = form.instance
-        record_difference(request, group.name, form.permissions_before, permissions_of(group))
+        before, after = form.permissions_before, permissions_of(group)
+        record_role_changes(request, before, after, group=group.name)
 
     def delete_model(self, request: HttpRequest, obj: Group) -> None:
+        actor = actor_of(request)
         for member in obj.user_set.order_by("username"):
-            sign_ins.record(request, Action.ROLE_REVOKED, f"{member.get_username()}: {obj.name}")
-        sign_ins.record(request, Action.ROLE_CHANGED, f"{obj.name} → –")
+            name = member.get_username()
+            change_log.record(Action.ROLE_REVOKED, actor, user=name, role=obj.name)
+        changes = {"name": [obj.name, None]}
+        change_log.record(Action.ROLE_CHANGED, actor, group=obj.name, changes=changes)
         super().delete_model(request, obj)
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Group]) -> None:

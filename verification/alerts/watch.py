@@ -21,15 +21,16 @@ from verification.alerts.lease import ROUND, take, turn
 from verification.alerts.snapshot import DAY, Look
 from verification.alerts.state import note
 from verification.audit_log.head_check import HeadCheck, Kept, check_head
-from verification.audit_log.integrity import LOG_CHECKED, latest_check, record_check
+from verification.audit_log.integrity import latest_check, record_check
 from verification.audit_log.verifier import verify_audit
+from verification.change_log import Action, Actor
 from verification.db.watchdog import watchdog
 from verification.models import Alert, ChainHead, ChangeEvent, WatchPosition
 
 logger = logging.getLogger(__name__)
 lines = logging.getLogger("verification.attempts")  # JSON already, whatever LOG_LEVEL says
 
-ACTOR = "watch"
+ACTOR = Actor("watch")
 #: Attempts a second, so that checking the whole log leaves the database to the callbacks.
 PACE = 100_000
 
@@ -73,7 +74,9 @@ class Watch:
 
     def is_full_check_due(self) -> bool:
         """A page's check may have gone on from an earlier one: only our own count."""
-        own = ChangeEvent.objects.filter(action=LOG_CHECKED, actor=ACTOR).order_by("-id")
+        own = ChangeEvent.objects.filter(action=Action.LOG_CHECKED, actor=ACTOR.name).order_by(
+            "-id"
+        )
         last = own.values_list("recorded_at", flat=True).first()
         return last is None or timezone.now() - last >= DAY
 

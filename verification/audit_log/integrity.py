@@ -6,10 +6,16 @@ import time
 from dataclasses import dataclass
 from datetime import datetime
 
+from verification import change_log
 from verification.audit_log.verifier import Report, time_of, verify_audit
+from verification.change_log import Action, Actor
 from verification.models import ChainHead, ChangeEvent, Seal
 
-LOG_CHECKED = ChangeEvent.Action.LOG_CHECKED
+#: The facts of an event that a Check has.
+CHECK_FACTS = (
+    *("is_intact", "is_whole", "attempts", "last_seal"),
+    *("head", "first_broken", "problems"),
+)
 #: Seconds that a page may take for a check: a router gives up after 30.
 BUDGET = 15
 #: A log of so many attempts is checked from its beginning each time.
@@ -31,30 +37,28 @@ class Check:
     problems: list[str]
 
 
-def record_check(report: Report, actor: str, client_ip: str | None = None) -> None:
-    """What was found, in the change log."""
-    is_intact = not report.problems
-    first, last = report.start.last_seal_id + 1, report.end.last_seal_id
-    ChangeEvent.objects.create(
-        actor=actor,
-        client_ip=client_ip,
-        action=LOG_CHECKED,
-        detail=f"{'intact' if is_intact else 'not intact'}: seals {first:,} to {last:,}",
-        facts={
-            "is_intact": is_intact,
-            "is_whole": not report.is_cut_short,
-            "attempts": report.attempts,
-            "last_seal": last,
-            "head": report.end.text,
-            "first_broken": report.first_broken,
-            "problems": report.problems,
-        },
+def record_check(report: Report, actor: Actor) -> None:
+    """Write what was found into the change log."""
+    change_log.record(
+        Action.LOG_CHECKED,
+        actor,
+        is_intact=not report.problems,
+        is_whole=not report.is_cut_short,
+        attempts=report.attempts,
+        first_seal=report.start.last_seal_id + 1,
+        last_seal=report.end.last_seal_id,
+        head=report.end.text,
+        first_broken=report.first_broken,
+        problems=report.problems,
     )
 
 
 def latest_check() -> Check | None:
-    event = ChangeEvent.objects.filter(action=LOG_CHECKED).order_by("-id").first()
-    return Check(at=event.recorded_at, actor=event.actor, **event.facts) if event else None
+    event = ChangeEvent.objects.filter(action=Action.LOG_CHECKED).order_by("-id").first()
+    if event is None:
+        return None
+    facts = {name: event.facts[name] for name in CHECK_FACTS}
+    return Check(at=event.recorded_at, actor=event.actor, **facts)
 
 
 def check_within_budget() -> Report:

@@ -14,15 +14,17 @@ from typing import Any
 from django.db import connection, transaction
 from django.utils import timezone
 
+from verification import change_log
 from verification.audit_log.chain import Chain
 from verification.audit_log.checkpoint import make_checkpoint, start_of_log
 from verification.audit_log.positions import first_since
 from verification.audit_log.reader import Stretch, next_stretch
 from verification.audit_log.triggers import prune_door
 from verification.audit_log.verifier import by_seal
+from verification.change_log import Action, Actor
 from verification.db.snapshot import read_snapshot
 from verification.keys import seal_keys
-from verification.models import ChainHead, ChangeEvent, Checkpoint, Seal, VerificationAttempt
+from verification.models import ChainHead, Checkpoint, Seal, VerificationAttempt
 
 #: What one transaction removes at most, though always a whole seal.
 MOST_SEALS, MOST_LINES = 500, 2_000
@@ -72,7 +74,7 @@ def _seal_of(attempt_id: int) -> int:
     return VerificationAttempt.objects.values_list("seal_id", flat=True).get(id=attempt_id)
 
 
-def prune(cut: Cut, actor: str, goes_on: Callable[[int], bool]) -> None:
+def prune(cut: Cut, actor: Actor, goes_on: Callable[[int], bool]) -> None:
     """Remove what is before the cut. `goes_on` hears how many attempts each transaction removed.
 
     It is on record before anything goes; one that stops early says so in a second event.
@@ -86,7 +88,7 @@ def prune(cut: Cut, actor: str, goes_on: Callable[[int], bool]) -> None:
         _record_if_stopped(cut, actor)
 
 
-def remove_stretch(last_seal_id: int, actor: str) -> int:
+def remove_stretch(last_seal_id: int, actor: Actor) -> int:
     """Remove the oldest few seals up to this one; how many attempts went. Raises BrokenChain."""
     with transaction.atomic(durable=True), prune_door(connection):
         _wait_for_other_prunings()
@@ -97,7 +99,7 @@ def remove_stretch(last_seal_id: int, actor: str) -> int:
         _follow(start, stretch)
         last = stretch.seals[-1]
         # First of all: nothing can be deleted that no checkpoint stands for.
-        make_checkpoint(last, _time_of(last.last_id), actor).save(force_insert=True)
+        make_checkpoint(last, _time_of(last.last_id), actor.name).save(force_insert=True)
         _delete(VerificationAttempt, start.last_attempt_id + 1, last.last_id)
         _delete(Seal, start.last_seal_id + 1, last.id)
         _delete(Checkpoint, 1, start.last_seal_id)
@@ -127,16 +129,16 @@ def _delete(model: type[Checkpoint | Seal | VerificationAttempt], first: int, la
         )
 
 
-def _record(cut: Cut, actor: str) -> None:
+def _record(cut: Cut, actor: Actor) -> None:
     end = ChainHead(last_recorded_at=cut.last_at)
     end.move_to(cut.last)
-    _create_event(actor, _facts(cut, end))
+    change_log.record(Action.PRUNED, actor, **_facts(cut, end))
 
 
-def _record_if_stopped(cut: Cut, actor: str) -> None:
+def _record_if_stopped(cut: Cut, actor: Actor) -> None:
     end = start_of_log()
     if end.last_seal_id < cut.last.id:
-        _create_event(actor, {**_facts(cut, end), "stopped_before": cut.last.id})
+        change_log.record(Action.PRUNED, actor, **_facts(cut, end), stopped_before=cut.last.id)
 
 
 def _facts(cut: Cut, end: ChainHead) -> dict[str, Any]:
@@ -150,9 +152,3 @@ def _facts(cut: Cut, end: ChainHead) -> dict[str, Any]:
         "to": last.isoformat() if attempts and last else None,
         "checkpoint": end.text,
     }
-
-
-def _create_event(actor: str, facts: dict[str, Any]) -> None:
-    ChangeEvent.objects.create(
-        actor=actor, action=ChangeEvent.Action.PRUNED, detail=facts["older_than"], facts=facts
-    )

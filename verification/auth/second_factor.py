@@ -17,9 +17,11 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
+from verification import change_log
 from verification.auth import sessions, sign_ins
+from verification.change_log import Action, actor_of
 from verification.fields import UndecryptableSecret
-from verification.models import ChangeEvent, TotpDevice
+from verification.models import TotpDevice
 from verification.models.totp_device import CODE
 
 UNREADABLE = _(
@@ -91,7 +93,7 @@ def second_factor(site: admin.AdminSite, request: HttpRequest) -> HttpResponse:
     if form.is_valid():
         return accept(site, request, device, form.cleaned_data["code"])
     if form.is_bound:
-        sign_ins.record(request, ChangeEvent.Action.SECOND_FACTOR_REFUSED)
+        change_log.record(Action.SECOND_FACTOR_REFUSED, actor_of(request))
     if device.confirmed:
         context = {"title": _("Second factor"), "form": form}
         return show(site, request, "second_factor.html", context)
@@ -120,10 +122,10 @@ def accept(
     request.session.cycle_key()
     django_otp.login(request, device)
     if codes:
-        sign_ins.record(request, ChangeEvent.Action.SECOND_FACTOR_SET_UP)
+        change_log.record(Action.SECOND_FACTOR_SET_UP, actor_of(request))
     elif not CODE.fullmatch(code):
         count_recovery_codes(request, device)
-    sign_ins.record(request, ChangeEvent.Action.SIGNED_IN)
+    change_log.record(Action.SIGNED_IN, actor_of(request))
     if not codes:
         return redirect(way_on(request))
     context = {"title": _("Recovery codes"), "codes": codes}
@@ -133,7 +135,7 @@ def accept(
 def count_recovery_codes(request: HttpRequest, device: TotpDevice) -> None:
     """Say how many are left: with the last one, only the person who runs this can help."""
     left = device.recovery_codes.count()
-    sign_ins.record(request, ChangeEvent.Action.RECOVERY_CODE_USED, f"{left} left")
+    change_log.record(Action.RECOVERY_CODE_USED, actor_of(request), left=left)
     message = ngettext(
         "%(left)d recovery code is left. Whoever runs this server can reset your second factor "
         "with reset_totp; then you set it up again, with new codes.",

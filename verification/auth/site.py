@@ -14,8 +14,9 @@ from django.urls import URLPattern, URLResolver, path, reverse
 from django.utils.cache import add_never_cache_headers
 from django.views.decorators.cache import never_cache
 
-from verification.auth import second_factor, sessions, sign_ins
-from verification.models import ChangeEvent
+from verification import change_log
+from verification.auth import second_factor, sessions
+from verification.change_log import Action, actor_of
 
 
 class GatewayAdminSite(admin.AdminSite):
@@ -59,5 +60,5 @@ class GatewayAdminSite(admin.AdminSite):
         response = super().password_change(request, extra_context)
         add_never_cache_headers(response)  # which Django leaves out here
         if request.method == "POST" and response.status_code == 302:
-            sign_ins.record(request, ChangeEvent.Action.PASSWORD_CHANGED)
+            change_log.record(Action.PASSWORD_CHANGED, actor_of(request))
         return response

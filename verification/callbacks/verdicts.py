@@ -13,8 +13,7 @@ from django.conf import settings
 
 from verification.callbacks.store import Standing
 from verification.fields import Secret, UndecryptableSecret
-from verification.models.account import MOST_AT_ROOT
-from verification.models.token import generate_secret
+from verification.models.account import MOST_AT_ROOT, generate_secret
 from verification.protocol.callback import Callback
 from verification.protocol.enums import Outcome, Reason
 from verification.protocol.reply import Verdict

@@ -15,9 +15,10 @@ from typing import Any, BinaryIO, TypeVar
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from verification import change_log
+from verification.change_log import Action, Actor
 from verification.models import ChangeEvent, VerificationAttempt
 from verification.models.attempt import RECORD_KEYS
-from verification.models.change_event import Who
 
 # A spreadsheet takes a cell that begins so for a formula.
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
@@ -88,7 +89,7 @@ class Export:
     """One file that somebody takes away."""
 
     format: str
-    who: Who
+    actor: Actor
     filters: dict[str, str] = field(default_factory=dict)
     rows: int = 0
     is_complete: bool = False
@@ -111,17 +112,13 @@ class Export:
         self.is_complete = True
 
     def record(self) -> ChangeEvent:
-        """What has left, in the change log; what broke off, too."""
-        return ChangeEvent.objects.create(
-            action=ChangeEvent.Action.EXPORTED,
-            # Searched for by who has a file and wonders whose it is.
-            detail=f"{self.format}, SHA-256 {self.sha256}",
-            facts={
-                "format": self.format,
-                "rows": self.rows,
-                "sha256": self.sha256,
-                "filters": self.filters,
-                "complete": self.is_complete,
-            },
-            **self.who,
+        """Write into the change log what left the server, also if the export broke off."""
+        return change_log.record(
+            Action.EXPORTED,
+            self.actor,
+            format=self.format,
+            rows=self.rows,
+            sha256=self.sha256,
+            filters=self.filters,
+            complete=self.is_complete,
         )

@@ -14,10 +14,13 @@ from django.db import DatabaseError, transaction
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
+from verification import change_log
+from verification.accounts.tokens import others_with
+from verification.change_log import Action, Actor
 from verification.db.errors import advise
 from verification.fields import UndecryptableSecret
-from verification.models import ChangeEvent, OfficialAccount
-from verification.models.token import SHORT, others_with
+from verification.models import OfficialAccount
+from verification.models.account import SHORT
 
 HEAD = re.compile(r"([0-9]{1,18}):([0-9a-f]{64})")
 
@@ -63,14 +66,12 @@ def say_what_is_wrong(error: ValidationError) -> str:
 
 
 def create_administrator(username: str, email: str, password: str) -> None:
-    """Create a superuser; that there is one more is in the change log."""
+    """Create a superuser, and record it in the change log."""
+    actor = command_line_actor()
     with transaction.atomic():
         get_user_model().objects.create_superuser(username, email, password)
-        for action, detail in (
-            (ChangeEvent.Action.USER_CREATED, username),
-            (ChangeEvent.Action.ROLE_GRANTED, f"{username}: superuser"),
-        ):
-            ChangeEvent.objects.create(actor=command_line_actor(), action=action, detail=detail)
+        change_log.record(Action.USER_CREATED, actor, user=username)
+        change_log.record(Action.ROLE_GRANTED, actor, user=username, role="superuser")
 
 
 def find_account(slug: str) -> OfficialAccount:
@@ -80,12 +81,12 @@ def find_account(slug: str) -> OfficialAccount:
     return account
 
 
-def command_line_actor() -> str:
+def command_line_actor() -> Actor:
     """Who runs this command, for the change log."""
     try:
-        return f"command line ({getpass.getuser()})"
+        return Actor(f"command line ({getpass.getuser()})")
     except (KeyError, OSError):  # a dyno's user has no name
-        return "command line"
+        return Actor("command line")
 
 
 def parse_moment(text: str | None) -> datetime | None:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from verification.models.account import OfficialAccount
+from verification.models.account import OfficialAccount, Token
 from verification.models.alert import Alert, WatchPosition
 from verification.models.attempt import VerificationAttempt
-from verification.models.chain import ChainHead, Seal
+from verification.models.chain import ChainHead, Checkpoint, Seal
 from verification.models.change_event import ChangeEvent
-from verification.models.checkpoint import Checkpoint
 from verification.models.tally import Tally
-from verification.models.token import Token
 from verification.models.totp_device import RecoveryCode, TotpDevice
 
 __all__ = [

@@ -1,28 +1,35 @@
-"""A WeChat official account: whose callbacks we answer, and where."""
+"""Official accounts, whose callbacks this server answers, and their tokens."""
 
 from __future__ import annotations
 
+import re
 import secrets
-from typing import TYPE_CHECKING, Unpack
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import ClassVar
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
-from django.db import models, transaction
+from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from verification.models.change_event import ChangeEvent, Who
+from verification.fields import EncryptedTextField, UndecryptableSecret
 from verification.protocol.enums import Kind
-
-if TYPE_CHECKING:
-    from verification.models.token import Token
 
 SLUG_PATTERN = r"\A[a-z0-9-]{1,40}\Z"
 # Without look-alikes: people read slugs and tokens aloud, and type them.
 LETTERS_AND_DIGITS = "abcdefghijkmnopqrstuvwxyz23456789"
 #: Every signature at / is compared with the tokens of all accounts that answer there.
 MOST_AT_ROOT = 50
+
+# The console: "Token必须为英文或数字，长度为3-32字符".
+SHAPE = re.compile(r"[A-Za-z0-9]{3,32}")
+SHORT = 16
+ALPHABET = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"
+#: How long the old token stays valid after WeChat has used the new one.
+OVERLAP = timedelta(hours=24)
 
 
 def random_slug() -> str:
@@ -96,7 +103,7 @@ class OfficialAccount(models.Model):
 
     @property
     def current_token(self) -> Token | None:
-        return self.tokens.filter(superseded_at=None).first()
+        return Token.objects.filter(account=self, superseded_at=None).first()
 
     def has_attempts(self) -> bool:
         """Whether anything is on record of it: then it cannot be deleted."""
@@ -106,16 +113,100 @@ class OfficialAccount(models.Model):
         """Whether WeChat, or anyone but ourselves, has called it: then its slug is fixed."""
         return self.tallies.exclude(kind=Kind.SELF_TEST).exists()
 
-    def pause(self, **who: Unpack[Who]) -> None:
-        self._set_paused(True, ChangeEvent.Action.ACCOUNT_PAUSED, who)
 
-    def resume(self, **who: Unpack[Who]) -> None:
-        self._set_paused(False, ChangeEvent.Action.ACCOUNT_RESUMED, who)
+# --- Tokens
 
-    def _set_paused(self, is_paused: bool, action: str, who: Who) -> None:
-        """Nothing, and no event, when somebody else has done it meanwhile."""
-        changing = OfficialAccount.objects.filter(pk=self.pk, is_paused=not is_paused)
-        with transaction.atomic():
-            if changing.update(is_paused=is_paused, updated_at=timezone.now()):
-                ChangeEvent.objects.create(action=action, account=self, **who)
-        self.refresh_from_db(fields=["is_paused", "updated_at"])
+
+def generate_secret() -> str:
+    """32 letters and digits without 0 O 1 l I: as long as WeChat takes, 185 bits."""
+    return "".join(secrets.choice(ALPHABET) for _ in range(32))
+
+
+def validate_secret(text: str) -> None:
+    """Raise ValidationError unless WeChat's console would take it as a token."""
+    if any(letter.isspace() for letter in text):
+        raise ValidationError(_("The token has a space or line break in it; remove it."))
+    if not SHAPE.fullmatch(text):
+        raise ValidationError(_("A token has 3 to 32 letters and digits, nothing else."))
+
+
+def current_token_of(tokens: Iterable[Token]) -> Token | None:
+    """Return the current one among the tokens of one account."""
+    return next((token for token in tokens if token.is_current), None)
+
+
+class TokenQuerySet(models.QuerySet["Token"]):
+    def live_at(self, moment: datetime) -> TokenQuerySet:
+        """Current tokens, and previous ones that are still valid."""
+        is_valid = models.Q(expires_at=None) | models.Q(expires_at__gt=moment)
+        return self.filter(is_valid, secret__isnull=False)
+
+
+class Token(models.Model):
+    id = models.AutoField(primary_key=True)
+    account = models.ForeignKey(
+        OfficialAccount, models.CASCADE, related_name="tokens", verbose_name=_("official account")
+    )
+    secret = EncryptedTextField(_("token"), null=True, editable=False)
+    fingerprint = models.CharField(_("fingerprint"), max_length=6, editable=False)
+    created_at = models.DateTimeField(_("since"), default=timezone.now, editable=False)
+    created_by = models.CharField(_("by"), max_length=150, editable=False)
+    superseded_at = models.DateTimeField(_("superseded"), null=True, editable=False)
+    expires_at = models.DateTimeField(_("valid until"), null=True, editable=False)
+    first_used_at = models.DateTimeField(_("first used"), null=True, editable=False)
+
+    objects: ClassVar[models.Manager[Token]] = TokenQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("token")
+        verbose_name_plural = _("tokens")
+        ordering = ["-id"]
+        default_permissions = ()
+        permissions = [
+            ("reveal_token", "Can reveal a token"),
+            ("rotate_token", "Can rotate a token"),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["account"],
+                condition=models.Q(superseded_at=None),
+                name="token_one_current_per_account",
+            ),
+            models.CheckConstraint(condition=~models.Q(secret=""), name="token_secret_not_empty"),
+            models.CheckConstraint(
+                condition=models.Q(superseded_at__isnull=False)
+                | models.Q(secret__isnull=False, expires_at=None),
+                name="token_current_has_secret_and_no_end",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.fingerprint
+
+    @property
+    def is_current(self) -> bool:
+        return self.superseded_at is None
+
+    def is_live_at(self, moment: datetime) -> bool:
+        return self.secret is not None and (self.expires_at is None or self.expires_at > moment)
+
+    def holds(self, text: str) -> bool:
+        """Whether this is the secret; one that no key decrypts any more is taken for another."""
+        try:
+            return self.secret is not None and self.secret.reveal() == text
+        except UndecryptableSecret:
+            return False
+
+    def note_use(self, moment: datetime) -> None:
+        """WeChat has signed with this token: begin the end of those it replaced."""
+        if self.first_used_at is not None:
+            return
+        Token.objects.filter(pk=self.pk).update(first_used_at=moment)
+        if self.is_current:
+            waiting = Token.objects.filter(
+                account=self.account_id,
+                superseded_at__isnull=False,
+                expires_at=None,
+                pk__lt=self.pk,  # not this one, should it have been rotated away meanwhile
+            )
+            waiting.update(expires_at=moment + OVERLAP)

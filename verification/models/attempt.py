@@ -8,7 +8,7 @@ from typing import Any
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from verification.models.account import OfficialAccount
+from verification.models.account import OfficialAccount, Token
 from verification.models.chain import Seal
 from verification.models.choices import (
     KIND_CHOICES,
@@ -16,7 +16,6 @@ from verification.models.choices import (
     OUTCOME_CHOICES,
     REASON_CHOICES,
 )
-from verification.models.token import Token
 from verification.protocol.enums import Kind, Mark, Method, Outcome, Reason, word
 
 #: How WeChat calls itself in every log that was published since 2013. Who else calls an unknown

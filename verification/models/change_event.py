@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NotRequired, TypedDict
-
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-if TYPE_CHECKING:
-    from verification.models.account import OfficialAccount
+from verification.models.account import OfficialAccount
 
-
-class Who(TypedDict):
-    """Who does something, and from where: without an address on the command line."""
-
-    actor: str
-    client_ip: NotRequired[str | None]
+#: Characters of an actor's name: as many as a user's may have.
+LONGEST_NAME = 150
 
 
 class ChangeEvent(models.Model):
@@ -53,10 +46,10 @@ class ChangeEvent(models.Model):
         KEYS_ROTATED = "keys_rotated", _("encryption keys rotated")
 
     recorded_at = models.DateTimeField(_("time"), default=timezone.now, db_index=True)
-    actor = models.CharField(_("who"), max_length=150)
+    actor = models.CharField(_("who"), max_length=LONGEST_NAME)
     action = models.CharField(_("what"), max_length=32, choices=Action)
-    account: models.ForeignKey[OfficialAccount | None, OfficialAccount | None] = models.ForeignKey(
-        "verification.OfficialAccount",
+    account = models.ForeignKey(
+        OfficialAccount,
         models.DO_NOTHING,
         null=True,
         related_name="change_events",

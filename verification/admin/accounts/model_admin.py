@@ -13,7 +13,9 @@ from django.urls import URLPattern, path
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
+from verification import change_log
 from verification.accounts.status import AccountStatus
+from verification.accounts.tokens import rotate_token
 from verification.admin.accounts import connect, pausing, self_tests, tokens
 from verification.admin.accounts.changelist import (
     SIGNS,
@@ -25,10 +27,9 @@ from verification.admin.accounts.changelist import (
 from verification.admin.accounts.records import read_records
 from verification.admin.accounts.token_forms import ChoosesToken, SourceField, TokenField
 from verification.admin.base import may
-from verification.auth import sign_ins
 from verification.auth.sessions import leaves_the_session_alone
-from verification.models import ChangeEvent, OfficialAccount
-from verification.models.token import rotate_token
+from verification.change_log import Action, actor_of
+from verification.models import OfficialAccount
 from verification.times import in_short, say_zone
 
 if TYPE_CHECKING:
@@ -152,12 +153,16 @@ class OfficialAccountAdmin(AccountModelAdmin):
         self, request: HttpRequest, obj: OfficialAccount, form: Any, change: bool
     ) -> None:
         super().save_model(request, obj, form, change)
+        actor = actor_of(request)
         if change:
-            if changed := ", ".join(form.changed_data):
-                sign_ins.record(request, ChangeEvent.Action.ACCOUNT_CHANGED, changed, obj)
+            changes = {
+                name: [form.initial[name], form.cleaned_data[name]] for name in form.changed_data
+            }
+            if changes:
+                change_log.record(Action.ACCOUNT_CHANGED, actor, obj, changes=changes)
             return
-        sign_ins.record(request, ChangeEvent.Action.ACCOUNT_CREATED, account=obj)
-        rotate_token(obj, form.chosen_secret(), **sign_ins.who(request))
+        change_log.record(Action.ACCOUNT_CREATED, actor, obj, name=obj.name, slug=obj.slug)
+        rotate_token(obj, form.chosen_secret(), actor)
 
     def response_add(
         self, request: HttpRequest, obj: OfficialAccount, post_url_continue: str | None = None
@@ -171,7 +176,8 @@ class OfficialAccountAdmin(AccountModelAdmin):
         )
 
     def delete_model(self, request: HttpRequest, obj: OfficialAccount) -> None:
-        sign_ins.record(request, ChangeEvent.Action.ACCOUNT_DELETED, f"{obj} ({obj.slug})")
+        actor = actor_of(request)
+        change_log.record(Action.ACCOUNT_DELETED, actor, name=obj.name, slug=obj.slug)
         super().delete_model(request, obj)
 
     # --- What may be done

@@ -15,10 +15,11 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
+from verification.accounts.pausing import pause, resume
 from verification.accounts.status import AccountStatus, read_statuses
 from verification.admin.accounts.pages import render_page
 from verification.admin.base import account_url, require
-from verification.auth import sign_ins
+from verification.change_log import actor_of
 from verification.models import OfficialAccount
 from verification.protocol.console import FOLLOWERS_READ
 
@@ -56,7 +57,7 @@ class Step:
 
     def do(self, request: HttpRequest, accounts: list[OfficialAccount]) -> HttpResponse:
         for account in accounts:
-            self.act(account, **sign_ins.who(request))
+            self.act(account, actor_of(request))
         count = len(accounts)
         message = ngettext("%(count)d account changed.", "%(count)d accounts changed.", count)
         messages.success(request, message % {"count": count})
@@ -69,14 +70,14 @@ PAUSE = Step(
     "admin:pause_accounts",
     _("Pause these accounts?"),
     _("Pause %(account)s?"),
-    OfficialAccount.pause,
+    pause,
     changes={"is_paused": False},
 )
 RESUME = Step(
     "admin:resume_accounts",
     _("Resume these accounts?"),
     _("Resume %(account)s?"),
-    OfficialAccount.resume,
+    resume,
     changes={"is_paused": True},
 )
 

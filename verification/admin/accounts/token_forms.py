@@ -9,7 +9,7 @@ from django import forms
 from django.contrib.admin.widgets import AdminRadioSelect, AdminTextInputWidget
 from django.utils.translation import gettext_lazy as _
 
-from verification.models.token import generate_secret, validate_secret
+from verification.models.account import generate_secret, validate_secret
 
 GENERATE, ENTER = "generate", "enter"
 

@@ -13,13 +13,22 @@ from django.shortcuts import get_object_or_404, redirect
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from verification.accounts.tokens import (
+    NO_TOKEN,
+    RotatedMeanwhile,
+    keep_token_longer,
+    others_with,
+    retire_token,
+    reveal_token,
+    rotate_token,
+)
 from verification.admin.accounts.pages import render_page, server_url
 from verification.admin.accounts.token_forms import GENERATE, RotateForm
 from verification.admin.base import account_url, require
-from verification.auth import sign_ins
+from verification.change_log import actor_of
 from verification.fields import UndecryptableSecret
 from verification.models import OfficialAccount, Token
-from verification.models.token import NO_TOKEN, SHORT, RotatedMeanwhile, others_with, rotate_token
+from verification.models.account import SHORT
 from verification.times import zoned
 
 LOST_KEY = _("The current token cannot be decrypted: put its key back into TOKEN_ENCRYPTION_KEYS.")
@@ -83,7 +92,7 @@ def reveal(site: admin.AdminSite, request: HttpRequest, account_id: int) -> Http
     account = get_object_or_404(OfficialAccount, pk=account_id)
     token = get_object_or_404(Token, account=account, superseded_at=None)
     try:
-        text = token.reveal(**sign_ins.who(request))
+        text = reveal_token(token, actor_of(request))
     except UndecryptableSecret:
         messages.error(request, LOST_KEY)
         return redirect(account_url(account_id))
@@ -146,7 +155,7 @@ def try_to_rotate(request: HttpRequest, account: OfficialAccount, form: RotateFo
     text = form.chosen_secret()
     choice = {name: form.cleaned_data[name] for name in ("keep_old", "replaces")}
     try:
-        rotate_token(account, text, **choice, **sign_ins.who(request))
+        rotate_token(account, text, actor_of(request), **choice)
     except RotatedMeanwhile:
         form.add_error(None, _rotated_meanwhile(account))
     except ValidationError as error:
@@ -176,7 +185,7 @@ def keep(site: admin.AdminSite, request: HttpRequest, account_id: int, token_id:
     if request.method != "POST":
         return redirect(account_url(account_id))
     token = get_object_or_404(Token, pk=token_id, account=account_id)
-    return _set_end(request, token, token.keep_longer, _("The old token is valid 24 h longer."))
+    return _set_end(request, token, keep_token_longer, _("The old token is valid 24 h longer."))
 
 
 def retire(site: admin.AdminSite, request: HttpRequest, account_id: int, token_id: int) -> Any:
@@ -184,7 +193,7 @@ def retire(site: admin.AdminSite, request: HttpRequest, account_id: int, token_i
     require(request, "rotate_token")
     token = get_object_or_404(Token, pk=token_id, account=account_id)
     if request.method == "POST":
-        return _set_end(request, token, token.retire, _("The old token is retired."))
+        return _set_end(request, token, retire_token, _("The old token is retired."))
     context = {
         "title": _("Retire the old token of %(account)s") % {"account": token.account},
         "token": token,
@@ -195,7 +204,7 @@ def retire(site: admin.AdminSite, request: HttpRequest, account_id: int, token_i
 
 def _set_end(request: HttpRequest, token: Token, act: Any, done: Any) -> HttpResponse:
     try:
-        act(**sign_ins.who(request))
+        act(token, actor_of(request))
     except ValidationError as error:
         messages.error(request, error.messages[0])
     else:

@@ -19,7 +19,7 @@ from django.utils.translation import gettext_lazy as _
 from verification.admin.attempts.choices import ALL, NOBODYS
 from verification.admin.base import may, require
 from verification.attempts.filter import NO_ACCOUNT
-from verification.auth.sign_ins import who
+from verification.change_log import actor_of
 from verification.db.snapshot import read_snapshot
 from verification.exports.writer import Export, csv_pieces
 from verification.models import ChangeEvent, OfficialAccount, VerificationAttempt
@@ -50,7 +50,7 @@ def export_view(
     The file is finished before its first byte leaves, so that its SHA-256 is on record by then.
     """
     require(request, "export_attempts")
-    export, file = Export("csv", who(request), described), TemporaryFile()  # noqa: SIM115 - closed with the response
+    export, file = Export("csv", actor_of(request), described), TemporaryFile()  # noqa: SIM115 - closed with the response
     with read_snapshot():
         export.write(csv_pieces(attempts.order_by("id")), file)
     event = export.record()
@@ -97,16 +97,16 @@ VALUES: dict[str, dict[Any, Any]] = {
 }
 
 
-def say_filters(filters: dict[str, str]) -> Iterator[str]:
+def describe_filters(filters: dict[str, str]) -> Iterator[str]:
     known = [name for name in NAMES if name in filters]
     for name in [*known, *sorted(filters.keys() - known)]:
         # The list names an account by its id, the command by its slug, which may be digits too.
         is_id = name == "account" and "first" in filters
-        said = name_account(filters[name]) if is_id else say_value(name, filters[name])
+        said = name_account(filters[name]) if is_id else format_value(name, filters[name])
         yield f"{NAMES.get(name, name)}: {said}"
 
 
-def say_value(name: str, value: str) -> Any:
+def format_value(name: str, value: str) -> Any:
     if name in {"since", "until"}:
         return zoned(datetime.fromisoformat(value))
     return VALUES.get(name, {}).get(value, value)

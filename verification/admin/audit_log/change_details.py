@@ -1,68 +1,137 @@
-"""What the detail of a change event says, in the language of the page.
+"""Describes a change event in the language of the page.
 
-It is stored as names of fields, roles and permissions, which stay the same in every language.
+A description is made from the event's facts, which are the same in every language. Events of a
+release before this one may lack facts; their stored text is shown as it is.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
 
-from django.contrib.auth.models import Permission, User
+from django.contrib.auth.models import Group, Permission, User
 from django.core.exceptions import FieldDoesNotExist
+from django.db import models
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from verification.admin.accounts.token_forms import RotateForm
-from verification.admin.attempts.export import say_filters
+from verification.admin.attempts.export import describe_filters
 from verification.admin.users import FLAGS, GROUPS, name_permission
-from verification.models import ChangeEvent, OfficialAccount
-from verification.models.token import UNTIL_USED
+from verification.change_log import Action
+from verification.models import ChangeEvent, OfficialAccount, Token
 from verification.times import zoned
 
-Action = ChangeEvent.Action
+Facts = dict[str, Any]
+#: Characters of an old or new value that fit into a row.
+LONGEST_VALUE = 60
 
 
-def in_words(event: ChangeEvent) -> str:
-    if event.action == Action.ACCOUNT_CHANGED:
-        return ", ".join(name_field(name) for name in event.detail.split(", "))
-    if event.action in {Action.ROLE_GRANTED, Action.ROLE_REVOKED}:
-        whose, colon, role = event.detail.rpartition(": ")
-        return f"{whose}{colon}{name_role(role)}"
-    if event.action == Action.TOKEN_ROTATED and event.detail:
-        return f"{_('The old token stays valid')}: {name_overlap(event.detail)}"
-    if event.action == Action.EXPORTED and event.facts:
-        return " · ".join(say_export(event.facts))
-    if event.action == Action.LOG_CHECKED:
-        return say_check(event)
-    if event.action == Action.PRUNED and "checkpoint" in event.facts:
-        return " · ".join(say_pruning(event.facts))
-    return event.detail
+def describe(event: ChangeEvent) -> str:
+    """Return what the event is about beside its action, or an empty text."""
+    parts = DESCRIPTIONS.get(event.action)
+    if parts is None or not event.facts:
+        return event.detail
+    try:
+        return " · ".join(parts(event.facts))
+    except KeyError:  # a fact that a release before this one did not record
+        return event.detail
 
 
-def say_export(facts: dict[str, Any]) -> Iterator[str]:
-    rows, filters = facts["rows"], facts["filters"]
+# --- Old and new values
+
+
+def describe_account(facts: Facts) -> Iterator[str]:
+    yield f"{facts['name']} ({facts['slug']})"
+
+
+def describe_changes_of(model: type[models.Model]) -> Callable[[Facts], Iterator[str]]:
+    def describe_changes(facts: Facts) -> Iterator[str]:
+        for name, (before, after) in facts["changes"].items():
+            old, new = format_value(model, name, before), format_value(model, name, after)
+            yield f"{name_field(model, name)}: {old} → {new}"
+
+    return describe_changes
+
+
+def format_value(model: type[models.Model], name: str, value: Any) -> str:
+    if value is None or value == "":
+        return "–"
+    if isinstance(value, bool):
+        return _("yes") if value else _("no")
+    if model is Token and name == "expires_at":
+        return zoned(datetime.fromisoformat(value))
+    text = str(value)
+    return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}…"
+
+
+def name_field(model: type[models.Model], name: str) -> str:
+    try:
+        field: Any = model._meta.get_field(name)
+    except FieldDoesNotExist:  # of a release before this one
+        return name
+    return str(field.verbose_name)
+
+
+# --- Tokens, users and roles
+
+
+def describe_rotation(facts: Facts) -> Iterator[str]:
+    hours = facts["keep_old_hours"]
+    overlaps = dict(RotateForm.OVERLAPS)
+    overlap = overlaps.get("" if hours is None else str(hours), f"{hours} h")
+    yield f"{_('The old token stays valid')}: {overlap}"
+
+
+def describe_user(facts: Facts) -> Iterator[str]:
+    yield facts["user"]
+
+
+def describe_role(facts: Facts) -> Iterator[str]:
+    holder = facts["user"] if "user" in facts else facts["group"]
+    yield f"{holder}: {name_role(facts['role'])}"
+
+
+def name_role(role: str) -> str:
+    if role in FLAGS:
+        return name_field(User, FLAGS[role])
+    if role in GROUPS:
+        return str(GROUPS[role])
+    # Two apps' permissions with one codename have the same name here, so the first one will do.
+    permission = Permission.objects.select_related("content_type").filter(codename=role).first()
+    return name_permission(permission) if permission else role
+
+
+def describe_recovery_code(facts: Facts) -> Iterator[str]:
+    left = facts["left"]
+    yield ngettext("{count} left", "{count} left", left).format(count=left)
+
+
+# --- The log itself
+
+
+def describe_check(facts: Facts) -> Iterator[str]:
+    intact, broken = _("intact: seals {first} to {last}"), _("not intact: seals {first} to {last}")
+    sentence = intact if facts["is_intact"] else broken
+    yield sentence.format(first=f"{facts['first_seal']:,}", last=f"{facts['last_seal']:,}")
+
+
+def describe_export(facts: Facts) -> Iterator[str]:
+    rows = facts["rows"]
     yield facts["format"]
     yield ngettext("{count} attempt", "{count} attempts", rows).format(count=f"{rows:,}")
-    yield from say_filters(filters)
+    yield from describe_filters(facts["filters"])
     if not facts["complete"]:
         yield _("broke off")
     yield f"SHA-256 {facts['sha256']}"
 
 
-def say_check(event: ChangeEvent) -> str:
-    """Of which seals, only the detail says."""
-    seals = re.search(r": seals ([\d,]+) to ([\d,]+)$", event.detail)
-    if not seals:
-        return event.detail
-    intact, broken = _("intact: seals {first} to {last}"), _("not intact: seals {first} to {last}")
-    said = intact if event.facts.get("is_intact") else broken
-    return said.format(first=seals[1], last=seals[2])
+def describe_sign_off(facts: Facts) -> Iterator[str]:
+    yield facts["period"]
 
 
-def say_pruning(facts: dict[str, Any]) -> Iterator[str]:
+def describe_pruning(facts: Facts) -> Iterator[str]:
     attempts = facts["attempts"]
     yield _("older than {age}").format(age=facts["older_than"])
     yield ngettext("{count} attempt", "{count} attempts", attempts).format(count=f"{attempts:,}")
@@ -74,25 +143,24 @@ def say_pruning(facts: dict[str, Any]) -> Iterator[str]:
     yield _("checkpoint {head}").format(head=facts["checkpoint"])
 
 
-def name_field(name: str) -> str:
-    try:
-        field: Any = OfficialAccount._meta.get_field(name)
-    except FieldDoesNotExist:  # of a version before this one
-        return name
-    return str(field.verbose_name)
-
-
-def name_role(role: str) -> str:
-    if role in FLAGS:
-        field: Any = User._meta.get_field(FLAGS[role])
-        return str(field.verbose_name)
-    if role in GROUPS:
-        return str(GROUPS[role])
-    # Of two apps' permissions with one codename the first will do: their names are alike.
-    permission = Permission.objects.select_related("content_type").filter(codename=role).first()
-    return name_permission(permission) if permission else role
-
-
-def name_overlap(stored: str) -> str:
-    hours = "" if stored == UNTIL_USED else stored.removesuffix(" h")
-    return str(dict(RotateForm.OVERLAPS).get(hours, stored))
+DESCRIPTIONS: dict[str, Callable[[Facts], Iterator[str]]] = {
+    Action.ACCOUNT_CREATED: describe_account,
+    Action.ACCOUNT_CHANGED: describe_changes_of(OfficialAccount),
+    Action.ACCOUNT_DELETED: describe_account,
+    Action.TOKEN_ROTATED: describe_rotation,
+    Action.TOKEN_KEPT: describe_changes_of(Token),
+    Action.TOKEN_RETIRED: describe_changes_of(Token),
+    Action.USER_CREATED: describe_user,
+    Action.USER_RENAMED: describe_changes_of(User),
+    Action.USER_DELETED: describe_user,
+    Action.ROLE_GRANTED: describe_role,
+    Action.ROLE_REVOKED: describe_role,
+    Action.ROLE_CHANGED: describe_changes_of(Group),
+    Action.PASSWORD_CHANGED: describe_user,
+    Action.SECOND_FACTOR_RESET: describe_user,
+    Action.RECOVERY_CODE_USED: describe_recovery_code,
+    Action.LOG_CHECKED: describe_check,
+    Action.EXPORTED: describe_export,
+    Action.SIGNED_OFF: describe_sign_off,
+    Action.PRUNED: describe_pruning,
+}

@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from django.urls import URLPattern, path
 from django.utils.translation import gettext_lazy as _
 
-from verification.admin.audit_log.change_details import in_words
+from verification.admin.audit_log.change_details import describe
 from verification.admin.audit_log.sign_offs import sign_off, signed_off
 from verification.admin.base import ReadOnlyAdmin, moment_column
 from verification.models import ChangeEvent
@@ -19,7 +19,14 @@ from verification.models import ChangeEvent
 class ChangeEventAdmin(ReadOnlyAdmin):
     list_display = ["time", "actor", "action", "about", "token_fingerprint", "what_exactly"]
     list_filter = ["action", "account"]
-    search_fields = ["actor", "detail", "token_fingerprint", "account__name", "account__slug"]
+    search_fields = [
+        "actor",
+        "facts",
+        "detail",
+        "token_fingerprint",
+        "account__name",
+        "account__slug",
+    ]
     search_help_text = _("A person, an account, a fingerprint, or a word of the detail.")
     date_hierarchy = "recorded_at"
     fields = ["time", "actor", "action", "about", "token_fingerprint", "what_exactly", "client_ip"]
@@ -44,7 +51,7 @@ class ChangeEventAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("detail"))
     def what_exactly(self, event: ChangeEvent) -> str | None:
-        return in_words(event) or None
+        return describe(event) or None
 
     @admin.display(description=_("official account"))
     def about(self, event: ChangeEvent) -> Any:

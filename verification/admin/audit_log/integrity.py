@@ -12,7 +12,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 
 from verification.audit_log.integrity import Check, check_within_budget, latest_check, record_check
-from verification.auth import sign_ins
+from verification.change_log import actor_of
 from verification.models import ChainHead, Checkpoint, Seal, VerificationAttempt
 from verification.times import zoned
 
@@ -21,7 +21,7 @@ def integrity(site: admin.AdminSite, request: HttpRequest) -> HttpResponse:
     if not request.user.has_perm("verification.view_seal"):
         raise PermissionDenied
     if request.method == "POST":
-        record_check(check_within_budget(), **sign_ins.who(request))
+        record_check(check_within_budget(), actor_of(request))
         messages.success(request, _("The log was checked."))
         return redirect("admin:integrity")
     check, head = latest_check(), ChainHead.objects.first() or ChainHead()

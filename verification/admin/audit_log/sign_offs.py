@@ -15,13 +15,13 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from verification import change_log
 from verification.attempts.counts import count_period
 from verification.audit_log.integrity import Check, check_within_budget, latest_check, record_check
-from verification.auth import sign_ins
+from verification.change_log import Action, actor_of
 from verification.models import ChangeEvent
 from verification.times import PRESETS, Period, is_of_a_log, preset, zoned
 
-SIGNED_OFF = ChangeEvent.Action.SIGNED_OFF
 #: A check that is older says too little of what is signed off.
 FRESH = timedelta(hours=1)
 MOST_EARLIER = 40
@@ -106,7 +106,7 @@ def chosen_period(request: HttpRequest) -> Period:
 def fresh_check(request: HttpRequest, period: Period) -> Check:
     check = latest_check()
     if check is None or not check.is_whole or is_stale(check, period):
-        record_check(check_within_budget(), **sign_ins.who(request))
+        record_check(check_within_budget(), actor_of(request))
         check = latest_check()
     assert check  # it was just recorded
     return check
@@ -130,23 +130,22 @@ def find_doubts(period: Period | None, check: Check | None) -> list[str]:
 
 def record(request: HttpRequest, form: SignOffForm, check: Check, doubts: list[str]) -> ChangeEvent:
     counts = count_period(form.period)
-    facts = {
-        "first": form.period.first.isoformat(),
-        "last": form.period.last.isoformat(),
-        "period": str(form.period),
-        "accounts": [asdict(count) for count in counts.by_account()],
-        "noise": counts.noise,
-        "pushes": counts.pushes,
-        "self_tests": counts.self_tests,
-        "is_intact": check.is_intact,
-        "is_whole": check.is_whole,
-        "checked_at": check.at.isoformat(),
-        "head": check.head,
-        "note": form.cleaned_data["note"],
-        "in_spite_of": doubts,
-    }
-    return ChangeEvent.objects.create(
-        action=SIGNED_OFF, detail=str(form.period), facts=facts, **sign_ins.who(request)
+    return change_log.record(
+        Action.SIGNED_OFF,
+        actor_of(request),
+        first=form.period.first.isoformat(),
+        last=form.period.last.isoformat(),
+        period=str(form.period),
+        accounts=[asdict(count) for count in counts.by_account()],
+        noise=counts.noise,
+        pushes=counts.pushes,
+        self_tests=counts.self_tests,
+        is_intact=check.is_intact,
+        is_whole=check.is_whole,
+        checked_at=check.at.isoformat(),
+        head=check.head,
+        note=form.cleaned_data["note"],
+        doubts=doubts,
     )
 
 
@@ -180,15 +179,20 @@ def chosen_preset(period: Period | None) -> str | None:
 
 
 def earlier() -> list[dict[str, Any]]:
-    events = ChangeEvent.objects.filter(action=SIGNED_OFF).order_by("-id")[:MOST_EARLIER]
+    events = ChangeEvent.objects.filter(action=Action.SIGNED_OFF).order_by("-id")[:MOST_EARLIER]
     return [{"event": event, "at": zoned(event.recorded_at), **event.facts} for event in events]
+
+
+def doubts_of(event: ChangeEvent) -> list[str]:
+    facts = event.facts
+    return list(facts["doubts"] if "doubts" in facts else facts["in_spite_of"])  # before 0.2
 
 
 def signed_off(site: admin.AdminSite, request: HttpRequest, event_id: int) -> HttpResponse:
     """One sign-off as it was recorded, for the screen and for paper."""
     if not request.user.has_perm("verification.view_changeevent"):
         raise PermissionDenied
-    event = get_object_or_404(ChangeEvent, pk=event_id, action=SIGNED_OFF)
+    event = get_object_or_404(ChangeEvent, pk=event_id, action=Action.SIGNED_OFF)
     accounts = event.facts["accounts"]
     context: dict[str, Any] = {
         **site.each_context(request),
@@ -196,7 +200,7 @@ def signed_off(site: admin.AdminSite, request: HttpRequest, event_id: int) -> Ht
         "title": _("Signed off: %(period)s") % {"period": event.facts["period"]},
         "opts": ChangeEvent._meta,
         "event": event,
-        "doubts": [DOUBTS[name] for name in event.facts["in_spite_of"]],
+        "doubts": [DOUBTS[name] for name in doubts_of(event)],
         "at": zoned(event.recorded_at),
         "checked": zoned(datetime.fromisoformat(event.facts["checked_at"])),
         "accepted": sum(account["accepted"] for account in accounts),

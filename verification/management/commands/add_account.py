@@ -6,10 +6,12 @@ from typing import Any
 
 from django.db import transaction
 
+from verification import change_log
+from verification.accounts.tokens import rotate_token
+from verification.change_log import Action
 from verification.management.base import GatewayCommand, command_line_actor
-from verification.models import ChangeEvent, OfficialAccount
-from verification.models.account import MOST_AT_ROOT
-from verification.models.token import generate_secret, rotate_token
+from verification.models import OfficialAccount
+from verification.models.account import MOST_AT_ROOT, generate_secret
 
 
 class Command(GatewayCommand):
@@ -25,17 +27,16 @@ class Command(GatewayCommand):
 
     def handle(self, *, slug: str, name: str | None, token: str | None, **options: Any) -> None:
         text = generate_secret() if token is None else token
+        actor = command_line_actor()
         with transaction.atomic():
             account = OfficialAccount(slug=slug, name=name or slug)
             self.stay_off_the_root_when_full(account)
             account.full_clean()
             account.save()
-            ChangeEvent.objects.create(
-                actor=command_line_actor(),
-                action=ChangeEvent.Action.ACCOUNT_CREATED,
-                account=account,
+            change_log.record(
+                Action.ACCOUNT_CREATED, actor, account, name=account.name, slug=account.slug
             )
-            rotate_token(account, text, actor=command_line_actor())
+            rotate_token(account, text, actor)
         self.warn(account, text)
         if options["json"]:
             shown = {"slug": slug, "path": account.server_path, "url": account.server_url}

@@ -46,7 +46,7 @@ class Command(GatewayCommand):
 
     def handle(self, **options: Any) -> None:
         filters = read_filters(options)
-        export = Export(options["format"], {"actor": command_line_actor()}, describe(filters))
+        export = Export(options["format"], command_line_actor(), describe(filters))
         if export.format == "sealed":
             refuse(filters)
             self.send(export, sealed_pieces(), count_sealed())

@@ -11,7 +11,7 @@ from django.core.management.base import CommandError
 
 from verification.management.base import GatewayCommand, create_administrator
 from verification.models import OfficialAccount
-from verification.models.token import generate_secret
+from verification.models.account import generate_secret
 from verification.self_test.client import sign_url
 
 DEMO = "demo"

@@ -7,8 +7,10 @@ from django.contrib.auth import get_user_model
 from django.core.management.base import CommandError
 from django.db import transaction
 
+from verification import change_log
+from verification.change_log import Action
 from verification.management.base import GatewayCommand, command_line_actor
-from verification.models import ChangeEvent, TotpDevice
+from verification.models import TotpDevice
 
 
 class Command(GatewayCommand):
@@ -30,11 +32,7 @@ class Command(GatewayCommand):
             if not deleted:
                 self.stdout.write(f'"{user}" has not set up an authenticator; nothing was changed.')
                 return
-            ChangeEvent.objects.create(
-                actor=command_line_actor(),
-                action=ChangeEvent.Action.SECOND_FACTOR_RESET,
-                detail=user,
-            )
+            change_log.record(Action.SECOND_FACTOR_RESET, command_line_actor(), user=user)
         self.stdout.write(
             f'The authenticator of "{user}" is gone. The next sign-in sets up a new one.'
         )

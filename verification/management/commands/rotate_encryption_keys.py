@@ -6,9 +6,11 @@ from typing import Any
 from django.core.management.base import CommandError
 from tqdm import tqdm
 
+from verification import change_log
+from verification.change_log import Action
 from verification.fields import UndecryptableSecret
 from verification.management.base import GatewayCommand, command_line_actor
-from verification.models import ChangeEvent, Token, TotpDevice
+from verification.models import Token, TotpDevice
 
 
 class Command(GatewayCommand):
@@ -29,9 +31,7 @@ class Command(GatewayCommand):
             except UndecryptableSecret:
                 lost.append(f"{token.account.slug} ({token.fingerprint})")
         unreadable = self.reencrypt_authenticators()
-        ChangeEvent.objects.create(
-            actor=command_line_actor(), action=ChangeEvent.Action.KEYS_ROTATED
-        )
+        change_log.record(Action.KEYS_ROTATED, command_line_actor())
         if lost:
             raise CommandError(
                 f"No key of TOKEN_ENCRYPTION_KEYS decrypts the tokens of {', '.join(lost)}: "

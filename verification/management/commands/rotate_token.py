@@ -8,9 +8,10 @@ from typing import Any
 from django.core.management.base import CommandError
 from django.utils import timezone
 
+from verification.accounts.tokens import rotate_token
 from verification.management.base import GatewayCommand, command_line_actor, find_account
 from verification.models import OfficialAccount, Token
-from verification.models.token import generate_secret, rotate_token
+from verification.models.account import generate_secret
 from verification.times import zoned
 
 
@@ -54,7 +55,7 @@ class Command(GatewayCommand):
         overlap = parse_hours(keep_old)
         account = find_account(slug)
         text = generate_secret() if token is None else token
-        rotate_token(account, text, actor=command_line_actor(), keep_old=overlap)
+        rotate_token(account, text, command_line_actor(), keep_old=overlap)
         self.warn(account, text)
         self.stdout.write(f"Server URL: {account.server_url}\nToken:      {text}")
         self.stdout.write(

@@ -9,10 +9,13 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from verification.accounts.pausing import pause
 from verification.accounts.status import AccountStatus, Level, read_statuses
+from verification.accounts.tokens import rotate_token
+from verification.change_log import Actor
 from verification.models import OfficialAccount, Tally, Token
-from verification.models.token import rotate_token
 from verification.protocol.enums import Kind, Outcome
+from verification.tests.support.accounts import LI_WEI
 from verification.tests.support.adapter import A, B
 from verification.tests.support.people import we_test, wechat_pushes, wechat_verifies
 
@@ -53,7 +56,7 @@ class TestTheWay:
         assert status_of(brand_a).text == f"Receiving messages · verified on {today}"
 
     def test_who_paused_it_is_named(self, brand_a: OfficialAccount) -> None:
-        brand_a.pause(actor="wang.fang")
+        pause(brand_a, Actor("wang.fang"))
 
         assert status_of(brand_a).text.startswith("Paused by wang.fang on 20")
 
@@ -158,9 +161,9 @@ class TestRotations:
         self, brand_a: OfficialAccount
     ) -> None:
         wechat_verifies(brand_a, A)
-        rotate_token(brand_a, NEW, actor="li.wei")
+        rotate_token(brand_a, NEW, LI_WEI)
         assert status_of(brand_a).text == "Rotation unfinished: WeChat still uses the old token"
-        rotate_token(brand_a, f"{NEW}8", actor="li.wei", keep_old=timedelta(hours=1))
+        rotate_token(brand_a, f"{NEW}8", LI_WEI, keep_old=timedelta(hours=1))
         assert "the old token ends" in status_of(brand_a).text
 
         wechat_verifies(brand_a, f"{NEW}8")
@@ -169,7 +172,7 @@ class TestRotations:
     def test_where_wechat_never_called_there_is_nothing_to_finish(
         self, brand_a: OfficialAccount
     ) -> None:
-        rotate_token(brand_a, NEW, actor="li.wei")
+        rotate_token(brand_a, NEW, LI_WEI)
 
         assert status_of(brand_a).text == "WeChat has not called yet"
 
@@ -178,7 +181,7 @@ class TestRotations:
     ) -> None:
         wechat_verifies(brand_a, A)
         wechat_pushes(brand_a, A)
-        rotate_token(brand_a, NEW, actor="li.wei", keep_old=timedelta(0))
+        rotate_token(brand_a, NEW, LI_WEI, keep_old=timedelta(0))
         broken = "WeChat has not used the new token; the old one ended "
 
         assert status_of(brand_a).text.startswith(broken)
@@ -188,7 +191,7 @@ class TestRotations:
 
     def test_the_same_an_hour_later(self, brand_a: OfficialAccount) -> None:
         wechat_verifies(brand_a, A)
-        rotate_token(brand_a, NEW, actor="li.wei", keep_old=timedelta(hours=1))
+        rotate_token(brand_a, NEW, LI_WEI, keep_old=timedelta(hours=1))
 
         assert "the old token ends" in status_of(brand_a, in_hours=0.9).text
         assert "the old one ended" in status_of(brand_a, in_hours=1.1).text
@@ -196,7 +199,7 @@ class TestRotations:
     def test_refused_pushes_with_a_retired_token_are_trouble(
         self, brand_a: OfficialAccount
     ) -> None:
-        rotate_token(brand_a, NEW, actor="li.wei", keep_old=timedelta(0))
+        rotate_token(brand_a, NEW, LI_WEI, keep_old=timedelta(0))
         wechat_verifies(brand_a, NEW)
         assert wechat_pushes(brand_a, A) == 403
 

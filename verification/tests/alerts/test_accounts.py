@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from verification.accounts.pausing import pause, resume
+from verification.accounts.tokens import rotate_token
 from verification.models import OfficialAccount
-from verification.models.token import rotate_token
 from verification.tests.alerts.conftest import Clock, Told
+from verification.tests.support.accounts import LI_WEI
 from verification.tests.support.adapter import A
 from verification.tests.support.people import wechat_pushes, wechat_verifies
 
@@ -24,9 +26,9 @@ def test_its_first_success_is_told_and_no_later_one(
 
     clock.goes_on(hours=25)
     wechat_verifies(brand_a, A)
-    brand_a.pause(actor="li.wei")
+    pause(brand_a, LI_WEI)
     told()
-    brand_a.resume(actor="li.wei")
+    resume(brand_a, LI_WEI)
     assert told() == ""
 
 
@@ -42,7 +44,7 @@ def test_one_that_worked_before_anybody_watched_is_no_news(
 def test_a_rotation_about_to_end_unused_is_told_and_that_it_was_finished(
     connected: OfficialAccount, told: Told, clock: Clock
 ) -> None:
-    rotate_token(connected, NEW, actor="li.wei", keep_old=timedelta(hours=8))
+    rotate_token(connected, NEW, LI_WEI, keep_old=timedelta(hours=8))
     clock.goes_on(hours=5)
     assert told() == ""
     clock.goes_on(hours=1.5)
@@ -55,7 +57,7 @@ def test_a_rotation_about_to_end_unused_is_told_and_that_it_was_finished(
 def test_a_rotation_without_an_end_is_not(
     connected: OfficialAccount, told: Told, clock: Clock
 ) -> None:
-    rotate_token(connected, NEW, actor="li.wei")
+    rotate_token(connected, NEW, LI_WEI)
     clock.goes_on(days=30)
 
     assert told() == ""

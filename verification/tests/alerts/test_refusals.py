@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from django.test import Client
 
+from verification.accounts.pausing import pause
 from verification.models import OfficialAccount
 from verification.tests.alerts.conftest import Clock, Told
+from verification.tests.support.accounts import LI_WEI
 from verification.tests.support.adapter import A, B
 from verification.tests.support.people import call, we_test, wechat_pushes, wechat_verifies
 
@@ -90,7 +92,7 @@ def test_noise_self_tests_and_paused_accounts_are_not_counted(
         Client().put(connected.server_path)
         we_test(connected, B)
         call("/wechat/nobody", A)
-    connected.pause(actor="li.wei")
+    pause(connected, LI_WEI)
     for _ in range(6):
         wechat_verifies(connected, A)
 

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from django.test import Client
 
+from verification import change_log
 from verification.audit_log import integrity
 from verification.audit_log.integrity import check_within_budget, latest_check, record_check
 from verification.audit_log.verifier import verify_audit
+from verification.change_log import Action, Actor
 from verification.models import ChainHead, ChangeEvent, OfficialAccount, VerificationAttempt
 from verification.tests.support.adapter import A
 from verification.tests.support.signer import verification
@@ -18,7 +22,7 @@ def wechat_calls() -> None:
 
 def test_a_check_says_who_looked_and_how_far(brand_a: OfficialAccount) -> None:
     wechat_calls()
-    record_check(verify_audit(), "zhang.wei", "192.0.2.7")
+    record_check(verify_audit(), Actor("zhang.wei", "192.0.2.7"))
 
     check = latest_check()
     assert check
@@ -29,9 +33,9 @@ def test_a_check_says_who_looked_and_how_far(brand_a: OfficialAccount) -> None:
 
 def test_the_latest_check_says_what_it_found(brand_a: OfficialAccount) -> None:
     wechat_calls()
-    record_check(verify_audit(), "watch")
+    record_check(verify_audit(), Actor("watch"))
     as_owner(VerificationAttempt, "UPDATE {table} SET nonce = '1'")
-    record_check(verify_audit(), "watch")
+    record_check(verify_audit(), Actor("watch"))
 
     check = latest_check()
     assert check
@@ -50,7 +54,7 @@ class TestALargeLog:
             wechat_calls()
 
     def test_a_check_goes_on_where_the_last_one_ended(self) -> None:
-        record_check(verify_audit(), "watch")
+        record_check(verify_audit(), Actor("watch"))
         wechat_calls()
 
         assert check_within_budget().attempts == 1
@@ -58,7 +62,7 @@ class TestALargeLog:
     def test_out_of_time_it_says_how_far_it_got(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(integrity, "BUDGET", -1)
         report = check_within_budget()
-        record_check(report, "zhang.wei")
+        record_check(report, Actor("zhang.wei"))
 
         assert (report.problems, report.attempts, report.is_cut_short) == ([], 2, True)
         check = latest_check()
@@ -68,18 +72,18 @@ class TestALargeLog:
 
     def test_after_a_finding_it_begins_anew(self) -> None:
         as_owner(VerificationAttempt, "UPDATE {table} SET nonce = '1' WHERE id = 1")
-        record_check(verify_audit(), "watch")
+        record_check(verify_audit(), Actor("watch"))
 
         assert check_within_budget().first_broken == 1
 
     def test_a_log_that_was_rewritten_since_is_checked_anew(self) -> None:
-        record_check(verify_audit(), "watch")
-        ChangeEvent.objects.create(action=integrity.LOG_CHECKED, actor="x", facts=forged_facts())
+        record_check(verify_audit(), Actor("watch"))
+        change_log.record(Action.LOG_CHECKED, Actor("x"), **forged_facts())
 
         assert check_within_budget().attempts == 5
 
 
-def forged_facts() -> dict[str, object]:
+def forged_facts() -> dict[str, Any]:
     """Of a check that saw another seal 5."""
     seen = ChangeEvent.objects.latest("id").facts
     return {**seen, "head": f"5:{'0' * 64}"}

@@ -11,6 +11,7 @@ from django.test import Client
 
 from verification.audit_log import pruning
 from verification.audit_log.verifier import verify_audit
+from verification.change_log import Actor
 from verification.tests.support.adapter import A
 from verification.tests.support.prunings import ids, prune_older_than, prunings
 from verification.tests.support.signer import verification
@@ -84,7 +85,7 @@ class TestWhileOthersWork:
         assert cut
 
         def prune() -> None:
-            pruning.prune(cut, "zhang.wei", lambda _removed: True)
+            pruning.prune(cut, Actor("zhang.wei"), lambda _removed: True)
             connection.close()
 
         threads = [Thread(target=prune) for _ in range(2)]

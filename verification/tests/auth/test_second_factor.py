@@ -185,7 +185,7 @@ class TestAsking:
 
         assert "9 recovery codes are left" in page.text
         event = ChangeEvent.objects.get(action=Action.RECOVERY_CODE_USED)
-        assert (event.actor, event.detail) == ("li.wei", "9 left")
+        assert (event.actor, event.facts) == ("li.wei", {"left": 9})
 
     def test_a_mistyped_recovery_code_is_not_sent_back(self, browser: Client) -> None:
         _app, codes = set_up(browser)

@@ -56,7 +56,7 @@ class TestReset:
         assert not is_in(browser)
         assert App(browser.get(PAGE).text).seed != app.seed
         event = ChangeEvent.objects.get(action=Action.SECOND_FACTOR_RESET)
-        assert event.detail == "li.wei"
+        assert event.facts == {"user": "li.wei"}
         assert event.actor.startswith("command line")
 
     def test_who_has_none_is_told_so(

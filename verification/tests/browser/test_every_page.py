@@ -8,9 +8,10 @@ import pytest
 from django.contrib.auth.models import User
 from playwright.sync_api import Page
 
+from verification.accounts.pausing import pause
+from verification.accounts.tokens import rotate_token
 from verification.models import ChangeEvent, OfficialAccount, VerificationAttempt
-from verification.models.token import rotate_token
-from verification.tests.support.accounts import make_account
+from verification.tests.support.accounts import LI_WEI, make_account
 from verification.tests.support.adapter import A, B
 from verification.tests.support.chromium import Desk
 from verification.tests.support.inspection import Inspection
@@ -27,8 +28,8 @@ def brands(li_wei: User) -> dict[str, OfficialAccount]:
     wechat_verifies(live, A)
     wechat_pushes(live, A)
     call(refused.server_path, A, **{"User-Agent": "long" * 25})
-    rotate_token(live, "NewTokenOfBrandA99", actor="li.wei", keep_old=timedelta(hours=24))
-    brands["brand-c"].pause(actor="li.wei")
+    rotate_token(live, "NewTokenOfBrandA99", LI_WEI, keep_old=timedelta(hours=24))
+    pause(brands["brand-c"], LI_WEI)
     return brands
 
 

@@ -8,9 +8,9 @@ from datetime import timedelta
 import pytest
 from playwright.sync_api import Error, Page, expect
 
+from verification.accounts.tokens import rotate_token
 from verification.models import OfficialAccount
-from verification.models.token import rotate_token
-from verification.tests.support.accounts import make_account
+from verification.tests.support.accounts import LI_WEI, make_account
 from verification.tests.support.adapter import A
 from verification.tests.support.chromium import Desk, press_enter_on
 from verification.tests.support.inspection import Inspection
@@ -24,7 +24,7 @@ NEW = "NewTokenOfBrandA99"
 def rotated(transactional_db: None) -> OfficialAccount:
     """Its old token is valid for a day."""
     brand_a = make_account("brand-a", A)
-    rotate_token(brand_a, NEW, actor="li.wei", keep_old=timedelta(hours=24))
+    rotate_token(brand_a, NEW, LI_WEI, keep_old=timedelta(hours=24))
     return brand_a
 
 

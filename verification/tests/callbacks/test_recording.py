@@ -17,13 +17,14 @@ from django.db import (
 from django.test import Client
 from django.utils import timezone
 
+from verification.accounts.tokens import rotate_token
 from verification.callbacks import batch
 from verification.callbacks.recording import PoisonedBatch, Unrecorded, verify
 from verification.fields import Secret
 from verification.models import ChainHead, OfficialAccount, Seal, Tally, Token, VerificationAttempt
-from verification.models.token import OVERLAP, rotate_token
+from verification.models.account import OVERLAP
 from verification.protocol.enums import Outcome
-from verification.tests.support.accounts import make_account
+from verification.tests.support.accounts import LI_WEI, make_account
 from verification.tests.support.adapter import A, B, last_attempt
 from verification.tests.support.calls import call
 from verification.tests.support.signer import push, verification
@@ -41,7 +42,7 @@ class TestRotation:
         self, brand_a: OfficialAccount
     ) -> None:
         old = brand_a.tokens.get()
-        rotate_token(brand_a, NEW, actor="li.wei")
+        rotate_token(brand_a, NEW, LI_WEI)
         assert is_accepted(A)
         old.refresh_from_db()
         assert old.expires_at is None
@@ -54,12 +55,12 @@ class TestRotation:
         self, brand_a: OfficialAccount, settings: Any
     ) -> None:
         settings.TOKEN_ENCRYPTION_KEYS = ["another key, of thirty-two letters or more"]
-        rotate_token(brand_a, NEW, actor="li.wei")
+        rotate_token(brand_a, NEW, LI_WEI)
 
         assert is_accepted(NEW)
 
     def test_the_old_token_ends(self, brand_a: OfficialAccount) -> None:
-        rotate_token(brand_a, NEW, actor="li.wei", keep_old=timedelta(hours=1))
+        rotate_token(brand_a, NEW, LI_WEI, keep_old=timedelta(hours=1))
         assert is_accepted(A)
         Token.objects.filter(superseded_at__isnull=False).update(expires_at=timezone.now())
 
@@ -67,13 +68,13 @@ class TestRotation:
         assert is_accepted(NEW)
 
     def test_after_a_leak_the_old_token_ends_at_once(self, brand_a: OfficialAccount) -> None:
-        rotate_token(brand_a, NEW, actor="li.wei", keep_old=timedelta(0))
+        rotate_token(brand_a, NEW, LI_WEI, keep_old=timedelta(0))
 
         assert not is_accepted(A)
 
     def test_after_a_leak_no_earlier_token_lives_on(self, brand_a: OfficialAccount) -> None:
-        rotate_token(brand_a, NEW, actor="li.wei")
-        rotate_token(brand_a, "TheThirdToken1234", actor="li.wei", keep_old=timedelta(0))
+        rotate_token(brand_a, NEW, LI_WEI)
+        rotate_token(brand_a, "TheThirdToken1234", LI_WEI, keep_old=timedelta(0))
 
         assert [is_accepted(token) for token in (A, NEW, "TheThirdToken1234")] == [
             False,
@@ -83,7 +84,7 @@ class TestRotation:
 
     def test_a_token_rotated_away_meanwhile_gets_no_end(self, brand_a: OfficialAccount) -> None:
         first = brand_a.tokens.get()  # as a batch read it, current and unused
-        rotate_token(brand_a, NEW, actor="li.wei")
+        rotate_token(brand_a, NEW, LI_WEI)
         first.note_use(timezone.now())
 
         first.refresh_from_db()
@@ -106,7 +107,7 @@ class TestRotation:
         )
 
     def test_the_attempt_says_which_token_matched(self, brand_a: OfficialAccount) -> None:
-        rotate_token(brand_a, NEW, actor="li.wei")
+        rotate_token(brand_a, NEW, LI_WEI)
 
         assert is_accepted(A)
         assert last_attempt().token == brand_a.tokens.get(superseded_at__isnull=False)
@@ -162,7 +163,7 @@ class TestBatches:
             OfficialAccount(slug=f"brand-{number}", name=f"Brand {number}") for number in range(51)
         )
         for account in accounts:
-            rotate_token(account, f"TokenOfBrand{account.slug[6:]:>04}", actor="li.wei")
+            rotate_token(account, f"TokenOfBrand{account.slug[6:]:>04}", LI_WEI)
         queries = [verification(f"TokenOfBrand{number:>04}") for number in (0, 49, 50)]
         verdicts = verify([call(query, path=b"/") for query in queries])
 

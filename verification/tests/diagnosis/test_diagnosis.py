@@ -11,10 +11,12 @@ import pytest
 from django.test import Client
 from django.utils import translation
 
+from verification.accounts.pausing import pause, resume
+from verification.accounts.tokens import retire_token, rotate_token
+from verification.change_log import Actor
 from verification.diagnosis import Explanation, Known, explain
 from verification.models import OfficialAccount, VerificationAttempt
-from verification.models.token import rotate_token
-from verification.tests.support.accounts import make_account
+from verification.tests.support.accounts import LI_WEI, make_account
 from verification.tests.support.adapter import A, B, last_attempt
 from verification.tests.support.people import we_test
 from verification.tests.support.signer import verification
@@ -121,10 +123,10 @@ def test_the_token_says_more_of_an_unknown_path_than_its_letters(
 
 
 def test_a_later_pause_is_not_blamed(diagnose: Diagnose, brand_a: OfficialAccount) -> None:
-    brand_a.pause(actor="li.wei")
+    pause(brand_a, LI_WEI)
     diagnose(f"/wechat/brand-a?{verification(A)}")
-    brand_a.resume(actor="li.wei")
-    brand_a.pause(actor="wang.fang")
+    resume(brand_a, LI_WEI)
+    pause(brand_a, Actor("wang.fang"))
 
     assert "paused by li.wei on 20" in explain(last_attempt()).what_happened
 
@@ -132,8 +134,8 @@ def test_a_later_pause_is_not_blamed(diagnose: Diagnose, brand_a: OfficialAccoun
 def test_a_pause_of_another_account_is_not_blamed(
     diagnose: Diagnose, brand_a: OfficialAccount, brand_b: OfficialAccount
 ) -> None:
-    brand_a.pause(actor="li.wei")
-    brand_b.pause(actor="wang.fang")
+    pause(brand_a, LI_WEI)
+    pause(brand_b, Actor("wang.fang"))
 
     assert "paused by li.wei" in diagnose(f"/wechat/brand-a?{verification(A)}").what_happened
 
@@ -142,7 +144,7 @@ def test_an_account_without_token_is_told_so(diagnose: Diagnose, db: None) -> No
     make_account("empty")
 
     assert diagnose(f"/wechat/empty?{verification(NEW)}").cause == "no_token_yet"
-    rotate_token(OfficialAccount.objects.get(slug="empty"), NEW, actor="li.wei")
+    rotate_token(OfficialAccount.objects.get(slug="empty"), NEW, actor=LI_WEI)
     assert explain(last_attempt()).cause == "token_since_added"
 
 
@@ -157,7 +159,7 @@ def test_a_token_that_came_later_is_recognised(
     diagnose: Diagnose, brand_a: OfficialAccount
 ) -> None:
     assert diagnose(f"/wechat/brand-a?{verification(NEW)}").cause == "token_unknown"
-    rotate_token(brand_a, NEW, actor="li.wei")
+    rotate_token(brand_a, NEW, LI_WEI)
 
     assert explain(last_attempt()).cause == "token_since_added"
 
@@ -166,8 +168,8 @@ def test_a_token_that_came_later_and_is_retired_by_now_needs_the_current_one(
     diagnose: Diagnose, brand_a: OfficialAccount
 ) -> None:
     diagnose(f"/wechat/brand-a?{verification(NEW)}")
-    rotate_token(brand_a, NEW, actor="li.wei")
-    rotate_token(brand_a, f"{NEW}8", actor="li.wei", keep_old=timedelta(0))
+    rotate_token(brand_a, NEW, LI_WEI)
+    rotate_token(brand_a, f"{NEW}8", LI_WEI, keep_old=timedelta(0))
 
     assert explain(last_attempt()).what_to_do.startswith("Paste the current token")
 
@@ -188,7 +190,7 @@ def test_an_accepted_attempt_names_its_token(diagnose: Diagnose, brand_a: Offici
 def test_the_previous_token_is_not_taken_for_the_current_one(
     diagnose: Diagnose, brand_a: OfficialAccount
 ) -> None:
-    rotate_token(brand_a, NEW, actor="li.wei")
+    rotate_token(brand_a, NEW, LI_WEI)
     found = diagnose(f"/wechat/brand-a?{verification(A)}")
     attempt = last_attempt()
     assert found.in_short == "accepted, previous token"
@@ -245,10 +247,10 @@ def test_our_fingerprint_is_not_the_token(diagnose: Diagnose, brand_a: OfficialA
 def test_how_long_the_previous_token_is_valid_is_said(
     diagnose: Diagnose, brand_a: OfficialAccount, keep_old: timedelta | None, said: str
 ) -> None:
-    rotate_token(brand_a, NEW, actor="li.wei", keep_old=keep_old)
+    rotate_token(brand_a, NEW, LI_WEI, keep_old=keep_old)
 
     assert said in diagnose(f"/wechat/brand-a?{verification(A)}").what_happened
-    brand_a.tokens.get(superseded_at__isnull=False).retire(actor="li.wei")
+    retire_token(brand_a.tokens.get(superseded_at__isnull=False), LI_WEI)
     assert "was valid until 20" in explain(last_attempt()).what_happened
 
 

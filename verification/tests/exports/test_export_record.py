@@ -32,7 +32,7 @@ def test_who_took_what_of_the_log_away_is_in_the_change_log(
     sha256 = hashlib.sha256(capfdbinary.readouterr().out).hexdigest()
     event = last_event()
 
-    assert (event.action, event.detail) == ("exported", f"csv, SHA-256 {sha256}")
+    assert event.action == "exported"
     assert event.actor.startswith("command line")
     assert event.facts == {
         "format": "csv",

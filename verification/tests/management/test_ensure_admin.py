@@ -48,11 +48,11 @@ def test_she_can_sign_in(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.usefixtures("db", "chen_jing")
 def test_the_change_log_says_that_there_is_one_more() -> None:
     call_command("ensure_admin")
-    events = ChangeEvent.objects.order_by("id").values_list("action", "detail")
+    events = ChangeEvent.objects.order_by("id").values_list("action", "facts")
 
     assert list(events) == [
-        ("user_created", "chen.jing"),
-        ("role_granted", "chen.jing: superuser"),
+        ("user_created", {"user": "chen.jing"}),
+        ("role_granted", {"user": "chen.jing", "role": "superuser"}),
     ]
 
 

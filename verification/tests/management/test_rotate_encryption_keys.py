@@ -5,9 +5,10 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.test import Client
 
+from verification.accounts.tokens import rotate_token
 from verification.fields import Secret
 from verification.models import ChangeEvent, OfficialAccount, Token
-from verification.models.token import rotate_token
+from verification.tests.support.accounts import LI_WEI
 from verification.tests.support.adapter import A, B
 from verification.tests.support.signer import verification
 
@@ -41,7 +42,7 @@ def test_afterwards_the_new_key_alone_reads_every_token(
     settings,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    rotate_token(brand_a, "NewTokenOfBrandA99", actor="li.wei")
+    rotate_token(brand_a, "NewTokenOfBrandA99", LI_WEI)
     before = ciphertexts()
     put_in_front(settings, NEW_KEY)
     call_command("rotate_encryption_keys")
@@ -74,7 +75,7 @@ def test_it_may_run_again(brand_a: OfficialAccount, settings) -> None:
 
 
 def test_a_purged_token_is_left_alone(brand_a: OfficialAccount) -> None:
-    rotate_token(brand_a, "NewTokenOfBrandA99", actor="li.wei")
+    rotate_token(brand_a, "NewTokenOfBrandA99", LI_WEI)
     Token.objects.filter(superseded_at__isnull=False).update(secret=None)
     call_command("rotate_encryption_keys")
 
@@ -103,7 +104,7 @@ def test_a_token_whose_key_is_lost_is_named_and_the_others_are_done(
     keys = settings.TOKEN_ENCRYPTION_KEYS
     settings.TOKEN_ENCRYPTION_KEYS = [OTHER_KEY]
     lost = OfficialAccount.objects.create(slug="lost", name="Lost")
-    token = rotate_token(lost, "TokenOfTheLostOne", actor="li.wei")
+    token = rotate_token(lost, "TokenOfTheLostOne", LI_WEI)
     settings.TOKEN_ENCRYPTION_KEYS = [NEW_KEY, *keys]
     with pytest.raises(CommandError) as refusal:
         call_command("rotate_encryption_keys")
@@ -119,7 +120,7 @@ def test_a_token_whose_key_is_lost_is_named_and_the_others_are_done(
 def test_a_token_that_is_purged_meanwhile_stays_purged(
     brand_a: OfficialAccount, settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rotate_token(brand_a, "NewTokenOfBrandA99", actor="li.wei")
+    rotate_token(brand_a, "NewTokenOfBrandA99", LI_WEI)
     old = brand_a.tokens.get(superseded_at__isnull=False)
     put_in_front(settings, NEW_KEY)
     reencrypt = Secret.reencrypt

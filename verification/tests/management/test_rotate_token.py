@@ -135,7 +135,7 @@ def test_the_change_log_tells_of_it_without_the_token(brand_a: OfficialAccount) 
     assert (event.action, event.account) == ("token_rotated", brand_a)
     assert event.token_fingerprint == brand_a.tokens.get(superseded_at=None).fingerprint
     assert event.actor.startswith("command line")
-    assert not {A, NEW} & set(map(str, ChangeEvent.objects.values_list("detail", flat=True)))
+    assert not {A, NEW} & set(map(str, ChangeEvent.objects.values_list("facts", flat=True)))
 
 
 def test_a_short_token_is_taken_with_a_warning(

@@ -11,11 +11,12 @@ import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
 
+from verification.accounts.tokens import rotate_token
 from verification.models import OfficialAccount
-from verification.models.token import rotate_token
 from verification.protocol.enums import Kind
 from verification.self_test import client
 from verification.tests.support import odd_server
+from verification.tests.support.accounts import LI_WEI
 from verification.tests.support.adapter import A, B, last_attempt
 from verification.tests.support.checkout import Checkout, assert_one_sentence
 from verification.tests.support.gunicorn import Gunicorn, free_port
@@ -57,7 +58,7 @@ def test_a_check_in_the_middle_of_a_rotation_ends_no_token(
     gunicorn: Gunicorn, brand_a: OfficialAccount
 ) -> None:
     """WeChat's console still has the old one."""
-    new = rotate_token(brand_a, "NewTokenOfBrandA99", actor="li.wei")
+    new = rotate_token(brand_a, "NewTokenOfBrandA99", LI_WEI)
     call_command("send_check", "brand-a", url=f"{gunicorn.url}/")
 
     assert last_attempt().kind == Kind.SELF_TEST

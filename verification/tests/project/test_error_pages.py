@@ -44,7 +44,7 @@ def rotate(client: Client, account: OfficialAccount) -> Any:
 @pytest.mark.parametrize(
     "where",
     [
-        "verification.models.token.fingerprint",
+        "verification.accounts.tokens.fingerprint",
         "verification.fields.Secret.of",
         "verification.admin.accounts.tokens.show",
         "django.forms.fields.CharField.clean",
@@ -84,7 +84,7 @@ def test_neither_is_a_password(db: None) -> None:
 def test_the_log_line_of_an_error_says_where_and_no_values(
     at_work: Client, brand_a: OfficialAccount, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with failing("verification.models.token.fingerprint"), caplog.at_level(logging.ERROR):
+    with failing("verification.accounts.tokens.fingerprint"), caplog.at_level(logging.ERROR):
         rotate(at_work, brand_a)
     formatters: Any = configured.LOGGING["formatters"]
     how = dict(formatters["json"])

@@ -9,8 +9,8 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.urls import reverse
 
+from verification.accounts.tokens import NO_TOKEN
 from verification.models import ChangeEvent, OfficialAccount
-from verification.models.token import NO_TOKEN
 from verification.tests.support.signer import own_nonce, push, verification
 
 PASSWORD = "correct horse battery"  # of li_wei

@@ -10,9 +10,10 @@ from collections.abc import Callable
 from datetime import timedelta
 from urllib.parse import urlencode
 
+from verification.accounts.pausing import pause
+from verification.accounts.tokens import rotate_token
 from verification.models import OfficialAccount
-from verification.models.token import rotate_token
-from verification.tests.support.accounts import make_account
+from verification.tests.support.accounts import LI_WEI, make_account
 from verification.tests.support.adapter import A, B
 from verification.tests.support.signer import own_nonce, verification
 
@@ -28,7 +29,7 @@ def brand_a() -> OfficialAccount:
 
 
 def rotate(keep_old: timedelta | None = None) -> None:
-    rotate_token(brand_a(), NEW, actor="li.wei", keep_old=keep_old)
+    rotate_token(brand_a(), NEW, actor=LI_WEI, keep_old=keep_old)
 
 
 def signed_over(text: str, *, timestamp: str = LATE, nonce: str = EARLY) -> str:
@@ -105,7 +106,7 @@ def parameter_malformed(send: Send) -> str:
 
 
 def account_paused(send: Send) -> str:
-    brand_a().pause(actor="li.wei")
+    pause(brand_a(), LI_WEI)
     send(f"/wechat/brand-a?{verification(A)}")
     return "“Brand-A” was paused by li.wei on 20"
 

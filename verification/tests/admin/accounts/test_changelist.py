@@ -9,8 +9,9 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from verification.accounts.pausing import pause
 from verification.models import OfficialAccount
-from verification.tests.support.accounts import make_account
+from verification.tests.support.accounts import LI_WEI, make_account
 from verification.tests.support.adapter import A, B
 from verification.tests.support.people import open_list, we_test, wechat_verifies
 
@@ -21,7 +22,7 @@ class TestTheList:
     ) -> None:
         aardvark = make_account("aardvark", "TokenOfAardvark123")
         wechat_verifies(brand_b, A)
-        brand_a.pause(actor="li.wei")
+        pause(brand_a, LI_WEI)
         text = open_list(li_wei_at_work)
 
         names = re.findall(r'field-name"><a [^>]*>([^<]*)', text)

@@ -13,10 +13,11 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from verification.accounts.tokens import rotate_token
 from verification.auth import sessions
 from verification.models import OfficialAccount
-from verification.models.token import rotate_token
 from verification.protocol import console
+from verification.tests.support.accounts import LI_WEI
 from verification.tests.support.adapter import A, B
 from verification.tests.support.people import (
     open_account,
@@ -92,7 +93,7 @@ class TestConnecting:
         self, li_wei_at_work: Client, brand_a: OfficialAccount
     ) -> None:
         wechat_verifies(brand_a, A)
-        rotate_token(brand_a, NEW, actor="li.wei")
+        rotate_token(brand_a, NEW, LI_WEI)
 
         assert live(li_wei_at_work, brand_a)["state"] == "waiting"
         assert 'id="connect" open>' in open_account(li_wei_at_work, brand_a)
@@ -101,7 +102,7 @@ class TestConnecting:
         self, li_wei_at_work: Client, brand_a: OfficialAccount
     ) -> None:
         wechat_verifies(brand_a, A)
-        rotate_token(brand_a, NEW, actor="li.wei")
+        rotate_token(brand_a, NEW, LI_WEI)
         wechat_verifies(brand_a, A)
         line = live(li_wei_at_work, brand_a)
 

@@ -9,8 +9,11 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from verification.accounts.pausing import pause
+from verification.accounts.tokens import rotate_token
+from verification.change_log import Actor
 from verification.models import OfficialAccount, VerificationAttempt
-from verification.models.token import rotate_token
+from verification.tests.support.accounts import LI_WEI
 from verification.tests.support.adapter import A, B
 from verification.tests.support.people import open_account, we_test, wechat_verifies
 from verification.tests.support.signer import verification
@@ -52,7 +55,7 @@ def test_ten_minutes_later_it_is_not_recent_any_more(
 def test_a_call_to_a_paused_account_is_a_call(
     li_wei_at_work: Client, brand_a: OfficialAccount
 ) -> None:
-    brand_a.pause(actor="wang.fang")
+    pause(brand_a, Actor("wang.fang"))
     wechat_verifies(brand_a, A)
 
     assert "was paused by wang.fang" in advice(li_wei_at_work, brand_a, "token")
@@ -95,7 +98,7 @@ def test_success_with_the_previous_token_is_said_to_be_that(
     li_wei_at_work: Client, brand_a: OfficialAccount
 ) -> None:
     old = brand_a.tokens.get().fingerprint
-    rotate_token(brand_a, NEW, actor="li.wei")
+    rotate_token(brand_a, NEW, LI_WEI)
     wechat_verifies(brand_a, A)
     said = advice(li_wei_at_work, brand_a, "success")
 

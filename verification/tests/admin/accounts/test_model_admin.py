@@ -10,7 +10,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from verification.models import ChangeEvent, OfficialAccount, Token
-from verification.models.token import SHAPE
+from verification.models.account import SHAPE
 from verification.tests.support.accounts import make_account
 from verification.tests.support.adapter import A
 from verification.tests.support.people import (
@@ -120,7 +120,11 @@ class TestChangingAnAccount:
         event = ChangeEvent.objects.latest("id")
 
         assert (event.action, event.actor) == (Action.ACCOUNT_CHANGED, "li.wei")
-        assert event.detail == "name, slug, notes"
+        assert event.facts["changes"] == {
+            "name": ["Brand-A", "Brand A"],
+            "slug": ["brand-a", "a2"],
+            "notes": ["", "Was brand-a."],
+        }
         li_wei_at_work.post(url, {**form, "initial-slug": "a2"})
         assert ChangeEvent.objects.latest("id") == event
 
@@ -156,7 +160,7 @@ class TestChangingAnAccount:
         assert not OfficialAccount.objects.exists()
         event = ChangeEvent.objects.latest("id")
         assert (event.actor, event.action) == ("li.wei", Action.ACCOUNT_DELETED)
-        assert event.detail == "Brand-A (brand-a)"
+        assert event.facts == {"name": "Brand-A", "slug": "brand-a"}
 
     def test_there_is_no_deleting_in_bulk(
         self, li_wei_at_work: Client, brand_a: OfficialAccount

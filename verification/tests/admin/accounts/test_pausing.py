@@ -6,9 +6,12 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from verification.accounts.pausing import pause
+from verification.change_log import Actor
 from verification.models import ChangeEvent, OfficialAccount
 from verification.protocol import console
 from verification.protocol.enums import Reason
+from verification.tests.support.accounts import LI_WEI
 from verification.tests.support.adapter import A, last_attempt
 from verification.tests.support.people import Action, act, actions, call, staff, wechat_pushes
 
@@ -28,7 +31,7 @@ class TestPausing:
     def test_only_what_changes_is_an_event(
         self, li_wei_at_work: Client, brand_a: OfficialAccount, brand_b: OfficialAccount
     ) -> None:
-        brand_a.pause(actor="wang.fang")
+        pause(brand_a, Actor("wang.fang"))
         act(li_wei_at_work, "pause", brand_a, brand_b)
 
         pauses = ChangeEvent.objects.filter(action=Action.ACCOUNT_PAUSED).order_by("id")
@@ -46,8 +49,8 @@ class TestPausing:
 
     def test_of_two_who_pause_it_at_once_one_did(self, brand_a: OfficialAccount) -> None:
         seen_by_both = OfficialAccount.objects.get()
-        brand_a.pause(actor="li.wei")
-        seen_by_both.pause(actor="wang.fang")
+        pause(brand_a, LI_WEI)
+        pause(seen_by_both, Actor("wang.fang"))
 
         paused = ChangeEvent.objects.get(action=Action.ACCOUNT_PAUSED)
         assert (paused.actor, seen_by_both.is_paused) == ("li.wei", True)

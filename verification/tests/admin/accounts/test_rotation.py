@@ -10,8 +10,9 @@ from django.core.management import call_command
 from django.test import Client
 from django.urls import reverse
 
+from verification.accounts.tokens import rotate_token
 from verification.models import OfficialAccount
-from verification.models.token import rotate_token
+from verification.tests.support.accounts import LI_WEI
 from verification.tests.support.adapter import A, B
 from verification.tests.support.people import (
     Action,
@@ -146,7 +147,7 @@ class TestTheOldToken:
     def test_an_old_token_is_kept_longer(
         self, li_wei_at_work: Client, brand_a: OfficialAccount
     ) -> None:
-        rotate_token(brand_a, NEW, actor="li.wei", keep_old=timedelta(hours=1))
+        rotate_token(brand_a, NEW, LI_WEI, keep_old=timedelta(hours=1))
         old = brand_a.tokens.exclude(superseded_at=None).get()
         before = old.expires_at
         press(li_wei_at_work, "keep_token", brand_a.pk, old.pk)
@@ -159,7 +160,7 @@ class TestTheOldToken:
     def test_retiring_an_old_token_is_asked_once_more(
         self, li_wei_at_work: Client, brand_a: OfficialAccount
     ) -> None:
-        rotate_token(brand_a, NEW, actor="li.wei")
+        rotate_token(brand_a, NEW, LI_WEI)
         old = brand_a.tokens.exclude(superseded_at=None).get()
         asked = li_wei_at_work.get(reverse("admin:retire_token", args=[brand_a.pk, old.pk]))
         assert "WeChat has not used the new token yet." in asked.text
@@ -182,7 +183,7 @@ class TestTheOldToken:
     def test_one_that_has_no_end_yet_cannot_be_kept_longer(
         self, li_wei_at_work: Client, brand_a: OfficialAccount
     ) -> None:
-        rotate_token(brand_a, NEW, actor="li.wei")
+        rotate_token(brand_a, NEW, LI_WEI)
         old = brand_a.tokens.exclude(superseded_at=None).get()
         page = li_wei_at_work.post(
             reverse("admin:keep_token", args=[brand_a.pk, old.pk]), follow=True
@@ -195,7 +196,7 @@ class TestTheOldToken:
     def test_another_accounts_tokens_are_not_to_be_found_here(
         self, li_wei_at_work: Client, brand_a: OfficialAccount, brand_b: OfficialAccount, name: str
     ) -> None:
-        rotate_token(brand_b, NEW, actor="li.wei", keep_old=timedelta(hours=1))
+        rotate_token(brand_b, NEW, LI_WEI, keep_old=timedelta(hours=1))
         old = brand_b.tokens.exclude(superseded_at=None).get()
 
         assert press(li_wei_at_work, name, brand_a.pk, old.pk).status_code == 404

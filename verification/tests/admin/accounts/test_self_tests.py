@@ -15,14 +15,16 @@ from django.db import connection
 from django.test import Client
 from django.urls import reverse
 
+from verification.accounts.pausing import pause
+from verification.accounts.tokens import rotate_token
 from verification.admin.accounts import self_tests
 from verification.admin.base import account_url
+from verification.change_log import Actor
 from verification.models import OfficialAccount, VerificationAttempt
-from verification.models.token import rotate_token
 from verification.protocol.enums import Kind, Outcome
 from verification.self_test import client
 from verification.tests.support import odd_server
-from verification.tests.support.accounts import make_account
+from verification.tests.support.accounts import LI_WEI, make_account
 from verification.tests.support.adapter import A, last_attempt
 from verification.tests.support.gunicorn import (
     Gunicorn,
@@ -146,7 +148,7 @@ class TestTheResult:
     def test_it_does_not_count_as_wechats_use_of_a_new_token(
         self, li_wei_at_work: Client, public_gateway: Gunicorn, brand_a: OfficialAccount
     ) -> None:
-        rotate_token(brand_a, "NewTokenOfBrandA99", actor="li.wei")
+        rotate_token(brand_a, "NewTokenOfBrandA99", LI_WEI)
         assert "WeChat would accept this answer, but" in li_wei_at_work.post(url_of(brand_a)).text
 
         assert not brand_a.tokens.exclude(first_used_at=None).exists()
@@ -155,7 +157,7 @@ class TestTheResult:
     def test_a_paused_account_fails_and_shows_what_was_said(
         self, li_wei_at_work: Client, public_gateway: Gunicorn, brand_a: OfficialAccount
     ) -> None:
-        brand_a.pause(actor="wang.fang")
+        pause(brand_a, Actor("wang.fang"))
         text = li_wei_at_work.post(url_of(brand_a)).text
 
         assert "WeChat would not accept this answer." in text

@@ -6,10 +6,11 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from verification.accounts.tokens import rotate_token
 from verification.audit_log.checkpoint import make_checkpoint
 from verification.models import OfficialAccount, Seal, VerificationAttempt
-from verification.models.token import rotate_token
 from verification.protocol.signature import compute_signature
+from verification.tests.support.accounts import LI_WEI
 from verification.tests.support.adapter import A, B, last_attempt
 from verification.tests.support.people import page, wechat_verifies
 from verification.tests.support.tampering import as_owner
@@ -50,7 +51,7 @@ def test_tokens_that_came_later_are_not_compared(
     li_wei_at_work: Client, brand_a: OfficialAccount
 ) -> None:
     wechat_verifies(brand_a, "Nonsense")
-    rotate_token(brand_a, "NewTokenOfBrandA99", actor="li.wei")
+    rotate_token(brand_a, "NewTokenOfBrandA99", LI_WEI)
 
     assert open_last(li_wei_at_work).count("gives another one, not shown") == 1
 

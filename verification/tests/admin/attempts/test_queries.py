@@ -7,9 +7,11 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from verification.accounts.pausing import pause
+from verification.accounts.tokens import rotate_token
+from verification.change_log import Actor
 from verification.models import OfficialAccount
-from verification.models.token import rotate_token
-from verification.tests.support.accounts import make_account
+from verification.tests.support.accounts import LI_WEI, make_account
 from verification.tests.support.adapter import A, B
 from verification.tests.support.people import wechat_verifies
 from verification.tests.support.signer import verification
@@ -21,8 +23,8 @@ def test_a_hundred_attempts_ask_no_more_queries_than_nine(
     li_wei_at_work: Client, brand_a: OfficialAccount, brand_b: OfficialAccount
 ) -> None:
     paused = make_account("outlet", "TokenOfOutlet1234")
-    paused.pause(actor="wang.fang")
-    rotate_token(brand_a, "NewTokenOfBrandA99", actor="li.wei")
+    pause(paused, Actor("wang.fang"))
+    rotate_token(brand_a, "NewTokenOfBrandA99", LI_WEI)
 
     def one_of_each(time: int) -> None:
         for account, token in [

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 
+from verification import change_log
+from verification.accounts.tokens import rotate_token
+from verification.change_log import Actor
 from verification.models import ChangeEvent, OfficialAccount
-from verification.models.token import rotate_token
 from verification.tests.support.accounts import make_account
 from verification.tests.support.people import PASSWORD, Action, actions, page
 
 CANARY = "CanaryInTheCoalMine2026"
+EXPORT: dict[str, Any] = {
+    "format": "csv",
+    "rows": 1,
+    "sha256": "9f" * 32,
+    "filters": {},
+    "complete": True,
+}
 
 
 class TestTheChangeLog:
@@ -48,10 +59,24 @@ class TestTheChangeLog:
     def test_it_is_searched_by_person_and_by_account(
         self, li_wei_at_work: Client, brand_a: OfficialAccount
     ) -> None:
-        rotate_token(brand_a, "NewTokenOfBrandA99", actor="wang.fang")
+        rotate_token(brand_a, "NewTokenOfBrandA99", Actor("wang.fang"))
         for term in ("wang", "rand-a", brand_a.tokens.latest("id").fingerprint):
             text = li_wei_at_work.get(page("changeevent_changelist"), {"q": term}).text
             assert "wang.fang" in text, term
 
+    def test_whoever_has_an_exported_file_finds_out_who_exported_it(
+        self, li_wei_at_work: Client
+    ) -> None:
+        change_log.record(Action.EXPORTED, Actor("wang.fang"), **EXPORT)
+        change_log.record(Action.EXPORTED, Actor("zhang.wei"), **{**EXPORT, "sha256": "a7" * 32})
+
+        text = li_wei_at_work.get(page("changeevent_changelist"), {"q": "9f" * 32}).text
+        assert "wang.fang" in text
+        assert "zhang.wei" not in text
+
+    def test_a_search_that_finds_nothing_shows_nobody(
+        self, li_wei_at_work: Client, brand_a: OfficialAccount
+    ) -> None:
+        rotate_token(brand_a, "NewTokenOfBrandA99", Actor("wang.fang"))
         text = li_wei_at_work.get(page("changeevent_changelist"), {"q": "nobody"}).text
         assert "wang.fang" not in text

@@ -93,7 +93,7 @@ class TestDoubts:
         assert "tick this box" in response.content.decode()
         assert signed_off() == []
         sign(wang_fang, this_month, knows="on")
-        assert signed_off()[0]["in_spite_of"] == ["not_over"]
+        assert signed_off()[0]["doubts"] == ["not_over"]
 
     def test_a_broken_chain_is_not_signed_by_accident(
         self, wang_fang: Client, last_quarter: Period

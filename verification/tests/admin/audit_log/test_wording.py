@@ -7,7 +7,9 @@ import re
 import pytest
 from django.test import Client
 
+from verification.accounts.pausing import pause
 from verification.models import OfficialAccount
+from verification.tests.support.accounts import LI_WEI
 from verification.tests.support.adapter import A, B, last_attempt
 from verification.tests.support.people import page, wechat_verifies
 
@@ -28,7 +30,7 @@ def test_noise_has_one_name_in_chinese(li_wei_at_work: Client) -> None:
 def test_a_refusal_is_told_from_the_change_that_led_to_it(
     brand_a: OfficialAccount, li_wei_at_work: Client
 ) -> None:
-    brand_a.pause(actor="li.wei")
+    pause(brand_a, LI_WEI)
     wechat_verifies(brand_a, A)
     list_of_attempts = li_wei_at_work.get(LIST, headers=CHINESE).text
     change_log = li_wei_at_work.get(page("changeevent_changelist"), headers=CHINESE).text

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from verification.accounts.tokens import rotate_token
 from verification.audit_log.verifier import verify_audit
 from verification.models import OfficialAccount, Tally
-from verification.models.token import rotate_token
 from verification.protocol.enums import Kind, Reason
+from verification.tests.support.accounts import LI_WEI
 from verification.tests.support.adapter import A, Adapter, Answer, B, last_attempt
 from verification.tests.support.signer import own_nonce, push, verification
 
@@ -33,7 +34,7 @@ class SelfTests(Adapter):
         )
 
     def test_a_self_test_is_no_use_of_a_token(self, brand_a: OfficialAccount) -> None:
-        new = rotate_token(brand_a, "NewTokenOfBrandA99", actor="li.wei")
+        new = rotate_token(brand_a, "NewTokenOfBrandA99", LI_WEI)
         used = brand_a.tokens.exclude(first_used_at=None)
         ending = brand_a.tokens.exclude(expires_at=None)
         assert self.self_test("NewTokenOfBrandA99").status == 200

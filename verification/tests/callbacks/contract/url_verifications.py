@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from verification.accounts.tokens import rotate_token
 from verification.models import OfficialAccount
-from verification.models.token import rotate_token
-from verification.tests.support.accounts import make_account
+from verification.tests.support.accounts import LI_WEI, make_account
 from verification.tests.support.adapter import A, Adapter, last_attempt
 from verification.tests.support.signer import SEED, verification
 
@@ -60,7 +60,7 @@ class UrlVerifications(Adapter):
         assert [self.send("GET", target).status for _ in range(3)] == [200, 200, 200]
 
     def test_old_and_new_token_both_pass_during_a_rotation(self, brand_a: OfficialAccount) -> None:
-        rotate_token(brand_a, "NewTokenOfBrandA99", actor="li.wei")
+        rotate_token(brand_a, "NewTokenOfBrandA99", LI_WEI)
 
         for token in (A, "NewTokenOfBrandA99"):
             assert self.send("GET", f"/wechat/brand-a?{verification(token)}").status == 200

@@ -1,0 +1,29 @@
+"""Pausing and resuming accounts. Each writes a change event."""
+
+from __future__ import annotations
+
+from django.db import transaction
+from django.utils import timezone
+
+from verification import change_log
+from verification.change_log import Action, Actor
+from verification.models import OfficialAccount
+
+
+def pause(account: OfficialAccount, actor: Actor) -> None:
+    """Refuse the account's callbacks from now on."""
+    _set_paused(account, actor, True, Action.ACCOUNT_PAUSED)
+
+
+def resume(account: OfficialAccount, actor: Actor) -> None:
+    """Judge the account's callbacks again."""
+    _set_paused(account, actor, False, Action.ACCOUNT_RESUMED)
+
+
+def _set_paused(account: OfficialAccount, actor: Actor, is_paused: bool, action: Action) -> None:
+    """Change nothing and record nothing if somebody else has done it in the meantime."""
+    changing = OfficialAccount.objects.filter(pk=account.pk, is_paused=not is_paused)
+    with transaction.atomic():
+        if changing.update(is_paused=is_paused, updated_at=timezone.now()):
+            change_log.record(action, actor, account)
+    account.refresh_from_db(fields=["is_paused", "updated_at"])

@@ -1,0 +1,64 @@
+"""The change log: what people did to accounts, tokens, users and the log itself.
+
+record() is the only way to write a change event. An event holds facts as data; the wording, in the
+language of the page, is in verification/admin/audit_log/change_details.py.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from django.conf import settings
+from django.http import HttpRequest
+
+from verification.models import ChangeEvent, OfficialAccount, Token
+from verification.models.change_event import LONGEST_NAME
+from verification.protocol.client_ip import parse_client_ip
+
+Action = ChangeEvent.Action
+
+
+class Actor(NamedTuple):
+    """Who does something, and from which address; a command has none."""
+
+    name: str
+    client_ip: str | None = None
+
+
+def record(
+    action: Action,
+    actor: Actor,
+    account: OfficialAccount | None = None,
+    *,
+    token: Token | None = None,
+    **facts: Any,
+) -> ChangeEvent:
+    """Write one change event, and return it.
+
+    `facts` are JSON values, never a secret. The old and the new value of each changed field go into
+    `changes`, as {"name": ["Brand A", "Brand C"]}. Of the token, only the fingerprint is kept.
+    """
+    return ChangeEvent.objects.create(
+        action=action,
+        actor=actor.name[:LONGEST_NAME],
+        client_ip=actor.client_ip,
+        account=account,
+        token_fingerprint=token.fingerprint if token else "",
+        facts=facts,
+    )
+
+
+def actor_of(request: HttpRequest) -> Actor:
+    """Return who is signed in, and from which address."""
+    return Actor(request.user.get_username(), client_ip(request))
+
+
+def client_ip(request: HttpRequest | None) -> str | None:
+    """Return the address that a request came from; None without a request."""
+    if request is None:
+        return None
+    return parse_client_ip(
+        request.META.get("REMOTE_ADDR", ""),
+        request.META.get("HTTP_X_FORWARDED_FOR", ""),
+        settings.TRUSTED_PROXY_COUNT,
+    )
