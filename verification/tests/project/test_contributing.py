@@ -19,6 +19,9 @@ SECTIONS = dict(
 #: Files and folders of the repository, as CONTRIBUTING names them.
 PATH = re.compile(r"`((?:verification|wechat_gateway|benchmarks|templates|docs|script)/[\w./-]+)`")
 
+#: `name` in `folder/module.py`
+PLACES = re.findall(r"`(\w+)` in `(verification/[\w/]+\.py)`", " ".join(CONTRIBUTING.split()))
+
 #: Files that mention an example, and that no recipe has to name.
 NEVER = {
     ".github/CONTRIBUTING.md": "it is the recipe",
@@ -78,6 +81,13 @@ def test_every_file_that_is_named_is_there(section: str) -> None:
     named = paths_named_in(SECTIONS[section])
 
     assert [path for path in sorted(named) if not (ROOT / path).exists()] == []
+
+
+@pytest.mark.parametrize(("name", "path"), PLACES)
+def test_a_name_is_where_a_recipe_says(name: str, path: str) -> None:
+    code = (ROOT / path).read_text()
+
+    assert re.search(rf"^\s*(?:def|class) {name}\b|^[\w, ]*\b{name}\b.* = ", code, re.MULTILINE)
 
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=IDS)
