@@ -18,7 +18,7 @@ class VerificationConfig(AppConfig):
         from verification.audit_log import triggers
         from verification.auth import sign_ins
 
-        connection_created.connect(triggers.register_door)
+        connection_created.connect(triggers.register_bypass)
         # Around every migrate: a migration on SQLite remakes tables, without their triggers.
         pre_migrate.connect(_remove_triggers, sender=self)
         post_migrate.connect(_install_triggers, sender=self)

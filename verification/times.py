@@ -10,26 +10,26 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 
-def zoned(moment: datetime, pattern: str = "%Y-%m-%d %H:%M:%S") -> str:
+def format_datetime(moment: datetime, pattern: str = "%Y-%m-%d %H:%M:%S") -> str:
     """2026-09-29 10:42:07 (UTC+8)"""
     local = timezone.localtime(moment)
-    return f"{local.strftime(pattern)} ({name_zone(local.utcoffset() or timedelta())})"
+    return f"{local.strftime(pattern)} ({format_offset(local.utcoffset() or timedelta())})"
 
 
-def in_short(moment: datetime) -> str:
+def format_short(moment: datetime) -> str:
     """What tells it from other times: 10:42 today, 09-29 10:42 this year, otherwise all of it.
 
-    For pages that say the zone once, with say_zone().
+    For pages that say the zone once, with format_zone().
     """
-    return f"{day_in_short(moment)}{timezone.localtime(moment):%H:%M}"
+    return f"{_short_date(moment)}{timezone.localtime(moment):%H:%M}"
 
 
-def to_the_second(moment: datetime) -> str:
-    """in_short(), with its seconds."""
-    return f"{day_in_short(moment)}{timezone.localtime(moment):%H:%M:%S}"
+def format_short_with_seconds(moment: datetime) -> str:
+    """format_short(), with its seconds."""
+    return f"{_short_date(moment)}{timezone.localtime(moment):%H:%M:%S}"
 
 
-def day_in_short(moment: datetime) -> str:
+def _short_date(moment: datetime) -> str:
     """Nothing for today."""
     local, today = timezone.localtime(moment), timezone.localdate()
     if local.date() == today:
@@ -37,17 +37,17 @@ def day_in_short(moment: datetime) -> str:
     return f"{local:%m-%d} " if local.year == today.year else f"{local:%Y-%m-%d} "
 
 
-def day(moment: datetime) -> str:
+def format_date(moment: datetime) -> str:
     return f"{timezone.localtime(moment):%Y-%m-%d}"
 
 
-def say_zone() -> str:
+def format_zone() -> str:
     """Asia/Shanghai (UTC+8)"""
     offset = timezone.localtime().utcoffset() or timedelta()
-    return f"{settings.TIME_ZONE} ({name_zone(offset)})"
+    return f"{settings.TIME_ZONE} ({format_offset(offset)})"
 
 
-def name_zone(offset: timedelta) -> str:
+def format_offset(offset: timedelta) -> str:
     minutes = round(offset.total_seconds() / 60)
     if not minutes:
         return "UTC"
@@ -78,14 +78,16 @@ class Period(NamedTuple):
 
     def __str__(self) -> str:
         """2026-07-01 – 2026-09-30 (UTC+8)"""
-        return f"{self.first} – {self.last} ({name_zone(self.start.utcoffset() or timedelta())})"
+        return (
+            f"{self.first} – {self.last} ({format_offset(self.start.utcoffset() or timedelta())})"
+        )
 
 
 def midnight(day: date) -> datetime:
     return timezone.make_aware(datetime.combine(day, time()))
 
 
-def is_of_a_log(day: date) -> bool:
+def can_have_records(day: date) -> bool:
     """The first and last days of all have no midnight in every zone."""
     return 1970 <= day.year <= 9000
 

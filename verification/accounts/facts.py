@@ -14,8 +14,8 @@ from typing import Any
 from django.db.models import F, OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 
-from verification.attempts.index import EVERY, Strands
-from verification.audit_log.positions import first_since
+from verification.attempts.index import ALL_IDS, AttemptIndex
+from verification.audit_log.positions import first_id_since
 from verification.diagnosis import Explanation, Known, explain
 from verification.models import (
     ChangeEvent,
@@ -160,14 +160,14 @@ def _last_refusals(account_ids: Iterable[int]) -> QuerySet[VerificationAttempt]:
     return VerificationAttempt.objects.filter(pk__in=ids).select_related("account").order_by("-id")
 
 
-def serious_refusals(account_ids: Iterable[int]) -> Strands:
+def serious_refusals(account_ids: Iterable[int]) -> AttemptIndex:
     """Of WeChat's, as far as anyone can tell."""
-    return Strands([*account_ids], [Kind.URL_VERIFICATION, Kind.MESSAGE_PUSH], SERIOUS)
+    return AttemptIndex([*account_ids], [Kind.URL_VERIFICATION, Kind.MESSAGE_PUSH], SERIOUS)
 
 
 def count_refused(account: OfficialAccount, *, after: datetime) -> int:
     """Of the newest; beyond so many it makes no difference."""
-    since = range(first_since(after), EVERY.stop)
+    since = range(first_id_since(after), ALL_IDS.stop)
     ids = serious_refusals([account.pk]).newest(MOST_COUNTED, since)
     refused = VerificationAttempt.objects.filter(pk__in=ids, recorded_at__gt=after)
     return refused.aggregate(count=Sum("occurrences"))["count"] or 0

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from verification.accounts.facts import WEEK, Facts, Refusal, read_facts
 from verification.models import ChangeEvent, OfficialAccount
-from verification.times import day, in_short
+from verification.times import format_date, format_short
 
 #: A refusal that nothing explains is forgotten after this time.
 FADES = timedelta(hours=24)
@@ -66,8 +66,8 @@ def judge(account: OfficialAccount, facts: Facts, now: datetime) -> tuple[Level,
         return level, text
     return level, _("{status} · refused at {time}: {cause}").format(
         status=text,
-        time=in_short(refusal.attempt.recorded_at),
-        cause=refusal.explanation.in_short,
+        time=format_short(refusal.attempt.recorded_at),
+        cause=refusal.explanation.summary,
     )
 
 
@@ -84,12 +84,12 @@ def _unfinished_rotation(facts: Facts, now: datetime) -> str:
     if not ends:
         ended = max(filter(None, (token.expires_at or token.superseded_at for token in previous)))
         return _("WeChat has not used the new token; the old one ended {time}").format(
-            time=in_short(ended)
+            time=format_short(ended)
         )
     if None in ends:
         return _("Rotation unfinished: WeChat still uses the old token")
     return _("Rotation unfinished, the old token ends {time}").format(
-        time=in_short(max(filter(None, ends)))
+        time=format_short(max(filter(None, ends)))
     )
 
 
@@ -100,7 +100,7 @@ def _last_refusal(facts: Facts, now: datetime) -> str:
     is_connected = current is not None and current.first_used_at is not None
     if refusal.is_unknown and (is_connected or _is_over(refusal, now)):
         return ""
-    return _("Refused: {cause}").format(cause=refusal.explanation.in_short)
+    return _("Refused: {cause}").format(cause=refusal.explanation.summary)
 
 
 def _is_over(refusal: Refusal, now: datetime) -> bool:
@@ -110,7 +110,7 @@ def _is_over(refusal: Refusal, now: datetime) -> bool:
 def _silence(facts: Facts, now: datetime) -> str:
     if facts.last_push is None or not facts.is_silent(now):
         return ""
-    return _("No messages since {time}").format(time=in_short(facts.last_push))
+    return _("No messages since {time}").format(time=format_short(facts.last_push))
 
 
 # --- What is well, or waits
@@ -119,18 +119,18 @@ def _silence(facts: Facts, now: datetime) -> str:
 def _well(facts: Facts, now: datetime) -> tuple[Level, str]:
     verified = facts.last_verified
     if facts.last_push and now - facts.last_push > WEEK:
-        return Level.QUIET, _("Last message on {date}").format(date=day(facts.last_push))
+        return Level.QUIET, _("Last message on {date}").format(date=format_date(facts.last_push))
     if facts.last_push and verified:
-        text = _("Receiving messages · verified on {date}").format(date=day(verified))
+        text = _("Receiving messages · verified on {date}").format(date=format_date(verified))
         return Level.RECEIVING, text
     if facts.last_push:
         return Level.RECEIVING, _("Receiving messages")
     if verified:
-        text = _("Verified on {date}, not enabled (启用) yet").format(date=day(verified))
+        text = _("Verified on {date}, not enabled (启用) yet").format(date=format_date(verified))
         return Level.VERIFIED, text
     if refusal := facts.refusal:
         return Level.WAITING, _("Last attempt refused on {date}: {cause}").format(
-            date=day(refusal.attempt.recorded_at), cause=refusal.explanation.in_short
+            date=format_date(refusal.attempt.recorded_at), cause=refusal.explanation.summary
         )
     return Level.WAITING, _("WeChat has not called yet")
 
@@ -138,4 +138,6 @@ def _well(facts: Facts, now: datetime) -> tuple[Level, str]:
 def _paused(event: ChangeEvent | None) -> str:
     if event is None:
         return _("Paused")
-    return _("Paused by {who} on {date}").format(who=event.actor, date=day(event.recorded_at))
+    return _("Paused by {who} on {date}").format(
+        who=event.actor, date=format_date(event.recorded_at)
+    )

@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.text import capfirst
 
-from verification.times import zoned
+from verification.times import format_datetime
 
 if TYPE_CHECKING:
     ModelAdmin = admin.ModelAdmin[Any]
@@ -77,7 +77,7 @@ def moment_column(
     @admin.display(description=description, ordering=name)
     def column(_: Any, row: Any) -> str:
         moment = getattr(row, name)
-        return zoned(moment, pattern) if moment else "–"
+        return format_datetime(moment, pattern) if moment else "–"
 
     return column
 

@@ -10,21 +10,21 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 
 from verification.alerts.finding import Finding, link_to
-from verification.alerts.snapshot import DAY, Look
+from verification.alerts.snapshot import DAY, Snapshot
 from verification.diagnosis import explain
 from verification.models import OfficialAccount, Token, VerificationAttempt
-from verification.times import zoned
+from verification.times import format_datetime
 
 MINUTES = "%Y-%m-%d %H:%M"
 
 
-def refused(look: Look, account: OfficialAccount) -> Finding | None:
+def refused(snapshot: Snapshot, account: OfficialAccount) -> Finding | None:
     """Its first refusal after a success; over when it is accepted again."""
-    key, last_at = f"refused:{account.pk}", look.new_refusals.get(account.pk)
+    key, last_at = f"refused:{account.pk}", snapshot.new_refusals.get(account.pk)
     if last_at is None:
-        return _accepted_again(look, account, key)
-    used = look.first_used_at(account)
-    attempt = look.first_refusal_since(used, account) if used else None
+        return _accepted_again(snapshot, account, key)
+    used = snapshot.first_used_at(account)
+    attempt = snapshot.first_refusal_since(used, account) if used else None
     if attempt is None:
         return None  # somebody is still setting it up, and sees it on the account's page
     return Finding(
@@ -36,41 +36,43 @@ def refused(look: Look, account: OfficialAccount) -> Finding | None:
     )
 
 
-def _accepted_again(look: Look, account: OfficialAccount, key: str) -> Finding | None:
-    alert = look.open_alerts.get(key)
+def _accepted_again(snapshot: Snapshot, account: OfficialAccount, key: str) -> Finding | None:
+    alert = snapshot.open_alerts.get(key)
     if alert is None:
         return None
-    success = look.facts[account.pk].last_accepted
+    success = snapshot.facts[account.pk].last_accepted
     if success and success > alert.seen_at:
         title = _("“{account}” is accepted again").format(account=account)
-        text = _("The last request passed at {time}.").format(time=zoned(success, MINUTES))
-        return Finding(key, look.now, title, text, _page_of(account), is_over=True)
-    if look.now - alert.seen_at > DAY:
-        return Finding(key, look.now, is_over=True)
+        text = _("The last request passed at {time}.").format(
+            time=format_datetime(success, MINUTES)
+        )
+        return Finding(key, snapshot.now, title, text, _page_of(account), is_over=True)
+    if snapshot.now - alert.seen_at > DAY:
+        return Finding(key, snapshot.now, is_over=True)
     return None
 
 
-def often_refused(look: Look, account: OfficialAccount) -> Finding | None:
+def often_refused(snapshot: Snapshot, account: OfficialAccount) -> Finding | None:
     """ALERT_REFUSALS: so many refusals in so many minutes; over when they have become fewer."""
-    key, last_at = f"often_refused:{account.pk}", look.new_refusals.get(account.pk)
+    key, last_at = f"often_refused:{account.pk}", snapshot.new_refusals.get(account.pk)
     span = timedelta(minutes=settings.ALERT_MINUTES)
     if last_at is not None:
-        rows = list(look.refusals_of(account))
-        count = _most_within(span, rows, look.after_id)
+        rows = list(snapshot.refusals_of(account))
+        count = _most_within(span, rows, snapshot.after_id)
         if count >= settings.ALERT_REFUSALS:
             last = VerificationAttempt.objects.select_related("account").get(pk=rows[-1][0])
             title = _("“{account}” was refused {count} times within {minutes} minutes").format(
                 account=account, count=count, minutes=settings.ALERT_MINUTES
             )
             return Finding(key, last_at, title, _explain(last), _page_of(account))
-    alert = look.open_alerts.get(key)
-    if alert and look.now - alert.seen_at > span:
-        return Finding(key, look.now, is_over=True)
+    alert = snapshot.open_alerts.get(key)
+    if alert and snapshot.now - alert.seen_at > span:
+        return Finding(key, snapshot.now, is_over=True)
     return None
 
 
 def _most_within(span: timedelta, rows: Iterable[tuple[int, datetime, int]], after_id: int) -> int:
-    """The most refusals in any such span that ends after the last look."""
+    """The most refusals in any such span that ends after the last snapshot."""
     within: deque[tuple[datetime, int]] = deque()
     count = most = 0
     for attempt_id, time, occurrences in rows:
@@ -83,38 +85,40 @@ def _most_within(span: timedelta, rows: Iterable[tuple[int, datetime, int]], aft
     return most
 
 
-def first_success(look: Look, account: OfficialAccount) -> Finding | None:
+def first_success(snapshot: Snapshot, account: OfficialAccount) -> Finding | None:
     """Never over: there is only one first time."""
-    used = look.first_used_at(account)
-    if used is None or used <= look.began_at:
+    used = snapshot.first_used_at(account)
+    if used is None or used <= snapshot.began_at:
         return None
-    token = next(token for token in look.facts[account.pk].tokens if token.first_used_at == used)
+    token = next(
+        token for token in snapshot.facts[account.pk].tokens if token.first_used_at == used
+    )
     return Finding(
         f"first_success:{account.pk}",
         used,
         _("“{account}” answered WeChat for the first time").format(account=account),
         _("At {time}, with the token of the fingerprint {fingerprint}.").format(
-            time=zoned(used, MINUTES), fingerprint=token.fingerprint
+            time=format_datetime(used, MINUTES), fingerprint=token.fingerprint
         ),
         _page_of(account),
     )
 
 
-def rotation_ends_unused(look: Look, account: OfficialAccount) -> Finding | None:
+def rotation_ends_unused(snapshot: Snapshot, account: OfficialAccount) -> Finding | None:
     """In the last quarter of the old token's time, but no earlier than a day before its end."""
-    key, facts = f"rotation_ends_unused:{account.pk}", look.facts[account.pk]
+    key, facts = f"rotation_ends_unused:{account.pk}", snapshot.facts[account.pk]
     current = facts.current_token
     if current is None or current.first_used_at:
-        return _rotation_finished(look, account, current, key)
+        return _rotation_finished(snapshot, account, current, key)
     previous = [token for token in facts.tokens if not token.is_current and token.first_used_at]
-    end = _end_of(previous, look.now)
+    end = _end_of(previous, snapshot.now)
     if end is None:
         return None
     return Finding(
         key,
-        look.now,
+        snapshot.now,
         _("“{account}”: the old token ends at {time}, and WeChat has not used the new one").format(
-            account=account, time=zoned(end, MINUTES)
+            account=account, time=format_datetime(end, MINUTES)
         ),
         _(
             "Paste the new token into the console and press Submit (提交), or keep the old one "
@@ -136,30 +140,30 @@ def _end_of(previous: list[Token], now: datetime) -> datetime | None:
 
 
 def _rotation_finished(
-    look: Look, account: OfficialAccount, current: Token | None, key: str
+    snapshot: Snapshot, account: OfficialAccount, current: Token | None, key: str
 ) -> Finding | None:
-    if key not in look.open_alerts or current is None or current.first_used_at is None:
+    if key not in snapshot.open_alerts or current is None or current.first_used_at is None:
         return None
     title = _("“{account}”: WeChat uses the new token").format(account=account)
-    text = _("Since {time}.").format(time=zoned(current.first_used_at, MINUTES))
-    return Finding(key, look.now, title, text, _page_of(account), is_over=True)
+    text = _("Since {time}.").format(time=format_datetime(current.first_used_at, MINUTES))
+    return Finding(key, snapshot.now, title, text, _page_of(account), is_over=True)
 
 
-def silent(look: Look, account: OfficialAccount) -> Finding | None:
+def silent(snapshot: Snapshot, account: OfficialAccount) -> Finding | None:
     """No pushes where they used to come; over with the next push."""
-    key, facts = f"silent:{account.pk}", look.facts[account.pk]
-    last, alert = facts.last_push, look.open_alerts.get(key)
+    key, facts = f"silent:{account.pk}", snapshot.facts[account.pk]
+    last, alert = facts.last_push, snapshot.open_alerts.get(key)
     if alert and last and last > alert.began_at:
         title = _("“{account}” is receiving messages again").format(account=account)
-        text = _("The last one came at {time}.").format(time=zoned(last, MINUTES))
-        return Finding(key, look.now, title, text, _page_of(account), is_over=True)
-    if last is None or not facts.is_silent(look.now):
+        text = _("The last one came at {time}.").format(time=format_datetime(last, MINUTES))
+        return Finding(key, snapshot.now, title, text, _page_of(account), is_over=True)
+    if last is None or not facts.is_silent(snapshot.now):
         return None
     return Finding(
         key,
-        look.now,
+        snapshot.now,
         _("“{account}”: no messages since {time}").format(
-            account=account, time=zoned(last, MINUTES)
+            account=account, time=format_datetime(last, MINUTES)
         ),
         _(
             "See in WeChat's console whether it is still enabled (启用), with this account's "
@@ -171,7 +175,7 @@ def silent(look: Look, account: OfficialAccount) -> Finding | None:
 
 def _explain(attempt: VerificationAttempt) -> str:
     return _("At {time}: {explanation}").format(
-        time=zoned(attempt.recorded_at, MINUTES), explanation=explain(attempt).in_full
+        time=format_datetime(attempt.recorded_at, MINUTES), explanation=explain(attempt).full_text
     )
 
 

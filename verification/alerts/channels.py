@@ -32,7 +32,7 @@ MEANINGS = {
 }
 
 
-class NotTold(Exception):
+class DeliveryError(Exception):
     """Says why, in words that can be logged."""
 
 
@@ -41,7 +41,7 @@ class Channel(Protocol):
     most_bytes: int
 
     def send(self, message: Message) -> None:
-        """Raises NotTold."""
+        """Raises DeliveryError."""
 
 
 def configured_channels() -> list[Channel]:
@@ -68,10 +68,10 @@ class WeCom:
             payload = json.dumps(body, ensure_ascii=False).encode()
             code = in_time(WECOM_PATIENCE, partial(self._post, payload))
         except Exception as error:  # whatever it was: nothing may stop the watch
-            raise NotTold(f"WeCom did not answer as it should ({_describe(error)})") from None
+            raise DeliveryError(f"WeCom did not answer as it should ({_describe(error)})") from None
         if code != 0:
             meaning = f": {MEANINGS[code]}" if code in MEANINGS else ""
-            raise NotTold(f"WeCom refused the message with errcode {code}{meaning}")
+            raise DeliveryError(f"WeCom refused the message with errcode {code}{meaning}")
 
     def _post(self, body: bytes) -> int:
         """Its errcode; 0 means that it was taken."""
@@ -80,7 +80,7 @@ class WeCom:
             connection.request("POST", target, body, {"Content-Type": "application/json"})
             with connection.getresponse() as response:
                 if response.status != 200:
-                    raise NotTold(f"status {response.status}")
+                    raise DeliveryError(f"status {response.status}")
                 return int(json.loads(response.read(LONGEST_ANSWER))["errcode"])
 
     def _connect(self) -> http.client.HTTPConnection:
@@ -102,12 +102,12 @@ class Email:
             mail = EmailMessage(subject, message.text, to=self._recipients)
             in_time(MAIL_PATIENCE, mail.send)
         except Exception as error:  # whatever it was: nothing may stop the watch
-            raise NotTold(f"the mail server did not take it ({_describe(error)})") from None
+            raise DeliveryError(f"the mail server did not take it ({_describe(error)})") from None
 
 
 def _describe(error: Exception) -> str:
     """Never its whole text, which may quote what we sent."""
-    if isinstance(error, NotTold):
+    if isinstance(error, DeliveryError):
         return str(error)
     if isinstance(error, smtplib.SMTPResponseException):
         return f"code {error.smtp_code}"

@@ -10,30 +10,30 @@ from django.conf import settings
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from verification.alerts.channels import Channel, NotTold
+from verification.alerts.channels import Channel, DeliveryError
 from verification.alerts.conditions import is_of_the_log
 from verification.alerts.message import compose
 from verification.models import Alert, WatchPosition
-from verification.times import zoned
+from verification.times import format_datetime
 
 logger = logging.getLogger(__name__)
 
 HOUR = timedelta(hours=1)
 
 
-def tell(channels: Sequence[Channel], position: WatchPosition) -> list[str]:
+def deliver(channels: Sequence[Channel], position: WatchPosition) -> list[str]:
     """The names of channels that did not take it: there it waits for the next round."""
     waiting = list(Alert.objects.exclude(waiting=[]).order_by("id"))
     waiting.sort(key=lambda alert: not is_of_the_log(alert.key))  # those stay first
     failed = []
     for channel in channels:
         own = [alert for alert in waiting if channel.name in alert.waiting]
-        if own and not tell_by(channel, own, position):
+        if own and not deliver_by(channel, own, position):
             failed.append(channel.name)
     return failed
 
 
-def tell_by(channel: Channel, alerts: list[Alert], position: WatchPosition) -> bool:
+def deliver_by(channel: Channel, alerts: list[Alert], position: WatchPosition) -> bool:
     """What the hour has no room for waits, and comes together in the next hour's first message."""
     now = timezone.now()
     sent = sent_within_the_hour(channel, position, now)
@@ -41,10 +41,10 @@ def tell_by(channel: Channel, alerts: list[Alert], position: WatchPosition) -> b
     if left <= 0:
         return True
     sent.append(now)
-    footnote = say_when_more(sent[0] + HOUR) if left == 1 else ""
+    footnote = format_pause(sent[0] + HOUR) if left == 1 else ""
     try:
         channel.send(compose(alerts, channel.most_bytes, footnote))
-    except NotTold as why:
+    except DeliveryError as why:
         logger.warning("Not told by %s, to be tried again: %s.", channel.name, why)
         return False
     for alert in alerts:
@@ -63,8 +63,8 @@ def sent_within_the_hour(
     return [time for time in times if now - time < HOUR]
 
 
-def say_when_more(moment: datetime) -> str:
+def format_pause(moment: datetime) -> str:
     return _(
         "So many messages came within an hour that the next one comes at {time}, "
         "with all that happens until then."
-    ).format(time=zoned(moment, "%H:%M"))
+    ).format(time=format_datetime(moment, "%H:%M"))

@@ -22,9 +22,9 @@ ROUND = timedelta(minutes=2)
 
 
 @contextmanager
-def turn(holder: str) -> Iterator[WatchPosition | None]:
+def lease(holder: str) -> Iterator[WatchPosition | None]:
     """The position to go on from; none while somebody else looks."""
-    if not take(holder, ROUND):
+    if not acquire(holder, ROUND):
         yield None
         return
     try:
@@ -33,7 +33,7 @@ def turn(holder: str) -> Iterator[WatchPosition | None]:
         WatchPosition.objects.filter(holder=holder).update(held_until=None)
 
 
-def take(holder: str, length: timedelta) -> bool:
+def acquire(holder: str, length: timedelta) -> bool:
     """Take the turn, or keep it for so long from now on."""
     now = timezone.now()
     first = WatchPosition(began_at=now - DAY)

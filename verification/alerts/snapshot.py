@@ -1,4 +1,4 @@
-"""What conditions look at: the log since the last look, read once for all of them."""
+"""What conditions look at: the log since the last snapshot, read once for all of them."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from django.db.models import Max, Q, QuerySet
 
 from verification.accounts.facts import Facts, read_facts, refused_since
 from verification.audit_log.head_check import HeadCheck
-from verification.audit_log.positions import first_since
+from verification.audit_log.positions import first_id_since
 from verification.models import Alert, OfficialAccount, VerificationAttempt
-from verification.models.attempt import NOISE
+from verification.models.noise import NOISE
 from verification.protocol.enums import Kind, Outcome, Reason
 
 #: The first look of all goes back so far, and what nothing followed is forgotten after it.
@@ -28,7 +28,7 @@ WORTH_TELLING = (
 
 
 @dataclass
-class Look:
+class Snapshot:
     now: datetime
     began_at: datetime  #: of the first look of all
     after_id: int  #: attempts up to this one were looked at before
@@ -56,7 +56,7 @@ class Look:
     def first_refusal_since(
         self, moment: datetime, account: OfficialAccount
     ) -> VerificationAttempt | None:
-        """Of those since the last look."""
+        """Of those since the last snapshot."""
         rows = self.refusals().filter(id__gt=self.after_id, account=account)
         later = rows.filter(recorded_at__gte=moment).select_related("account")
         return later.order_by("id").first()
@@ -72,7 +72,7 @@ class Look:
 
     @cached_property
     def before_a_day(self) -> int:
-        return first_since(refused_since(self.now)) - 1
+        return first_id_since(refused_since(self.now)) - 1
 
     def refusals_of(self, account: OfficialAccount) -> Iterator[tuple[int, datetime, int]]:
         """Id, time and occurrences of its newest ones, oldest first."""

@@ -10,7 +10,7 @@ from verification.models import Alert
 from verification.models.alert import LONGEST_TEXT, LONGEST_TITLE
 
 
-def note(found: Iterable[Finding], now: datetime) -> Iterator[Alert]:
+def apply_findings(found: Iterable[Finding], now: datetime) -> Iterator[Alert]:
     """Keep what was found; the alerts to hand out, changed but not saved."""
     known = {alert.key: alert for alert in Alert.objects.all()}
     for finding in found:
@@ -37,7 +37,7 @@ def _begin(alert: Alert | None, finding: Finding, now: datetime) -> Alert:
         return alert
     alert.seen_at = finding.at
     if not alert.is_told or alert.is_due(now):
-        _say(alert, finding)
+        _set_text(alert, finding)
     alert.save()
     return alert
 
@@ -49,10 +49,10 @@ def _end(alert: Alert, finding: Finding) -> None:
         room = LONGEST_TEXT - len(finding.title) - 1
         alert.text = f"{alert.text[:room]}\n{finding.title}"
     elif finding.title:
-        _say(alert, finding)
+        _set_text(alert, finding)
     alert.save()
 
 
-def _say(alert: Alert, finding: Finding) -> None:
+def _set_text(alert: Alert, finding: Finding) -> None:
     alert.title = " ".join(finding.title.split())[:LONGEST_TITLE]
     alert.text, alert.link = finding.text[:LONGEST_TEXT], finding.link

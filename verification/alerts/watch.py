@@ -1,4 +1,4 @@
-"""A round of the watch: look, decide, note, tell."""
+"""A round of the watch: snapshot, decide, note, tell."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from django.utils import timezone, translation
 
 from verification.alerts.channels import Channel
 from verification.alerts.conditions import findings, is_of_the_log
-from verification.alerts.delivery import tell
-from verification.alerts.lease import ROUND, take, turn
-from verification.alerts.snapshot import DAY, Look
-from verification.alerts.state import note
+from verification.alerts.delivery import deliver
+from verification.alerts.lease import ROUND, acquire, lease
+from verification.alerts.snapshot import DAY, Snapshot
+from verification.alerts.state import apply_findings
 from verification.audit_log.head_check import HeadCheck, Kept, check_head
 from verification.audit_log.integrity import latest_check, record_check
 from verification.audit_log.verifier import verify_audit
@@ -52,13 +52,13 @@ class Watch:
 
     def take_round(self) -> Round:
         """Raises DatabaseError."""
-        with translation.override(settings.ALERT_LANGUAGE), turn(self.holder) as position:
+        with translation.override(settings.ALERT_LANGUAGE), lease(self.holder) as position:
             if position is None:
                 return Round(is_ours=False)
             head = self.check_log(position)
             with watchdog(ROUND.total_seconds()):
                 is_log_broken = self.look(position, head)
-                failed = tell(self.channels, position)
+                failed = deliver(self.channels, position)
         return Round(is_log_broken=is_log_broken, failed=failed)
 
     def check_log(self, position: WatchPosition) -> HeadCheck:
@@ -83,20 +83,20 @@ class Watch:
     def check_whole_log(self) -> None:
         head = ChainHead.objects.first() or ChainHead()
         longest = ROUND + 3 * timedelta(seconds=head.last_attempt_id / PACE)
-        take(self.holder, longest)
+        acquire(self.holder, longest)
         with watchdog(longest.total_seconds()):
             report = verify_audit(keep_pace())
         record_check(report, ACTOR)
-        take(self.holder, ROUND)
+        acquire(self.holder, ROUND)
         found = f"{len(report.problems)} problems" if report.problems else "nothing wrong"
         logger.info("Checked the whole log, %d attempts: %s.", report.attempts, found)
 
     def look(self, position: WatchPosition, head: HeadCheck) -> bool:
         """Note what is new, with how far we looked; whether the log itself is in trouble."""
-        look = Look(timezone.now(), position.began_at, position.last_attempt_id, head)
-        found = list(findings(look))
+        snapshot = Snapshot(timezone.now(), position.began_at, position.last_attempt_id, head)
+        found = list(findings(snapshot))
         with transaction.atomic():
-            for alert in note(found, look.now):
+            for alert in apply_findings(found, snapshot.now):
                 self.hand_out(alert)
             position.last_attempt_id = head.last_attempt_id
             position.last_seal_id, position.last_digest = head.kept
@@ -113,7 +113,7 @@ class Watch:
 
 
 def keep_pace() -> Callable[[int], None]:
-    """Called with each number of attempts read, waits until it is time for more."""
+    """Candidates with each number of attempts read, waits until it is time for more."""
     started, read = time.monotonic(), 0
 
     def wait(count: int) -> None:

@@ -12,13 +12,13 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.dateparse import parse_date
 
-from verification.attempts.index import ACCOUNTS
-from verification.audit_log.positions import first_since
+from verification.attempts.index import ACCOUNT_LIMIT
+from verification.audit_log.positions import first_id_since
 from verification.models import VerificationAttempt
-from verification.models.attempt import NOISE
+from verification.models.noise import NOISE
 from verification.protocol.client_ip import canonical_ip
-from verification.protocol.enums import Kind, Outcome, Reason, word
-from verification.times import PRESETS, Period, is_of_a_log, preset
+from verification.protocol.enums import Kind, Outcome, Reason
+from verification.times import PRESETS, Period, can_have_records, preset
 
 #: What the list opens on.
 DAYS = 90
@@ -68,7 +68,7 @@ class AttemptFilter:
 
     def ids(self) -> range:
         """Of all attempts in the period: they are numbered in the order of their time."""
-        return range(first_since(self.period.start), first_since(self.period.end))
+        return range(first_id_since(self.period.start), first_id_since(self.period.end))
 
     def queryset(self) -> QuerySet[VerificationAttempt]:
         ids = self.ids()
@@ -77,22 +77,22 @@ class AttemptFilter:
 
     def condition(self) -> Q:
         """All but the period."""
-        wanted = Q()
+        condition = Q()
         if self.account == NO_ACCOUNT:
-            wanted &= Q(account=None)
+            condition &= Q(account=None)
         elif self.account is not None:
-            wanted &= Q(account=self.account)
+            condition &= Q(account=self.account)
         for name in ("outcome", "reason", "kind"):
             if (value := getattr(self, name)) is not None:
-                wanted &= Q(**{name: value.value})
+                condition &= Q(**{name: value.value})
         if self.kind is None:
-            wanted &= ~Q(kind=Kind.SELF_TEST.value)
-        wanted &= NOISE if self.is_noise else ~NOISE
+            condition &= ~Q(kind=Kind.SELF_TEST.value)
+        condition &= NOISE if self.is_noise else ~NOISE
         if self.search:
-            wanted &= (
+            condition &= (
                 Q(request_id=self.request_id) if self.request_id else Q(client_ip=self.address)
             )
-        return wanted
+        return condition
 
     def but(self, **changes: Any) -> AttemptFilter:
         return replace(self, **changes)
@@ -102,13 +102,16 @@ class AttemptFilter:
         found = {
             **self._dates(),
             "account": str(self.account or ""),
-            "outcome": word(self.outcome) or "",
-            "reason": word(self.reason) or "",
-            "kind": "" if self.kind is Kind.URL_VERIFICATION else word(self.kind) or "all",
+            "outcome": self.outcome.label if self.outcome else "",
+            "reason": self.reason.label if self.reason else "",
+            "kind": "" if self.kind is Kind.URL_VERIFICATION else self._kind_label(),
             "noise": "only" if self.is_noise else "",
             "q": self.search,
         }
         return {name: value for name, value in found.items() if value}
+
+    def _kind_label(self) -> str:
+        return self.kind.label if self.kind else "all"
 
     def _dates(self) -> dict[str, str]:
         if self.preset or self.period == latest_days():
@@ -121,7 +124,7 @@ class AttemptFilter:
             **self.parameters(),
             "first": str(self.period.first),
             "last": str(self.period.last),
-            "kind": word(self.kind) or "all",
+            "kind": self._kind_label(),
             "noise": "only" if self.is_noise else "none",
         }
 
@@ -170,13 +173,13 @@ def parse_day(text: str | None) -> date | None:
         day = parse_date(text or "")
     except ValueError:
         return None
-    return day if day and is_of_a_log(day) else None
+    return day if day and can_have_records(day) else None
 
 
 def parse_account(text: str, wrong: list[str]) -> int | str | None:
     if text in {"", NO_ACCOUNT}:
         return text or None
-    if text.isascii() and text.isdigit() and len(text) < 10 and int(text) < ACCOUNTS:
+    if text.isascii() and text.isdigit() and len(text) < 10 and int(text) < ACCOUNT_LIMIT:
         return int(text)
     wrong.append("account")
     return None
@@ -197,7 +200,7 @@ def parse_noise(asked: Any, wrong: list[str]) -> bool:
 
 def parse_word(words: type[Word], name: str, asked: Any, wrong: list[str]) -> Word | None:
     text = asked.get(name, "")
-    found = next((member for member in words if word(member) == text), None)
+    found = next((member for member in words if member.label == text), None)
     if text and found is None:
         wrong.append(name)
     return found

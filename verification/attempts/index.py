@@ -1,16 +1,18 @@
-"""Attempts of an account, a kind and a reason, the newest first: found at any size.
+"""Finds the newest or oldest attempts of accounts, kinds and reasons, in a log of any size.
 
-Together they are a strand, in which attempts are in order. A few of each strand are enough to know
-the newest of many, so one index serves every filter of the list. On PostgreSQL it holds two small
-numbers a row, strand and id: a quarter less than the columns would take. (As one number they would
-take no less, but PostgreSQL leaves half of each page empty where one-column indexes do not grow at
-their end.)
+PostgreSQL has one index, `attempt_strand`, of two small numbers: a key, which packs account, noise,
+kind and reason, and the attempt's id. Within a key, attempts are in order. The newest few of each
+key suffice to tell the newest few of many keys, so this index serves every filter of the list.
+
+Four columns and the id would make each entry 28 to 36 bytes long instead of 20, for ten million
+attempts and more. SQLite holds small logs, and ranks the attempts of each key without an index.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from enum import IntEnum
 from functools import cache
 from itertools import product
 from typing import Any
@@ -20,80 +22,99 @@ from django.db.models import F, Q, Window
 from django.db.models.functions import Coalesce, RowNumber
 
 from verification.models import VerificationAttempt
-from verification.models.attempt import NOISE
+from verification.models.noise import NOISE
 from verification.protocol.enums import Kind, Reason
 
 TABLE = VerificationAttempt._meta.db_table
-#: Instead of an account where there is none, and of a reason where nothing was refused.
-NOTHING = 0
-REASONS = [NOTHING, *(reason.value for reason in Reason)]
-#: Bits of a strand's number: a reason, a kind, noise or not, and the rest an account.
-REASON, KIND = 4, 2
-ACCOUNTS = 1 << 31 - REASON - KIND - 1
-#: Of an id, the bits that are in the index. More than two billion attempts would be out of order
-#: in the list, and recorded all the same.
-MOST = (1 << 31) - 1
-PLACE = f"((id & {MOST})::int)"
-EVERY = range(1, MOST)
+#: Stands for the account where there is none, and for the reason of an accepted attempt.
+NONE = 0
+ALL_REASONS = (NONE, *(reason.value for reason in Reason))
+
+#: Bits of a key, from the right: reason, kind, one for noise. The account has the rest of 31.
+REASON_BITS, KIND_BITS = 4, 2
+ACCOUNT_LIMIT = 1 << 31 - REASON_BITS - KIND_BITS - 1
+#: The index holds this many bits of an id. Beyond two billion attempts the list would be out of
+#: order; recording does not depend on it.
+ID_LIMIT = (1 << 31) - 1
+INDEXED_ID = f"((id & {ID_LIMIT})::int)"
+ALL_IDS = range(1, ID_LIMIT)
 
 FIND = f"""
-SELECT found.id FROM unnest(%s::int[]) AS strand (number), LATERAL (
+SELECT found.id FROM unnest(%s::int[]) AS wanted (key), LATERAL (
     SELECT id FROM {TABLE}
-    WHERE {{number}} = strand.number AND {PLACE} >= %s AND {PLACE} < %s
-    ORDER BY {PLACE} {{order}} LIMIT %s) AS found
+    WHERE {{key}} = wanted.key AND {INDEXED_ID} >= %s AND {INDEXED_ID} < %s
+    ORDER BY {INDEXED_ID} {{order}} LIMIT %s) AS found
 ORDER BY found.id {{order}}"""
 
 
+def require_bits(members: type[IntEnum], bits: int) -> None:
+    """Raise AssertionError if a member does not fit: keys would overlap, and lists would be wrong.
+
+    More bits need a migration that creates the index again with the SQL of key_sql().
+    """
+    assert max(members) < 1 << bits, f"{members.__name__} needs more than {bits} bits of a key."
+
+
+require_bits(Kind, KIND_BITS)
+require_bits(Reason, REASON_BITS)
+
+
 @dataclass(frozen=True)
-class Strands:
+class AttemptIndex:
+    """The attempts of these accounts, kinds and reasons, either noise only or without noise."""
+
     accounts: Sequence[int]
     kinds: Iterable[Kind]
-    reasons: Iterable[int] = tuple(REASONS)
+    reasons: Iterable[int] = ALL_REASONS
     is_noise: bool = False
 
-    def newest(self, each: int, ids: range = EVERY) -> list[int]:
-        """Ids of the newest so many of each strand, the newest first."""
-        return self._find(each, ids, "DESC")
+    def newest(self, per_key: int, ids: range = ALL_IDS) -> list[int]:
+        """Return the ids of the newest `per_key` attempts of each key, newest first."""
+        return self._find(per_key, ids, "DESC")
 
-    def oldest(self, each: int, ids: range = EVERY) -> list[int]:
-        """Ids of the oldest so many of each strand, the oldest first."""
-        return self._find(each, ids, "ASC")
+    def oldest(self, per_key: int, ids: range = ALL_IDS) -> list[int]:
+        """Return the ids of the oldest `per_key` attempts of each key, oldest first."""
+        return self._find(per_key, ids, "ASC")
 
-    def _find(self, each: int, ids: range, order: str) -> list[int]:
+    def _find(self, per_key: int, ids: range, order: str) -> list[int]:
         if connection.vendor != "postgresql":
-            return self._find_by_rank(each, ids, order)
-        number, noise = compile_number()
-        bounds = [[*self._numbers()], *noise, ids.start, ids.stop, each]
+            return self._find_by_rank(per_key, ids, order)
+        key, parameters = key_sql()
+        values = [[*self._keys()], *parameters, ids.start, ids.stop, per_key]
         with connection.cursor() as cursor:
-            cursor.execute(FIND.format(number=number, order=order), bounds)
+            cursor.execute(FIND.format(key=key, order=order), values)
             return [row[0] for row in cursor.fetchall()]
 
-    def _numbers(self) -> Iterator[int]:
+    def _keys(self) -> Iterator[int]:
         for account, kind, reason in product(self.accounts, self.kinds, self.reasons):
-            yield ((account << 1 | self.is_noise) << KIND | kind) << REASON | reason
+            key = (account << 1) + self.is_noise
+            key = (key << KIND_BITS) + kind
+            yield (key << REASON_BITS) + reason
 
-    def _find_by_rank(self, each: int, ids: range, order: str) -> list[int]:
-        """With a look at all of them, which a small log bears."""
-        way = "id" if order == "ASC" else "-id"
-        place = Window(RowNumber(), partition_by=["account", "kind", "reason"], order_by=way)
-        found = self._rows().filter(id__gte=ids.start, id__lt=ids.stop).annotate(place=place)
-        return list(found.filter(place__lte=each).order_by(way).values_list("id", flat=True))
-
-    def _rows(self) -> Any:
-        own = VerificationAttempt.objects.alias(
-            of=Coalesce(F("account"), NOTHING), why=Coalesce(F("reason"), NOTHING)
+    def _find_by_rank(self, per_key: int, ids: range, order: str) -> list[int]:
+        direction = "id" if order == "ASC" else "-id"
+        attempts = VerificationAttempt.objects.alias(
+            account_or_none=Coalesce(F("account"), NONE), reason_or_none=Coalesce(F("reason"), NONE)
+        ).filter(
+            NOISE if self.is_noise else ~NOISE,
+            Q(account_or_none__in=self.accounts, kind__in=[*self.kinds]),
+            Q(reason_or_none__in=[*self.reasons], id__gte=ids.start, id__lt=ids.stop),
         )
-        noise = NOISE if self.is_noise else ~NOISE
-        return own.filter(
-            noise, Q(of__in=self.accounts, kind__in=[*self.kinds], why__in=[*self.reasons])
-        )
+        key = ["account", "kind", "reason"]
+        rank = Window(RowNumber(), partition_by=key, order_by=direction)
+        found = attempts.annotate(rank=rank).filter(rank__lte=per_key).order_by(direction)
+        return list(found.values_list("id", flat=True))
 
 
 @cache
-def compile_number() -> tuple[str, list[Any]]:
-    """As the index has it, or PostgreSQL does not use it."""
+def key_sql() -> tuple[str, list[Any]]:
+    """Return the SQL of an attempt's key, and its parameters.
+
+    PostgreSQL uses the index only for an expression that has the same words as the index.
+    """
     query = VerificationAttempt.objects.filter(NOISE).query
     noise, parameters = query.where.as_sql(query.get_compiler(connection=connection), connection)
-    owner = f"(COALESCE(account_id, 0) << 1) + CASE WHEN {noise} THEN 1 ELSE 0 END"
-    number = f"(((({owner}) << {KIND}) + kind) << {REASON}) + COALESCE(reason, 0)"
-    return f"({number})", list(parameters)
+    key = f"(COALESCE(account_id, 0) << 1) + CASE WHEN {noise} THEN 1 ELSE 0 END"
+    key = f"(({key}) << {KIND_BITS}) + kind"
+    key = f"(({key}) << {REASON_BITS}) + COALESCE(reason, 0)"
+    return f"({key})", list(parameters)

@@ -7,8 +7,8 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
-from verification.attempts.filter import NO_ACCOUNT, AttemptFilter
-from verification.attempts.index import NOTHING, Strands
+from verification.attempts.filter import AttemptFilter
+from verification.attempts.index import NONE, AttemptIndex
 from verification.models import OfficialAccount, VerificationAttempt
 from verification.protocol.enums import Kind, Outcome, Reason
 
@@ -27,16 +27,16 @@ class Page:
     newer: int | None  #: what ?after= does
 
 
-def find_page(wanted: AttemptFilter, before: int | None = None, after: int | None = None) -> Page:
-    ids = wanted.ids()
+def find_page(filters: AttemptFilter, before: int | None = None, after: int | None = None) -> Page:
+    ids = filters.ids()
     if after is not None:
-        found = find_ids(wanted, range(max(ids.start, after + 1), ids.stop), "ASC")
+        found = find_ids(filters, range(max(ids.start, after + 1), ids.stop), "ASC")
         if not found:
-            return find_page(wanted)
+            return find_page(filters)
         shown = found[:SIZE][::-1]
         return load(shown, has_older=True, has_newer=len(found) > SIZE)
     end = ids.stop if before is None else min(ids.stop, before)
-    found = find_ids(wanted, range(ids.start, end), "DESC")
+    found = find_ids(filters, range(ids.start, end), "DESC")
     return load(found[:SIZE], has_older=len(found) > SIZE, has_newer=before is not None)
 
 
@@ -49,23 +49,23 @@ def load(ids: list[int], *, has_older: bool, has_newer: bool) -> Page:
     )
 
 
-def find_ids(wanted: AttemptFilter, ids: range, order: str) -> list[int]:
+def find_ids(filters: AttemptFilter, ids: range, order: str) -> list[int]:
     """One more than a page, if there are so many."""
-    if not ids or not wanted.is_search_understood:
+    if not ids or not filters.is_search_understood:
         return []
-    if wanted.search:
-        return search(wanted, ids, order)
-    strands = strands_of(wanted)
-    find = strands.oldest if order == "ASC" else strands.newest
+    if filters.search:
+        return search(filters, ids, order)
+    index = index_of(filters)
+    find = index.oldest if order == "ASC" else index.newest
     return find(SIZE + 1, ids)[: SIZE + 1]
 
 
-def search(wanted: AttemptFilter, ids: range, order: str) -> list[int]:
+def search(filters: AttemptFilter, ids: range, order: str) -> list[int]:
     found = VerificationAttempt.objects.filter(
-        wanted.condition(), id__gte=ids.start, id__lt=ids.stop
+        filters.condition(), id__gte=ids.start, id__lt=ids.stop
     )
-    if wanted.request_id:
-        found = found.filter(id__in=ids_with(wanted.request_id))
+    if filters.request_id:
+        found = found.filter(id__in=ids_with(filters.request_id))
     key = "id" if order == "ASC" else "-id"
     return list(found.order_by(key).values_list("id", flat=True)[: SIZE + 1])
 
@@ -78,23 +78,16 @@ def ids_with(request_id: UUID) -> list[int]:
         return list(same.values_list("id", flat=True))
 
 
-def strands_of(wanted: AttemptFilter) -> Strands:
-    return Strands(accounts_of(wanted), kinds_of(wanted), reasons_of(wanted), wanted.is_noise)
-
-
-def accounts_of(wanted: AttemptFilter) -> list[int]:
-    if wanted.account == NO_ACCOUNT:
-        return [NOTHING]
-    if wanted.account is not None:
-        return [int(wanted.account)]
-    return [NOTHING, *OfficialAccount.objects.order_by().values_list("id", flat=True)]
-
-
-def kinds_of(wanted: AttemptFilter) -> list[Kind]:
-    return [wanted.kind] if wanted.kind else [Kind.URL_VERIFICATION, Kind.MESSAGE_PUSH]
-
-
-def reasons_of(wanted: AttemptFilter) -> list[int]:
-    accepted = wanted.outcome is not Outcome.REFUSED and not wanted.reason
-    refused = [reason.value for reason in Reason if wanted.reason in {None, reason}]
-    return [NOTHING] * accepted + refused * (wanted.outcome is not Outcome.ACCEPTED)
+def index_of(filters: AttemptFilter) -> AttemptIndex:
+    """Return the keys of the index that the filter's attempts have."""
+    if filters.account is None:
+        accounts = [NONE, *OfficialAccount.objects.order_by().values_list("id", flat=True)]
+    else:
+        accounts = [filters.account_number or NONE]
+    kinds = [filters.kind] if filters.kind else [Kind.URL_VERIFICATION, Kind.MESSAGE_PUSH]
+    reasons: list[int] = []
+    if filters.outcome is not Outcome.REFUSED and not filters.reason:
+        reasons.append(NONE)
+    if filters.outcome is not Outcome.ACCEPTED:
+        reasons += [filters.reason] if filters.reason else [*Reason]
+    return AttemptIndex(accounts, kinds, reasons, filters.is_noise)

@@ -23,7 +23,7 @@ WITH RECURSIVE halving (low, high) AS (
 SELECT low FROM halving WHERE low = high"""
 
 
-def first_since(moment: datetime) -> int:
+def first_id_since(moment: datetime) -> int:
     """The first attempt at that time or later; one past the last if there is none."""
     head = ChainHead.objects.first() or ChainHead()
     checkpoint = Checkpoint.objects.first()

@@ -17,9 +17,9 @@ from django.utils import timezone
 from verification import change_log
 from verification.audit_log.chain import Chain
 from verification.audit_log.checkpoint import make_checkpoint, start_of_log
-from verification.audit_log.positions import first_since
-from verification.audit_log.reader import Stretch, next_stretch
-from verification.audit_log.triggers import prune_door
+from verification.audit_log.positions import first_id_since
+from verification.audit_log.reader import SealBatch, next_seal_batch
+from verification.audit_log.triggers import pruning_bypass
 from verification.audit_log.verifier import by_seal
 from verification.change_log import Action, Actor
 from verification.db.snapshot import read_snapshot
@@ -58,7 +58,7 @@ def find_cut(days: int) -> Cut | None:
         start, head = start_of_log(), ChainHead.objects.first() or ChainHead()
         if head.last_attempt_id == start.last_attempt_id:
             return None
-        stays = _seal_of(min(first_since(before), head.last_attempt_id))
+        stays = _seal_of(min(first_id_since(before), head.last_attempt_id))
         last = Seal.objects.filter(id__lt=stays).order_by("-id").first()
         if last is None:
             return None
@@ -81,19 +81,19 @@ def prune(cut: Cut, actor: Actor, goes_on: Callable[[int], bool]) -> None:
     """
     _record(cut, actor)
     try:
-        while (removed := remove_stretch(cut.last.id, actor)) and goes_on(removed):
+        while (removed := remove_seal_batch(cut.last.id, actor)) and goes_on(removed):
             if connection.vendor == "sqlite":
                 time.sleep(PAUSE_ON_SQLITE)
     finally:
         _record_if_stopped(cut, actor)
 
 
-def remove_stretch(last_seal_id: int, actor: Actor) -> int:
+def remove_seal_batch(last_seal_id: int, actor: Actor) -> int:
     """Remove the oldest few seals up to this one; how many attempts went. Raises BrokenChain."""
-    with transaction.atomic(durable=True), prune_door(connection):
+    with transaction.atomic(durable=True), pruning_bypass(connection):
         _wait_for_other_prunings()
         start = start_of_log()
-        stretch = next_stretch(start, last_seal_id, MOST_SEALS, MOST_LINES)
+        stretch = next_seal_batch(start, last_seal_id, MOST_SEALS, MOST_LINES)
         if not stretch.seals:
             return 0
         _follow(start, stretch)
@@ -113,7 +113,7 @@ def _wait_for_other_prunings() -> None:
             cursor.execute(f"LOCK TABLE {Checkpoint._meta.db_table} IN SHARE ROW EXCLUSIVE MODE")
 
 
-def _follow(start: ChainHead, stretch: Stretch) -> None:
+def _follow(start: ChainHead, stretch: SealBatch) -> None:
     """The new checkpoint's MAC vouches for the last digest, so it must follow from what goes."""
     chain = Chain(start, seal_keys())
     for seal, lines in by_seal(stretch):

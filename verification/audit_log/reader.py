@@ -16,29 +16,31 @@ MOST_SEALS, MOST_LINES = 1_000, 20_000
 
 
 @dataclass(frozen=True)
-class Stretch:
+class SealBatch:
     """Seals of one version, and every line from the first that they should cover to the last."""
 
     seals: list[Seal]
     lines: list[bytes]  #: canonical, each with its line break, in the order of their ids
 
 
-def read_stretches(after: ChainHead) -> Iterator[Stretch]:
+def read_seal_batches(after: ChainHead) -> Iterator[SealBatch]:
     """Everything that follows `after`. To be read in one transaction."""
     last_seal, next_id = after.last_seal_id, after.last_attempt_id + 1
     while seals := _cut(list(Seal.objects.filter(id__gt=last_seal).order_by("id")[:MOST_SEALS])):
         last_seal, end = seals[-1].id, min(seals[-1].last_id, next_id + 2 * MOST_LINES)
-        yield Stretch(seals, read_lines(next_id, end, seals[0].version))
+        yield SealBatch(seals, read_lines(next_id, end, seals[0].version))
         next_id = max(next_id, seals[-1].last_id + 1)
 
 
-def next_stretch(after: ChainHead, last_seal: int, most_seals: int, most_lines: int) -> Stretch:
+def next_seal_batch(
+    after: ChainHead, last_seal: int, most_seals: int, most_lines: int
+) -> SealBatch:
     """What follows `after`, no further than `last_seal`, and no more than so much; or nothing."""
     seals = Seal.objects.filter(id__gt=after.last_seal_id, id__lte=last_seal).order_by("id")
     few = _cut(list(seals[:most_seals]), most_lines)
     if not few:
-        return Stretch([], [])
-    return Stretch(few, read_lines(after.last_attempt_id + 1, few[-1].last_id, few[0].version))
+        return SealBatch([], [])
+    return SealBatch(few, read_lines(after.last_attempt_id + 1, few[-1].last_id, few[0].version))
 
 
 def _cut(seals: list[Seal], most_lines: int = MOST_LINES) -> list[Seal]:

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import IntEnum
 from functools import lru_cache
 from io import BytesIO
 from operator import itemgetter
@@ -18,8 +17,8 @@ from django.utils.translation import gettext_lazy as _
 
 from verification.audit_log.canonical import COLUMNS_BY_VERSION, encode_time
 from verification.models import Tally
-from verification.models.attempt import is_noise
-from verification.protocol.enums import Kind, Outcome
+from verification.models.noise import is_noise
+from verification.protocol.enums import Kind, Outcome, Term
 
 Key = tuple[bytes, bytes, bytes, bytes]  #: account id, hour as 2026-11-23 10, kind, outcome
 COUNTED = (
@@ -159,6 +158,6 @@ def _say(sentence: str, key: Key, count: int, total: int) -> str:
     )
 
 
-def _name(words: type[IntEnum], number: str) -> str:
+def _name(terms: type[Term], number: str) -> str:
     """Its spelling in exports, or the number where somebody wrote one that means nothing."""
-    return {str(word.value): word.name.lower() for word in words}.get(number, number)
+    return {str(term.value): term.label for term in terms}.get(number, number)

@@ -1,7 +1,7 @@
 """Triggers that make the log append-only in the database itself, on PostgreSQL and SQLite.
 
-One door, which a transaction opens for itself: on PostgreSQL the setting verification.door, on
-SQLite the connection's attribute verification_door. Rows can never be changed through it. Set to
+One door, which a transaction opens for itself: on PostgreSQL the setting verification.bypass, on
+SQLite the connection's attribute verification_bypass. Rows can never be changed through it. Set to
 "prune" it lets attempts and seals be deleted as far as the newest checkpoint stands for them, and
 the checkpoints before that; set to "empty", by tests alone, everything. It stops mistakes: whoever
 can run SQL can open it, and is found out by the chain and by the checkpoint's MAC.
@@ -30,9 +30,9 @@ from verification.models import (
 
 Model = type[models.Model]
 
-DOOR = {
-    "postgresql": "COALESCE(current_setting('verification.door', true), '')",
-    "sqlite": "verification_door()",
+BYPASS = {
+    "postgresql": "COALESCE(current_setting('verification.bypass', true), '')",
+    "sqlite": "verification_bypass()",
 }
 
 #: Which statements each table refuses. Tallies and the head are counters: they do change.
@@ -128,7 +128,7 @@ def _triggers(vendor: str) -> list[Trigger]:
 
 def _refuses(vendor: str, model: Model, operation: str, condition: str, last: str) -> str:
     """When a deletion is refused, in SQL; `last` of the rows that would go has the highest key."""
-    door = DOOR[vendor]
+    door = BYPASS[vendor]
     refuses = f"{door} <> 'empty'"
     if operation == "DELETE" and model in PRUNED:
         column, less = PRUNED[model]
@@ -183,28 +183,28 @@ def _key(model: Model) -> str:
 
 
 @contextmanager
-def prune_door(connection: BaseDatabaseWrapper) -> Iterator[None]:
+def pruning_bypass(connection: BaseDatabaseWrapper) -> Iterator[None]:
     """Let this transaction prune. Where it fails, rolling it back shuts the door."""
-    _set_door(connection, "prune")
+    _set_bypass(connection, "prune")
     try:
         yield
     except BaseException:
-        connection.verification_door = ""  # type: ignore[attr-defined]
+        connection.verification_bypass = ""  # type: ignore[attr-defined]
         raise
-    _set_door(connection, "")
+    _set_bypass(connection, "")
 
 
-def _set_door(connection: BaseDatabaseWrapper, value: str) -> None:
-    connection.verification_door = value  # type: ignore[attr-defined]
+def _set_bypass(connection: BaseDatabaseWrapper, value: str) -> None:
+    connection.verification_bypass = value  # type: ignore[attr-defined]
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
-            cursor.execute(f"SET LOCAL verification.door = '{value}'")
+            cursor.execute(f"SET LOCAL verification.bypass = '{value}'")
 
 
-def register_door(connection: BaseDatabaseWrapper, **_: Any) -> None:
+def register_bypass(connection: BaseDatabaseWrapper, **_: Any) -> None:
     """Give a new SQLite connection the function that its triggers ask."""
     if connection.vendor == "sqlite":
         raw: sqlite3.Connection = connection.connection
         raw.create_function(
-            "verification_door", 0, lambda: getattr(connection, "verification_door", "")
+            "verification_bypass", 0, lambda: getattr(connection, "verification_bypass", "")
         )

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 
 from verification.audit_log.chain import BrokenChain, Chain, id_of
 from verification.audit_log.checkpoint import start_of_log, verify_checkpoint
-from verification.audit_log.reader import Stretch, read_lines, read_stretches
+from verification.audit_log.reader import SealBatch, read_lines, read_seal_batches
 from verification.audit_log.tallies import Count, wrong_tallies
 from verification.audit_log.triggers import missing_triggers
 from verification.db.snapshot import read_snapshot
@@ -116,7 +116,7 @@ def follow_chain(report: Report, watch: Callable[[int], object], deadline: float
     """Note what is broken, and count the lines for the tallies."""
     chain, count = Chain(report.start, seal_keys()), Count(after=report.start.last_recorded_at)
     report.end = chain.head
-    for stretch in read_stretches(report.start):
+    for stretch in read_seal_batches(report.start):
         for seal, lines in by_seal(stretch):
             try:
                 chain.follow(seal, lines)
@@ -176,7 +176,7 @@ def verify_start(report: Report) -> None:
         report.note(sentence.format(attempt=attempt.id, first=start.last_attempt_id + 1))
 
 
-def by_seal(stretch: Stretch) -> Iterator[tuple[Seal, list[bytes]]]:
+def by_seal(stretch: SealBatch) -> Iterator[tuple[Seal, list[bytes]]]:
     """Each seal with the lines of its range, however many there are."""
     position, lines = 0, stretch.lines
     for seal in stretch.seals:

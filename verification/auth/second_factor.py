@@ -79,13 +79,13 @@ class CodeForm(forms.Form):
         return device is not None
 
 
-def is_awaited(request: HttpRequest) -> bool:
+def is_required(request: HttpRequest) -> bool:
     """Whether this person has given the password, and has to give a code, too."""
     return sign_ins.takes_a_code(request.user) and getattr(request.user, "otp_device", None) is None
 
 
 def second_factor(site: admin.AdminSite, request: HttpRequest) -> HttpResponse:
-    if not is_awaited(request):
+    if not is_required(request):
         return redirect(way_on(request))
     assert request.user.is_authenticated
     device = TotpDevice.of(request.user, since=sessions.started_at(request))

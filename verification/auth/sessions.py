@@ -26,18 +26,18 @@ class SessionMiddleware(middleware.SessionMiddleware):
 
     def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
         session = request.session
-        is_poll = getattr(request, "leaves_the_session_alone", False)
+        is_poll = getattr(request, "no_session_refresh", False)
         if session.accessed and not is_poll and not session.is_empty():
             session.modified = True
         return super().process_response(request, response)
 
 
-def leaves_the_session_alone(view: View) -> View:
+def no_session_refresh(view: View) -> View:
     """For what a page asks by itself: it must not keep somebody signed in who has left."""
 
     @wraps(view)
     def marked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        request.leaves_the_session_alone = True  # type: ignore[attr-defined]
+        request.no_session_refresh = True  # type: ignore[attr-defined]
         return view(request, *args, **kwargs)
 
     return marked

@@ -24,7 +24,7 @@ class GatewayAdminSite(admin.AdminSite):
         return (
             super().has_permission(request)
             and not sessions.is_over(request)
-            and not second_factor.is_awaited(request)
+            and not second_factor.is_required(request)
         )
 
     def get_urls(self) -> list[URLResolver | URLPattern]:
@@ -49,7 +49,7 @@ class GatewayAdminSite(admin.AdminSite):
     ) -> HttpResponse:
         if request.user.is_authenticated and sessions.is_over(request):
             logout(request)
-        if request.method == "GET" and second_factor.is_awaited(request):
+        if request.method == "GET" and second_factor.is_required(request):
             query = urlencode({"next": request.GET.get("next", "")})
             return redirect(f"{reverse('admin:second_factor')}?{query}")
         return super().login(request, extra_context)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,7 +11,7 @@ from verification.audit_log.canonical import Values, canonical_line
 from verification.audit_log.chain import make_seal
 from verification.callbacks.store import Batch, TallyKey
 from verification.models import ChainHead
-from verification.models.attempt import is_noise
+from verification.models.noise import is_noise
 from verification.protocol.callback import Callback
 from verification.protocol.enums import Kind, Mark, Outcome
 from verification.protocol.reply import Verdict
@@ -60,24 +60,6 @@ def has_row(attempt: Values) -> bool:
 
 def tally_key(attempt: Values) -> TallyKey:
     return attempt["account_id"], int(attempt["kind"]), int(attempt["outcome"])
-
-
-def fold(attempts: Iterable[Attempt], shared_by: Iterable[Hashable]) -> list[Attempt]:
-    """The attempts, of which those that share a row are one: the first, which counts the others."""
-    folded: dict[Hashable, Attempt] = {}
-    for number, (attempt, by) in enumerate(zip(attempts, shared_by, strict=True)):
-        key = number if by is None else (by, *equality(attempt))
-        first = folded.setdefault(key, attempt)
-        if first is not attempt:
-            first["occurrences"] += 1
-            if first["client_ip"] != attempt["client_ip"]:
-                first["client_ip"] = None  # of several addresses, none
-    return [*folded.values()]
-
-
-def equality(attempt: Values) -> tuple[Hashable, ...]:
-    closed_lists = (attempt[name] for name in ("method", "reason", "detail", "status"))
-    return *tally_key(attempt), *closed_lists, is_noise(attempt)
 
 
 def close_batch(attempts: Sequence[Attempt], head: ChainHead, now: datetime) -> Batch:

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import ipaddress
 from collections import Counter
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from functools import lru_cache
 from time import monotonic
 
+from verification.audit_log.canonical import Values
+from verification.callbacks.batch import Attempt, tally_key
+from verification.models.noise import is_noise
 from verification.protocol.callback import Callback
 from verification.protocol.enums import Kind, Outcome
 from verification.protocol.reply import Verdict
@@ -52,7 +55,7 @@ class Flood:
         self.begin_minute()
         by = self.shared_by(callback, verdict)
         if by is None:
-            self.spend(callback, verdict)
+            self.consume(callback, verdict)
         return by
 
     def shared_by(self, callback: Callback, verdict: Verdict) -> Hashable:
@@ -65,7 +68,7 @@ class Flood:
         source = source_of(callback.client_ip)
         return source if self.refused[source] >= OWN_ROWS else None
 
-    def spend(self, callback: Callback, verdict: Verdict) -> None:
+    def consume(self, callback: Callback, verdict: Verdict) -> None:
         if verdict.outcome is Outcome.REFUSED:
             self.refused[source_of(callback.client_ip)] += 1
             self.rows += 1
@@ -87,3 +90,21 @@ def source_of(client_ip: str | None) -> str:
     if client_ip is None or ":" not in client_ip:
         return client_ip or ""
     return str(ipaddress.ip_network((client_ip, 64), strict=False))
+
+
+def coalesce(attempts: Iterable[Attempt], shared_by: Iterable[Hashable]) -> list[Attempt]:
+    """The attempts, of which those that share a row are one: the first, which counts the others."""
+    coalesced: dict[Hashable, Attempt] = {}
+    for number, (attempt, by) in enumerate(zip(attempts, shared_by, strict=True)):
+        key = number if by is None else (by, *equality(attempt))
+        first = coalesced.setdefault(key, attempt)
+        if first is not attempt:
+            first["occurrences"] += 1
+            if first["client_ip"] != attempt["client_ip"]:
+                first["client_ip"] = None  # of several addresses, none
+    return [*coalesced.values()]
+
+
+def equality(attempt: Values) -> tuple[Hashable, ...]:
+    closed_lists = (attempt[name] for name in ("method", "reason", "detail", "status"))
+    return *tally_key(attempt), *closed_lists, is_noise(attempt)

@@ -16,7 +16,7 @@ from verification.callbacks.recording import (
     find_obstacle,
     flood,
     is_in_time,
-    screen,
+    judge_without_recording,
     verify,
 )
 from verification.protocol.callback import Callback
@@ -37,7 +37,7 @@ GATHERING = 0.002
 LOOK_EVERY = 0.25
 
 #: Seconds between two commits of what is held, and so the longest that a flood waits for an answer.
-TICK = 0.1
+DEFER_INTERVAL = 0.1
 
 
 class Waiting(NamedTuple):
@@ -45,37 +45,37 @@ class Waiting(NamedTuple):
     verdict: asyncio.Future[Verdict]
 
 
-class Held:
+class DeferredQueue:
     """Those beyond their budget, until the next tick."""
 
     def __init__(self) -> None:
         self.waiting: list[Waiting] = []
-        self.last_tick = 0.0
+        self.last_commit = 0.0
 
     @property
-    def time_left(self) -> float | None:
+    def seconds_left(self) -> float | None:
         """Seconds until the next tick; None when nobody waits for it."""
-        return max(0.0, self.last_tick + TICK - monotonic()) if self.waiting else None
+        return max(0.0, self.last_commit + DEFER_INTERVAL - monotonic()) if self.waiting else None
 
-    def hold(self, batch: Sequence[Waiting]) -> list[Waiting]:
+    def defer(self, batch: Sequence[Waiting]) -> list[Waiting]:
         """Keep those that are too many, and give back the rest."""
-        held = too_many([waiting.callback for waiting in batch])
-        self.waiting += [waiting for n, waiting in enumerate(batch) if n in held]
-        return [waiting for n, waiting in enumerate(batch) if n not in held]
+        positions = positions_to_defer([waiting.callback for waiting in batch])
+        self.waiting += [waiting for n, waiting in enumerate(batch) if n in positions]
+        return [waiting for n, waiting in enumerate(batch) if n not in positions]
 
     def release(self, most: int) -> list[Waiting]:
         """Once the tick has come, so many; it lasts until all are released."""
-        if self.time_left != 0:
+        if self.seconds_left != 0:
             return []
         released, self.waiting = self.waiting[:most], self.waiting[most:]
         if not self.waiting:
-            self.last_tick = monotonic()
+            self.last_commit = monotonic()
         return released
 
-    def give_up(self) -> list[Waiting]:
+    def drain(self) -> list[Waiting]:
         """All of them, at once."""
-        given_up, self.waiting = self.waiting, []
-        return given_up
+        drained, self.waiting = self.waiting, []
+        return drained
 
 
 Result = Verdict | Unrecorded
@@ -90,7 +90,7 @@ class GroupCommit:
 
     def __init__(self) -> None:
         self.waiting: list[Waiting] = []
-        self.held = Held()
+        self.deferred = DeferredQueue()
         self.arrived = threading.Event()
         #: Why the circuit is open; empty while it is closed.
         self.away = ""
@@ -100,7 +100,7 @@ class GroupCommit:
         """The verdict to come, or Unrecorded. Called in the event loop; raises Unrecorded."""
         if self.away:
             raise Unrecorded(self.away)
-        if len(self.waiting) + len(self.held.waiting) >= MOST_WAITING:
+        if len(self.waiting) + len(self.deferred.waiting) >= MOST_WAITING:
             raise Unrecorded("too many are waiting")
         loop = self.loop or self.start()
         waiting = Waiting(callback, loop.create_future())
@@ -118,9 +118,9 @@ class GroupCommit:
 
     def write(self, loop: asyncio.AbstractEventLoop) -> None:
         while True:
-            self.arrived.wait(self.held.time_left)
+            self.arrived.wait(self.deferred.seconds_left)
             self.arrived.clear()
-            while self.waiting or self.held.time_left == 0:
+            while self.waiting or self.deferred.seconds_left == 0:
                 try:
                     self.commit(loop)
                 except Exception:  # whoever waits gets a 503 in time; others shall be recorded
@@ -141,7 +141,7 @@ class GroupCommit:
         """The next batch, without those who got their answer, or will before it is committed."""
         taken = self.waiting[:LARGEST_BATCH]
         del self.waiting[: len(taken)]
-        batch = self.held.hold(taken) + self.held.release(LARGEST_BATCH)
+        batch = self.deferred.defer(taken) + self.deferred.release(LARGEST_BATCH)
         return [it for it in batch if not it.verdict.done() and is_in_time(it.callback)]
 
     def wait_for_database(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -150,7 +150,7 @@ class GroupCommit:
             self.away = f"the database is away: {obstacle}"
             refused = self.waiting[:]
             del self.waiting[: len(refused)]
-            refused += self.held.give_up()
+            refused += self.deferred.drain()
             loop.call_soon_threadsafe(settle, refused, [Unrecorded(self.away)] * len(refused))
             time.sleep(LOOK_EVERY)
         self.away = ""
@@ -184,7 +184,7 @@ def settle(batch: Sequence[Waiting], results: Sequence[Result]) -> None:
             verdict.set_result(result)
 
 
-def too_many(callbacks: Sequence[Callback]) -> set[int]:
+def positions_to_defer(callbacks: Sequence[Callback]) -> set[int]:
     """The positions of what a flood is made of: refusals beyond their source's budget, whatever
     they are refused for, and what was accepted too often; never what is so for the first time.
     """
@@ -192,7 +192,7 @@ def too_many(callbacks: Sequence[Callback]) -> set[int]:
     if not suspects:
         return set()
     try:
-        verdicts = screen([callbacks[n] for n in suspects])
+        verdicts = judge_without_recording([callbacks[n] for n in suspects])
     except Unrecorded:
         return set()  # verify() will tell all of them
     pairs = zip(suspects, verdicts, strict=True)

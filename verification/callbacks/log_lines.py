@@ -12,7 +12,6 @@ from verification.audit_log.canonical import Values
 from verification.callbacks.verdicts import Accounts
 from verification.models.attempt import as_record
 from verification.protocol.callback import Callback
-from verification.protocol.enums import word
 
 lines = logging.getLogger("verification.attempts")
 
@@ -31,8 +30,8 @@ def log_unrecorded(callback: Callback, why: object) -> None:
     record = {
         "at": timezone.now().isoformat(),
         "path_slug": callback.path_slug,
-        "kind": word(callback.kind),
-        "method": word(callback.method),
+        "kind": callback.kind.label,
+        "method": callback.method.label,
         "client_ip": callback.client_ip,
         "user_agent": callback.user_agent,
         "request_id": str(callback.request_id),

@@ -16,9 +16,9 @@ from django.db import Error, connection
 
 from verification.audit_log.canonical import COLUMNS
 from verification.callbacks.store import (
+    AccountTokenRow,
+    AttemptStore,
     Batch,
-    Ledger,
-    Standing,
     accounts_statement,
     tallies_statement,
 )
@@ -62,7 +62,7 @@ UPDATE {HEAD}
 SET last_attempt_id = %s, last_seal_id = %s, last_digest = %s, last_recorded_at = %s"""
 
 
-class PostgreSQLLedger(Ledger):
+class PostgreSQLAttemptStore(AttemptStore):
     #: What opens the transaction, if any: it travels with the first statement.
     begin = ""
     commit = ""
@@ -90,11 +90,11 @@ class PostgreSQLLedger(Ledger):
     def wait_for_disk(self) -> None:
         self.cursor.execute(WAIT_FOR_DISK)
 
-    def read_accounts(self, slugs: set[str]) -> list[Standing]:
+    def read_accounts(self, slugs: set[str]) -> list[AccountTokenRow]:
         statement, parameters = accounts_statement(slugs)
         statement = statement.replace("%s", "clock_timestamp()", 1)
         self.cursor.execute(f"{self.begin} {TIMEOUTS}; {statement}", parameters)
-        return [Standing(*row) for row in self.cursor.fetchall()]
+        return [AccountTokenRow(*row) for row in self.cursor.fetchall()]
 
     def find_head(self) -> tuple[ChainHead, datetime] | None:
         self.cursor.execute(LOCK_HEAD)
@@ -130,6 +130,6 @@ def head_statement(head: ChainHead) -> tuple[str, list[object]]:
     ]
 
 
-def get_store() -> Ledger:
+def get_store() -> AttemptStore:
     """Return the store for this thread's database connection."""
-    return PostgreSQLLedger() if connection.vendor == "postgresql" else Ledger()
+    return PostgreSQLAttemptStore() if connection.vendor == "postgresql" else AttemptStore()

@@ -21,11 +21,11 @@ from django.db import (
     connection,
 )
 
-from verification.callbacks.batch import close_batch, fold, make_attempt
-from verification.callbacks.flood import Flood
+from verification.callbacks.batch import close_batch, make_attempt
+from verification.callbacks.flood import Flood, coalesce
 from verification.callbacks.log_lines import log_attempts
 from verification.callbacks.postgresql_store import get_store
-from verification.callbacks.store import Ledger
+from verification.callbacks.store import AttemptStore
 from verification.callbacks.verdicts import Accounts, judge
 from verification.db.errors import describe
 from verification.db.watchdog import watchdog
@@ -72,7 +72,7 @@ def verify(callbacks: Sequence[Callback]) -> list[Verdict]:
         verdicts = [judge(callback, accounts.called_by(callback)) for callback in callbacks]
         head, clock = ledger.lock_head()
         now = moment_of(head, clock)
-        attempts = fold(
+        attempts = coalesce(
             map(make_attempt, callbacks, verdicts, repeat(now)),
             map(flood.share, callbacks, verdicts),
         )
@@ -85,7 +85,7 @@ def verify(callbacks: Sequence[Callback]) -> list[Verdict]:
     return verdicts
 
 
-def screen(callbacks: Sequence[Callback]) -> list[Verdict]:
+def judge_without_recording(callbacks: Sequence[Callback]) -> list[Verdict]:
     """What verify() would decide now. Nothing is recorded, so nothing of it may be answered.
 
     Raises Unrecorded.
@@ -107,7 +107,7 @@ def find_obstacle() -> Unrecorded | None:
 
 
 @contextmanager
-def bounded(seconds: float) -> Iterator[Ledger]:
+def bounded(seconds: float) -> Iterator[AttemptStore]:
     """The database, for so long. Raises Unrecorded for whatever goes wrong."""
     try:
         if seconds <= 0:

@@ -24,7 +24,7 @@ from verification.models.chain import GENESIS
 TallyKey = tuple[int | None, int, int]
 
 
-class Standing(NamedTuple):
+class AccountTokenRow(NamedTuple):
     """An account that a batch calls, with one of its live tokens."""
 
     account_id: int
@@ -73,7 +73,7 @@ class Batch:
     noise: Counter[TallyKey]  #: how much of them
 
 
-class Ledger:
+class AttemptStore:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         with transaction.atomic(durable=True):
@@ -88,7 +88,7 @@ class Ledger:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
 
-    def read_accounts(self, slugs: set[str]) -> list[Standing]:
+    def read_accounts(self, slugs: set[str]) -> list[AccountTokenRow]:
         """The accounts called, each with the tokens that are live now, the newest first.
 
         One statement whether or not there is such an account, so that the time tells nobody.
@@ -97,7 +97,7 @@ class Ledger:
         now = connection.ops.adapt_datetimefield_value(timezone.now())
         with connection.cursor() as cursor:
             cursor.execute(statement, [now, *parameters])
-            return [Standing(*row) for row in cursor.fetchall()]
+            return [AccountTokenRow(*row) for row in cursor.fetchall()]
 
     def lock_head(self) -> tuple[ChainHead, datetime]:
         """The end of the chain, ours until the commit, and the time now."""

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from django.conf import settings
 
-from verification.callbacks.store import Standing
+from verification.callbacks.store import AccountTokenRow
 from verification.fields import Secret, UndecryptableSecret
 from verification.models.account import MOST_AT_ROOT, generate_secret
 from verification.protocol.callback import Callback
@@ -22,7 +22,7 @@ from verification.protocol.signature import verify_signatures
 logger = logging.getLogger(__name__)
 
 
-class CalledAccount(NamedTuple):
+class CandidateAccount(NamedTuple):
     id: int
     slug: str
     is_paused: bool
@@ -38,14 +38,14 @@ class LiveToken(NamedTuple):
     is_unused: bool
 
 
-class Called:
+class Candidates:
     """What one callback may be signed by: at a server URL one account, at / up to 50."""
 
-    def __init__(self, accounts: list[CalledAccount], tokens: list[LiveToken]) -> None:
+    def __init__(self, accounts: list[CandidateAccount], tokens: list[LiveToken]) -> None:
         self.accounts, self.tokens = accounts, tokens
 
     @cached_property
-    def by_id(self) -> dict[int, CalledAccount]:
+    def by_id(self) -> dict[int, CandidateAccount]:
         return {account.id: account for account in self.accounts}
 
     @cached_property
@@ -59,22 +59,22 @@ class Called:
 class Accounts:
     """The accounts that a batch calls, with their live tokens, by where they answer."""
 
-    def __init__(self, standings: Iterable[Standing]) -> None:
-        self.by_id: dict[int, CalledAccount] = {}
-        self.by_slug: dict[str, Called] = {}
-        self.nobody = Called([], [])
+    def __init__(self, standings: Iterable[AccountTokenRow]) -> None:
+        self.by_id: dict[int, CandidateAccount] = {}
+        self.by_slug: dict[str, Candidates] = {}
+        self.nobody = Candidates([], [])
         for _, own in groupby(standings, key=attrgetter("account_id")):
             rows = list(own)
-            account = CalledAccount(*rows[0][:4])
+            account = CandidateAccount(*rows[0][:4])
             tokens = [
                 LiveToken(row.token_id, account.id, Secret(row.ciphertext), row.is_unused)
                 for row in rows
                 if row.token_id is not None
             ]
             self.by_id[account.id] = account
-            self.by_slug[account.slug] = Called([account], tokens)
+            self.by_slug[account.slug] = Candidates([account], tokens)
 
-    def called_by(self, callback: Callback) -> Called:
+    def called_by(self, callback: Callback) -> Candidates:
         if not callback.path_slug:
             return self.at_root
         return self.by_slug.get(callback.path_slug, self.nobody)
@@ -89,14 +89,14 @@ class Accounts:
         return {token.id for it in places for token in it.tokens if token.is_unused}
 
     @cached_property
-    def at_root(self) -> Called:
+    def at_root(self) -> Candidates:
         answering = [it for it in self.by_slug.values() if it.accounts[0].answers_at_root]
         accounts = [it.accounts[0] for it in answering[:MOST_AT_ROOT]]
         tokens = [token for it in answering[:MOST_AT_ROOT] for token in it.tokens]
-        return Called(accounts, sorted(tokens, key=attrgetter("id"), reverse=True))
+        return Candidates(accounts, sorted(tokens, key=attrgetter("id"), reverse=True))
 
 
-def judge(callback: Callback, called: Called) -> Verdict:
+def judge(callback: Callback, called: Candidates) -> Verdict:
     """Decide by the signature alone, as WeChat's rules have it.
 
     Unknown, paused and wrong do the same work, so that the time tells nobody which it was.
@@ -120,7 +120,7 @@ def judge(callback: Callback, called: Called) -> Verdict:
     )
 
 
-def _find_match(callback: Callback, called: Called) -> LiveToken | None:
+def _find_match(callback: Callback, called: Candidates) -> LiveToken | None:
     """The live token that signed, of several that of an account which is not paused."""
     signature = callback.signature or b""
     found = verify_signatures(called.secrets, callback.timestamp, callback.nonce, signature)
@@ -145,7 +145,7 @@ def _dummy_secret(_keys: tuple[str, ...]) -> Secret:
 
 
 def _refuse(
-    reason: Reason, account: CalledAccount | None, *, status: int = 403, detail: str = ""
+    reason: Reason, account: CandidateAccount | None, *, status: int = 403, detail: str = ""
 ) -> Verdict:
     return Verdict(
         outcome=Outcome.REFUSED,

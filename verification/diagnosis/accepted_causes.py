@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from verification.diagnosis.case import Case, Explanation
 from verification.models import Token
 from verification.protocol.enums import Kind
-from verification.times import day, zoned
+from verification.times import format_date, format_datetime
 
 
 def own_test_accepted(case: Case) -> Explanation | None:
@@ -37,8 +37,8 @@ def accepted_with_previous_token(case: Case) -> Explanation | None:
         until_when(token).format(
             fingerprint=token.fingerprint,
             account=token.account,
-            date=day(token.superseded_at),
-            time=token.expires_at and zoned(token.expires_at, "%Y-%m-%d %H:%M"),
+            date=format_date(token.superseded_at),
+            time=token.expires_at and format_datetime(token.expires_at, "%Y-%m-%d %H:%M"),
         ),
         after_rotation(case, token),
         (token.account,),
@@ -74,7 +74,9 @@ def accepted_before_rotation(case: Case) -> Explanation | None:
             "Signed with the token {fingerprint} of “{account}”, the current one until it was "
             "replaced on {date}, and answered."
         ).format(
-            fingerprint=token.fingerprint, account=token.account, date=day(token.superseded_at)
+            fingerprint=token.fingerprint,
+            account=token.account,
+            date=format_date(token.superseded_at),
         ),
         after_rotation(case, token),
         (token.account,),

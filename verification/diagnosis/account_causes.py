@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 from verification.diagnosis.case import Case, Explanation
 from verification.protocol.enums import Reason
-from verification.times import day
+from verification.times import format_date
 
 
 def account_paused(case: Case) -> Explanation | None:
@@ -24,7 +24,9 @@ def account_paused(case: Case) -> Explanation | None:
     return Explanation(
         _("paused account"),
         happened.format(
-            account=account, who=event and event.actor, date=event and day(event.recorded_at)
+            account=account,
+            who=event and event.actor,
+            date=event and format_date(event.recorded_at),
         ),
         _("Resume it if that was not intended."),
         (account,),

@@ -20,7 +20,7 @@ from verification.protocol.signature import verify_signature
 class Explanation:
     """What happened, in a few words and in a sentence, and what to do, in another."""
 
-    in_short: str
+    summary: str
     what_happened: str
     what_to_do: str
     accounts: tuple[OfficialAccount, ...] = ()
@@ -30,7 +30,7 @@ class Explanation:
     cause: str = ""  #: the name of the function that found it
 
     @property
-    def in_full(self) -> str:
+    def full_text(self) -> str:
         return _("{what_happened} {what_to_do}").format(
             what_happened=self.what_happened, what_to_do=self.what_to_do
         )

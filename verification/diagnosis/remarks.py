@@ -11,9 +11,9 @@ from django.utils.translation import ngettext
 
 from verification.diagnosis.case import Case, Remark
 from verification.models import VerificationAttempt
-from verification.models.attempt import WECHAT
+from verification.models.noise import WECHAT_USER_AGENT
 from verification.protocol.enums import Kind, Outcome
-from verification.times import zoned
+from verification.times import format_datetime
 
 #: Clocks that are kept by NTP differ by less.
 LARGEST_SKEW = timedelta(minutes=5).total_seconds()
@@ -41,7 +41,9 @@ def repeat(case: Case) -> Remark | None:
     text = _(
         "Attempt {number} was the same request on {time}: somebody kept its URL and sent it again."
     )
-    return Remark(text.format(number=earlier.pk, time=zoned(earlier.recorded_at)), earlier)
+    return Remark(
+        text.format(number=earlier.pk, time=format_datetime(earlier.recorded_at)), earlier
+    )
 
 
 def find_earlier(attempt: VerificationAttempt) -> VerificationAttempt | None:
@@ -88,19 +90,19 @@ def in_words(seconds: int) -> str:
 def not_wechats_user_agent(case: Case) -> Remark | None:
     """Of what was signed, by whomever: that a browser is no WeChat goes without saying."""
     agent = case.attempt.user_agent
-    if agent == WECHAT or not case.signature:
+    if agent == WECHAT_USER_AGENT or not case.signature:
         return None
     if not agent:
         return Remark(
             _("It had no user agent; WeChat's is “{wechat}”. Probably a script.").format(
-                wechat=WECHAT
+                wechat=WECHAT_USER_AGENT
             )
         )
     return Remark(
         _(
             "Its user agent “{agent}” is not WeChat's, which is “{wechat}”. Probably a person or "
             "a script."
-        ).format(agent=agent, wechat=WECHAT)
+        ).format(agent=agent, wechat=WECHAT_USER_AGENT)
     )
 
 
@@ -133,10 +135,10 @@ def without_port(host: str) -> str:
 
 
 def slow_answer(case: Case) -> Remark | None:
-    return Remark(say_slow(case.attempt)) if case.attempt.duration > SLOW else None
+    return Remark(format_slow_answer(case.attempt)) if case.attempt.duration > SLOW else None
 
 
-def say_slow(attempt: VerificationAttempt) -> str:
+def format_slow_answer(attempt: VerificationAttempt) -> str:
     return _(
         "We took {s} s to answer; WeChat may give up. See whether the dyno was asleep or the "
         "database slow, then press Submit (提交) again."

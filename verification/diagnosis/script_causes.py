@@ -125,5 +125,5 @@ def echostr_hashed_in(case: Case) -> Explanation | None:
     return None
 
 
-def signed_by_script(token: Token, in_short: str, happened: str, to_do: str) -> Explanation:
-    return Explanation(in_short, happened, to_do, (token.account,), as_known_today=True)
+def signed_by_script(token: Token, summary: str, happened: str, to_do: str) -> Explanation:
+    return Explanation(summary, happened, to_do, (token.account,), as_known_today=True)

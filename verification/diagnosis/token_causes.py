@@ -6,7 +6,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from verification.diagnosis.case import Case, Explanation
-from verification.times import day
+from verification.times import format_date
 
 
 def token_since_added(case: Case) -> Explanation | None:
@@ -18,7 +18,7 @@ def token_since_added(case: Case) -> Explanation | None:
                 _(
                     "WeChat signed this with a token that “{account}” was given only later, "
                     "on {date}."
-                ).format(account=token.account, date=day(token.created_at)),
+                ).format(account=token.account, date=format_date(token.created_at)),
                 _("Press Submit (提交) again."),
                 (token.account,),
                 token,
@@ -51,7 +51,7 @@ def token_retired(case: Case) -> Explanation | None:
             return Explanation(
                 _("retired token"),
                 _("WeChat still uses the token of “{account}” that was retired on {date}.").format(
-                    account=token.account, date=day(token.expires_at)
+                    account=token.account, date=format_date(token.expires_at)
                 ),
                 _("Paste the current token into the console and press Submit (提交)."),
                 (token.account,),

@@ -9,18 +9,17 @@ from __future__ import annotations
 
 import json
 import re
-from enum import IntEnum
 from typing import Any
 
 from django.utils import timezone
 
 from verification import __version__
 from verification.audit_log.canonical import COLUMNS_BY_VERSION, encode_text
-from verification.audit_log.reader import read_stretches
+from verification.audit_log.reader import read_seal_batches
 from verification.audit_log.verifier import by_seal
 from verification.exports.writer import Pieces
 from verification.models import ChainHead, Checkpoint, Seal
-from verification.protocol.enums import Kind, Method, Outcome, Reason, word
+from verification.protocol.enums import Kind, Method, Outcome, Reason, Term
 
 FORMAT = "sealed log of wechat_gateway"
 FORMAT_VERSION = 1
@@ -33,18 +32,18 @@ NUMBERS = {
     *("id", "seal_id", "account_id", "token_id", "duration", "clock_skew"),
     *("occurrences", "status", "marks"),
 }
-CLOSED_LISTS: dict[str, type[IntEnum]] = {
+CLOSED_LISTS: dict[str, type[Term]] = {
     "kind": Kind,
     "method": Method,
     "outcome": Outcome,
     "reason": Reason,
 }
-WORDS = {
-    name: {str(int(member)): word(member) for member in members}
+LABELS = {
+    name: {str(int(member)): member.label for member in members}
     for name, members in CLOSED_LISTS.items()
 }
-NUMBERS_OF_WORDS = {
-    name: {text: number for number, text in words.items()} for name, words in WORDS.items()
+NUMBERS_BY_LABEL = {
+    name: {text: number for number, text in labels.items()} for name, labels in LABELS.items()
 }
 BYTES_PREFIX = "\\\\x"
 NULL = "\\N"
@@ -57,7 +56,7 @@ def sealed_pieces() -> Pieces:
     checkpoint, seals, rows = Checkpoint.objects.first(), 0, 0
     begin = checkpoint.place if checkpoint else ChainHead()
     yield dump(first_entry(begin)), 0
-    for stretch in read_stretches(begin):
+    for stretch in read_seal_batches(begin):
         for seal, lines in by_seal(stretch):
             attempts = [dump(to_record(line, seal.version)) for line in lines]
             yield b"".join([dump(seal_entry(seal)), *attempts]), len(lines)
@@ -171,8 +170,8 @@ def to_record(line: bytes, version: int) -> Record:
 def _read(name: str, text: str) -> Any:
     if name in NUMBERS:
         return int(text)
-    if name in WORDS:
-        return WORDS[name][text]
+    if name in LABELS:
+        return LABELS[name][text]
     if name == "signature":
         return text.removeprefix(BYTES_PREFIX)
     return text.replace("\\\\", "\\")
@@ -195,8 +194,8 @@ def _write(name: str, value: Any) -> str:
     if name in NUMBERS:
         return str(_require(int, value))
     text: str = _require(str, value)
-    if name in WORDS:
-        return str(_require(str, NUMBERS_OF_WORDS[name].get(text)))
+    if name in LABELS:
+        return str(_require(str, NUMBERS_BY_LABEL[name].get(text)))
     if name == "signature":
         return BYTES_PREFIX + text
     return encode_text(text)

@@ -35,7 +35,7 @@ class GatewayCommand(BaseCommand):
         try:
             return super().execute(*args, **options)
         except ValidationError as error:
-            raise CommandError(say_what_is_wrong(error)) from error
+            raise CommandError(format_validation_error(error)) from error
         except UndecryptableSecret as error:
             raise CommandError(f"{error} Rotate the token, or put the lost key back.") from error
         except DatabaseError as error:
@@ -55,7 +55,7 @@ class GatewayCommand(BaseCommand):
             )
 
 
-def say_what_is_wrong(error: ValidationError) -> str:
+def format_validation_error(error: ValidationError) -> str:
     """Its messages, each after the name of the field that it means."""
     if not hasattr(error, "error_dict"):
         return " ".join(error.messages)

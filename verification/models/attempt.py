@@ -16,23 +16,7 @@ from verification.models.choices import (
     OUTCOME_CHOICES,
     REASON_CHOICES,
 )
-from verification.protocol.enums import Kind, Mark, Method, Outcome, Reason, word
-
-#: How WeChat calls itself in every log that was published since 2013. Who else calls an unknown
-#: path is no operator with a mistyped URL.
-WECHAT = "Mozilla/4.0"
-MARKS = range(2 * max(Mark))
-NOT_OF_WECOM = [marks for marks in MARKS if not marks & Mark.MSG_SIGNATURE]
-PROBES = [marks for marks in MARKS if marks & Mark.EMPTY_TOKEN]
-#: What browsers, monitors and bots send: no account's token, nor WeCom's, can have signed it.
-NOISE = (
-    models.Q(reason=Reason.METHOD_NOT_ALLOWED.value)
-    | models.Q(
-        reason=Reason.MISSING_PARAMETER.value, signature__isnull=True, marks__in=NOT_OF_WECOM
-    )
-    | (models.Q(reason=Reason.UNKNOWN_ACCOUNT.value) & ~models.Q(user_agent=WECHAT))
-    | models.Q(outcome=Outcome.REFUSED.value, marks__in=PROBES)
-)
+from verification.protocol.enums import Kind, Mark, Method, Outcome, Reason
 
 
 class VerificationAttempt(models.Model):
@@ -119,7 +103,7 @@ class VerificationAttempt(models.Model):
 
 
 KINDS, METHODS, OUTCOMES, REASONS = (
-    {int(member): word(member) for member in closed_list}
+    {int(member): member.label for member in closed_list}
     for closed_list in (Kind, Method, Outcome, Reason)
 )
 #: The keys of as_record(), in its order.
@@ -159,18 +143,3 @@ def as_record(attempt: Mapping[str, Any], account: str | None) -> dict[str, Any]
         "duration": attempt["duration"],
         "occurrences": attempt["occurrences"],
     }
-
-
-def is_noise(attempt: Mapping[str, Any]) -> bool:
-    """What NOISE says, of columns that are still to be written."""
-    marks, reason = attempt["marks"], attempt["reason"]
-    is_bare = attempt["signature"] is None and not marks & Mark.MSG_SIGNATURE
-    # All are looked at, lest an unknown account's takes less time.
-    return any(
-        [
-            reason == Reason.METHOD_NOT_ALLOWED,
-            reason == Reason.MISSING_PARAMETER and is_bare,
-            reason == Reason.UNKNOWN_ACCOUNT and attempt["user_agent"] != WECHAT,
-            attempt["outcome"] == Outcome.REFUSED and bool(marks & Mark.EMPTY_TOKEN),
-        ]
-    )

@@ -5,7 +5,16 @@ from __future__ import annotations
 from enum import IntEnum, IntFlag
 
 
-class Kind(IntEnum):
+class Term(IntEnum):
+    """A member of a closed list: its number is stored, its label is in logs and exports."""
+
+    @property
+    def label(self) -> str:
+        """The spelling in logs and exports, such as ``url_verification``."""
+        return self.name.lower()
+
+
+class Kind(Term):
     """What a callback is for."""
 
     URL_VERIFICATION = 1
@@ -13,7 +22,7 @@ class Kind(IntEnum):
     SELF_TEST = 3
 
 
-class Method(IntEnum):
+class Method(Term):
     """The HTTP method; OTHER for anything a client made up."""
 
     OTHER = 0
@@ -27,13 +36,18 @@ class Method(IntEnum):
     TRACE = 8
     CONNECT = 9
 
+    @property
+    def label(self) -> str:
+        """HTTP's own spelling, such as ``GET``."""
+        return self.name
 
-class Outcome(IntEnum):
+
+class Outcome(Term):
     ACCEPTED = 1
     REFUSED = 2
 
 
-class Reason(IntEnum):
+class Reason(Term):
     """Why a callback was refused."""
 
     SIGNATURE_MISMATCH = 1
@@ -54,10 +68,3 @@ class Mark(IntFlag):
     MSG_SIGNATURE = 4
     ENCRYPTED = 8
     EMPTY_TOKEN = 16  #: refused, and signed with an empty token, as probes are
-
-
-def word(member: IntEnum | None) -> str | None:
-    """The spelling in logs and exports: ``url_verification``; methods keep HTTP's, ``GET``."""
-    if member is None:
-        return None
-    return member.name if isinstance(member, Method) else member.name.lower()

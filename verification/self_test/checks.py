@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy
 
 from verification.protocol.callback import clean
 from verification.self_test import client
-from verification.self_test.client import Answer, Stage, Trial
+from verification.self_test.client import Answer, Phase, Probe
 
 #: Seconds beyond which a slower network or a busier hour may make it too late.
 SLOW = 1.0
@@ -53,9 +53,9 @@ class Check(NamedTuple):
 Finding = tuple[Result, str]
 
 
-def check(trial: Trial) -> list[Check]:
+def check(trial: Probe) -> list[Check]:
     """Every check, in the order in which a request meets them."""
-    checks: list[tuple[str, Callable[[Trial], Finding]]] = [
+    checks: list[tuple[str, Callable[[Probe], Finding]]] = [
         (_("Address"), _address),
         (_("Reached"), _reached),
         ("TLS", _tls),
@@ -76,7 +76,7 @@ def worst(checks: list[Check]) -> Result:
     )
 
 
-def _address(trial: Trial) -> Finding:
+def _address(trial: Probe) -> Finding:
     if _is_local(trial.parts.hostname or ""):
         return Result.WARNED, _("WeChat cannot reach it: the address is local to this network.")
     if trial.parts.port not in (None, *WECHATS_PORTS):
@@ -91,17 +91,17 @@ def _is_local(host: str) -> bool:
         return host == "localhost" or host.endswith((".localhost", ".local", ".internal"))
 
 
-def _reached(trial: Trial) -> Finding:
+def _reached(trial: Probe) -> Finding:
     host = trial.parts.netloc
-    if trial.stage > Stage.CONNECTING:
+    if trial.stage > Phase.CONNECTING:
         return Result.PASSED, _("{host} takes connections.").format(host=host)
     return Result.FAILED, _("{host} cannot be reached: {why}.").format(host=host, why=_why(trial))
 
 
-def _tls(trial: Trial) -> Finding:
+def _tls(trial: Probe) -> Finding:
     if trial.parts.scheme != "https":
         return Result.NOT_APPLICABLE, _("The server URL begins with http://.")
-    if trial.stage < Stage.SECURING:
+    if trial.stage < Phase.SECURING:
         return _not_reached()
     if trial.certificate_ends is None:
         return Result.FAILED, _("No secure connection: {why}.").format(why=_why(trial))
@@ -113,8 +113,8 @@ def _tls(trial: Trial) -> Finding:
     return Result.PASSED, _("The certificate is trusted and valid until {date}.").format(date=date)
 
 
-def _status(trial: Trial) -> Finding:
-    if trial.stage < Stage.ASKING:
+def _status(trial: Probe) -> Finding:
+    if trial.stage < Phase.ASKING:
         return _not_reached()
     if trial.answer is None:
         return Result.FAILED, _("No HTTP answer came: {why}.").format(why=_why(trial))
@@ -126,7 +126,7 @@ def _status(trial: Trial) -> Finding:
     )
 
 
-def _redirect(trial: Trial) -> Finding:
+def _redirect(trial: Probe) -> Finding:
     if trial.answer is None:
         return _not_reached()
     if not 300 <= trial.answer.status < 400:
@@ -137,13 +137,13 @@ def _redirect(trial: Trial) -> Finding:
     )
 
 
-def _body(trial: Trial) -> Finding:
+def _body(trial: Probe) -> Finding:
     answer = trial.answer
     if answer is None:
         return _not_reached()
     if answer.status != 200:
         return Result.NOT_REACHED, _("Compared only when the status is 200.")
-    if trial.stage < Stage.DONE:
+    if trial.stage < Phase.DONE:
         return Result.FAILED, _("The body broke off: {why}.").format(why=_why(trial))
     if answer.body == answer.echostr.encode():
         return Result.PASSED, _("It is the echostr, byte for byte.")
@@ -158,7 +158,7 @@ def _wrong_body(answer: Answer) -> str:
     )
 
 
-def _length(trial: Trial) -> Finding:
+def _length(trial: Probe) -> Finding:
     if trial.answer is None:
         return _not_reached()
     if trial.answer.is_chunked:
@@ -171,13 +171,13 @@ def _length(trial: Trial) -> Finding:
     )
 
 
-def _time(trial: Trial) -> Finding:
+def _time(trial: Probe) -> Finding:
     seconds, patience = trial.seconds, client.PATIENCE
     if isinstance(trial.error, TimeoutError) or seconds >= patience:
         return Result.FAILED, _(
             "No whole answer after {seconds:.1f} s; WeChat gives up after {patience:g} s."
         ).format(seconds=seconds, patience=patience)
-    if trial.stage < Stage.DONE:
+    if trial.stage < Phase.DONE:
         return _not_reached()
     if seconds > SLOW:
         return Result.WARNED, _("{seconds:.1f} s. From afar that may be too late.").format(
@@ -190,7 +190,7 @@ def _not_reached() -> Finding:
     return Result.NOT_REACHED, _("The test did not get this far.")
 
 
-def _why(trial: Trial) -> str:
+def _why(trial: Probe) -> str:
     error = trial.error
     if isinstance(error, ssl.SSLCertVerificationError):
         return _("the certificate is not trusted ({why})").format(why=error.verify_message)

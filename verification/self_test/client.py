@@ -59,7 +59,7 @@ def _sign(server_url: str, token: str, timestamp: str, nonce: str) -> tuple[str,
     return f"{server_url}{'&' if '?' in server_url else '?'}{query}", echostr
 
 
-class Stage(IntEnum):
+class Phase(IntEnum):
     """What a trial is at, or was at when it failed."""
 
     CONNECTING = 1
@@ -70,12 +70,12 @@ class Stage(IntEnum):
 
 
 @dataclass
-class Trial:
+class Probe:
     """One URL verification that we send, and how far it came."""
 
     url: str
     echostr: str
-    stage: Stage = Stage.CONNECTING
+    stage: Phase = Phase.CONNECTING
     certificate_ends: datetime | None = None
     answer: Answer | None = None  #: from READING on; its body is whole when DONE
     error: Exception | None = None
@@ -85,12 +85,12 @@ class Trial:
     def parts(self) -> SplitResult:
         return urlsplit(self.url)
 
-    def run(self) -> Trial:
+    def run(self) -> Probe:
         """Ask over HTTP/1.0 as Mozilla/4.0, and keep whatever fails."""
         started = time.perf_counter()
         try:
             with self._connect() as connection:
-                self.stage = Stage.ASKING
+                self.stage = Phase.ASKING
                 connection.sendall(self._request())
                 self._read(_Wire(connection, started + PATIENCE), started)
         except (OSError, http.client.HTTPException, ValueError) as error:
@@ -104,7 +104,7 @@ class Trial:
         plain = socket.create_connection(address, timeout=PATIENCE)
         if not is_https:
             return plain
-        self.stage = Stage.SECURING
+        self.stage = Phase.SECURING
         context = ssl.create_default_context()
         secure = context.wrap_socket(plain, server_hostname=self.parts.hostname)
         until = ssl.cert_time_to_seconds(str((secure.getpeercert() or {})["notAfter"]))
@@ -124,18 +124,18 @@ class Trial:
             response.begin()
             headers = {name.lower(): value for name, value in response.getheaders()}
             self.answer = Answer(response.status, b"", headers, 0, self.echostr)
-            self.stage = Stage.READING
+            self.stage = Phase.READING
             body, missing = response.read(LONGEST_BODY), response.length
         seconds = time.perf_counter() - started
         self.answer = replace(self.answer, body=body, seconds=seconds)
         if missing:
             raise http.client.IncompleteRead(body, missing)
-        self.stage = Stage.DONE
+        self.stage = Phase.DONE
 
 
-def try_server_url(server_url: str, token: str, key: bytes) -> Trial:
+def probe_server_url(server_url: str, token: str, key: bytes) -> Probe:
     """Send one URL verification that is recorded as our own."""
-    return Trial(*sign_own_url(server_url, token, key)).run()
+    return Probe(*sign_own_url(server_url, token, key)).run()
 
 
 class _Wire(io.RawIOBase):

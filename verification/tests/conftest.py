@@ -16,7 +16,7 @@ from django.utils import timezone, translation
 from verification.callbacks import recording
 from verification.models import OfficialAccount
 from verification.tests.support.accounts import make_account
-from verification.tests.support.database import open_door
+from verification.tests.support.database import set_bypass
 from verification.tests.support.exports import export_sealed, make_sealed_log
 from verification.tests.support.gunicorn import Gunicorn, running_gunicorn
 from verification.tests.support.people import PASSWORD, call
@@ -62,9 +62,9 @@ def _empty_test_database_through_the_door() -> Iterator[None]:
     flush: Callable[[Any], None] = vars(TransactionTestCase)["_fixture_teardown"]
 
     def flush_through_the_door(self: Any) -> None:
-        open_door(is_open=True)
+        set_bypass(is_open=True)
         flush(self)
-        open_door(is_open=False)
+        set_bypass(is_open=False)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(TransactionTestCase, "_fixture_teardown", flush_through_the_door)

@@ -30,9 +30,9 @@ def _it_is_noon() -> Iterator[None]:
     ],
 )
 def test_a_time_is_as_long_as_it_takes_to_tell_it_from_others(moment: datetime, text: str) -> None:
-    assert times.in_short(moment) == text
+    assert times.format_short(moment) == text
 
 
 def test_the_zone_is_said_by_its_name_and_its_distance() -> None:
-    assert times.say_zone() == "Asia/Shanghai (UTC+8)"
-    assert times.zoned(NOON) == "2026-11-23 12:00:00 (UTC+8)"
+    assert times.format_zone() == "Asia/Shanghai (UTC+8)"
+    assert times.format_datetime(NOON) == "2026-11-23 12:00:00 (UTC+8)"

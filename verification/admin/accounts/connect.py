@@ -23,7 +23,7 @@ from verification.admin.accounts import console_advice
 from verification.admin.accounts.pages import server_url
 from verification.models import OfficialAccount, Token
 from verification.protocol import console
-from verification.times import say_zone, zoned
+from verification.times import format_datetime, format_zone
 
 MINUTE = "%Y-%m-%d %H:%M"
 
@@ -60,7 +60,7 @@ def read_progress(account: OfficialAccount, current: Token | None) -> Progress:
 def _verified(account: OfficialAccount, current: Token, status: AccountStatus) -> Progress:
     assert current.first_used_at is not None
     text = _("Verified on {time} with the token {fingerprint}").format(
-        time=zoned(current.first_used_at, MINUTE), fingerprint=current.fingerprint
+        time=format_datetime(current.first_used_at, MINUTE), fingerprint=current.fingerprint
     )
     if status.refusal is None:
         return Progress("verified", text)
@@ -69,15 +69,16 @@ def _verified(account: OfficialAccount, current: Token, status: AccountStatus) -
         "{text} · since the last call that passed, {count} was refused: {cause}",
         "{text} · since the last call that passed, {count} were refused: {cause}",
         count,
-    ).format(text=text, count=count, cause=status.refusal.explanation.in_short)
-    return Progress("verified", refused, status.refusal.explanation.in_full, _why(status.refusal))
+    ).format(text=text, count=count, cause=status.refusal.explanation.summary)
+    return Progress("verified", refused, status.refusal.explanation.full_text, _why(status.refusal))
 
 
 def _refused(refusal: Refusal) -> Progress:
     text = _("Waiting for WeChat… Last attempt refused at {time}: {cause}").format(
-        time=zoned(refusal.attempt.recorded_at, "%H:%M:%S"), cause=refusal.explanation.in_short
+        time=format_datetime(refusal.attempt.recorded_at, "%H:%M:%S"),
+        cause=refusal.explanation.summary,
     )
-    return Progress("refused", text, refusal.explanation.in_full, _why(refusal))
+    return Progress("refused", text, refusal.explanation.full_text, _why(refusal))
 
 
 def _why(refusal: Refusal) -> str:
@@ -86,7 +87,7 @@ def _why(refusal: Refusal) -> str:
 
 def _still_with_previous(time: datetime) -> Progress:
     text = _("WeChat called on {time}, still with the previous token").format(
-        time=zoned(time, MINUTE)
+        time=format_datetime(time, MINUTE)
     )
     advice = _("Paste the current token into the console and press Submit (提交).")
     return Progress("waiting", text, advice)
@@ -108,7 +109,7 @@ def card(request: HttpRequest, account: OfficialAccount) -> dict[str, Any]:
         "tester_url": console.TESTER_URL,
         "answers": console_advice.ANSWERS,
         "said": said,
-        "zone": say_zone(),
+        "zone": format_zone(),
         "advice": console_advice.advise(said, account),
     }
 

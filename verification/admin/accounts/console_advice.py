@@ -8,11 +8,11 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from verification.accounts.facts import IS_SERIOUS, IS_VERIFICATION
-from verification.audit_log.positions import first_since
+from verification.audit_log.positions import first_id_since
 from verification.diagnosis import explain
-from verification.diagnosis.remarks import SLOW, in_front_of_us, say_slow
+from verification.diagnosis.remarks import SLOW, format_slow_answer, in_front_of_us
 from verification.models import OfficialAccount, VerificationAttempt
-from verification.models.attempt import NOISE
+from verification.models.noise import NOISE
 from verification.protocol.enums import Kind, Outcome
 
 #: In the console's own words.
@@ -44,7 +44,7 @@ def advise(said: str, account: OfficialAccount) -> str:
 
 def last_recent_attempt(account: OfficialAccount) -> VerificationAttempt | None:
     """The last verification that was judged, or else the last call that was not let so far."""
-    since = first_since(timezone.now() - RECENT)
+    since = first_id_since(timezone.now() - RECENT)
     recent = account.attempts.filter(id__gte=since).order_by("-id")
     recent = recent.select_related("account", "token").exclude(kind=Kind.SELF_TEST)
     judged = recent.filter(IS_SERIOUS, IS_VERIFICATION).first()
@@ -53,13 +53,13 @@ def last_recent_attempt(account: OfficialAccount) -> VerificationAttempt | None:
 
 def after_refusal(said: str, attempt: VerificationAttempt) -> str:
     if said == "timeout" and attempt.duration > SLOW:
-        return say_slow(attempt)
+        return format_slow_answer(attempt)
     if said == "success":
         return _(
             "The last attempt on record was refused, so the console holds another server URL or "
             "the success is an older one. Compare the URL there with the one above."
         )
-    return explain(attempt).in_full
+    return explain(attempt).full_text
 
 
 def after_acceptance(said: str, attempt: VerificationAttempt) -> str:
@@ -80,7 +80,7 @@ def after_acceptance(said: str, attempt: VerificationAttempt) -> str:
             "off for this address."
         ).format(culprits=in_front_of_us())
     if attempt.duration > SLOW:
-        return say_slow(attempt)
+        return format_slow_answer(attempt)
     return _(
         "We answered in {ms} ms, but the answer reached WeChat too late. Press Submit (提交) "
         "again; if it repeats, use a host or domain nearer to mainland China."

@@ -27,10 +27,10 @@ from verification.admin.accounts.changelist import (
 from verification.admin.accounts.records import read_records
 from verification.admin.accounts.token_forms import ChoosesToken, SourceField, TokenField
 from verification.admin.base import may
-from verification.auth.sessions import leaves_the_session_alone
+from verification.auth.sessions import no_session_refresh
 from verification.change_log import Action, actor_of
 from verification.models import OfficialAccount
-from verification.times import in_short, say_zone
+from verification.times import format_short, format_zone
 
 if TYPE_CHECKING:
     AccountModelAdmin = admin.ModelAdmin[OfficialAccount]
@@ -89,7 +89,7 @@ class OfficialAccountAdmin(AccountModelAdmin):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> Any:
-        context = {"title": _("Official accounts"), "zone": say_zone()}
+        context = {"title": _("Official accounts"), "zone": format_zone()}
         return super().changelist_view(request, {**context, **(extra_context or {})})
 
     @admin.display(description=_("state"))
@@ -109,7 +109,7 @@ class OfficialAccountAdmin(AccountModelAdmin):
     @admin.display(description=_("last push"))
     def last_push(self, account: Any) -> str:
         time = account.status.last_push
-        return in_short(time) if time else "–"
+        return format_short(time) if time else "–"
 
     @admin.display(description=_("refused in 24 h"))
     def refused(self, account: Any) -> Any:
@@ -211,7 +211,7 @@ class OfficialAccountAdmin(AccountModelAdmin):
             path("resume/", self._view(pausing.RESUME.confirm), name="resume_accounts"),
             path(
                 "<int:account_id>/live/",
-                leaves_the_session_alone(self._view(connect.live)),
+                no_session_refresh(self._view(connect.live)),
                 name="live_account",
             ),
             path("<int:account_id>/rotate/", self._view(tokens.rotate), name="rotate_token"),

@@ -11,11 +11,11 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from verification.admin.base import may
-from verification.attempts.index import Strands
+from verification.attempts.index import AttemptIndex
 from verification.diagnosis import Known, explain
 from verification.models import OfficialAccount, VerificationAttempt
 from verification.protocol.enums import Kind, Outcome
-from verification.times import in_short
+from verification.times import format_short
 
 SHOWN = 5
 
@@ -54,10 +54,10 @@ def without_links(record: Record) -> Record:
 
 
 def last_verifications(account: OfficialAccount) -> Record:
-    ids = Strands([account.pk], [Kind.URL_VERIFICATION]).newest(SHOWN)[:SHOWN]
+    ids = AttemptIndex([account.pk], [Kind.URL_VERIFICATION]).newest(SHOWN)[:SHOWN]
     own, known = account.attempts.filter(pk__in=ids).order_by("-id"), Known()
     lines = [
-        Line(in_short(attempt.recorded_at), cause(attempt, known), _url(attempt), sign(attempt))
+        Line(format_short(attempt.recorded_at), cause(attempt, known), _url(attempt), sign(attempt))
         for attempt in own.select_related("account", "token__account")
     ]
     return Record(
@@ -70,7 +70,7 @@ def last_verifications(account: OfficialAccount) -> Record:
 
 def cause(attempt: VerificationAttempt, known: Known) -> str:
     times = f" ×{attempt.occurrences}" if attempt.occurrences > 1 else ""
-    return explain(attempt, known).in_short + times
+    return explain(attempt, known).summary + times
 
 
 def sign(attempt: VerificationAttempt) -> str:
@@ -79,7 +79,7 @@ def sign(attempt: VerificationAttempt) -> str:
 
 def last_changes(account: OfficialAccount) -> Record:
     lines = [
-        Line(in_short(event.recorded_at), str(event), _url(event))
+        Line(format_short(event.recorded_at), str(event), _url(event))
         for event in account.change_events.order_by("-id")[:SHOWN]
     ]
     return Record(

@@ -17,7 +17,7 @@ from verification.keys import self_test_key
 from verification.models import ChainHead, OfficialAccount, VerificationAttempt
 from verification.protocol.console import TESTER_URL
 from verification.self_test.checks import Result, check, worst
-from verification.self_test.client import Trial, try_server_url
+from verification.self_test.client import Probe, probe_server_url
 
 #: Either permission will do.
 TESTERS = ("change_officialaccount", "rotate_token")
@@ -43,7 +43,7 @@ def run(site: admin.AdminSite, request: HttpRequest, account_id: int) -> HttpRes
         return redirect(account_url(account_id))
     before = last_attempt_id()
     # Outside of any transaction: on SQLite an open one would keep the callback from being recorded.
-    trial = try_server_url(account.server_url, secret, self_test_key())
+    trial = probe_server_url(account.server_url, secret, self_test_key())
     return show(site, request, account, trial, find_attempt(trial, before))
 
 
@@ -56,7 +56,7 @@ def last_attempt_id() -> int:
     return ChainHead.objects.values_list("last_attempt_id", flat=True).first() or 0
 
 
-def find_attempt(trial: Trial, before: int) -> VerificationAttempt | None:
+def find_attempt(trial: Probe, before: int) -> VerificationAttempt | None:
     """What the trial left, by its nonce among what came since: a proxy may change the rest."""
     nonce = parse_qs(trial.parts.query)["nonce"][0]
     return VerificationAttempt.objects.filter(id__gt=before, nonce=nonce).first()
@@ -66,7 +66,7 @@ def show(
     site: admin.AdminSite,
     request: HttpRequest,
     account: OfficialAccount,
-    trial: Trial,
+    trial: Probe,
     attempt: VerificationAttempt | None,
 ) -> HttpResponse:
     checks = check(trial)
@@ -83,6 +83,6 @@ def show(
     return render_page(request, site, "self_test.html", account, context)
 
 
-def curl(trial: Trial) -> str:
+def curl(trial: Probe) -> str:
     """The same request, to be sent from elsewhere; it, too, is recorded as a self-test."""
     return shlex.join(["curl", "--http1.0", "--include", "-A", "Mozilla/4.0", trial.url])

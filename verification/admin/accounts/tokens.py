@@ -29,7 +29,7 @@ from verification.change_log import actor_of
 from verification.fields import UndecryptableSecret
 from verification.models import OfficialAccount, Token
 from verification.models.account import SHORT
-from verification.times import zoned
+from verification.times import format_datetime
 
 LOST_KEY = _("The current token cannot be decrypted: put its key back into TOKEN_ENCRYPTION_KEYS.")
 
@@ -60,8 +60,8 @@ def describe(token: Token) -> TokenRow:
     return TokenRow(
         token,
         _("Current token") if token.is_current else previous,
-        zoned(token.created_at, MINUTE),
-        zoned(token.first_used_at, MINUTE) if token.first_used_at else unused,
+        format_datetime(token.created_at, MINUTE),
+        format_datetime(token.first_used_at, MINUTE) if token.first_used_at else unused,
         valid_until(token),
         is_previous,
         not is_live,
@@ -74,7 +74,7 @@ MINUTE = "%Y-%m-%d %H:%M"
 
 def valid_until(token: Token) -> Any:
     if token.expires_at is not None:
-        return zoned(token.expires_at, MINUTE)
+        return format_datetime(token.expires_at, MINUTE)
     return "–" if token.is_current else _("WeChat has used the new one, and 24 hours more")
 
 
@@ -174,7 +174,7 @@ def _rotated_meanwhile(account: OfficialAccount) -> Any:
     return _(
         "Nothing was changed: %(who)s has rotated this token in the meantime, at %(time)s. "
         "Open this page again if that one is to be rotated, too."
-    ) % {"who": current.created_by, "time": zoned(current.created_at)}
+    ) % {"who": current.created_by, "time": format_datetime(current.created_at)}
 
 
 # --- The end of the old one

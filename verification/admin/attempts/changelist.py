@@ -18,32 +18,32 @@ from verification.attempts.page import Page, find_page
 from verification.diagnosis import Known, explain
 from verification.models import VerificationAttempt
 from verification.protocol.enums import Kind, Outcome
-from verification.times import say_zone, to_the_second
+from verification.times import format_short_with_seconds, format_zone
 
 TEMPLATE = "admin/verification/verificationattempt/change_list.html"
 
 
 def attempt_list(site: admin.AdminSite, request: HttpRequest) -> HttpResponse:
-    wanted, wrong = parse_filter(request.GET)
+    filters, wrong = parse_filter(request.GET)
     if wrong:
-        messages.warning(request, say_wrong(wrong))
-        return redirect(request.path + wanted.query())
-    page = find_page(wanted, parse_key(request, "before"), parse_key(request, "after"))
+        messages.warning(request, format_unknown_parameters(wrong))
+        return redirect(request.path + filters.query())
+    page = find_page(filters, parse_key(request, "before"), parse_key(request, "after"))
     context = {
         **site.each_context(request),
         "title": _("Verification attempts"),
         "opts": VerificationAttempt._meta,
-        "wanted": wanted,
-        "chosen": wanted.query(),
-        "lacks_pushes": wanted.kind in {None, Kind.MESSAGE_PUSH} and not wanted.is_noise,
-        "zone": say_zone(),
-        **period_context(wanted),
-        **page_context(wanted, page),
+        "filters": filters,
+        "chosen": filters.query(),
+        "lacks_pushes": filters.kind in {None, Kind.MESSAGE_PUSH} and not filters.is_noise,
+        "zone": format_zone(),
+        **period_context(filters),
+        **page_context(filters, page),
     }
     return render(request, TEMPLATE, context)
 
 
-def say_wrong(wrong: list[str]) -> str:
+def format_unknown_parameters(wrong: list[str]) -> str:
     if wrong == [BACKWARDS]:
         return _("The last day is before the first.")
     sentence = _("Part of that address means nothing and was left out: %(parts)s.")
@@ -56,33 +56,33 @@ def parse_key(request: HttpRequest, name: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
 
 
-def period_context(wanted: AttemptFilter) -> dict[str, Any]:
-    counts = count_period(wanted.period)
-    chart = draw(read_bars(wanted.period, wanted.account_number))
+def period_context(filters: AttemptFilter) -> dict[str, Any]:
+    counts = count_period(filters.period)
+    chart = draw(read_bars(filters.period, filters.account_number))
     return {
         "counts": counts,
-        "period_name": choices.period_name(wanted),
-        "periods": choices.period_choices(wanted),
-        "filters": choices.filter_choices(wanted),
-        "hidden": choices.hidden_choices(wanted, counts),
-        "accounts": choices.account_rows(wanted, counts),
+        "period_name": choices.period_name(filters),
+        "periods": choices.period_choices(filters),
+        "filter_choices": choices.filter_choices(filters),
+        "hidden": choices.hidden_choices(filters, counts),
+        "accounts": choices.account_rows(filters, counts),
         "chart": chart,
-        "chart_of": choices.chosen_account(wanted),
-        "columns": [(it, choices.day_query(wanted, it.bar)) for it in chart.columns],
+        "chart_of": choices.chosen_account(filters),
+        "columns": [(it, choices.day_query(filters, it.bar)) for it in chart.columns],
         "kept": {
             name: value
-            for name, value in wanted.parameters().items()
+            for name, value in filters.parameters().items()
             if name not in {"period", "first", "last", "q"}
         },
     }
 
 
-def page_context(wanted: AttemptFilter, page: Page) -> dict[str, Any]:
+def page_context(filters: AttemptFilter, page: Page) -> dict[str, Any]:
     known = Known()
     return {
         "rows": [row_of(attempt, known) for attempt in page.attempts],
-        "older": wanted.query(before=page.older) if page.older else "",
-        "newer": wanted.query(after=page.newer) if page.newer else "",
+        "older": filters.query(before=page.older) if page.older else "",
+        "newer": filters.query(after=page.newer) if page.newer else "",
     }
 
 
@@ -91,9 +91,9 @@ def row_of(attempt: VerificationAttempt, known: Known) -> dict[str, Any]:
     explanation, is_accepted = explain(attempt, known), attempt.outcome == Outcome.ACCEPTED
     return {
         "attempt": attempt,
-        "at": to_the_second(attempt.recorded_at),
+        "at": format_short_with_seconds(attempt.recorded_at),
         "is_accepted": is_accepted,
         "called": attempt.account.name if attempt.account else path_of(attempt),
-        "what": explanation.in_short,
+        "what": explanation.summary,
         "token": explanation.signed_with if is_accepted else None,
     }

@@ -37,73 +37,73 @@ class CountedAccount(NamedTuple):
     refused: str
 
 
-def period_name(wanted: AttemptFilter) -> Any:
+def period_name(filters: AttemptFilter) -> Any:
     """Empty for days that were typed in."""
-    return PRESETS.get(wanted.preset) or (LATEST if wanted.period == latest_days() else "")
+    return PRESETS.get(filters.preset) or (LATEST if filters.period == latest_days() else "")
 
 
-def period_choices(wanted: AttemptFilter) -> list[Choice]:
+def period_choices(filters: AttemptFilter) -> list[Choice]:
     today = timezone.localdate()
     named = {"": latest_days(), **{name: preset(name, today) for name in PRESETS}}
     labels = {"": LATEST, **PRESETS}
     return [
         Choice(
             labels[name],
-            wanted.but(period=period, preset=name).query(),
-            name == wanted.preset and period == wanted.period,
+            filters.but(period=period, preset=name).query(),
+            name == filters.preset and period == filters.period,
         )
         for name, period in named.items()
     ]
 
 
-def chosen_account(wanted: AttemptFilter) -> Any:
+def chosen_account(filters: AttemptFilter) -> Any:
     """Its name; empty when it may be any."""
-    if wanted.account in {None, NO_ACCOUNT}:
-        return NOBODYS if wanted.account else ""
-    return OfficialAccount.objects.filter(pk=wanted.account).first() or ""
+    if filters.account in {None, NO_ACCOUNT}:
+        return NOBODYS if filters.account else ""
+    return OfficialAccount.objects.filter(pk=filters.account).first() or ""
 
 
-def filter_choices(wanted: AttemptFilter) -> list[tuple[Any, list[Choice]]]:
+def filter_choices(filters: AttemptFilter) -> list[tuple[Any, list[Choice]]]:
     """What the list can be narrowed by, and to what."""
     accounts = OfficialAccount.objects.values_list("id", "name")
     named = [*accounts, (NO_ACCOUNT, NOBODYS)]
     return [
-        (_("Outcome"), of_word(wanted, "outcome", Outcome, OUTCOME_CHOICES)),
-        (_("Reason"), of_word(wanted, "reason", Reason, REASON_CHOICES)),
-        (_("Kind"), of_word(wanted, "kind", Kind, KIND_CHOICES)),
-        (_("Official account"), one_of(wanted, "account", named)),
+        (_("Outcome"), of_word(filters, "outcome", Outcome, OUTCOME_CHOICES)),
+        (_("Reason"), of_word(filters, "reason", Reason, REASON_CHOICES)),
+        (_("Kind"), of_word(filters, "kind", Kind, KIND_CHOICES)),
+        (_("Official account"), one_of(filters, "account", named)),
     ]
 
 
 def of_word(
-    wanted: AttemptFilter, name: str, words: type[IntEnum], labels: Iterable[tuple[int, Any]]
+    filters: AttemptFilter, name: str, words: type[IntEnum], labels: Iterable[tuple[int, Any]]
 ) -> list[Choice]:
-    return one_of(wanted, name, [(words(value), label) for value, label in labels])
+    return one_of(filters, name, [(words(value), label) for value, label in labels])
 
 
-def one_of(wanted: AttemptFilter, name: str, values: Iterable[tuple[Any, Any]]) -> list[Choice]:
+def one_of(filters: AttemptFilter, name: str, values: Iterable[tuple[Any, Any]]) -> list[Choice]:
     return [
-        Choice(label, wanted.but(**{name: value}).query(), getattr(wanted, name) == value)
+        Choice(label, filters.but(**{name: value}).query(), getattr(filters, name) == value)
         for value, label in [(None, ALL.get(name, _("All"))), *values]
     ]
 
 
-def hidden_choices(wanted: AttemptFilter, counts: PeriodCounts) -> list[tuple[int, Choice]]:
+def hidden_choices(filters: AttemptFilter, counts: PeriodCounts) -> list[tuple[int, Choice]]:
     """What the list leaves out as it opens, with how many there are of it."""
-    plain = wanted.but(outcome=None, reason=None, account=None, search="", is_noise=False)
+    plain = filters.but(outcome=None, reason=None, account=None, search="", is_noise=False)
     noise = plain.but(is_noise=True, kind=None)
     return [
-        (counts.noise, Choice(_("internet noise"), noise.query(), wanted.is_noise)),
-        (counts.pushes, of_kind(plain, wanted, Kind.MESSAGE_PUSH, _("message pushes"))),
-        (counts.self_tests, of_kind(plain, wanted, Kind.SELF_TEST, _("self-tests"))),
+        (counts.noise, Choice(_("internet noise"), noise.query(), filters.is_noise)),
+        (counts.pushes, of_kind(plain, filters, Kind.MESSAGE_PUSH, _("message pushes"))),
+        (counts.self_tests, of_kind(plain, filters, Kind.SELF_TEST, _("self-tests"))),
     ]
 
 
-def of_kind(plain: AttemptFilter, wanted: AttemptFilter, kind: Kind, label: Any) -> Choice:
-    return Choice(label, plain.but(kind=kind).query(), wanted.kind is kind)
+def of_kind(plain: AttemptFilter, filters: AttemptFilter, kind: Kind, label: Any) -> Choice:
+    return Choice(label, plain.but(kind=kind).query(), filters.kind is kind)
 
 
-def account_rows(wanted: AttemptFilter, counts: PeriodCounts) -> list[CountedAccount]:
+def account_rows(filters: AttemptFilter, counts: PeriodCounts) -> list[CountedAccount]:
     return [
         CountedAccount(
             count,
@@ -112,16 +112,16 @@ def account_rows(wanted: AttemptFilter, counts: PeriodCounts) -> list[CountedAcc
             own.but(outcome=Outcome.REFUSED).query(),
         )
         for count in counts.by_account()
-        for own in [verifications(wanted, account=count.account_id or NO_ACCOUNT)]
+        for own in [verifications(filters, account=count.account_id or NO_ACCOUNT)]
     ]
 
 
-def day_query(wanted: AttemptFilter, bar: Bar) -> str:
+def day_query(filters: AttemptFilter, bar: Bar) -> str:
     period = Period(bar.first, bar.last)
-    return verifications(wanted, period=period, preset="", account=wanted.account).query()
+    return verifications(filters, period=period, preset="", account=filters.account).query()
 
 
-def verifications(wanted: AttemptFilter, **changes: Any) -> AttemptFilter:
+def verifications(filters: AttemptFilter, **changes: Any) -> AttemptFilter:
     """What the table and the chart count."""
     plain = {"kind": Kind.URL_VERIFICATION, "outcome": None, "reason": None}
-    return wanted.but(**plain, is_noise=False, search="", **changes)
+    return filters.but(**plain, is_noise=False, search="", **changes)

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from verification.admin.attempts.neighbours import around, detail_url, find_earlier, find_later
-from verification.admin.attempts.presentation import what_came_in, what_was_answered
+from verification.admin.attempts.presentation import describe_request, describe_response
 from verification.admin.base import account_url, may
 from verification.audit_log.chain import BrokenChain
 from verification.audit_log.verifier import verify_seal
@@ -20,7 +20,7 @@ from verification.diagnosis import Explanation, Known, explain, remark_on
 from verification.diagnosis.case import Case
 from verification.models import Seal, Token, VerificationAttempt
 from verification.protocol.enums import Outcome
-from verification.times import zoned
+from verification.times import format_datetime
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class SealLine:
 
     @property
     def time(self) -> str:
-        return zoned(self.checked_at, "%H:%M:%S")
+        return format_datetime(self.checked_at, "%H:%M:%S")
 
 
 @dataclass(frozen=True)
@@ -56,8 +56,8 @@ def describe(request: HttpRequest, attempt: VerificationAttempt) -> dict[str, An
         "open_links": open_links(request, explanation),
         "earlier": earlier and detail_url(earlier),
         "later": later and detail_url(later),
-        "came_in": what_came_in(attempt),
-        "answered": what_was_answered(attempt),
+        "came_in": describe_request(attempt),
+        "answered": describe_response(attempt),
         "neighbours": around(attempt, explanation),
         "all_from_source": all_from(attempt.client_ip),
         "signature": bytes(attempt.signature or b"").hex(),

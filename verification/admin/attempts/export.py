@@ -24,8 +24,8 @@ from verification.db.snapshot import read_snapshot
 from verification.exports.writer import Export, csv_pieces
 from verification.models import ChangeEvent, OfficialAccount, VerificationAttempt
 from verification.models.choices import KIND_CHOICES, OUTCOME_CHOICES, REASON_CHOICES
-from verification.protocol.enums import Kind, Outcome, Reason, word
-from verification.times import PRESETS, zoned
+from verification.protocol.enums import Kind, Outcome, Reason
+from verification.times import PRESETS, format_datetime
 
 
 class Download(FileResponse):
@@ -54,13 +54,13 @@ def export_view(
     with read_snapshot():
         export.write(csv_pieces(attempts.order_by("id")), file)
     event = export.record()
-    messages.success(request, say_what_left(site, request, export, event))
+    messages.success(request, format_export(site, request, export, event))
     file.seek(0)
     name = f"attempts-{timezone.localtime():%Y-%m-%d-%H%M}.csv"
     return Download(file, as_attachment=True, filename=name)
 
 
-def say_what_left(
+def format_export(
     site: admin.AdminSite, request: HttpRequest, export: Export, event: ChangeEvent
 ) -> SafeString:
     """For the next page: a download has none of its own."""
@@ -90,9 +90,9 @@ NAMES = {
 }
 VALUES: dict[str, dict[Any, Any]] = {
     "period": {**PRESETS},
-    "outcome": {word(Outcome(value)): label for value, label in OUTCOME_CHOICES},
-    "reason": {word(Reason(value)): label for value, label in REASON_CHOICES},
-    "kind": {"all": ALL["kind"], **{word(Kind(value)): label for value, label in KIND_CHOICES}},
+    "outcome": {Outcome(value).label: label for value, label in OUTCOME_CHOICES},
+    "reason": {Reason(value).label: label for value, label in REASON_CHOICES},
+    "kind": {"all": ALL["kind"], **{Kind(value).label: label for value, label in KIND_CHOICES}},
     "noise": {"only": _("only this"), "none": _("left out")},
 }
 
@@ -108,7 +108,7 @@ def describe_filters(filters: dict[str, str]) -> Iterator[str]:
 
 def format_value(name: str, value: str) -> Any:
     if name in {"since", "until"}:
-        return zoned(datetime.fromisoformat(value))
+        return format_datetime(datetime.fromisoformat(value))
     return VALUES.get(name, {}).get(value, value)
 
 

@@ -18,7 +18,7 @@ from verification.admin.attempts.presentation import path_of
 from verification.admin.base import ReadOnlyAdmin
 from verification.attempts.filter import parse_filter
 from verification.models import VerificationAttempt
-from verification.times import zoned
+from verification.times import format_datetime
 
 
 @admin.register(VerificationAttempt)
@@ -39,10 +39,10 @@ class VerificationAttemptAdmin(ReadOnlyAdmin):
 
     def export(self, request: HttpRequest) -> HttpResponseBase:
         """What the list shows, on all its pages."""
-        wanted, wrong = parse_filter(request.GET)
-        if wrong or not wanted.is_search_understood:
+        filters, wrong = parse_filter(request.GET)
+        if wrong or not filters.is_search_understood:
             raise BadRequest("no list has such filters")
-        return export_view(self.admin_site, request, wanted.queryset(), wanted.described())
+        return export_view(self.admin_site, request, filters.queryset(), filters.described())
 
     # --- The page of one attempt
 
@@ -54,7 +54,7 @@ class VerificationAttemptAdmin(ReadOnlyAdmin):
             number=row.pk,
             outcome=f"{sign(row)} {row.get_outcome_display()}",
             called=row.account or path_of(row),
-            time=zoned(row.recorded_at),
+            time=format_datetime(row.recorded_at),
         )
 
     def render_change_form(

@@ -11,7 +11,7 @@ from django.utils.translation import ngettext
 from verification.admin.accounts.console_advice import ANSWERS
 from verification.diagnosis.remarks import in_words
 from verification.models import VerificationAttempt
-from verification.models.attempt import WECHAT
+from verification.models.noise import WECHAT_USER_AGENT
 from verification.protocol.enums import Kind, Mark, Outcome
 from verification.protocol.reply import REFUSALS
 
@@ -30,7 +30,7 @@ def path_of(attempt: VerificationAttempt) -> str:
     return f"/wechat/{'' if slug == '/' else slug}" if slug else "/"
 
 
-def what_came_in(attempt: VerificationAttempt) -> list[Fact]:
+def describe_request(attempt: VerificationAttempt) -> list[Fact]:
     facts = [
         Fact(_("Request"), f"{attempt.get_method_display()} {url_of(attempt)}", kind_of(attempt)),
         *occurrences_of(attempt),
@@ -67,7 +67,7 @@ def occurrences_of(attempt: VerificationAttempt) -> list[Fact]:
 def agent_of(attempt: VerificationAttempt) -> str:
     if not attempt.user_agent:
         return _("none")
-    return _("usual for WeChat") if attempt.user_agent == WECHAT else _("not WeChat's")
+    return _("usual for WeChat") if attempt.user_agent == WECHAT_USER_AGENT else _("not WeChat's")
 
 
 def clock_of(attempt: VerificationAttempt) -> str:
@@ -97,7 +97,7 @@ def marks_of(attempt: VerificationAttempt) -> list[str]:
     return [text for mark, text in words.items() if mark in marks]
 
 
-def what_was_answered(attempt: VerificationAttempt) -> list[Fact]:
+def describe_response(attempt: VerificationAttempt) -> list[Fact]:
     milliseconds = f"{attempt.duration / 1000:,.1f} ms"
     facts = [
         Fact(_("Answer"), f"{attempt.status} {body_of(attempt)}"),
@@ -123,6 +123,6 @@ def reason_of(attempt: VerificationAttempt) -> str:
 
 def console_shows(attempt: VerificationAttempt) -> str:
     """To whom pressed Submit there: nobody did where something else called, or a push came."""
-    if attempt.kind != Kind.URL_VERIFICATION or attempt.user_agent != WECHAT:
+    if attempt.kind != Kind.URL_VERIFICATION or attempt.user_agent != WECHAT_USER_AGENT:
         return ""
     return ANSWERS["success" if attempt.outcome == Outcome.ACCEPTED else "token"]

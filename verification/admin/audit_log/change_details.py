@@ -21,7 +21,7 @@ from verification.admin.attempts.export import describe_filters
 from verification.admin.users import FLAGS, GROUPS, name_permission
 from verification.change_log import Action
 from verification.models import ChangeEvent, OfficialAccount, Token
-from verification.times import zoned
+from verification.times import format_datetime
 
 Facts = dict[str, Any]
 #: Characters of an old or new value that fit into a row.
@@ -61,7 +61,7 @@ def format_value(model: type[models.Model], name: str, value: Any) -> str:
     if isinstance(value, bool):
         return _("yes") if value else _("no")
     if model is Token and name == "expires_at":
-        return zoned(datetime.fromisoformat(value))
+        return format_datetime(datetime.fromisoformat(value))
     text = str(value)
     return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}…"
 
@@ -136,7 +136,9 @@ def describe_pruning(facts: Facts) -> Iterator[str]:
     yield _("older than {age}").format(age=facts["older_than"])
     yield ngettext("{count} attempt", "{count} attempts", attempts).format(count=f"{attempts:,}")
     if attempts:
-        first, last = (zoned(datetime.fromisoformat(facts[end])) for end in ("from", "to"))
+        first, last = (
+            format_datetime(datetime.fromisoformat(facts[end])) for end in ("from", "to")
+        )
         yield f"{first} – {last}"
     if "stopped_before" in facts:
         yield _("broke off")

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from verification.audit_log.integrity import Check, check_within_budget, latest_check, record_check
 from verification.change_log import actor_of
 from verification.models import ChainHead, Checkpoint, Seal, VerificationAttempt
-from verification.times import zoned
+from verification.times import format_datetime
 
 
 def integrity(site: admin.AdminSite, request: HttpRequest) -> HttpResponse:
@@ -32,13 +32,13 @@ def integrity(site: admin.AdminSite, request: HttpRequest) -> HttpResponse:
         "title": _("Integrity of the log"),
         "opts": Seal._meta,
         "check": check,
-        "checked_at": zoned(check.at) if check else None,
+        "checked_at": format_datetime(check.at) if check else None,
         "head": head,
         "since": head.last_attempt_id - attempts_seen(check),
         "checkpoint": checkpoint,
-        "pruned_at": zoned(checkpoint.pruned_at) if checkpoint else None,
+        "pruned_at": format_datetime(checkpoint.pruned_at) if checkpoint else None,
         "oldest": oldest,
-        "oldest_at": zoned(oldest.recorded_at) if oldest else None,
+        "oldest_at": format_datetime(oldest.recorded_at) if oldest else None,
         "size": size_on_disk(),
     }
     return render(request, "admin/verification/audit/integrity.html", context)

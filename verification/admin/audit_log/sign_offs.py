@@ -20,7 +20,7 @@ from verification.attempts.counts import count_period
 from verification.audit_log.integrity import Check, check_within_budget, latest_check, record_check
 from verification.change_log import Action, actor_of
 from verification.models import ChangeEvent
-from verification.times import PRESETS, Period, is_of_a_log, preset, zoned
+from verification.times import PRESETS, Period, can_have_records, format_datetime, preset
 
 #: A check that is older says too little of what is signed off.
 FRESH = timedelta(hours=1)
@@ -37,7 +37,7 @@ DOUBTS = {
 
 
 def require_day_of_a_log(day: date) -> None:
-    if not is_of_a_log(day):
+    if not can_have_records(day):
         raise ValidationError(_("There is no log of that day."))
 
 
@@ -166,7 +166,7 @@ def show(
         "presets": PRESETS,
         "chosen": chosen_preset(period),
         "check": check,
-        "checked_at": zoned(check.at) if check else None,
+        "checked_at": format_datetime(check.at) if check else None,
         "doubts": [DOUBTS[name] for name in doubts],
         "earlier": earlier(),
     }
@@ -180,7 +180,10 @@ def chosen_preset(period: Period | None) -> str | None:
 
 def earlier() -> list[dict[str, Any]]:
     events = ChangeEvent.objects.filter(action=Action.SIGNED_OFF).order_by("-id")[:MOST_EARLIER]
-    return [{"event": event, "at": zoned(event.recorded_at), **event.facts} for event in events]
+    return [
+        {"event": event, "at": format_datetime(event.recorded_at), **event.facts}
+        for event in events
+    ]
 
 
 def doubts_of(event: ChangeEvent) -> list[str]:
@@ -201,8 +204,8 @@ def signed_off(site: admin.AdminSite, request: HttpRequest, event_id: int) -> Ht
         "opts": ChangeEvent._meta,
         "event": event,
         "doubts": [DOUBTS[name] for name in doubts_of(event)],
-        "at": zoned(event.recorded_at),
-        "checked": zoned(datetime.fromisoformat(event.facts["checked_at"])),
+        "at": format_datetime(event.recorded_at),
+        "checked": format_datetime(datetime.fromisoformat(event.facts["checked_at"])),
         "accepted": sum(account["accepted"] for account in accounts),
         "refused": sum(account["refused"] for account in accounts),
     }

@@ -8,7 +8,7 @@ from django.db.models import Sum
 
 from verification.management.base import GatewayCommand
 from verification.models import Tally
-from verification.protocol.enums import Kind, Outcome, word
+from verification.protocol.enums import Kind, Outcome
 
 
 class Command(GatewayCommand):
@@ -21,8 +21,8 @@ class Command(GatewayCommand):
         rows = [
             {
                 "account": slug,
-                "kind": word(Kind(kind)),
-                "outcome": word(Outcome(outcome)),
+                "kind": Kind(kind).label,
+                "outcome": Outcome(outcome).label,
                 "count": int(count),
             }
             for slug, kind, outcome, count in Tally.objects.order_by()

@@ -8,9 +8,9 @@ from django.core.management.base import CommandError
 from verification.diagnosis import explain, remark_on
 from verification.management.base import GatewayCommand
 from verification.models import Checkpoint, VerificationAttempt
-from verification.models.attempt import NOISE
+from verification.models.noise import NOISE
 from verification.protocol.enums import Kind, Outcome
-from verification.times import zoned
+from verification.times import format_datetime
 
 
 class Command(GatewayCommand):
@@ -32,7 +32,8 @@ class Command(GatewayCommand):
         attempt = find_last_refused() if id is None else find_attempt(id)
         explanation = explain(attempt)
         self.stdout.write(
-            f"Attempt {attempt.pk}, {zoned(attempt.recorded_at)}: {attempt.get_outcome_display()}"
+            f"Attempt {attempt.pk}, {format_datetime(attempt.recorded_at)}: "
+            f"{attempt.get_outcome_display()}"
         )
         self.stdout.write(f"What happened: {explanation.what_happened}")
         self.stdout.write(f"What to do:    {explanation.what_to_do}")

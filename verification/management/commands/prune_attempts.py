@@ -18,7 +18,7 @@ from verification.audit_log.pruning import Cut, find_cut, prune
 from verification.audit_log.verifier import Report
 from verification.management.base import GatewayCommand, command_line_actor
 from verification.management.commands.verify_audit import verify_with_progress
-from verification.times import zoned
+from verification.times import format_datetime
 
 #: Six months can have so many days, and China's Cybersecurity Law wants logs kept that long.
 SIX_MONTHS = 184
@@ -105,8 +105,8 @@ def refuse_broken_log(report: Report) -> None:
 def describe(cut: Cut) -> str:
     return (
         f"{cut.attempts:,} attempts under {cut.seals:,} seals, recorded from "
-        f"{zoned(cut.first_at)} to {zoned(cut.last_at)}; the log then begins with attempt "
-        f"{cut.last.last_id + 1:,}"
+        f"{format_datetime(cut.first_at)} to {format_datetime(cut.last_at)}; the log then begins "
+        f"with attempt {cut.last.last_id + 1:,}"
     )
 
 

@@ -12,10 +12,10 @@ from verification.accounts.tokens import rotate_token
 from verification.management.base import GatewayCommand, command_line_actor, find_account
 from verification.models import OfficialAccount, Token
 from verification.models.account import generate_secret
-from verification.times import zoned
+from verification.times import format_datetime
 
 
-def say_what_ends(account: OfficialAccount) -> Iterator[str]:
+def format_ends(account: OfficialAccount) -> Iterator[str]:
     """Of the earlier tokens: an earlier rotation may have given one its end already."""
     earlier = Token.objects.filter(account=account, superseded_at__isnull=False)
     live = [token for token in earlier if token.is_live_at(timezone.now())]
@@ -25,7 +25,7 @@ def say_what_ends(account: OfficialAccount) -> Iterator[str]:
         if token.expires_at is None:
             yield f"Token {token} stays valid until WeChat has used the new one, and 24 hours more."
         else:
-            yield f"Token {token} ends at {zoned(token.expires_at)}, used or not."
+            yield f"Token {token} ends at {format_datetime(token.expires_at)}, used or not."
 
 
 def parse_hours(text: str | None) -> timedelta | None:
@@ -61,5 +61,5 @@ class Command(GatewayCommand):
         self.stdout.write(
             "Paste the token into WeChat's console (令牌(Token)) and press Submit (提交)."
         )
-        for sentence in say_what_ends(account):
+        for sentence in format_ends(account):
             self.stdout.write(sentence)

@@ -14,7 +14,7 @@ from verification.management.base import GatewayCommand, find_account
 from verification.models import OfficialAccount, VerificationAttempt
 from verification.protocol.reply import TRY_AGAIN
 from verification.self_test.checks import Result, check
-from verification.self_test.client import Trial, try_server_url
+from verification.self_test.client import Probe, probe_server_url
 
 
 class Command(GatewayCommand):
@@ -39,7 +39,7 @@ class Command(GatewayCommand):
                 "no # and nothing but ASCII."
             )
         secret = current_secret(account) if token is None else token
-        trial = try_server_url(target, secret, self_test_key())
+        trial = probe_server_url(target, secret, self_test_key())
         failed = [found.sentence for found in check(trial) if found.result is Result.FAILED]
         if failed:
             if is_unrecorded(trial):
@@ -53,13 +53,13 @@ class Command(GatewayCommand):
         )
 
 
-def is_unrecorded(trial: Trial) -> bool:
+def is_unrecorded(trial: Probe) -> bool:
     """By our own reply; a proxy says 503 in other words."""
     answer = trial.answer
     return answer is not None and (answer.status, answer.body) == (503, TRY_AGAIN.body)
 
 
-def explain_refusal(trial: Trial) -> list[str]:
+def explain_refusal(trial: Probe) -> list[str]:
     """Why, when the request is among the last on record here."""
     if trial.answer is None or trial.answer.status not in {400, 403}:
         return []
@@ -67,7 +67,7 @@ def explain_refusal(trial: Trial) -> list[str]:
     attempt = next((attempt for attempt in last if attempt.echostr == trial.echostr), None)
     if attempt is None:
         return ["Run `manage.py explain_attempt` on that server; it is not on record here."]
-    return [f"Attempt {attempt.pk}: {explain(attempt).in_full}"]
+    return [f"Attempt {attempt.pk}: {explain(attempt).full_text}"]
 
 
 def is_url(text: str) -> bool:

@@ -12,7 +12,7 @@ from verification.audit_log.integrity import record_check
 from verification.audit_log.verifier import Report, verify_audit, verify_kept_head
 from verification.management.base import GatewayCommand, command_line_actor, parse_head
 from verification.models import ChainHead, Checkpoint
-from verification.times import zoned
+from verification.times import format_datetime
 
 
 class Command(GatewayCommand):
@@ -46,7 +46,7 @@ class Command(GatewayCommand):
 
     def say(self, report: Report) -> None:
         if report.checkpoint:
-            self.stdout.write(say_pruned(report.checkpoint))
+            self.stdout.write(format_checkpoint(report.checkpoint))
         counts = f"{report.attempts:,} attempts under {report.seals:,} seals"
         if report.problems:
             raise CommandError("\n".join([*report.problems, f"Checked: {counts}."]))
@@ -64,10 +64,11 @@ def verify_with_progress() -> Report:
         return verify_audit(bar.update)
 
 
-def say_pruned(checkpoint: Checkpoint) -> str:
+def format_checkpoint(checkpoint: Checkpoint) -> str:
     return (
-        f"Records up to {zoned(checkpoint.recorded_at)} were pruned, last on "
-        f"{zoned(checkpoint.pruned_at)} by {checkpoint.actor}: {checkpoint.last_attempt_id:,} "
-        f"attempts under {checkpoint.last_seal_id:,} seals. The check began at the checkpoint "
-        f"that stands for them, with attempt {checkpoint.last_attempt_id + 1:,}."
+        f"Records up to {format_datetime(checkpoint.recorded_at)} were pruned, last on "
+        f"{format_datetime(checkpoint.pruned_at)} by {checkpoint.actor}: "
+        f"{checkpoint.last_attempt_id:,} attempts under {checkpoint.last_seal_id:,} seals. The "
+        f"check began at the checkpoint that stands for them, with attempt "
+        f"{checkpoint.last_attempt_id + 1:,}."
     )

@@ -15,7 +15,7 @@ from django.db import DatabaseError, InterfaceError, connection
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
-from verification.alerts.channels import NotTold, configured_channels
+from verification.alerts.channels import DeliveryError, configured_channels
 from verification.alerts.message import Message
 from verification.alerts.watch import Watch
 from verification.callbacks.postgresql_store import get_store
@@ -79,7 +79,7 @@ class Command(GatewayCommand):
             try:
                 channel.send(Message(text, text))
                 self.stdout.write(f"Told by {channel.name}.")
-            except NotTold as why:
+            except DeliveryError as why:
                 failures.append(f"Not told by {channel.name}: {why}.")
         if failures:
             raise CommandError("\n".join(failures))

@@ -1,15 +1,17 @@
-"""Attempts are found by strand, and on PostgreSQL by its index."""
+"""The newest and oldest attempts are found by key, on PostgreSQL through its index."""
 
 from __future__ import annotations
+
+from enum import IntEnum
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from verification.attempts.index import REASONS, Strands
+from verification.attempts.index import ALL_REASONS, KIND_BITS, AttemptIndex, require_bits
 from verification.attempts.page import ids_with
 from verification.models import OfficialAccount, VerificationAttempt
-from verification.models.attempt import NOISE
+from verification.models.noise import NOISE
 from verification.protocol.enums import Kind, Reason
 from verification.tests.support.adapter import A, B
 from verification.tests.support.people import call, wechat_verifies
@@ -26,30 +28,33 @@ def calls(brand_a: OfficialAccount, brand_b: OfficialAccount) -> list[int]:
     return [brand_a.pk, brand_b.pk]
 
 
-def test_each_strand_gives_its_newest(calls: list[int]) -> None:
-    strands = Strands(calls, [Kind.URL_VERIFICATION])
+def test_each_key_gives_its_newest(calls: list[int]) -> None:
+    index = AttemptIndex(calls, [Kind.URL_VERIFICATION])
 
-    assert strands.newest(1) == [5, 4, 3, 1]
-    assert strands.newest(2) == [5, 4, 3, 2, 1]
-    assert strands.oldest(1) == [1, 2, 4, 5]
+    assert index.newest(1) == [5, 4, 3, 1]
+    assert index.newest(2) == [5, 4, 3, 2, 1]
+    assert index.oldest(1) == [1, 2, 4, 5]
 
 
 def test_it_stays_within_a_range_of_ids(calls: list[int]) -> None:
-    assert Strands(calls, [Kind.URL_VERIFICATION]).newest(9, range(2, 5)) == [4, 3, 2]
+    assert AttemptIndex(calls, [Kind.URL_VERIFICATION]).newest(9, range(2, 5)) == [4, 3, 2]
 
 
 def test_accounts_kinds_reasons_and_noise_are_kept_apart(calls: list[int]) -> None:
     verifications = [Kind.URL_VERIFICATION]
 
-    assert Strands(calls[:1], verifications, [Reason.SIGNATURE_MISMATCH]).newest(9) == [3, 2]
-    assert Strands(calls, verifications, [0]).newest(9) == [4, 1]
-    assert Strands([0], verifications).newest(9) == [6]
-    assert Strands([0], verifications, is_noise=True).newest(9) == [7]
-    assert Strands(calls, [Kind.MESSAGE_PUSH]).newest(9) == []
+    assert AttemptIndex(calls[:1], verifications, [Reason.SIGNATURE_MISMATCH]).newest(9) == [3, 2]
+    assert AttemptIndex(calls, verifications, [0]).newest(9) == [4, 1]
+    assert AttemptIndex([0], verifications).newest(9) == [6]
+    assert AttemptIndex([0], verifications, is_noise=True).newest(9) == [7]
+    assert AttemptIndex(calls, [Kind.MESSAGE_PUSH]).newest(9) == []
 
 
-def test_every_attempt_is_in_one_strand(calls: list[int]) -> None:
-    found = [Strands([0, *calls], Kind, REASONS, is_noise).newest(9) for is_noise in (True, False)]
+def test_every_attempt_has_one_key(calls: list[int]) -> None:
+    found = [
+        AttemptIndex([0, *calls], Kind, ALL_REASONS, is_noise).newest(9)
+        for is_noise in (True, False)
+    ]
     noise = VerificationAttempt.objects.filter(NOISE).values_list("id", flat=True)
 
     assert sorted(found[0] + found[1]) == [1, 2, 3, 4, 5, 6, 7]
@@ -58,9 +63,9 @@ def test_every_attempt_is_in_one_strand(calls: list[int]) -> None:
 
 @pytest.mark.postgresql
 def test_what_noise_is_now_is_what_the_index_was_made_with(calls: list[int]) -> None:
-    """If not: a migration has to make it again, with the number of strands.compile_number()."""
+    """If this fails, a migration must create the index again, with the SQL of index.key_sql()."""
     with CaptureQueriesContext(connection) as queries:
-        Strands(calls, [Kind.URL_VERIFICATION]).newest(9)
+        AttemptIndex(calls, [Kind.URL_VERIFICATION]).newest(9)
 
     assert "attempt_strand" in plan_of(queries[-1]["sql"])
 
@@ -73,3 +78,14 @@ def test_a_request_id_is_found_by_its_own_index(calls: list[int]) -> None:
 
     [select] = [it["sql"] for it in queries if it["sql"].startswith("SELECT")]
     assert "attempt_request_id" in plan_of(select)
+
+
+def test_a_fourth_kind_does_not_fit_into_a_key() -> None:
+    """It would count as another reason's attempts, because its bit belongs to them."""
+
+    class KindWithAFourth(IntEnum):
+        FIRST, SECOND, THIRD, FOURTH = range(1, 5)
+
+    require_bits(Kind, KIND_BITS)
+    with pytest.raises(AssertionError, match="KindWithAFourth needs more than 2 bits of a key"):
+        require_bits(KindWithAFourth, KIND_BITS)

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from verification.audit_log.canonical import COLUMNS, VERSION, canonical_line
 from verification.audit_log.chain import BrokenChain, Chain
-from verification.audit_log.reader import Stretch, read_lines
+from verification.audit_log.reader import SealBatch, read_lines
 from verification.audit_log.verifier import by_seal, verify_audit
 from verification.callbacks.batch import make_attempt
 from verification.callbacks.recording import Unrecorded, verify
@@ -47,7 +47,7 @@ def walk(
     stored = list(Seal.objects.order_by("id")) if seals is None else seals
     chain = Chain(keys=seal_keys())
     lines = [canonical_line(vars(attempt)) for attempt in attempts]
-    for seal, own in by_seal(Stretch(stored, lines)):
+    for seal, own in by_seal(SealBatch(stored, lines)):
         chain.follow(seal, own)
     chain.verify_head(head or ChainHead.objects.get())
 
@@ -191,7 +191,7 @@ def test_without_keys_the_digests_still_hold_the_log_together(
     seals = list(Seal.objects.order_by("id"))
     seals[1].mac = b"x" * 32
     chain = Chain()
-    for seal, own in by_seal(Stretch(seals, [canonical_line(vars(it)) for it in sealed_log])):
+    for seal, own in by_seal(SealBatch(seals, [canonical_line(vars(it)) for it in sealed_log])):
         chain.follow(seal, own)
 
     chain.verify_head(ChainHead.objects.get())

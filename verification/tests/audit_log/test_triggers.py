@@ -19,7 +19,7 @@ from verification.models import (
 from verification.tests.support.accounts import make_account
 from verification.tests.support.adapter import A
 from verification.tests.support.checkout import LOCAL, Checkout
-from verification.tests.support.database import open_door
+from verification.tests.support.database import set_bypass
 from verification.tests.support.signer import push, verification
 
 RECORDED = [VerificationAttempt, Seal, ChangeEvent]
@@ -110,12 +110,12 @@ def test_an_account_that_nobody_called_can_be_deleted() -> None:
 
 
 def test_through_the_door_rows_can_be_deleted_but_never_changed() -> None:
-    open_door(is_open=True)
+    set_bypass(is_open=True)
     try:
         assert refuses("UPDATE verification_seal SET count = 2")
         assert not refuses("DELETE FROM verification_seal")
     finally:
-        open_door(is_open=False)
+        set_bypass(is_open=False)
     assert not Seal.objects.exists()
 
 

@@ -21,7 +21,7 @@ from wechat_gateway import urls
 ADMIN = "/admin/"
 
 
-@sessions.leaves_the_session_alone
+@sessions.no_session_refresh
 def poll(request: HttpRequest) -> HttpResponse:
     return HttpResponse(request.user.get_username())
 

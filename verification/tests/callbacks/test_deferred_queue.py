@@ -10,7 +10,7 @@ import pytest
 
 from verification.callbacks import group_commit
 from verification.callbacks.flood import OWN_ROWS
-from verification.callbacks.group_commit import TICK, Held, Waiting
+from verification.callbacks.group_commit import DEFER_INTERVAL, DeferredQueue, Waiting
 from verification.callbacks.recording import Unrecorded, verify
 from verification.models import OfficialAccount
 from verification.protocol.callback import Callback
@@ -45,8 +45,8 @@ def nonces(batch: Iterable[Waiting]) -> list[str]:
 def test_all_refusals_are_held_alike_and_nothing_accepted_for_the_first_time(
     stranger: None, clock: list[float]
 ) -> None:
-    held = Held()
-    kept = held.hold(
+    queue = DeferredQueue()
+    kept = queue.defer(
         waiting(
             call(verification(B, nonce="wrong")),
             call("nonce=missing"),
@@ -57,21 +57,21 @@ def test_all_refusals_are_held_alike_and_nothing_accepted_for_the_first_time(
     )
 
     assert nonces(kept) == ["right", "another"]
-    assert nonces(held.waiting) == ["wrong", "missing", "head"]
+    assert nonces(queue.waiting) == ["wrong", "missing", "head"]
 
 
 def test_they_are_released_with_the_tick_and_so_many_at_a_time(
     stranger: None, clock: list[float]
 ) -> None:
-    held = Held()
-    held.last_tick = clock[0]
-    held.hold(waiting(*[call(verification(B, nonce=nonce)) for nonce in "123"]))
-    assert held.release(2) == []
-    clock[0] += TICK
+    queue = DeferredQueue()
+    queue.last_commit = clock[0]
+    queue.defer(waiting(*[call(verification(B, nonce=nonce)) for nonce in "123"]))
+    assert queue.release(2) == []
+    clock[0] += DEFER_INTERVAL
 
-    assert nonces(held.release(2)) == ["1", "2"]
-    assert nonces(held.release(2)) == ["3"]
-    assert held.time_left is None
+    assert nonces(queue.release(2)) == ["1", "2"]
+    assert nonces(queue.release(2)) == ["3"]
+    assert queue.seconds_left is None
 
 
 def test_without_a_database_nobody_is_held(
@@ -80,14 +80,14 @@ def test_without_a_database_nobody_is_held(
     def fail(_callbacks: object) -> list[Verdict]:
         raise Unrecorded
 
-    monkeypatch.setattr(group_commit, "screen", fail)
+    monkeypatch.setattr(group_commit, "judge_without_recording", fail)
 
-    assert len(Held().hold(waiting(call(verification(B))))) == 1
+    assert len(DeferredQueue().defer(waiting(call(verification(B))))) == 1
 
 
 def test_when_the_database_goes_away_all_are_given_up(stranger: None, clock: list[float]) -> None:
-    held = Held()
-    held.hold(waiting(call(verification(B, nonce="7"))))
+    queue = DeferredQueue()
+    queue.defer(waiting(call(verification(B, nonce="7"))))
 
-    assert nonces(held.give_up()) == ["7"]
-    assert held.time_left is None
+    assert nonces(queue.drain()) == ["7"]
+    assert queue.seconds_left is None

@@ -9,7 +9,7 @@ from django.db import OperationalError, connection
 
 from verification.callbacks import flood as flood_module
 from verification.callbacks.flood import OWN_ROWS
-from verification.callbacks.recording import find_obstacle, flood, screen, verify
+from verification.callbacks.recording import find_obstacle, flood, judge_without_recording, verify
 from verification.models import OfficialAccount, Tally, VerificationAttempt
 from verification.protocol.callback import Callback
 from verification.tests.support.adapter import A, B
@@ -25,7 +25,7 @@ def test_a_screening_decides_as_a_recording_does_and_records_nothing(
     brand_a: OfficialAccount,
 ) -> None:
     callbacks = [call(verification(A)), call(verification(B)), call("signature=1")]
-    screened = screen(callbacks)
+    screened = judge_without_recording(callbacks)
 
     assert [verdict.status for verdict in screened] == [200, 403, 400]
     assert not VerificationAttempt.objects.exists()

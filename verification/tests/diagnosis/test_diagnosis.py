@@ -85,7 +85,7 @@ def test_the_bare_address_where_nobody_answers_is_called_so(diagnose: Diagnose) 
     found = diagnose(f"/?{verification('Nonsense')}")
 
     assert found.what_happened == "No account answered at the bare address /."
-    assert "/wechat/" not in found.in_full
+    assert "/wechat/" not in found.full_text
 
 
 @pytest.mark.parametrize("is_another_there", [True, False])
@@ -193,7 +193,7 @@ def test_the_previous_token_is_not_taken_for_the_current_one(
     rotate_token(brand_a, NEW, LI_WEI)
     found = diagnose(f"/wechat/brand-a?{verification(A)}")
     attempt = last_attempt()
-    assert found.in_short == "accepted, previous token"
+    assert found.summary == "accepted, previous token"
     assert "previous token" in found.what_happened
     assert found.what_to_do.startswith("Paste the current token")
 
@@ -237,7 +237,7 @@ def test_what_a_file_leaves_around_a_token_is_recognised(diagnose: Diagnose, str
 def test_our_fingerprint_is_not_the_token(diagnose: Diagnose, brand_a: OfficialAccount) -> None:
     found = diagnose(f"/wechat/brand-a?{verification(brand_a.tokens.get().fingerprint)}")
 
-    assert found.in_short == "fingerprint in place of the token"
+    assert found.summary == "fingerprint in place of the token"
 
 
 @pytest.mark.parametrize(

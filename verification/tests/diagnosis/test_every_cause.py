@@ -65,7 +65,7 @@ def test_the_cause_is_named(send: Send, name: str) -> None:
 
     assert found.cause == name
     assert said in found.what_happened
-    assert found.in_short
+    assert found.summary
     assert found.what_to_do.endswith(".")
 
 
@@ -115,5 +115,5 @@ def remarks() -> dict[str, str]:
 
 
 def secrets_in(found: Explanation) -> list[str]:
-    text = f"{found.in_short} {found.in_full}".lower()
+    text = f"{found.summary} {found.full_text}".lower()
     return [secret for secret in (A, B, requests_by_cause.NEW) if secret.lower() in text]

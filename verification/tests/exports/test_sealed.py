@@ -16,7 +16,7 @@ from django.db import models
 
 from verification import __version__
 from verification.audit_log.canonical import COLUMNS
-from verification.audit_log.pruning import remove_stretch
+from verification.audit_log.pruning import remove_seal_batch
 from verification.change_log import Actor
 from verification.models import ChainHead, ChangeEvent, Checkpoint, Seal, VerificationAttempt
 from verification.tests.support.checkout import Checkout
@@ -115,7 +115,7 @@ class TestReading:
     def test_a_pruned_log_is_checked_from_where_it_begins(
         self, sealed_file: Path, capfdbinary: pytest.CaptureFixture[bytes]
     ) -> None:
-        remove_stretch(last_seal_id=1, actor=Actor("zhang.wei"))
+        remove_seal_batch(last_seal_id=1, actor=Actor("zhang.wei"))
         export_sealed(sealed_file)
         pruned = Checkpoint.objects.get().place.text
         call_command("verify_export", str(sealed_file), head=pruned)
@@ -126,7 +126,7 @@ class TestReading:
         assert complaints(sealed_file)[0] == "Something in seal 2 (attempts 4 to 6) was altered."
 
     def test_a_head_that_was_pruned_shows_nothing(self, sealed_file: Path) -> None:
-        remove_stretch(last_seal_id=2, actor=Actor("zhang.wei"))
+        remove_seal_batch(last_seal_id=2, actor=Actor("zhang.wei"))
 
         assert (
             "Seal 1, which you kept, was pruned with all up to seal 2"

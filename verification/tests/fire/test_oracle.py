@@ -1,4 +1,4 @@
-"""Held against wechatpy, which nobody here wrote."""
+"""DeferredQueue against wechatpy, which nobody here wrote."""
 
 from __future__ import annotations
 

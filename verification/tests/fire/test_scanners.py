@@ -19,7 +19,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.test import Client
 
-from verification.callbacks.group_commit import TICK
+from verification.callbacks.group_commit import DEFER_INTERVAL
 from verification.models import OfficialAccount
 from verification.tests.fire.conftest import KeepFigure
 from verification.tests.fire.support.production import running_production, self_signed_certificate
@@ -73,8 +73,8 @@ def without_ticks(checkout: Checkout) -> None:
     """A scanner's ten thousand refusals would each wait for one, and find nothing else for it."""
     held = checkout.path / "verification" / "callbacks" / "group_commit.py"
     text = held.read_text()
-    assert f"TICK = {TICK}" in text
-    held.write_text(text.replace(f"TICK = {TICK}", "TICK = 0.0"))
+    assert f"DEFER_INTERVAL = {DEFER_INTERVAL}" in text
+    held.write_text(text.replace(f"DEFER_INTERVAL = {DEFER_INTERVAL}", "DEFER_INTERVAL = 0.0"))
 
 
 def scan(program: str, *arguments: str, minutes: int) -> str:

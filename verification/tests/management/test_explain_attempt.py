@@ -14,7 +14,7 @@ from verification.tests.support.adapter import A, B, last_attempt
 from verification.tests.support.gunicorn import Gunicorn
 from verification.tests.support.odd_server import refusing, serving
 from verification.tests.support.signer import verification
-from verification.times import zoned
+from verification.times import format_datetime
 
 
 def test_the_terminal_explains_an_attempt(
@@ -38,7 +38,9 @@ def test_without_a_number_the_terminal_explains_the_last_refusal(
     out = StringIO()
     call_command("explain_attempt", stdout=out)
 
-    assert out.getvalue().startswith(f"Attempt {refused.id}, {zoned(refused.recorded_at)}: Refused")
+    assert out.getvalue().startswith(
+        f"Attempt {refused.id}, {format_datetime(refused.recorded_at)}: Refused"
+    )
     assert " (UTC+8): " in out.getvalue()
 
 

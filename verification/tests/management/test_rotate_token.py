@@ -14,7 +14,7 @@ from verification.models import ChangeEvent, OfficialAccount, Token
 from verification.tests.support.adapter import A, B
 from verification.tests.support.checkout import Checkout, assert_one_sentence
 from verification.tests.support.signer import verification
-from verification.times import zoned
+from verification.times import format_datetime
 
 NEW = "NewTokenOfBrandA99"
 
@@ -64,7 +64,7 @@ def test_an_operator_reads_of_each_earlier_token_when_it_ends(
 
     assert capsys.readouterr().out.splitlines()[-2:] == [
         f"Token {old_token()} stays valid until WeChat has used the new one, and 24 hours more.",
-        f"Token {first} ends at {zoned(first.expires_at)}, used or not.",
+        f"Token {first} ends at {format_datetime(first.expires_at)}, used or not.",
     ]
 
 

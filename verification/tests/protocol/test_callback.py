@@ -19,7 +19,7 @@ from verification.protocol.callback import (
     path_slug,
 )
 from verification.protocol.client_ip import canonical_ip, parse_client_ip
-from verification.protocol.enums import Kind, Mark, Method, Outcome, Reason, word
+from verification.protocol.enums import Kind, Mark, Method, Outcome, Reason
 from verification.protocol.errors import MalformedParameter
 from verification.tests.support.signer import own_nonce, push, verification
 
@@ -245,9 +245,8 @@ def test_an_address_has_one_spelling(address: object) -> None:
     assert spelling is None or canonical_ip(spelling) == spelling
 
 
-def test_words_are_spelled_as_in_the_exports() -> None:
-    assert word(Kind.URL_VERIFICATION) == "url_verification"
-    assert word(Reason.SIGNATURE_MISMATCH) == "signature_mismatch"
-    assert word(Outcome.REFUSED) == "refused"
-    assert word(Method.GET) == "GET"
-    assert word(None) is None
+def test_labels_are_spelled_as_in_the_exports() -> None:
+    assert Kind.URL_VERIFICATION.label == "url_verification"
+    assert Reason.SIGNATURE_MISMATCH.label == "signature_mismatch"
+    assert Outcome.REFUSED.label == "refused"
+    assert Method.GET.label == "GET"

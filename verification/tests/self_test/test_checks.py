@@ -13,7 +13,7 @@ from verification.protocol.callback import Request, parse_callback
 from verification.protocol.enums import Kind
 from verification.self_test import client
 from verification.self_test.checks import Check, Result, check, worst
-from verification.self_test.client import Answer, Stage, Trial, sign_url, try_server_url
+from verification.self_test.client import Answer, Phase, Probe, probe_server_url, sign_url
 from verification.tests.support import odd_server
 from verification.tests.support.adapter import A
 from verification.tests.support.gunicorn import Gunicorn, free_port
@@ -25,7 +25,7 @@ P, W, F, N = Result.PASSED, Result.WARNED, Result.FAILED, Result.NOT_REACHED
 
 
 def run(url: str) -> Checks:
-    trial = try_server_url(f"{url}/wechat/brand-a", A, self_test_key())
+    trial = probe_server_url(f"{url}/wechat/brand-a", A, self_test_key())
     return {found.name: found for found in check(trial)}
 
 
@@ -61,7 +61,7 @@ def test_a_right_answer_passes_every_check() -> None:
 def test_an_address_that_wechat_cannot_reach_is_warned_about(
     base: str, result: Result, words: str
 ) -> None:
-    checks = {found.name: found for found in check(Trial(f"{base}/wechat/brand-a?nonce=1", "1"))}
+    checks = {found.name: found for found in check(Probe(f"{base}/wechat/brand-a?nonce=1", "1"))}
 
     assert checks["Address"].result is result
     assert words in checks["Address"].sentence
@@ -69,7 +69,7 @@ def test_an_address_that_wechat_cannot_reach_is_warned_about(
 
 def test_all_is_well_at_a_public_address() -> None:
     answer = Answer(200, b"42", {"content-length": "2"}, 0.1, "42")
-    trial = Trial("http://wx.example.cn/", "42", Stage.DONE, answer=answer, seconds=0.1)
+    trial = Probe("http://wx.example.cn/", "42", Phase.DONE, answer=answer, seconds=0.1)
 
     assert worst(check(trial)) is P
 
@@ -164,9 +164,9 @@ class TestTLS:
 def test_it_is_told_from_wechats_own_without_a_header() -> None:
     with serving(odd_server.right) as server:
         url = f"{server.url}/wechat/brand-a"
-        try_server_url(url, A, self_test_key())
+        probe_server_url(url, A, self_test_key())
         tested = server.heard.decode()
-        Trial(*sign_url(url, A)).run()
+        Probe(*sign_url(url, A)).run()
         played = server.heard.decode()
 
     assert tested.count("\n") == played.count("\n") == 4

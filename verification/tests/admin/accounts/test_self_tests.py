@@ -205,13 +205,13 @@ class TestTheResult:
     ) -> None:
         settings.PUBLIC_URL = f"http://127.0.0.1:{free_port()}"
         seen = []
-        real = client.try_server_url
+        real = client.probe_server_url
 
         def watch(*arguments: Any) -> Any:
             seen.append(connection.in_atomic_block)
             return real(*arguments)
 
-        monkeypatch.setattr(self_tests, "try_server_url", watch)
+        monkeypatch.setattr(self_tests, "probe_server_url", watch)
         text = li_wei_at_work.post(url_of(brand_a)).text
         assert seen == [False]
         assert "cannot be reached: connection refused." in text

@@ -14,7 +14,7 @@ from django.utils import timezone
 from verification.attempts import page
 from verification.attempts.counts import count_period, read_bars
 from verification.attempts.filter import AttemptFilter, latest_days, parse_filter
-from verification.attempts.index import ACCOUNTS
+from verification.attempts.index import ACCOUNT_LIMIT
 from verification.attempts.page import find_page
 from verification.models import OfficialAccount, VerificationAttempt
 from verification.protocol.enums import Kind, Outcome, Reason
@@ -156,7 +156,7 @@ class TestFiltering:
             ({"noise": "only", "reason": "method_not_allowed"}, 1),
             ({"noise": "only", "account": "none"}, 1),
             ({"account": "none"}, 0),
-            ({"account": str(ACCOUNTS - 1)}, 0),
+            ({"account": str(ACCOUNT_LIMIT - 1)}, 0),
             ({"period": "this_month"}, 5),
             ({"period": "last_quarter"}, 0),
             ({"q": "127.0.0.1"}, 5),
@@ -201,7 +201,7 @@ class TestFiltering:
             {"kind": "٣"},
             {"account": "²"},
             {"account": "9" * 40},
-            {"account": str(ACCOUNTS)},
+            {"account": str(ACCOUNT_LIMIT)},
             {"first": "2026-02-31", "last": "2026-03-01"},
             {"first": "0001-01-01", "last": "9999-12-31"},
             {"last": "2026-03-01"},

@@ -48,4 +48,4 @@ class TestShowing:
         settings.TIME_ZONE = zone
         winter = last_attempt().recorded_at.replace(month=1)
 
-        assert times.zoned(winter).endswith(f" ({name})")
+        assert times.format_datetime(winter).endswith(f" ({name})")

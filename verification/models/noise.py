@@ -1,0 +1,90 @@
+"""Internet noise: refused callbacks of browsers, monitors and bots, which nobody needs to look at.
+
+NOISE_RULES is the only definition. The query NOISE and the function is_noise() both come from it.
+PostgreSQL's index of attempts and the tallies are made with it, so a change of the rules needs a
+migration: see .github/CONTRIBUTING.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache, reduce
+from operator import or_
+from typing import Any, NamedTuple
+
+from django.db.models import Q
+
+from verification.protocol.enums import Mark, Outcome, Reason
+
+#: The user agent of WeChat's servers in every log that was published since 2013.
+WECHAT_USER_AGENT = "Mozilla/4.0"
+ALL_MARKS = range(2 * max(Mark))
+
+
+class NoiseRule(NamedTuple):
+    """One kind of noise. An attempt must fulfil every condition that is set."""
+
+    reason: Reason | None = None
+    is_unsigned: bool = False  #: there is no signature
+    without_mark: Mark | None = None
+    is_foreign: bool = False  #: the user agent is not WeChat's
+    refused_with_mark: Mark | None = None
+
+
+NOISE_RULES = [
+    NoiseRule(reason=Reason.METHOD_NOT_ALLOWED),
+    # Nobody's token, and not WeCom's either, can have signed it.
+    NoiseRule(reason=Reason.MISSING_PARAMETER, is_unsigned=True, without_mark=Mark.MSG_SIGNATURE),
+    # WeChat itself, at an unknown path, is an operator with a mistyped URL.
+    NoiseRule(reason=Reason.UNKNOWN_ACCOUNT, is_foreign=True),
+    NoiseRule(refused_with_mark=Mark.EMPTY_TOKEN),
+]
+
+
+def is_noise(attempt: Mapping[str, Any]) -> bool:
+    """Return whether an attempt, given by its columns, is noise."""
+    return _is_noise(
+        attempt["outcome"],
+        attempt["reason"],
+        attempt["marks"],
+        attempt["signature"] is None,
+        attempt["user_agent"] != WECHAT_USER_AGENT,
+    )
+
+
+# Few combinations ever occur, so nearly every call is answered from the cache: a known account's
+# attempt takes as long as an unknown one's.
+@lru_cache(maxsize=4096)
+def _is_noise(
+    outcome: int, reason: int | None, marks: int, is_unsigned: bool, is_foreign: bool
+) -> bool:
+    return any(
+        (rule.reason is None or reason == rule.reason)
+        and (is_unsigned or not rule.is_unsigned)
+        and (rule.without_mark is None or not marks & rule.without_mark)
+        and (is_foreign or not rule.is_foreign)
+        and (
+            rule.refused_with_mark is None
+            or (outcome == Outcome.REFUSED and bool(marks & rule.refused_with_mark))
+        )
+        for rule in NOISE_RULES
+    )
+
+
+def _as_query(rule: NoiseRule) -> Q:
+    """Return the rule as a query. Marks are listed, because a query has no bits."""
+    conditions: dict[str, Any] = {}
+    if rule.reason is not None:
+        conditions["reason"] = rule.reason.value
+    if rule.is_unsigned:
+        conditions["signature__isnull"] = True
+    if rule.without_mark is not None:
+        conditions["marks__in"] = [marks for marks in ALL_MARKS if not marks & rule.without_mark]
+    if rule.refused_with_mark is not None:
+        conditions["outcome"] = Outcome.REFUSED.value
+        conditions["marks__in"] = [marks for marks in ALL_MARKS if marks & rule.refused_with_mark]
+    query = Q(**conditions)
+    return query & ~Q(user_agent=WECHAT_USER_AGENT) if rule.is_foreign else query
+
+
+NOISE = reduce(or_, map(_as_query, NOISE_RULES))
