@@ -50,9 +50,9 @@ def result_table(results: Results) -> str:
     head = [
         "## Results",
         "",
-        "Every server has two processes, and shares the machine with PostgreSQL and the client."
-        " “Ours is” compares requests a second. µs: a request's processor time, in all processes"
-        " of the server, and of PostgreSQL.",
+        "Every server runs two processes and shares the machine with PostgreSQL and the client.",
+        "“Ours is” compares requests a second. “µs” is the processor time of a request, in all",
+        "processes of the server, and of PostgreSQL.",
         "",
         f"| | {' | '.join(COLUMNS)} |",
         f"|---|{'--:|' * len(COLUMNS)}",

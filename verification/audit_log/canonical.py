@@ -1,7 +1,7 @@
 """The one list of an attempt's columns, and the text line that is written, sealed and checked.
 
 A canonical line is the line that PostgreSQL's COPY writes for the row (text format, UTC), so
-the database itself can produce millions of them. To add a column, see docs/architecture.md.
+the database itself can produce millions of them. .github/CONTRIBUTING.md says how to add a column.
 """
 
 from __future__ import annotations

@@ -57,7 +57,7 @@ def test_both_adapters_answer_and_record_alike(
     with through_the_endpoint() as ask_endpoint:
         compare()
     figure(
-        "Whichever adapter a callback comes through, it gets the same answer and the same record",
+        "Both adapters give a callback the same answer and the same record",
         target="no difference",
         measured=f"0 differences in {compared:,} random requests",
         is_met=compared > EXAMPLES / 2,

@@ -108,7 +108,7 @@ def test_every_page_has_full_marks(
 
     assert {path: status for path, (status, _page) in looks.items()} == expected
     figure(
-        "Browsers are told to be careful with every page",
+        "Every page sends strict security headers",
         target="Mozilla Observatory ≥ 100",
         measured=f"{min(marks.values())} to {max(marks.values())} on {len(marks)} pages",
         is_met=min(marks.values()) >= 100,

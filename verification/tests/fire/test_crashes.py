@@ -47,9 +47,9 @@ def test_what_was_answered_is_on_record_though_workers_are_killed(
     is_met = is_met and found.unanswered <= kills * clients
 
     figure(
-        "An answered attempt is on record, once, though workers are killed with -9",
-        target="0 missing, 0 duplicates (refusals that share a row by their number), "
-        "unanswered only what was under way at a kill",
+        "An answered attempt is recorded exactly once, even if workers are killed with -9",
+        target="0 missing, 0 duplicates (refusals that share a row are counted); "
+        "only requests under way at a kill are unanswered",
         measured=f"{found.missing} missing, {found.duplicates} duplicates in "
         f"{found.answered:,} answers; {kills} kills, {found.unanswered} unanswered",
         is_met=is_met,
@@ -75,8 +75,8 @@ def test_nothing_is_lost_when_postgresql_stops_at_once(
     is_met = not any(broken) and {it.status for it in crowd.answers} <= {200, 400, 403, 503}
 
     figure(
-        "Nothing is lost when PostgreSQL stops at once",
-        target="0 lost; only 200, 403, 503, and 400 for what was malformed; "
+        "Nothing is lost when PostgreSQL stops immediately",
+        target="0 lost; only 200, 403, 503, and 400 for malformed requests; "
         "first 200 within 1 s of its return",
         measured=f"{found.missing} lost in {found.answered:,} answers, {len(returns)} stops; "
         f"first 200 after {max(returns):.2f} s at most",

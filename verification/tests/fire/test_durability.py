@@ -99,8 +99,8 @@ def test_what_is_answered_is_on_disk(
 
     figure(
         f"What is answered is on disk, with synchronous_commit = {setting}",
-        target=f"of {ATTEMPTS:,}, every other one a push, all have their COMMIT in the WAL on disk "
-        "a round trip after the answer",
+        target=f"all of {ATTEMPTS:,} attempts, half of them pushes, have their COMMIT in the WAL "
+        "on disk a round trip after the answer",
         measured=f"{on_disk:,} of {ATTEMPTS:,}",
         is_met=on_disk == ATTEMPTS,
     )

@@ -85,15 +85,15 @@ def test_a_flood_fills_no_disk_and_keeps_wechat_from_nothing(
     is_kept = {answer.status for answer in wechat} == {200}
     is_kept = is_kept and {own[answer.request.id] for answer in wechat} == {1}
     figure(
-        "A flood of like requests fills no disk (of unlike ones: SECURITY.md)",
-        target="≤ 6 MB for 300,000 hostile requests, every one of them tallied",
+        "A flood of similar requests does not fill the disk (of different ones: SECURITY.md)",
+        target="≤ 6 MB for 300,000 hostile requests, all of them tallied",
         measured=f"{growth:.1f} MB for {len(hostile):,}, "
         f"{total:,} tallied of {len(hostile) + len(wechat):,}",
         is_met=growth <= 6 and total == len(hostile) + len(wechat),
     )
     figure(
         "WeChat is answered during a flood",
-        target="p50 ≤ 20 ms, p99 ≤ 250 ms, none refused, each with a row of its own",
+        target="p50 ≤ 20 ms, p99 ≤ 250 ms, none refused, each with its own row",
         measured=f"p50 {median * 1000:.0f} ms, p99 {slowest * 1000:.0f} ms of {len(wechat)}",
         is_met=is_kept and median <= 0.02 and slowest <= 0.25,
     )
@@ -126,7 +126,7 @@ def test_five_hundred_clients_need_no_more_connections_than_a_small_plan_has(
     too_many = sum(answer.status == 503 for answer in crowd.answers)
     figure(
         "500 clients stay within the 20 connections of a small plan",
-        target="one connection for each of two workers, none that PostgreSQL refuses",
+        target="one connection for each of two workers; PostgreSQL refuses none",
         measured=f"{most} connections at most, {len(complaints)} complaints in "
         f"{len(crowd.answers):,} answers; {too_many:,} × 503, where too many were waiting",
         is_met=not complaints and most <= 2,

@@ -115,9 +115,9 @@ def test_no_strange_request_breaks_the_lean_endpoint(
 
 def keep(figure: KeepFigure, where: str, examined: Examined) -> None:
     figure(
-        f"Whatever is asked of {where} gets one of its fixed answers or its own echostr, "
-        "is tallied, and is written as JSON",
-        target="no 5xx but 503, where this machine was too slow to record it in time; "
+        f"Every request to {where} gets a fixed answer or its own echostr, "
+        "is tallied, and is logged as JSON",
+        target="no 5xx except 503, where this machine was too slow to record in time; "
         "nothing else echoed, every answer tallied",
         measured=f"{examined}; {examined.recorded:,} callbacks answered, {tallied():,} tallied",
         is_met=examined.is_tallied,

@@ -57,8 +57,8 @@ if LONG:  # atheris is installed by script/fire: it has no wheels for every syst
         done = re.search(r"Done (\d+) runs in (\d+) second", run.stderr)
         reached = [int(edges) for edges in re.findall(r"cov: (\d+)", run.stderr)]
         figure(
-            "Whatever bytes a request has, the parser makes of them what can be stored, "
-            "and nothing else is echoed (coverage-guided, atheris)",
+            "Whatever bytes a request has, the parser returns values that can be stored, "
+            "and echoes nothing else (coverage-guided, atheris)",
             target=f"{INPUTS:,} inputs, no failure",
             measured=f"{INPUTS:,} inputs in {done[2]} s, {max(reached)} branches reached"
             if done

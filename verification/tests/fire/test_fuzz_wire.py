@@ -102,9 +102,9 @@ def test_no_mangled_request_breaks_a_server(
     lived = children(gunicorn.process.pid) == workers
     is_met = is_met and lived
     figure(
-        "Whatever comes over the wire, nothing breaks, nothing but an allowed echostr is echoed, "
+        "Mangled requests over the wire break nothing: only an allowed echostr is echoed, "
         "every answer is tallied, every line is JSON",
-        target=f"{REQUESTS:,} mangled requests: no 5xx but 503, each answer tallied and logged",
+        target=f"{REQUESTS:,} mangled requests: no 5xx except 503, each answer tallied and logged",
         measured=f"{counts}; {silent:,} got no answer; {len(answers):,} callbacks answered, "
         f"{tallied():,} tallied, {on_record:,} with a line; "
         f"{'the workers are the same as before' if lived else 'a worker died'}",

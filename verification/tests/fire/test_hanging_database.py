@@ -105,7 +105,7 @@ def test_a_reset_costs_no_more_than_what_was_under_way(
 
     refused = told_to_try_again(crowd.answers)
     figure(
-        "A connection that is reset costs no more than what was under way",
+        "A connection that is reset costs no more than the requests under way",
         target=f"at most {CLIENTS} × 503, one for each client",
         measured=f"{len(refused)} × 503",
         is_met=len(refused) <= CLIENTS,
@@ -138,7 +138,7 @@ def keep(figure: KeepFigure, what: str, crowd: Crowd, ordeal: Ordeal) -> None:
         is_met=ordeal.slowest <= 3 and ordeal.recovery <= 5,
     )
     figure(
-        f"{what} costs nothing that stays",
+        f"{what} leaves no lasting cost",
         target=f"flat for {SECONDS} s, memory within 10 %",
         measured=str(ordeal),
         is_met=ordeal.is_flat,

@@ -99,7 +99,7 @@ def test_while_keys_are_rotated_every_verdict_is_right(
         call_command("rotate_encryption_keys")
     wrong = sum(it for (right, status), it in verdicts.items() if status != (403, 200)[right])
     figure(
-        "While rotate_encryption_keys runs under traffic, every verdict is right",
+        "While rotate_encryption_keys runs under traffic, every verdict is correct",
         target="0 wrong verdicts",
         measured=f"{wrong} wrong of {verdicts.total():,}, over {ROTATIONS + 1} rotations of "
         f"{ACCOUNTS} accounts",

@@ -127,7 +127,7 @@ def check_roll_out(crowd: Crowd, url: str, migration: str, figure: KeepFigure) -
     others = sum(answer.status not in {200, 400, 403, 503} for answer in crowd.answers)
     figure(
         f"{migration.removesuffix('.py')} runs while the code before it answers",
-        target="0 × 5xx but 503, 0 lost; a log of few rows",
+        target="0 × 5xx except 503, 0 lost; a log of few rows",
         measured=f"{others} × other, {refused} × 503, {found.missing} lost "
         f"of {len(crowd.answers):,}",
         is_met=not (others or found.missing),
@@ -159,8 +159,8 @@ def test_a_dump_taken_under_load_is_restored_and_goes_on(
 
     is_met = "is intact" in before and "is intact" in after
     figure(
-        "A dump taken under load is intact when restored, and goes on",
-        target="verify_audit passes, and again after 100 requests more",
+        "A dump taken under load is intact when restored, and can be continued",
+        target="verify_audit passes, and again after 100 more requests",
         measured=before.splitlines()[0],
         is_met=is_met,
     )

@@ -151,7 +151,7 @@ def test_sqlmap_injects_nothing(
 
     figure(
         "sqlmap finds no way in, with an administrator signed in",
-        target="0 parameters injected at level 5, risk 3, not by time",
+        target="0 parameters injected at level 5, risk 3, without time-based techniques",
         measured=f"{len(said) - len(held)} of {len(said)} addresses",
         is_met=len(held) == len(said),
     )

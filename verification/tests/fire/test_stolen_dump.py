@@ -31,8 +31,8 @@ def test_no_secret_of_a_whole_day_is_in_a_dump_of_the_database(
     stolen = dump()
     found = find(secrets, stolen)
     figure(
-        "Who steals a dump of the database has no token, password, recovery code, authenticator "
-        "or key",
+        "Someone who steals a dump of the database gets no token, password, recovery code, "
+        "authenticator or key",
         target="0 hits",
         measured=f"{len(found)} hits for {len(secrets)} secrets, each in 8 disguises, "
         f"in {len(stolen):,} characters of pg_dump",

@@ -75,8 +75,8 @@ def test_the_time_of_a_refusal_does_not_tell_its_reason(figure: KeepFigure) -> N
     difference = abs(medians[worst] - usual)
     is_met = difference <= max(MICROSECONDS, usual * SHARE)
     figure(
-        "How long a refusal takes does not tell whether the account is unknown, paused or without "
-        "a token, nor how near the signature or the token was",
+        "The time of a refusal does not reveal whether the account is unknown, paused or without "
+        "a token, nor how close the signature or the token was",
         target=f"medians of {SAMPLES:,} interleaved samples each within 1 % or 20 µs",
         measured=f"a wrong signature {usual:,.0f} µs; furthest from it: {worst}, by "
         f"{difference:.1f} µs ({difference / usual:.2%})",

@@ -1,6 +1,6 @@
-"""Writes docs/RELIABILITY.md from the figures of docs/reliability.jsonl.
+"""Write docs/RELIABILITY.md from the figures of docs/reliability.jsonl.
 
-python -m verification.tests.fire.support.reliability [NEW FIGURES]: takes those in first.
+python -m verification.tests.fire.support.reliability [NEW FIGURES]: merge new figures in first.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ KEPT, PAGE = DOCS / "reliability.jsonl", DOCS / "RELIABILITY.md"
 HEADING = """\
 # Reliability
 
-What is promised, how it is tested, and what came out. Written by `script/fire` from
-`reliability.jsonl`: do not edit. The tests are in `verification/tests/fire/`; `script/test` runs
-short forms of them. All load came over loopback, from the machine that also served it.
-A target that was missed is **marked**.
+This page lists what is promised, how it is tested, and what was measured. `script/fire` writes it
+from `reliability.jsonl`: do not edit it. The tests are in `verification/tests/fire/`. `script/test`
+runs short forms of them. All load came over loopback, from the machine that also served it. A
+target that was missed is **marked**.
 
-How many small faults put into the code the tests notice, and which they do not, is in
-[SURVIVORS.md](../verification/tests/fire/SURVIVORS.md). No figures of their own have: the canary on
-pages, in logs, exports and sessions (`test_canary.py`, 0 hits or it fails), branch coverage of the
-core, `check --deploy`, bandit and detect-secrets, which `.ci/run` demands each time.
+[SURVIVORS.md](../verification/tests/fire/SURVIVORS.md) says how many small faults in the code the
+tests detect, and which they do not. `.ci/run` checks more, without figures: the canary on pages, in
+logs, exports and sessions (`test_canary.py`, 0 hits or it fails), branch coverage of the core,
+`check --deploy`, bandit and detect-secrets.
 
 | promise | test | target | measured | on |
 |---|---|---|---|---|
