@@ -136,7 +136,7 @@ CARD = {
 }
 CONVENTIONAL = {
     *("app.json", "pyproject.toml", "requirements-dev.txt", "LICENSE", "CHANGELOG.md"),
-    "SECURITY.md",
+    *("SECURITY.md", "README.zh-CN.md"),
     *(".gitignore", ".ci", ".github", "benchmarks", "docs", "script"),
 }
 

@@ -204,6 +204,15 @@ def test_the_chinese_readme_quotes_only_commands_of_the_english_documents() -> N
     assert set(commands_of(CHINESE_README)) <= in_english
 
 
+def test_the_chinese_readme_has_at_most_2500_chinese_characters() -> None:
+    assert 1500 <= len(re.findall(r"[一-鿿]", read(CHINESE_README))) <= 2500
+
+
+def test_the_chinese_readme_says_verification_as_the_admin_does() -> None:
+    """认证 is WeChat's paid certification."""
+    assert "认证" not in read(CHINESE_README)
+
+
 def test_relative_links_lead_to_a_file_and_a_heading() -> None:
     broken = {document: list(broken_links_of(document)) for document in documents()}
 
