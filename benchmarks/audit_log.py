@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """How fast the pages of the audit log are, and how large its rows, in a log of a given size.
 
-    script/with_postgres .venv/bin/python benchmarks/audit_log.py --rows 10000 > small.md
-    script/with_postgres .venv/bin/python benchmarks/audit_log.py --rows 10000000 > large.md
+    script/with_postgres.py .venv/bin/python benchmarks/audit_log.py --rows 10000 > small.md
+    script/with_postgres.py .venv/bin/python benchmarks/audit_log.py --rows 10000000 > large.md
 
 Fills the empty PostgreSQL of DATABASE_URL with made-up attempts of 400 days (ten million take about
 ten minutes and 4 GB), then asks for each page as an auditor does, through Django without a network.

@@ -66,7 +66,7 @@ def commits(postgresql: OwnPostgreSQL, start: str) -> dict[str, int]:
         ask(cursor, "SELECT pg_switch_wal()")  # so that all before is on disk
         end = ask(cursor, ON_DISK)
     postgresql.call("pg_waldump", "--path=data/pg_wal", f"--start={start}", f"--end={end}")
-    told = COMMIT.findall((postgresql.cluster.place / "log").read_text())
+    told = COMMIT.findall((postgresql.cluster.directory / "log").read_text())
     return {number: as_number(place) + int(length) for length, number, place in told}
 
 

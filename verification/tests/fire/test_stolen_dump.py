@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from script.with_postgres import find_binaries
 from verification.tests.fire.conftest import KeepFigure
-from verification.tests.fire.support.own_postgresql import load_script
 from verification.tests.support.canaries import TOKEN, find
 from verification.tests.support.day_at_work import Day
 from verification.tests.support.gunicorn import database_url
@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.postgresql, pytest.mark.django_db(transaction=True)]
 
 def dump() -> str:
     """Schema, functions and every row, as text."""
-    program = load_script().find_binaries() / "pg_dump"
+    program = find_binaries() / "pg_dump"
     return subprocess.check_output([program, "--inserts", database_url()], text=True)
 
 

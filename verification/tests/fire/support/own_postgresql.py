@@ -1,4 +1,4 @@
-"""A PostgreSQL for one test, which may stop and freeze it; as script/with_postgres makes them."""
+"""A PostgreSQL for one test, which may stop and freeze it, as script/with_postgres.py starts it."""
 
 from __future__ import annotations
 
@@ -9,14 +9,12 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.machinery import SourceFileLoader
-from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
-from typing import Any
 
 import psycopg2
 from django.conf import settings
 
+from script.with_postgres import Cluster, find_binaries
 from verification.tests.fire.support.processes import children
 from verification.tests.support.checkout import LOCAL
 from verification.tests.support.gunicorn import free_port
@@ -24,22 +22,11 @@ from verification.tests.support.gunicorn import free_port
 ROOT = Path(settings.BASE_DIR)
 
 
-def load_script() -> Any:
-    """script/with_postgres as a module, which its name does not suggest."""
-    loader = SourceFileLoader("with_postgres", str(ROOT / "script/with_postgres"))
-    spec = spec_from_loader(loader.name, loader)
-    assert spec
-    module = module_from_spec(spec)
-    loader.exec_module(module)
-    return module
-
-
 class OwnPostgreSQL:
     def __init__(self, place: Path) -> None:
-        script = load_script()
         self.port = free_port()
         # On disk, as where it matters.
-        self.cluster = script.Cluster(script.find_binaries(), place, is_durable=True)
+        self.cluster = Cluster(find_binaries(), place, is_durable=True)
         self.cluster.initialise(self.port)
         self.start()
 
@@ -74,12 +61,12 @@ class OwnPostgreSQL:
         """Return the statements that pg_dump would create the schema with."""
         file = f"schema-{database}.sql"
         self.call("pg_dump", "--schema-only", f"--file={file}", self.url(database))
-        lines = (self.cluster.place / file).read_text().splitlines()
+        lines = (self.cluster.directory / file).read_text().splitlines()
         return "\n".join(line for line in lines if not line.startswith(("\\", "--")))
 
     def call(self, program: str, *arguments: str) -> None:
         """One of its own programs, such as pg_dump, in a directory of its own."""
-        self.cluster.call(program, *arguments)
+        self.cluster.run(program, *arguments)
 
 
 @contextmanager
