@@ -97,10 +97,10 @@ def card(request: HttpRequest, account: OfficialAccount) -> dict[str, Any]:
     """What connect.html shows."""
     current = account.current_token
     progress = read_progress(account, current)
-    said = request.GET.get("console", "")
+    answer = request.GET.get("console", "")
     return {
         "progress": progress,
-        "is_open": not progress.is_verified or said in console.ANSWERS,
+        "is_open": not progress.is_verified or answer in console.ANSWERS,
         "current": current,
         "server_url": server_url(request, account),
         "address_problem": find_address_problem(settings.PUBLIC_URL),
@@ -108,9 +108,9 @@ def card(request: HttpRequest, account: OfficialAccount) -> dict[str, Any]:
         "other_menu_paths": console.OTHER_MENU_PATHS,
         "tester_url": console.TESTER_URL,
         "answers": console.ANSWERS,
-        "said": said,
+        "answer": answer,
         "zone": format_zone(),
-        "advice": console_advice.advise(said, account),
+        "advice": console_advice.advise(answer, account),
     }
 
 

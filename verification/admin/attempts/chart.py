@@ -27,6 +27,11 @@ class Column:
     is_minor: bool  #: a phone has room for every other label
 
     @property
+    def days(self) -> str:
+        first, last = self.bar.first.isoformat(), self.bar.last.isoformat()
+        return first if first == last else f"{first} – {last}"
+
+    @property
     def middle(self) -> float:
         return round(self.x + self.width / 2, 1)
 

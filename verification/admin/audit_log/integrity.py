@@ -36,6 +36,7 @@ def integrity(site: admin.AdminSite, request: HttpRequest) -> HttpResponse:
         "head": head,
         "since": head.last_attempt_id - attempts_seen(check),
         "checkpoint": checkpoint,
+        "first_seal": checkpoint.last_seal_id + 1 if checkpoint else 1,
         "pruned_at": format_datetime(checkpoint.pruned_at) if checkpoint else None,
         "oldest": oldest,
         "oldest_at": format_datetime(oldest.recorded_at) if oldest else None,

@@ -206,7 +206,11 @@ def signed_off(site: admin.AdminSite, request: HttpRequest, event_id: int) -> Ht
         "doubts": [DOUBTS[name] for name in doubts_of(event)],
         "at": format_datetime(event.recorded_at),
         "checked": format_datetime(datetime.fromisoformat(event.facts["checked_at"])),
-        "accepted": sum(account["accepted"] for account in accounts),
-        "refused": sum(account["refused"] for account in accounts),
+        "counts": {
+            **event.facts,
+            "by_account": accounts,
+            "accepted": sum(account["accepted"] for account in accounts),
+            "refused": sum(account["refused"] for account in accounts),
+        },
     }
     return render(request, "admin/verification/audit/signed_off.html", context)

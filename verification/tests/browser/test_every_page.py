@@ -94,7 +94,7 @@ def test_the_pages_of_the_auditor_are_for_everybody(
     inspection.look(page)
     page.goto("/admin/verification/changeevent/sign-off/?period=this_month")
     inspection.look(page)
-    page.locator("#id_knows").check()
+    page.locator("#id_confirm").check()
     page.locator("form.sign [type=submit]").click()
     page.locator(".paper").wait_for()
     inspection.look(page)
