@@ -62,7 +62,7 @@ def test_an_account_is_paused_and_resumed_by_keyboard(
     for act, state in (("Pause", "Paused"), ("Resume", "Waiting for WeChat…")):
         press_enter_on(page.get_by_role("link", name=f"{act}…"))
         press_enter_on(page.get_by_role("button", name=act, exact=True))
-        expect(page.locator(".messagelist")).to_have_text("1 account changed.")
+        expect(page.locator(".messagelist")).to_have_text(f"{act}d Brand-A.")
         expect(page.locator("#live")).to_contain_text(state)
 
 

@@ -74,9 +74,7 @@ class TestOpening:
     def test_each_number_of_the_table_leads_to_what_it_counts(
         self, a_day: None, li_wei_at_work: Client
     ) -> None:
-        cells = re.findall(
-            r'class="number"><a href="([^"]*)"\s*>(\d+)</a>', show(li_wei_at_work)
-        )
+        cells = re.findall(r'class="number"><a href="([^"]*)"\s*>(\d+)</a>', show(li_wei_at_work))
 
         assert [int(number) for _, number in cells] == [1, 1, 2, 1, 3, 2][: len(cells)]
         for link, number in cells:

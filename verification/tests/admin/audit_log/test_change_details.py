@@ -71,7 +71,7 @@ def read(client: Client, event: ChangeEvent, language: str) -> str:
         (
             Action.TOKEN_ROTATED,
             {"keep_old_hours": None},
-            "until WeChat has used",
+            "until 24 hours after WeChat first uses",
             "直到微信使用新令牌",
         ),
         (Action.TOKEN_ROTATED, {"keep_old_hours": 5}, "valid: 5 h", "旧令牌继续有效: 5 h"),
@@ -133,7 +133,7 @@ def test_the_list_says_it_as_well(at_work: Client, brand_a: OfficialAccount) -> 
     rotate_token(brand_a, "NewTokenOfBrandA99", LI_WEI)
     url: Any = reverse("admin:verification_changeevent_changelist")
 
-    assert "until WeChat has used the new one" in at_work.get(url).text
+    assert "until 24 hours after WeChat first uses the new token" in at_work.get(url).text
 
 
 def test_what_is_stored_is_the_same_in_every_language(
