@@ -64,7 +64,7 @@ def test_li_wei_connects_an_account_by_keyboard_and_sees_wechat_verify_it(
     for button, text in enumerate((server_url, token)):
         assert copied_by(page.locator("[data-copy]").nth(button)) == text
 
-    press_enter_on(page.get_by_role("link", name="Go on to 上海旗舰店"))
+    press_enter_on(page.get_by_role("link", name="Continue to 上海旗舰店"))
     line, enable = page.locator("#live"), page.get_by_text("Press Enable (启用) when you are ready")
     expect(line).to_contain_text("Waiting for WeChat…")
     assert copied_by(page.locator("[data-copy]")) == server_url
@@ -110,7 +110,7 @@ def test_without_a_script_the_whole_way_can_be_gone(
     page = inspection.watch(fresh_desk.open(java_script_enabled=False))
     server_url, token = add_account(page, "上海旗舰店")
     expect(page.locator("[data-copy]").first).to_be_hidden()
-    page.get_by_role("link", name="Go on to 上海旗舰店").click()
+    page.get_by_role("link", name="Continue to 上海旗舰店").click()
     line, again = page.locator("#live"), page.get_by_role("link", name="Check again")
     expect(line).to_contain_text("Waiting for WeChat…")
     for called_with, text in (("NotTheToken123456", "unknown token"), (token, "Verified on")):

@@ -33,7 +33,7 @@ def test_after_ten_minutes_it_stops_and_says_so(
         poll_after(page, minutes * MINUTE)
         expect(again).to_be_hidden()
     poll_after(page, 2 * MINUTE)
-    expect(line).to_contain_text("This page has stopped checking by itself.")
+    expect(line).to_contain_text("This page has stopped checking automatically.")
     inspection.look(page)
     asked = sum(polls)
     page.clock.run_for(10 * MINUTE)

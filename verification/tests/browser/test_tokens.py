@@ -73,7 +73,7 @@ def test_a_revealed_token_is_gone_with_its_page(
     press_enter_on(page.get_by_role("button", name="Reveal token"))
     assert token_on(page) == NEW
 
-    page.get_by_role("link", name="Go on to Brand-A").click()
+    page.get_by_role("link", name="Continue to Brand-A").click()
     expect(page.locator(".records")).to_contain_text("token revealed")
     assert_shown_no_more(page, NEW)
 

@@ -133,7 +133,7 @@ class TestTheResult:
         assert text.count("Passed") == 6
         assert (attempt.kind, attempt.outcome) == (Kind.SELF_TEST, Outcome.ACCEPTED)
         assert reverse("admin:verification_verificationattempt_change", args=[attempt.pk]) in text
-        assert "not that mainland China reaches this server" in text
+        assert "does not prove that mainland China reaches this server" in text
         assert "https://developers.weixin.qq.com/apiExplorer?type=messagePush" in text
         assert A not in text
 

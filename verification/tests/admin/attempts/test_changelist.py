@@ -106,7 +106,7 @@ class TestOpening:
         assert re.search(rf'role="group" aria-label="[^"]*{said}', text)
 
     def test_where_accepted_pushes_are_is_said(self, a_day: None, li_wei_at_work: Client) -> None:
-        said = "are counted, not kept one by one"
+        said = "are counted, not stored individually"
 
         assert said in show(li_wei_at_work, kind="message_push")
         assert said in show(li_wei_at_work, kind="all")
@@ -133,7 +133,7 @@ class TestOpening:
         assert column(show(li_wei_at_work), "in_short")[0] == "token of “Brand-A” ×1,200"
 
     def test_nothing_on_record_is_said(self, li_wei_at_work: Client) -> None:
-        assert "Nothing is on record that fits." in show(li_wei_at_work)
+        assert "No attempts match." in show(li_wei_at_work)
 
 
 def show_link(client: Client, link: str) -> str:
@@ -215,7 +215,7 @@ class TestFiltering:
         response = li_wei_at_work.get(LIST, query, follow=True)
 
         assert [status for _, status in response.redirect_chain] == [302]
-        assert "means nothing and was left out" in response.text
+        assert "are invalid and were ignored" in response.text
 
     @pytest.mark.parametrize("key", ["x", "-1", "٣", "9" * 40])
     def test_a_key_that_is_none_begins_anew(

@@ -39,7 +39,7 @@ def test_what_a_flood_shared_a_row_for_is_said_with_its_number(
     verify([callback(verification(B, nonce=str(number))) for number in range(1, 1_236)])
     text = words(open_attempt(li_wei_at_work))
 
-    assert "Occurrences 1,234 equal requests of a flood" in text
+    assert "Occurrences 1,234 identical requests of a flood" in text
 
 
 class TestWhatHappened:
@@ -51,8 +51,8 @@ class TestWhatHappened:
 
         happened = text.index("WeChat signed this with the token of “Brand-B”")
         to_do = text.index("Put Brand-A's own token")
-        assert happened < to_do < text.index("Explained with the tokens known today")
-        assert to_do < text.index("Came in") < text.index("Answered") < text.index("Sealed")
+        assert happened < to_do < text.index("Based on the tokens currently stored")
+        assert to_do < text.index(" Request ") < text.index(" Response ") < text.index("Sealed")
 
     def test_its_title_says_number_outcome_account_and_time(
         self, li_wei_at_work: Client, brand_a: OfficialAccount
@@ -93,7 +93,7 @@ class TestWhatHappened:
         else:
             Client().get(brand_a.server_path)
 
-        assert ("known today" in open_attempt(li_wei_at_work)) == is_said
+        assert ("currently stored" in open_attempt(li_wei_at_work)) == is_said
 
     def test_remarks_stand_below_and_lead_to_what_they_are_about(
         self, li_wei_at_work: Client, brand_a: OfficialAccount
@@ -129,7 +129,7 @@ class TestOnRecord:
         assert bytes(last_attempt().signature or b"").hex() in text
         assert "4375120948345356249 19 characters" in text
         assert "403 bad token Reason Signature mismatch" in text
-        assert re.search(r"Answered in \d+\.\d ms", text)
+        assert re.search(r"Response time \d+\.\d ms", text)
         assert f"Request id {last_attempt().request_id}" in text
         assert "The console shows token验证失败" in text
 
@@ -153,9 +153,11 @@ class TestOnRecord:
         self, li_wei_at_work: Client, brand_a: OfficialAccount
     ) -> None:
         Client().get(brand_a.server_path)
-        came_in = words(open_attempt(li_wei_at_work)).partition("Came in")[2].partition("Answer")[0]
+        text = words(open_attempt(li_wei_at_work))
+        request = text.partition(" Request ")[2].partition(" Response ")[0]
 
-        assert not {"Nonce", "Signature", "Echostr", "Timestamp"} & set(came_in.split())
+        assert "Method and URL" in request
+        assert not {"Nonce", "Signature", "Echostr", "Timestamp"} & set(request.split())
 
     def test_nothing_can_be_saved_or_deleted_and_there_is_no_history(
         self, li_wei_at_work: Client, on_record: OfficialAccount
@@ -188,7 +190,7 @@ class TestAroundIt:
         lines = re.findall(r"<li.*?</li>", around(li_wei_at_work, attempt), re.DOTALL)
 
         assert "token of “Brand-B”" in lines[0]
-        assert "(this one)" in lines[0]
+        assert "(this attempt)" in lines[0]
         assert "unknown token" in lines[1]
         assert "accepted" in lines[2]
         assert ["solved" in line for line in lines] == [False, False, True]

@@ -28,9 +28,9 @@ def test_a_computed_signature_is_never_shown(
     text = open_last(li_wei_at_work)
 
     assert compute_signature(A, attempt.timestamp, attempt.nonce).hex() not in text
-    assert "gives another one, not shown because it would pass" in text
+    assert "gives another signature, not shown because it would be accepted" in text
     assert f"Token {brand_b.tokens.get().fingerprint} of “Brand-B”" in text
-    assert "✓ gives the same" in text
+    assert "✓ gives the same signature" in text
 
 
 def test_the_place_of_the_token_among_the_three_tells_nothing(
@@ -53,7 +53,7 @@ def test_tokens_that_came_later_are_not_compared(
     wechat_verifies(brand_a, "Nonsense")
     rotate_token(brand_a, "NewTokenOfBrandA99", LI_WEI)
 
-    assert open_last(li_wei_at_work).count("gives another one, not shown") == 1
+    assert open_last(li_wei_at_work).count("gives another signature, not shown") == 1
 
 
 def test_it_is_checked_as_the_page_is_opened(

@@ -159,7 +159,7 @@ def test_an_export_says_what_was_taken(at_work: Client) -> None:
     text = at_work.get(reverse("admin:verification_changeevent_change", args=[event.pk])).text
 
     since = "From: 2026-07-01 00:00:00 (UTC+8)"
-    assert f"csv · 1,204 attempts · {since} · broke off · SHA-256 {'9f' * 32}" in text
+    assert f"csv · 1,204 attempts · {since} · interrupted · SHA-256 {'9f' * 32}" in text
 
 
 FROM_THE_LIST = {
@@ -213,4 +213,4 @@ def test_a_filter_of_an_export_that_has_no_words_stays_as_it_was_stored(
 ) -> None:
     url = reverse("admin:verification_changeevent_change", args=[export(filters).pk])
 
-    assert f"{said} · broke off" in at_work.get(url).text
+    assert f"{said} · interrupted" in at_work.get(url).text

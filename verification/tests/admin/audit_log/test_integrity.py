@@ -78,7 +78,7 @@ def test_a_check_without_time_says_how_far_it_got(
 def test_an_empty_log_has_a_page_as_well(db: None) -> None:
     page = check(staff("view_seal"))
 
-    assert "Nothing is on record yet." in page
+    assert "No attempts have been recorded yet." in page
 
 
 def test_the_page_costs_the_same_however_long_the_log_is(

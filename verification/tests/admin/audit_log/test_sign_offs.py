@@ -117,7 +117,7 @@ class TestDoubts:
         response = sign(wang_fang, Period(end, end), confirm="on")
 
         assert response.status_code == 200
-        assert "There is no log of that day." in response.content.decode()
+        assert "The log cannot have records of that day." in response.content.decode()
 
     def test_a_check_of_before_the_periods_end_is_made_again(
         self, wang_fang: Client, last_quarter: Period, monkeypatch: pytest.MonkeyPatch
