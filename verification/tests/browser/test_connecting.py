@@ -1,4 +1,4 @@
-"""From a new account to one that WeChat has verified."""
+"""Connecting a new account until WeChat has verified it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CLIPBOARD = ["clipboard-read", "clipboard-write"]
 
 
 def add_account(page: Page, name: str) -> tuple[str, str]:
-    """The server URL and the token that the answer shows."""
+    """Add an account, and return the server URL and the token that the answer shows."""
     page.goto(ADD)
     page.get_by_label("Name:").fill(name)
     page.get_by_role("button", name="Save", exact=True).click()
@@ -104,7 +104,7 @@ def test_a_token_that_wechat_would_not_take_is_refused_in_a_sentence(
     assert shown(page)[1] == "TheTokenInTheConsole1"
 
 
-def test_without_a_script_the_whole_way_can_be_gone(
+def test_an_account_can_be_connected_without_javascript(
     fresh_desk: Desk, inspection: Inspection
 ) -> None:
     page = inspection.watch(fresh_desk.open(java_script_enabled=False))

@@ -43,8 +43,8 @@ class TestTheList:
         link = re.search(r'field-refused"><a href="([^"]*)">3<', open_list(li_wei_at_work))
 
         assert link is not None
-        found = li_wei_at_work.get(link[1].replace("&amp;", "&")).text
-        assert found.count("token of “Brand-A”") == 3
+        attempts = li_wei_at_work.get(link[1].replace("&amp;", "&")).text
+        assert attempts.count("token of “Brand-A”") == 3
 
     def test_showing_all_is_offered_only_where_something_is_left_out(
         self, li_wei_at_work: Client, brand_a: OfficialAccount

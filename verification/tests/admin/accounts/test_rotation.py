@@ -1,4 +1,4 @@
-"""A token is rotated, and its old one ends when it was said to."""
+"""Rotating a token, and ending the old one at the chosen time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page of one attempt leads from “it failed at 10:42” to the cause and to what solved it."""
+"""The page of one attempt: its cause, what was recorded, and the attempts around it."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ def open_attempt(client: Client, attempt: VerificationAttempt | None = None) -> 
 
 
 def words(text: str) -> str:
-    """What a person reads on the page."""
+    """Return the text of the page without its markup."""
     content = text.partition('id="content-main"')[2]
     return " ".join(re.sub(r"<[^>]*>", " ", content).replace("&#x27;", "'").split())
 
 
-def test_what_a_flood_shared_a_row_for_is_said_with_its_number(
+def test_requests_that_a_flood_combined_are_shown_with_their_number(
     li_wei_at_work: Client, brand_a: OfficialAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(flood, "OWN_ROWS", 1)
@@ -85,7 +85,7 @@ class TestWhatHappened:
         assert page("seal_change", 1) not in text
 
     @pytest.mark.parametrize(("token", "is_said"), [("Nonsense", True), (None, False)])
-    def test_as_known_today_is_said_where_it_matters(
+    def test_it_says_where_the_cause_depends_on_the_stored_tokens(
         self, li_wei_at_work: Client, brand_a: OfficialAccount, token: str | None, is_said: bool
     ) -> None:
         if token:
@@ -117,7 +117,7 @@ class TestWhatHappened:
 
 
 class TestOnRecord:
-    def test_what_came_in_and_what_was_answered_are_said_with_units(
+    def test_request_and_response_are_shown_with_units(
         self, li_wei_at_work: Client, brand_a: OfficialAccount
     ) -> None:
         call("/wechat/brand-a", "Nonsense", **WECHAT)
@@ -241,12 +241,12 @@ def test_a_page_asks_no_more_queries_amid_a_hundred_attempts(
 
     for number in range(8):
         wechat_verifies(brand_a, (B, A)[number % 2], nonce=str(number))
-    few = count()
+    with_eight = count()
     for number in range(100):
         wechat_verifies(brand_a, (B, A, "Nonsense")[number % 3], nonce=str(number))
 
-    assert count() <= few
-    assert few < 30
+    assert count() <= with_eight
+    assert with_eight < 30
 
 
 def url(attempt: VerificationAttempt) -> str:
@@ -254,9 +254,9 @@ def url(attempt: VerificationAttempt) -> str:
 
 
 def walked(client: Client, attempt: VerificationAttempt) -> list[str]:
-    """Where ‹ earlier and later › lead, if anywhere."""
-    found = re.findall(r'href="([^"]*)" rel="(\w+)"', open_attempt(client, attempt))
-    links = {rel: link for link, rel in found}
+    """Return the addresses of the links ‹ earlier and later ›; empty without a link."""
+    found_links = re.findall(r'href="([^"]*)" rel="(\w+)"', open_attempt(client, attempt))
+    links = {rel: link for link, rel in found_links}
     return [links.get("prev", ""), links.get("next", "")]
 
 

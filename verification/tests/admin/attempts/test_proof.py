@@ -1,4 +1,4 @@
-"""What the page of an attempt proves, signature and seal, without giving anything away."""
+"""The signature and the seal on the page of an attempt, which reveals no secret."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ def test_a_computed_signature_is_never_shown(
     assert "✓ gives the same signature" in text
 
 
-def test_the_place_of_the_token_among_the_three_tells_nothing(
+def test_the_page_hides_the_place_of_the_token_among_the_three(
     li_wei_at_work: Client, brand_a: OfficialAccount
 ) -> None:
-    """Nonces may begin with any character, so they could be laid around it."""
+    """People choose nonces, so a visible order would tell how the token compares with them."""
     pages = []
     for nonce in ("0", "~"):
         wechat_verifies(brand_a, "Nonsense", nonce=nonce)
@@ -67,27 +67,29 @@ def test_it_is_checked_as_the_page_is_opened(
 
 
 @pytest.mark.parametrize(
-    ("statement", "said"),
+    ("statement", "sentence"),
     [
         ("UPDATE {table} SET nonce = '5' WHERE id = 2", "was altered"),
         ("DELETE FROM {table} WHERE id = 1", "verifies"),
     ],
 )
 def test_a_row_that_was_altered_is_told_from_its_neighbours(
-    li_wei_at_work: Client, on_record: OfficialAccount, statement: str, said: str
+    li_wei_at_work: Client, on_record: OfficialAccount, statement: str, sentence: str
 ) -> None:
     as_owner(VerificationAttempt, statement)
 
-    assert said in open_last(li_wei_at_work)
+    assert sentence in open_last(li_wei_at_work)
 
 
-@pytest.mark.parametrize(("number", "said"), [(1, "Seal 1 is missing"), (2, "Its seal is missing")])
+@pytest.mark.parametrize(
+    ("number", "sentence"), [(1, "Seal 1 is missing"), (2, "Its seal is missing")]
+)
 def test_a_seal_that_was_deleted_is_missed(
-    li_wei_at_work: Client, on_record: OfficialAccount, number: int, said: str
+    li_wei_at_work: Client, on_record: OfficialAccount, number: int, sentence: str
 ) -> None:
     as_owner(Seal, f"DELETE FROM {{table}} WHERE id = {number}")
 
-    assert said in open_last(li_wei_at_work)
+    assert sentence in open_last(li_wei_at_work)
 
 
 def test_the_first_attempt_that_was_not_pruned_verifies_from_the_checkpoint(

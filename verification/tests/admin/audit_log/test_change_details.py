@@ -1,4 +1,4 @@
-"""What the change log says of a change, in the words of whoever reads it."""
+"""How the change log describes a change, in the language of the page."""
 
 from __future__ import annotations
 
@@ -174,7 +174,7 @@ FROM_THE_LIST = {
 
 
 @pytest.mark.parametrize(
-    ("language", "said"),
+    ("language", "description"),
     [
         (
             "en",
@@ -190,17 +190,17 @@ FROM_THE_LIST = {
     ],
 )
 def test_an_export_from_the_list_is_said_as_the_list_says_it(
-    at_work: Client, brand_a: OfficialAccount, language: str, said: str
+    at_work: Client, brand_a: OfficialAccount, language: str, description: str
 ) -> None:
     event = export({**FROM_THE_LIST, "account": str(brand_a.pk)})
     url = reverse("admin:verification_changeevent_change", args=[event.pk])
 
     text = at_work.get(url, headers={"Accept-Language": language}).text
-    assert said in text
+    assert description in text
 
 
 @pytest.mark.parametrize(
-    ("filters", "said"),
+    ("filters", "description"),
     [
         ({"first": "2026-07-01", "account": "none"}, "Official account: No such account"),
         ({"first": "2026-07-01", "account": "987654"}, "Official account: 987654"),
@@ -209,8 +209,8 @@ def test_an_export_from_the_list_is_said_as_the_list_says_it(
     ],
 )
 def test_a_filter_of_an_export_that_has_no_words_stays_as_it_was_stored(
-    at_work: Client, brand_a: OfficialAccount, filters: dict[str, str], said: str
+    at_work: Client, brand_a: OfficialAccount, filters: dict[str, str], description: str
 ) -> None:
     url = reverse("admin:verification_changeevent_change", args=[export(filters).pk])
 
-    assert f"{said} · interrupted" in at_work.get(url).text
+    assert f"{description} · interrupted" in at_work.get(url).text

@@ -19,7 +19,7 @@ PAGE = "/admin/verification/seal/integrity/"
 
 @pytest.fixture
 def wang_fang(on_record: OfficialAccount) -> Client:
-    """The auditor, in front of a log of two attempts."""
+    """Sign in the auditor, with a log of two attempts."""
     return staff("view_seal", "view_verificationattempt")
 
 

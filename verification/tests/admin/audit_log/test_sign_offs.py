@@ -25,11 +25,13 @@ def wang_fang(db: None) -> Client:
 
 @pytest.fixture
 def last_quarter(brand_a: OfficialAccount, monkeypatch: pytest.MonkeyPatch) -> Period:
-    """With two verifications of Brand A accepted and one refused in it, and one after it."""
+    """Return a period with two accepted verifications and a refused one, and one after its end."""
     period = preset("last_quarter", timezone.localdate())
     times = [period.start, period.start, period.end - timedelta(seconds=1), period.end]
     for moment, token in zip(times, [A, B, A, A], strict=True):
-        monkeypatch.setattr("verification.callbacks.recording.moment_of", lambda *_, it=moment: it)
+        monkeypatch.setattr(
+            "verification.callbacks.recording.moment_of", lambda *_, moment=moment: moment
+        )
         Client().get(f"/wechat/brand-a?{verification(token)}")
     monkeypatch.undo()
     return period
