@@ -1,4 +1,4 @@
-"""Django admin: accounts are edited, everything that is on record is only read."""
+"""Registers the models with the admin: accounts can be edited, records can only be read."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.utils.safestring import mark_safe
 from django.utils.translation import gettext_lazy as _
 
-# In this order the menu has them: what people come for first.
+# The order of the imports is the order of the menu: what people need most comes first.
 from verification.admin.accounts.model_admin import OfficialAccountAdmin
 from verification.admin.attempts.model_admin import VerificationAttemptAdmin
 from verification.admin.audit_log.change_events import ChangeEventAdmin
@@ -27,5 +27,5 @@ __all__ = [
 admin.site.site_title = _("WeChat gateway")
 admin.site.site_header = _("WeChat gateway")
 admin.site.index_title = _("Official accounts and their verification")
-# On a phone the sheet leaves it out: there no column says what is empty.
+# The style sheet hides this on phones, where no column heading says what is empty.
 admin.site.empty_value_display = mark_safe('<span class="nothing">–</span>')

@@ -1,4 +1,4 @@
-"""What the pages of the admin share: permissions, read-only records, columns of times."""
+"""Permissions, read-only model admins and columns of times, for all pages of the admin."""
 
 from __future__ import annotations
 
@@ -14,6 +14,9 @@ from django.utils.text import capfirst
 
 from verification.times import format_datetime
 
+#: The format of times that are shown without seconds.
+MINUTE = "%Y-%m-%d %H:%M"
+
 if TYPE_CHECKING:
     ModelAdmin = admin.ModelAdmin[Any]
 else:
@@ -21,7 +24,7 @@ else:
 
 
 class NarrowingChangeList(ChangeList):
-    """Offers to show all only where a search or a filter leaves something out."""
+    """Offers "Show all" only where a search or a filter leaves something out."""
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
@@ -30,11 +33,11 @@ class NarrowingChangeList(ChangeList):
 
 
 class ReadOnlyAdmin(ModelAdmin):
-    """For what is on record: no adding, changing or deleting, superusers included, no actions."""
+    """Shows records that nobody, not even a superuser, can add, change or delete."""
 
     actions = None
-    # Counting all rows of a large log takes longer than showing one page of it, and so does
-    # sorting them by a column without an index.
+    # Counting the rows of a large log, or sorting them by a column without an index, takes longer
+    # than showing one page of it.
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
     sortable_by = ()
@@ -72,7 +75,7 @@ class ReadOnlyAdmin(ModelAdmin):
 def moment_column(
     name: str, description: Any, pattern: str = "%Y-%m-%d %H:%M:%S"
 ) -> Callable[[Any, Any], str]:
-    """A column for `list_display` and `fields` that shows the time in the attribute `name`."""
+    """Return a column for `list_display` and `fields` that shows the time in attribute `name`."""
 
     @admin.display(description=description, ordering=name)
     def column(_: Any, row: Any) -> str:
@@ -83,11 +86,12 @@ def moment_column(
 
 
 def may(request: HttpRequest, *permissions: str) -> bool:
-    """Whether this person has one of them."""
+    """Return whether the user of this request has at least one of the permissions."""
     return any(request.user.has_perm(f"verification.{name}") for name in permissions)
 
 
 def require(request: HttpRequest, *permissions: str) -> None:
+    """Raise PermissionDenied unless the user has at least one of the permissions."""
     if not may(request, *permissions):
         raise PermissionDenied
 

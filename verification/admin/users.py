@@ -1,4 +1,4 @@
-"""Users and groups as Django has them; who may do what, and since when, is in the change log."""
+"""Django's admin of users and groups, which records every change of a role in the change log."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ else:
     AnyModelAdmin = object
     GatewayUserModelAdmin = UserAdmin
 
-#: The names that the change log has for these fields of a user.
+#: The names of these fields of a user in the change log.
 FLAGS = {"active": "is_active", "staff": "is_staff", "superuser": "is_superuser"}
 GROUPS = {"Token managers": _("Token managers"), "Auditors": _("Auditors")}
 VERBS = {
@@ -42,12 +42,12 @@ admin.site.unregister(Group)
 
 
 def name_group(group: Group) -> str:
-    """Ours in the language of the page; others as they were named."""
+    """Return the name of the group, translated if it is one of GROUPS."""
     return str(GROUPS.get(group.name, group.name))
 
 
 def name_permission(permission: Permission) -> str:
-    """Official accounts · view"""
+    """Return the name of the permission, such as "Official accounts · view"."""
     model = permission.content_type.model_class()
     verb = VERBS.get(permission.codename.partition("_")[0])
     if model is None or verb is None:
@@ -56,7 +56,8 @@ def name_permission(permission: Permission) -> str:
 
 
 def roles_of(user: User) -> set[str]:
-    flags = {word for word, field in FLAGS.items() if getattr(user, field)}
+    """Return the user's roles: flags, groups, and permissions of their own."""
+    flags = {name for name, field in FLAGS.items() if getattr(user, field)}
     groups = set(user.groups.values_list("name", flat=True))
     return flags | groups | set(user.user_permissions.values_list("codename", flat=True))
 
@@ -68,7 +69,7 @@ def permissions_of(group: Group) -> set[str]:
 def record_role_changes(
     request: HttpRequest, before: set[str], after: set[str], **holder: Any
 ) -> None:
-    """Record each role that `holder` (user=… or group=…) was given, and each that was taken."""
+    """Record each role that `holder` (user=… or group=…) has gained or lost."""
     for action, roles in (
         (Action.ROLE_GRANTED, after - before),
         (Action.ROLE_REVOKED, before - after),
@@ -78,7 +79,7 @@ def record_role_changes(
 
 
 class NamesRoles(AnyModelAdmin):
-    """Offers the permissions that mean something in this admin, few enough to tick."""
+    """Offers the permissions that this admin uses as check boxes, with translated names."""
 
     filter_horizontal = ()
 
@@ -108,7 +109,7 @@ class GatewayUserAdmin(NamesRoles, GatewayUserModelAdmin):
         return ", ".join(name_group(group) for group in user.groups.all()) or None
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
-        # What it was, for save_related: groups and permissions are saved only there.
+        # Keep the old roles for save_related(), which saves groups and permissions.
         before = User.objects.get(pk=obj.pk) if change else None
         form.roles_before = roles_of(before) if before else set()
         super().save_model(request, obj, form, change)

@@ -1,9 +1,10 @@
-"""The list of accounts: trouble first, in words, in a constant number of queries."""
+"""The list of accounts: those that need attention first, in a constant number of queries."""
 
 from __future__ import annotations
 
 import re
 from datetime import timedelta
+from functools import cached_property
 from typing import Any
 
 from django.contrib import admin
@@ -16,7 +17,7 @@ from django.utils.html import escape
 from django.utils.safestring import mark_safe
 from django.utils.translation import gettext_lazy as _
 
-from verification.accounts.status import Level, read_statuses
+from verification.accounts.status import AccountStatus, Level, read_statuses
 from verification.admin.base import NarrowingChangeList
 from verification.attempts.filter import AttemptFilter
 from verification.models import OfficialAccount
@@ -33,7 +34,19 @@ SIGNS = {
 }
 
 
+#: The attribute in which AccountChangeList keeps the status of an account.
+STATUS = "_status"
+
+
+def status_of(account: OfficialAccount) -> AccountStatus:
+    """Return the status of an account that AccountChangeList has read."""
+    status: AccountStatus = vars(account)[STATUS]
+    return status
+
+
 class StatusFilter(admin.SimpleListFilter):
+    """Offers the levels of a status; AccountChangeList applies the one that is chosen."""
+
     title = _("state")
     parameter_name = "status"
 
@@ -50,30 +63,49 @@ class StatusFilter(admin.SimpleListFilter):
     def queryset(
         self, request: HttpRequest, queryset: QuerySet[OfficialAccount]
     ) -> QuerySet[OfficialAccount]:
-        """A status is judged, not stored: judge them all, and keep those that have it."""
-        level = {level.name.lower(): level for level in Level}.get(str(self.value()))
-        if level is None:
-            return queryset
-        statuses = read_statuses(list(queryset))
-        return queryset.filter(pk__in=[pk for pk in statuses if statuses[pk].level is level])
+        """Return all accounts: the database stores no status to filter by."""
+        return queryset
+
+    def level(self) -> Level | None:
+        """Return the level that is chosen, or None if none or an unknown one is."""
+        return {level.name.lower(): level for level in Level}.get(str(self.value()))
 
 
 class AccountChangeList(NarrowingChangeList):
-    """Orders by status before it cuts a page: accounts are counted in tens or hundreds."""
+    """Reads the status of every account once, to filter, count and sort by it.
 
-    troubled: list[OfficialAccount]
+    It sorts before it cuts a page. That is cheap, because there are tens or hundreds of accounts.
+    """
+
+    @cached_property
+    def accounts(self) -> list[OfficialAccount]:
+        """All accounts with their status, those that need attention first."""
+        accounts: list[OfficialAccount] = list(self.root_queryset)
+        statuses = read_statuses(accounts)
+        for account in accounts:
+            vars(account)[STATUS] = statuses[account.pk]
+        return sorted(accounts, key=lambda a: (status_of(a).level, a.name.casefold()))
+
+    def attention(self) -> list[tuple[OfficialAccount, AccountStatus]]:
+        """Return the accounts that need attention, whatever the list is filtered by."""
+        rows = [(account, status_of(account)) for account in self.accounts]
+        return [(account, status) for account, status in rows if status.level is Level.ATTENTION]
+
+    def get_queryset(
+        self, request: HttpRequest, exclude_parameters: list[str | None] | None = None
+    ) -> QuerySet[OfficialAccount]:
+        queryset: QuerySet[OfficialAccount] = super().get_queryset(request, exclude_parameters)
+        for spec in self.filter_specs:
+            if isinstance(spec, StatusFilter) and (level := spec.level()):
+                ids = [a.pk for a in self.accounts if status_of(a).level is level]
+                queryset = queryset.filter(pk__in=ids)
+        return queryset
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
-        everything = list(self.root_queryset)
-        statuses = read_statuses(everything)
-        for account in everything:
-            account.status = statuses[account.pk]
-        everything.sort(key=lambda account: (statuses[account.pk].level, account.name.casefold()))
-        self.troubled = [a for a in everything if statuses[a.pk].level is Level.ATTENTION]
-        wanted = set(self.queryset.values_list("pk", flat=True))
-        found = [account for account in everything if account.pk in wanted]
-        self.result_list = found if self.show_all else self._page(found)
+        listed_ids = set(self.queryset.values_list("pk", flat=True))
+        listed = [account for account in self.accounts if account.pk in listed_ids]
+        self.result_list = listed if self.show_all else self._page(listed)
 
     def _page(self, accounts: list[OfficialAccount]) -> list[OfficialAccount]:
         try:
@@ -83,14 +115,20 @@ class AccountChangeList(NarrowingChangeList):
 
 
 def with_whole_dates(text: str) -> str:
-    """No line ends within a date: browsers take its hyphens for those of a word."""
-    whole = r'<span class="date">\g<0></span>'
-    return mark_safe(re.sub(r"\d{4}-\d{2}-\d{2}", whole, escape(text)))  # noqa: S308 (escaped)
+    """Return `text` as HTML that keeps each date on one line.
+
+    Browsers break lines at the hyphens of a date as if it were a compound word.
+    """
+    unbroken = r'<span class="date">\g<0></span>'
+    return mark_safe(re.sub(r"\d{4}-\d{2}-\d{2}", unbroken, escape(text)))  # noqa: S308 (escaped)
 
 
 def refused_attempts_url(account: OfficialAccount) -> str:
-    """Of yesterday and today: the list goes by days."""
+    """Return the address of the account's refused attempts of yesterday and today.
+
+    The list of attempts is filtered by whole days, so it shows at least the last 24 hours.
+    """
     today = timezone.localdate()
     period = Period(today - timedelta(days=1), today)
-    wanted = AttemptFilter(period, account=account.pk, outcome=Outcome.REFUSED, kind=None)
-    return f"{reverse('admin:verification_verificationattempt_changelist')}{wanted.query()}"
+    filters = AttemptFilter(period, account=account.pk, outcome=Outcome.REFUSED, kind=None)
+    return f"{reverse('admin:verification_verificationattempt_changelist')}{filters.query()}"

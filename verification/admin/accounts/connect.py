@@ -1,9 +1,8 @@
-"""The card that leads from a new account to one that WeChat has verified."""
+"""The card that connects an account: the server configuration and the live line below it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -20,22 +19,21 @@ from verification.accounts.facts import Refusal, count_refused
 from verification.accounts.status import AccountStatus, read_statuses
 from verification.admin.accounts import console_advice
 from verification.admin.accounts.pages import server_url
+from verification.admin.base import MINUTE
 from verification.models import OfficialAccount, Token
 from verification.protocol import console
 from verification.self_test.checks import is_local
 from verification.times import format_datetime, format_zone
 
-MINUTE = "%Y-%m-%d %H:%M"
-
 
 @dataclass(frozen=True)
 class Progress:
-    """How far the connection has come, as the live line says it."""
+    """Says how far the connection has come, for the live line."""
 
     state: str  #: waiting, refused, verified or paused
     text: str
     advice: str = ""
-    why: str = ""  #: the address of the attempt
+    why: str = ""  #: the address of the attempt that was refused
 
     @property
     def is_verified(self) -> bool:
@@ -43,6 +41,7 @@ class Progress:
 
 
 def read_progress(account: OfficialAccount, current: Token | None) -> Progress:
+    """Return the progress of the account, whose current token is `current`."""
     status = read_statuses([account])[account.pk]
     if account.is_paused:
         return Progress("paused", status.text)
@@ -51,9 +50,17 @@ def read_progress(account: OfficialAccount, current: Token | None) -> Progress:
     if current.first_used_at:
         return _verified(account, current, status)
     if status.refusal:
-        return _refused(status.refusal)
+        text = _("Waiting for WeChat… Last attempt refused at {time}: {cause}").format(
+            time=format_datetime(status.refusal.attempt.recorded_at, "%H:%M:%S"),
+            cause=status.refusal.explanation.summary,
+        )
+        return _with_refusal("refused", text, status.refusal)
     if status.last_accepted and status.last_accepted > current.created_at:
-        return _still_with_previous(status.last_accepted)
+        text = _("WeChat called on {time}, still with the previous token").format(
+            time=format_datetime(status.last_accepted, MINUTE)
+        )
+        advice = _("Paste the current token into the console and press Submit (提交).")
+        return Progress("waiting", text, advice)
     return Progress("waiting", _("Waiting for WeChat…"))
 
 
@@ -65,42 +72,27 @@ def _verified(account: OfficialAccount, current: Token, status: AccountStatus) -
     if status.refusal is None:
         return Progress("verified", text)
     count = count_refused(account, after=status.last_accepted or current.first_used_at)
-    refused = ngettext(
+    text = ngettext(
         "{text} · since the last call that passed, {count} was refused: {cause}",
         "{text} · since the last call that passed, {count} were refused: {cause}",
         count,
     ).format(text=text, count=count, cause=status.refusal.explanation.summary)
-    return Progress("verified", refused, status.refusal.explanation.full_text, _why(status.refusal))
+    return _with_refusal("verified", text, status.refusal)
 
 
-def _refused(refusal: Refusal) -> Progress:
-    text = _("Waiting for WeChat… Last attempt refused at {time}: {cause}").format(
-        time=format_datetime(refusal.attempt.recorded_at, "%H:%M:%S"),
-        cause=refusal.explanation.summary,
-    )
-    return Progress("refused", text, refusal.explanation.full_text, _why(refusal))
+def _with_refusal(state: str, text: str, refusal: Refusal) -> Progress:
+    why = reverse("admin:verification_verificationattempt_change", args=[refusal.attempt.pk])
+    return Progress(state, text, refusal.explanation.full_text, why)
 
 
-def _why(refusal: Refusal) -> str:
-    return reverse("admin:verification_verificationattempt_change", args=[refusal.attempt.pk])
-
-
-def _still_with_previous(time: datetime) -> Progress:
-    text = _("WeChat called on {time}, still with the previous token").format(
-        time=format_datetime(time, MINUTE)
-    )
-    advice = _("Paste the current token into the console and press Submit (提交).")
-    return Progress("waiting", text, advice)
-
-
-def card(request: HttpRequest, account: OfficialAccount) -> dict[str, Any]:
-    """What connect.html shows."""
+def card_context(request: HttpRequest, account: OfficialAccount) -> dict[str, Any]:
+    """Return what connect.html shows."""
     current = account.current_token
     progress = read_progress(account, current)
-    said = request.GET.get("console", "")
+    answer = request.GET.get("console", "")
     return {
         "progress": progress,
-        "is_open": not progress.is_verified or said in console.ANSWERS,
+        "is_open": not progress.is_verified or answer in console.ANSWERS,
         "current": current,
         "server_url": server_url(request, account),
         "address_problem": find_address_problem(settings.PUBLIC_URL),
@@ -108,14 +100,14 @@ def card(request: HttpRequest, account: OfficialAccount) -> dict[str, Any]:
         "other_menu_paths": console.OTHER_MENU_PATHS,
         "tester_url": console.TESTER_URL,
         "answers": console.ANSWERS,
-        "said": said,
+        "answer": answer,
         "zone": format_zone(),
-        "advice": console_advice.advise(said, account),
+        "advice": console_advice.advise(answer, account),
     }
 
 
 def find_address_problem(public_url: str) -> str:
-    """Why WeChat may not reach the server URL that the card shows."""
+    """Return why WeChat may not reach the server URL that the card shows, or an empty text."""
     if not public_url:
         return _(
             "PUBLIC_URL is not set, so the server URL below begins as the address of this page "
@@ -145,10 +137,17 @@ def find_address_problem(public_url: str) -> str:
 
 
 def live(site: admin.AdminSite, request: HttpRequest, account_id: int) -> HttpResponse:
+    """Answer a poll of the live line with the progress as JSON."""
     if not site.get_model_admin(OfficialAccount).has_view_permission(request):
         raise PermissionDenied
     account = get_object_or_404(OfficialAccount, pk=account_id)
     progress = read_progress(account, account.current_token)
-    words = {"state": progress.state, "text": progress.text, "advice": progress.advice}
-    may_see_why = request.user.has_perm("verification.view_verificationattempt")
-    return JsonResponse({**words, "why": progress.why if may_see_why else ""})
+    may_see_attempts = request.user.has_perm("verification.view_verificationattempt")
+    return JsonResponse(
+        {
+            "state": progress.state,
+            "text": progress.text,
+            "advice": progress.advice,
+            "why": progress.why if may_see_attempts else "",
+        }
+    )

@@ -1,4 +1,4 @@
-"""What the console said, crossed with what we have on record of the last ten minutes."""
+"""Advice on what the console answered, by comparing it with the last ten minutes of the log."""
 
 from __future__ import annotations
 
@@ -19,36 +19,45 @@ from verification.protocol.enums import Kind, Outcome
 RECENT = timedelta(minutes=10)
 
 
-def advise(said: str, account: OfficialAccount) -> str:
-    """What happened, probably, and what to do; empty when the console said nothing known."""
-    if said not in ANSWERS:
+def advise(answer: str, account: OfficialAccount) -> str:
+    """Return what probably happened and what to do.
+
+    `answer` is a key of console.ANSWERS: what the console answered to Submit. For any other text
+    there is no advice: the result is empty.
+    """
+    if answer not in ANSWERS:
         return ""
-    if said == "error":
+    if answer == "error":
         return _(
-            "This message names no cause: probably WeChat's side, or a restricted domain. Wait a "
-            "few minutes and press Submit (提交) again; if it stays, try another domain."
+            "This message names no cause. The problem is probably on WeChat's side, or the domain "
+            "is restricted. Wait a few minutes and press Submit (提交) again; if that does not "
+            "help, try another domain."
         )
     attempt = last_recent_attempt(account)
     if attempt is None:
-        return NOTHING_RECORDED[said]().format(account=account)
+        return NOTHING_RECORDED[answer]().format(account=account)
     if attempt.outcome == Outcome.REFUSED:
-        return after_refusal(said, attempt)
-    return after_acceptance(said, attempt)
+        return advise_after_refusal(answer, attempt)
+    return advise_after_acceptance(answer, attempt)
 
 
 def last_recent_attempt(account: OfficialAccount) -> VerificationAttempt | None:
-    """The last verification that was judged, or else the last call that was not let so far."""
+    """Return the last recent call that can explain the console's answer, if there is one.
+
+    That is the last verification whose signature was checked, or else the last call that was
+    refused before that. Self-tests and internet noise are no such calls.
+    """
     since = first_id_since(timezone.now() - RECENT)
     recent = account.attempts.filter(id__gte=since).order_by("-id")
     recent = recent.select_related("account", "token").exclude(kind=Kind.SELF_TEST)
-    judged = recent.filter(IS_SERIOUS, IS_VERIFICATION).first()
-    return judged or recent.filter(outcome=Outcome.REFUSED).exclude(NOISE).first()
+    checked = recent.filter(IS_SERIOUS, IS_VERIFICATION).first()
+    return checked or recent.filter(outcome=Outcome.REFUSED).exclude(NOISE).first()
 
 
-def after_refusal(said: str, attempt: VerificationAttempt) -> str:
-    if said == "timeout" and attempt.duration > SLOW:
+def advise_after_refusal(answer: str, attempt: VerificationAttempt) -> str:
+    if answer == "timeout" and attempt.duration > SLOW:
         return format_slow_answer(attempt)
-    if said == "success":
+    if answer == "success":
         return _(
             "The last attempt on record was refused, so the console holds another server URL or "
             "the success is an older one. Compare the URL there with the one above."
@@ -56,18 +65,18 @@ def after_refusal(said: str, attempt: VerificationAttempt) -> str:
     return explain(attempt).full_text
 
 
-def after_acceptance(said: str, attempt: VerificationAttempt) -> str:
-    if said == "success" and attempt.token and not attempt.token.is_current:
+def advise_after_acceptance(answer: str, attempt: VerificationAttempt) -> str:
+    if answer == "success" and attempt.token and not attempt.token.is_current:
         return _(
             "Verified with the previous token {fingerprint}. Paste the new one into the console "
             "and press Submit (提交)."
         ).format(fingerprint=attempt.token.fingerprint)
-    if said == "success":
+    if answer == "success":
         return _(
             "Verified with the current token. When you are ready to lose the console's "
             "auto-replies and menu, press Enable (启用)."
         )
-    if said == "token":
+    if answer == "token":
         return _(
             "We accepted this and returned the exact text, so something in front of us may have "
             "changed or replaced it: {culprits}. Press “Test from this server”, and switch that "

@@ -1,3 +1,5 @@
+"""The admin of official accounts: the list, the forms, and the pages of one account."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -14,7 +16,6 @@ from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
 from verification import change_log
-from verification.accounts.status import AccountStatus
 from verification.accounts.tokens import rotate_token
 from verification.admin.accounts import connect, pausing, self_tests, tokens
 from verification.admin.accounts.changelist import (
@@ -22,6 +23,7 @@ from verification.admin.accounts.changelist import (
     AccountChangeList,
     StatusFilter,
     refused_attempts_url,
+    status_of,
     with_whole_dates,
 )
 from verification.admin.accounts.records import read_records
@@ -49,8 +51,8 @@ class AddAccountForm(ChoosesToken, AccountModelForm):
         fields = ["name", "slug", "answers_at_root", "app_id", "original_id", "notes"]
         help_texts = {
             "slug": _(
-                "The last part of the server URL. This one was made up at random, so that it "
-                "gives nothing away; change it if you like. It is fixed once WeChat has used it."
+                "The last part of the server URL. The suggestion is random, so that it reveals "
+                "nothing; you can change it. It is fixed once WeChat has used it."
             )
         }
 
@@ -60,7 +62,7 @@ OPTIONAL: tuple[Any, Any] = (
     {
         "fields": ["app_id", "original_id", "notes"],
         "classes": ["collapse"],
-        "description": _("Only for you to look up. We never ask for AppSecret."),
+        "description": _("For your own reference. This server never asks for AppSecret."),
     },
 )
 
@@ -93,8 +95,8 @@ class OfficialAccountAdmin(AccountModelAdmin):
         return super().changelist_view(request, {**context, **(extra_context or {})})
 
     @admin.display(description=_("state"))
-    def status(self, account: Any) -> str:
-        status: AccountStatus = account.status
+    def status(self, account: OfficialAccount) -> str:
+        status = status_of(account)
         return format_html(
             '<span class="status is-{}"><span class="sign">{}</span>{}</span>',
             status.level.name.lower(),
@@ -107,13 +109,13 @@ class OfficialAccountAdmin(AccountModelAdmin):
         return account.server_path
 
     @admin.display(description=_("last push"))
-    def last_push(self, account: Any) -> str:
-        time = account.status.last_push
+    def last_push(self, account: OfficialAccount) -> str:
+        time = status_of(account).last_push
         return format_short(time) if time else "–"
 
     @admin.display(description=_("refused in 24 h"))
-    def refused(self, account: Any) -> Any:
-        count = account.status.refused_in_24_h
+    def refused(self, account: OfficialAccount) -> str:
+        count = status_of(account).refused_in_24_h
         if not count:
             return "0"
         return format_html('<a href="{}">{}</a>', refused_attempts_url(account), count)
@@ -141,13 +143,13 @@ class OfficialAccountAdmin(AccountModelAdmin):
             context["show_save_and_continue"] = False
         else:
             context["title"], context["subtitle"] = account.name, None
-            context["card"] = connect.card(request, account)
+            context["card"] = connect.card_context(request, account)
             context["tokens"] = tokens.read_rows(account)
             context["may_test"] = may(request, *self_tests.TESTERS)
             context["records"] = read_records(request, account)
         return super().render_change_form(request, context, *args, **kwargs)
 
-    # --- Saving, each with its change event
+    # --- Saving, with a change event for each change
 
     def save_model(
         self, request: HttpRequest, obj: OfficialAccount, form: Any, change: bool
@@ -167,8 +169,8 @@ class OfficialAccountAdmin(AccountModelAdmin):
     def response_add(
         self, request: HttpRequest, obj: OfficialAccount, post_url_continue: str | None = None
     ) -> HttpResponse:
-        """The answer to the POST itself shows the token: a redirect would have to carry it."""
-        text = tokens.read_new(obj)
+        """Show the token in the answer to the POST, because a redirect would have to carry it."""
+        text = tokens.read_current_secret(obj)
         tokens.warn(request, obj, text)
         is_another_next = "_addanother" in request.POST
         return tokens.show(
@@ -180,7 +182,7 @@ class OfficialAccountAdmin(AccountModelAdmin):
         change_log.record(Action.ACCOUNT_DELETED, actor, name=obj.name, slug=obj.slug)
         super().delete_model(request, obj)
 
-    # --- What may be done
+    # --- Permissions and actions
 
     def has_delete_permission(
         self, request: HttpRequest, obj: OfficialAccount | None = None
@@ -190,7 +192,7 @@ class OfficialAccountAdmin(AccountModelAdmin):
         return super().has_delete_permission(request, obj)
 
     def get_actions(self, request: HttpRequest) -> Any:
-        """No bulk delete: it would not ask each account whether it has attempts."""
+        """Leave out the bulk delete, which would not check each account for attempts."""
         actions = super().get_actions(request)
         actions.pop("delete_selected", None)
         return actions
@@ -203,7 +205,7 @@ class OfficialAccountAdmin(AccountModelAdmin):
     def resume(self, request: HttpRequest, accounts: QuerySet[OfficialAccount]) -> HttpResponse:
         return pausing.RESUME.ask(accounts)
 
-    # --- Pages of our own
+    # --- Further pages
 
     def get_urls(self) -> list[URLPattern]:
         return [

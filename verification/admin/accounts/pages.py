@@ -1,4 +1,4 @@
-"""What the pages of one account have in common."""
+"""Renders the pages about one account."""
 
 from __future__ import annotations
 
@@ -18,10 +18,14 @@ def render_page(
     account: OfficialAccount | None,
     context: dict[str, Any],
 ) -> HttpResponse:
+    """Render `template` of this folder with the context that every page of the admin needs."""
     page = {**site.each_context(request), "account": account, "opts": OfficialAccount._meta}
     return render(request, f"admin/verification/officialaccount/{template}", {**page, **context})
 
 
 def server_url(request: HttpRequest, account: OfficialAccount) -> str:
-    """What goes into the console; without PUBLIC_URL, as this page was reached."""
+    """Return the server URL to paste into the console.
+
+    Without PUBLIC_URL it begins with the address by which this page was reached.
+    """
     return request.build_absolute_uri(account.server_url)

@@ -1,4 +1,4 @@
-"""The last things on record of one account, for those who may read the record."""
+"""The latest verifications and changes of one account, as far as the user may read them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from verification.models import OfficialAccount, VerificationAttempt
 from verification.protocol.enums import Kind, Outcome
 from verification.times import format_short
 
-SHOWN = 5
+#: Lines of each record.
+MAX_LINES = 5
 
 
 @dataclass(frozen=True)
@@ -32,8 +33,8 @@ class Line:
 class Record:
     title: Any
     lines: list[Line]
-    none: Any  #: what is said when there is no line
-    all_url: str
+    none: Any  #: the sentence in place of lines when there are none
+    all_url: str  #: empty for users who may not open the whole list
 
 
 def read_records(request: HttpRequest, account: OfficialAccount) -> list[Record]:
@@ -48,17 +49,17 @@ def read_records(request: HttpRequest, account: OfficialAccount) -> list[Record]
 
 
 def without_links(record: Record) -> Record:
-    """For who may change this account, but not read the whole log."""
+    """Return the record for a user who may change this account, but not read the whole log."""
     lines = [replace(line, url="") for line in record.lines]
     return replace(record, lines=lines, all_url="")
 
 
 def last_verifications(account: OfficialAccount) -> Record:
-    ids = AttemptIndex([account.pk], [Kind.URL_VERIFICATION]).newest(SHOWN)[:SHOWN]
-    own, known = account.attempts.filter(pk__in=ids).order_by("-id"), Known()
+    ids = AttemptIndex([account.pk], [Kind.URL_VERIFICATION]).newest(MAX_LINES)[:MAX_LINES]
+    attempts, known = account.attempts.filter(pk__in=ids).order_by("-id"), Known()
     lines = [
         Line(format_short(attempt.recorded_at), cause(attempt, known), _url(attempt), sign(attempt))
-        for attempt in own.select_related("account", "token__account")
+        for attempt in attempts.select_related("account", "token__account")
     ]
     return Record(
         _("Last verifications"),
@@ -69,6 +70,7 @@ def last_verifications(account: OfficialAccount) -> Record:
 
 
 def cause(attempt: VerificationAttempt, known: Known) -> str:
+    """Return the cause in a few words, with the number of occurrences if it is not one."""
     times = f" ×{attempt.occurrences}" if attempt.occurrences > 1 else ""
     return explain(attempt, known).summary + times
 
@@ -80,7 +82,7 @@ def sign(attempt: VerificationAttempt) -> str:
 def last_changes(account: OfficialAccount) -> Record:
     lines = [
         Line(format_short(event.recorded_at), str(event), _url(event))
-        for event in account.change_events.order_by("-id")[:SHOWN]
+        for event in account.change_events.order_by("-id")[:MAX_LINES]
     ]
     return Record(
         _("Change log"),

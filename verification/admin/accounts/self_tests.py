@@ -1,3 +1,5 @@
+"""The self-test: this server calls itself as WeChat would, and shows what came back."""
+
 from __future__ import annotations
 
 import shlex
@@ -19,7 +21,7 @@ from verification.protocol.console import TESTER_URL
 from verification.self_test.checks import Result, check, worst
 from verification.self_test.client import Probe, probe_server_url
 
-#: Either permission will do.
+#: A user needs one of these permissions.
 TESTERS = ("change_officialaccount", "rotate_token")
 SUMMARIES = {
     Result.PASSED: _("Everything passed: WeChat would accept this answer."),
@@ -29,7 +31,10 @@ SUMMARIES = {
 
 
 def run(site: admin.AdminSite, request: HttpRequest, account_id: int) -> HttpResponse:
-    """Play WeChat against the account's own server URL at PUBLIC_URL; no other can be given."""
+    """Send the account's own server URL a verification, as WeChat would, and show the result.
+
+    The URL comes from PUBLIC_URL and the account alone: a user cannot choose another target.
+    """
     require(request, *TESTERS)
     if request.method != "POST":
         return redirect(account_url(account_id))
@@ -41,48 +46,48 @@ def run(site: admin.AdminSite, request: HttpRequest, account_id: int) -> HttpRes
         secret = None
     if not secret or not settings.PUBLIC_URL:
         return redirect(account_url(account_id))
-    before = last_attempt_id()
-    # Outside of any transaction: on SQLite an open one would keep the callback from being recorded.
-    trial = probe_server_url(account.server_url, secret, self_test_key())
-    return show(site, request, account, trial, find_attempt(trial, before))
+    last_id = ChainHead.objects.values_list("last_attempt_id", flat=True).first() or 0
+    # No transaction may be open here: on SQLite it would keep the callback from being recorded.
+    probe = probe_server_url(account.server_url, secret, self_test_key())
+    return show(site, request, account, probe, find_attempt(probe, last_id))
 
 
 def find_secret(account: OfficialAccount) -> str | None:
+    """Return the current token, or None if there is none; raise UndecryptableSecret."""
     token = account.current_token
     return token.secret.reveal() if token and token.secret else None
 
 
-def last_attempt_id() -> int:
-    return ChainHead.objects.values_list("last_attempt_id", flat=True).first() or 0
+def find_attempt(probe: Probe, last_id: int) -> VerificationAttempt | None:
+    """Return the attempt that the probe left behind attempt `last_id`, if it left one.
 
-
-def find_attempt(trial: Probe, before: int) -> VerificationAttempt | None:
-    """What the trial left, by its nonce among what came since: a proxy may change the rest."""
-    nonce = parse_qs(trial.parts.query)["nonce"][0]
-    return VerificationAttempt.objects.filter(id__gt=before, nonce=nonce).first()
+    The nonce identifies it, because a proxy may change everything else.
+    """
+    nonce = parse_qs(probe.parts.query)["nonce"][0]
+    return VerificationAttempt.objects.filter(id__gt=last_id, nonce=nonce).first()
 
 
 def show(
     site: admin.AdminSite,
     request: HttpRequest,
     account: OfficialAccount,
-    trial: Probe,
+    probe: Probe,
     attempt: VerificationAttempt | None,
 ) -> HttpResponse:
-    checks = check(trial)
+    checks = check(probe)
     context = {
         "title": _("Test of %(account)s from this server") % {"account": account},
         "checks": checks,
         "result": worst(checks),
         "summary": SUMMARIES[worst(checks)],
         "attempt": attempt,
-        "curl": curl(trial),
+        "curl": curl(probe),
         "wechats_tester": TESTER_URL,
         "language_next": account_url(account.pk),
     }
     return render_page(request, site, "self_test.html", account, context)
 
 
-def curl(trial: Probe) -> str:
-    """The same request, to be sent from elsewhere; it, too, is recorded as a self-test."""
-    return shlex.join(["curl", "--http1.0", "--include", "-A", "Mozilla/4.0", trial.url])
+def curl(probe: Probe) -> str:
+    """Return a command that sends the same request, which is also recorded as a self-test."""
+    return shlex.join(["curl", "--http1.0", "--include", "-A", "Mozilla/4.0", probe.url])

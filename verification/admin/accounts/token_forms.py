@@ -1,4 +1,4 @@
-"""How a person gives an account its token: let one be generated, or enter WeChat's."""
+"""The fields in which a person lets a token be generated, or enters the one WeChat has."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ class SourceField(forms.ChoiceField):
             choices=choices,
             initial=GENERATE,
             widget=AdminRadioSelect(attrs={"class": "radiolist"}),
-            help_text=_("A generated one has 32 letters and digits, without look-alikes."),
+            help_text=_("A generated token has 32 letters and digits, without look-alikes."),
             **options,
         )
 
 
 class TokenInput(AdminTextInputWidget):
-    """Never shows again what was typed: a token is in no page but where it was asked for."""
+    """Never shows a typed token again: only the page that a user opens to see it may contain it."""
 
     def format_value(self, value: Any) -> None:
         return None
 
 
 class TokenField(forms.CharField):
-    """Not stripped: WeChat does not, either."""
+    """Keeps spaces around the token, as WeChat does, so that the validator refuses them."""
 
     default_validators = [validate_secret]
 
@@ -55,7 +55,7 @@ class TokenField(forms.CharField):
 
 
 class ChoosesToken:
-    """A form with the fields `token_source` and `token`."""
+    """Validates the fields `token_source` and `token` of a form that has both."""
 
     cleaned_data: dict[str, Any]
 
@@ -69,6 +69,7 @@ class ChoosesToken:
         return cleaned
 
     def chosen_secret(self) -> str:
+        """Return the token that was entered, or a new one; each call generates another one."""
         if self.cleaned_data["token_source"] == GENERATE:
             return generate_secret()
         return str(self.cleaned_data["token"])
@@ -76,14 +77,15 @@ class ChoosesToken:
 
 class RotateForm(ChoosesToken, forms.Form):
     OVERLAPS = [
-        ("", _("until WeChat has used the new one, and 24 hours more")),
+        ("", _("until 24 hours after WeChat first uses the new token")),
         ("0", _("not at all: it has leaked")),
         ("1", _("1 hour")),
         ("24", _("24 hours")),
         ("168", _("7 days")),
     ]
 
-    #: The token that the person saw as the current one: a second tab may have rotated since.
+    #: The id of the token that the page showed as the current one. In a second tab, it may have
+    #: been rotated since.
     replaces = forms.IntegerField(widget=forms.HiddenInput)
     token_source = SourceField()
     token = TokenField()
@@ -96,4 +98,5 @@ class RotateForm(ChoosesToken, forms.Form):
     )
 
     def old_token_stays(self) -> Any:
+        """Return the label of the chosen overlap."""
         return dict(self.OVERLAPS)[self.data.get("keep_old", "")]

@@ -1,4 +1,7 @@
-"""Tokens: shown only on the page that answers the POST of a person who may see them."""
+"""Pages that reveal, rotate and retire tokens.
+
+A token is shown only in the answer to the POST of a user who may see it, never by a redirect.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,7 @@ from verification.accounts.tokens import (
 )
 from verification.admin.accounts.pages import render_page, server_url
 from verification.admin.accounts.token_forms import GENERATE, RotateForm
-from verification.admin.base import account_url, require
+from verification.admin.base import MINUTE, account_url, require
 from verification.change_log import actor_of
 from verification.fields import UndecryptableSecret
 from verification.models import OfficialAccount, Token
@@ -36,7 +39,7 @@ LOST_KEY = _("The current token cannot be decrypted: put its key back into TOKEN
 
 @dataclass(frozen=True)
 class TokenRow:
-    """What the account page says of a token, without the token."""
+    """Describes a token on the account page, without the token itself."""
 
     token: Token
     state: Any
@@ -49,10 +52,10 @@ class TokenRow:
 
 
 def read_rows(account: OfficialAccount) -> list[TokenRow]:
-    return [describe(token) for token in account.tokens.all()]
+    return [describe_token(token) for token in account.tokens.all()]
 
 
-def describe(token: Token) -> TokenRow:
+def describe_token(token: Token) -> TokenRow:
     is_live = token.is_live_at(timezone.now())
     is_previous = is_live and not token.is_current
     previous = _("Previous token") if is_live else _("Retired token")
@@ -69,22 +72,20 @@ def describe(token: Token) -> TokenRow:
     )
 
 
-MINUTE = "%Y-%m-%d %H:%M"
-
-
 def valid_until(token: Token) -> Any:
     if token.expires_at is not None:
         return format_datetime(token.expires_at, MINUTE)
-    return "–" if token.is_current else _("WeChat has used the new one, and 24 hours more")
+    return "–" if token.is_current else _("24 hours after WeChat first uses the new token")
 
 
 # --- Showing
 
 
 def reveal(site: admin.AdminSite, request: HttpRequest, account_id: int) -> HttpResponse:
-    """Show the current token to a person who may see it; a POST, and a change event.
+    """Show the current token, and record that in the change log.
 
-    A GET, such as the one that follows a sign-in, leads to the page with the button.
+    Only a POST reveals it. A GET, such as the one after a sign-in, redirects to the page with the
+    button.
     """
     require(request, "reveal_token")
     if request.method != "POST":
@@ -99,10 +100,10 @@ def reveal(site: admin.AdminSite, request: HttpRequest, account_id: int) -> Http
     return show(site, request, account, text, is_revealed=True)
 
 
-def read_new(account: OfficialAccount) -> str:
-    """The token that this very request has given the account."""
+def read_current_secret(account: OfficialAccount) -> str:
+    """Return the token that this request has just given the account."""
     secret = Token.objects.values_list("secret", flat=True).get(account=account, superseded_at=None)
-    assert secret is not None  # the database says so
+    assert secret is not None  # a constraint of the database
     return secret.reveal()
 
 
@@ -120,11 +121,12 @@ def show(
 
 
 def warn(request: HttpRequest, account: OfficialAccount, text: str) -> None:
+    """Add a message if the token is short, and one for each other account that has it."""
     if len(text) < SHORT:
         message = _("A token of %(length)d characters can be guessed; use 16 or more.")
         messages.warning(request, message % {"length": len(text)})
     for other in others_with(text, account):
-        message = _("“%(other)s” has the same token. Give each account one of its own.")
+        message = _("“%(other)s” has the same token. Give each account its own token.")
         messages.warning(request, message % {"other": other})
 
 
@@ -132,7 +134,7 @@ def warn(request: HttpRequest, account: OfficialAccount, text: str) -> None:
 
 
 def rotate(site: admin.AdminSite, request: HttpRequest, account_id: int) -> HttpResponse:
-    """Ask how, then rotate and show the new token on the answer itself, never by redirect."""
+    """Show the form; on a valid POST, rotate the token and show the new one."""
     require(request, "rotate_token")
     account = get_object_or_404(OfficialAccount, pk=account_id)
     current = account.current_token
@@ -142,7 +144,8 @@ def rotate(site: admin.AdminSite, request: HttpRequest, account_id: int) -> Http
         warn(request, account, text)
         old_token_stays = form.old_token_stays() if current else ""
         return show(site, request, account, text, old_token_stays=old_token_stays)
-    # Drawn as the admin draws its own forms; any form will do for that.
+    # AdminForm renders the form in the admin's own layout. It works with any form, although its
+    # type names ModelForm alone.
     fields = ["token_source", "token", *(["keep_old"] if current else [])]
     fieldsets = helpers.AdminForm(form, [(None, {"fields": fields})], {})  # type: ignore[arg-type]
     title = _("Rotate the token of %(account)s") % {"account": account}
@@ -151,7 +154,7 @@ def rotate(site: admin.AdminSite, request: HttpRequest, account_id: int) -> Http
 
 
 def try_to_rotate(request: HttpRequest, account: OfficialAccount, form: RotateForm) -> str:
-    """The new token, or "" with the reason among the errors of the form."""
+    """Rotate and return the new token; on failure, add the error to the form and return ""."""
     text = form.chosen_secret()
     choice = {name: form.cleaned_data[name] for name in ("keep_old", "replaces")}
     try:
@@ -172,12 +175,12 @@ def _rotated_meanwhile(account: OfficialAccount) -> Any:
     if current is None:
         return _("The token was rotated in the meantime.")
     return _(
-        "Nothing was changed: %(who)s has rotated this token in the meantime, at %(time)s. "
-        "Open this page again if that one is to be rotated, too."
-    ) % {"who": current.created_by, "time": format_datetime(current.created_at)}
+        "Nothing was changed: %(actor)s has already rotated this token, at %(time)s. "
+        "Reopen this page to rotate the new token."
+    ) % {"actor": current.created_by, "time": format_datetime(current.created_at)}
 
 
-# --- The end of the old one
+# --- Ending the old token
 
 
 def keep(site: admin.AdminSite, request: HttpRequest, account_id: int, token_id: int) -> Any:
@@ -189,7 +192,7 @@ def keep(site: admin.AdminSite, request: HttpRequest, account_id: int, token_id:
 
 
 def retire(site: admin.AdminSite, request: HttpRequest, account_id: int, token_id: int) -> Any:
-    """Asked once more: whoever still signs with it is refused from then on."""
+    """Ask for confirmation, then refuse everything that is signed with the old token."""
     require(request, "rotate_token")
     token = get_object_or_404(Token, pk=token_id, account=account_id)
     if request.method == "POST":
@@ -202,11 +205,11 @@ def retire(site: admin.AdminSite, request: HttpRequest, account_id: int, token_i
     return render_page(request, site, "retire_token.html", token.account, context)
 
 
-def _set_end(request: HttpRequest, token: Token, act: Any, done: Any) -> HttpResponse:
+def _set_end(request: HttpRequest, token: Token, change: Any, success: Any) -> HttpResponse:
     try:
-        act(token, actor_of(request))
+        change(token, actor_of(request))
     except ValidationError as error:
         messages.error(request, error.messages[0])
     else:
-        messages.success(request, done)
+        messages.success(request, success)
     return redirect(account_url(token.account_id))

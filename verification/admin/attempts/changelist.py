@@ -1,4 +1,4 @@
-"""The list of attempts: a period in words and numbers, a chart, and the rows, by key."""
+"""The list of attempts: the counts of a period, a chart, and rows that are paged by key."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from verification.admin.attempts.chart import draw
 from verification.admin.attempts.presentation import path_of
 from verification.attempts.counts import count_period, read_bars
 from verification.attempts.filter import BACKWARDS, AttemptFilter, parse_filter
-from verification.attempts.page import Page, find_page
+from verification.attempts.page import find_page
 from verification.diagnosis import Known, explain
 from verification.models import VerificationAttempt
 from verification.protocol.enums import Kind, Outcome
@@ -24,11 +24,13 @@ TEMPLATE = "admin/verification/verificationattempt/change_list.html"
 
 
 def attempt_list(site: admin.AdminSite, request: HttpRequest) -> HttpResponse:
-    filters, wrong = parse_filter(request.GET)
-    if wrong:
-        messages.warning(request, format_unknown_parameters(wrong))
+    """Show the list that the query describes; redirect to the next best one if it is invalid."""
+    filters, invalid = parse_filter(request.GET)
+    if invalid:
+        messages.warning(request, describe_invalid(invalid))
         return redirect(request.path + filters.query())
     page = find_page(filters, parse_key(request, "before"), parse_key(request, "after"))
+    known = Known()
     context = {
         **site.each_context(request),
         "title": _("Verification attempts"),
@@ -38,25 +40,28 @@ def attempt_list(site: admin.AdminSite, request: HttpRequest) -> HttpResponse:
         "lacks_pushes": filters.kind in {None, Kind.MESSAGE_PUSH} and not filters.is_noise,
         "zone": format_zone(),
         **period_context(filters),
-        **page_context(filters, page),
+        "rows": [row_of(attempt, known) for attempt in page.attempts],
+        "older": filters.query(before=page.older) if page.older else "",
+        "newer": filters.query(after=page.newer) if page.newer else "",
     }
     return render(request, TEMPLATE, context)
 
 
-def format_unknown_parameters(wrong: list[str]) -> str:
-    if wrong == [BACKWARDS]:
+def describe_invalid(parameters: list[str]) -> str:
+    if parameters == [BACKWARDS]:
         return _("The last day is before the first.")
-    sentence = _("Part of that address means nothing and was left out: %(parts)s.")
-    return sentence % {"parts": ", ".join(wrong)}
+    sentence = _("Some parameters of that address are invalid and were ignored: %(parameters)s.")
+    return sentence % {"parameters": ", ".join(parameters)}
 
 
 def parse_key(request: HttpRequest, name: str) -> int | None:
-    """The attempt that a page continues from; what is none begins anew."""
+    """Return the id of the attempt that the page continues from, or None for the first page."""
     text = request.GET.get(name, "")
     return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
 
 
 def period_context(filters: AttemptFilter) -> dict[str, Any]:
+    """Return everything above the rows: the counts, the chart, and the links to other lists."""
     counts = count_period(filters.period)
     chart = draw(read_bars(filters.period, filters.account_number))
     return {
@@ -68,7 +73,7 @@ def period_context(filters: AttemptFilter) -> dict[str, Any]:
         "accounts": choices.account_rows(filters, counts),
         "chart": chart,
         "chart_of": choices.chosen_account(filters),
-        "columns": [(it, choices.day_query(filters, it.bar)) for it in chart.columns],
+        "columns": [(column, choices.day_query(filters, column.bar)) for column in chart.columns],
         "kept": {
             name: value
             for name, value in filters.parameters().items()
@@ -77,17 +82,8 @@ def period_context(filters: AttemptFilter) -> dict[str, Any]:
     }
 
 
-def page_context(filters: AttemptFilter, page: Page) -> dict[str, Any]:
-    known = Known()
-    return {
-        "rows": [row_of(attempt, known) for attempt in page.attempts],
-        "older": filters.query(before=page.older) if page.older else "",
-        "newer": filters.query(after=page.newer) if page.newer else "",
-    }
-
-
 def row_of(attempt: VerificationAttempt, known: Known) -> dict[str, Any]:
-    """Explained with what is read once for all of them."""
+    """Return a row of the list; `known` is read once for all rows."""
     explanation, is_accepted = explain(attempt, known), attempt.outcome == Outcome.ACCEPTED
     return {
         "attempt": attempt,

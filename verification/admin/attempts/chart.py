@@ -1,4 +1,4 @@
-"""URL verifications by day as an SVG: where each bar, tick and label is, in its own units."""
+"""URL verifications by day as an SVG: the position of each bar, tick and label in SVG units."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from verification.attempts.counts import Bar
 
 WIDTH, HEIGHT = 900, 160
 LEFT, RIGHT, TOP, BOTTOM = 44, 8, 8, 22  #: room for the axes
-LABELS = 6  #: dates below the axis, at most
+MAX_LABELS = 6  #: dates below the axis
 
 
 @dataclass(frozen=True)
@@ -23,8 +23,13 @@ class Column:
     accepted_height: float
     refused_y: float
     refused_height: float
-    label: str  #: below the axis; empty for most
-    is_minor: bool  #: a phone has room for every other label
+    label: str  #: the date below the axis; empty for most columns
+    is_minor: bool  #: the label is hidden on a phone, which has room for every other one
+
+    @property
+    def days(self) -> str:
+        first, last = self.bar.first.isoformat(), self.bar.last.isoformat()
+        return first if first == last else f"{first} – {last}"
 
     @property
     def middle(self) -> float:
@@ -59,6 +64,7 @@ class Chart:
 
 
 def draw(bars: list[Bar]) -> Chart:
+    """Return a chart with one column for each bar."""
     top = round_up(max((bar.accepted + bar.refused for bar in bars), default=0))
     per_one = (HEIGHT - TOP - BOTTOM) / top
     pitch = (WIDTH - LEFT - RIGHT) / max(len(bars), 1)
@@ -70,21 +76,21 @@ def draw(bars: list[Bar]) -> Chart:
 
 
 def _labels(bars: list[Bar]) -> Iterator[tuple[str, bool]]:
-    """What stands below each bar, mostly nothing, and whether a phone has no room for it."""
-    every = ceil(len(bars) / LABELS) or 1
+    """Yield the label of each bar, mostly empty, and whether a phone hides it."""
+    interval = ceil(len(bars) / MAX_LABELS) or 1
     is_long = bool(bars) and bars[-1].last - bars[0].first > timedelta(days=366)
     for number, bar in enumerate(bars):
         text = f"{bar.first:%Y-%m}" if is_long else f"{bar.first:%m-%d}"
-        yield ("" if number % every else text), number % (2 * every) > 0
+        yield ("" if number % interval else text), number % (2 * interval) > 0
 
 
-def round_up(most: int) -> int:
-    """An even number that is easy to read, at or above it: 2, 4, 10, 20, 40, 100 …"""
-    if most <= 2:
+def round_up(number: int) -> int:
+    """Return the next even number that is easy to read: 2, 4, 10, 20, 40, 100, …"""
+    if number <= 2:
         return 2
-    unit = int("1" + "0" * (len(str(most)) - 1))
+    unit = int("1" + "0" * (len(str(number)) - 1))
     steps = [unit * step for step in (1, 2, 4, 6, 8, 10)]
-    return next(step for step in steps if step >= most and step % 2 == 0)
+    return next(step for step in steps if step >= number and step % 2 == 0)
 
 
 def _column(bar: Bar, x: float, pitch: float, per_one: float, label: str, is_minor: bool) -> Column:

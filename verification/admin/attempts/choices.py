@@ -1,9 +1,8 @@
-"""What leads from the list of attempts to another one: links that say what is chosen."""
+"""Links from the list of attempts to other lists, each with whether it is the current one."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from enum import IntEnum
 from typing import Any, NamedTuple
 
 from django.utils import timezone
@@ -17,9 +16,9 @@ from verification.protocol.enums import Kind, Outcome, Reason
 from verification.times import PRESETS, Period, preset
 
 LATEST = _("Last 90 days")
-NOBODYS = _("No such account")
-#: What no choice means, where that is not everything.
-ALL = {"kind": _("All but self-tests")}
+NO_ACCOUNT_LABEL = _("No such account")
+#: The label of "no filter" where that leaves something out.
+UNFILTERED_LABELS = {"kind": _("All but self-tests")}
 
 
 class Choice(NamedTuple):
@@ -29,7 +28,7 @@ class Choice(NamedTuple):
 
 
 class CountedAccount(NamedTuple):
-    """A row of the table, each number with the list that it counts."""
+    """Holds a row of the table, with a query for each list whose rows it counts."""
 
     sums: AccountCount
     all: str
@@ -38,7 +37,7 @@ class CountedAccount(NamedTuple):
 
 
 def period_name(filters: AttemptFilter) -> Any:
-    """Empty for days that were typed in."""
+    """Return the name of the period, or an empty text for days that were typed in."""
     return PRESETS.get(filters.preset) or (LATEST if filters.period == latest_days() else "")
 
 
@@ -57,63 +56,64 @@ def period_choices(filters: AttemptFilter) -> list[Choice]:
 
 
 def chosen_account(filters: AttemptFilter) -> Any:
-    """Its name; empty when it may be any."""
+    """Return the account that the list is filtered by, or an empty text if it is not."""
     if filters.account in {None, NO_ACCOUNT}:
-        return NOBODYS if filters.account else ""
+        return NO_ACCOUNT_LABEL if filters.account else ""
     return OfficialAccount.objects.filter(pk=filters.account).first() or ""
 
 
 def filter_choices(filters: AttemptFilter) -> list[tuple[Any, list[Choice]]]:
-    """What the list can be narrowed by, and to what."""
+    """Return the title of each filter in the side bar, with its choices."""
+    outcomes = [(Outcome(value), label) for value, label in OUTCOME_CHOICES]
+    reasons = [(Reason(value), label) for value, label in REASON_CHOICES]
+    kinds = [(Kind(value), label) for value, label in KIND_CHOICES]
     accounts = OfficialAccount.objects.values_list("id", "name")
-    named = [*accounts, (NO_ACCOUNT, NOBODYS)]
     return [
-        (_("Outcome"), of_word(filters, "outcome", Outcome, OUTCOME_CHOICES)),
-        (_("Reason"), of_word(filters, "reason", Reason, REASON_CHOICES)),
-        (_("Kind"), of_word(filters, "kind", Kind, KIND_CHOICES)),
-        (_("Official account"), one_of(filters, "account", named)),
+        (_("Outcome"), choices_of(filters, "outcome", outcomes)),
+        (_("Reason"), choices_of(filters, "reason", reasons)),
+        (_("Kind"), choices_of(filters, "kind", kinds)),
+        (
+            _("Official account"),
+            choices_of(filters, "account", [*accounts, (NO_ACCOUNT, NO_ACCOUNT_LABEL)]),
+        ),
     ]
 
 
-def of_word(
-    filters: AttemptFilter, name: str, words: type[IntEnum], labels: Iterable[tuple[int, Any]]
+def choices_of(
+    filters: AttemptFilter, name: str, values: Iterable[tuple[Any, Any]]
 ) -> list[Choice]:
-    return one_of(filters, name, [(words(value), label) for value, label in labels])
-
-
-def one_of(filters: AttemptFilter, name: str, values: Iterable[tuple[Any, Any]]) -> list[Choice]:
     return [
         Choice(label, filters.but(**{name: value}).query(), getattr(filters, name) == value)
-        for value, label in [(None, ALL.get(name, _("All"))), *values]
+        for value, label in [(None, UNFILTERED_LABELS.get(name, _("All"))), *values]
     ]
 
 
 def hidden_choices(filters: AttemptFilter, counts: PeriodCounts) -> list[tuple[int, Choice]]:
-    """What the list leaves out as it opens, with how many there are of it."""
+    """Return links to what the list leaves out by default, each with its number of attempts."""
     plain = filters.but(outcome=None, reason=None, account=None, search="", is_noise=False)
     noise = plain.but(is_noise=True, kind=None)
     return [
         (counts.noise, Choice(_("internet noise"), noise.query(), filters.is_noise)),
-        (counts.pushes, of_kind(plain, filters, Kind.MESSAGE_PUSH, _("message pushes"))),
-        (counts.self_tests, of_kind(plain, filters, Kind.SELF_TEST, _("self-tests"))),
+        *(
+            (count, Choice(label, plain.but(kind=kind).query(), filters.kind is kind))
+            for count, label, kind in (
+                (counts.pushes, _("message pushes"), Kind.MESSAGE_PUSH),
+                (counts.self_tests, _("self-tests"), Kind.SELF_TEST),
+            )
+        ),
     ]
-
-
-def of_kind(plain: AttemptFilter, filters: AttemptFilter, kind: Kind, label: Any) -> Choice:
-    return Choice(label, plain.but(kind=kind).query(), filters.kind is kind)
 
 
 def account_rows(filters: AttemptFilter, counts: PeriodCounts) -> list[CountedAccount]:
-    return [
-        CountedAccount(
-            count,
-            own.query(),
-            own.but(outcome=Outcome.ACCEPTED).query(),
-            own.but(outcome=Outcome.REFUSED).query(),
+    rows = []
+    for count in counts.by_account():
+        counted = verifications(filters, account=count.account_id or NO_ACCOUNT)
+        accepted, refused = (
+            counted.but(outcome=Outcome.ACCEPTED),
+            counted.but(outcome=Outcome.REFUSED),
         )
-        for count in counts.by_account()
-        for own in [verifications(filters, account=count.account_id or NO_ACCOUNT)]
-    ]
+        rows.append(CountedAccount(count, counted.query(), accepted.query(), refused.query()))
+    return rows
 
 
 def day_query(filters: AttemptFilter, bar: Bar) -> str:
@@ -122,6 +122,6 @@ def day_query(filters: AttemptFilter, bar: Bar) -> str:
 
 
 def verifications(filters: AttemptFilter, **changes: Any) -> AttemptFilter:
-    """What the table and the chart count."""
+    """Return the filter for the attempts that the table and the chart count."""
     plain = {"kind": Kind.URL_VERIFICATION, "outcome": None, "reason": None}
     return filters.but(**plain, is_noise=False, search="", **changes)

@@ -1,4 +1,4 @@
-"""The page of one attempt: what happened and what to do first, then what is on record of it."""
+"""The page of one attempt: first what happened and what to do, then what was recorded."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ from verification.times import format_datetime
 
 @dataclass(frozen=True)
 class SealLine:
-    """The seal of an attempt, checked as the page is opened."""
+    """Holds the seal of an attempt, and the result of verifying it as the page is opened."""
 
     seal: Seal
-    problem: str  #: a sentence; empty when it verifies
+    problem: str  #: a sentence; empty if the seal verifies
     checked_at: datetime
 
     @property
@@ -46,20 +46,23 @@ class Link:
     url: str
 
 
-def describe(request: HttpRequest, attempt: VerificationAttempt) -> dict[str, Any]:
-    """What detail.html shows."""
+def detail_context(request: HttpRequest, attempt: VerificationAttempt) -> dict[str, Any]:
+    """Return what detail.html shows."""
     explanation, earlier, later = explain(attempt), find_earlier(attempt), find_later(attempt)
     return {
         "state": state_of(attempt, explanation),
         "explanation": explanation,
-        "remarks": [(it.text, it.attempt and detail_url(it.attempt)) for it in remark_on(attempt)],
+        "remarks": [
+            (remark.text, remark.attempt and detail_url(remark.attempt))
+            for remark in remark_on(attempt)
+        ],
         "open_links": open_links(request, explanation),
         "earlier": earlier and detail_url(earlier),
         "later": later and detail_url(later),
-        "came_in": describe_request(attempt),
-        "answered": describe_response(attempt),
+        "request_facts": describe_request(attempt),
+        "response_facts": describe_response(attempt),
         "neighbours": around(attempt, explanation),
-        "all_from_source": all_from(attempt.client_ip),
+        "source_url": source_url(attempt.client_ip),
         "signature": bytes(attempt.signature or b"").hex(),
         "comparisons": compare(attempt, explanation),
         "sealed": check_seal(attempt),
@@ -82,7 +85,8 @@ def open_links(request: HttpRequest, explanation: Explanation) -> list[Link]:
     ]
 
 
-def all_from(client_ip: str | None) -> str:
+def source_url(client_ip: str | None) -> str:
+    """Return the address of the list of all attempts from this source, or an empty text."""
     changelist = reverse("admin:verification_verificationattempt_changelist")
     return f"{changelist}?q={client_ip}" if client_ip else ""
 
@@ -100,10 +104,11 @@ def check_seal(attempt: VerificationAttempt) -> SealLine | None:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A token, and whether the received signature was made with it.
+    """Says whether the received signature was made with a token.
 
-    What else it gives is not shown: that would be a valid signature. Nor is its place among the
-    sorted three: with timestamps and nonces of one's own choice, it would tell the token.
+    The page shows neither the signature that the token gives, which would be a valid one, nor the
+    token's place among the three sorted values: with timestamps and nonces of their own choice,
+    people could find out the token from it.
     """
 
     token: Token
@@ -111,7 +116,7 @@ class Comparison:
 
 
 def compare(attempt: VerificationAttempt, explanation: Explanation) -> list[Comparison]:
-    """With the tokens of the account that were valid then, and the one that did sign it."""
+    """Compare the signature with the account's tokens of that time, and the one that made it."""
     if not attempt.signature:
         return []
     case = Case(attempt, Known())
@@ -123,6 +128,7 @@ def compare(attempt: VerificationAttempt, explanation: Explanation) -> list[Comp
 
 
 def was_valid(token: Token, attempt: VerificationAttempt) -> bool:
-    is_own = attempt.account_id is not None and token.account_id == attempt.account_id
+    """Return whether the token was one of the account's valid tokens when the attempt came."""
+    is_of_account = attempt.account_id is not None and token.account_id == attempt.account_id
     then = attempt.recorded_at
-    return is_own and token.created_at <= then and token.is_live_at(then)
+    return is_of_account and token.created_at <= then and token.is_live_at(then)

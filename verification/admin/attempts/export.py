@@ -1,3 +1,5 @@
+"""The export of the list of attempts as CSV, and how the change log describes its filters."""
+
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
@@ -16,7 +18,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from verification.admin.attempts.choices import ALL, NOBODYS
+from verification.admin.attempts.choices import NO_ACCOUNT_LABEL, UNFILTERED_LABELS
 from verification.admin.base import may, require
 from verification.attempts.filter import NO_ACCOUNT
 from verification.change_log import actor_of
@@ -29,7 +31,7 @@ from verification.times import PRESETS, format_datetime
 
 
 class Download(FileResponse):
-    """A file that leaves in pieces: under ASGI Django would read all of it into memory first."""
+    """Sends a file in pieces: under ASGI, Django would read all of it into memory first."""
 
     block_size = 65_536
 
@@ -45,9 +47,10 @@ def export_view(
     attempts: QuerySet[VerificationAttempt],
     described: dict[str, str],
 ) -> FileResponse:
-    """These attempts as CSV, and in the change log that they left and by which filters.
+    """Send the attempts as CSV, and record the export with its filters in the change log.
 
-    The file is finished before its first byte leaves, so that its SHA-256 is on record by then.
+    The file is finished before its first byte is sent, so that the change log has its SHA-256 by
+    then.
     """
     require(request, "export_attempts")
     export, file = Export("csv", actor_of(request), described), TemporaryFile()  # noqa: SIM115 - closed with the response
@@ -63,18 +66,19 @@ def export_view(
 def format_export(
     site: admin.AdminSite, request: HttpRequest, export: Export, event: ChangeEvent
 ) -> SafeString:
-    """For the next page: a download has none of its own."""
+    """Return the message for the next page, because a download has no page of its own."""
     done = ngettext("Exported {count} attempt.", "Exported {count} attempts.", export.rows)
-    said = format_html(
+    message = format_html(
         "{} SHA-256 <code>{}</code>", done.format(count=f"{export.rows:,}"), export.sha256
     )
     if not may(request, "view_changeevent"):
-        return said
+        return message
     url = reverse(f"{site.name}:verification_changeevent_change", args=[event.pk])
-    return format_html('{} · <a href="{}">{}</a>', said, url, gettext("In the change log"))
+    return format_html('{} · <a href="{}">{}</a>', message, url, gettext("In the change log"))
 
 
-#: In the order in which they are said: PostgreSQL keeps none.
+#: Names of filters, in the order in which they are described: PostgreSQL does not keep the order
+#: of a JSON object.
 NAMES = {
     "period": _("Period"),
     "first": _("From"),
@@ -92,18 +96,22 @@ VALUES: dict[str, dict[Any, Any]] = {
     "period": {**PRESETS},
     "outcome": {Outcome(value).label: label for value, label in OUTCOME_CHOICES},
     "reason": {Reason(value).label: label for value, label in REASON_CHOICES},
-    "kind": {"all": ALL["kind"], **{Kind(value).label: label for value, label in KIND_CHOICES}},
+    "kind": {
+        "all": UNFILTERED_LABELS["kind"],
+        **{Kind(value).label: label for value, label in KIND_CHOICES},
+    },
     "noise": {"only": _("only this"), "none": _("left out")},
 }
 
 
 def describe_filters(filters: dict[str, str]) -> Iterator[str]:
+    """Yield the name and value of each filter that an export recorded."""
     known = [name for name in NAMES if name in filters]
     for name in [*known, *sorted(filters.keys() - known)]:
-        # The list names an account by its id, the command by its slug, which may be digits too.
+        # The list stores an account's id, the command its slug, which may consist of digits, too.
         is_id = name == "account" and "first" in filters
-        said = name_account(filters[name]) if is_id else format_value(name, filters[name])
-        yield f"{NAMES.get(name, name)}: {said}"
+        value = name_account(filters[name]) if is_id else format_value(name, filters[name])
+        yield f"{NAMES.get(name, name)}: {value}"
 
 
 def format_value(name: str, value: str) -> Any:
@@ -114,5 +122,5 @@ def format_value(name: str, value: str) -> Any:
 
 def name_account(stored: str) -> Any:
     if stored == NO_ACCOUNT:
-        return NOBODYS
+        return NO_ACCOUNT_LABEL
     return OfficialAccount.objects.filter(pk=stored).first() or stored

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST
 
 from verification.admin.accounts.records import sign
 from verification.admin.attempts.changelist import attempt_list
-from verification.admin.attempts.detail import describe
+from verification.admin.attempts.detail import detail_context
 from verification.admin.attempts.export import export_view
 from verification.admin.attempts.presentation import path_of
 from verification.admin.base import ReadOnlyAdmin
@@ -38,16 +38,16 @@ class VerificationAttemptAdmin(ReadOnlyAdmin):
         return attempt_list(self.admin_site, request)
 
     def export(self, request: HttpRequest) -> HttpResponseBase:
-        """What the list shows, on all its pages."""
-        filters, wrong = parse_filter(request.GET)
-        if wrong or not filters.is_search_understood:
-            raise BadRequest("no list has such filters")
+        """Export the attempts on all pages of the list that the query describes."""
+        filters, invalid = parse_filter(request.GET)
+        if invalid or not filters.is_search_understood:
+            raise BadRequest("the filters are invalid")
         return export_view(self.admin_site, request, filters.queryset(), filters.described())
 
     # --- The page of one attempt
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        return []  # the page is all our own
+        return []  # detail.html shows the attempt itself
 
     def title_of(self, row: VerificationAttempt) -> str:
         return _("Attempt {number} — {outcome} — {called} — {time}").format(
@@ -60,5 +60,5 @@ class VerificationAttemptAdmin(ReadOnlyAdmin):
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
-        context.update(describe(request, context["original"]))
+        context.update(detail_context(request, context["original"]))
         return super().render_change_form(request, context, *args, **kwargs)

@@ -13,10 +13,12 @@ from verification.diagnosis import Explanation, Known
 from verification.models import VerificationAttempt
 from verification.protocol.enums import Kind, Outcome
 
-#: Rows looked at on each side: sources have no index, and where there is nothing more to find the
-#: planner walks to the end of the log. Ids are gapless, so a range of them has an end.
-NEAR, FAR = 10_000, 100_000
-SHOWN = 3
+#: Rows that are searched on each side, by source and by account. Sources have no index, and where
+#: nothing more is to be found the planner would walk to the end of the log. Ids have no gaps, so a
+#: range of ids limits that.
+NEAR_ROWS, FAR_ROWS = 10_000, 100_000
+#: Attempts from the same source that are shown on each side.
+MAX_NEIGHBOURS = 3
 
 
 @dataclass(frozen=True)
@@ -37,30 +39,33 @@ def detail_url(attempt: VerificationAttempt) -> str:
 
 
 def find_earlier(attempt: VerificationAttempt) -> VerificationAttempt | None:
-    return before(attempt, FAR).filter(account=attempt.account_id).first()
+    return before(attempt, FAR_ROWS).filter(account=attempt.account_id).first()
 
 
 def find_later(attempt: VerificationAttempt) -> VerificationAttempt | None:
-    return after(attempt, FAR).filter(account=attempt.account_id).first()
+    return after(attempt, FAR_ROWS).filter(account=attempt.account_id).first()
 
 
 def before(attempt: VerificationAttempt, rows: int) -> QuerySet[VerificationAttempt]:
-    """The nearest first."""
-    found = VerificationAttempt.objects.filter(id__range=(attempt.pk - rows, attempt.pk - 1))
-    return found.select_related("account").order_by("-id")
+    """Return the attempts within this many rows, the nearest first."""
+    attempts = VerificationAttempt.objects.filter(id__range=(attempt.pk - rows, attempt.pk - 1))
+    return attempts.select_related("account").order_by("-id")
 
 
 def after(attempt: VerificationAttempt, rows: int) -> QuerySet[VerificationAttempt]:
-    """The nearest first."""
-    found = VerificationAttempt.objects.filter(id__range=(attempt.pk + 1, attempt.pk + rows))
-    return found.select_related("account").order_by("id")
+    """Return the attempts within this many rows, the nearest first."""
+    attempts = VerificationAttempt.objects.filter(id__range=(attempt.pk + 1, attempt.pk + rows))
+    return attempts.select_related("account").order_by("id")
 
 
 # --- From the same source
 
 
 def around(attempt: VerificationAttempt, explanation: Explanation) -> list[Neighbour]:
-    """A few before and after, and what solved it; nothing when it stands alone."""
+    """Return attempts from the same source around this one, and the one that solved it.
+
+    The attempt itself is among them. If there is no other, the list is empty.
+    """
     solution = find_solution(attempt, explanation)
     others = {other.pk: other for other in [*from_same_source(attempt), solution] if other}
     if not others:
@@ -70,7 +75,7 @@ def around(attempt: VerificationAttempt, explanation: Explanation) -> list[Neigh
         Neighbour(
             time=time_beside(row, attempt),
             sign=sign(row),
-            text=describe(row, attempt, known),
+            text=describe_neighbour(row, attempt, known),
             url=detail_url(row),
             is_this=row == attempt,
             is_solution=row == solution,
@@ -82,31 +87,33 @@ def around(attempt: VerificationAttempt, explanation: Explanation) -> list[Neigh
 def from_same_source(attempt: VerificationAttempt) -> list[VerificationAttempt]:
     if not attempt.client_ip:
         return []
-    same = (side(attempt, NEAR).filter(client_ip=attempt.client_ip) for side in (before, after))
-    return [row for rows in same for row in rows[:SHOWN]]
+    sides = before(attempt, NEAR_ROWS), after(attempt, NEAR_ROWS)
+    return [
+        row for rows in sides for row in rows.filter(client_ip=attempt.client_ip)[:MAX_NEIGHBOURS]
+    ]
 
 
 def find_solution(
     attempt: VerificationAttempt, explanation: Explanation
 ) -> VerificationAttempt | None:
-    """The next verification that passed, from whichever of WeChat's addresses."""
+    """Return the account's next accepted verification, from any of WeChat's addresses."""
     account = attempt.account or next(iter(explanation.accounts), None)
     is_trouble = attempt.outcome == Outcome.REFUSED and not explanation.is_harmless
     if account is None or not is_trouble:
         return None
-    passed = after(attempt, FAR).filter(account=account, outcome=Outcome.ACCEPTED)
+    passed = after(attempt, FAR_ROWS).filter(account=account, outcome=Outcome.ACCEPTED)
     return passed.filter(kind=Kind.URL_VERIFICATION).first()
 
 
 def time_beside(row: VerificationAttempt, attempt: VerificationAttempt) -> str:
-    """The date only where it is another one."""
-    local, day = (timezone.localtime(it.recorded_at) for it in (row, attempt))
-    pattern = "%H:%M:%S" if local.date() == day.date() else "%Y-%m-%d %H:%M:%S"
-    return local.strftime(pattern)
+    """Return the time of `row`, with its date if that is not the date of `attempt`."""
+    time, reference = timezone.localtime(row.recorded_at), timezone.localtime(attempt.recorded_at)
+    is_same_day = time.date() == reference.date()
+    return time.strftime("%H:%M:%S" if is_same_day else "%Y-%m-%d %H:%M:%S")
 
 
-def describe(row: VerificationAttempt, attempt: VerificationAttempt, known: Known) -> str:
-    """Its cause, and what else is different: another account, another source."""
+def describe_neighbour(row: VerificationAttempt, attempt: VerificationAttempt, known: Known) -> str:
+    """Return the cause of `row`, and its account and source where `attempt` has other ones."""
     parts = [cause(row, known)]
     if row.account and row.account_id != attempt.account_id:
         parts.append(str(row.account))

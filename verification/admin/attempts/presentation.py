@@ -1,4 +1,4 @@
-"""What came in and what was answered, as people say it."""
+"""The request and the response of an attempt, with names and units for people."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from verification.protocol.reply import REFUSALS
 
 @dataclass(frozen=True)
 class Fact:
-    """One line of a card: what came in goes into `value`, and is shown as it is."""
+    """Holds one line of a card."""
 
     name: str
-    value: str = ""
-    words: str = ""
+    value: str = ""  #: what was sent, shown as it is
+    words: str = ""  #: what it means
 
 
 def path_of(attempt: VerificationAttempt) -> str:
@@ -32,7 +32,11 @@ def path_of(attempt: VerificationAttempt) -> str:
 
 def describe_request(attempt: VerificationAttempt) -> list[Fact]:
     facts = [
-        Fact(_("Request"), f"{attempt.get_method_display()} {url_of(attempt)}", kind_of(attempt)),
+        Fact(
+            _("Method and URL"),
+            f"{attempt.get_method_display()} {url_of(attempt)}",
+            str(attempt.get_kind_display()),
+        ),
         *occurrences_of(attempt),
         Fact(_("Source IP"), attempt.client_ip or "", "" if attempt.client_ip else _("unknown")),
         Fact(_("User agent"), attempt.user_agent, agent_of(attempt)),
@@ -50,18 +54,14 @@ def url_of(attempt: VerificationAttempt) -> str:
     return f"{host}{path_of(attempt)}"
 
 
-def kind_of(attempt: VerificationAttempt) -> str:
-    return str(attempt.get_kind_display())
-
-
 def occurrences_of(attempt: VerificationAttempt) -> list[Fact]:
     if attempt.occurrences == 1:
         return []
-    several = _(
-        "equal requests of a flood, which came together; this is the first of them, without a "
-        "source where they had several"
+    explanation = _(
+        "identical requests of a flood, combined into one row; the details are those of the first "
+        "one, without a source if they came from several"
     )
-    return [Fact(_("Occurrences"), intcomma(attempt.occurrences), several)]
+    return [Fact(_("Occurrences"), intcomma(attempt.occurrences), explanation)]
 
 
 def agent_of(attempt: VerificationAttempt) -> str:
@@ -90,7 +90,7 @@ def length_of(text: str) -> str:
 def marks_of(attempt: VerificationAttempt) -> list[str]:
     marks = Mark(attempt.marks)
     words = {
-        Mark.HTTP_1_0: _("HTTP/1.0, as WeChat speaks"),
+        Mark.HTTP_1_0: _("HTTP/1.0, as WeChat uses"),
         Mark.MSG_SIGNATURE: _("with msg_signature"),
         Mark.ENCRYPTED: _("with encrypt_type=aes"),
     }
@@ -100,9 +100,9 @@ def marks_of(attempt: VerificationAttempt) -> list[str]:
 def describe_response(attempt: VerificationAttempt) -> list[Fact]:
     milliseconds = f"{attempt.duration / 1000:,.1f} ms"
     facts = [
-        Fact(_("Answer"), f"{attempt.status} {body_of(attempt)}"),
+        Fact(_("Status and body"), f"{attempt.status} {body_of(attempt)}"),
         Fact(_("Reason"), "", reason_of(attempt)),
-        Fact(_("Answered in"), "", milliseconds),
+        Fact(_("Response time"), "", milliseconds),
         Fact(_("Request id"), str(attempt.request_id)),
         Fact(_("The console shows"), "", console_shows(attempt)),
     ]
@@ -117,12 +117,15 @@ def body_of(attempt: VerificationAttempt) -> str:
 
 
 def reason_of(attempt: VerificationAttempt) -> str:
-    """As filters and exports have it, with the parameter that it is about."""
+    """Return the reason by its name in filters and exports, with the parameter it is about."""
     return " · ".join(filter(None, [str(attempt.get_reason_display() or ""), attempt.detail]))
 
 
 def console_shows(attempt: VerificationAttempt) -> str:
-    """To whom pressed Submit there: nobody did where something else called, or a push came."""
+    """Return what the console shows to the person who pressed Submit.
+
+    The text is empty if nobody did: something other than WeChat called, or a push came.
+    """
     if attempt.kind != Kind.URL_VERIFICATION or attempt.user_agent != WECHAT_USER_AGENT:
         return ""
     return ANSWERS["success" if attempt.outcome == Outcome.ACCEPTED else "token"]

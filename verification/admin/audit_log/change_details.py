@@ -24,12 +24,12 @@ from verification.models import ChangeEvent, OfficialAccount, Token
 from verification.times import format_datetime
 
 Facts = dict[str, Any]
-#: Characters of an old or new value that fit into a row.
-LONGEST_VALUE = 60
+#: Characters of an old or new value; longer ones are cut.
+MAX_VALUE_LENGTH = 60
 
 
 def describe(event: ChangeEvent) -> str:
-    """Return what the event is about beside its action, or an empty text."""
+    """Return what the event records in addition to its action, or an empty text."""
     parts = DESCRIPTIONS.get(event.action)
     if parts is None or not event.facts:
         return event.detail
@@ -63,7 +63,7 @@ def format_value(model: type[models.Model], name: str, value: Any) -> str:
     if model is Token and name == "expires_at":
         return format_datetime(datetime.fromisoformat(value))
     text = str(value)
-    return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}…"
+    return text if len(text) <= MAX_VALUE_LENGTH else f"{text[:MAX_VALUE_LENGTH]}…"
 
 
 def name_field(model: type[models.Model], name: str) -> str:
@@ -123,7 +123,7 @@ def describe_export(facts: Facts) -> Iterator[str]:
     yield ngettext("{count} attempt", "{count} attempts", rows).format(count=f"{rows:,}")
     yield from describe_filters(facts["filters"])
     if not facts["complete"]:
-        yield _("broke off")
+        yield _("interrupted")
     yield f"SHA-256 {facts['sha256']}"
 
 
@@ -141,7 +141,7 @@ def describe_pruning(facts: Facts) -> Iterator[str]:
         )
         yield f"{first} – {last}"
     if "stopped_before" in facts:
-        yield _("broke off")
+        yield _("interrupted")
     yield _("checkpoint {head}").format(head=facts["checkpoint"])
 
 

@@ -27,7 +27,7 @@ class ChangeEventAdmin(ReadOnlyAdmin):
         "account__name",
         "account__slug",
     ]
-    search_help_text = _("A person, an account, a fingerprint, or a word of the detail.")
+    search_help_text = _("A person, account, fingerprint or word of the detail.")
     date_hierarchy = "recorded_at"
     fields = ["time", "actor", "action", "about", "token_fingerprint", "what_exactly", "client_ip"]
 
@@ -35,7 +35,7 @@ class ChangeEventAdmin(ReadOnlyAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         site = self.admin_site
-        own = [
+        pages = [
             path("sign-off/", site.admin_view(partial(sign_off, site)), name="sign_off"),
             path(
                 "sign-off/<int:event_id>/",
@@ -43,10 +43,10 @@ class ChangeEventAdmin(ReadOnlyAdmin):
                 name="signed_off",
             ),
         ]
-        return [*own, *super().get_urls()]
+        return [*pages, *super().get_urls()]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ChangeEvent]:
-        # Joined on the detail page too: looking up an account that was deleted since would fail.
+        # The detail page needs the join, too: it would fail to look up an account that was deleted.
         return super().get_queryset(request).select_related("account")
 
     @admin.display(description=_("detail"))

@@ -1,4 +1,4 @@
-"""Whether the log is as it was recorded: the last check, and a button for the next."""
+"""The page that shows the last integrity check of the log, and starts the next one."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from verification.times import format_datetime
 
 
 def integrity(site: admin.AdminSite, request: HttpRequest) -> HttpResponse:
+    """Show the last check and the size of the log; on POST, check it again."""
     if not request.user.has_perm("verification.view_seal"):
         raise PermissionDenied
     if request.method == "POST":
@@ -36,6 +37,7 @@ def integrity(site: admin.AdminSite, request: HttpRequest) -> HttpResponse:
         "head": head,
         "since": head.last_attempt_id - attempts_seen(check),
         "checkpoint": checkpoint,
+        "first_seal": checkpoint.last_seal_id + 1 if checkpoint else 1,
         "pruned_at": format_datetime(checkpoint.pruned_at) if checkpoint else None,
         "oldest": oldest,
         "oldest_at": format_datetime(oldest.recorded_at) if oldest else None,
@@ -45,13 +47,13 @@ def integrity(site: admin.AdminSite, request: HttpRequest) -> HttpResponse:
 
 
 def attempts_seen(check: Check | None) -> int:
-    """The last attempt that the check has seen."""
+    """Return the id of the last attempt that the check has seen, or 0 without a check."""
     seal = Seal.objects.filter(id=check.last_seal).first() if check else None
     return seal.last_id if seal else 0
 
 
 def size_on_disk() -> int | None:
-    """Bytes of attempts and seals with their indexes; SQLite does not tell."""
+    """Return the bytes of attempts and seals with their indexes, or None on SQLite."""
     if connection.vendor != "postgresql":
         return None
     tables = [VerificationAttempt._meta.db_table, Seal._meta.db_table]

@@ -1,4 +1,4 @@
-"""Signing off a period: who reviewed it, what it came to, and where the chain stood."""
+"""Signing off a period: records who reviewed it, its counts, and the head of the chain."""
 
 from __future__ import annotations
 
@@ -22,28 +22,29 @@ from verification.change_log import Action, actor_of
 from verification.models import ChangeEvent
 from verification.times import PRESETS, Period, can_have_records, format_datetime, preset
 
-#: A check that is older says too little of what is signed off.
-FRESH = timedelta(hours=1)
-MOST_EARLIER = 40
-#: Why one might not sign off, as it is recorded and as it is said.
+#: Signing off repeats a check that is older than this.
+MAX_CHECK_AGE = timedelta(hours=1)
+#: Earlier sign-offs that the page lists.
+MAX_LISTED = 40
+#: Reasons not to sign off: the name that is recorded, and the text.
 DOUBTS = {
-    "not_over": gettext_lazy("This period is not over yet: more may come."),
-    "broken": gettext_lazy("The chain is broken. See the page on integrity before you sign."),
+    "not_over": gettext_lazy("This period is not over yet, so more attempts may follow."),
+    "broken": gettext_lazy("The chain is broken. Open the Integrity page before you sign."),
     "not_whole": gettext_lazy(
-        "The log was not checked to its end. Check again on the page on integrity, or run "
+        "The log was not checked to its end. Check it again on the Integrity page, or run "
         "manage.py verify_audit."
     ),
 }
 
 
-def require_day_of_a_log(day: date) -> None:
+def require_possible_day(day: date) -> None:
     if not can_have_records(day):
-        raise ValidationError(_("There is no log of that day."))
+        raise ValidationError(_("The log cannot have records of that day."))
 
 
 class DayField(forms.DateField):
     widget = forms.DateInput({"type": "date"})
-    default_validators = [require_day_of_a_log]
+    default_validators = [require_possible_day]
 
 
 class PeriodForm(forms.Form):
@@ -68,14 +69,18 @@ class SignOffForm(PeriodForm):
         required=False,
         max_length=2_000,
         widget=forms.Textarea({"rows": 4}),
-        help_text=gettext_lazy("What you looked at, and what came of it."),
+        help_text=gettext_lazy("What you reviewed, and what you concluded."),
     )
     confirm = forms.BooleanField(
-        label=gettext_lazy("I know, and sign off all the same"), required=False
+        label=gettext_lazy("I understand, and sign off anyway"), required=False
     )
 
 
 def sign_off(site: admin.AdminSite, request: HttpRequest) -> HttpResponse:
+    """Show a period with its counts; on POST, sign it off.
+
+    If there are doubts, the user has to confirm them first.
+    """
     if not request.user.has_perm("verification.sign_off"):
         raise PermissionDenied
     if request.method == "POST":
@@ -85,7 +90,7 @@ def sign_off(site: admin.AdminSite, request: HttpRequest) -> HttpResponse:
             doubts = find_doubts(form.period, check)
             if not doubts or form.cleaned_data["confirm"]:
                 return redirect("admin:signed_off", record(request, form, check, doubts).pk)
-            form.add_error("confirm", _("Read what stands above, and tick this box to go on."))
+            form.add_error("confirm", _("Read the warnings above, then tick this box to continue."))
         period = None if {"first", "last"} & form.errors.keys() else form.period
     else:
         period = chosen_period(request)
@@ -94,16 +99,20 @@ def sign_off(site: admin.AdminSite, request: HttpRequest) -> HttpResponse:
 
 
 def chosen_period(request: HttpRequest) -> Period:
-    """By ?period= or ?first=&last=; otherwise the last quarter, which a review is usually of."""
+    """Return the period of ?first=&last= or ?period=, or else the last quarter.
+
+    The last quarter is what a review is usually about.
+    """
     today = timezone.localdate()
-    asked = PeriodForm(request.GET)
-    if "first" in request.GET and asked.is_valid():
-        return asked.period
+    form = PeriodForm(request.GET)
+    if "first" in request.GET and form.is_valid():
+        return form.period
     name = request.GET.get("period", "")
     return preset(name if name in PRESETS else "last_quarter", today)
 
 
 def fresh_check(request: HttpRequest, period: Period) -> Check:
+    """Return the last check of the log, after a new one if that is incomplete or stale."""
     check = latest_check()
     if check is None or not check.is_whole or is_stale(check, period):
         record_check(check_within_budget(), actor_of(request))
@@ -113,19 +122,23 @@ def fresh_check(request: HttpRequest, period: Period) -> Check:
 
 
 def is_stale(check: Check, period: Period) -> bool:
-    """Too old, or of before the period was over: then its head leaves out the end of it."""
-    leaves_out = period.is_over and check.at < period.end
-    return leaves_out or timezone.now() - check.at > FRESH
+    """Return whether the check is too old to sign off the period.
+
+    A check from before the end of the period is stale at any age, because its head does not cover
+    that end.
+    """
+    is_before_end = period.is_over and check.at < period.end
+    return is_before_end or timezone.now() - check.at > MAX_CHECK_AGE
 
 
 def find_doubts(period: Period | None, check: Check | None) -> list[str]:
-    """Which of DOUBTS there are."""
-    found = {
+    """Return the names of the DOUBTS about this period and check."""
+    doubts = {
         "not_over": period is not None and not period.is_over,
         "broken": check is not None and not check.is_intact,
         "not_whole": check is not None and check.is_intact and not check.is_whole,
     }
-    return [name for name, is_so in found.items() if is_so]
+    return [name for name, applies in doubts.items() if applies]
 
 
 def record(request: HttpRequest, form: SignOffForm, check: Check, doubts: list[str]) -> ChangeEvent:
@@ -168,7 +181,7 @@ def show(
         "check": check,
         "checked_at": format_datetime(check.at) if check else None,
         "doubts": [DOUBTS[name] for name in doubts],
-        "earlier": earlier(),
+        "sign_offs": read_sign_offs(),
     }
     return render(request, "admin/verification/audit/sign_off.html", context)
 
@@ -178,8 +191,9 @@ def chosen_preset(period: Period | None) -> str | None:
     return next((name for name in PRESETS if preset(name, today) == period), None)
 
 
-def earlier() -> list[dict[str, Any]]:
-    events = ChangeEvent.objects.filter(action=Action.SIGNED_OFF).order_by("-id")[:MOST_EARLIER]
+def read_sign_offs() -> list[dict[str, Any]]:
+    """Return the latest sign-offs, each with the facts that were recorded."""
+    events = ChangeEvent.objects.filter(action=Action.SIGNED_OFF).order_by("-id")[:MAX_LISTED]
     return [
         {"event": event, "at": format_datetime(event.recorded_at), **event.facts}
         for event in events
@@ -192,7 +206,7 @@ def doubts_of(event: ChangeEvent) -> list[str]:
 
 
 def signed_off(site: admin.AdminSite, request: HttpRequest, event_id: int) -> HttpResponse:
-    """One sign-off as it was recorded, for the screen and for paper."""
+    """Show one sign-off as it was recorded, for the screen and for paper."""
     if not request.user.has_perm("verification.view_changeevent"):
         raise PermissionDenied
     event = get_object_or_404(ChangeEvent, pk=event_id, action=Action.SIGNED_OFF)
@@ -206,7 +220,11 @@ def signed_off(site: admin.AdminSite, request: HttpRequest, event_id: int) -> Ht
         "doubts": [DOUBTS[name] for name in doubts_of(event)],
         "at": format_datetime(event.recorded_at),
         "checked": format_datetime(datetime.fromisoformat(event.facts["checked_at"])),
-        "accepted": sum(account["accepted"] for account in accounts),
-        "refused": sum(account["refused"] for account in accounts),
+        "counts": {
+            **event.facts,
+            "by_account": accounts,
+            "accepted": sum(account["accepted"] for account in accounts),
+            "refused": sum(account["refused"] for account in accounts),
+        },
     }
     return render(request, "admin/verification/audit/signed_off.html", context)

@@ -10,7 +10,7 @@ from verification.models import Tally
 @admin.register(Tally)
 class TallyAdmin(ReadOnlyAdmin):
     list_display = ["hour_from", "account", "kind", "outcome", "count", "last"]
-    list_display_links = None  # a row says it all
+    list_display_links = None  # the page of a tally would show no more than its row
     list_filter = ["kind", "outcome", "account"]
     list_select_related = ["account"]
     date_hierarchy = "hour"

@@ -1,5 +1,5 @@
-// Buttons that copy what is written in the element they name. Without a script they stay hidden,
-// and one click on the text selects all of it.
+// Each button copies the text of the element that its data-copy names. Without JavaScript the
+// buttons stay hidden; then one click on the text selects all of it.
 
 function select(source) {
   const range = document.createRange();
@@ -12,7 +12,7 @@ async function copy(source) {
   if (navigator.clipboard) {
     return navigator.clipboard.writeText(source.textContent.trim());
   }
-  select(source); // plain http has no clipboard API
+  select(source); // Pages over plain http have no clipboard API.
   if (!document.execCommand("copy")) throw new Error("not copied");
 }
 
@@ -27,7 +27,7 @@ for (const button of document.querySelectorAll("[data-copy]")) {
       button.textContent = button.dataset.copied;
       setTimeout(() => { button.textContent = label; }, 2000);
     } catch {
-      select(source); // the next best: Ctrl+C does the rest
+      select(source); // Nothing was copied; the text is selected for Ctrl+C.
     }
   });
 }

@@ -1,4 +1,4 @@
-// Asks every few seconds whether WeChat has called, until it has, and for ten minutes at most.
+// Polls the progress of the connection until WeChat has verified it, for ten minutes at most.
 
 const EVERY = 3000;
 const AT_MOST = 10 * 60 * 1000;
@@ -19,7 +19,8 @@ function show({ state, text, advice, why }) {
     [part("advice"), advice],
     [document.querySelector("#connect .progress"), text],
   ]) {
-    if (element.textContent !== words) element.textContent = words; // else it is read out again
+    // Only real changes: a screen reader reads out each one.
+    if (element.textContent !== words) element.textContent = words;
   }
   part("enable").hidden = state !== "verified";
   if (part("why")) {
@@ -28,7 +29,8 @@ function show({ state, text, advice, why }) {
   }
 }
 
-// What leads on: to the page once more, whose tokens and records are those of when it was opened.
+// Stops polling and shows a link that loads the page again, because the tokens and records on it are
+// those from when it was opened.
 function stop(link = "again") {
   line.classList.remove("is-live");
   part("stopped").hidden = line.classList.contains("is-verified");
@@ -37,7 +39,7 @@ function stop(link = "again") {
 
 async function poll() {
   try {
-    // Signed out, the answer is a redirect to the sign-in: not ok when it is not followed.
+    // After signing out, the answer is a redirect to the sign-in page, which is not followed.
     const response = await fetch(line.dataset.url, { redirect: "manual" });
     if (!response.ok) return stop();
     const answer = await response.json();
@@ -62,7 +64,7 @@ if (line && !line.classList.contains("is-verified")) {
   line.classList.add("is-live");
   part("again").hidden = true;
   timer = setTimeout(ask, EVERY);
-  // A tab in the background is woken rarely; whoever comes back from the console waits for nothing.
+  // Browsers run timers of background tabs rarely, so ask at once when the user returns to this tab.
   document.addEventListener("visibilitychange", () => {
     if (!document.hidden && line.classList.contains("is-live")) ask();
   });

@@ -1,4 +1,4 @@
-"""What is on record is read by those who may, and changed by nobody."""
+"""Records can be read with a permission, and changed with none."""
 
 from __future__ import annotations
 

@@ -31,8 +31,8 @@ def change(client: Client, user: User, **fields: Any) -> Any:
 
 
 def events() -> list[tuple[str, str, dict[str, Any]]]:
-    found = ChangeEvent.objects.exclude(action=Action.SIGNED_IN).order_by("id")
-    return list(found.values_list("actor", "action", "facts"))
+    recorded = ChangeEvent.objects.exclude(action=Action.SIGNED_IN).order_by("id")
+    return list(recorded.values_list("actor", "action", "facts"))
 
 
 def role(name: str, user: str = "wang.fang") -> dict[str, str]:

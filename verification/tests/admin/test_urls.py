@@ -1,4 +1,4 @@
-"""Who gets where: every URL of the admin, found by asking the resolver, for everybody."""
+"""Access to every URL of the admin, as the resolver lists them, for each role."""
 
 from __future__ import annotations
 
@@ -153,7 +153,7 @@ def sign_in(person: str) -> Client:
 
 
 def statuses(client: Client, path: str) -> tuple[int, int]:
-    """Answers to GET and POST; what they did is undone."""
+    """Return the status of a GET and of a POST, whose effects are rolled back."""
     with transaction.atomic():
         get, post = client.get(path), client.post(path, {"post": "yes"})
         b"".join(post)  # a download is closed when it was read

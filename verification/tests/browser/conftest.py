@@ -12,16 +12,16 @@ from verification.tests.support.chromium import Desk, running_chromium
 from verification.tests.support.gunicorn import Gunicorn, free_port, running_gunicorn
 from verification.tests.support.inspection import Inspection
 
-#: The settings of the tests know no PUBLIC_URL.
+#: The settings of the tests ignore PUBLIC_URL.
 REAL = {"DJANGO_SETTINGS_MODULE": "wechat_gateway.settings"}
 
 
 @pytest.fixture
 def chromium(transactional_db: None) -> Iterator[Browser]:
-    """A browser for one test, gone before the database is emptied.
+    """Run a browser for one test, and close it before the database is emptied.
 
-    While playwright's event loop runs in this thread, Django refuses the ORM. These tests look
-    at pages only: whoever needs rows makes them in a fixture that comes before this one.
+    Django refuses the ORM while playwright's event loop runs in this thread. Therefore fixtures
+    that come before this one create the rows that a test needs.
     """
     with running_chromium() as browser:
         yield browser
@@ -29,10 +29,10 @@ def chromium(transactional_db: None) -> Iterator[Browser]:
 
 @pytest.fixture
 def inspection() -> Iterator[Inspection]:
-    """Nothing may be wrong with what the test has looked at."""
-    found = Inspection()
-    yield found
-    assert not found, "\n".join(found)
+    """Fail the test if one of the pages that it has looked at has a problem."""
+    problems = Inspection()
+    yield problems
+    assert not problems, "\n".join(problems)
 
 
 @pytest.fixture(scope="session")
@@ -47,21 +47,24 @@ def _public_gunicorn(
 
 @pytest.fixture
 def public_gunicorn(_public_gunicorn: Gunicorn, transactional_db: None) -> Gunicorn:
-    """One that knows its own address; its users sign in elsewhere."""
+    """Return a server with a PUBLIC_URL; tests sign in by setting a session cookie."""
     return _public_gunicorn
 
 
 @pytest.fixture
 def fresh_gunicorn(transactional_db: None, tmp_path: Path) -> Iterator[Gunicorn]:
-    """For saving in the admin: the ones that all tests share remember content types, which an
-    emptied database has under other numbers."""
+    """Run a server that can save in the admin.
+
+    Servers that several tests share cache content types, which have other ids after the database
+    was emptied.
+    """
     with running_gunicorn(tmp_path / "output", WEB_CONCURRENCY="1") as server:
         yield server
 
 
 @pytest.fixture
 def session(li_wei: User) -> str:
-    """The key of the one that li.wei is at work in."""
+    """Return the key of a session in which li.wei is signed in."""
     client = Client()
     client.force_login(li_wei)
     return str(client.session.session_key)
@@ -74,5 +77,5 @@ def desk(public_gunicorn: Gunicorn, session: str, chromium: Browser) -> Desk:
 
 @pytest.fixture
 def fresh_desk(fresh_gunicorn: Gunicorn, session: str, chromium: Browser) -> Desk:
-    """Where li.wei can add an account."""
+    """Return a desk at a server that can save new accounts."""
     return Desk(chromium, fresh_gunicorn.url, session)

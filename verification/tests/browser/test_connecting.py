@@ -1,4 +1,4 @@
-"""From a new account to one that WeChat has verified."""
+"""Connecting a new account until WeChat has verified it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CLIPBOARD = ["clipboard-read", "clipboard-write"]
 
 
 def add_account(page: Page, name: str) -> tuple[str, str]:
-    """The server URL and the token that the answer shows."""
+    """Add an account, and return the server URL and the token that the answer shows."""
     page.goto(ADD)
     page.get_by_label("Name:").fill(name)
     page.get_by_role("button", name="Save", exact=True).click()
@@ -64,7 +64,7 @@ def test_li_wei_connects_an_account_by_keyboard_and_sees_wechat_verify_it(
     for button, text in enumerate((server_url, token)):
         assert copied_by(page.locator("[data-copy]").nth(button)) == text
 
-    press_enter_on(page.get_by_role("link", name="Go on to 上海旗舰店"))
+    press_enter_on(page.get_by_role("link", name="Continue to 上海旗舰店"))
     line, enable = page.locator("#live"), page.get_by_text("Press Enable (启用) when you are ready")
     expect(line).to_contain_text("Waiting for WeChat…")
     assert copied_by(page.locator("[data-copy]")) == server_url
@@ -104,13 +104,13 @@ def test_a_token_that_wechat_would_not_take_is_refused_in_a_sentence(
     assert shown(page)[1] == "TheTokenInTheConsole1"
 
 
-def test_without_a_script_the_whole_way_can_be_gone(
+def test_an_account_can_be_connected_without_javascript(
     fresh_desk: Desk, inspection: Inspection
 ) -> None:
     page = inspection.watch(fresh_desk.open(java_script_enabled=False))
     server_url, token = add_account(page, "上海旗舰店")
     expect(page.locator("[data-copy]").first).to_be_hidden()
-    page.get_by_role("link", name="Go on to 上海旗舰店").click()
+    page.get_by_role("link", name="Continue to 上海旗舰店").click()
     line, again = page.locator("#live"), page.get_by_role("link", name="Check again")
     expect(line).to_contain_text("Waiting for WeChat…")
     for called_with, text in (("NotTheToken123456", "unknown token"), (token, "Verified on")):

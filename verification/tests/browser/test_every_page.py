@@ -1,4 +1,4 @@
-"""Every page that li.wei works with is for everybody, whatever it was reached by."""
+"""The pages of operators and auditors are accessible: light and dark, wide and narrow."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture
 def brands(li_wei: User) -> dict[str, OfficialAccount]:
-    """One account is live and amid a rotation, one is refused, one is paused."""
+    """Make three accounts: one receives pushes during a rotation, one is refused, one is paused."""
     brands = {slug: make_account(slug, token) for slug, token in TOKENS.items()}
     live, refused = brands["brand-a"], brands["brand-b"]
     wechat_verifies(live, A)
@@ -94,7 +94,7 @@ def test_the_pages_of_the_auditor_are_for_everybody(
     inspection.look(page)
     page.goto("/admin/verification/changeevent/sign-off/?period=this_month")
     inspection.look(page)
-    page.locator("#id_knows").check()
+    page.locator("#id_confirm").check()
     page.locator("form.sign [type=submit]").click()
     page.locator(".paper").wait_for()
     inspection.look(page)

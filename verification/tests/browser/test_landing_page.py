@@ -1,4 +1,4 @@
-"""What people see who open the address that is for WeChat."""
+"""The landing page, which people see at the address for WeChat."""
 
 from __future__ import annotations
 

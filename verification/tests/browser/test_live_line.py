@@ -1,4 +1,4 @@
-"""The line of the connect card that says by itself whether WeChat has called."""
+"""The live line of the connect card, which polls whether WeChat has called."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_after_ten_minutes_it_stops_and_says_so(
         poll_after(page, minutes * MINUTE)
         expect(again).to_be_hidden()
     poll_after(page, 2 * MINUTE)
-    expect(line).to_contain_text("This page has stopped checking by itself.")
+    expect(line).to_contain_text("This page has stopped checking automatically.")
     inspection.look(page)
     asked = sum(polls)
     page.clock.run_for(10 * MINUTE)
@@ -59,7 +59,7 @@ def test_it_does_not_keep_li_wei_signed_in(
     assert session_ends(page) > until
 
 
-def test_once_verified_it_offers_the_page_anew_and_loses_nothing_that_was_typed(
+def test_once_verified_it_offers_to_reload_and_loses_nothing_that_was_typed(
     account_page: str, desk: Desk, inspection: Inspection
 ) -> None:
     page = inspection.watch(desk.open(account_page))
@@ -104,7 +104,7 @@ def come_back(page: Page, times: int = 1) -> None:
 
 
 def polls_of(page: Page) -> list[str]:
-    """Filled with what it asks from now on."""
+    """Return a list to which each later poll of the page adds its URL."""
     polls: list[str] = []
 
     def note(request: Request) -> None:

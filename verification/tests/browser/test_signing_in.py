@@ -1,4 +1,4 @@
-"""The password, the second factor, and who is kept out."""
+"""Signing in with a password and the second factor, and the lockout."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ PASSWORD = "correct horse battery"  # of li_wei
 def strict_gunicorn(
     transactional_db: None, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Gunicorn]:
-    """One that asks for the second factor."""
+    """Run a server that requires the second factor."""
     output = tmp_path_factory.mktemp("strict") / "output"
     with running_gunicorn(output, WEB_CONCURRENCY="1", ADMIN_REQUIRE_TOTP="1") as server:
         yield server
 
 
 @pytest.fixture
-def door(strict_gunicorn: Gunicorn, li_wei: User, chromium: Browser) -> Desk:
-    """Where nobody is signed in yet."""
+def signed_out_desk(strict_gunicorn: Gunicorn, li_wei: User, chromium: Browser) -> Desk:
+    """Return a desk at which nobody is signed in yet."""
     return Desk(chromium, strict_gunicorn.url)
 
 
@@ -54,15 +54,15 @@ def sign_out(page: Page) -> None:
 
 
 def code_of_the_app(page: Page) -> str:
-    """What an app shows that was given the key by hand."""
+    """Return the code of an app into which the key was typed."""
     seed = "".join(page.locator(".seed").inner_text().split())
     return f"{TOTP(base64.b32decode(seed)).token():06}"
 
 
 def test_li_wei_sets_up_the_second_factor_by_keyboard_and_is_asked_for_it(
-    door: Desk, inspection: Inspection
+    signed_out_desk: Desk, inspection: Inspection
 ) -> None:
-    page = inspection.watch(door.open())
+    page = inspection.watch(signed_out_desk.open())
     inspection.look(page)
     type_password(page, "a wrong guess")
     expect(page.get_by_text("Please enter the correct username and password")).to_be_visible()
@@ -76,22 +76,22 @@ def test_li_wei_sets_up_the_second_factor_by_keyboard_and_is_asked_for_it(
     type_code(page, code_of_the_app(page))
     codes = page.locator(".recovery-codes code")
     expect(codes).to_have_count(10)
-    kept = codes.all_inner_texts()
+    recovery_codes = codes.all_inner_texts()
     inspection.look(page)
 
     page.reload()
-    assert not [secret for secret in kept if secret in page.content()]
+    assert not [secret for secret in recovery_codes if secret in page.content()]
     sign_out(page)
     type_password(page, PASSWORD)
     expect(page.get_by_text("Enter the code that your authenticator app shows")).to_be_visible()
     inspection.look(page)
-    type_code(page, kept[0])
+    type_code(page, recovery_codes[0])
     expect(page.locator("#logout-form")).to_be_visible()
 
 
 @pytest.fixture
 def forgotten_password(li_wei: User) -> None:
-    """Li Wei has tried four that are wrong."""
+    """Let four sign-ins of li.wei fail."""
     for number in range(4):
         guess = {"username": "li.wei", "password": f"guess {number}"}
         assert Client().post("/admin/login/", guess).status_code == 200

@@ -1,4 +1,4 @@
-"""What li.wei does with the tokens of an account, and that pages do not keep them."""
+"""Rotating, keeping and retiring tokens in the browser, which does not keep their pages."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NEW = "NewTokenOfBrandA99"
 
 @pytest.fixture
 def rotated(transactional_db: None) -> OfficialAccount:
-    """Its old token is valid for a day."""
+    """Return an account whose old token is valid for another day."""
     brand_a = make_account("brand-a", A)
     rotate_token(brand_a, NEW, LI_WEI, keep_old=timedelta(hours=24))
     return brand_a
@@ -62,7 +62,7 @@ def test_an_account_is_paused_and_resumed_by_keyboard(
     for act, state in (("Pause", "Paused"), ("Resume", "Waiting for WeChat…")):
         press_enter_on(page.get_by_role("link", name=f"{act}…"))
         press_enter_on(page.get_by_role("button", name=act, exact=True))
-        expect(page.locator(".messagelist")).to_have_text("1 account changed.")
+        expect(page.locator(".messagelist")).to_have_text(f"{act}d Brand-A.")
         expect(page.locator("#live")).to_contain_text(state)
 
 
@@ -73,7 +73,7 @@ def test_a_revealed_token_is_gone_with_its_page(
     press_enter_on(page.get_by_role("button", name="Reveal token"))
     assert token_on(page) == NEW
 
-    page.get_by_role("link", name="Go on to Brand-A").click()
+    page.get_by_role("link", name="Continue to Brand-A").click()
     expect(page.locator(".records")).to_contain_text("token revealed")
     assert_shown_no_more(page, NEW)
 
@@ -101,7 +101,7 @@ def test_the_token_of_a_new_account_is_shown_once(fresh_desk: Desk) -> None:
 
 
 def assert_shown_no_more(page: Page, token: str) -> None:
-    """Neither here nor on the way back and forth."""
+    """Check this page, and the pages that Back and Forward lead to."""
     for step in (page.title, page.go_back, page.go_back, page.go_forward, page.go_forward):
         with suppress(Error):  # Chromium has kept nothing, and says so on a page of its own
             step()

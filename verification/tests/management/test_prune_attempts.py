@@ -199,5 +199,5 @@ def test_the_integrity_page_says_who_pruned(two_years: None, li_wei_at_work: Cli
     prune_older_than("400d")
     page = li_wei_at_work.get(reverse("admin:integrity")).text
 
-    assert "The first 5 attempts, last on " in page
-    assert f"by {Checkpoint.objects.get().actor}; a sealed checkpoint stands for them." in page
+    assert "The first 5 attempts, most recently on " in page
+    assert f"by {Checkpoint.objects.get().actor}. A sealed checkpoint replaces them." in page

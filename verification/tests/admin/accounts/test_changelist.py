@@ -1,4 +1,4 @@
-"""The list of accounts: in the order of trouble, in a constant number of queries."""
+"""The list of accounts: those in trouble first, in a constant number of queries."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ class TestTheList:
         link = re.search(r'field-refused"><a href="([^"]*)">3<', open_list(li_wei_at_work))
 
         assert link is not None
-        found = li_wei_at_work.get(link[1].replace("&amp;", "&")).text
-        assert found.count("token of “Brand-A”") == 3
+        attempts = li_wei_at_work.get(link[1].replace("&amp;", "&")).text
+        assert attempts.count("token of “Brand-A”") == 3
 
     def test_showing_all_is_offered_only_where_something_is_left_out(
         self, li_wei_at_work: Client, brand_a: OfficialAccount
@@ -87,12 +87,27 @@ class TestTheList:
 
         for number in range(2):
             wechat_verifies(make_account(f"outlet-{number}", f"TokenOfOutlet{number:04}"), A)
-        few = count()
+        with_three = count()
         for number in range(2, 299):
             account = make_account(f"outlet-{number}", f"TokenOfOutlet{number:04}")
             if number < 9:
                 wechat_verifies(account, A)
         assert OfficialAccount.objects.count() == 300
-        assert count() == few
-        second = re.findall(r'field-name"><a [^>]*>', open_list(li_wei_at_work, p="2"))
-        assert len(second) == 100
+        assert count() == with_three
+        second_page = re.findall(r'field-name"><a [^>]*>', open_list(li_wei_at_work, p="2"))
+        assert len(second_page) == 100
+
+    @pytest.mark.parametrize("status", ["attention", "paused"])
+    def test_a_filter_by_status_asks_no_more_queries(
+        self, li_wei_at_work: Client, brand_a: OfficialAccount, brand_b: OfficialAccount,
+        status: str,
+    ) -> None:  # fmt: skip
+        def count(**query: str) -> int:
+            with CaptureQueriesContext(connection) as queries:
+                open_list(li_wei_at_work, **query)
+            return len(queries)
+
+        wechat_verifies(brand_b, A)
+        pause(brand_a, LI_WEI)
+
+        assert count(status=status) == count()

@@ -1,4 +1,4 @@
-"""What people do to an account, as the change log and the account page tell it."""
+"""Changes of an account in the change log and on the account page."""
 
 from __future__ import annotations
 
@@ -46,14 +46,14 @@ class TestTheChangeLog:
         assert events.count() == 10
         assert {(event.actor, event.client_ip) for event in events} == {("li.wei", "81.69.103.129")}
 
-    @pytest.mark.parametrize(("keep_old", "said"), [("", None), ("0", 0)])
+    @pytest.mark.parametrize(("keep_old", "hours"), [("", None), ("0", 0)])
     def test_a_rotation_says_how_long_the_old_token_stays(
-        self, li_wei_at_work: Client, brand_a: OfficialAccount, keep_old: str, said: int | None
+        self, li_wei_at_work: Client, brand_a: OfficialAccount, keep_old: str, hours: int | None
     ) -> None:
         form = {"token_source": "generate", "replaces": brand_a.tokens.get().pk}
         press(li_wei_at_work, "rotate_token", brand_a.pk, **form, keep_old=keep_old)
 
-        assert last_event().facts == {"keep_old_hours": said}
+        assert last_event().facts == {"keep_old_hours": hours}
 
 
 class TestLastChanges:

@@ -1,4 +1,4 @@
-"""What the console said, crossed with what is on record of the last ten minutes."""
+"""The advice on what the console answered, from the last ten minutes of the log."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NEW = "NewTokenOfBrandA99"
 
 
 @pytest.mark.parametrize(
-    ("said", "nothing", "refused", "accepted"),
+    ("answer", "nothing", "refused", "accepted"),
     [
         ("success", "holds another server URL", "or the success is an older", "press Enable"),
         ("token", "another host answered", "token of “Brand-B”", "changed or replaced it"),
@@ -33,13 +33,13 @@ NEW = "NewTokenOfBrandA99"
 )
 def test_it_is_crossed_with_the_last_ten_minutes(
     li_wei_at_work: Client, brand_a: OfficialAccount, brand_b: OfficialAccount,
-    said: str, nothing: str, refused: str, accepted: str,
+    answer: str, nothing: str, refused: str, accepted: str,
 ) -> None:  # fmt: skip
-    assert nothing in advice(li_wei_at_work, brand_a, said)
+    assert nothing in advice(li_wei_at_work, brand_a, answer)
     wechat_verifies(brand_a, B)
-    assert refused in advice(li_wei_at_work, brand_a, said)
+    assert refused in advice(li_wei_at_work, brand_a, answer)
     wechat_verifies(brand_a, A)
-    assert accepted in advice(li_wei_at_work, brand_a, said)
+    assert accepted in advice(li_wei_at_work, brand_a, answer)
 
 
 def test_ten_minutes_later_it_is_not_recent_any_more(
@@ -100,10 +100,10 @@ def test_success_with_the_previous_token_is_said_to_be_that(
     old = brand_a.tokens.get().fingerprint
     rotate_token(brand_a, NEW, LI_WEI)
     wechat_verifies(brand_a, A)
-    said = advice(li_wei_at_work, brand_a, "success")
+    text = advice(li_wei_at_work, brand_a, "success")
 
-    assert f"Verified with the previous token {old}. Paste the new one" in said
-    assert "Enable" not in said
+    assert f"Verified with the previous token {old}. Paste the new one" in text
+    assert "Enable" not in text
 
 
 @pytest.mark.parametrize("token", [A, "Nonsense"])
@@ -119,6 +119,6 @@ def test_a_slow_answer_is_blamed_for_a_time_out(
     assert "We took" not in advice(li_wei_at_work, brand_a, "token")
 
 
-def advice(client: Client, account: OfficialAccount, said: str) -> str:
-    text = open_account(client, account, console=said)
+def advice(client: Client, account: OfficialAccount, answer: str) -> str:
+    text = open_account(client, account, console=answer)
     return text.partition('class="advice"')[2].partition("</p>")[0]

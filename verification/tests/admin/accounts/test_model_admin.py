@@ -1,4 +1,4 @@
-"""Official accounts are added, changed and, if nobody ever called them, deleted."""
+"""Adding, changing and deleting official accounts; accounts with attempts cannot be deleted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The account page and what it leads to: connecting, rotating, pausing, another language."""
+"""The account page: its records, its slug and its languages."""
 
 from __future__ import annotations
 

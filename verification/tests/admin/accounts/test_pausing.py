@@ -13,7 +13,15 @@ from verification.protocol import console
 from verification.protocol.enums import Reason
 from verification.tests.support.accounts import LI_WEI
 from verification.tests.support.adapter import A, last_attempt
-from verification.tests.support.people import Action, act, actions, call, staff, wechat_pushes
+from verification.tests.support.people import (
+    Action,
+    act,
+    actions,
+    call,
+    open_list,
+    staff,
+    wechat_pushes,
+)
 
 
 class TestPausing:
@@ -27,6 +35,19 @@ class TestPausing:
         act(li_wei_at_work, "resume", brand_a)
         assert call("/wechat/brand-a", A) == 200
         assert actions()[-2:] == [Action.ACCOUNT_PAUSED, Action.ACCOUNT_RESUMED]
+
+    def test_a_message_names_the_account_or_counts_several(
+        self, li_wei_at_work: Client, brand_a: OfficialAccount, brand_b: OfficialAccount
+    ) -> None:
+        for action, accounts, message in [
+            ("pause", [brand_a], "Paused Brand-A."),
+            ("resume", [brand_a], "Resumed Brand-A."),
+            ("pause", [brand_a, brand_b], "Paused 2 accounts."),
+            ("resume", [brand_a, brand_b], "Resumed 2 accounts."),
+            ("resume", [brand_a], "There is nothing to change."),
+        ]:
+            act(li_wei_at_work, action, *accounts)
+            assert message in open_list(li_wei_at_work)
 
     def test_only_what_changes_is_an_event(
         self, li_wei_at_work: Client, brand_a: OfficialAccount, brand_b: OfficialAccount

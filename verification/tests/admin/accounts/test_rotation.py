@@ -1,4 +1,4 @@
-"""A token is rotated, and its old one ends when it was said to."""
+"""Rotating a token, and ending the old one at the chosen time."""
 
 from __future__ import annotations
 
@@ -58,10 +58,10 @@ class TestRotating:
         text = li_wei_at_work.get(page("officialaccount_change", brand_a.pk)).text
 
         assert text.count("Current token") == text.count("Previous token") == 1
-        assert "WeChat has used the new one, and 24 hours more" in text
+        assert "24 hours after WeChat first uses the new token" in text
         call("/wechat/brand-a", current_secret(brand_a))
         text = li_wei_at_work.get(page("officialaccount_change", brand_a.pk)).text
-        assert "WeChat has used the new one, and 24 hours more" not in text
+        assert "24 hours after WeChat first uses the new token" not in text
 
     @pytest.mark.parametrize(
         ("token", "sentence"),
@@ -91,7 +91,7 @@ class TestRotating:
             li_wei_at_work, "rotate_token", brand_a.pk, token="SecondTab99999999", **form
         )
 
-        assert "Nothing was changed: li.wei has rotated this token" in second.text
+        assert "Nothing was changed: li.wei has already rotated this token" in second.text
         assert brand_a.tokens.count() == 2
 
     def test_a_form_that_does_not_say_what_it_replaces_rotates_nothing(

@@ -1,4 +1,4 @@
-"""*Test from this server*: the button on the account page, and what it shows."""
+"""The self-test: its button on the account page, and the page with its result."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ class TestTheResult:
         assert text.count("Passed") == 6
         assert (attempt.kind, attempt.outcome) == (Kind.SELF_TEST, Outcome.ACCEPTED)
         assert reverse("admin:verification_verificationattempt_change", args=[attempt.pk]) in text
-        assert "not that mainland China reaches this server" in text
+        assert "does not prove that mainland China reaches this server" in text
         assert "https://developers.weixin.qq.com/apiExplorer?type=messagePush" in text
         assert A not in text
 
@@ -170,11 +170,11 @@ class TestTheResult:
         text = li_wei_at_work.post(url_of(brand_a)).text
         command = re.search(r"<code>(curl .*)</code>", text)
         assert command is not None
-        said = subprocess.run(
+        output = subprocess.run(
             shlex.split(html.unescape(command[1])), capture_output=True, text=True, check=True
         ).stdout
 
-        assert said.startswith("HTTP/1.1 200")
+        assert output.startswith("HTTP/1.1 200")
         assert [*VerificationAttempt.objects.values_list("kind", flat=True)] == [3, 3]
 
     def test_another_server_at_our_address_leaves_no_attempt(

@@ -1,4 +1,4 @@
-"""Tokens in the admin: hidden, revealed to who may see them, and rotated."""
+"""Tokens are hidden, except from users who may reveal them."""
 
 from __future__ import annotations
 

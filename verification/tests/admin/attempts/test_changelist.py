@@ -1,4 +1,4 @@
-"""The auditor's list: a period, its counts and chart, and the attempts that a filter leaves."""
+"""The list of attempts: its counts and chart, its filters and its pages."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ def show(client: Client, **query: str) -> str:
 def column(text: str, name: str) -> list[str]:
     rows = text[text.index('id="result_list"') :].partition("</thead>")[2]
     cells = re.findall(rf'class="field-{name}">(.*?)</t[dh]>', rows, re.DOTALL)
-    return [re.sub(r"<[^>]*>", "", cell).strip() for cell in cells]
+    return [" ".join(re.sub(r"<[^>]*>", "", cell).split()) for cell in cells]
 
 
 @pytest.fixture
 def a_day(brand_a: OfficialAccount, brand_b: OfficialAccount) -> None:
-    """Five verifications, a push and a refused one, a monitor, a scanner and a probe."""
+    """Record five verifications, two pushes, and three requests that are internet noise."""
     for account, token in [(brand_a, A), (brand_a, B), (brand_b, B), (brand_b, B), (brand_b, A)]:
         wechat_verifies(account, token)
     wechat_pushes(brand_a, A)
@@ -64,17 +64,18 @@ class TestOpening:
         self, a_day: None, li_wei_at_work: Client
     ) -> None:
         text = show(li_wei_at_work)
-        links = dict(re.findall(r'href="([^"]*)">(\d+ (?:internet|message|self)[^<]*)<', text))
-        found = {
-            label: len(column(show_link(li_wei_at_work, it), "time")) for it, label in links.items()
+        links = dict(re.findall(r'href="([^"]*)"\s*>(\d+ (?:internet|message|self)[^<]*)<', text))
+        listed = {
+            label: len(column(show_link(li_wei_at_work, link), "time"))
+            for link, label in links.items()
         }
 
-        assert found == {"3 internet noise": 3, "2 message pushes": 1, "0 self-tests": 0}
+        assert listed == {"3 internet noise": 3, "2 message pushes": 1, "0 self-tests": 0}
 
     def test_each_number_of_the_table_leads_to_what_it_counts(
         self, a_day: None, li_wei_at_work: Client
     ) -> None:
-        cells = re.findall(r'class="number"><a href="([^"]*)">(\d+)</a>', show(li_wei_at_work))
+        cells = re.findall(r'class="number"><a href="([^"]*)"\s*>(\d+)</a>', show(li_wei_at_work))
 
         assert [int(number) for _, number in cells] == [1, 1, 2, 1, 3, 2][: len(cells)]
         for link, number in cells:
@@ -90,7 +91,7 @@ class TestOpening:
         assert f"<title>{timezone.localdate()}: 3 accepted, 2 refused</title>" in text
 
     @pytest.mark.parametrize(
-        ("account", "said"),
+        ("account", "label"),
         [
             ("brand-b", "Brand-B – URL verifications by day"),
             ("brand-b", "2 accepted, 1 refused"),
@@ -99,18 +100,23 @@ class TestOpening:
         ],
     )
     def test_the_chart_shows_the_account_that_is_chosen(
-        self, a_day: None, brand_b: OfficialAccount, li_wei_at_work: Client, account: str, said: str
+        self,
+        a_day: None,
+        brand_b: OfficialAccount,
+        li_wei_at_work: Client,
+        account: str,
+        label: str,
     ) -> None:
         text = show(li_wei_at_work, account=account.replace("brand-b", str(brand_b.pk)))
 
-        assert re.search(rf'role="group" aria-label="[^"]*{said}', text)
+        assert re.search(rf'role="group" aria-label="[^"]*{label}', text)
 
     def test_where_accepted_pushes_are_is_said(self, a_day: None, li_wei_at_work: Client) -> None:
-        said = "are counted, not kept one by one"
+        sentence = "are counted, not stored individually"
 
-        assert said in show(li_wei_at_work, kind="message_push")
-        assert said in show(li_wei_at_work, kind="all")
-        assert said not in show(li_wei_at_work)
+        assert sentence in show(li_wei_at_work, kind="message_push")
+        assert sentence in show(li_wei_at_work, kind="all")
+        assert sentence not in show(li_wei_at_work)
 
     def test_an_auditor_sees_it_and_a_stranger_does_not(self, a_day: None) -> None:
         assert "5 URL verifications" in show(staff("view_verificationattempt"))
@@ -133,7 +139,7 @@ class TestOpening:
         assert column(show(li_wei_at_work), "in_short")[0] == "token of “Brand-A” ×1,200"
 
     def test_nothing_on_record_is_said(self, li_wei_at_work: Client) -> None:
-        assert "Nothing is on record that fits." in show(li_wei_at_work)
+        assert "No attempts match." in show(li_wei_at_work)
 
 
 def show_link(client: Client, link: str) -> str:
@@ -209,22 +215,22 @@ class TestFiltering:
             {"account__id__exact": "1"},
         ],
     )
-    def test_an_address_that_means_nothing_is_mended_and_said(
+    def test_an_invalid_parameter_is_ignored_with_a_warning(
         self, li_wei_at_work: Client, query: dict[str, str]
     ) -> None:
         response = li_wei_at_work.get(LIST, query, follow=True)
 
         assert [status for _, status in response.redirect_chain] == [302]
-        assert "means nothing and was left out" in response.text
+        assert "are invalid and were ignored" in response.text
 
     @pytest.mark.parametrize("key", ["x", "-1", "٣", "9" * 40])
-    def test_a_key_that_is_none_begins_anew(
+    def test_an_invalid_key_shows_the_first_page(
         self, a_day: None, li_wei_at_work: Client, key: str
     ) -> None:
         assert len(column(show(li_wei_at_work, before=key), "time")) == 5
 
     def test_a_filter_and_its_address_say_the_same(self, db: None) -> None:
-        wanted = AttemptFilter(
+        filters = AttemptFilter(
             Period(date(2026, 7, 1), date(2026, 9, 30)),
             account=7,
             outcome=Outcome.REFUSED,
@@ -232,9 +238,9 @@ class TestFiltering:
             kind=Kind.MESSAGE_PUSH,
             search="192.0.2.1",
         )
-        asked = {name: values[0] for name, values in parse_qs(wanted.query()[1:]).items()}
+        query = {name: values[0] for name, values in parse_qs(filters.query()[1:]).items()}
 
-        assert parse_filter(asked) == (wanted, [])
+        assert parse_filter(query) == (filters, [])
 
 
 class TestPaging:
@@ -275,12 +281,12 @@ class TestPaging:
 class TestPeriods:
     @pytest.fixture
     def at_the_edges(self, brand_a: OfficialAccount, monkeypatch: pytest.MonkeyPatch) -> Period:
-        """Attempts in the second before a quarter, in its first and last, and in the one after."""
+        """Record an attempt before, at the start, at the end and after the last quarter."""
         period = preset("last_quarter", timezone.localdate())
         second = timedelta(seconds=1)
         for moment in (period.start - second, period.start, period.end - second, period.end):
             monkeypatch.setattr(
-                "verification.callbacks.recording.moment_of", lambda *_, it=moment: it
+                "verification.callbacks.recording.moment_of", lambda *_, moment=moment: moment
             )
             wechat_verifies(brand_a, A)
         monkeypatch.undo()

@@ -1,4 +1,4 @@
-"""The page of one attempt leads from “it failed at 10:42” to the cause and to what solved it."""
+"""The page of one attempt: its cause, what was recorded, and the attempts around it."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ def open_attempt(client: Client, attempt: VerificationAttempt | None = None) -> 
 
 
 def words(text: str) -> str:
-    """What a person reads on the page."""
+    """Return the text of the page without its markup."""
     content = text.partition('id="content-main"')[2]
     return " ".join(re.sub(r"<[^>]*>", " ", content).replace("&#x27;", "'").split())
 
 
-def test_what_a_flood_shared_a_row_for_is_said_with_its_number(
+def test_requests_that_a_flood_combined_are_shown_with_their_number(
     li_wei_at_work: Client, brand_a: OfficialAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(flood, "OWN_ROWS", 1)
     verify([callback(verification(B, nonce=str(number))) for number in range(1, 1_236)])
     text = words(open_attempt(li_wei_at_work))
 
-    assert "Occurrences 1,234 equal requests of a flood" in text
+    assert "Occurrences 1,234 identical requests of a flood" in text
 
 
 class TestWhatHappened:
@@ -51,8 +51,8 @@ class TestWhatHappened:
 
         happened = text.index("WeChat signed this with the token of “Brand-B”")
         to_do = text.index("Put Brand-A's own token")
-        assert happened < to_do < text.index("Explained with the tokens known today")
-        assert to_do < text.index("Came in") < text.index("Answered") < text.index("Sealed")
+        assert happened < to_do < text.index("Based on the tokens currently stored")
+        assert to_do < text.index(" Request ") < text.index(" Response ") < text.index("Sealed")
 
     def test_its_title_says_number_outcome_account_and_time(
         self, li_wei_at_work: Client, brand_a: OfficialAccount
@@ -85,7 +85,7 @@ class TestWhatHappened:
         assert page("seal_change", 1) not in text
 
     @pytest.mark.parametrize(("token", "is_said"), [("Nonsense", True), (None, False)])
-    def test_as_known_today_is_said_where_it_matters(
+    def test_it_says_where_the_cause_depends_on_the_stored_tokens(
         self, li_wei_at_work: Client, brand_a: OfficialAccount, token: str | None, is_said: bool
     ) -> None:
         if token:
@@ -93,7 +93,7 @@ class TestWhatHappened:
         else:
             Client().get(brand_a.server_path)
 
-        assert ("known today" in open_attempt(li_wei_at_work)) == is_said
+        assert ("currently stored" in open_attempt(li_wei_at_work)) == is_said
 
     def test_remarks_stand_below_and_lead_to_what_they_are_about(
         self, li_wei_at_work: Client, brand_a: OfficialAccount
@@ -117,7 +117,7 @@ class TestWhatHappened:
 
 
 class TestOnRecord:
-    def test_what_came_in_and_what_was_answered_are_said_with_units(
+    def test_request_and_response_are_shown_with_units(
         self, li_wei_at_work: Client, brand_a: OfficialAccount
     ) -> None:
         call("/wechat/brand-a", "Nonsense", **WECHAT)
@@ -129,7 +129,7 @@ class TestOnRecord:
         assert bytes(last_attempt().signature or b"").hex() in text
         assert "4375120948345356249 19 characters" in text
         assert "403 bad token Reason Signature mismatch" in text
-        assert re.search(r"Answered in \d+\.\d ms", text)
+        assert re.search(r"Response time \d+\.\d ms", text)
         assert f"Request id {last_attempt().request_id}" in text
         assert "The console shows token验证失败" in text
 
@@ -153,9 +153,11 @@ class TestOnRecord:
         self, li_wei_at_work: Client, brand_a: OfficialAccount
     ) -> None:
         Client().get(brand_a.server_path)
-        came_in = words(open_attempt(li_wei_at_work)).partition("Came in")[2].partition("Answer")[0]
+        text = words(open_attempt(li_wei_at_work))
+        request = text.partition(" Request ")[2].partition(" Response ")[0]
 
-        assert not {"Nonce", "Signature", "Echostr", "Timestamp"} & set(came_in.split())
+        assert "Method and URL" in request
+        assert not {"Nonce", "Signature", "Echostr", "Timestamp"} & set(request.split())
 
     def test_nothing_can_be_saved_or_deleted_and_there_is_no_history(
         self, li_wei_at_work: Client, on_record: OfficialAccount
@@ -188,7 +190,7 @@ class TestAroundIt:
         lines = re.findall(r"<li.*?</li>", around(li_wei_at_work, attempt), re.DOTALL)
 
         assert "token of “Brand-B”" in lines[0]
-        assert "(this one)" in lines[0]
+        assert "(this attempt)" in lines[0]
         assert "unknown token" in lines[1]
         assert "accepted" in lines[2]
         assert ["solved" in line for line in lines] == [False, False, True]
@@ -239,12 +241,12 @@ def test_a_page_asks_no_more_queries_amid_a_hundred_attempts(
 
     for number in range(8):
         wechat_verifies(brand_a, (B, A)[number % 2], nonce=str(number))
-    few = count()
+    with_eight = count()
     for number in range(100):
         wechat_verifies(brand_a, (B, A, "Nonsense")[number % 3], nonce=str(number))
 
-    assert count() <= few
-    assert few < 30
+    assert count() <= with_eight
+    assert with_eight < 30
 
 
 def url(attempt: VerificationAttempt) -> str:
@@ -252,9 +254,9 @@ def url(attempt: VerificationAttempt) -> str:
 
 
 def walked(client: Client, attempt: VerificationAttempt) -> list[str]:
-    """Where ‹ earlier and later › lead, if anywhere."""
-    found = re.findall(r'href="([^"]*)" rel="(\w+)"', open_attempt(client, attempt))
-    links = {rel: link for link, rel in found}
+    """Return the addresses of the links ‹ earlier and later ›; empty without a link."""
+    found_links = re.findall(r'href="([^"]*)" rel="(\w+)"', open_attempt(client, attempt))
+    links = {rel: link for link, rel in found_links}
     return [links.get("prev", ""), links.get("next", "")]
 
 

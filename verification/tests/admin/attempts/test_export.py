@@ -1,4 +1,4 @@
-"""The list of attempts, taken away as CSV."""
+"""Exporting the list of attempts as CSV."""
 
 from __future__ import annotations
 
@@ -70,9 +70,9 @@ def test_everything_is_exported_oldest_first(
 def test_what_the_list_shows_is_exported(
     on_record: OfficialAccount, li_wei_at_work: Client, query: str, expected: list[str]
 ) -> None:
-    found = [row["path_slug"] for row in rows(press_export(li_wei_at_work, query))]
+    slugs = [row["path_slug"] for row in rows(press_export(li_wei_at_work, query))]
 
-    assert found == [path.removeprefix("/wechat/") for path in expected]
+    assert slugs == [path.removeprefix("/wechat/") for path in expected]
 
 
 @pytest.mark.parametrize("query", ["?outcome=x", "?q=elsewhere", "?period=yesteryear"])
@@ -164,7 +164,7 @@ class TestWhoMay:
 
 class TestLeaving:
     def test_a_file_leaves_in_pieces_of_one_at_a_time(self) -> None:
-        """Under ASGI; Django by itself would read all of it first."""
+        """Django alone would read the whole file into memory under ASGI."""
 
         async def sizes() -> list[int]:
             return [len(piece) async for piece in Download(BytesIO(bytes(200_000)))]

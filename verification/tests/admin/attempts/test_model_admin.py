@@ -1,4 +1,4 @@
-"""Attempts are found, and shown with units and zone."""
+"""How attempts and their times are shown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the page of an attempt proves, signature and seal, without giving anything away."""
+"""The signature and the seal on the page of an attempt, which reveals no secret."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ def test_a_computed_signature_is_never_shown(
     text = open_last(li_wei_at_work)
 
     assert compute_signature(A, attempt.timestamp, attempt.nonce).hex() not in text
-    assert "gives another one, not shown because it would pass" in text
+    assert "gives another signature, not shown because it would be accepted" in text
     assert f"Token {brand_b.tokens.get().fingerprint} of “Brand-B”" in text
-    assert "✓ gives the same" in text
+    assert "✓ gives the same signature" in text
 
 
-def test_the_place_of_the_token_among_the_three_tells_nothing(
+def test_the_page_hides_the_place_of_the_token_among_the_three(
     li_wei_at_work: Client, brand_a: OfficialAccount
 ) -> None:
-    """Nonces may begin with any character, so they could be laid around it."""
+    """People choose nonces, so a visible order would tell how the token compares with them."""
     pages = []
     for nonce in ("0", "~"):
         wechat_verifies(brand_a, "Nonsense", nonce=nonce)
@@ -53,7 +53,7 @@ def test_tokens_that_came_later_are_not_compared(
     wechat_verifies(brand_a, "Nonsense")
     rotate_token(brand_a, "NewTokenOfBrandA99", LI_WEI)
 
-    assert open_last(li_wei_at_work).count("gives another one, not shown") == 1
+    assert open_last(li_wei_at_work).count("gives another signature, not shown") == 1
 
 
 def test_it_is_checked_as_the_page_is_opened(
@@ -67,27 +67,29 @@ def test_it_is_checked_as_the_page_is_opened(
 
 
 @pytest.mark.parametrize(
-    ("statement", "said"),
+    ("statement", "sentence"),
     [
         ("UPDATE {table} SET nonce = '5' WHERE id = 2", "was altered"),
         ("DELETE FROM {table} WHERE id = 1", "verifies"),
     ],
 )
 def test_a_row_that_was_altered_is_told_from_its_neighbours(
-    li_wei_at_work: Client, on_record: OfficialAccount, statement: str, said: str
+    li_wei_at_work: Client, on_record: OfficialAccount, statement: str, sentence: str
 ) -> None:
     as_owner(VerificationAttempt, statement)
 
-    assert said in open_last(li_wei_at_work)
+    assert sentence in open_last(li_wei_at_work)
 
 
-@pytest.mark.parametrize(("number", "said"), [(1, "Seal 1 is missing"), (2, "Its seal is missing")])
+@pytest.mark.parametrize(
+    ("number", "sentence"), [(1, "Seal 1 is missing"), (2, "Its seal is missing")]
+)
 def test_a_seal_that_was_deleted_is_missed(
-    li_wei_at_work: Client, on_record: OfficialAccount, number: int, said: str
+    li_wei_at_work: Client, on_record: OfficialAccount, number: int, sentence: str
 ) -> None:
     as_owner(Seal, f"DELETE FROM {{table}} WHERE id = {number}")
 
-    assert said in open_last(li_wei_at_work)
+    assert sentence in open_last(li_wei_at_work)
 
 
 def test_the_first_attempt_that_was_not_pruned_verifies_from_the_checkpoint(

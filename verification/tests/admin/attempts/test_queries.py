@@ -1,4 +1,4 @@
-"""The list of attempts says why, in a constant number of queries."""
+"""The list of attempts explains each attempt, in a constant number of queries."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_a_hundred_attempts_ask_no_more_queries_than_nine(
         return len(queries)
 
     one_of_each(0)
-    few = count()
+    with_nine = count()
     for time in range(1, 11):
         one_of_each(time)
-    assert count() == few
+    assert count() == with_nine

@@ -1,4 +1,4 @@
-"""What the change log says of a change, in the words of whoever reads it."""
+"""How the change log describes a change, in the language of the page."""
 
 from __future__ import annotations
 
@@ -33,9 +33,10 @@ def read(client: Client, event: ChangeEvent, language: str) -> str:
     [
         (
             Action.ACCOUNT_CHANGED,
-            {"changes": {"answers_at_root": [True, False], "app_id": ["", "wx1"]}},
-            "answers at /: yes → no · AppID: – → wx1",
-            "在 / 应答: 是 → 否 · AppID: – → wx1",
+            # PostgreSQL orders the keys of an object by their length.
+            {"changes": {"app_id": ["", "wx1"], "answers_at_root": [True, False]}},
+            "AppID: – → wx1 · answers at /: yes → no",
+            "AppID: – → wx1 · 在 / 应答: 是 → 否",
         ),
         (
             Action.ACCOUNT_CHANGED,
@@ -71,7 +72,7 @@ def read(client: Client, event: ChangeEvent, language: str) -> str:
         (
             Action.TOKEN_ROTATED,
             {"keep_old_hours": None},
-            "until WeChat has used",
+            "until 24 hours after WeChat first uses",
             "直到微信使用新令牌",
         ),
         (Action.TOKEN_ROTATED, {"keep_old_hours": 5}, "valid: 5 h", "旧令牌继续有效: 5 h"),
@@ -133,7 +134,7 @@ def test_the_list_says_it_as_well(at_work: Client, brand_a: OfficialAccount) -> 
     rotate_token(brand_a, "NewTokenOfBrandA99", LI_WEI)
     url: Any = reverse("admin:verification_changeevent_changelist")
 
-    assert "until WeChat has used the new one" in at_work.get(url).text
+    assert "until 24 hours after WeChat first uses the new token" in at_work.get(url).text
 
 
 def test_what_is_stored_is_the_same_in_every_language(
@@ -159,7 +160,7 @@ def test_an_export_says_what_was_taken(at_work: Client) -> None:
     text = at_work.get(reverse("admin:verification_changeevent_change", args=[event.pk])).text
 
     since = "From: 2026-07-01 00:00:00 (UTC+8)"
-    assert f"csv · 1,204 attempts · {since} · broke off · SHA-256 {'9f' * 32}" in text
+    assert f"csv · 1,204 attempts · {since} · interrupted · SHA-256 {'9f' * 32}" in text
 
 
 FROM_THE_LIST = {
@@ -174,7 +175,7 @@ FROM_THE_LIST = {
 
 
 @pytest.mark.parametrize(
-    ("language", "said"),
+    ("language", "description"),
     [
         (
             "en",
@@ -190,17 +191,17 @@ FROM_THE_LIST = {
     ],
 )
 def test_an_export_from_the_list_is_said_as_the_list_says_it(
-    at_work: Client, brand_a: OfficialAccount, language: str, said: str
+    at_work: Client, brand_a: OfficialAccount, language: str, description: str
 ) -> None:
     event = export({**FROM_THE_LIST, "account": str(brand_a.pk)})
     url = reverse("admin:verification_changeevent_change", args=[event.pk])
 
     text = at_work.get(url, headers={"Accept-Language": language}).text
-    assert said in text
+    assert description in text
 
 
 @pytest.mark.parametrize(
-    ("filters", "said"),
+    ("filters", "description"),
     [
         ({"first": "2026-07-01", "account": "none"}, "Official account: No such account"),
         ({"first": "2026-07-01", "account": "987654"}, "Official account: 987654"),
@@ -209,8 +210,8 @@ def test_an_export_from_the_list_is_said_as_the_list_says_it(
     ],
 )
 def test_a_filter_of_an_export_that_has_no_words_stays_as_it_was_stored(
-    at_work: Client, brand_a: OfficialAccount, filters: dict[str, str], said: str
+    at_work: Client, brand_a: OfficialAccount, filters: dict[str, str], description: str
 ) -> None:
     url = reverse("admin:verification_changeevent_change", args=[export(filters).pk])
 
-    assert f"{said} · broke off" in at_work.get(url).text
+    assert f"{description} · interrupted" in at_work.get(url).text

@@ -1,4 +1,4 @@
-"""The change log, as the admin shows it."""
+"""The change log in the admin."""
 
 from __future__ import annotations
 

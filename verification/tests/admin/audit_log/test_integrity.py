@@ -19,7 +19,7 @@ PAGE = "/admin/verification/seal/integrity/"
 
 @pytest.fixture
 def wang_fang(on_record: OfficialAccount) -> Client:
-    """The auditor, in front of a log of two attempts."""
+    """Sign in the auditor, with a log of two attempts."""
     return staff("view_seal", "view_verificationattempt")
 
 
@@ -78,7 +78,7 @@ def test_a_check_without_time_says_how_far_it_got(
 def test_an_empty_log_has_a_page_as_well(db: None) -> None:
     page = check(staff("view_seal"))
 
-    assert "Nothing is on record yet." in page
+    assert "No attempts have been recorded yet." in page
 
 
 def test_the_page_costs_the_same_however_long_the_log_is(

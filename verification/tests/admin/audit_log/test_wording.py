@@ -1,4 +1,4 @@
-"""The auditor's pages say the same thing by the same word, and what is chosen."""
+"""The auditor's pages use one word for one thing, and mark what is chosen."""
 
 from __future__ import annotations
 
