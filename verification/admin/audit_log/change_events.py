@@ -50,11 +50,11 @@ class ChangeEventAdmin(ReadOnlyAdmin):
         return super().get_queryset(request).select_related("account")
 
     @admin.display(description=_("detail"))
-    def what_exactly(self, event: ChangeEvent) -> str | None:
-        return describe(event) or None
+    def what_exactly(self, event: ChangeEvent) -> str:
+        return describe(event) or self.get_empty_value_display()
 
     @admin.display(description=_("official account"))
     def about(self, event: ChangeEvent) -> Any:
         if event.account_id is None:
-            return None
+            return self.get_empty_value_display()
         return event.account or _("deleted since")

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 from django.test import Client
-from django.utils.translation import gettext, ngettext, override
+from django.utils.translation import gettext, override
 
 CATALOGUE = Path(__file__).parents[2] / "locale/zh_Hans/LC_MESSAGES/django.po"
 
@@ -87,13 +87,14 @@ def test_every_message_of_the_sources_is_in_the_catalogue_and_no_other(
 
 
 def test_the_words_are_the_ones_people_see() -> None:
-    """Django's own catalogues come first where they have the same message."""
+    """Our catalogue comes before Django's own, where both have the same message."""
     with override("zh-hans"):
         assert gettext("verification attempts") == "验证记录"
         assert gettext("Server URL") == "服务器地址(URL)"
         assert gettext("Pause the selected accounts") == "暂停所选公众号"
-        changed = ngettext("%(count)d account changed.", "%(count)d accounts changed.", 2)
-        assert changed % {"count": 2} == "已更改 2 个公众号。"
+        assert gettext("Log out") == "退出登录"
+        paused = gettext("Paused %(count)d accounts.")
+        assert paused % {"count": 2} == "已暂停 2 个公众号。"
 
 
 @pytest.mark.parametrize(

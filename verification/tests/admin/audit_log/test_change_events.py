@@ -56,6 +56,11 @@ class TestTheChangeLog:
             assert response.status_code == 200
             assert "deleted since" in response.text
 
+    def test_an_event_of_no_account_shows_a_dash_and_not_none(self, li_wei_at_work: Client) -> None:
+        event = change_log.record(Action.KEYS_ROTATED, Actor("li.wei"))
+
+        assert "None" not in li_wei_at_work.get(page("changeevent_change", event.pk)).text
+
     def test_it_is_searched_by_person_and_by_account(
         self, li_wei_at_work: Client, brand_a: OfficialAccount
     ) -> None:
