@@ -16,6 +16,7 @@ from django.utils.dateparse import parse_datetime
 
 from verification import change_log
 from verification.accounts.tokens import others_with
+from verification.audit_log.verifier import KeptHead
 from verification.change_log import Action, Actor
 from verification.db.errors import format_unusable
 from verification.fields import UndecryptableSecret
@@ -101,10 +102,10 @@ def parse_moment(text: str | None) -> datetime | None:
     raise CommandError(f'"{text}" is not a time such as 2026-11-23 or 2026-11-23T10:42+08:00.')
 
 
-def parse_head(text: str) -> tuple[int, bytes]:
+def parse_head(text: str) -> KeptHead:
     found = HEAD.fullmatch(text.strip())
     if found is None:
         raise CommandError(
             f'"{text}" is not a head: a seal\'s number, a colon and 64 hexadecimal digits.'
         )
-    return int(found[1]), bytes.fromhex(found[2])
+    return KeptHead(int(found[1]), bytes.fromhex(found[2]))

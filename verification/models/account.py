@@ -22,7 +22,7 @@ SLUG_PATTERN = r"\A[a-z0-9-]{1,40}\Z"
 # Without look-alikes: people read slugs and tokens aloud, and type them.
 LETTERS_AND_DIGITS = "abcdefghijkmnopqrstuvwxyz23456789"
 #: Every signature at / is compared with the tokens of all accounts that answer there.
-MOST_AT_ROOT = 50
+MAX_ACCOUNTS_AT_ROOT = 50
 
 # The console: "Token必须为英文或数字，长度为3-32字符".
 SHAPE = re.compile(r"[A-Za-z0-9]{3,32}")
@@ -81,14 +81,14 @@ class OfficialAccount(models.Model):
 
     def clean(self) -> None:
         others = OfficialAccount.objects.filter(answers_at_root=True).exclude(pk=self.pk)
-        if self.answers_at_root and others.count() >= MOST_AT_ROOT:
+        if self.answers_at_root and others.count() >= MAX_ACCOUNTS_AT_ROOT:
             raise ValidationError(
                 {
                     "answers_at_root": _(
                         "%(most)d accounts answer at / already. Clear this box; "
                         "the account answers at its own server URL all the same."
                     )
-                    % {"most": MOST_AT_ROOT}
+                    % {"most": MAX_ACCOUNTS_AT_ROOT}
                 }
             )
 

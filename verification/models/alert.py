@@ -10,15 +10,15 @@ from django.db import models
 QUIET_TIME = timedelta(hours=1)
 #: One that lasts is told again after this time.
 REMINDER = timedelta(hours=24)
-LONGEST_TITLE, LONGEST_TEXT = 200, 1000
+MAX_TITLE_LENGTH, MAX_TEXT_LENGTH = 200, 1000
 
 
 class Alert(models.Model):
     """One trouble, from its beginning to its end, and which channels still have to tell it."""
 
     key = models.CharField(max_length=64, unique=True)
-    title = models.CharField(max_length=LONGEST_TITLE)
-    text = models.CharField(max_length=LONGEST_TEXT)
+    title = models.CharField(max_length=MAX_TITLE_LENGTH)
+    text = models.CharField(max_length=MAX_TEXT_LENGTH)
     link = models.CharField(max_length=200)
     began_at = models.DateTimeField()
     seen_at = models.DateTimeField()  #: when the trouble last showed

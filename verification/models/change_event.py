@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from verification.models.account import OfficialAccount
 
 #: Characters of an actor's name: as many as a user's may have.
-LONGEST_NAME = 150
+MAX_ACTOR_LENGTH = 150
 
 
 class ChangeEvent(models.Model):
@@ -46,7 +46,7 @@ class ChangeEvent(models.Model):
         KEYS_ROTATED = "keys_rotated", _("encryption keys rotated")
 
     recorded_at = models.DateTimeField(_("time"), default=timezone.now, db_index=True)
-    actor = models.CharField(_("who"), max_length=LONGEST_NAME)
+    actor = models.CharField(_("who"), max_length=MAX_ACTOR_LENGTH)
     action = models.CharField(_("what"), max_length=32, choices=Action)
     account = models.ForeignKey(
         OfficialAccount,
