@@ -13,7 +13,7 @@ from verification.admin.attempts import choices
 from verification.admin.attempts.chart import draw
 from verification.admin.attempts.presentation import path_of
 from verification.attempts.counts import count_period, read_bars
-from verification.attempts.filter import BACKWARDS, AttemptFilter, parse_filter
+from verification.attempts.filter import LAST_BEFORE_FIRST, AttemptFilter, parse_filter
 from verification.attempts.page import Page, find_page
 from verification.diagnosis import Known, explain
 from verification.models import VerificationAttempt
@@ -44,7 +44,7 @@ def attempt_list(site: admin.AdminSite, request: HttpRequest) -> HttpResponse:
 
 
 def format_unknown_parameters(wrong: list[str]) -> str:
-    if wrong == [BACKWARDS]:
+    if wrong == [LAST_BEFORE_FIRST]:
         return _("The last day is before the first.")
     sentence = _("Part of that address means nothing and was left out: %(parts)s.")
     return sentence % {"parts": ", ".join(wrong)}

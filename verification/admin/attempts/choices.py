@@ -49,7 +49,7 @@ def period_choices(filters: AttemptFilter) -> list[Choice]:
     return [
         Choice(
             labels[name],
-            filters.but(period=period, preset=name).query(),
+            filters.replace(period=period, preset=name).query(),
             name == filters.preset and period == filters.period,
         )
         for name, period in named.items()
@@ -83,15 +83,15 @@ def of_word(
 
 def one_of(filters: AttemptFilter, name: str, values: Iterable[tuple[Any, Any]]) -> list[Choice]:
     return [
-        Choice(label, filters.but(**{name: value}).query(), getattr(filters, name) == value)
+        Choice(label, filters.replace(**{name: value}).query(), getattr(filters, name) == value)
         for value, label in [(None, ALL.get(name, _("All"))), *values]
     ]
 
 
 def hidden_choices(filters: AttemptFilter, counts: PeriodCounts) -> list[tuple[int, Choice]]:
     """What the list leaves out as it opens, with how many there are of it."""
-    plain = filters.but(outcome=None, reason=None, account=None, search="", is_noise=False)
-    noise = plain.but(is_noise=True, kind=None)
+    plain = filters.replace(outcome=None, reason=None, account=None, search="", is_noise=False)
+    noise = plain.replace(is_noise=True, kind=None)
     return [
         (counts.noise, Choice(_("internet noise"), noise.query(), filters.is_noise)),
         (counts.pushes, of_kind(plain, filters, Kind.MESSAGE_PUSH, _("message pushes"))),
@@ -100,7 +100,7 @@ def hidden_choices(filters: AttemptFilter, counts: PeriodCounts) -> list[tuple[i
 
 
 def of_kind(plain: AttemptFilter, filters: AttemptFilter, kind: Kind, label: Any) -> Choice:
-    return Choice(label, plain.but(kind=kind).query(), filters.kind is kind)
+    return Choice(label, plain.replace(kind=kind).query(), filters.kind is kind)
 
 
 def account_rows(filters: AttemptFilter, counts: PeriodCounts) -> list[CountedAccount]:
@@ -108,8 +108,8 @@ def account_rows(filters: AttemptFilter, counts: PeriodCounts) -> list[CountedAc
         CountedAccount(
             count,
             own.query(),
-            own.but(outcome=Outcome.ACCEPTED).query(),
-            own.but(outcome=Outcome.REFUSED).query(),
+            own.replace(outcome=Outcome.ACCEPTED).query(),
+            own.replace(outcome=Outcome.REFUSED).query(),
         )
         for count in counts.by_account()
         for own in [verifications(filters, account=count.account_id or NO_ACCOUNT)]
@@ -124,4 +124,4 @@ def day_query(filters: AttemptFilter, bar: Bar) -> str:
 def verifications(filters: AttemptFilter, **changes: Any) -> AttemptFilter:
     """What the table and the chart count."""
     plain = {"kind": Kind.URL_VERIFICATION, "outcome": None, "reason": None}
-    return filters.but(**plain, is_noise=False, search="", **changes)
+    return filters.replace(**plain, is_noise=False, search="", **changes)

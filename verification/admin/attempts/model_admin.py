@@ -42,7 +42,7 @@ class VerificationAttemptAdmin(ReadOnlyAdmin):
         filters, wrong = parse_filter(request.GET)
         if wrong or not filters.is_search_understood:
             raise BadRequest("no list has such filters")
-        return export_view(self.admin_site, request, filters.queryset(), filters.described())
+        return export_view(self.admin_site, request, filters.queryset(), filters.as_facts())
 
     # --- The page of one attempt
 
