@@ -21,7 +21,7 @@ from verification.change_log import Action, Actor
 from verification.db.errors import format_unusable
 from verification.fields import UndecryptableSecret
 from verification.models import OfficialAccount
-from verification.models.account import SHORT
+from verification.models.account import MIN_SAFE_LENGTH
 
 HEAD = re.compile(r"([0-9]{1,18}):([0-9a-f]{64})")
 
@@ -43,10 +43,10 @@ class GatewayCommand(BaseCommand):
             raise CommandError(format_unusable(error)) from error
 
     def warn(self, account: OfficialAccount, token: str) -> None:
-        if len(token) < SHORT:
+        if len(token) < MIN_SAFE_LENGTH:
             self.stderr.write(
                 f"Warning: a token of {len(token)} characters can be guessed from one request "
-                f"that somebody saw. Use {SHORT} or more; rotate_token generates 32."
+                f"that somebody saw. Use {MIN_SAFE_LENGTH} or more; rotate_token generates 32."
             )
         for other in others_with(token, account):
             self.stderr.write(

@@ -34,8 +34,8 @@ def read(client: Client, event: ChangeEvent, language: str) -> str:
         (
             Action.ACCOUNT_CHANGED,
             {"changes": {"answers_at_root": [True, False], "app_id": ["", "wx1"]}},
-            "answers at /: yes → no · AppID: – → wx1",
-            "在 / 应答: 是 → 否 · AppID: – → wx1",
+            "also accept calls at the bare domain: yes → no · AppID: – → wx1",
+            "同时接受根地址的请求: 是 → 否 · AppID: – → wx1",
         ),
         (
             Action.ACCOUNT_CHANGED,
