@@ -12,7 +12,7 @@ from django.conf import settings
 from django.http import HttpRequest
 
 from verification.models import ChangeEvent, OfficialAccount, Token
-from verification.models.change_event import LONGEST_NAME
+from verification.models.change_event import MAX_ACTOR_LENGTH
 from verification.protocol.client_ip import parse_client_ip
 
 Action = ChangeEvent.Action
@@ -40,7 +40,7 @@ def record(
     """
     return ChangeEvent.objects.create(
         action=action,
-        actor=actor.name[:LONGEST_NAME],
+        actor=actor.name[:MAX_ACTOR_LENGTH],
         client_ip=actor.client_ip,
         account=account,
         token_fingerprint=token.fingerprint if token else "",

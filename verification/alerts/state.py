@@ -7,7 +7,7 @@ from datetime import datetime
 
 from verification.alerts.finding import Finding
 from verification.models import Alert
-from verification.models.alert import LONGEST_TEXT, LONGEST_TITLE
+from verification.models.alert import MAX_TEXT_LENGTH, MAX_TITLE_LENGTH
 
 
 def apply_findings(found: Iterable[Finding], now: datetime) -> Iterator[Alert]:
@@ -46,7 +46,7 @@ def _end(alert: Alert, finding: Finding) -> None:
     """A trouble that not everybody was told of yet is told together with its end."""
     alert.is_over = True
     if finding.title and alert.waiting:
-        room = LONGEST_TEXT - len(finding.title) - 1
+        room = MAX_TEXT_LENGTH - len(finding.title) - 1
         alert.text = f"{alert.text[:room]}\n{finding.title}"
     elif finding.title:
         _set_text(alert, finding)
@@ -54,5 +54,5 @@ def _end(alert: Alert, finding: Finding) -> None:
 
 
 def _set_text(alert: Alert, finding: Finding) -> None:
-    alert.title = " ".join(finding.title.split())[:LONGEST_TITLE]
-    alert.text, alert.link = finding.text[:LONGEST_TEXT], finding.link
+    alert.title = " ".join(finding.title.split())[:MAX_TITLE_LENGTH]
+    alert.text, alert.link = finding.text[:MAX_TEXT_LENGTH], finding.link

@@ -20,9 +20,9 @@ from verification.alerts.delivery import deliver
 from verification.alerts.lease import ROUND, acquire, lease
 from verification.alerts.snapshot import DAY, Snapshot
 from verification.alerts.state import apply_findings
-from verification.audit_log.head_check import HeadCheck, Kept, check_head
+from verification.audit_log.head_check import HeadCheck, check_head
 from verification.audit_log.integrity import latest_check, record_check
-from verification.audit_log.verifier import verify_audit
+from verification.audit_log.verifier import KeptHead, verify_audit
 from verification.change_log import Action, Actor
 from verification.db.watchdog import watchdog
 from verification.models import Alert, ChainHead, ChangeEvent, WatchPosition
@@ -48,7 +48,7 @@ class Watch:
     def __init__(self, channels: Sequence[Channel]) -> None:
         self.channels = channels
         self.holder = uuid.uuid4().hex
-        self.kept: Kept | None = None  # a witness that is not in the database
+        self.kept: KeptHead | None = None  # a witness that is not in the database
 
     def take_round(self) -> Round:
         """Raises DatabaseError."""
@@ -66,7 +66,9 @@ class Watch:
         if self.is_full_check_due():
             self.check_whole_log()
         with watchdog(ROUND.total_seconds()):
-            head = check_head(self.kept or Kept(position.last_seal_id, bytes(position.last_digest)))
+            head = check_head(
+                self.kept or KeptHead(position.last_seal_id, bytes(position.last_digest))
+            )
         check = latest_check()
         if not head.is_well and (check is None or check.is_intact):
             self.check_whole_log()  # which says what is broken, and keeps that on record

@@ -1,12 +1,13 @@
-"""What a period comes to, from tallies: by account and outcome, and what lists leave out.
+"""Counts the attempts of a period from the tallies: by account and outcome, and what lists omit.
 
-Tallies are by the hour of UTC; an hour belongs to the day that it begins in.
+Tallies count by the hour of UTC. An hour belongs to the day in which it begins.
 """
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from itertools import chain
@@ -22,7 +23,9 @@ from verification.times import Period
 
 @dataclass(frozen=True)
 class AccountCount:
-    account_id: int | None  #: None: no account has that path
+    """The URL verifications of one account, without internet noise."""
+
+    account_id: int | None  #: None for paths that belong to no account
     name: str
     slug: str
     accepted: int
@@ -31,7 +34,7 @@ class AccountCount:
 
 @dataclass
 class PeriodCounts:
-    """URL verifications without internet noise, and sums of everything else."""
+    """Counts URL verifications without internet noise by account, and adds up everything else."""
 
     period: Period
     verifications: Counter[tuple[int | None, Outcome]] = field(default_factory=Counter)
@@ -45,68 +48,64 @@ class PeriodCounts:
 
     @property
     def accepted(self) -> int:
-        return sum(count for (_, it), count in self.verifications.items() if it is Outcome.ACCEPTED)
+        return sum(
+            count
+            for (_account_id, outcome), count in self.verifications.items()
+            if outcome is Outcome.ACCEPTED
+        )
 
     @property
     def refused(self) -> int:
         return self.total - self.accepted
 
     def by_account(self) -> list[AccountCount]:
-        """Those that were called, by name; the paths that no account has come last."""
-        ids = {account_id for account_id, _ in self.verifications}
-        known = OfficialAccount.objects.in_bulk([pk for pk in ids if pk is not None])
-        return sorted(
-            (self._count(pk, known.get(pk) if pk else None) for pk in ids),
-            key=lambda it: (it.account_id is None, it.name, it.slug),
-        )
-
-    def _count(self, pk: int | None, account: OfficialAccount | None) -> AccountCount:
-        sums = (self.verifications[pk, outcome] for outcome in Outcome)
-        return AccountCount(
-            pk, account.name if account else "", account.slug if account else "", *sums
-        )
+        """Return the accounts that were called, by name. Paths without an account come last."""
+        ids = {account_id for account_id, _outcome in self.verifications}
+        accounts = OfficialAccount.objects.in_bulk([pk for pk in ids if pk is not None])
+        counts = []
+        for pk in ids:
+            account = accounts.get(pk) if pk else None
+            name, slug = (account.name, account.slug) if account else ("", "")
+            accepted = self.verifications[pk, Outcome.ACCEPTED]
+            refused = self.verifications[pk, Outcome.REFUSED]
+            counts.append(AccountCount(pk, name, slug, accepted, refused))
+        return sorted(counts, key=lambda count: (count.account_id is None, count.name, count.slug))
 
 
 def count_period(period: Period) -> PeriodCounts:
-    """Of all accounts."""
+    """Return the counts of a period, of all accounts."""
     counts = PeriodCounts(period)
-    for row in read_tallies(period):
-        add(counts, *row)
+    tallies = Tally.objects.filter(hour__gte=period.start, hour__lt=period.end).order_by()
+    # Without .iterator(): for a cursor, PostgreSQL would choose a plan four times as slow.
+    sums = tallies.values_list("account_id", "kind", "outcome").annotate(
+        number=Sum(F("count") - F("noise")), left_out=Sum("noise")
+    )
+    for account_id, kind, outcome, number, noise in sums:
+        counts.noise += int(noise)
+        if kind == Kind.MESSAGE_PUSH:
+            counts.pushes += int(number)
+        elif kind == Kind.SELF_TEST:
+            counts.self_tests += int(number)
+        elif number:
+            counts.verifications[account_id, Outcome(outcome)] += int(number)
     return counts
 
 
-def read_tallies(period: Period) -> Iterable[tuple[Any, ...]]:
-    """Without a cursor, for which PostgreSQL would choose a plan four times as slow."""
-    tallies = Tally.objects.filter(hour__gte=period.start, hour__lt=period.end).order_by()
-    grouped = tallies.values_list("account_id", "kind", "outcome")
-    return grouped.annotate(number=Sum(F("count") - F("noise")), left_out=Sum("noise"))
+#: A chart shows at most this many bars. In a longer period, each bar stands for several days.
+MAX_BARS = 100
 
-
-def add(counts: PeriodCounts, *row: Any) -> None:
-    account_id, kind, outcome, number, noise = row
-    counts.noise += int(noise)
-    if kind == Kind.MESSAGE_PUSH:
-        counts.pushes += int(number)
-    elif kind == Kind.SELF_TEST:
-        counts.self_tests += int(number)
-    elif number:
-        counts.verifications[account_id, Outcome(outcome)] += int(number)
-
-
-#: A chart has room for so many bars; of a longer period, one stands for several days.
-MOST_BARS = 100
-
-# Each bar is read for itself: finding the day of each hour costs PostgreSQL twice as much, and a
-# plain join, which SQLite needs, is prepared there as if it read a hundred times as many.
+# PostgreSQL adds up each bar in a subquery of its own. Computing the day of each hour would take
+# twice as long, and for a plain join, which SQLite needs, it expects a hundred times as many rows
+# and plans accordingly.
 _TABLE = Tally._meta.db_table
 _BARS = "WITH bar (number, start, until) AS (VALUES {bars})"
-_OWN = f"{_TABLE} WHERE hour >= bar.start AND hour < bar.until AND kind = %s {{of}}"
-_OF = "AND COALESCE(account_id, 0) = %s"
+_TALLIES_OF_BAR = f"{_TABLE} WHERE hour >= bar.start AND hour < bar.until AND kind = %s {{account}}"
+_AND_ACCOUNT = "AND COALESCE(account_id, 0) = %s"
 SUM = {
     "postgresql": f"""{_BARS} SELECT bar.number, sums.* FROM bar, LATERAL
-        (SELECT outcome, SUM(count - noise) FROM {_OWN} GROUP BY outcome) AS sums""",
+        (SELECT outcome, SUM(count - noise) FROM {_TALLIES_OF_BAR} GROUP BY outcome) AS sums""",
     "sqlite": f"""{_BARS} SELECT bar.number, outcome, SUM(count - noise)
-        FROM bar CROSS JOIN {_OWN} GROUP BY bar.number, outcome""",
+        FROM bar CROSS JOIN {_TALLIES_OF_BAR} GROUP BY bar.number, outcome""",
 }
 
 
@@ -120,33 +119,34 @@ class Bar(NamedTuple):
 
 
 def read_bars(period: Period, account: int | None = None) -> list[Bar]:
-    """The whole period, empty days included; of one account (0: of none that there is), or all."""
-    stretches = list(cut(period))
-    sums = dict(read_sums(stretches, account))
+    """Return a bar for each day of the period, or for several days; days without attempts too.
+
+    They count one account's verifications (0 for paths that belong to no account), or all.
+    """
+    spans = list(split_into_spans(period))
+    bounds = [(number, _adapt(span.start), _adapt(span.end)) for number, span in enumerate(spans)]
+    statement = SUM[connection.vendor].format(
+        bars=", ".join(["(%s, %s, %s)"] * len(bounds)),
+        account="" if account is None else _AND_ACCOUNT,
+    )
+    parameters = [*chain(*bounds), Kind.URL_VERIFICATION.value]
+    if account is not None:
+        parameters.append(account)
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters)
+        sums = {(number, Outcome(outcome)): int(total) for number, outcome, total in cursor}
     return [
-        Bar(it.first, it.last, *(sums.get((number, outcome), 0) for outcome in Outcome))
-        for number, it in enumerate(stretches)
+        Bar(span.first, span.last, *(sums.get((number, outcome), 0) for outcome in Outcome))
+        for number, span in enumerate(spans)
     ]
 
 
-def cut(period: Period) -> Iterator[Period]:
-    step = -(-period.days // MOST_BARS)
+def split_into_spans(period: Period) -> Iterator[Period]:
+    """Yield the period in at most MAX_BARS parts of equal length. The last may be shorter."""
+    step = math.ceil(period.days / MAX_BARS)
     for start in range(0, period.days, step):
         first = period.first + timedelta(days=start)
         yield Period(first, min(first + timedelta(days=step - 1), period.last))
-
-
-def read_sums(
-    stretches: Iterable[Period], account: int | None
-) -> Iterator[tuple[tuple[int, Outcome], int]]:
-    bounds = [(number, _adapt(it.start), _adapt(it.end)) for number, it in enumerate(stretches)]
-    bars = ", ".join(["(%s, %s, %s)"] * len(bounds))
-    statement = SUM[connection.vendor].format(bars=bars, of="" if account is None else _OF)
-    parameters = [*chain(*bounds), Kind.URL_VERIFICATION.value]
-    with connection.cursor() as cursor:
-        cursor.execute(statement, [*parameters, *([] if account is None else [account])])
-        for number, outcome, count in cursor.fetchall():
-            yield (number, Outcome(outcome)), int(count)
 
 
 def _adapt(moment: datetime) -> Any:

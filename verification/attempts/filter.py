@@ -1,8 +1,10 @@
-"""Which attempts somebody wants to see: made from an address, and made into one again."""
+"""The filter of the list of attempts, which is parsed from a URL and written as a URL again."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, TypeVar
 from urllib.parse import urlencode
@@ -20,32 +22,34 @@ from verification.protocol.client_ip import canonical_ip
 from verification.protocol.enums import Kind, Outcome, Reason
 from verification.times import PRESETS, Period, can_have_records, preset
 
-#: What the list opens on.
-DAYS = 90
-#: In addresses: attempts whose path no account has.
+#: The period of the list when the URL has none: the latest days, today included.
+DEFAULT_DAYS = 90
+#: The value of `account` for attempts whose path belongs to no account.
 NO_ACCOUNT = "none"
 PARAMETERS = {"period", "first", "last", "account", "outcome", "reason", "kind", "noise", "q"}
-#: Where a page of the list begins, which is no matter of the filter.
+#: Where a page of the list begins. These are valid parameters, but not part of the filter.
 PARAMETERS |= {"before", "after"}
-#: Among what means nothing: dates that somebody may well have typed.
-BACKWARDS = "last < first"
-Word = TypeVar("Word", Kind, Outcome, Reason)
+#: Stands among the invalid parameters for two valid dates in the wrong order.
+LAST_BEFORE_FIRST = "last < first"
+Member = TypeVar("Member", Kind, Outcome, Reason)
 
 
 @dataclass(frozen=True)
 class AttemptFilter:
+    """Selects attempts by period, account, outcome, reason, kind, noise and a search text."""
+
     period: Period
-    preset: str = ""  #: the name in PRESETS that the period was chosen by
-    account: int | str | None = None  #: an id, NO_ACCOUNT, or None for all
+    preset: str = ""  #: the name in PRESETS by which the period was chosen
+    account: int | str | None = None  #: an id, NO_ACCOUNT, or None for all accounts
     outcome: Outcome | None = None
     reason: Reason | None = None
-    kind: Kind | None = Kind.URL_VERIFICATION  #: None for all that others sent
-    is_noise: bool = False  #: only internet noise, or none of it
+    kind: Kind | None = Kind.URL_VERIFICATION  #: None for all kinds but self-tests
+    is_noise: bool = False  #: only internet noise; otherwise none of it
     search: str = ""
 
     @property
     def address(self) -> str | None:
-        """The source IP searched for, as it is stored."""
+        """The source IP searched for, in the form in which it is stored."""
         return canonical_ip(self.search)
 
     @property
@@ -61,13 +65,13 @@ class AttemptFilter:
 
     @property
     def account_number(self) -> int | None:
-        """Its id, 0 for the paths that no account has, None for all."""
+        """The account's id, 0 for paths that belong to no account, or None for all accounts."""
         if self.account == NO_ACCOUNT:
             return 0
         return self.account if isinstance(self.account, int) else None
 
     def ids(self) -> range:
-        """Of all attempts in the period: they are numbered in the order of their time."""
+        """Return the ids of all attempts in the period: ids are in the order of time."""
         return range(first_id_since(self.period.start), first_id_since(self.period.end))
 
     def queryset(self) -> QuerySet[VerificationAttempt]:
@@ -76,7 +80,7 @@ class AttemptFilter:
         return attempts.filter(id__gte=ids.start, id__lt=ids.stop).order_by("-id")
 
     def condition(self) -> Q:
-        """All but the period."""
+        """Return the filter as a query, without the period, which ids() covers."""
         condition = Q()
         if self.account == NO_ACCOUNT:
             condition &= Q(account=None)
@@ -94,13 +98,18 @@ class AttemptFilter:
             )
         return condition
 
-    def but(self, **changes: Any) -> AttemptFilter:
-        return replace(self, **changes)
+    def replace(self, **changes: Any) -> AttemptFilter:
+        """Return a filter with some values changed."""
+        return dataclasses.replace(self, **changes)
 
     def parameters(self) -> dict[str, str]:
-        """For an address; what is as the list opens is left out."""
-        found = {
-            **self._dates(),
+        """Return the parameters of the list's URL, without those that have their default."""
+        if self.preset or self.period == latest_days():
+            dates = {"period": self.preset}
+        else:
+            dates = {"first": str(self.period.first), "last": str(self.period.last)}
+        parameters = {
+            **dates,
             "account": str(self.account or ""),
             "outcome": self.outcome.label if self.outcome else "",
             "reason": self.reason.label if self.reason else "",
@@ -108,18 +117,13 @@ class AttemptFilter:
             "noise": "only" if self.is_noise else "",
             "q": self.search,
         }
-        return {name: value for name, value in found.items() if value}
+        return {name: value for name, value in parameters.items() if value}
 
     def _kind_label(self) -> str:
         return self.kind.label if self.kind else "all"
 
-    def _dates(self) -> dict[str, str]:
-        if self.preset or self.period == latest_days():
-            return {"period": self.preset}
-        return {"first": str(self.period.first), "last": str(self.period.last)}
-
-    def described(self) -> dict[str, str]:
-        """For the record: with its dates and what it leaves out, which an address need not say."""
+    def as_facts(self) -> dict[str, str]:
+        """Return the filter for the change log: with its dates and defaults, spelled out."""
         return {
             **self.parameters(),
             "first": str(self.period.first),
@@ -129,46 +133,59 @@ class AttemptFilter:
         }
 
     def query(self, **place: int) -> str:
+        """Return the query string of the list's URL. `place` may hold `before` or `after`."""
         return f"?{urlencode({**self.parameters(), **place})}"
 
 
 def latest_days() -> Period:
+    """Return the default period of the list."""
     today = timezone.localdate()
-    return Period(today - timedelta(days=DAYS - 1), today)
+    return Period(today - timedelta(days=DEFAULT_DAYS - 1), today)
 
 
-def parse_filter(asked: Any) -> tuple[AttemptFilter, list[str]]:
-    """The filter that an address means, and the names of the parameters that mean nothing."""
-    wrong = [name for name in asked if name not in PARAMETERS]
-    name = asked.get("period", "")
-    if name and name not in PRESETS:
-        wrong.append("period")
-        name = ""
-    period = preset(name, timezone.localdate()) if name else parse_dates(asked, wrong)
-    parsed = AttemptFilter(
-        period=period,
-        preset=name,
-        account=parse_account(asked.get("account", ""), wrong),
-        outcome=parse_word(Outcome, "outcome", asked, wrong),
-        reason=parse_word(Reason, "reason", asked, wrong),
-        kind=parse_kind(asked, wrong),
-        is_noise=parse_noise(asked, wrong),
-        search=asked.get("q", "").strip(),
+def parse_filter(parameters: Mapping[str, str]) -> tuple[AttemptFilter, list[str]]:
+    """Return the filter that a URL's parameters describe, and the names of the invalid ones.
+
+    An invalid parameter has its default in the filter.
+    """
+    invalid = [name for name in parameters if name not in PARAMETERS]
+    preset_name = parameters.get("period", "")
+    if preset_name and preset_name not in PRESETS:
+        invalid.append("period")
+        preset_name = ""
+    if preset_name:
+        period = preset(preset_name, timezone.localdate())
+    else:
+        period = parse_period(parameters, invalid)
+    account = parse_account(parameters, invalid)
+    outcome = parse_member(Outcome, "outcome", parameters, invalid)
+    reason = parse_member(Reason, "reason", parameters, invalid)
+    kind: Kind | None = None
+    if parameters.get("kind") != "all":
+        kind = parse_member(Kind, "kind", parameters, invalid) or Kind.URL_VERIFICATION
+    noise = parameters.get("noise", "")
+    if noise not in {"", "only"}:
+        invalid.append("noise")
+    search = parameters.get("q", "").strip()
+    return (
+        AttemptFilter(period, preset_name, account, outcome, reason, kind, noise == "only", search),
+        invalid,
     )
-    return parsed, wrong
 
 
-def parse_dates(asked: Any, wrong: list[str]) -> Period:
-    if not asked.get("first") and not asked.get("last"):
+def parse_period(parameters: Mapping[str, str], invalid: list[str]) -> Period:
+    """Return the period of the parameters `first` and `last`. Add them to `invalid` if they are."""
+    if not parameters.get("first") and not parameters.get("last"):
         return latest_days()
-    first, last = parse_day(asked.get("first")), parse_day(asked.get("last"))
+    first, last = parse_day(parameters.get("first")), parse_day(parameters.get("last"))
     if first and last and first <= last:
         return Period(first, last)
-    wrong.append(BACKWARDS if first and last else "first – last")
+    invalid.append(LAST_BEFORE_FIRST if first and last else "first – last")
     return latest_days()
 
 
 def parse_day(text: str | None) -> date | None:
+    """Return the day, or None if the text is no date or a day without records."""
     try:
         day = parse_date(text or "")
     except ValueError:
@@ -176,31 +193,25 @@ def parse_day(text: str | None) -> date | None:
     return day if day and can_have_records(day) else None
 
 
-def parse_account(text: str, wrong: list[str]) -> int | str | None:
+def parse_account(parameters: Mapping[str, str], invalid: list[str]) -> int | str | None:
+    """Return an account's id, NO_ACCOUNT, or None. Add the parameter to `invalid` if it is."""
+    text = parameters.get("account", "")
     if text in {"", NO_ACCOUNT}:
         return text or None
     if text.isascii() and text.isdigit() and len(text) < 10 and int(text) < ACCOUNT_LIMIT:
         return int(text)
-    wrong.append("account")
+    invalid.append("account")
     return None
 
 
-def parse_kind(asked: Any, wrong: list[str]) -> Kind | None:
-    if asked.get("kind") == "all":
-        return None
-    return parse_word(Kind, "kind", asked, wrong) or Kind.URL_VERIFICATION
-
-
-def parse_noise(asked: Any, wrong: list[str]) -> bool:
-    text: str = asked.get("noise", "")
-    if text not in {"", "only"}:
-        wrong.append("noise")
-    return text == "only"
-
-
-def parse_word(words: type[Word], name: str, asked: Any, wrong: list[str]) -> Word | None:
-    text = asked.get(name, "")
-    found = next((member for member in words if member.label == text), None)
-    if text and found is None:
-        wrong.append(name)
-    return found
+def parse_member(
+    members: type[Member], name: str, parameters: Mapping[str, str], invalid: list[str]
+) -> Member | None:
+    """Return the member whose label the parameter has. Add its name to `invalid` if none has it."""
+    label = parameters.get(name, "")
+    for member in members:
+        if member.label == label:
+            return member
+    if label:
+        invalid.append(name)
+    return None

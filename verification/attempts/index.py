@@ -1,8 +1,8 @@
 """Finds the newest or oldest attempts of accounts, kinds and reasons, in a log of any size.
 
 PostgreSQL has one index, `attempt_strand`, of two small numbers: a key, which packs account, noise,
-kind and reason, and the attempt's id. Within a key, attempts are in order. The newest few of each
-key suffice to tell the newest few of many keys, so this index serves every filter of the list.
+kind and reason, and the attempt's id. Within a key, attempts are in order. The newest attempts of
+many keys are among the newest of each key, so this index serves every filter of the list.
 
 Four columns and the id would make each entry 28 to 36 bytes long instead of 20, for ten million
 attempts and more. SQLite holds small logs, and ranks the attempts of each key without an index.
@@ -26,7 +26,7 @@ from verification.models.noise import NOISE
 from verification.protocol.enums import Kind, Reason
 
 TABLE = VerificationAttempt._meta.db_table
-#: Stands for the account where there is none, and for the reason of an accepted attempt.
+#: Stands for the account of an attempt without one, and for the reason of an accepted attempt.
 NONE = 0
 ALL_REASONS = (NONE, *(reason.value for reason in Reason))
 
@@ -102,15 +102,15 @@ class AttemptIndex:
         )
         key = ["account", "kind", "reason"]
         rank = Window(RowNumber(), partition_by=key, order_by=direction)
-        found = attempts.annotate(rank=rank).filter(rank__lte=per_key).order_by(direction)
-        return list(found.values_list("id", flat=True))
+        first = attempts.annotate(rank=rank).filter(rank__lte=per_key).order_by(direction)
+        return list(first.values_list("id", flat=True))
 
 
 @cache
 def key_sql() -> tuple[str, list[Any]]:
     """Return the SQL of an attempt's key, and its parameters.
 
-    PostgreSQL uses the index only for an expression that has the same words as the index.
+    PostgreSQL uses the index only for an expression that is written as in the index.
     """
     query = VerificationAttempt.objects.filter(NOISE).query
     noise, parameters = query.where.as_sql(query.get_compiler(connection=connection), connection)

@@ -1,4 +1,4 @@
-"""A page of the attempts that a filter wants, the newest first, found by key at any size."""
+"""Reads one page of the attempts that a filter selects, newest first, in a log of any size."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from verification.models import OfficialAccount, VerificationAttempt
 from verification.protocol.enums import Kind, Outcome, Reason
 
 SIZE = 50
-# The planner takes the index, a BRIN of Bloom filters, for one that leaves nothing out, and would
-# prepare more for that than the search then takes.
-TRUST_BRIN = """
+# The planner expects the index of request ids, a BRIN of Bloom filters, to match every row. Without
+# these settings it would choose another plan, or take longer to prepare one than the search takes.
+FORCE_BRIN = """
 SET LOCAL enable_seqscan = off; SET LOCAL enable_indexscan = off;
 SET LOCAL jit = off; SET LOCAL max_parallel_workers_per_gather = 0"""
 
@@ -23,21 +23,22 @@ SET LOCAL jit = off; SET LOCAL max_parallel_workers_per_gather = 0"""
 @dataclass(frozen=True)
 class Page:
     attempts: list[VerificationAttempt]
-    older: int | None  #: what ?before= continues with
-    newer: int | None  #: what ?after= does
+    older: int | None  #: the id for ?before=, which leads to the next older page
+    newer: int | None  #: the id for ?after=, which leads to the next newer page
 
 
 def find_page(filters: AttemptFilter, before: int | None = None, after: int | None = None) -> Page:
+    """Return the attempts older than the id `before`, newer than the id `after`, or the newest."""
     ids = filters.ids()
     if after is not None:
-        found = find_ids(filters, range(max(ids.start, after + 1), ids.stop), "ASC")
-        if not found:
+        matching = find_ids(filters, range(max(ids.start, after + 1), ids.stop), "ASC")
+        if not matching:
             return find_page(filters)
-        shown = found[:SIZE][::-1]
-        return load(shown, has_older=True, has_newer=len(found) > SIZE)
+        shown = matching[:SIZE][::-1]
+        return load(shown, has_older=True, has_newer=len(matching) > SIZE)
     end = ids.stop if before is None else min(ids.stop, before)
-    found = find_ids(filters, range(ids.start, end), "DESC")
-    return load(found[:SIZE], has_older=len(found) > SIZE, has_newer=before is not None)
+    matching = find_ids(filters, range(ids.start, end), "DESC")
+    return load(matching[:SIZE], has_older=len(matching) > SIZE, has_newer=before is not None)
 
 
 def load(ids: list[int], *, has_older: bool, has_newer: bool) -> Page:
@@ -50,7 +51,7 @@ def load(ids: list[int], *, has_older: bool, has_newer: bool) -> Page:
 
 
 def find_ids(filters: AttemptFilter, ids: range, order: str) -> list[int]:
-    """One more than a page, if there are so many."""
+    """Return the first ids in that order: a page of them, and one more if there are more."""
     if not ids or not filters.is_search_understood:
         return []
     if filters.search:
@@ -61,25 +62,25 @@ def find_ids(filters: AttemptFilter, ids: range, order: str) -> list[int]:
 
 
 def search(filters: AttemptFilter, ids: range, order: str) -> list[int]:
-    found = VerificationAttempt.objects.filter(
+    matching = VerificationAttempt.objects.filter(
         filters.condition(), id__gte=ids.start, id__lt=ids.stop
     )
     if filters.request_id:
-        found = found.filter(id__in=ids_with(filters.request_id))
+        matching = matching.filter(id__in=ids_with(filters.request_id))
     key = "id" if order == "ASC" else "-id"
-    return list(found.order_by(key).values_list("id", flat=True)[: SIZE + 1])
+    return list(matching.order_by(key).values_list("id", flat=True)[: SIZE + 1])
 
 
 def ids_with(request_id: UUID) -> list[int]:
-    same = VerificationAttempt.objects.filter(request_id=request_id).order_by()
+    attempts = VerificationAttempt.objects.filter(request_id=request_id).order_by()
     with transaction.atomic(), connection.cursor() as cursor:
         if connection.vendor == "postgresql":
-            cursor.execute(TRUST_BRIN)
-        return list(same.values_list("id", flat=True))
+            cursor.execute(FORCE_BRIN)
+        return list(attempts.values_list("id", flat=True))
 
 
 def index_of(filters: AttemptFilter) -> AttemptIndex:
-    """Return the keys of the index that the filter's attempts have."""
+    """Return the part of the index that holds the filter's attempts."""
     if filters.account is None:
         accounts = [NONE, *OfficialAccount.objects.order_by().values_list("id", flat=True)]
     else:

@@ -1,7 +1,7 @@
-"""The one list of an attempt's columns, and the text line that is written, sealed and checked.
+"""The list of an attempt's columns, and the line of text that is written, sealed and checked.
 
-A canonical line is the line that PostgreSQL's COPY writes for the row (text format, UTC), so
-the database itself can produce millions of them. .github/CONTRIBUTING.md says how to add a column.
+A canonical line equals the line that PostgreSQL's COPY writes for the row (text format, UTC), so
+the database itself can produce millions of them. To add a column, see .github/CONTRIBUTING.md.
 """
 
 from __future__ import annotations
@@ -14,16 +14,17 @@ from typing import Any
 VERSION = 1
 
 Encoder = Callable[[Any], str]
-#: An attempt's columns by their names, as vars() of a model has them.
+#: An attempt's values by column name, as vars() returns them for a model instance.
 Values = Mapping[str, Any]
 
 
 def encode_text(value: str) -> str:
-    # Only a backslash needs escaping: the border lets no control character through.
+    # Only a backslash needs escaping: every stored text is printable ASCII, see
+    # verification/protocol/callback.py.
     return value.replace("\\", "\\\\")
 
 
-@lru_cache(maxsize=2)  # a batch has one time
+@lru_cache(maxsize=2)  # all attempts of a batch have the same time
 def encode_time(value: Any) -> str:
     text: str = value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
     return text.rstrip("0").rstrip(".") + "+00"
@@ -33,7 +34,8 @@ def encode_bytes(value: bytes | memoryview) -> str:
     return "\\\\x" + bytes(value).hex()
 
 
-#: The lines of old seals must stay as they were made: a new column comes with a new version.
+#: Old seals were made with the lines of their version, so a version never changes. To add a column,
+#: add a version.
 COLUMNS_BY_VERSION: dict[int, dict[str, Encoder]] = {
     1: {
         "id": str,
@@ -66,10 +68,11 @@ COLUMNS = COLUMNS_BY_VERSION[VERSION]
 
 
 def canonical_line(attempt: Values, version: int = VERSION) -> bytes:
-    """With its line break."""
+    """Return the attempt's canonical line in this version, with its line break."""
     texts = [
         "\\N" if (value := attempt[name]) is None else encode(value)
         for name, encode in COLUMNS_BY_VERSION[version].items()
     ]
-    # What we write is ASCII; what others wrote is still to be read.
+    # Attempts recorded here are ASCII. A row that somebody altered may not be, and must still be
+    # readable, so that the check can report it.
     return ("\t".join(texts) + "\n").encode()

@@ -1,4 +1,4 @@
-"""Sealing batches of attempts into a chain, and checking that nobody changed them since."""
+"""Seals batches of attempts into a chain, and checks that no sealed attempt has changed."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from verification.models import ChainHead, Checkpoint, Seal
 
 
 class BrokenChain(Exception):
-    """The log is not what was sealed; says where, in one sentence."""
+    """The log differs from what was sealed. The message says where, in one sentence."""
 
 
 def make_seal(head: ChainHead, lines: Sequence[bytes]) -> Seal:
-    """The seal over canonical lines, which continue the chain at `head`."""
+    """Return the seal over canonical lines that continue the chain at `head`."""
     key_id, key = next(iter(seal_keys().items()))
     seal = Seal(
         id=head.last_seal_id + 1,
@@ -35,43 +35,46 @@ def make_seal(head: ChainHead, lines: Sequence[bytes]) -> Seal:
 
 
 def compute_digest(previous: bytes, seal: Seal, lines: Sequence[bytes]) -> bytes:
-    """SHA-256 of the previous digest, the seal's own columns and the attempts' lines."""
+    """Return the SHA-256 of the previous digest, the seal's own columns and the attempts' lines."""
     header = f"{seal.version}\t{seal.key_id}\t{seal.id}\t{seal.first_id}\t{seal.count}\n"
     return hashlib.sha256(b"".join([previous, header.encode("ascii"), *lines])).digest()
 
 
 def compute_mac(key: bytes, text: bytes) -> bytes:
-    """Anyone can compute a digest; only who has the key can extend the chain unseen."""
+    """Return the HMAC-SHA256 of `text`.
+
+    Anyone can compute a digest. Only someone with the key can extend the chain undetected.
+    """
     return hmac.digest(key, text, "sha256")
 
 
 class Chain:
-    """Follows the seals, oldest first, from `start` on; without keys, their MACs are taken as read.
+    """Follows the seals from `start`, oldest first. Without keys, it does not check their MACs.
 
-    After a BrokenChain it can go on: what follows is held against what the broken seal says.
+    You can continue after a BrokenChain: the next seal is compared with what the broken seal says.
     """
 
     def __init__(self, start: ChainHead | None = None, keys: Mapping[str, bytes] | None = None):
-        begin = start or ChainHead()
+        origin = start or ChainHead()
         self.head = ChainHead(
-            last_seal_id=begin.last_seal_id,
-            last_attempt_id=begin.last_attempt_id,
-            last_digest=bytes(begin.last_digest),
+            last_seal_id=origin.last_seal_id,
+            last_attempt_id=origin.last_attempt_id,
+            last_digest=bytes(origin.last_digest),
         )
         self.keys = keys
 
     def follow(self, seal: Seal, lines: Sequence[bytes]) -> None:
-        """Check the next seal against the lines that should be its own. Raises BrokenChain."""
+        """Check the next seal against the lines of its range. Raise BrokenChain if they differ."""
         before = _place(self.head)
         self.head.move_to(seal)
         _verify_place(before, seal)
         if compute_digest(before.digest, seal, lines) != bytes(seal.digest):
-            raise BrokenChain(_what_differs(seal, lines))
+            raise BrokenChain(_describe_difference(seal, lines))
         if self.keys is not None:
             verify_mac(partial(_name, seal), seal, bytes(seal.digest), self.keys)
 
     def verify_head(self, head: ChainHead | None) -> None:
-        """Whether the chain ends where its head says. Raises BrokenChain."""
+        """Raise BrokenChain unless the chain ends where its head says."""
         if head is None:
             if self.head.last_seal_id:
                 raise BrokenChain(_("There are seals, but the chain's head is missing."))
@@ -86,7 +89,7 @@ class Chain:
 
 
 class Place(NamedTuple):
-    """Where a chain has got to; a model for each of a million seals would take too long."""
+    """A position in a chain. Creating a model for each of a million seals would take too long."""
 
     seal_id: int
     attempt_id: int
@@ -113,7 +116,10 @@ def _verify_place(before: Place, seal: Seal) -> None:
 def verify_mac(
     name: Callable[[], str], sealed: Seal | Checkpoint, text: bytes, keys: Mapping[str, bytes]
 ) -> None:
-    """Whether its MAC over `text` was made with our key. Raises BrokenChain, which names it so."""
+    """Raise BrokenChain unless the MAC over `text` was made with our key.
+
+    `name` returns how the message names the sealed object. It is called only to write a message.
+    """
     key = keys.get(sealed.key_id)
     if key is None:
         raise BrokenChain(
@@ -126,18 +132,18 @@ def verify_mac(
         raise BrokenChain(_("The MAC of {seal} was not made with our key.").format(seal=name()))
 
 
-def _what_differs(seal: Seal, lines: Sequence[bytes]) -> str:
-    found = [id_of(line) for line in lines]
-    for position, wanted in enumerate(range(seal.first_id, seal.last_id + 1)):
-        if found[position : position + 1] != [wanted]:
+def _describe_difference(seal: Seal, lines: Sequence[bytes]) -> str:
+    ids = [id_of(line) for line in lines]
+    for position, expected_id in enumerate(range(seal.first_id, seal.last_id + 1)):
+        if ids[position : position + 1] != [expected_id]:
             return _("Attempt {attempt}, in {seal}, is missing or out of place.").format(
-                attempt=wanted, seal=_name(seal)
+                attempt=expected_id, seal=_name(seal)
             )
     return _("Something in {seal} was altered.").format(seal=_name(seal))
 
 
 def id_of(line: bytes) -> int:
-    """The attempt's id, which every version of a line begins with."""
+    """Return the id of the attempt, which is the first column in every version of a line."""
     return int(line[: line.index(b"\t")])
 
 

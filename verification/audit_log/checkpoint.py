@@ -1,4 +1,4 @@
-"""Sealing the place where a pruned log begins: who has no key cannot cut its old end unseen."""
+"""Seals the place where a pruned log begins, so that cutting off more of it is detected."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from verification.models import ChainHead, Checkpoint, Seal
 
 
 def start_of_log(checkpoint: Checkpoint | None) -> ChainHead:
-    """Return what the oldest seal that is kept continues from: the checkpoint, or the beginning."""
+    """Return the place that the oldest stored seal continues: the checkpoint, or the beginning."""
     return checkpoint.place if checkpoint else ChainHead()
 
 
 def verified_start_of_log() -> ChainHead:
-    """Return the start of the log, after verifying the checkpoint. Raises BrokenChain."""
+    """Return the start of the log. Raise BrokenChain if the checkpoint is not ours."""
     checkpoint = Checkpoint.objects.first()
     if checkpoint:
         verify_checkpoint(checkpoint, seal_keys())
@@ -29,7 +29,10 @@ def verified_start_of_log() -> ChainHead:
 
 
 def make_checkpoint(last: Seal, recorded_at: datetime, actor: str) -> Checkpoint:
-    """For a log that begins after `last`, whose last attempt has this time."""
+    """Return a checkpoint for a log that begins after the seal `last`, not saved yet.
+
+    `recorded_at` is the time of the last attempt that `last` covers.
+    """
     key_id, key = next(iter(seal_keys().items()))
     checkpoint = Checkpoint(
         last_seal_id=last.id,
@@ -45,7 +48,7 @@ def make_checkpoint(last: Seal, recorded_at: datetime, actor: str) -> Checkpoint
 
 
 def verify_checkpoint(checkpoint: Checkpoint, keys: Mapping[str, bytes]) -> None:
-    """Whether it is as we made it. Raises BrokenChain."""
+    """Raise BrokenChain unless the checkpoint is unchanged and its MAC was made with our key."""
     verify_mac(partial(_name, checkpoint), checkpoint, checkpoint_text(checkpoint), keys)
 
 
@@ -54,7 +57,10 @@ def _name(checkpoint: Checkpoint) -> str:
 
 
 def checkpoint_text(checkpoint: Checkpoint) -> bytes:
-    """What its MAC is over. Longer than a digest, so no seal's MAC fits a checkpoint."""
+    """Return the text that the checkpoint's MAC covers.
+
+    It is longer than a digest, so the MAC of a seal never fits a checkpoint.
+    """
     parts = [
         "checkpoint 1",
         str(checkpoint.last_seal_id),
@@ -63,6 +69,6 @@ def checkpoint_text(checkpoint: Checkpoint) -> bytes:
         encode_time(checkpoint.pruned_at),
         checkpoint.key_id,
         bytes(checkpoint.digest).hex(),
-        checkpoint.actor,  # last: it alone may hold anything
+        checkpoint.actor,  # last, because it is the only part that may contain any character
     ]
     return "\t".join(parts).encode()

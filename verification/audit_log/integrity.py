@@ -1,4 +1,4 @@
-"""Checks of the log as they are recorded: who looked when, how far, and what was found."""
+"""Records checks of the log in the change log, and continues later checks from the last one."""
 
 from __future__ import annotations
 
@@ -11,34 +11,34 @@ from verification.audit_log.verifier import Report, time_of, verify_audit
 from verification.change_log import Action, Actor
 from verification.models import ChainHead, ChangeEvent, Seal
 
-#: The facts of an event that a Check has.
+#: The facts of a change event that a Check has as attributes.
 CHECK_FACTS = (
     *("is_intact", "is_whole", "attempts", "last_seal"),
     *("head", "first_broken", "problems"),
 )
-#: Seconds that a page may take for a check: a router gives up after 30.
-BUDGET = 15
-#: A log of so many attempts is checked from its beginning each time.
-ALL_AT_ONCE = 500_000
+#: Seconds that a check may take while a page waits for it. A router gives up after 30.
+MAX_SECONDS = 15
+#: A log of at most this many attempts is always checked from its beginning.
+MAX_ATTEMPTS_AT_ONCE = 500_000
 
 
 @dataclass(frozen=True)
 class Check:
-    """A check that is on record."""
+    """A check that was recorded in the change log."""
 
     at: datetime
     actor: str
     is_intact: bool
-    is_whole: bool  #: whether it, with those that it went on from, has seen all of the log
+    is_whole: bool  #: the check, with the earlier ones that it continued, covers the whole log
     attempts: int
     last_seal: int
-    head: str  #: SEAL:DIGEST, where it ended
+    head: str  #: SEAL:DIGEST, where the check ended
     first_broken: int | None
     problems: list[str]
 
 
 def record_check(report: Report, actor: Actor) -> None:
-    """Write what was found into the change log."""
+    """Write the result of a check into the change log."""
     change_log.record(
         Action.LOG_CHECKED,
         actor,
@@ -54,6 +54,7 @@ def record_check(report: Report, actor: Actor) -> None:
 
 
 def latest_check() -> Check | None:
+    """Return the last recorded check, or None if the log was never checked."""
     event = ChangeEvent.objects.filter(action=Action.LOG_CHECKED).order_by("-id").first()
     if event is None:
         return None
@@ -62,15 +63,21 @@ def latest_check() -> Check | None:
 
 
 def check_within_budget() -> Report:
-    """All of a small log; of a large one, what follows the last check, as far as time allows."""
+    """Check the log in at most about MAX_SECONDS.
+
+    A small log is checked from its beginning, a large one from where the last check ended.
+    """
     head = ChainHead.objects.first()
-    is_small = head is None or head.last_attempt_id <= ALL_AT_ONCE
-    start = None if is_small else vouched_head()
-    return verify_audit(start=start, deadline=time.monotonic() + BUDGET)
+    is_small = head is None or head.last_attempt_id <= MAX_ATTEMPTS_AT_ONCE
+    start = None if is_small else last_verified_head()
+    return verify_audit(start=start, deadline=time.monotonic() + MAX_SECONDS)
 
 
-def vouched_head() -> ChainHead | None:
-    """Where the last check ended, if that found nothing and the log still goes through it."""
+def last_verified_head() -> ChainHead | None:
+    """Return where the last check ended, or None if the next one must begin at the beginning.
+
+    It must if the last check found a problem, or the log no longer contains that check's head.
+    """
     check = latest_check()
     if check is None or not check.is_intact:
         return None

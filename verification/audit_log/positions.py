@@ -1,4 +1,4 @@
-"""Where in the log a moment is: attempts are numbered in the order of their time."""
+"""Finds the position of a moment in the log: attempts are numbered in the order of their time."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from django.db import connection
 from verification.audit_log.checkpoint import start_of_log
 from verification.models import ChainHead, Checkpoint, VerificationAttempt
 
-# By halving, in one statement: an index of times would cost each row 20 bytes. A number that is
-# missing, because somebody tampered, is passed over: a broken log is still to be read.
+# A binary search in one statement: an index of times would cost 20 bytes a row. Ids that are
+# missing, because somebody deleted rows, are skipped, so that a broken log can still be read.
 _TABLE = VerificationAttempt._meta.db_table
 _IS_BEFORE = f"""(SELECT recorded_at FROM {_TABLE}
     WHERE id >= (low + high) / 2 ORDER BY id LIMIT 1) < %(moment)s"""
@@ -25,7 +25,7 @@ SELECT low FROM halving WHERE low = high"""
 
 
 def first_id_since(moment: datetime) -> int:
-    """The first attempt at that time or later; one past the last if there is none."""
+    """Return the id of the first attempt at `moment` or later, or the last id + 1 without one."""
     head = ChainHead.objects.first() or ChainHead()
     start = start_of_log(Checkpoint.objects.first())
     parameters = {

@@ -1,4 +1,4 @@
-"""Removing the old end of the log: whole seals, a few at a time, and a checkpoint in their place.
+"""Removes the oldest part of the log: a few whole seals at a time, replaced by a checkpoint.
 
 Each transaction leaves a log that verifies, so pruning may stop after any of them.
 """
@@ -20,23 +20,23 @@ from verification.audit_log.checkpoint import make_checkpoint, verified_start_of
 from verification.audit_log.positions import first_id_since
 from verification.audit_log.reader import SealBatch, next_seal_batch
 from verification.audit_log.triggers import pruning_bypass
-from verification.audit_log.verifier import by_seal
+from verification.audit_log.verifier import split_by_seal
 from verification.change_log import Action, Actor
 from verification.db.snapshot import read_snapshot
 from verification.keys import seal_keys
 from verification.models import ChainHead, Checkpoint, Seal, VerificationAttempt
 
-#: What one transaction removes at most, though always a whole seal.
-MOST_SEALS, MOST_LINES = 500, 2_000
-#: Seconds in which others may write: SQLite has one writer, and who waits only looks now and then.
+#: The most that one transaction removes. It always removes at least one whole seal.
+MAX_SEALS, MAX_LINES = 500, 2_000
+#: Seconds between two transactions. SQLite has one writer, and other writers poll for their turn.
 PAUSE_ON_SQLITE = 0.12
 
 
 @dataclass(frozen=True)
 class Cut:
-    """What would go: all seals from the start of the log to `last`."""
+    """What a pruning removes: all seals from the start of the log to `last`."""
 
-    days: int  #: what it is older than
+    days: int  #: everything removed is older than this
     start: ChainHead
     last: Seal
     first_at: datetime
@@ -52,14 +52,19 @@ class Cut:
 
 
 def find_cut(days: int) -> Cut | None:
-    """Where whole seals end that are older than this; the log's last seal stays in any case."""
+    """Return the cut that removes all seals older than `days`, or None if there is no such seal.
+
+    The last seal of the log is never removed. Raise BrokenChain if the checkpoint is not ours.
+    """
     before = timezone.now() - timedelta(days=days)
     with read_snapshot():
         start, head = verified_start_of_log(), ChainHead.objects.first() or ChainHead()
         if head.last_attempt_id == start.last_attempt_id:
             return None
-        stays = _seal_of(min(first_id_since(before), head.last_attempt_id))
-        last = Seal.objects.filter(id__lt=stays).order_by("-id").first()
+        first_kept_id = min(first_id_since(before), head.last_attempt_id)
+        seal_ids = VerificationAttempt.objects.values_list("seal_id", flat=True)
+        first_kept_seal = seal_ids.get(id=first_kept_id)
+        last = Seal.objects.filter(id__lt=first_kept_seal).order_by("-id").first()
         if last is None:
             return None
         first_at = _time_of(start.last_attempt_id + 1)
@@ -70,75 +75,25 @@ def _time_of(attempt_id: int) -> datetime:
     return VerificationAttempt.objects.values_list("recorded_at", flat=True).get(id=attempt_id)
 
 
-def _seal_of(attempt_id: int) -> int:
-    return VerificationAttempt.objects.values_list("seal_id", flat=True).get(id=attempt_id)
+def prune(cut: Cut, actor: Actor, should_continue: Callable[[int], bool]) -> None:
+    """Remove everything up to the cut, until `should_continue` returns False.
 
-
-def prune(cut: Cut, actor: Actor, goes_on: Callable[[int], bool]) -> None:
-    """Remove what is before the cut. `goes_on` hears how many attempts each transaction removed.
-
-    It is on record before anything goes; one that stops early says so in a second event.
+    `should_continue` is called after each transaction, with the number of attempts that it removed.
+    The change log gets an event before anything is removed, and a second one if pruning stops
+    early. Raise BrokenChain if a seal to be removed does not verify.
     """
-    _record(cut, actor)
-    try:
-        while (removed := remove_seal_batch(cut.last.id, actor)) and goes_on(removed):
-            if connection.vendor == "sqlite":
-                time.sleep(PAUSE_ON_SQLITE)
-    finally:
-        _record_if_stopped(cut, actor)
-
-
-def remove_seal_batch(last_seal_id: int, actor: Actor) -> int:
-    """Remove the oldest few seals up to this one; how many attempts went. Raises BrokenChain."""
-    with transaction.atomic(durable=True), pruning_bypass(connection):
-        _wait_for_other_prunings()
-        start = verified_start_of_log()
-        stretch = next_seal_batch(start, last_seal_id, MOST_SEALS, MOST_LINES)
-        if not stretch.seals:
-            return 0
-        _follow(start, stretch)
-        last = stretch.seals[-1]
-        # First of all: nothing can be deleted that no checkpoint stands for.
-        make_checkpoint(last, _time_of(last.last_id), actor.name).save(force_insert=True)
-        _delete(VerificationAttempt, start.last_attempt_id + 1, last.last_id)
-        _delete(Seal, start.last_seal_id + 1, last.id)
-        _delete(Checkpoint, 1, start.last_seal_id)
-    return len(stretch.lines)
-
-
-def _wait_for_other_prunings() -> None:
-    """Lets everybody else read and write; SQLite has one writer anyway."""
-    if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            cursor.execute(f"LOCK TABLE {Checkpoint._meta.db_table} IN SHARE ROW EXCLUSIVE MODE")
-
-
-def _follow(start: ChainHead, stretch: SealBatch) -> None:
-    """The new checkpoint's MAC vouches for the last digest, so it must follow from what goes."""
-    chain = Chain(start, seal_keys())
-    for seal, lines in by_seal(stretch):
-        chain.follow(seal, lines)
-
-
-def _delete(model: type[Checkpoint | Seal | VerificationAttempt], first: int, last: int) -> None:
-    # Not by the ORM, which would look for attempts of each seal, and they have no index for it.
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"DELETE FROM {model._meta.db_table} WHERE {model._meta.pk.column} BETWEEN %s AND %s",
-            [first, last],
-        )
-
-
-def _record(cut: Cut, actor: Actor) -> None:
     end = ChainHead(last_recorded_at=cut.last_at)
     end.move_to(cut.last)
     change_log.record(Action.PRUNED, actor, **_facts(cut, end))
-
-
-def _record_if_stopped(cut: Cut, actor: Actor) -> None:
-    end = verified_start_of_log()
-    if end.last_seal_id < cut.last.id:
-        change_log.record(Action.PRUNED, actor, **_facts(cut, end), stopped_before=cut.last.id)
+    try:
+        while (removed := remove_seal_batch(cut.last.id, actor)) and should_continue(removed):
+            if connection.vendor == "sqlite":
+                time.sleep(PAUSE_ON_SQLITE)
+    finally:
+        end = verified_start_of_log()
+        if end.last_seal_id < cut.last.id:
+            facts = _facts(cut, end)
+            change_log.record(Action.PRUNED, actor, **facts, stopped_before=cut.last.id)
 
 
 def _facts(cut: Cut, end: ChainHead) -> dict[str, Any]:
@@ -152,3 +107,54 @@ def _facts(cut: Cut, end: ChainHead) -> dict[str, Any]:
         "to": last.isoformat() if attempts and last else None,
         "checkpoint": end.text,
     }
+
+
+def remove_seal_batch(last_seal_id: int, actor: Actor) -> int:
+    """Remove the oldest seals, in one transaction and no further than `last_seal_id`.
+
+    Return how many attempts were removed, 0 when none is left. Raise BrokenChain, and remove
+    nothing, if the seals or their attempts do not verify.
+    """
+    with transaction.atomic(durable=True), pruning_bypass(connection):
+        _lock_out_other_prunings()
+        start = verified_start_of_log()
+        batch = next_seal_batch(start, last_seal_id, MAX_SEALS, MAX_LINES)
+        if not batch.seals:
+            return 0
+        _verify(start, batch)
+        last = batch.seals[-1]
+        # The checkpoint comes first: the triggers refuse to delete what no checkpoint replaces.
+        make_checkpoint(last, _time_of(last.last_id), actor.name).save(force_insert=True)
+        _delete(VerificationAttempt, start.last_attempt_id + 1, last.last_id)
+        _delete(Seal, start.last_seal_id + 1, last.id)
+        _delete(Checkpoint, 1, start.last_seal_id)
+    return len(batch.lines)
+
+
+def _lock_out_other_prunings() -> None:
+    """Wait for a running pruning, and lock out others. Callbacks are still recorded meanwhile.
+
+    SQLite needs no lock, because it has one writer at a time.
+    """
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute(f"LOCK TABLE {Checkpoint._meta.db_table} IN SHARE ROW EXCLUSIVE MODE")
+
+
+def _verify(start: ChainHead, batch: SealBatch) -> None:
+    """Raise BrokenChain unless the batch continues the chain at `start`.
+
+    The MAC of the new checkpoint vouches for the last digest, so it must be verified first.
+    """
+    chain = Chain(start, seal_keys())
+    for seal, lines in split_by_seal(batch):
+        chain.follow(seal, lines)
+
+
+def _delete(model: type[Checkpoint | Seal | VerificationAttempt], first: int, last: int) -> None:
+    # The ORM would look for the attempts of each seal, for which there is no index.
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"DELETE FROM {model._meta.db_table} WHERE {model._meta.pk.column} BETWEEN %s AND %s",
+            [first, last],
+        )

@@ -1,4 +1,4 @@
-"""Tallies against the attempts that they count."""
+"""Compares the tallies with the attempts that they count."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from verification.models.noise import is_noise
 from verification.protocol.enums import Kind, Outcome, Term
 
 Key = tuple[bytes, bytes, bytes, bytes]  #: account id, hour as 2026-11-23 10, kind, outcome
-COUNTED = (
+COUNTED_COLUMNS = (
     *("account_id", "recorded_at", "kind", "outcome", "occurrences"),
     *("reason", "marks", "signature"),
 )
 AGENT = "user_agent"
 NULL = b"\\N"
 ON_THE_HOUR = b":00:00+00"
-#: Accepted pushes have no rows to add up.
-NOT_ROWS = {"kind": Kind.MESSAGE_PUSH.value, "outcome": Outcome.ACCEPTED.value}
+#: Accepted pushes are tallied only, so there are no attempts to compare their tallies with.
+ACCEPTED_PUSHES = {"kind": Kind.MESSAGE_PUSH.value, "outcome": Outcome.ACCEPTED.value}
 WRONG_COUNT = _(
     "The tally of account {account} at {hour}:00 UTC ({kind}, {outcome}) says {count}, "
     "but its attempts add up to {total}."
@@ -41,67 +41,77 @@ WRONG_NOISE = _(
 
 
 @dataclass
-class Count:
-    """Occurrences by hour, of all attempts or of those in some time."""
+class AttemptTotals:
+    """Adds up the occurrences of attempts by hour, of the whole log or of a part of it."""
 
-    totals: Counter[Key] = field(default_factory=Counter)
-    noise: Counter[Key] = field(default_factory=Counter)  #: how much of them is internet noise
-    #: Where the counting began and stopped, if not with the log. Of these hours, and of all beyond
-    #: them, only a part was counted, or nothing.
+    counts: Counter[Key] = field(default_factory=Counter)
+    noise: Counter[Key] = field(default_factory=Counter)  #: how many of them are internet noise
+    #: The times at which a part of the log begins and ends, None where the log itself does. The
+    #: hours of these times are added up in part, and hours beyond them not at all.
     after: datetime | None = None
     before: datetime | None = None
 
     def add(self, lines: Sequence[bytes], version: int) -> None:
-        """Count canonical lines."""
+        """Add the attempts of canonical lines, which all have this version."""
         if not lines:
             return
         names = list(COLUMNS_BY_VERSION[version])
-        places = [names.index(name) for name in COUNTED]
-        pick, width, behind = itemgetter(*places), max(places) + 1, len(names) - names.index(AGENT)
-        # A million times: no column is split that is not counted, and what occurred once, as
-        # nearly all did, is counted by the Counter itself.
+        positions = [names.index(name) for name in COUNTED_COLUMNS]
+        pick, width = itemgetter(*positions), max(positions) + 1
+        width_from_agent = len(names) - names.index(AGENT)
+        # This runs for millions of lines. It splits off only the columns that it needs, and lets
+        # Counter.update() count the attempts that occurred once, which nearly all did.
         counted = [pick(line.split(b"\t", width)) for line in lines]
-        keys: list[Key] = [(it[0], it[1][:13], it[2], it[3]) for it in counted]
-        self.totals.update(keys)
+        keys: list[Key] = [(row[0], row[1][:13], row[2], row[3]) for row in counted]
+        self.counts.update(keys)
         for line, key, columns in zip(lines, keys, counted, strict=True):
             occurrences, reason, marks, signature = columns[4:]
             if occurrences != b"1":
-                self.totals[key] += int(occurrences) - 1
+                self.counts[key] += int(occurrences) - 1
             if reason != NULL:
-                agent = line.rsplit(b"\t", behind)[1]
+                agent = line.rsplit(b"\t", width_from_agent)[1]
                 if _is_noise(reason, marks, signature == NULL, agent):
                     self.noise[key] += int(occurrences)
 
-    def agrees(self, hour: bytes, total: int, said: int) -> bool:
-        """Whether what was counted of an hour can come to what a tally says."""
+    def agrees(self, hour: bytes, total: int, tallied: int) -> bool:
+        """Return whether the `total` of an hour agrees with the number that a tally holds.
+
+        In an hour that was added up in part, the total may be lower.
+        """
         is_whole = (self.after is None or hour > hour_of(self.after)) and (
             self.before is None or hour < hour_of(self.before)
         )
-        return total == said if is_whole else total <= said
+        return total == tallied if is_whole else total <= tallied
 
 
-def wrong_tallies(count: Count) -> Iterator[str]:
-    """Tallies that are not the sum of their rows, and rows that no tally counts."""
-    uncounted = set(count.totals)
+def find_wrong_tallies(totals: AttemptTotals) -> Iterator[str]:
+    """Yield a sentence for each tally that differs from the sum of its attempts, by hour.
+
+    Attempts without a tally are reported as a tally of 0.
+    """
+    uncounted = set(totals.counts)
     wrong: list[tuple[Key, Any, int, int]] = []
     for line in tally_lines():
         account, time, kind, outcome, number, noise = line.split(b"\t")
         key = (account, time.removesuffix(ON_THE_HOUR), kind, outcome)
         uncounted.discard(key)
-        for sentence, said, total in (
-            (WRONG_COUNT, int(number), count.totals[key]),
-            (WRONG_NOISE, int(noise), count.noise[key]),
+        for sentence, tallied, total in (
+            (WRONG_COUNT, int(number), totals.counts[key]),
+            (WRONG_NOISE, int(noise), totals.noise[key]),
         ):
-            if not count.agrees(key[1], total, said):
-                wrong.append((key, sentence, said, total))
-    wrong += [(key, WRONG_COUNT, 0, count.totals[key]) for key in uncounted]
-    for key, sentence, said, total in sorted(wrong, key=lambda it: (it[0][1], it[0])):
-        yield _say(str(sentence), key, said, total)
+            if not totals.agrees(key[1], total, tallied):
+                wrong.append((key, sentence, tallied, total))
+    wrong += [(key, WRONG_COUNT, 0, totals.counts[key]) for key in uncounted]
+    for key, sentence, tallied, total in sorted(wrong, key=lambda row: (row[0][1], row[0])):
+        yield _format_problem(str(sentence), key, tallied, total)
 
 
 @lru_cache(maxsize=10_000)
 def _is_noise(reason: bytes, marks: bytes, is_unsigned: bool, agent: bytes) -> bool:
-    """Of what was refused; most of it is like something before."""
+    """Return whether a refused attempt is internet noise.
+
+    Few combinations of values occur, so most calls are answered from the cache.
+    """
     return is_noise(
         {
             "outcome": Outcome.REFUSED,
@@ -114,14 +124,19 @@ def _is_noise(reason: bytes, marks: bytes, is_unsigned: bool, agent: bytes) -> b
 
 
 def hour_of(moment: datetime) -> bytes:
+    """Return the hour of a moment in UTC, as keys hold it."""
     return encode_time(moment)[: len("2026-11-23 10")].encode()
 
 
 def tally_lines() -> Iterable[bytes]:
-    """Account, hour, kind, outcome, count, noise: as canonical lines spell them."""
+    """Return a line for each tally: account, hour, kind, outcome, count and noise.
+
+    The values are separated by tabs and spelled as in canonical lines. The tallies of accepted
+    pushes are left out.
+    """
     if connection.vendor == "postgresql":
         return _copy_tallies()
-    tallies = Tally.objects.filter(~Q(**NOT_ROWS)).order_by()
+    tallies = Tally.objects.filter(~Q(**ACCEPTED_PUSHES)).order_by()
     return [
         b"%s\t%s\t%d\t%d\t%d\t%d"
         % (
@@ -134,10 +149,10 @@ def tally_lines() -> Iterable[bytes]:
 
 
 def _copy_tallies() -> Iterable[bytes]:
+    kind, outcome = ACCEPTED_PUSHES["kind"], ACCEPTED_PUSHES["outcome"]
     rows = (
         f"SELECT account_id, hour, kind, outcome, count, noise FROM {Tally._meta.db_table}"
-        f" WHERE NOT (kind = {NOT_ROWS['kind']:d} AND outcome = {NOT_ROWS['outcome']:d})"
-        " ORDER BY hour, id"
+        f" WHERE NOT (kind = {kind:d} AND outcome = {outcome:d}) ORDER BY hour, id"
     )
     out = BytesIO()
     with connection.cursor() as cursor:
@@ -146,18 +161,18 @@ def _copy_tallies() -> Iterable[bytes]:
     return out.getvalue().splitlines()
 
 
-def _say(sentence: str, key: Key, count: int, total: int) -> str:
+def _format_problem(sentence: str, key: Key, count: int, total: int) -> str:
     account, hour, kind, outcome = (part.decode() for part in key)
     return sentence.format(
         account="–" if key[0] == NULL else account,
         hour=hour,
-        kind=_name(Kind, kind),
-        outcome=_name(Outcome, outcome),
+        kind=_label(Kind, kind),
+        outcome=_label(Outcome, outcome),
         count=count,
         total=total,
     )
 
 
-def _name(terms: type[Term], number: str) -> str:
-    """Its spelling in exports, or the number where somebody wrote one that means nothing."""
+def _label(terms: type[Term], number: str) -> str:
+    """Return the label of a number, or the number itself if no member has it."""
     return {str(term.value): term.label for term in terms}.get(number, number)

@@ -1,10 +1,14 @@
 """Triggers that make the log append-only in the database itself, on PostgreSQL and SQLite.
 
-One door, which a transaction opens for itself: on PostgreSQL the setting verification.bypass, on
-SQLite the connection's attribute verification_bypass. Rows can never be changed through it. Set to
-"prune" it lets attempts and seals be deleted as far as the newest checkpoint stands for them, and
-the checkpoints before that; set to "empty", by tests alone, everything. It stops mistakes: whoever
-can run SQL can open it, and is found out by the chain and by the checkpoint's MAC.
+A transaction can bypass them for deletions, never for updates. The bypass is the setting
+verification.bypass on PostgreSQL, and the connection's attribute verification_bypass on SQLite:
+
+* "prune" allows deleting the attempts and seals that the newest checkpoint replaces, and all older
+  checkpoints;
+* "empty" allows every deletion; only tests set it.
+
+The triggers prevent mistakes. They cannot stop someone who can run SQL, because that person can set
+the bypass too, but the chain and the checkpoint's MAC then show what was deleted.
 """
 
 from __future__ import annotations
@@ -35,7 +39,7 @@ BYPASS = {
     "sqlite": "verification_bypass()",
 }
 
-#: Which statements each table refuses. Tallies and the head are counters: they do change.
+#: The statements that each table refuses. Tallies and the chain head are counters that change.
 REFUSED: dict[Model, tuple[str, ...]] = {
     VerificationAttempt: ("UPDATE", "DELETE"),
     Seal: ("UPDATE", "DELETE"),
@@ -44,7 +48,8 @@ REFUSED: dict[Model, tuple[str, ...]] = {
     Tally: ("DELETE",),
     ChainHead: ("DELETE",),
 }
-#: What each table gives up to pruning: rows up to the newest checkpoint's own column, less so much.
+#: The rows that pruning may delete from each table: those whose key is at most the value of this
+#: column of the newest checkpoint, minus this number.
 PRUNED: dict[Model, tuple[str, int]] = {
     VerificationAttempt: ("last_attempt_id", 0),
     Seal: ("last_seal_id", 0),
@@ -52,8 +57,9 @@ PRUNED: dict[Model, tuple[str, int]] = {
 }
 _ATTEMPTS, _TALLIES = VerificationAttempt._meta.db_table, Tally._meta.db_table
 _CHECKPOINTS = Checkpoint._meta.db_table
-#: Parents may go only while nothing on record points to them. Every attempt is in a tally, which
-#: is found at once; a token of an account that was called costs a look at all attempts.
+#: Rows that may be deleted only while no attempt refers to them. Every attempt is counted in a
+#: tally, which an index finds. Finding the attempts of a token reads all attempts, so the condition
+#: comes second.
 IN_USE: dict[Model, str] = {
     OfficialAccount: f"EXISTS (SELECT 1 FROM {_TALLIES} WHERE account_id = OLD.id)",
     Token: f"EXISTS (SELECT 1 FROM {_TALLIES} WHERE account_id = OLD.account_id)"
@@ -64,17 +70,17 @@ IN_USE: dict[Model, str] = {
 class Trigger(NamedTuple):
     name: str
     table: str
-    body: str  #: what it does, as the database gives it back
-    statement: str  #: creates it, in place of one that does something else
+    body: str  #: what it does, exactly as the database returns it
+    statement: str  #: creates the trigger, or replaces one that does something else
 
 
 def install_triggers(connection: BaseDatabaseWrapper) -> None:
-    """Create the triggers that are missing or not this release's, on tables that exist."""
+    """Create the triggers that are missing or of another release, on tables that exist."""
     tables = set(connection.introspection.table_names())
     missing = set(missing_triggers(connection))
     with connection.cursor() as cursor:
         for trigger in _triggers(connection.vendor):
-            # Conditions name these tables, which SQLite looks up at once.
+            # SQLite creates a trigger only if the tables that its condition names exist.
             named = {trigger.table, _ATTEMPTS, _TALLIES, _CHECKPOINTS}
             if trigger.name in missing and named <= tables:
                 for statement in trigger.statement.split(";;"):
@@ -82,7 +88,11 @@ def install_triggers(connection: BaseDatabaseWrapper) -> None:
 
 
 def remove_triggers_on_sqlite(connection: BaseDatabaseWrapper) -> None:
-    """A migration there remakes tables, and fails over any trigger that names one meanwhile."""
+    """Remove all triggers on SQLite, so that migrations can run.
+
+    Migrations on SQLite create tables again, and fail if a trigger names a table that is being
+    replaced.
+    """
     if connection.vendor == "sqlite":
         with connection.cursor() as cursor:
             query = "SELECT name FROM sqlite_master WHERE type = 'trigger' AND name LIKE %s"
@@ -92,7 +102,7 @@ def remove_triggers_on_sqlite(connection: BaseDatabaseWrapper) -> None:
 
 
 def missing_triggers(connection: BaseDatabaseWrapper) -> list[str]:
-    """Names of triggers that are not there, switched off, or doing something else."""
+    """Return the names of triggers that are missing, disabled, or do something else."""
     if connection.vendor == "postgresql":
         query = """
             SELECT tgname, relname, prosrc FROM pg_trigger
@@ -103,22 +113,22 @@ def missing_triggers(connection: BaseDatabaseWrapper) -> list[str]:
     with connection.cursor() as cursor:
         cursor.execute(query)
         present = set(cursor.fetchall())
-    wanted = _triggers(connection.vendor)
     return [
         trigger.name
-        for trigger in wanted
+        for trigger in _triggers(connection.vendor)
         if (trigger.name, trigger.table, trigger.body) not in present
     ]
 
 
 def _triggers(vendor: str) -> list[Trigger]:
+    """Return all triggers that the database must have."""
     create = _on_postgresql if vendor == "postgresql" else _on_sqlite
     rules = [(model, operation, "") for model, refused in REFUSED.items() for operation in refused]
     rules += [(model, "DELETE", condition) for model, condition in IN_USE.items()]
     if vendor == "postgresql":
         rules += [(model, "TRUNCATE", "") for model in (*REFUSED, *IN_USE)]
     else:
-        # INSERT OR REPLACE deletes without asking the triggers on DELETE.
+        # INSERT OR REPLACE deletes a row without running the triggers on DELETE.
         rules += [(model, "REPLACE", "") for model in REFUSED if "UPDATE" in REFUSED[model]]
     return [
         create(f"{model._meta.model_name}_refuses_{operation.lower()}", model, operation, condition)
@@ -127,13 +137,13 @@ def _triggers(vendor: str) -> list[Trigger]:
 
 
 def _refuses(vendor: str, model: Model, operation: str, condition: str, last: str) -> str:
-    """When a deletion is refused, in SQL; `last` of the rows that would go has the highest key."""
-    door = BYPASS[vendor]
-    refuses = f"{door} <> 'empty'"
+    """Return the SQL condition that refuses a deletion; `last` is the highest key to be deleted."""
+    bypass = BYPASS[vendor]
+    refuses = f"{bypass} <> 'empty'"
     if operation == "DELETE" and model in PRUNED:
-        column, less = PRUNED[model]
-        pruned = f"COALESCE((SELECT max({column}) FROM {_CHECKPOINTS}), 0) - {less}"
-        refuses += f" AND ({door} <> 'prune' OR {last} > {pruned})"
+        column, minus = PRUNED[model]
+        pruned = f"COALESCE((SELECT max({column}) FROM {_CHECKPOINTS}), 0) - {minus}"
+        refuses += f" AND ({bypass} <> 'prune' OR {last} > {pruned})"
     return f"{refuses} AND ({condition})" if condition else refuses
 
 
@@ -143,7 +153,7 @@ def _on_postgresql(name: str, model: Model, operation: str, condition: str) -> T
     if operation == "TRUNCATE":
         when = f"BEFORE {operation} ON {table} FOR EACH STATEMENT"
     if operation == "DELETE" and model in PRUNED:
-        # Once for all rows: thousands go in a transaction that has to be short.
+        # Run once for all rows: pruning deletes thousands in a transaction that must be short.
         when = f"AFTER DELETE ON {table} REFERENCING OLD TABLE AS gone FOR EACH STATEMENT"
     if operation != "UPDATE":
         last = f"(SELECT max({_key(model)}) FROM gone)"
@@ -184,7 +194,7 @@ def _key(model: Model) -> str:
 
 @contextmanager
 def pruning_bypass(connection: BaseDatabaseWrapper) -> Iterator[None]:
-    """Let this transaction prune. Where it fails, rolling it back shuts the door."""
+    """Let the current transaction prune within this block. A rollback ends the bypass as well."""
     _set_bypass(connection, "prune")
     try:
         yield
@@ -202,7 +212,7 @@ def _set_bypass(connection: BaseDatabaseWrapper, value: str) -> None:
 
 
 def register_bypass(connection: BaseDatabaseWrapper, **_: Any) -> None:
-    """Give a new SQLite connection the function that its triggers ask."""
+    """Define the function on a new SQLite connection that the triggers call."""
     if connection.vendor == "sqlite":
         raw: sqlite3.Connection = connection.connection
         raw.create_function(

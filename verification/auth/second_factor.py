@@ -22,7 +22,7 @@ from verification.auth import sessions, sign_ins
 from verification.change_log import Action, actor_of
 from verification.fields import UndecryptableSecret
 from verification.models import TotpDevice
-from verification.models.totp_device import CODE
+from verification.models.totp_device import CODE_PATTERN
 
 UNREADABLE = _(
     "The key of your authenticator cannot be decrypted. Whoever runs this server must put the "
@@ -123,7 +123,7 @@ def accept(
     django_otp.login(request, device)
     if codes:
         change_log.record(Action.SECOND_FACTOR_SET_UP, actor_of(request))
-    elif not CODE.fullmatch(code):
+    elif not CODE_PATTERN.fullmatch(code):
         count_recovery_codes(request, device)
     change_log.record(Action.SIGNED_IN, actor_of(request))
     if not codes:

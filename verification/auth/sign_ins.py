@@ -12,7 +12,7 @@ from django.http import HttpRequest
 from verification import change_log
 from verification.auth import sessions
 from verification.change_log import Action, Actor, client_ip
-from verification.models.change_event import LONGEST_NAME
+from verification.models.change_event import MAX_ACTOR_LENGTH
 
 
 def connect() -> None:
@@ -40,6 +40,6 @@ def record_sign_out(request: HttpRequest, user: AbstractBaseUser | None, **_: An
 def record_failed_sign_in(
     credentials: dict[str, Any], request: HttpRequest | None = None, **_: Any
 ) -> None:
-    typed = str(credentials.get("username", ""))[:LONGEST_NAME]
+    typed = str(credentials.get("username", ""))[:MAX_ACTOR_LENGTH]
     name = "".join(letter for letter in typed if letter.isprintable())
     change_log.record(Action.SIGN_IN_FAILED, Actor(name, client_ip(request)))

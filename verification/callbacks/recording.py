@@ -151,7 +151,7 @@ def note_uses(
         if verdict.token_id and callback.kind is not Kind.SELF_TEST
     }
     for token_id in used & accounts.unused_tokens:
-        Token.objects.get(pk=token_id).note_use(now)
+        Token.objects.get(pk=token_id).record_first_use(now)
 
 
 def drop_lost_connection() -> None:

@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from verification.audit_log.canonical import Values
 from verification.models import ChainHead, OfficialAccount, Seal, Tally, Token, VerificationAttempt
-from verification.models.account import MOST_AT_ROOT
+from verification.models.account import MAX_ACCOUNTS_AT_ROOT
 from verification.models.chain import GENESIS
 
 #: Account id, kind, outcome.
@@ -44,7 +44,7 @@ FROM {_ACCOUNTS} account LEFT JOIN {_TOKENS} token ON token.account_id = account
     AND token.secret IS NOT NULL AND (token.expires_at IS NULL OR token.expires_at > %s)
 WHERE {{called}} ORDER BY account.id, token.id DESC"""
 AT_ROOT = f"""account.id IN
-    (SELECT id FROM {_ACCOUNTS} WHERE answers_at_root ORDER BY id LIMIT {MOST_AT_ROOT})"""
+    (SELECT id FROM {_ACCOUNTS} WHERE answers_at_root ORDER BY id LIMIT {MAX_ACCOUNTS_AT_ROOT})"""
 
 CREATE_HEAD = f"""
 INSERT INTO {ChainHead._meta.db_table} (id, last_attempt_id, last_seal_id, last_digest)

@@ -13,7 +13,7 @@ from django.conf import settings
 
 from verification.callbacks.store import AccountTokenRow
 from verification.fields import Secret, UndecryptableSecret
-from verification.models.account import MOST_AT_ROOT, generate_secret
+from verification.models.account import MAX_ACCOUNTS_AT_ROOT, generate_secret
 from verification.protocol.callback import Callback
 from verification.protocol.enums import Outcome, Reason
 from verification.protocol.reply import Verdict
@@ -91,8 +91,8 @@ class Accounts:
     @cached_property
     def at_root(self) -> Candidates:
         answering = [it for it in self.by_slug.values() if it.accounts[0].answers_at_root]
-        accounts = [it.accounts[0] for it in answering[:MOST_AT_ROOT]]
-        tokens = [token for it in answering[:MOST_AT_ROOT] for token in it.tokens]
+        accounts = [it.accounts[0] for it in answering[:MAX_ACCOUNTS_AT_ROOT]]
+        tokens = [token for it in answering[:MAX_ACCOUNTS_AT_ROOT] for token in it.tokens]
         return Candidates(accounts, sorted(tokens, key=attrgetter("id"), reverse=True))
 
 

@@ -1,8 +1,8 @@
-"""The sealed export: the whole log in one JSON Lines file that can be verified without the server.
+"""Writes the sealed export: the whole log as one JSON Lines file, verifiable without the server.
 
-The lines are: what the file is; each seal, followed by the attempts that it covers; the totals. An
-attempt is its canonical line in words. The file holds nothing else, so everything that a reader
-sees in it can be verified.
+The first line says what the file is. Then comes each seal, followed by the attempts that it covers.
+The last line has the totals. An attempt has the values of its canonical line, with labels instead
+of numbers. The file holds nothing else, so that a reader can verify everything in it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from verification import __version__
 from verification.audit_log.canonical import COLUMNS_BY_VERSION, encode_text
 from verification.audit_log.checkpoint import start_of_log
 from verification.audit_log.reader import read_seal_batches
-from verification.audit_log.verifier import by_seal
+from verification.audit_log.verifier import split_by_seal
 from verification.exports.writer import Pieces
 from verification.models import ChainHead, Checkpoint, Seal
 from verification.protocol.enums import Kind, Method, Outcome, Reason, Term
@@ -53,16 +53,16 @@ Record = dict[str, Any]
 
 
 def sealed_pieces() -> Pieces:
-    """To be read in one moment."""
+    """Yield the file in pieces. Read all of them in one read_snapshot()."""
     seals, rows = 0, 0
-    begin = start_of_log(Checkpoint.objects.first())
-    yield dump(first_entry(begin)), 0
-    for stretch in read_seal_batches(begin):
-        for seal, lines in by_seal(stretch):
+    start = start_of_log(Checkpoint.objects.first())
+    yield dump(first_entry(start)), 0
+    for batch in read_seal_batches(start):
+        for seal, lines in split_by_seal(batch):
             attempts = [dump(to_record(line, seal.version)) for line in lines]
             yield b"".join([dump(seal_entry(seal)), *attempts]), len(lines)
             seals, rows = seals + 1, rows + len(lines)
-    head = ChainHead.objects.first() or begin
+    head = ChainHead.objects.first() or start
     yield dump({"rows": rows, "seals": seals, "head": place_entry(head)}), 0
 
 
@@ -74,13 +74,16 @@ def dump(entry: Entry) -> bytes:
 
 
 def load(line: bytes) -> Entry:
-    """Raises ValueError, also where a line says the same in other bytes than ours."""
+    """Return the entry of a line. Raise ValueError for any line that dump() would not write.
+
+    A line with the same content in other bytes is refused too, so that all readers see one file.
+    """
     try:
         entry = json.loads(line)
     except RecursionError as error:
-        raise ValueError("too deep") from error
+        raise ValueError("nested too deeply") from error
     if type(entry) is not dict or dump(entry) != line:
-        raise ValueError("not a line of ours")
+        raise ValueError("not a line that an export writes")
     return entry
 
 
@@ -98,7 +101,7 @@ def first_entry(start: ChainHead) -> Entry:
 
 
 def place_entry(place: ChainHead) -> Entry | None:
-    """None for the beginning of all."""
+    """Return a place in the chain as an entry, None for its beginning."""
     if not place.last_seal_id:
         return None
     digest = bytes(place.last_digest).hex()
@@ -121,7 +124,7 @@ def to_place(entry: Any) -> ChainHead:
     if entry is None:
         return ChainHead()
     if type(entry) is not dict or [*entry] != ["seal", "attempt", "digest"]:
-        raise ValueError("no place in a chain")
+        raise ValueError("not a place in a chain")
     return ChainHead(
         last_seal_id=to_number(entry["seal"]),
         last_attempt_id=to_number(entry["attempt"]),
@@ -131,7 +134,7 @@ def to_place(entry: Any) -> ChainHead:
 
 def to_seal(entry: Entry) -> Seal:
     if [*entry] != SEAL_KEYS:
-        raise ValueError("no seal")
+        raise ValueError("not a seal")
     return Seal(
         id=to_number(entry["seal"]),
         first_id=to_number(entry["first_id"]),
@@ -145,13 +148,13 @@ def to_seal(entry: Entry) -> Seal:
 
 def to_number(value: Any) -> int:
     if type(value) is not int or value < 0:
-        raise ValueError("no number")
+        raise ValueError("not a number")
     return value
 
 
 def to_bytes(text: Any, size: int) -> bytes:
     if not (type(text) is str and len(text) == 2 * size and HEXADECIMAL.fullmatch(text)):
-        raise ValueError("not so many bytes in hexadecimal")
+        raise ValueError(f"not {size} bytes in hexadecimal")
     return bytes.fromhex(text)
 
 
@@ -159,16 +162,19 @@ def to_bytes(text: Any, size: int) -> bytes:
 
 
 def to_record(line: bytes, version: int) -> Record:
-    """A row that this project cannot have written leaves too, as it is."""
+    """Return the values of a canonical line by column name, with labels instead of numbers.
+
+    A line that this project cannot have written is exported unchanged, under the key `unreadable`.
+    """
     text = line.decode().removesuffix("\n")
     try:
         columns = zip(COLUMNS_BY_VERSION[version], text.split("\t"), strict=True)
-        return {name: None if it == NULL else _read(name, it) for name, it in columns}
+        return {name: None if value == NULL else _decode(name, value) for name, value in columns}
     except (KeyError, ValueError):
         return {"unreadable": text}
 
 
-def _read(name: str, text: str) -> Any:
+def _decode(name: str, text: str) -> Any:
     if name in NUMBERS:
         return int(text)
     if name in LABELS:
@@ -179,19 +185,19 @@ def _read(name: str, text: str) -> Any:
 
 
 def to_line(record: Record, version: int) -> bytes:
-    """The canonical line. Raises ValueError for what is no attempt's record."""
+    """Return the canonical line of a record. Raise ValueError if no attempt has such a record."""
     columns = COLUMNS_BY_VERSION[version]
     if [*record] != [*columns]:
-        raise ValueError("these are not the columns of an attempt")
-    texts = [NULL if value is None else _write(name, value) for name, value in record.items()]
+        raise ValueError("not the columns of an attempt")
+    texts = [NULL if value is None else _encode(name, value) for name, value in record.items()]
     line = "\t".join(texts)
-    # Else a value could pass for two, or one attempt for another.
+    # Otherwise one value could be read as two, or one attempt as another.
     if record["id"] is None or "\n" in line or line.count("\t") != len(columns) - 1:
-        raise ValueError("no attempt has such values")
+        raise ValueError("not the values of an attempt")
     return f"{line}\n".encode()
 
 
-def _write(name: str, value: Any) -> str:
+def _encode(name: str, value: Any) -> str:
     if name in NUMBERS:
         return str(_require(int, value))
     text: str = _require(str, value)
@@ -203,6 +209,6 @@ def _write(name: str, value: Any) -> str:
 
 
 def _require(kind: type, value: Any) -> Any:
-    if type(value) is not kind:  # True would be an int
-        raise ValueError(f"{value!r} is out of place")
+    if type(value) is not kind:  # isinstance() would accept True as an int
+        raise ValueError(f"{value!r} is not of type {kind.__name__}")
     return value

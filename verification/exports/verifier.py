@@ -1,4 +1,4 @@
-"""Checking the chain of a sealed export: without a database, and without any key."""
+"""Verifies the chain of a sealed export, without a database and without any key."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from verification.audit_log.canonical import COLUMNS_BY_VERSION
 from verification.audit_log.chain import BrokenChain, Chain
-from verification.audit_log.verifier import MOST_PROBLEMS, Report, note_kept_head
+from verification.audit_log.verifier import MAX_PROBLEMS, KeptHead, Report, compare_kept_head
 from verification.exports.sealed import (
     FORMAT,
     FORMAT_VERSION,
@@ -21,62 +21,66 @@ from verification.exports.sealed import (
 )
 from verification.models import ChainHead, Seal
 
-#: No line of ours is as long; what is not ours may have no line breaks at all.
-LONGEST = 16_384
-WATCHED = 1_000
-
-Kept = tuple[int, bytes]
+#: Bytes. Every line of an export is shorter; another file may have no line breaks at all.
+MAX_LINE_LENGTH = 16_384
+#: Lines between two calls of `on_progress`.
+PROGRESS_INTERVAL = 1_000
 
 
 class NotAnExport(Exception):
-    """The file cannot be checked; says why, in one sentence."""
+    """The file is not an export that can be checked. The message says why, in one sentence."""
 
 
 def verify_export(
-    file: BinaryIO, kept: Kept | None = None, watch: Callable[[], object] = int
+    file: BinaryIO,
+    kept: KeptHead | None = None,
+    on_progress: Callable[[], object] | None = None,
 ) -> Report:
-    """Check a file, and whether it goes through a head that was `kept` elsewhere."""
-    check = ExportCheck(read_start(file.readline(LONGEST)), kept)
-    for number, line in enumerate(iter(lambda: file.readline(LONGEST), b""), start=2):
+    """Check a sealed export, and whether its chain contains the head `kept`, if given.
+
+    Raise NotAnExport if the first line is not that of a sealed export.
+    """
+    check = ExportCheck(read_start(file.readline(MAX_LINE_LENGTH)), kept)
+    for number, line in enumerate(iter(lambda: file.readline(MAX_LINE_LENGTH), b""), start=2):
         check.read(number, line)
-        if number % WATCHED == 0:
-            watch()
+        if on_progress and number % PROGRESS_INTERVAL == 0:
+            on_progress()
     check.finish()
     return check.report
 
 
 class ExportCheck:
-    """Takes the lines after the first, in their order, and goes on after what is wrong."""
+    """Checks the lines after the first one, in their order, and continues after a wrong line."""
 
-    def __init__(self, start: ChainHead, kept: Kept | None) -> None:
+    def __init__(self, start: ChainHead, kept: KeptHead | None) -> None:
         self.chain, self.report = Chain(start), Report()
         self.start, self.kept = start, kept
-        self.digests: dict[int, bytes] = {}  # of the seal that was kept
-        self.seal: Seal | None = None
-        self.lines: list[bytes] = []  # of that seal
-        self.is_readable = True  # all since that seal
-        self.is_over = False
+        self.digests: dict[int, bytes] = {}  # of the seal that `kept` names, once it was read
+        self.seal: Seal | None = None  # the seal whose attempts are being read
+        self.lines: list[bytes] = []  # canonical lines of that seal's attempts
+        self.is_readable = True  # no line since that seal was wrong
+        self.is_over = False  # the last line was read
 
     def read(self, number: int, line: bytes) -> None:
         try:
-            self._take(load(line))
+            self._read_entry(load(line))
         except (KeyError, ValueError):
             self.is_readable = False
-            if len(self.report.problems) < MOST_PROBLEMS:
-                sentence = _("Line {line} is not what an export of an intact log holds there.")
-                self.report.note(sentence.format(line=number))
+            if len(self.report.problems) < MAX_PROBLEMS:
+                sentence = _("Line {line} is not valid in an export of an intact log.")
+                self.report.add_problem(sentence.format(line=number))
 
     def finish(self) -> None:
         if not self.is_over:
             self._close_seal()
-            self.report.note(_("The last line is missing: the end of the file was cut off."))
+            self.report.add_problem(_("The last line is missing: the end of the file was cut off."))
         self.report.head = self.chain.head
         if self.kept:
-            note_kept_head(self.report, self.start, self.digests, self.kept)
+            compare_kept_head(self.report, self.kept, self.start, self.digests)
 
-    def _take(self, entry: Entry) -> None:
+    def _read_entry(self, entry: Entry) -> None:
         if self.is_over:
-            raise ValueError("nothing follows the last line")
+            raise ValueError("nothing may follow the last line")
         if "seal" in entry:
             seal = to_seal(entry)
             self._close_seal()
@@ -86,57 +90,66 @@ class ExportCheck:
             self.is_over = True
             self._verify_last(entry)
         else:
-            self._take_attempt(entry)
+            self._read_attempt(entry)
 
-    def _take_attempt(self, entry: Entry) -> None:
+    def _read_attempt(self, entry: Entry) -> None:
         if self.seal is None:
-            raise ValueError("no seal covers this")
+            raise ValueError("an attempt must follow a seal")
         self.report.attempts += 1
         if self.seal.version in COLUMNS_BY_VERSION:
             self.lines.append(to_line(entry, self.seal.version))
 
     def _close_seal(self) -> None:
+        """Verify the seal whose attempts have all been read."""
         if self.seal is None:
             return
-        if self.kept and self.seal.id == self.kept[0]:
+        if self.kept and self.seal.id == self.kept.seal_id:
             self.digests[self.seal.id] = bytes(self.seal.digest)
         self.report.seals += 1
         try:
             if self.is_readable:
                 self.chain.follow(self.seal, self.lines)
         except BrokenChain as broken:
-            self.report.note(broken, self.seal)
+            self.report.add_problem(broken, self.seal)
         self.chain.head.move_to(self.seal)
         self.seal = None
 
     def _verify_last(self, entry: Entry) -> None:
-        head = to_place(entry["head"])
-        said = entry["rows"], entry["seals"]
+        """Verify the last line: the head, and how many attempts and seals the file holds."""
+        head, stated = to_place(entry["head"]), (entry["rows"], entry["seals"])
         try:
             self.chain.verify_head(head)
         except BrokenChain as broken:
-            self.report.note(broken)
-        if said != (self.report.attempts, self.report.seals) and not self.report.problems:
+            self.report.add_problem(broken)
+        if stated != (self.report.attempts, self.report.seals) and not self.report.problems:
             sentence = _(
                 "The file holds {rows} attempts under {seals} seals, "
                 "but its last line says otherwise."
             )
-            self.report.note(sentence.format(rows=self.report.attempts, seals=self.report.seals))
+            self.report.add_problem(
+                sentence.format(rows=self.report.attempts, seals=self.report.seals)
+            )
 
 
 def read_start(line: bytes) -> ChainHead:
-    """The place that the file's first seal continues from. Raises NotAnExport."""
+    """Return the place that the file's first seal continues, from the first line.
+
+    Raise NotAnExport if it is not the first line of a sealed export, or of a version that this
+    release does not support.
+    """
     try:
         entry = load(line)
-        is_ours, version, place = entry["format"] == FORMAT, entry["version"], entry["continues"]
-        start = to_place(place)
+        is_export, version = entry["format"] == FORMAT, entry["version"]
+        start = to_place(entry["continues"])
     except (KeyError, ValueError):
-        is_ours = False
-    if not is_ours:
-        raise NotAnExport(_("This is no sealed export: export_attempts --format sealed makes one."))
+        is_export = False
+    if not is_export:
+        raise NotAnExport(
+            _("This is not a sealed export. Create one with export_attempts --format sealed.")
+        )
     if version != FORMAT_VERSION:
         raise NotAnExport(
-            _("This export has version {version}, which this release does not know.").format(
+            _("This export has version {version}, which this release does not support.").format(
                 version=version
             )
         )

@@ -1,4 +1,4 @@
-"""The log as it leaves: attempts as CSV or JSON lines, counted and hashed on the way out."""
+"""Writes attempts as CSV or JSON Lines, and counts and hashes what an export writes."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from verification.change_log import Action, Actor
 from verification.models import ChangeEvent, VerificationAttempt
 from verification.models.attempt import RECORD_KEYS
 
-# A spreadsheet takes a cell that begins so for a formula.
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-#: Without it Excel takes UTF-8 for whatever the computer was bought with.
+#: A spreadsheet interprets a cell that begins with one of these as a formula.
+FORMULA_PREFIXES = ("=", "+", "-", "@", "\t", "\r")
+#: Without a byte order mark, Excel reads UTF-8 as the local encoding of the computer.
 BOM = b"\xef\xbb\xbf"
 
 Item = TypeVar("Item")
 Attempts = QuerySet[VerificationAttempt]
-Piece = tuple[bytes, int]  #: a part of a file, and how many attempts it holds
+Piece = tuple[bytes, int]  #: a part of a file, and the number of attempts in it
 Pieces = Generator[Piece, None, None]
 
 
@@ -43,17 +43,17 @@ def jsonl_pieces(attempts: Attempts) -> Pieces:
 def csv_pieces(attempts: Attempts) -> Pieces:
     yield BOM + csv_rows([RECORD_KEYS]), 0
     for chunk in chunks(stream(attempts)):
-        yield csv_rows(map(cells, chunk)), len(chunk)
+        yield csv_rows(map(csv_cells, chunk)), len(chunk)
 
 
-PIECES: dict[str, Callable[[Attempts], Pieces]] = {
+PIECES_BY_FORMAT: dict[str, Callable[[Attempts], Pieces]] = {
     "jsonl": jsonl_pieces,
     "csv": csv_pieces,
 }
 
 
 def stream(attempts: Attempts) -> Iterator[VerificationAttempt]:
-    """However many there are, few are in memory at a time."""
+    """Yield attempts in chunks, so that an export of any size needs little memory."""
     return attempts.select_related("account").iterator(chunk_size=2000)
 
 
@@ -69,24 +69,24 @@ def csv_rows(rows: Iterable[Iterable[object]]) -> bytes:
     return out.getvalue().encode()
 
 
-def cells(attempt: VerificationAttempt) -> list[object]:
-    """Its record, with the time by the clock on the wall, and its zone."""
+def csv_cells(attempt: VerificationAttempt) -> list[object]:
+    """Return the values of the attempt's record, with the time in TIME_ZONE and its offset."""
     local = timezone.localtime(attempt.recorded_at)
     record = {**attempt.as_record(), "recorded_at": local.isoformat(" ", "milliseconds")}
-    return [cell(value) for value in record.values()]
+    return [escape_formula(value) for value in record.values()]
 
 
-def cell(value: object) -> object:
-    is_formula = isinstance(value, str) and value.startswith(FORMULA_STARTS)
+def escape_formula(value: object) -> object:
+    is_formula = isinstance(value, str) and value.startswith(FORMULA_PREFIXES)
     return f"'{value}" if is_formula else value
 
 
-# --- On record
+# --- The change log
 
 
 @dataclass
 class Export:
-    """One file that somebody takes away."""
+    """One exported file: how it is written, and what the change log records of it."""
 
     format: str
     actor: Actor
@@ -100,19 +100,26 @@ class Export:
         digest: str = self.hash.hexdigest()
         return digest
 
-    def write(self, pieces: Pieces, out: BinaryIO, watch: Callable[[int], object] = int) -> None:
-        """Bytes, so that what is hashed is what arrives; `watch` is told of attempts written."""
-        with closing(pieces):  # and the cursor behind them, while its transaction is open
+    def write(
+        self, pieces: Pieces, out: BinaryIO, on_progress: Callable[[int], object] | None = None
+    ) -> None:
+        """Write the pieces to `out`, and hash and count them.
+
+        `out` takes bytes, so that the hash covers exactly what arrives. `on_progress` is called
+        with the number of attempts in each piece.
+        """
+        with closing(pieces):  # closes their cursor too, while its transaction is open
             for piece, rows in pieces:
                 out.write(piece)
                 self.hash.update(piece)
                 self.rows += rows
-                watch(rows)
+                if on_progress:
+                    on_progress(rows)
         out.flush()
         self.is_complete = True
 
     def record(self) -> ChangeEvent:
-        """Write into the change log what left the server, also if the export broke off."""
+        """Record in the change log what was exported, even if the export was interrupted."""
         return change_log.record(
             Action.EXPORTED,
             self.actor,

@@ -16,11 +16,12 @@ from django.utils.dateparse import parse_datetime
 
 from verification import change_log
 from verification.accounts.tokens import others_with
+from verification.audit_log.verifier import KeptHead
 from verification.change_log import Action, Actor
 from verification.db.errors import format_unusable
 from verification.fields import UndecryptableSecret
 from verification.models import OfficialAccount
-from verification.models.account import SHORT
+from verification.models.account import MIN_SAFE_LENGTH
 
 HEAD = re.compile(r"([0-9]{1,18}):([0-9a-f]{64})")
 
@@ -42,10 +43,10 @@ class GatewayCommand(BaseCommand):
             raise CommandError(format_unusable(error)) from error
 
     def warn(self, account: OfficialAccount, token: str) -> None:
-        if len(token) < SHORT:
+        if len(token) < MIN_SAFE_LENGTH:
             self.stderr.write(
                 f"Warning: a token of {len(token)} characters can be guessed from one request "
-                f"that somebody saw. Use {SHORT} or more; rotate_token generates 32."
+                f"that somebody saw. Use {MIN_SAFE_LENGTH} or more; rotate_token generates 32."
             )
         for other in others_with(token, account):
             self.stderr.write(
@@ -101,10 +102,10 @@ def parse_moment(text: str | None) -> datetime | None:
     raise CommandError(f'"{text}" is not a time such as 2026-11-23 or 2026-11-23T10:42+08:00.')
 
 
-def parse_head(text: str) -> tuple[int, bytes]:
+def parse_head(text: str) -> KeptHead:
     found = HEAD.fullmatch(text.strip())
     if found is None:
         raise CommandError(
             f'"{text}" is not a head: a seal\'s number, a colon and 64 hexadecimal digits.'
         )
-    return int(found[1]), bytes.fromhex(found[2])
+    return KeptHead(int(found[1]), bytes.fromhex(found[2]))

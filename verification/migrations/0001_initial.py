@@ -91,12 +91,12 @@ class Migration(migrations.Migration):
             name='OfficialAccount',
             fields=[
                 ('id', models.AutoField(primary_key=True, serialize=False)),
-                ('name', models.CharField(help_text='As your colleagues call it; only shown here.', max_length=100, verbose_name='name')),
+                ('name', models.CharField(help_text='The name that your colleagues use. Only shown in this admin.', max_length=100, verbose_name='name')),
                 ('slug', models.CharField(default=verification.models.account.random_slug, help_text='The last part of the server URL. It cannot change once WeChat has used it.', max_length=40, unique=True, validators=[django.core.validators.RegexValidator('\\A[a-z0-9-]{1,40}\\Z', 'Use 1 to 40 lower-case letters a–z, digits and hyphens.')], verbose_name='slug')),
                 ('app_id', models.CharField(blank=True, max_length=40, verbose_name='AppID')),
                 ('original_id', models.CharField(blank=True, max_length=40, verbose_name='original ID')),
                 ('is_paused', models.BooleanField(default=False, editable=False, verbose_name='paused')),
-                ('answers_at_root', models.BooleanField(default=True, help_text='Also answers at the bare server address, without /wechat/ and the slug.', verbose_name='answers at /')),
+                ('answers_at_root', models.BooleanField(default=True, help_text='WeChat may call the server without /wechat/ and the slug as well.', verbose_name='also accept calls at the bare domain')),
                 ('notes', models.TextField(blank=True, verbose_name='notes')),
                 ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='created')),
                 ('updated_at', models.DateTimeField(auto_now=True, verbose_name='changed')),
@@ -206,7 +206,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigIntegerField(primary_key=True, serialize=False)),
                 ('recorded_at', models.DateTimeField(verbose_name='time')),
-                ('duration', models.IntegerField(help_text='Microseconds until it was recorded.', verbose_name='answered in')),
+                ('duration', models.IntegerField(help_text='Microseconds until the attempt was recorded.', verbose_name='answered in')),
                 ('clock_skew', models.IntegerField(null=True, verbose_name='clock difference')),
                 ('occurrences', models.IntegerField(default=1, verbose_name='occurrences')),
                 ('kind', models.SmallIntegerField(choices=[(1, 'URL verification'), (2, 'Message push'), (3, 'Self-test')], verbose_name='kind')),

@@ -1,4 +1,4 @@
-"""Create the two groups that people are given instead of superuser rights."""
+"""Create two groups, so that people need no superuser rights."""
 
 from django.apps import apps as installed_apps
 from django.contrib.auth.management import create_permissions
@@ -27,7 +27,7 @@ GROUPS = {
 
 def create_groups(apps, schema_editor):
     using = schema_editor.connection.alias
-    # Django itself creates permissions only after all migrations.
+    # Django creates permissions only after all migrations.
     app = installed_apps.get_app_config("verification")
     create_permissions(app, verbosity=0, using=using, apps=apps)
     permissions = apps.get_model("auth", "Permission").objects.using(using)

@@ -13,7 +13,7 @@ from django.db import migrations
 
 TABLE = "verification_verificationattempt"
 # The SQL of NOISE when this migration was written. PostgreSQL uses the index only for a query that
-# has the same words, so a change of NOISE needs a migration that creates the index again.
+# is written in the same words, so a change of NOISE needs a migration that creates the index again.
 NOISE = """
     reason = 8
     OR (marks IN (0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27)
@@ -24,11 +24,11 @@ OWNER = f"(COALESCE(account_id, 0) << 1) + CASE WHEN {NOISE} THEN 1 ELSE 0 END"
 STRAND = f"(((({OWNER}) << 2) + kind) << 4) + COALESCE(reason, 0)"
 
 # Ids only grow, so the pages of the primary key can be full. PostgreSQL adds new rows to the BRIN
-# when vacuum or autosummarize has seen their pages; until then it reads them one by one.
+# when vacuum or autosummarize processes their pages. Until then a search reads those pages.
 #
-# PostgreSQL summarizes the first range of an empty table as it creates the index, and no other
-# range before it is full. Each of the first some thousand rows would then rewrite a filter of 7 KB,
-# which takes as long as eight more rows: so that summary is removed.
+# PostgreSQL summarizes the first range of an empty table when it creates the index, but every other
+# range only when it is full. Each of the first several thousand rows would then rewrite a filter of
+# 7 KB, which takes as long as writing eight more rows. The summary is therefore removed.
 CREATE = f"""
 CREATE INDEX attempt_strand ON {TABLE} (({STRAND}), ((id & 2147483647)::int));
 CREATE INDEX attempt_ip ON {TABLE} (client_ip);

@@ -1,4 +1,4 @@
-"""One noun a file."""
+"""The models of the app. Each file holds one model, or several that belong together."""
 
 from __future__ import annotations
 

@@ -19,28 +19,34 @@ from verification.fields import EncryptedTextField, UndecryptableSecret
 from verification.protocol.enums import Kind
 
 SLUG_PATTERN = r"\A[a-z0-9-]{1,40}\Z"
-# Without look-alikes: people read slugs and tokens aloud, and type them.
+# Without characters that look alike: people read slugs aloud and type them.
 LETTERS_AND_DIGITS = "abcdefghijkmnopqrstuvwxyz23456789"
-#: Every signature at / is compared with the tokens of all accounts that answer there.
-MOST_AT_ROOT = 50
+#: Every signature received at / is compared with the tokens of all accounts that answer there.
+MAX_ACCOUNTS_AT_ROOT = 50
 
-# The console: "Token必须为英文或数字，长度为3-32字符".
-SHAPE = re.compile(r"[A-Za-z0-9]{3,32}")
-SHORT = 16
+# WeChat's console says: "Token必须为英文或数字，长度为3-32字符".
+SECRET_PATTERN = re.compile(r"[A-Za-z0-9]{3,32}")
+#: A shorter token is accepted with a warning, because it can be guessed.
+MIN_SAFE_LENGTH = 16
 ALPHABET = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 #: How long the old token stays valid after WeChat has used the new one.
 OVERLAP = timedelta(hours=24)
 
 
 def random_slug() -> str:
-    """Chinese names have no slug of their own, and a random one gives no account away."""
+    """Return a slug of eight random letters and digits.
+
+    A Chinese name cannot be turned into a slug, and a random slug does not reveal whose it is.
+    """
     return "".join(secrets.choice(LETTERS_AND_DIGITS) for _ in range(8))
 
 
 class OfficialAccount(models.Model):
     id = models.AutoField(primary_key=True)
     name = models.CharField(
-        _("name"), max_length=100, help_text=_("As your colleagues call it; only shown here.")
+        _("name"),
+        max_length=100,
+        help_text=_("The name that your colleagues use. Only shown in this admin."),
     )
     slug = models.CharField(
         _("slug"),
@@ -58,9 +64,9 @@ class OfficialAccount(models.Model):
     original_id = models.CharField(_("original ID"), max_length=40, blank=True)
     is_paused = models.BooleanField(_("paused"), default=False, editable=False)
     answers_at_root = models.BooleanField(
-        _("answers at /"),
+        _("also accept calls at the bare domain"),
         default=True,
-        help_text=_("Also answers at the bare server address, without /wechat/ and the slug."),
+        help_text=_("WeChat may call the server without /wechat/ and the slug as well."),
     )
     notes = models.TextField(_("notes"), blank=True)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
@@ -81,14 +87,14 @@ class OfficialAccount(models.Model):
 
     def clean(self) -> None:
         others = OfficialAccount.objects.filter(answers_at_root=True).exclude(pk=self.pk)
-        if self.answers_at_root and others.count() >= MOST_AT_ROOT:
+        if self.answers_at_root and others.count() >= MAX_ACCOUNTS_AT_ROOT:
             raise ValidationError(
                 {
                     "answers_at_root": _(
-                        "%(most)d accounts answer at / already. Clear this box; "
-                        "the account answers at its own server URL all the same."
+                        "%(limit)d accounts already accept calls at the bare domain. Clear this "
+                        "box. The account still answers at its own server URL."
                     )
-                    % {"most": MOST_AT_ROOT}
+                    % {"limit": MAX_ACCOUNTS_AT_ROOT}
                 }
             )
 
@@ -98,7 +104,7 @@ class OfficialAccount(models.Model):
 
     @property
     def server_url(self) -> str:
-        """What goes into the console; only the path while PUBLIC_URL is not set."""
+        """The URL to enter in WeChat's console; only its path if PUBLIC_URL is not set."""
         return f"{settings.PUBLIC_URL}{self.server_path}"
 
     @property
@@ -106,11 +112,14 @@ class OfficialAccount(models.Model):
         return current_token_of(self.tokens.filter(superseded_at=None))
 
     def has_attempts(self) -> bool:
-        """Whether anything is on record of it: then it cannot be deleted."""
-        return self.tallies.exists()  # every attempt is in one
+        """Return whether callbacks of the account were recorded. If so, it cannot be deleted."""
+        return self.tallies.exists()  # every attempt is counted in a tally
 
     def was_called(self) -> bool:
-        """Whether WeChat, or anyone but ourselves, has called it: then its slug is fixed."""
+        """Return whether anyone has called the account, apart from self-tests.
+
+        If so, its slug is fixed.
+        """
         return self.tallies.exclude(kind=Kind.SELF_TEST).exists()
 
 
@@ -118,26 +127,29 @@ class OfficialAccount(models.Model):
 
 
 def generate_secret() -> str:
-    """32 letters and digits without 0 O 1 l I: as long as WeChat takes, 185 bits."""
+    """Return a random token of 32 characters, the most that WeChat accepts: 185 bits.
+
+    It has letters and digits, without 0 O o 1 l I.
+    """
     return "".join(secrets.choice(ALPHABET) for _ in range(32))
 
 
 def validate_secret(text: str) -> None:
-    """Raise ValidationError unless WeChat's console would take it as a token."""
+    """Raise ValidationError unless WeChat's console would accept the text as a token."""
     if any(letter.isspace() for letter in text):
         raise ValidationError(_("The token has a space or line break in it; remove it."))
-    if not SHAPE.fullmatch(text):
+    if not SECRET_PATTERN.fullmatch(text):
         raise ValidationError(_("A token has 3 to 32 letters and digits, nothing else."))
 
 
 def current_token_of(tokens: Iterable[Token]) -> Token | None:
-    """Return the current one among the tokens of one account."""
+    """Return the current token among the tokens of one account, or None."""
     return next((token for token in tokens if token.is_current), None)
 
 
 class TokenQuerySet(models.QuerySet["Token"]):
     def live_at(self, moment: datetime) -> TokenQuerySet:
-        """Current tokens, and previous ones that are still valid."""
+        """Return current tokens, and previous ones that are still valid at that moment."""
         is_valid = models.Q(expires_at=None) | models.Q(expires_at__gt=moment)
         return self.filter(is_valid, secret__isnull=False)
 
@@ -191,22 +203,25 @@ class Token(models.Model):
         return self.secret is not None and (self.expires_at is None or self.expires_at > moment)
 
     def holds(self, text: str) -> bool:
-        """Whether this is the secret; one that no key decrypts any more is taken for another."""
+        """Return whether `text` is the secret. A secret that no key decrypts matches no text."""
         try:
             return self.secret is not None and self.secret.reveal() == text
         except UndecryptableSecret:
             return False
 
-    def note_use(self, moment: datetime) -> None:
-        """WeChat has signed with this token: begin the end of those it replaced."""
+    def record_first_use(self, moment: datetime) -> None:
+        """Record that WeChat first signed with this token at `moment`.
+
+        If it is the current token, the tokens that it replaced expire after OVERLAP.
+        """
         if self.first_used_at is not None:
             return
         Token.objects.filter(pk=self.pk).update(first_used_at=moment)
         if self.is_current:
-            waiting = Token.objects.filter(
+            replaced = Token.objects.filter(
                 account=self.account_id,
                 superseded_at__isnull=False,
                 expires_at=None,
-                pk__lt=self.pk,  # not this one, should it have been rotated away meanwhile
+                pk__lt=self.pk,  # not this token, in case it was rotated meanwhile
             )
-            waiting.update(expires_at=moment + OVERLAP)
+            replaced.update(expires_at=moment + OVERLAP)

@@ -1,4 +1,4 @@
-"""What people are told by `manage.py watch`, and how far it has looked."""
+"""The alerts of `manage.py watch`, and the position up to which it has read the log."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ from datetime import datetime, timedelta
 
 from django.db import models
 
-#: A trouble that comes and goes is told at most once in this time.
+#: A problem that ends and begins again is sent at most once in this time.
 QUIET_TIME = timedelta(hours=1)
-#: One that lasts is told again after this time.
+#: A problem that lasts is sent again after this time.
 REMINDER = timedelta(hours=24)
-LONGEST_TITLE, LONGEST_TEXT = 200, 1000
+MAX_TITLE_LENGTH, MAX_TEXT_LENGTH = 200, 1000
 
 
 class Alert(models.Model):
-    """One trouble, from its beginning to its end, and which channels still have to tell it."""
+    """One problem, from its beginning to its end, and the channels that have yet to send it."""
 
     key = models.CharField(max_length=64, unique=True)
-    title = models.CharField(max_length=LONGEST_TITLE)
-    text = models.CharField(max_length=LONGEST_TEXT)
+    title = models.CharField(max_length=MAX_TITLE_LENGTH)
+    text = models.CharField(max_length=MAX_TEXT_LENGTH)
     link = models.CharField(max_length=200)
     began_at = models.DateTimeField()
-    seen_at = models.DateTimeField()  #: when the trouble last showed
+    seen_at = models.DateTimeField()  #: when the problem was last found
     told_at = models.DateTimeField(null=True)
     is_over = models.BooleanField(default=False)
-    waiting = models.JSONField(default=list)  #: names of channels
+    waiting = models.JSONField(default=list)  #: names of the channels that have yet to send it
 
     class Meta:
         default_permissions = ()
@@ -34,10 +34,14 @@ class Alert(models.Model):
 
     @property
     def is_told(self) -> bool:
+        """Whether the problem was sent since it began."""
         return self.told_at is not None and self.told_at >= self.began_at
 
     def is_due(self, now: datetime) -> bool:
-        """Nothing of the kind was told within QUIET_TIME, or of this very trouble for a day."""
+        """Return whether the alert is to be sent now.
+
+        That is when it is new, began again after QUIET_TIME, or has lasted for another REMINDER.
+        """
         if self.is_over:
             return False
         if self.told_at is None:
@@ -48,14 +52,14 @@ class Alert(models.Model):
 
 
 class WatchPosition(models.Model):
-    """One row: up to where the last look went, what was sent, and whose turn it is to look."""
+    """One row: how far the last round read, what was sent this hour, and who holds the lease."""
 
     id = models.SmallIntegerField(primary_key=True, default=1)
     began_at = models.DateTimeField()
     last_attempt_id = models.BigIntegerField(default=0)
     last_seal_id = models.BigIntegerField(default=0)
     last_digest = models.BinaryField(max_length=32, default=bytes)
-    sent = models.JSONField(default=dict)  #: by channel, the times of this hour's messages
+    sent = models.JSONField(default=dict)  #: the times of this hour's messages, by channel
     holder = models.CharField(max_length=32, default="")
     held_until = models.DateTimeField(null=True)
 

@@ -1,4 +1,4 @@
-"""An attempt: the recorded row of one callback, or of several equal ones. Append-only."""
+"""The attempt: the recorded row of one callback, or of several identical ones. Append-only."""
 
 from __future__ import annotations
 
@@ -20,8 +20,12 @@ from verification.protocol.enums import Kind, Mark, Method, Outcome, Reason
 
 
 class VerificationAttempt(models.Model):
-    """Columns in the order of size, so that PostgreSQL pads little. No database-level foreign
-    keys: checking them costs more than the row, and tells known accounts from unknown by time."""
+    """One callback, or several identical ones.
+
+    The columns are ordered by size, so that PostgreSQL pads little. There are no foreign keys in
+    the database: checking them costs more than writing the row, and the time would tell known
+    accounts from unknown ones.
+    """
 
     id = models.BigIntegerField(primary_key=True)
     recorded_at = models.DateTimeField(_("time"))
@@ -47,7 +51,7 @@ class VerificationAttempt(models.Model):
         verbose_name=_("token"),
     )
     duration = models.IntegerField(
-        _("answered in"), help_text=_("Microseconds until it was recorded.")
+        _("answered in"), help_text=_("Microseconds until the attempt was recorded.")
     )
     clock_skew = models.IntegerField(_("clock difference"), null=True)
     occurrences = models.IntegerField(_("occurrences"), default=1)
@@ -98,15 +102,17 @@ class VerificationAttempt(models.Model):
         return "https" if Mark.HTTPS in Mark(self.marks) else "http"
 
     def as_record(self) -> dict[str, Any]:
-        """What exports hold, in their order; `account` must be loaded."""
+        """Return the attempt as exports have it, in the order of RECORD_KEYS.
+
+        It reads the account, so select it with the attempts.
+        """
         return as_record(vars(self), self.account.slug if self.account else None)
 
 
 KINDS, METHODS, OUTCOMES, REASONS = (
-    {int(member): member.label for member in closed_list}
-    for closed_list in (Kind, Method, Outcome, Reason)
+    {int(member): member.label for member in members} for members in (Kind, Method, Outcome, Reason)
 )
-#: The keys of as_record(), in its order.
+#: The keys of as_record(), in their order.
 RECORD_KEYS = (
     *("id", "recorded_at", "account", "path_slug", "kind", "method"),
     *("outcome", "reason", "detail", "status"),
@@ -117,10 +123,10 @@ RECORD_KEYS = (
 
 
 def as_record(attempt: Mapping[str, Any], account: str | None) -> dict[str, Any]:
-    """The columns of an attempt as logs and exports spell them."""
+    """Return an attempt's columns as log lines and exports have them; `account` is the slug."""
     signature = attempt["signature"]
     return {
-        "id": attempt.get("id"),  # what is tallied only has none
+        "id": attempt.get("id"),  # an accepted push has none, because it is only tallied
         "recorded_at": attempt["recorded_at"].isoformat(),
         "account": account,
         "path_slug": attempt["path_slug"],

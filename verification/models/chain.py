@@ -1,4 +1,4 @@
-"""Seals and the head of their chain: what makes a change to the log visible."""
+"""The seals, the head of their chain and the checkpoint: they make changes to the log visible."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ GENESIS = bytes(32)
 
 
 class Seal(models.Model):
-    """Covers the attempts first_id … first_id + count - 1 and, through the digest, all before."""
+    """Covers the attempts first_id to last_id and, through the previous digest, all before them."""
 
     id = models.BigIntegerField(primary_key=True)
     first_id = models.BigIntegerField(_("first attempt"))
@@ -37,7 +37,10 @@ class Seal(models.Model):
 
 
 class ChainHead(models.Model):
-    """One row. Locked when a batch has been judged, so commit order is chain order everywhere."""
+    """One row: the end of the chain.
+
+    The writer locks it when a batch has been judged, so commits have the order of the chain.
+    """
 
     id = models.SmallIntegerField(primary_key=True, default=1)
     last_attempt_id = models.BigIntegerField(default=0)
@@ -57,37 +60,37 @@ class ChainHead(models.Model):
         return f"{self.last_seal_id}"
 
     def move_to(self, seal: Seal) -> None:
-        """Make `seal` the last one."""
+        """Make `seal` the last seal. The time of its last attempt is left as it was."""
         self.last_seal_id, self.last_attempt_id = seal.id, seal.last_id
         self.last_digest = bytes(seal.digest)
 
     @property
     def text(self) -> str:
-        """What is kept elsewhere, to show later that nothing was cut off or rewritten."""
+        """SEAL:DIGEST. A copy that is kept elsewhere shows if the log is cut off or rewritten."""
         return f"{self.last_seal_id}:{bytes(self.last_digest).hex()}"
 
 
 class Checkpoint(models.Model):
-    """Stands for all seals up to last_seal_id, and what they covered. There is one row, or none.
+    """Replaces the seals up to last_seal_id and their attempts, which were pruned.
 
-    Each step of a pruning adds its own and removes the one before, whose MAC would need an old key
-    for ever; the change log tells of each pruning. How many went in all needs no column: seals and
-    attempts are numbered from 1 without a gap.
+    There is one row at most. Each step of a pruning adds a checkpoint and removes the previous one,
+    whose MAC would always need an old key; the change log has an event for each pruning. The number
+    of pruned seals and attempts needs no column, because both are numbered from 1 without gaps.
     """
 
     last_seal_id = models.BigIntegerField(primary_key=True)
     last_attempt_id = models.BigIntegerField()
-    recorded_at = models.DateTimeField()  #: of the last attempt that went
+    recorded_at = models.DateTimeField()  #: of the last pruned attempt
     pruned_at = models.DateTimeField()
     actor = models.CharField(max_length=150)
     key_id = models.CharField(max_length=8)
-    digest = models.BinaryField(max_length=32)  #: of the last seal that went
+    digest = models.BinaryField(max_length=32)  #: of the last pruned seal
     mac = models.BinaryField(max_length=32)
 
     class Meta:
         verbose_name = _("checkpoint")
         verbose_name_plural = _("checkpoint")
-        ordering = ["-last_seal_id"]  # the first is the one that holds
+        ordering = ["-last_seal_id"]  # the first one is valid
         default_permissions = ()
 
     def __str__(self) -> str:
@@ -95,7 +98,7 @@ class Checkpoint(models.Model):
 
     @property
     def place(self) -> ChainHead:
-        """What the chain continues from."""
+        """The place in the chain that the oldest stored seal continues."""
         return ChainHead(
             last_attempt_id=self.last_attempt_id,
             last_seal_id=self.last_seal_id,

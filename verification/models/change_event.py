@@ -1,4 +1,4 @@
-"""The change log: what people did. Never a secret, and the actor's name outlives the user."""
+"""The change log: what people did. It never has secrets, and keeps the names of deleted users."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from django.utils.translation import gettext_lazy as _
 
 from verification.models.account import OfficialAccount
 
-#: Characters of an actor's name: as many as a user's may have.
-LONGEST_NAME = 150
+#: Characters. It is the limit of a user name.
+MAX_ACTOR_LENGTH = 150
 
 
 class ChangeEvent(models.Model):
@@ -46,7 +46,7 @@ class ChangeEvent(models.Model):
         KEYS_ROTATED = "keys_rotated", _("encryption keys rotated")
 
     recorded_at = models.DateTimeField(_("time"), default=timezone.now, db_index=True)
-    actor = models.CharField(_("who"), max_length=LONGEST_NAME)
+    actor = models.CharField(_("who"), max_length=MAX_ACTOR_LENGTH)
     action = models.CharField(_("what"), max_length=32, choices=Action)
     account = models.ForeignKey(
         OfficialAccount,
@@ -54,13 +54,13 @@ class ChangeEvent(models.Model):
         null=True,
         related_name="change_events",
         verbose_name=_("official account"),
-        # An account that WeChat never used may be deleted; what was done to it stays on record.
+        # An account that was never called may be deleted; its change events stay.
         db_constraint=False,
     )
     token_fingerprint = models.CharField(_("fingerprint"), max_length=6, blank=True)
     detail = models.CharField(_("detail"), max_length=200, blank=True)
     client_ip = models.GenericIPAddressField(_("source IP"), null=True)
-    #: What an export, a sign-off or a pruning was about, for programs and pages to read.
+    #: The details of an action as data, for programs and pages to read.
     facts = models.JSONField(_("facts"), default=dict)
 
     class Meta:

@@ -1,4 +1,4 @@
-"""The closed lists with their labels; their numbers and spelling come from the protocol."""
+"""The choices of model fields, with translated labels for the members of protocol.enums."""
 
 from __future__ import annotations
 

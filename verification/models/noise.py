@@ -1,7 +1,7 @@
-"""Internet noise: refused callbacks of browsers, monitors and bots, which nobody needs to look at.
+"""Internet noise: refused callbacks of browsers, monitors and bots, which need no attention.
 
-NOISE_RULES is the only definition. The query NOISE and the function is_noise() both come from it.
-PostgreSQL's index of attempts and the tallies are made with it, so a change of the rules needs a
+NOISE_RULES is the only definition. The query NOISE and the function is_noise() both use it.
+PostgreSQL's index of attempts and the tallies depend on it, so a change of the rules needs a
 migration: see .github/CONTRIBUTING.md.
 """
 
@@ -16,13 +16,13 @@ from django.db.models import Q
 
 from verification.protocol.enums import Mark, Outcome, Reason
 
-#: The user agent of WeChat's servers in every log that was published since 2013.
+#: The user agent of WeChat's servers, the same in every log that was published since 2013.
 WECHAT_USER_AGENT = "Mozilla/4.0"
 ALL_MARKS = range(2 * max(Mark))
 
 
 class NoiseRule(NamedTuple):
-    """One kind of noise. An attempt must fulfil every condition that is set."""
+    """One kind of noise. An attempt must meet every condition that is set."""
 
     reason: Reason | None = None
     is_unsigned: bool = False  #: there is no signature
@@ -33,9 +33,9 @@ class NoiseRule(NamedTuple):
 
 NOISE_RULES = [
     NoiseRule(reason=Reason.METHOD_NOT_ALLOWED),
-    # Nobody's token, and not WeCom's either, can have signed it.
+    # Neither WeChat nor WeCom sends a callback without a signature.
     NoiseRule(reason=Reason.MISSING_PARAMETER, is_unsigned=True, without_mark=Mark.MSG_SIGNATURE),
-    # WeChat itself, at an unknown path, is an operator with a mistyped URL.
+    # WeChat itself calls an unknown path if an operator has mistyped the server URL.
     NoiseRule(reason=Reason.UNKNOWN_ACCOUNT, is_foreign=True),
     NoiseRule(refused_with_mark=Mark.EMPTY_TOKEN),
 ]
@@ -52,8 +52,8 @@ def is_noise(attempt: Mapping[str, Any]) -> bool:
     )
 
 
-# Few combinations ever occur, so nearly every call is answered from the cache: a known account's
-# attempt takes as long as an unknown one's.
+# Few combinations occur, so nearly every call is answered from the cache, and the attempts of known
+# and unknown accounts take the same time.
 @lru_cache(maxsize=4096)
 def _is_noise(
     outcome: int, reason: int | None, marks: int, is_unsigned: bool, is_foreign: bool
@@ -72,7 +72,7 @@ def _is_noise(
 
 
 def _as_query(rule: NoiseRule) -> Q:
-    """Return the rule as a query. Marks are listed, because a query has no bits."""
+    """Return the rule as a query. It lists values of marks, because a query cannot test bits."""
     conditions: dict[str, Any] = {}
     if rule.reason is not None:
         conditions["reason"] = rule.reason.value

@@ -1,4 +1,4 @@
-"""Hourly counts of every callback answered; accepted message pushes are kept nowhere else."""
+"""Hourly counts of all callbacks answered. Accepted message pushes are recorded only here."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from verification.protocol.enums import Outcome
 
 
 class Tally(models.Model):
-    # No database-level foreign key: its check would lock the account's row under the writer.
+    # No foreign key in the database: checking it would lock the account's row for the writer.
     account = models.ForeignKey(
         OfficialAccount,
         models.PROTECT,
@@ -26,8 +26,8 @@ class Tally(models.Model):
     kind = models.SmallIntegerField(_("kind"), choices=KIND_CHOICES)
     outcome = models.SmallIntegerField(_("outcome"), choices=OUTCOME_CHOICES)
     count = models.BigIntegerField(_("count"))
-    #: How many of them are internet noise, for counts that leave it out. The default is the
-    #: database's, so that the release before this column can still write.
+    #: How many of `count` are internet noise, for counts that leave noise out. The default is set
+    #: in the database, so that a release without this column can still write.
     noise = models.BigIntegerField(_("internet noise"), db_default=0)
     last_at = models.DateTimeField(_("last"), default=timezone.now)
 

@@ -1,6 +1,6 @@
-"""A person's authenticator app, and the recovery codes for when it is lost.
+"""The second factor of a user: an authenticator app, and recovery codes in case it is lost.
 
-django-otp's own devices keep seeds and recovery codes in the clear, and its admin shows them.
+The devices of django-otp store seeds and recovery codes unencrypted, and its admin shows them.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from django_otp.oath import TOTP
 
 from verification.fields import EncryptedTextField, Secret, UndecryptableSecret
 
-CODE = re.compile(r"[0-9]{6}")
+CODE_PATTERN = re.compile(r"[0-9]{6}")
 ISSUER = "wechat_gateway"
-#: A clock may be wrong by this many steps of 30 seconds; drift follows one that keeps going wrong.
+#: Steps of 30 seconds by which a clock may be wrong. `drift` follows a clock that drifts further.
 TOLERANCE = 1
-LONGEST_WAIT = timedelta(minutes=15)
+MAX_WAIT = timedelta(minutes=15)
 RECOVERY_CODES = 10
 RECOVERY_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 
 
 def new_seed() -> Secret:
-    """160 bits, as RFC 4226 wants them."""
+    """Return a random seed of 160 bits, as RFC 4226 recommends."""
     return Secret.of(base64.b32encode(secrets.token_bytes(20)).decode())
 
 
@@ -54,11 +54,15 @@ class TotpDevice(ThrottlingMixin, Device):
 
     @classmethod
     def of(cls, user: AbstractBaseUser, *, since: datetime) -> TotpDevice:
-        """The user's device. Until it is confirmed its seed is no older than this sign-in."""
+        """Return the user's device, and create it if there is none.
+
+        An unconfirmed device that is older than `since`, the time of this sign-in, or whose seed
+        no key decrypts, gets a new seed.
+        """
         start = {"confirmed": False, "seed": new_seed()}
         device: TotpDevice = cls.objects.get_or_create(user=user, defaults=start)[0]
         if not device.confirmed and (device.created_at < since or not device.is_readable()):
-            # By its seed: of two tabs, the second keeps what the first has shown.
+            # Filtered by seed: of two tabs, the second keeps the seed that the first has shown.
             stale = cls.objects.filter(pk=device.pk, confirmed=False, seed=device.seed)
             stale.update(seed=new_seed(), created_at=timezone.now())
             device.refresh_from_db()
@@ -71,12 +75,15 @@ class TotpDevice(ThrottlingMixin, Device):
             return False
 
     def seed_text(self) -> str:
-        """What an authenticator app is given. Raises UndecryptableSecret."""
-        assert self.seed is not None  # the database says so
+        """Return the seed, in base32 for an authenticator app. Raises UndecryptableSecret."""
+        assert self.seed is not None  # a constraint of the database
         return self.seed.reveal()
 
     def url(self) -> str:
-        """What the QR code says: https://github.com/google/google-authenticator/wiki/Key-Uri-Format"""
+        """Return the URL of the QR code.
+
+        Its format: https://github.com/google/google-authenticator/wiki/Key-Uri-Format
+        """
         host = settings.PUBLIC_URL.partition("://")[2]
         issuer = f"{ISSUER} {host}".strip().replace(":", " ")
         label = quote(f"{issuer}:{self.user.get_username()}")
@@ -86,10 +93,10 @@ class TotpDevice(ThrottlingMixin, Device):
     # --- Verifying; django_otp.verify_token calls this with the row locked
 
     def verify_token(self, token: str) -> bool:
-        is_allowed, _why = self.verify_is_allowed()
+        is_allowed, _details = self.verify_is_allowed()
         if not is_allowed:
             return False
-        if self._takes_code(token) or self._takes_recovery_code(token):
+        if self._accepts_code(token) or self._accepts_recovery_code(token):
             self.throttle_reset(commit=False)
             self.save()
             return True
@@ -97,44 +104,48 @@ class TotpDevice(ThrottlingMixin, Device):
         return False
 
     def verify_is_allowed(self) -> tuple[bool, Any]:
-        """As django-otp has it, but nobody waits for days after a stranger's guesses."""
-        is_allowed, why = super().verify_is_allowed()
+        """Return what django-otp does, but never lock the user out for longer than MAX_WAIT.
+
+        Otherwise somebody who guesses codes could lock a user out for days.
+        """
+        is_allowed, details = super().verify_is_allowed()
         if is_allowed:
             return True, None
         assert self.throttling_failure_timestamp is not None
-        longest = self.throttling_failure_timestamp + LONGEST_WAIT
-        why["locked_until"] = min(why["locked_until"], longest)
-        return why["locked_until"] <= timezone.now(), why
+        latest = self.throttling_failure_timestamp + MAX_WAIT
+        details["locked_until"] = min(details["locked_until"], latest)
+        return details["locked_until"] <= timezone.now(), details
 
     def get_throttle_factor(self) -> int:
-        """Seconds to wait after the first wrong code, doubled by each that follows."""
+        """Return the seconds to wait after the first wrong code. Each further one doubles them."""
         return 1
 
-    def _takes_code(self, token: str) -> bool:
-        if not CODE.fullmatch(token):
+    def _accepts_code(self, token: str) -> bool:
+        if not CODE_PATTERN.fullmatch(token):
             return False
         totp = TOTP(base64.b32decode(self.seed_text()), drift=self.drift)
         totp.time = timezone.now().timestamp()
-        # A code is taken once: the next must belong to a later step.
+        # A code is accepted once: the next one must belong to a later step.
         if not totp.verify(int(token), TOLERANCE, self.last_step + 1):
             return False
         self.last_step, self.drift = totp.t(), totp.drift
         return True
 
-    def _takes_recovery_code(self, token: str) -> bool:
-        spent, _by_model = self.recovery_codes.filter(digest=digest_of(token)).delete()
-        return spent > 0
+    def _accepts_recovery_code(self, token: str) -> bool:
+        deleted, _by_model = self.recovery_codes.filter(digest=digest_of(token)).delete()
+        return deleted > 0
 
     # --- Enrolling
 
     def confirm(self) -> list[str]:
-        """Make it the user's second factor, and give new recovery codes, kept only as digests.
+        """Make the device the user's second factor, and return new recovery codes.
 
-        Empty if it was confirmed already: then they have been shown.
+        Only the digests of the codes are stored. If the device was confirmed before, its codes have
+        been shown already, and the list is empty.
         """
         with transaction.atomic():
-            waiting = TotpDevice.objects.filter(pk=self.pk, confirmed=False)
-            if not waiting.update(confirmed=True):
+            unconfirmed = TotpDevice.objects.filter(pk=self.pk, confirmed=False)
+            if not unconfirmed.update(confirmed=True):
                 return []
             self.confirmed = True
             codes = [new_recovery_code() for _number in range(RECOVERY_CODES)]
@@ -158,12 +169,15 @@ class RecoveryCode(models.Model):
 
 
 def new_recovery_code() -> str:
-    """Sixteen letters and digits in fours, without look-alikes: 79 bits."""
-    fours = ["".join(secrets.choice(RECOVERY_ALPHABET) for _number in range(4)) for _four in "1234"]
-    return "-".join(fours)
+    """Return sixteen random characters in groups of four, without look-alikes: 79 bits."""
+    letters = [secrets.choice(RECOVERY_ALPHABET) for _number in range(16)]
+    return "-".join("".join(letters[start : start + 4]) for start in range(0, 16, 4))
 
 
 def digest_of(code: str) -> str:
-    """Neither salted nor slow: nobody tries out 79 bits."""
+    """Return the digest of a recovery code, regardless of case and hyphens.
+
+    It is neither salted nor slow, because 79 random bits cannot be guessed.
+    """
     letters = "".join(letter for letter in code.lower() if letter.isalnum())
     return hashlib.sha256(letters.encode()).hexdigest()

@@ -31,7 +31,7 @@ from verification.admin.base import MINUTE, account_url, require
 from verification.change_log import actor_of
 from verification.fields import UndecryptableSecret
 from verification.models import OfficialAccount, Token
-from verification.models.account import SHORT
+from verification.models.account import MIN_SAFE_LENGTH
 from verification.times import format_datetime
 
 LOST_KEY = _("The current token cannot be decrypted: put its key back into TOKEN_ENCRYPTION_KEYS.")
@@ -122,7 +122,7 @@ def show(
 
 def warn(request: HttpRequest, account: OfficialAccount, text: str) -> None:
     """Add a message if the token is short, and one for each other account that has it."""
-    if len(text) < SHORT:
+    if len(text) < MIN_SAFE_LENGTH:
         message = _("A token of %(length)d characters can be guessed; use 16 or more.")
         messages.warning(request, message % {"length": len(text)})
     for other in others_with(text, account):

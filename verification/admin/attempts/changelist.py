@@ -13,7 +13,7 @@ from verification.admin.attempts import choices
 from verification.admin.attempts.chart import draw
 from verification.admin.attempts.presentation import path_of
 from verification.attempts.counts import count_period, read_bars
-from verification.attempts.filter import BACKWARDS, AttemptFilter, parse_filter
+from verification.attempts.filter import LAST_BEFORE_FIRST, AttemptFilter, parse_filter
 from verification.attempts.page import find_page
 from verification.diagnosis import Known, explain
 from verification.models import VerificationAttempt
@@ -48,7 +48,7 @@ def attempt_list(site: admin.AdminSite, request: HttpRequest) -> HttpResponse:
 
 
 def describe_invalid(parameters: list[str]) -> str:
-    if parameters == [BACKWARDS]:
+    if parameters == [LAST_BEFORE_FIRST]:
         return _("The last day is before the first.")
     sentence = _("Some parameters of that address are invalid and were ignored: %(parameters)s.")
     return sentence % {"parameters": ", ".join(parameters)}

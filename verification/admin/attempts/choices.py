@@ -48,7 +48,7 @@ def period_choices(filters: AttemptFilter) -> list[Choice]:
     return [
         Choice(
             labels[name],
-            filters.but(period=period, preset=name).query(),
+            filters.replace(period=period, preset=name).query(),
             name == filters.preset and period == filters.period,
         )
         for name, period in named.items()
@@ -83,19 +83,19 @@ def choices_of(
     filters: AttemptFilter, name: str, values: Iterable[tuple[Any, Any]]
 ) -> list[Choice]:
     return [
-        Choice(label, filters.but(**{name: value}).query(), getattr(filters, name) == value)
+        Choice(label, filters.replace(**{name: value}).query(), getattr(filters, name) == value)
         for value, label in [(None, UNFILTERED_LABELS.get(name, _("All"))), *values]
     ]
 
 
 def hidden_choices(filters: AttemptFilter, counts: PeriodCounts) -> list[tuple[int, Choice]]:
     """Return links to what the list leaves out by default, each with its number of attempts."""
-    plain = filters.but(outcome=None, reason=None, account=None, search="", is_noise=False)
-    noise = plain.but(is_noise=True, kind=None)
+    plain = filters.replace(outcome=None, reason=None, account=None, search="", is_noise=False)
+    noise = plain.replace(is_noise=True, kind=None)
     return [
         (counts.noise, Choice(_("internet noise"), noise.query(), filters.is_noise)),
         *(
-            (count, Choice(label, plain.but(kind=kind).query(), filters.kind is kind))
+            (count, Choice(label, plain.replace(kind=kind).query(), filters.kind is kind))
             for count, label, kind in (
                 (counts.pushes, _("message pushes"), Kind.MESSAGE_PUSH),
                 (counts.self_tests, _("self-tests"), Kind.SELF_TEST),
@@ -109,8 +109,8 @@ def account_rows(filters: AttemptFilter, counts: PeriodCounts) -> list[CountedAc
     for count in counts.by_account():
         counted = verifications(filters, account=count.account_id or NO_ACCOUNT)
         accepted, refused = (
-            counted.but(outcome=Outcome.ACCEPTED),
-            counted.but(outcome=Outcome.REFUSED),
+            counted.replace(outcome=Outcome.ACCEPTED),
+            counted.replace(outcome=Outcome.REFUSED),
         )
         rows.append(CountedAccount(count, counted.query(), accepted.query(), refused.query()))
     return rows
@@ -124,4 +124,4 @@ def day_query(filters: AttemptFilter, bar: Bar) -> str:
 def verifications(filters: AttemptFilter, **changes: Any) -> AttemptFilter:
     """Return the filter for the attempts that the table and the chart count."""
     plain = {"kind": Kind.URL_VERIFICATION, "outcome": None, "reason": None}
-    return filters.but(**plain, is_noise=False, search="", **changes)
+    return filters.replace(**plain, is_noise=False, search="", **changes)

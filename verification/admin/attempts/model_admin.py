@@ -42,7 +42,7 @@ class VerificationAttemptAdmin(ReadOnlyAdmin):
         filters, invalid = parse_filter(request.GET)
         if invalid or not filters.is_search_understood:
             raise BadRequest("the filters are invalid")
-        return export_view(self.admin_site, request, filters.queryset(), filters.described())
+        return export_view(self.admin_site, request, filters.queryset(), filters.as_facts())
 
     # --- The page of one attempt
 

@@ -11,7 +11,7 @@ from verification.accounts.tokens import rotate_token
 from verification.change_log import Action
 from verification.management.base import GatewayCommand, command_line_actor
 from verification.models import OfficialAccount
-from verification.models.account import MOST_AT_ROOT, generate_secret
+from verification.models.account import MAX_ACCOUNTS_AT_ROOT, generate_secret
 
 
 class Command(GatewayCommand):
@@ -48,6 +48,8 @@ class Command(GatewayCommand):
         )
 
     def stay_off_the_root_when_full(self, account: OfficialAccount) -> None:
-        if OfficialAccount.objects.filter(answers_at_root=True).count() >= MOST_AT_ROOT:
+        if OfficialAccount.objects.filter(answers_at_root=True).count() >= MAX_ACCOUNTS_AT_ROOT:
             account.answers_at_root = False
-            self.stderr.write(f"{MOST_AT_ROOT} accounts answer at / already; this one does not.")
+            self.stderr.write(
+                f"{MAX_ACCOUNTS_AT_ROOT} accounts answer at / already; this one does not."
+            )

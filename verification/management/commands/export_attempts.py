@@ -11,7 +11,7 @@ from tqdm import tqdm
 from verification.audit_log.checkpoint import start_of_log
 from verification.db.snapshot import read_snapshot
 from verification.exports.sealed import sealed_pieces
-from verification.exports.writer import PIECES, Export, Pieces
+from verification.exports.writer import PIECES_BY_FORMAT, Export, Pieces
 from verification.management.base import (
     GatewayCommand,
     command_line_actor,
@@ -33,7 +33,7 @@ class Command(GatewayCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
             "--format",
-            choices=[*sorted(PIECES), "sealed"],
+            choices=[*sorted(PIECES_BY_FORMAT), "sealed"],
             default="jsonl",
             help="sealed is the whole log with its seals, for verify_export (jsonl)",
         )
@@ -53,7 +53,7 @@ class Command(GatewayCommand):
             self.send(export, sealed_pieces(), count_sealed())
         else:
             attempts = VerificationAttempt.objects.filter(**filters).order_by("id")
-            self.send(export, PIECES[export.format](attempts), attempts.count())
+            self.send(export, PIECES_BY_FORMAT[export.format](attempts), attempts.count())
 
     def send(self, export: Export, pieces: Pieces, total: int) -> None:
         bar = tqdm(total=total, unit=" attempts", file=sys.stderr, disable=None)

@@ -10,8 +10,8 @@ from typing import Any
 from django.core.management.base import CommandError
 from tqdm import tqdm
 
-from verification.audit_log.verifier import Report
-from verification.exports.verifier import Kept, NotAnExport, verify_export
+from verification.audit_log.verifier import KeptHead, Report
+from verification.exports.verifier import NotAnExport, verify_export
 from verification.management.base import GatewayCommand, parse_head
 
 
@@ -41,7 +41,7 @@ class Command(GatewayCommand):
             raise CommandError(f"{file} cannot be read: {why}.") from error
         self.say(report, kept)
 
-    def say(self, report: Report, kept: Kept | None) -> None:
+    def say(self, report: Report, kept: KeptHead | None) -> None:
         counts = f"{report.attempts:,} attempts under {report.seals:,} seals"
         if report.problems:
             raise CommandError("\n".join([*report.problems, f"Checked: {counts}."]))
@@ -49,7 +49,7 @@ class Command(GatewayCommand):
         self.stdout.write(f"The chain in this file is intact: {counts}.")
         self.stdout.write(f"Its head: {report.head.text}")
         if kept:
-            self.stdout.write(f"It goes through the head that you kept, of seal {kept[0]}.")
+            self.stdout.write(f"It goes through the head that you kept, of seal {kept.seal_id}.")
         self.stdout.write(
             "Not checked, because that takes the server's key: whether the server made these "
             "seals (their MACs). Who can write the file could make a whole new chain: compare "
@@ -57,7 +57,7 @@ class Command(GatewayCommand):
         )
 
 
-def check(path: Path, kept: Kept | None) -> Report:
+def check(path: Path, kept: KeptHead | None) -> Report:
     size = path.stat().st_size
     bar = tqdm(total=size, unit="B", unit_scale=True, file=sys.stderr, disable=None)
     with bar, path.open("rb") as file:

@@ -1,4 +1,4 @@
-"""Tallies are summed and found in a way that does not depend on how many there are."""
+"""Counts are right, and do not slow down with the number of tallies."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ from verification.protocol.enums import Kind, Outcome
 from verification.tests.support.plans import plan_of
 from verification.times import Period
 
-#: New York changes its clocks on the 8th.
+#: In New York, daylight saving time begins on the 8th.
 MARCH = Period(date(2026, 3, 1), date(2026, 3, 31))
 HOURS = [
-    datetime(2026, 2, 28, tzinfo=ZoneInfo("UTC")) + timedelta(hours=it) for it in range(33 * 24)
+    datetime(2026, 2, 28, tzinfo=ZoneInfo("UTC")) + timedelta(hours=hours)
+    for hours in range(33 * 24)
 ]
 
 
@@ -35,24 +36,24 @@ def tally(account: OfficialAccount | None, hours: Sequence[datetime], **other: A
         "noise": 1,
         **other,
     }
-    Tally.objects.bulk_create(Tally(account=account, hour=it, **columns) for it in hours)
+    Tally.objects.bulk_create(Tally(account=account, hour=hour, **columns) for hour in hours)
 
 
 @pytest.mark.parametrize("zone", ["Asia/Shanghai", "Asia/Kolkata", "America/New_York", "UTC"])
-def test_an_hour_belongs_to_the_day_that_it_begins_in(
+def test_an_hour_belongs_to_the_day_in_which_it_begins(
     brand_a: OfficialAccount, settings: Any, zone: str
 ) -> None:
     settings.TIME_ZONE = zone
     tally(brand_a, HOURS)
-    begun = Counter(hour.astimezone(ZoneInfo(zone)).date() for hour in HOURS)
+    hours_by_day = Counter(hour.astimezone(ZoneInfo(zone)).date() for hour in HOURS)
     bars = read_bars(MARCH)
 
-    assert [bar.accepted for bar in bars] == [2 * begun[bar.first] for bar in bars]
+    assert [bar.accepted for bar in bars] == [2 * hours_by_day[bar.first] for bar in bars]
     assert sum(bar.accepted for bar in bars) == count_period(MARCH).accepted
     assert (bars[0].first, bars[-1].last) == MARCH
 
 
-def test_bars_are_of_one_account_of_none_or_of_all(
+def test_bars_count_one_account_paths_without_account_or_all(
     brand_a: OfficialAccount, brand_b: OfficialAccount
 ) -> None:
     tally(brand_a, HOURS[200:201])
@@ -70,7 +71,7 @@ def test_bars_are_of_one_account_of_none_or_of_all(
     assert sums() == (2, 10)
 
 
-def test_there_is_one_an_hour(brand_a: OfficialAccount) -> None:
+def test_there_is_one_tally_per_account_and_hour(brand_a: OfficialAccount) -> None:
     for account in (brand_a, None):
         tally(account, HOURS[:1])
     with pytest.raises(IntegrityError):
@@ -78,12 +79,12 @@ def test_there_is_one_an_hour(brand_a: OfficialAccount) -> None:
 
 
 @pytest.mark.postgresql
-def test_the_last_ones_are_found_by_the_index_that_keeps_them_unique(
+def test_the_last_tally_of_an_account_is_found_by_the_unique_index(
     brand_a: OfficialAccount,
 ) -> None:
-    """Not by that of hours, which goes through all there are for an account never called."""
+    """The index of hours would be read completely for an account that was never called."""
     with CaptureQueriesContext(connection) as queries:
         read_facts([brand_a], timezone.now())
 
-    [select] = [it["sql"] for it in queries if "last_at" in it["sql"]]
+    [select] = [query["sql"] for query in queries if "last_at" in query["sql"]]
     assert plan_of(select).count("Backward using tally_one_an_hour") == 2

@@ -1,4 +1,4 @@
-"""The newest and oldest attempts are found by key, on PostgreSQL through its index."""
+"""The newest and oldest attempts are found by key, on PostgreSQL by its index."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ from verification.tests.support.plans import plan_of
 
 @pytest.fixture
 def calls(brand_a: OfficialAccount, brand_b: OfficialAccount) -> list[int]:
-    """Of Brand A 1, 2, 3, of Brand B 4 and 5, of nobody 6, and a scanner's, which is noise, 7."""
+    """Record attempts 1–3 of Brand A, 4–5 of Brand B, 6 of no account, and 7, which is noise.
+
+    Return the ids of the two accounts.
+    """
     for account, token in [(brand_a, A), (brand_a, B), (brand_a, B), (brand_b, B), (brand_b, A)]:
         wechat_verifies(account, token)
     call("/wechat/brand-c", A, **{"User-Agent": "Mozilla/4.0"})
@@ -28,7 +31,7 @@ def calls(brand_a: OfficialAccount, brand_b: OfficialAccount) -> list[int]:
     return [brand_a.pk, brand_b.pk]
 
 
-def test_each_key_gives_its_newest(calls: list[int]) -> None:
+def test_the_newest_and_oldest_of_each_key_are_found(calls: list[int]) -> None:
     index = AttemptIndex(calls, [Kind.URL_VERIFICATION])
 
     assert index.newest(1) == [5, 4, 3, 1]
@@ -36,11 +39,11 @@ def test_each_key_gives_its_newest(calls: list[int]) -> None:
     assert index.oldest(1) == [1, 2, 4, 5]
 
 
-def test_it_stays_within_a_range_of_ids(calls: list[int]) -> None:
+def test_only_ids_within_a_range_are_found(calls: list[int]) -> None:
     assert AttemptIndex(calls, [Kind.URL_VERIFICATION]).newest(9, range(2, 5)) == [4, 3, 2]
 
 
-def test_accounts_kinds_reasons_and_noise_are_kept_apart(calls: list[int]) -> None:
+def test_accounts_kinds_reasons_and_noise_have_different_keys(calls: list[int]) -> None:
     verifications = [Kind.URL_VERIFICATION]
 
     assert AttemptIndex(calls[:1], verifications, [Reason.SIGNATURE_MISMATCH]).newest(9) == [3, 2]
@@ -51,18 +54,17 @@ def test_accounts_kinds_reasons_and_noise_are_kept_apart(calls: list[int]) -> No
 
 
 def test_every_attempt_has_one_key(calls: list[int]) -> None:
-    found = [
+    noise, others = [
         AttemptIndex([0, *calls], Kind, ALL_REASONS, is_noise).newest(9)
         for is_noise in (True, False)
     ]
-    noise = VerificationAttempt.objects.filter(NOISE).values_list("id", flat=True)
 
-    assert sorted(found[0] + found[1]) == [1, 2, 3, 4, 5, 6, 7]
-    assert found[0] == list(noise)
+    assert sorted(noise + others) == [1, 2, 3, 4, 5, 6, 7]
+    assert noise == list(VerificationAttempt.objects.filter(NOISE).values_list("id", flat=True))
 
 
 @pytest.mark.postgresql
-def test_what_noise_is_now_is_what_the_index_was_made_with(calls: list[int]) -> None:
+def test_the_index_was_created_with_the_current_definition_of_noise(calls: list[int]) -> None:
     """If this fails, a migration must create the index again, with the SQL of index.key_sql()."""
     with CaptureQueriesContext(connection) as queries:
         AttemptIndex(calls, [Kind.URL_VERIFICATION]).newest(9)
@@ -76,12 +78,12 @@ def test_a_request_id_is_found_by_its_own_index(calls: list[int]) -> None:
     with CaptureQueriesContext(connection) as queries:
         assert ids_with(attempt.request_id) == [2]
 
-    [select] = [it["sql"] for it in queries if it["sql"].startswith("SELECT")]
+    [select] = [query["sql"] for query in queries if query["sql"].startswith("SELECT")]
     assert "attempt_request_id" in plan_of(select)
 
 
 def test_a_fourth_kind_does_not_fit_into_a_key() -> None:
-    """It would count as another reason's attempts, because its bit belongs to them."""
+    """Its attempts would be found under another key, because it needs a bit of that key."""
 
     class KindWithAFourth(IntEnum):
         FIRST, SECOND, THIRD, FOURTH = range(1, 5)

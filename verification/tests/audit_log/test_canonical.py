@@ -1,4 +1,4 @@
-"""The lines that old seals were made with: they may never change."""
+"""Old seals were made with these lines, so the lines must never change."""
 
 from __future__ import annotations
 
@@ -45,16 +45,16 @@ LINE = (
 )
 
 
-def test_a_line_of_version_1_is_spelt_as_it_always_was() -> None:
+def test_a_line_of_version_1_is_written_as_it_always_was() -> None:
     assert canonical_line(REFUSED, version=1) == LINE
 
 
 @pytest.mark.parametrize(
-    ("microseconds", "spelling"),
+    ("microseconds", "expected"),
     [(0, b"09+00"), (1, b"09.000001+00"), (100_000, b"09.1+00"), (10_000, b"09.01+00")],
 )
-def test_a_time_has_no_digit_too_many(microseconds: int, spelling: bytes) -> None:
+def test_a_time_has_no_trailing_zeros(microseconds: int, expected: bytes) -> None:
     recorded_at = datetime(2026, 11, 25, 12, 5, 9, microseconds, tzinfo=UTC)
 
     time = canonical_line({**REFUSED, "recorded_at": recorded_at}, version=1).split(b"\t")[1]
-    assert time == b"2026-11-25 12:05:" + spelling
+    assert time == b"2026-11-25 12:05:" + expected

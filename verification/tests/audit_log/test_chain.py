@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from verification.audit_log.canonical import COLUMNS, VERSION, canonical_line
 from verification.audit_log.chain import BrokenChain, Chain
 from verification.audit_log.reader import SealBatch, read_lines
-from verification.audit_log.verifier import by_seal, verify_audit
+from verification.audit_log.verifier import split_by_seal, verify_audit
 from verification.callbacks.batch import make_attempt
 from verification.callbacks.recording import Unrecorded, verify
 from verification.keys import seal_keys
@@ -39,7 +39,7 @@ def sealed_log(brand_a: OfficialAccount) -> list[VerificationAttempt]:
     return list(VerificationAttempt.objects.order_by("id"))
 
 
-def walk(
+def follow_chain(
     attempts: list[VerificationAttempt],
     seals: list[Seal] | None = None,
     head: ChainHead | None = None,
@@ -47,19 +47,19 @@ def walk(
     stored = list(Seal.objects.order_by("id")) if seals is None else seals
     chain = Chain(keys=seal_keys())
     lines = [canonical_line(vars(attempt)) for attempt in attempts]
-    for seal, own in by_seal(SealBatch(stored, lines)):
-        chain.follow(seal, own)
+    for seal, sealed_lines in split_by_seal(SealBatch(stored, lines)):
+        chain.follow(seal, sealed_lines)
     chain.verify_head(head or ChainHead.objects.get())
 
 
-def what_broke(attempts: list[VerificationAttempt], seals: list[Seal] | None = None) -> str:
-    with pytest.raises(BrokenChain) as broken:
-        walk(attempts, seals)
-    return str(broken.value)
+def problem_of(attempts: list[VerificationAttempt], seals: list[Seal] | None = None) -> str:
+    with pytest.raises(BrokenChain) as raised:
+        follow_chain(attempts, seals)
+    return str(raised.value)
 
 
 def test_a_batch_is_one_seal_and_the_chain_holds(sealed_log: list[VerificationAttempt]) -> None:
-    walk(sealed_log)
+    follow_chain(sealed_log)
 
     assert [(seal.first_id, seal.count) for seal in Seal.objects.order_by("id")] == [
         (1, 2),
@@ -70,7 +70,7 @@ def test_a_batch_is_one_seal_and_the_chain_holds(sealed_log: list[VerificationAt
 
 
 def test_a_seal_is_made_as_the_documentation_says(sealed_log: list[VerificationAttempt]) -> None:
-    """By hand, so that old seals can be checked for ever."""
+    """Computed by hand, so that old seals can always be checked."""
     first, second, _third = Seal.objects.order_by("id")
     lines = b"".join(canonical_line(vars(attempt)) for attempt in sealed_log[2:6])
     text = bytes(first.digest) + f"1\t{second.key_id}\t2\t3\t4\n".encode() + lines
@@ -90,12 +90,12 @@ def test_no_column_is_forgotten(sealed_log: list[VerificationAttempt]) -> None:
     assert tuple(sealed_log[0].as_record()) == RECORD_KEYS
 
 
-def test_a_seal_of_an_unknown_version_is_no_proof(sealed_log: list[VerificationAttempt]) -> None:
+def test_a_seal_of_an_unknown_version_proves_nothing(sealed_log: list[VerificationAttempt]) -> None:
     seals = list(Seal.objects.order_by("id"))
     seals[1].version = 99
 
     with pytest.raises(BrokenChain, match="version 99 of seal 2"):
-        walk(sealed_log, seals)
+        follow_chain(sealed_log, seals)
 
 
 ALTERED = {
@@ -116,7 +116,7 @@ def test_an_altered_column_breaks_the_chain(
     setattr(sealed_log[3], name, ALTERED.get(name, other))
 
     with pytest.raises(BrokenChain, match="seal 2"):
-        walk(sealed_log)
+        follow_chain(sealed_log)
 
 
 @pytest.mark.parametrize(
@@ -138,18 +138,18 @@ def test_an_altered_seal_breaks_the_chain(
     seals = list(Seal.objects.order_by("id"))
     setattr(seals[1], name, value)
 
-    assert what_broke(sealed_log, seals) == sentence
+    assert problem_of(sealed_log, seals) == sentence
 
 
 @pytest.mark.parametrize("position", range(7))
 def test_a_missing_attempt_is_named(sealed_log: list[VerificationAttempt], position: int) -> None:
     with pytest.raises(BrokenChain, match=f"Attempt {position + 1}, in seal"):
-        walk(sealed_log[:position] + sealed_log[position + 1 :])
+        follow_chain(sealed_log[:position] + sealed_log[position + 1 :])
 
 
 def test_swapped_and_inserted_attempts_are_found(sealed_log: list[VerificationAttempt]) -> None:
     with pytest.raises(BrokenChain, match="out of place"):
-        walk([*sealed_log[:2], sealed_log[3], sealed_log[2], *sealed_log[4:]])
+        follow_chain([*sealed_log[:2], sealed_log[3], sealed_log[2], *sealed_log[4:]])
     sealed_log[6].id = 8
     sealed_log[6].save(force_insert=True)
 
@@ -160,7 +160,7 @@ def test_a_removed_seal_is_named(sealed_log: list[VerificationAttempt]) -> None:
     seals = list(Seal.objects.order_by("id"))
 
     with pytest.raises(BrokenChain, match="Seal 2 is missing"):
-        walk([*sealed_log[:2], *sealed_log[6:]], [seals[0], seals[2]])
+        follow_chain([*sealed_log[:2], *sealed_log[6:]], [seals[0], seals[2]])
 
 
 def test_a_log_that_was_never_used_needs_no_head() -> None:
@@ -168,31 +168,32 @@ def test_a_log_that_was_never_used_needs_no_head() -> None:
 
 
 def test_a_cut_tail_shows_at_the_head(sealed_log: list[VerificationAttempt]) -> None:
-    assert what_broke(sealed_log[:6], list(Seal.objects.order_by("id"))[:2]) == (
+    assert problem_of(sealed_log[:6], list(Seal.objects.order_by("id"))[:2]) == (
         "The chain's head is at seal 3, but the log ends with seal 2: "
         "its end was cut off or replaced."
     )
 
 
-def test_who_has_no_key_cannot_extend_the_chain(
+def test_a_seal_made_with_another_key_is_refused(
     sealed_log: list[VerificationAttempt], settings: Any
 ) -> None:
     settings.TOKEN_ENCRYPTION_KEYS = ["another key, of thirty-two letters or more"]
 
-    assert what_broke(sealed_log) == (
+    assert problem_of(sealed_log) == (
         f"The key {Seal.objects.all()[0].key_id} of seal 1 (attempts 1 to 2) is not in "
         "TOKEN_ENCRYPTION_KEYS, so its MAC proves nothing."
     )
 
 
-def test_without_keys_the_digests_still_hold_the_log_together(
+def test_without_keys_the_digests_are_still_verified(
     sealed_log: list[VerificationAttempt],
 ) -> None:
     seals = list(Seal.objects.order_by("id"))
     seals[1].mac = b"x" * 32
     chain = Chain()
-    for seal, own in by_seal(SealBatch(seals, [canonical_line(vars(it)) for it in sealed_log])):
-        chain.follow(seal, own)
+    lines = [canonical_line(vars(attempt)) for attempt in sealed_log]
+    for seal, sealed_lines in split_by_seal(SealBatch(seals, lines)):
+        chain.follow(seal, sealed_lines)
 
     chain.verify_head(ChainHead.objects.get())
 
@@ -212,14 +213,14 @@ def test_a_new_key_seals_and_the_old_one_still_verifies(
 
 
 class TestTampering:
-    """As the owner of the database, with the triggers off."""
+    """Changes by the owner of the database, who can disable the triggers."""
 
     def test_an_altered_row_is_found(self, sealed_log: list[VerificationAttempt]) -> None:
         as_owner(VerificationAttempt, "UPDATE {table} SET client_ip = '6.6.6.6' WHERE id = 4")
 
         assert verify_audit().problems == ["Something in seal 2 (attempts 3 to 6) was altered."]
 
-    def test_a_row_that_we_could_not_have_written_is_found(
+    def test_a_row_with_text_that_is_never_stored_is_found(
         self, sealed_log: list[VerificationAttempt]
     ) -> None:
         as_owner(VerificationAttempt, "UPDATE {table} SET user_agent = '微信' WHERE id = 7")
@@ -249,7 +250,7 @@ class TestTampering:
         [problem] = verify_audit().problems
         assert "says that 2 were internet noise, but 1 of its attempts were" in problem
 
-    def test_a_missing_head_is_found_and_nothing_more_is_answered(
+    def test_a_missing_head_is_found_and_no_more_callbacks_are_recorded(
         self, sealed_log: list[VerificationAttempt]
     ) -> None:
         as_owner(ChainHead, "DELETE FROM {table}")
@@ -276,7 +277,7 @@ def test_postgresql_writes_the_canonical_line_itself(sealed_log: list[Verificati
 @pytest.mark.postgresql
 @hypothesis_settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
 @given(st.ip_addresses(), st.datetimes(datetime(2020, 1, 1), datetime(2090, 1, 1)))
-def test_addresses_and_times_have_postgresqls_spelling(
+def test_addresses_and_times_are_written_as_postgresql_writes_them(
     db: None, address: object, time: datetime
 ) -> None:
     with connection.cursor() as cursor:

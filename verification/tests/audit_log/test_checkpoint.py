@@ -25,8 +25,8 @@ from verification.tests.support.tampering import as_owner
 NEW_KEY = "the-new-key-" * 4
 
 
-def problem() -> str:
-    """The first thing that a check complains of."""
+def first_problem() -> str:
+    """Return the first problem that a check reports."""
     return verify_audit().problems[0]
 
 
@@ -43,24 +43,24 @@ def pruned(two_years: None) -> None:
 def test_an_old_end_cut_off_without_a_checkpoint(two_years: None) -> None:
     cut_old_end(5)
 
-    assert problem() == "Seal 1 is missing."
+    assert first_problem() == "Seal 1 is missing."
 
 
 def test_an_old_end_cut_off_under_a_forged_checkpoint(two_years: None, settings) -> None:
     last, keys = Seal.objects.get(id=5), settings.TOKEN_ENCRYPTION_KEYS
-    settings.TOKEN_ENCRYPTION_KEYS = ["whoever-owns-the-database-" * 2]
+    settings.TOKEN_ENCRYPTION_KEYS = ["a-key-of-the-database-owner-" * 2]
     forged = make_checkpoint(last, timezone.now(), "zhang.wei")
     settings.TOKEN_ENCRYPTION_KEYS = keys
     forged.key_id = last.key_id
     forged.save(force_insert=True)
     cut_old_end(5)
 
-    assert problem() == "The MAC of the checkpoint at seal 5 was not made with our key."
+    assert first_problem() == "The MAC of the checkpoint at seal 5 was not made with our key."
 
 
 @pytest.mark.usefixtures("pruned")
 class TestTampering:
-    """What the owner of the database can do to a pruned log, and is seen to have done."""
+    """Every change that the owner of the database makes to a pruned log is found."""
 
     @pytest.mark.parametrize(
         "change",
@@ -78,86 +78,88 @@ class TestTampering:
     def test_an_altered_checkpoint(self, change: str) -> None:
         as_owner(Checkpoint, f"UPDATE {{table}} SET {change}")
 
-        assert "checkpoint" in problem()
+        assert "checkpoint" in first_problem()
 
-    def test_a_checkpoint_that_is_gone(self) -> None:
+    def test_a_missing_checkpoint(self) -> None:
         as_owner(Checkpoint, "DELETE FROM {table}")
 
-        assert problem() == "Seal 1 is missing."
+        assert first_problem() == "Seal 1 is missing."
 
-    def test_a_checkpoint_of_before_put_back(self, record: Record) -> None:
-        former = Checkpoint.objects.get()
+    def test_an_older_checkpoint_put_back(self, record: Record) -> None:
+        older = Checkpoint.objects.get()
         record(0, 1)
         prune_older_than("0d", yes=True)
-        former.save(force_insert=True)
-        assert problem() == ("The checkpoint at seal 5 is out of place: a newer one stands for it.")
+        older.save(force_insert=True)
+        assert first_problem() == (
+            "The checkpoint at seal 5 is out of place: a newer one replaces it."
+        )
 
         as_owner(Checkpoint, "DELETE FROM {table} WHERE last_seal_id > 5")
-        assert problem() == "Seal 6 is missing."
+        assert first_problem() == "Seal 6 is missing."
 
     def test_more_removed_than_was_pruned(self) -> None:
         cut_old_end(6)
 
-        assert problem() == "Seal 6 is missing."
+        assert first_problem() == "Seal 6 is missing."
 
     def test_a_removed_attempt_put_back(self) -> None:
         attempt = VerificationAttempt.objects.get(id=6)
         attempt.id, attempt.seal_id = 3, 3
         attempt.save(force_insert=True)
 
-        assert problem() == "Attempt 3 is out of place: the log begins with attempt 6."
+        assert first_problem() == "Attempt 3 is out of place: the log begins with attempt 6."
 
     def test_a_removed_seal_put_back(self) -> None:
         seal = Seal.objects.get(id=6)
         seal.id = 3
         seal.save(force_insert=True)
 
-        assert problem() == "Seal 3 is out of place: the log begins with seal 6."
+        assert first_problem() == "Seal 3 is out of place: the log begins with seal 6."
 
-    def test_a_count_of_an_hour_that_is_there_as_a_whole(self) -> None:
+    def test_a_wrong_count_of_an_hour_of_which_nothing_was_pruned(self) -> None:
         as_owner(Tally, "UPDATE {table} SET count = count + 1")
 
         problems = verify_audit().problems
-        assert len(problems) == 2  # accepted and refused of today; who knows about the others
-        assert all("says 2, but its attempts add up to 1" in each for each in problems)
+        assert len(problems) == 2  # accepted and refused of today; the other hours were pruned
+        assert all("says 2, but its attempts add up to 1" in problem for problem in problems)
 
 
-def test_a_check_that_was_to_go_on_from_what_was_pruned_meanwhile_begins_after_it(
+def test_a_check_that_continues_from_a_pruned_seal_begins_at_the_checkpoint(
     two_years: None,
 ) -> None:
-    where_the_last_check_ended = ChainHead()
-    where_the_last_check_ended.move_to(Seal.objects.get(id=2))
+    last_checked = ChainHead()
+    last_checked.move_to(Seal.objects.get(id=2))
     prune_older_than("400d")
 
-    assert verify_audit(start=where_the_last_check_ended).problems == []
+    assert verify_audit(start=last_checked).problems == []
 
 
-def test_in_the_hour_of_the_cut_only_too_many_attempts_show(record: Record) -> None:
+def test_in_the_hour_of_the_cut_only_too_many_attempts_are_found(record: Record) -> None:
     record(500, 4)
     prune_older_than("400d")  # all but the newest seal
     assert verify_audit().problems == []
 
     as_owner(Tally, "DELETE FROM {table}")
-    assert "says 0, but its attempts add up to 1" in problem()
+    assert "says 0, but its attempts add up to 1" in first_problem()
 
 
 @pytest.mark.usefixtures("pruned")
-class TestDoor:
-    """Nothing goes but what the newest checkpoint stands for, even through the door of pruning."""
+class TestBypass:
+    """Even with the bypass, only rows that the newest checkpoint replaces can be deleted."""
 
     @pytest.mark.parametrize("model", [VerificationAttempt, Seal, Checkpoint])
     def test_what_is_after_the_checkpoint_stays(self, model: type) -> None:
         assert refuses(f"DELETE FROM {model._meta.db_table}")  # type: ignore[attr-defined]
 
     @pytest.mark.parametrize("model", [Tally, ChangeEvent, ChainHead])
-    def test_nothing_else_goes_at_all(self, model: type) -> None:
+    def test_nothing_else_can_be_deleted(self, model: type) -> None:
         assert refuses(f"DELETE FROM {model._meta.db_table}")  # type: ignore[attr-defined]
 
     def test_no_record_can_be_changed(self) -> None:
         assert refuses("UPDATE verification_checkpoint SET actor = 'nobody'")
         assert refuses("UPDATE verification_seal SET count = 2")
 
-    def test_what_the_checkpoint_stands_for_goes_only_through_it(self) -> None:
+    def test_what_the_checkpoint_replaces_can_only_be_deleted_with_the_bypass(self) -> None:
         seal = Seal.objects.get(id=6)
         seal.id = 3
         seal.save(force_insert=True)
@@ -167,7 +169,7 @@ class TestDoor:
 
         assert not refuses(statement)
 
-    def test_it_shuts_with_the_transaction(self) -> None:
+    def test_it_ends_with_the_transaction(self) -> None:
         with pytest.raises(DatabaseError), transaction.atomic():
             execute("DELETE FROM verification_seal")
 
@@ -183,7 +185,7 @@ def refuses(statement: str) -> bool:
 
 def execute(statement: str) -> None:
     with connection.cursor() as cursor:
-        if connection.vendor == "postgresql":  # else rows just written would be refused first
+        if connection.vendor == "postgresql":  # otherwise rows just written would be refused first
             cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         cursor.execute(statement)
 
@@ -195,10 +197,10 @@ def test_a_checkpoint_needs_its_key_as_a_seal_does(pruned: None, settings) -> No
     assert verify_audit().problems == []
 
     settings.TOKEN_ENCRYPTION_KEYS = [NEW_KEY]
-    assert "checkpoint at seal 5 is not in TOKEN_ENCRYPTION_KEYS" in problem()
+    assert "checkpoint at seal 5 is not in TOKEN_ENCRYPTION_KEYS" in first_problem()
 
 
-def test_an_old_key_may_go_with_the_last_that_it_sealed(
+def test_an_old_key_is_not_needed_once_all_its_seals_are_pruned(
     pruned: None, record: Record, settings
 ) -> None:
     settings.TOKEN_ENCRYPTION_KEYS = [NEW_KEY, *settings.TOKEN_ENCRYPTION_KEYS]

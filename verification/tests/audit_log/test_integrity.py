@@ -20,7 +20,7 @@ def wechat_calls() -> None:
     Client().get(f"/wechat/brand-a?{verification(A)}")
 
 
-def test_a_check_says_who_looked_and_how_far(brand_a: OfficialAccount) -> None:
+def test_a_check_records_who_ran_it_and_how_far_it_got(brand_a: OfficialAccount) -> None:
     wechat_calls()
     record_check(verify_audit(), Actor("zhang.wei", "192.0.2.7"))
 
@@ -31,7 +31,7 @@ def test_a_check_says_who_looked_and_how_far(brand_a: OfficialAccount) -> None:
     assert ChangeEvent.objects.latest("id").client_ip == "192.0.2.7"
 
 
-def test_the_latest_check_says_what_it_found(brand_a: OfficialAccount) -> None:
+def test_the_latest_check_has_the_problems_that_it_found(brand_a: OfficialAccount) -> None:
     wechat_calls()
     record_check(verify_audit(), Actor("watch"))
     as_owner(VerificationAttempt, "UPDATE {table} SET nonce = '1'")
@@ -44,23 +44,23 @@ def test_the_latest_check_says_what_it_found(brand_a: OfficialAccount) -> None:
 
 
 class TestALargeLog:
-    """Checked by a page, which has no time for all of it."""
+    """A page has no time to check all of it."""
 
     @pytest.fixture(autouse=True)
     def _large(self, brand_a: OfficialAccount, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(integrity, "ALL_AT_ONCE", 0)
-        monkeypatch.setattr("verification.audit_log.reader.MOST_SEALS", 2)
+        monkeypatch.setattr(integrity, "MAX_ATTEMPTS_AT_ONCE", 0)
+        monkeypatch.setattr("verification.audit_log.reader.MAX_SEALS", 2)
         for _ in range(5):
             wechat_calls()
 
-    def test_a_check_goes_on_where_the_last_one_ended(self) -> None:
+    def test_a_check_continues_where_the_last_one_ended(self) -> None:
         record_check(verify_audit(), Actor("watch"))
         wechat_calls()
 
         assert check_within_budget().attempts == 1
 
-    def test_out_of_time_it_says_how_far_it_got(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(integrity, "BUDGET", -1)
+    def test_a_check_out_of_time_says_how_far_it_got(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(integrity, "MAX_SECONDS", -1)
         report = check_within_budget()
         record_check(report, Actor("zhang.wei"))
 
@@ -70,13 +70,13 @@ class TestALargeLog:
         assert not check.is_whole
         assert check_within_budget().attempts == 2  # the next two
 
-    def test_after_a_finding_it_begins_anew(self) -> None:
+    def test_after_a_problem_the_next_check_begins_at_the_start(self) -> None:
         as_owner(VerificationAttempt, "UPDATE {table} SET nonce = '1' WHERE id = 1")
         record_check(verify_audit(), Actor("watch"))
 
         assert check_within_budget().first_broken == 1
 
-    def test_a_log_that_was_rewritten_since_is_checked_anew(self) -> None:
+    def test_a_log_that_was_rewritten_is_checked_from_the_start(self) -> None:
         record_check(verify_audit(), Actor("watch"))
         change_log.record(Action.LOG_CHECKED, Actor("x"), **forged_facts())
 
@@ -84,6 +84,6 @@ class TestALargeLog:
 
 
 def forged_facts() -> dict[str, Any]:
-    """Of a check that saw another seal 5."""
-    seen = ChangeEvent.objects.latest("id").facts
-    return {**seen, "head": f"5:{'0' * 64}"}
+    """Return the facts of a check that saw another seal 5."""
+    facts = ChangeEvent.objects.latest("id").facts
+    return {**facts, "head": f"5:{'0' * 64}"}

@@ -1,6 +1,6 @@
-"""Whatever single thing the owner of the database changes, verify_audit finds it.
+"""verify_audit finds every single change that the owner of the database can make.
 
-The long form, before a release: MUTATIONS=10000 script/test -k mutations
+Before a release, run more of them: MUTATIONS=10000 script/test -k mutations
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ MUTATIONS = int(os.environ.get("MUTATIONS", "300"))
 CLEAN_LOGS = max(3, MUTATIONS // 100)
 
 
-def drawn(chance: random.Random) -> Callback:
-    token, nonce = chance.choice([A, B, "NobodysToken99"]), str(chance.randrange(10**10))
-    return chance.choice(
+def draw_callback(draws: random.Random) -> Callback:
+    token, nonce = draws.choice([A, B, "NobodysToken99"]), str(draws.randrange(10**10))
+    return draws.choice(
         [
-            call(verification(token, nonce=nonce), peer=f"10.0.0.{chance.randrange(250)}"),
+            call(verification(token, nonce=nonce), peer=f"10.0.0.{draws.randrange(250)}"),
             call(verification(token, nonce=nonce), path=b"/wechat/brand-b"),
             call(push(token, nonce=nonce), method="POST"),
             call("signature=1", peer="2001:db8::1"),
@@ -43,11 +43,11 @@ def seed(brand_a: OfficialAccount, brand_b: OfficialAccount) -> int:
 
 
 def make_log(seed: int) -> None:
-    """Twelve batches, of one callback to six."""
-    chance = random.Random(seed)  # to be drawn again, not to be secret
+    """Record twelve batches of one to six callbacks."""
+    draws = random.Random(seed)
     verify([call(verification(A))])
     for _ in range(12):
-        verify([drawn(chance) for _ in range(chance.randint(1, 6))])
+        verify([draw_callback(draws) for _ in range(draws.randint(1, 6))])
 
 
 def check(kept: ChainHead) -> Report:
@@ -61,12 +61,12 @@ def test_every_mutation_is_detected(seed: int) -> None:
     kept, mutator = ChainHead.objects.get(), Mutator(seed)
     for number in range(MUTATIONS):
         with undone():
-            what = mutator.mutate()
-            assert check(kept).problems, f"seed {seed}, mutation {number}: {what}"
-    assert check(kept).problems == []  # everything was undone
+            mutation = mutator.mutate()
+            assert check(kept).problems, f"seed {seed}, mutation {number}: {mutation}"
+    assert check(kept).problems == []  # every mutation was undone
 
 
 def test_a_clean_log_raises_no_alarm(seed: int) -> None:
     for number in range(CLEAN_LOGS):
-        make_log(seed + number)  # which goes on where the last one ended
+        make_log(seed + number)  # continues the last one
         assert check(ChainHead.objects.get()).problems == [], f"seed {seed + number}"

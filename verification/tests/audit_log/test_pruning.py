@@ -17,12 +17,12 @@ from verification.tests.support.prunings import ids, prune_older_than, prunings
 from verification.tests.support.signer import verification
 
 
-def test_ctrl_c_ends_it_after_a_step_and_a_second_run_goes_on(
+def test_ctrl_c_stops_it_after_a_step_and_a_second_run_continues(
     two_years: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pruning, "MOST_SEALS", 1)
+    monkeypatch.setattr(pruning, "MAX_SEALS", 1)
     with monkeypatch.context() as patch:
-        patch.setattr(pruning, "_follow", lambda *_: signal.raise_signal(signal.SIGINT))
+        patch.setattr(pruning, "_verify", lambda *_: signal.raise_signal(signal.SIGINT))
         with pytest.raises(CommandError, match="Stopped: 4 of 5 attempts") as stop:
             prune_older_than("400d")
 
@@ -35,7 +35,7 @@ def test_ctrl_c_ends_it_after_a_step_and_a_second_run_goes_on(
     assert ids() == [6, 7]
 
 
-def test_a_step_that_fails_leaves_all_that_it_would_have_removed(
+def test_a_step_that_fails_removes_nothing(
     two_years: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pruning, "make_checkpoint", fail)
@@ -53,34 +53,34 @@ def fail(*_: object) -> None:
 
 @pytest.mark.postgresql
 @pytest.mark.django_db(transaction=True)
-class TestWhileOthersWork:
-    def test_a_callback_is_answered_in_the_middle_of_a_step(
+class TestConcurrency:
+    def test_a_callback_is_answered_during_a_step(
         self, two_years: None, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         statuses: list[int] = []
 
         def call_as_wechat() -> None:
             statuses.append(Client().get(f"/wechat/brand-a?{verification(A)}").status_code)
-            connection.close()  # this thread's own
+            connection.close()  # each thread has its own
 
-        def delete_and_dawdle(model: Any, first: int, last: int) -> None:
-            just_delete(model, first, last)
+        def delete_while_wechat_calls(model: Any, first: int, last: int) -> None:
+            original_delete(model, first, last)
             wechat = Thread(target=call_as_wechat)
             wechat.start()
             wechat.join()
 
-        just_delete = pruning._delete
-        monkeypatch.setattr(pruning, "_delete", delete_and_dawdle)
+        original_delete = pruning._delete
+        monkeypatch.setattr(pruning, "_delete", delete_while_wechat_calls)
         prune_older_than("400d")
 
         assert set(statuses) == {200}
         assert ids() == [*range(6, 8 + len(statuses))]
         assert verify_audit().problems == []
 
-    def test_of_two_prunings_one_waits_for_each_step_of_the_other(
+    def test_two_prunings_take_turns(
         self, two_years: None, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(pruning, "MOST_SEALS", 1)
+        monkeypatch.setattr(pruning, "MAX_SEALS", 1)
         cut = pruning.find_cut(400)
         assert cut
 

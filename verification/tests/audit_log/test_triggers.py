@@ -33,7 +33,9 @@ def _one_of_each(brand_a: OfficialAccount, client: Client) -> None:
 def refuses(statement: str) -> bool:
     try:
         with transaction.atomic(), connection.cursor() as cursor:
-            if connection.vendor == "postgresql":  # else rows just written would be refused first
+            if (
+                connection.vendor == "postgresql"
+            ):  # otherwise rows just written would be refused first
                 cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
             cursor.execute(statement)
     except IntegrityError as error:
@@ -62,7 +64,7 @@ def test_nothing_that_the_log_needs_can_be_truncated(model: type[models.Model]) 
 
 @pytest.mark.parametrize("model", RECORDED)
 def test_a_record_cannot_be_replaced(model: type[models.Model]) -> None:
-    if connection.vendor == "sqlite":  # PostgreSQL knows no REPLACE
+    if connection.vendor == "sqlite":  # PostgreSQL has no REPLACE
         table = model._meta.db_table
         assert refuses(f"INSERT OR REPLACE INTO {table} SELECT * FROM {table}")
 
@@ -87,7 +89,7 @@ def test_a_trigger_that_does_nothing_counts_as_missing(client: Client) -> None:
     assert refuses("UPDATE verification_seal SET count = count")
 
 
-def test_the_orm_cannot_do_it_either() -> None:
+def test_the_orm_cannot_update_or_delete_records_either() -> None:
     with pytest.raises(IntegrityError), transaction.atomic():
         VerificationAttempt.objects.update(outcome=2)
     with pytest.raises(IntegrityError), transaction.atomic():
@@ -103,13 +105,13 @@ def test_an_account_that_only_got_pushes_cannot_be_deleted(client: Client) -> No
     assert refuses("DELETE FROM verification_officialaccount WHERE slug = 'quiet'")
 
 
-def test_an_account_that_nobody_called_can_be_deleted() -> None:
+def test_an_account_that_was_never_called_can_be_deleted() -> None:
     make_account("mistake", "TokenOfTheMistake").delete()
 
     assert not OfficialAccount.objects.filter(slug="mistake").exists()
 
 
-def test_through_the_door_rows_can_be_deleted_but_never_changed() -> None:
+def test_with_the_bypass_rows_can_be_deleted_but_never_updated() -> None:
     set_bypass(is_open=True)
     try:
         assert refuses("UPDATE verification_seal SET count = 2")
@@ -131,7 +133,7 @@ def test_missing_triggers_are_installed_again(client: Client) -> None:
 
 
 @pytest.mark.postgresql
-def test_a_trigger_that_was_switched_off_counts_as_missing(client: Client) -> None:
+def test_a_disabled_trigger_counts_as_missing(client: Client) -> None:
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE verification_seal DISABLE TRIGGER seal_refuses_update")
 
@@ -140,7 +142,7 @@ def test_a_trigger_that_was_switched_off_counts_as_missing(client: Client) -> No
 
 @pytest.mark.process
 def test_migrations_run_back_and_forth(tmp_path: Path) -> None:
-    """SQLite looks up the tables that a trigger names while a migration removes or renames them."""
+    """Triggers are removed meanwhile: SQLite refuses to drop or rename a table that one names."""
     checkout = Checkout(tmp_path)
     on_sqlite = {**LOCAL, "DATABASE_URL": f"sqlite:///{tmp_path}/db.sqlite3"}
     for target in ([], ["verification", "0001"], [], ["verification", "zero"], []):

@@ -85,7 +85,7 @@ class TestRotation:
     def test_a_token_rotated_away_meanwhile_gets_no_end(self, brand_a: OfficialAccount) -> None:
         first = brand_a.tokens.get()  # as a batch read it, current and unused
         rotate_token(brand_a, NEW, LI_WEI)
-        first.note_use(timezone.now())
+        first.record_first_use(timezone.now())
 
         first.refresh_from_db()
         assert first.expires_at is None

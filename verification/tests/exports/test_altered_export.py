@@ -1,4 +1,4 @@
-"""A sealed export that somebody laid hands on."""
+"""Every change to a sealed export is detected."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ import pytest
 from verification.tests.support.exports import complaints
 
 Lines = list[bytes]
-# --- What somebody may do to the file. Its lines: 0 the first; 1, 5 and 9 seals; 13 the last.
+# --- Changes to the file. Its lines: 0 is the first; 1, 5 and 9 are seals; 13 is the last.
 
 
 def altered(lines: Lines) -> Lines:
     return [*lines[:7], lines[7].replace(b'"duration": ', b'"duration": 1'), *lines[8:]]
 
 
-def respelt(lines: Lines) -> Lines:
+def written_differently(lines: Lines) -> Lines:
     return [*lines[:7], lines[7].replace(b": ", b":", 1), *lines[8:]]
 
 
-def told_twice(lines: Lines) -> Lines:
+def key_repeated(lines: Lines) -> Lines:
     return [*lines[:7], lines[7].replace(b"{", b'{"id": 99, ', 1), *lines[8:]]
 
 
@@ -96,15 +96,15 @@ def nested_deeply(lines: Lines) -> Lines:
     return [*lines[:6], b"[" * 9000 + b"\n", *lines[6:]]
 
 
-NOT_THERE = "Line {} is not what an export of an intact log holds there."
+NOT_VALID = "Line {} is not valid in an export of an intact log."
 
 
 @pytest.mark.parametrize(
     ("alter", "finding"),
     [
         (altered, "Something in seal 2 (attempts 4 to 6) was altered."),
-        (respelt, NOT_THERE.format(8)),
-        (told_twice, NOT_THERE.format(8)),
+        (written_differently, NOT_VALID.format(8)),
+        (key_repeated, NOT_VALID.format(8)),
         (deleted, "Attempt 5, in seal 2 (attempts 4 to 6), is missing or out of place."),
         (inserted, "Attempt 6, in seal 2 (attempts 4 to 6), is missing or out of place."),
         (swapped, "Attempt 4, in seal 2 (attempts 4 to 6), is missing or out of place."),
@@ -118,16 +118,16 @@ NOT_THERE = "Line {} is not what an export of an intact log holds there."
         (seals_swapped, "Seal 1 is missing."),
         (last_seal_deleted, "The chain's head is at seal 3, but the log ends with seal 2: its end"),
         (cut_between_lines, "Attempt 8, in seal 3 (attempts 7 to 9), is missing or out of place."),
-        (cut_within_a_line, NOT_THERE.format(11)),
+        (cut_within_a_line, NOT_VALID.format(11)),
         (last_line_deleted, "The last line is missing: the end of the file was cut off."),
         (last_line_altered, "The file holds 9 attempts under 3 seals, but its last line says"),
-        (continued, NOT_THERE.format(15)),
+        (continued, NOT_VALID.format(15)),
         (beginning_altered, "Seal 2 is missing."),
-        (garbage_inserted, NOT_THERE.format(7)),
-        (nested_deeply, NOT_THERE.format(7)),
+        (garbage_inserted, NOT_VALID.format(7)),
+        (nested_deeply, NOT_VALID.format(7)),
     ],
 )
-def test_what_was_done_to_a_file_shows(
+def test_a_change_to_a_file_is_found(
     sealed_file: Path, alter: Callable[[Lines], Lines], finding: str
 ) -> None:
     sealed_file.write_bytes(b"".join(alter(sealed_file.read_bytes().splitlines(keepends=True))))
@@ -135,24 +135,24 @@ def test_what_was_done_to_a_file_shows(
     assert complaints(sealed_file)[0].startswith(finding)
 
 
-def test_a_file_of_nothing_but_mistakes_is_not_told_line_by_line(sealed_file: Path) -> None:
+def test_a_file_of_invalid_lines_is_not_reported_line_by_line(sealed_file: Path) -> None:
     first, *rest = sealed_file.read_bytes().splitlines(keepends=True)
     sealed_file.write_bytes(first + b"?\n" * 1000 + b"".join(rest))
 
     assert len(complaints(sealed_file)) < 30
 
 
-def test_any_byte_that_is_sealed_shows_when_it_changes(sealed_file: Path) -> None:
-    """All but the first line, which is no part of the chain, and MACs, which take the key."""
-    chance, whole = random.Random(4), sealed_file.read_bytes()
-    macs = [place.span() for place in re.finditer(rb'"mac": "[0-9a-f]{64}"', whole)]
+def test_a_change_to_any_sealed_byte_is_found(sealed_file: Path) -> None:
+    """The first line is not part of the chain, and checking the MACs takes the key."""
+    draws, whole = random.Random(4), sealed_file.read_bytes()
+    macs = [match.span() for match in re.finditer(rb'"mac": "[0-9a-f]{64}"', whole)]
     sealed = [
-        place
-        for place in range(whole.index(b"\n") + 1, len(whole))
-        if not any(start + 8 <= place < end - 1 for start, end in macs)
+        position
+        for position in range(whole.index(b"\n") + 1, len(whole))
+        if not any(start + 8 <= position < end - 1 for start, end in macs)
     ]
-    for place in chance.sample(sealed, 300):
-        other = chance.choice([byte for byte in range(256) if byte != whole[place]])
-        sealed_file.write_bytes(whole[:place] + bytes([other]) + whole[place + 1 :])
+    for position in draws.sample(sealed, 300):
+        other = draws.choice([byte for byte in range(256) if byte != whole[position]])
+        sealed_file.write_bytes(whole[:position] + bytes([other]) + whole[position + 1 :])
 
-        assert complaints(sealed_file), (place, other)
+        assert complaints(sealed_file), (position, other)

@@ -1,4 +1,4 @@
-"""The period of an export."""
+"""The options --since and --until of an export."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from verification.tests.support.exports import NOON, ids, make_attempts
         (["--since", "1970-01-01", "--until", "9999-12-31"], [1, 2, 3, 4]),
     ],
 )
-def test_a_period_is_asked_for_in_the_time_zone_of_the_server(
+def test_a_period_is_read_in_the_time_zone_of_the_server(
     db: None, capsys: pytest.CaptureFixture[str], arguments: list[str], expected: list[int]
 ) -> None:
     make_attempts([NOON + timedelta(hours=hours) for hours in (-1, 0, 1, 12)])
@@ -34,7 +34,7 @@ def test_a_period_is_asked_for_in_the_time_zone_of_the_server(
     assert ids(capsys, *arguments) == expected
 
 
-def test_another_time_zone_reads_the_same_words_otherwise(
+def test_the_same_period_means_other_times_in_another_time_zone(
     db: None, settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
     settings.TIME_ZONE = "UTC"
@@ -48,7 +48,7 @@ def test_another_time_zone_reads_the_same_words_otherwise(
 @pytest.mark.parametrize(
     "text", ["yesterday", "", "2026-13-01", "2026-02-30", "24/11/2026", "1763870400", "0001-01-01"]
 )
-def test_what_is_no_time_is_refused_in_a_sentence(db: None, option: str, text: str) -> None:
+def test_a_malformed_time_is_refused_in_a_sentence(db: None, option: str, text: str) -> None:
     with pytest.raises(CommandError) as refusal:
         call_command("export_attempts", option, text)
 

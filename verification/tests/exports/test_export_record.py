@@ -1,4 +1,4 @@
-"""What stays on record of an export."""
+"""An export is recorded in the change log."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FORMATS = ["jsonl", "csv", "sealed"]
 
 
 @pytest.mark.parametrize("format_", FORMATS)
-def test_the_operator_is_told_what_was_written_and_its_sha256(
+def test_the_command_prints_what_was_written_and_its_sha256(
     on_record: OfficialAccount, capfdbinary: pytest.CaptureFixture[bytes], format_: str
 ) -> None:
     call_command("export_attempts", format=format_)
@@ -25,7 +25,7 @@ def test_the_operator_is_told_what_was_written_and_its_sha256(
     assert err.decode() == f"2 attempts, SHA-256 {hashlib.sha256(out).hexdigest()}\n"
 
 
-def test_who_took_what_of_the_log_away_is_in_the_change_log(
+def test_the_change_log_says_who_exported_what(
     on_record: OfficialAccount, capfdbinary: pytest.CaptureFixture[bytes]
 ) -> None:
     call_command("export_attempts", format="csv", account="brand-a", since="2026-11-23")
@@ -43,7 +43,9 @@ def test_who_took_what_of_the_log_away_is_in_the_change_log(
     }
 
 
-def test_what_broke_off_is_in_the_change_log_too(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_export_is_in_the_change_log_too(
+    db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     make_attempts([NOON] * 600)
     monkeypatch.setattr(VerificationAttempt, "as_record", break_after(550))
     with pytest.raises(RuntimeError):
@@ -58,7 +60,7 @@ def break_after(count: int) -> Any:
 
     def record_or_break(attempt: VerificationAttempt) -> dict[str, Any]:
         if attempt.pk > count:
-            raise RuntimeError("The line broke.")
+            raise RuntimeError("interrupted")
         return as_record(attempt)
 
     return record_or_break

@@ -1,4 +1,4 @@
-"""The sealed export: written by one command, checked by another that knows nothing else."""
+"""One command writes the sealed export. Another verifies it, with nothing but the file."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class TestWriting:
         assert seals == [1, 2, 3]
         assert (last["rows"], last["seals"], last["head"]["seal"]) == (9, 3, 3)
 
-    def test_an_attempt_has_every_sealed_column_in_words(self, sealed_file: Path) -> None:
+    def test_an_attempt_has_every_sealed_column_with_its_label(self, sealed_file: Path) -> None:
         lines = sealed_file.read_text().splitlines()
         attempt = json.loads(lines[6])
 
@@ -54,7 +54,7 @@ class TestWriting:
         assert (attempt["kind"], attempt["method"]) == ("url_verification", "GET")
         assert json.loads(lines[3])["user_agent"] == "Mozilla\\4.0 \\N"
 
-    def test_what_is_a_number_in_the_database_is_one_here(self, sealed_file: Path) -> None:
+    def test_a_number_in_the_database_is_a_number_in_the_file(self, sealed_file: Path) -> None:
         attempts = [
             json.loads(line) for line in sealed_file.read_text().splitlines() if '"id"' in line
         ]
@@ -67,7 +67,7 @@ class TestWriting:
             if isinstance(field, models.IntegerField | models.ForeignKey) and not field.choices
         }
 
-    def test_a_part_of_the_log_has_no_chain(self, db: None) -> None:
+    def test_a_part_of_the_log_cannot_be_exported_sealed(self, db: None) -> None:
         with pytest.raises(CommandError, match="A chain can only be checked whole: leave out"):
             call_command("export_attempts", format="sealed", since="2026-11-23")
 
@@ -75,30 +75,30 @@ class TestWriting:
 
 
 class TestReading:
-    def test_an_auditor_reads_what_was_checked_and_what_was_not(
+    def test_an_auditor_learns_what_was_checked_and_what_was_not(
         self, sealed_file: Path, capfdbinary: pytest.CaptureFixture[bytes]
     ) -> None:
         call_command("verify_export", str(sealed_file))
-        said = capfdbinary.readouterr().out.decode()
+        output = capfdbinary.readouterr().out.decode()
 
-        assert said.startswith("The chain in this file is intact: 9 attempts under 3 seals.\n")
-        assert f"Its head: {ChainHead.objects.get().text}\n" in said
-        assert "Not checked, because that takes the server's key" in said
+        assert output.startswith("The chain in this file is intact: 9 attempts under 3 seals.\n")
+        assert f"Its head: {ChainHead.objects.get().text}\n" in output
+        assert "Not checked, because that takes the server's key" in output
 
     def test_an_empty_log_is_intact(self, db: None, tmp_path: Path) -> None:
         call_command("verify_export", str(export_sealed(tmp_path / "log.jsonl")))
 
     def test_a_gzipped_file_is_read_as_well(self, sealed_file: Path) -> None:
-        packed = sealed_file.with_suffix(".gz")
-        packed.write_bytes(gzip.compress(sealed_file.read_bytes()))
-        call_command("verify_export", str(packed))
-        packed.write_bytes(packed.read_bytes()[:-20])
+        gzipped = sealed_file.with_suffix(".gz")
+        gzipped.write_bytes(gzip.compress(sealed_file.read_bytes()))
+        call_command("verify_export", str(gzipped))
+        gzipped.write_bytes(gzipped.read_bytes()[:-20])
 
-        assert complaints(packed) == [f"{packed} cannot be read: it is damaged or cut off."]
+        assert complaints(gzipped) == [f"{gzipped} cannot be read: it is damaged or cut off."]
 
     @pytest.mark.process
     def test_it_takes_no_variable_and_no_database(self, sealed_file: Path, tmp_path: Path) -> None:
-        """As a process, where an auditor has nothing but the project and the file."""
+        """As a process: an auditor has nothing but the project and the file."""
         (tmp_path / "auditor").mkdir()
         checkout = Checkout(tmp_path / "auditor")
         intact = checkout.manage("verify_export", str(sealed_file))
@@ -125,29 +125,27 @@ class TestReading:
         sealed_file.write_text(forged)
         assert complaints(sealed_file)[0] == "Something in seal 2 (attempts 4 to 6) was altered."
 
-    def test_a_head_that_was_pruned_shows_nothing(self, sealed_file: Path) -> None:
+    def test_a_kept_head_that_was_pruned_is_refused(self, sealed_file: Path) -> None:
         remove_seal_batch(last_seal_id=2, actor=Actor("zhang.wei"))
 
         assert (
-            "Seal 1, which you kept, was pruned with all up to seal 2"
+            "Seal 1, which you kept, was pruned with all seals up to 2"
             in complaints(export_sealed(sealed_file), head=f"1:{'0' * 64}")[0]
         )
 
-    def test_what_was_altered_in_the_database_shows(self, sealed_file: Path) -> None:
+    def test_an_attempt_that_was_altered_in_the_database_is_found(self, sealed_file: Path) -> None:
         as_owner(VerificationAttempt, "UPDATE {table} SET kind = 99 WHERE id = 5")
         as_owner(VerificationAttempt, "UPDATE {table} SET nonce = '8' WHERE id = 7")
 
         assert complaints(export_sealed(sealed_file)) == [
-            "Line 8 is not what an export of an intact log holds there.",
+            "Line 8 is not valid in an export of an intact log.",
             "Something in seal 3 (attempts 7 to 9) was altered.",
             "Checked: 9 attempts under 3 seals.",
         ]
 
 
-class TestAHeadThatWasKept:
-    def test_a_file_that_goes_through_it_is_intact(
-        self, sealed_file: Path, capfdbinary: Any
-    ) -> None:
+class TestKeptHead:
+    def test_a_file_that_contains_it_is_intact(self, sealed_file: Path, capfdbinary: Any) -> None:
         seal = Seal.objects.get(pk=2)
         call_command("verify_export", str(sealed_file), head=f"2:{bytes(seal.digest).hex()}")
 
@@ -160,40 +158,40 @@ class TestAHeadThatWasKept:
             (f"4:{'0' * 64}", "The log ends at seal 3, but you kept seal 4: its end was cut off."),
         ],
     )
-    def test_a_file_that_does_not_is_noticed(
+    def test_a_file_that_lacks_it_is_reported(
         self, sealed_file: Path, head: str, finding: str
     ) -> None:
         assert complaints(sealed_file, head=head)[0] == finding
 
-    def test_what_is_no_head_is_said(self, sealed_file: Path) -> None:
+    def test_a_malformed_head_is_refused(self, sealed_file: Path) -> None:
         assert "is not a head: a seal's number, a colon" in complaints(sealed_file, head="3:abc")[0]
 
 
 @pytest.mark.parametrize(
     ("content", "finding"),
     [
-        (b"", "This is no sealed export: export_attempts --format sealed makes one."),
-        (b"id,recorded_at\r\n1,2026-11-23\r\n", "This is no sealed export"),
-        (b'{"id": 1, "recorded_at": "2026-11-23"}\n', "This is no sealed export"),
-        (b"\x00" * 100_000, "This is no sealed export"),
-        (b"[1]\n", "This is no sealed export"),
+        (b"", "This is not a sealed export. Create one with export_attempts --format sealed."),
+        (b"id,recorded_at\r\n1,2026-11-23\r\n", "This is not a sealed export"),
+        (b'{"id": 1, "recorded_at": "2026-11-23"}\n', "This is not a sealed export"),
+        (b"\x00" * 100_000, "This is not a sealed export"),
+        (b"[1]\n", "This is not a sealed export"),
     ],
 )
-def test_what_is_no_sealed_export_is_said(tmp_path: Path, content: bytes, finding: str) -> None:
+def test_another_file_is_refused(tmp_path: Path, content: bytes, finding: str) -> None:
     path = tmp_path / "file"
     path.write_bytes(content)
 
     assert complaints(path)[0].startswith(f"{path}: {finding}")
 
 
-def test_a_file_of_a_later_release_is_said(sealed_file: Path) -> None:
+def test_a_file_of_a_later_release_is_refused(sealed_file: Path) -> None:
     sealed_file.write_bytes(sealed_file.read_bytes().replace(b'"version": 1', b'"version": 2', 1))
 
-    assert "has version 2, which this release does not know." in complaints(sealed_file)[0]
+    assert "has version 2, which this release does not support." in complaints(sealed_file)[0]
 
 
 @pytest.mark.parametrize("name", ["nowhere", "."])
-def test_a_file_that_cannot_be_opened_is_said(tmp_path: Path, name: str) -> None:
+def test_a_file_that_cannot_be_opened_is_reported(tmp_path: Path, name: str) -> None:
     assert complaints(tmp_path / name)[0].startswith(f"{tmp_path / name} cannot be read: ")
 
 

@@ -10,7 +10,7 @@ from django.core.management.base import CommandError
 from django.test import Client
 
 from verification.models import ChangeEvent, OfficialAccount, Token
-from verification.models.account import MOST_AT_ROOT
+from verification.models.account import MAX_ACCOUNTS_AT_ROOT
 from verification.tests.support.adapter import A
 from verification.tests.support.checkout import Checkout, assert_one_sentence
 from verification.tests.support.signer import verification
@@ -168,7 +168,7 @@ def test_the_same_token_on_two_accounts_is_warned_about(
 def test_the_fifty_first_account_stays_off_the_root(
     db: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    slugs = [f"brand-{number}" for number in range(MOST_AT_ROOT)]
+    slugs = [f"brand-{number}" for number in range(MAX_ACCOUNTS_AT_ROOT)]
     OfficialAccount.objects.bulk_create(OfficialAccount(slug=slug, name=slug) for slug in slugs)
     call_command("add_account", "one-more", token=TOKEN)
 

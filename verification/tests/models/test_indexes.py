@@ -1,4 +1,4 @@
-"""The first attempts of a log are written as fast as those after them."""
+"""The first attempts of a log are recorded as fast as later ones."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from verification.tests.support.signer import verification
 MIGRATION = "verification.migrations.0003_postgresql_indexes"
 
 
-def new_summaries() -> int:
-    """How many of the first range's were missing; it makes them."""
+def create_summaries() -> int:
+    """Create the summary of the first range, and return how many summaries were missing."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT brin_summarize_range('attempt_request_id', 0)")
         return int(cursor.fetchone()[0])
 
 
 @pytest.mark.postgresql
-def test_no_filter_is_rewritten_for_each_of_them(brand_a: OfficialAccount) -> None:
+def test_a_new_log_has_no_summary_that_each_attempt_would_rewrite(brand_a: OfficialAccount) -> None:
     verify([call(verification(A))])
-    new_summaries()
+    create_summaries()
     with connection.schema_editor(atomic=False) as editor:
         import_module(MIGRATION).drop_indexes(apps, editor)
         import_module(MIGRATION).create_indexes(apps, editor)
 
-    assert [new_summaries(), new_summaries()] == [1, 0]
+    assert [create_summaries(), create_summaries()] == [1, 0]

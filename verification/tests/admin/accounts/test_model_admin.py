@@ -10,7 +10,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from verification.models import ChangeEvent, OfficialAccount, Token
-from verification.models.account import SHAPE
+from verification.models.account import SECRET_PATTERN
 from verification.tests.support.accounts import make_account
 from verification.tests.support.adapter import A
 from verification.tests.support.people import (
@@ -34,7 +34,7 @@ class TestAddingAnAccount:
         text = current_secret(account)
 
         assert text in answer.text
-        assert SHAPE.fullmatch(text)
+        assert SECRET_PATTERN.fullmatch(text)
         assert len(text) == 32
         assert (account.tokens.get().created_by, account.name) == ("li.wei", "Brand C")
         events = ChangeEvent.objects.filter(account=account).values_list("action", "actor")
@@ -96,7 +96,7 @@ class TestAddingAnAccount:
         for number in range(50):
             make_account(f"outlet-{number}")
 
-        assert "50 accounts answer at / already." in errors(add(li_wei_at_work))
+        assert "50 accounts already accept calls at the bare domain." in errors(add(li_wei_at_work))
         add(li_wei_at_work, answers_at_root="")
         assert OfficialAccount.objects.filter(slug="brand-c").exists()
 

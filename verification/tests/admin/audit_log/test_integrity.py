@@ -69,8 +69,8 @@ def test_a_broken_chain_is_named_with_its_seal_and_what_to_do(wang_fang: Client)
 def test_a_check_without_time_says_how_far_it_got(
     wang_fang: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(integrity, "BUDGET", -1)
-    monkeypatch.setattr("verification.audit_log.reader.MOST_SEALS", 1)
+    monkeypatch.setattr(integrity, "MAX_SECONDS", -1)
+    monkeypatch.setattr("verification.audit_log.reader.MAX_SEALS", 1)
 
     assert "Intact up to seal 1 of 2" in check(wang_fang)
 
