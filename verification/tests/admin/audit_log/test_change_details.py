@@ -99,7 +99,7 @@ def read(client: Client, event: ChangeEvent, language: str) -> str:
             Action.LOG_CHECKED,
             {"is_intact": False, "first_seal": 9, "last_seal": 12},
             "not intact: seals 9 to 12",
-            "校验不通过：存证批次 9 至 12",
+            "校验未通过：存证批次 9 至 12",
         ),
     ],
 )
@@ -185,8 +185,8 @@ FROM_THE_LIST = {
         ),
         (
             "zh-hans",
-            "期间: 上季度 · 自: 2026-07-01 · 至: 2026-09-30 · 公众号: Brand-A · 类型: 自测以外 · "
-            "结果: 拒绝 · 原因: 没有令牌 · 无关扫描请求: 未包含 · ",
+            "期间: 上季度 · 自: 2026-07-01 · 至: 2026-09-30 · 公众号: Brand-A · "
+            "类型: 全部（不含自测） · 结果: 拒绝 · 原因: 没有令牌 · 无关扫描请求: 不含 · ",
         ),
     ],
 )

@@ -22,7 +22,7 @@ def test_noise_has_one_name_in_chinese(li_wei_at_work: Client) -> None:
     for url in (LIST, SIGN_OFF):
         text = li_wei_at_work.get(url, headers=CHINESE).text
 
-        assert "此外：" in text
+        assert "另有：" in text
         assert "无关扫描请求" in text
         assert "噪声" not in text
 
