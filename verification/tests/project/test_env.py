@@ -199,7 +199,7 @@ def test_an_env_file_that_is_none_is_said_in_a_sentence(tmp_path: Path, content:
 
     said = refusal(checkout.manage("check", **PRODUCTION))
     assert said in {
-        ".env must be readable, and in UTF-8.",
+        ".env must be a readable file in UTF-8.",
         ".env, line 1, must look like NAME=value.",
     }
 
@@ -244,10 +244,10 @@ def test_only_plain_digits_are_a_number(monkeypatch: pytest.MonkeyPatch, value: 
         env.integer("PORT", 8000, lowest=1, highest=65535)
 
 
-def test_words_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_parts_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALLOWED_HOSTS", " a.example.cn ,, b.example.cn,")
 
-    assert env.words("ALLOWED_HOSTS") == ["a.example.cn", "b.example.cn"]
+    assert env.comma_separated("ALLOWED_HOSTS") == ["a.example.cn", "b.example.cn"]
 
 
 @pytest.mark.process

@@ -305,7 +305,7 @@ def test_mail_goes_out_as_email_url_says(url: str, expected: tuple[int, bool, bo
 
 def test_mail_needs_a_sender() -> None:
     mail = {"EMAIL_URL": "smtp://apikey:hunter2@mail.example.cn"}
-    with pytest.raises(ImproperlyConfigured, match=r"^ALERT_EMAIL_FROM must be set to an address"):
+    with pytest.raises(ImproperlyConfigured, match=r"^ALERT_EMAIL_FROM must be set to an e-mail"):
         read_settings(**PRODUCTION, **mail)
 
     settings = read_settings(**PRODUCTION, **mail, ALERT_EMAIL_FROM="gateway@example.cn")
