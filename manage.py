@@ -17,7 +17,7 @@ WITHOUT_VARIABLES = {
 
 def main(arguments: list[str]) -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "wechat_gateway.settings")
-    with env.one_sentence_on_misconfiguration():
+    with env.exit_if_misconfigured():
         env.load_file()
         if arguments[1:] and not needs_no_variable(arguments):
             env.require()

@@ -1,4 +1,4 @@
-"""Runs what script/bench was asked for: see script/bench --help."""
+"""Runs the benchmarks that the options of script/bench choose: see script/bench --help."""
 
 from __future__ import annotations
 
@@ -14,139 +14,159 @@ from statistics import median
 from tempfile import TemporaryDirectory
 
 from benchmarks import report, targets
-from benchmarks.alone import Figures, resident, resident_over, start_up
-from benchmarks.contestants import CONTESTANTS, Contestant, Server
+from benchmarks.contenders import CONTENDERS, Contender, Server
 from benchmarks.databases import Databases
+from benchmarks.errors import BenchmarkError
+from benchmarks.footprint import Footprint, measure_memory, measure_start_up, watch_memory
 from benchmarks.machine import commit, describe
 from benchmarks.results import Results
+from benchmarks.runner import Runner
 from benchmarks.templates import make_template
-from benchmarks.trouble import Trouble
-from benchmarks.turns import Turn
 
-EVERYTHING = [*(it.name for it in CONTESTANTS), "start-up", "memory"]
+#: What --only accepts.
+ALL_NAMES = [*(contender.name for contender in CONTENDERS), "start-up", "memory"]
 CONNECTIONS = [1, 32, 128]
-START_UPS = 7
-LEAST = 3  #: turns, and seconds of each: below, two runs may differ by half
-MANY, AFTER = 1_000_000, 100_000  #: requests, and of them those that warm the memory up
+START_UP_REPETITIONS = 7
+#: Rounds, and seconds of each. Two runs that are shorter may differ by half.
+MIN_FOR_VERDICT = 3
+#: Memory growth is the memory after all requests, compared with that after the warm-up.
+GROWTH_REQUESTS, GROWTH_WARM_UP = 1_000_000, 100_000
 
 
 def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     options = parse(sys.argv[1:])
-    with TemporaryDirectory(prefix="bench-") as place:
-        return run(options, Databases(os.environ["DATABASE_URL"]), Path(place))
+    with TemporaryDirectory(prefix="bench-") as directory:
+        return run(options, Databases(os.environ["DATABASE_URL"]), Path(directory))
 
 
 def parse(arguments: Sequence[str]) -> Namespace:
+    """Return the options; exit with a message if they are invalid."""
     parser = ArgumentParser(prog="script/bench", add_help=False)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=3)
-    parser.add_argument("--connections", type=numbers, default=CONNECTIONS)
-    parser.add_argument("--only", type=names, default=EVERYTHING)
+    parser.add_argument("--connections", type=parse_numbers, default=CONNECTIONS)
+    parser.add_argument("--only", type=parse_names, default=ALL_NAMES)
     parser.add_argument("--long", action="store_true")
     options = parser.parse_args(arguments)
     if min(options.rounds, options.seconds, *options.connections) < 1:
-        parser.error("--rounds, --seconds and --connections are 1 or more.")
+        parser.error("--rounds, --seconds and --connections must be 1 or more.")
     return options
 
 
-def numbers(text: str) -> list[int]:
-    return [int(word) for word in text.split(",")]
+def parse_numbers(text: str) -> list[int]:
+    return [int(number) for number in text.split(",")]
 
 
-def names(text: str) -> list[str]:
-    chosen = text.split(",")
-    unknown = [name for name in chosen if name not in EVERYTHING]
+def parse_names(text: str) -> list[str]:
+    names = text.split(",")
+    unknown = [name for name in names if name not in ALL_NAMES]
     if unknown:
         raise ArgumentTypeError(f"there is no {unknown[0]}; see script/bench --help.")
-    return chosen
+    return names
 
 
-def run(options: Namespace, databases: Databases, place: Path) -> int:
-    """The exit code; what was measured before something went wrong is printed all the same."""
+def run(options: Namespace, databases: Databases, directory: Path) -> int:
+    """Measure what the options choose, print the report, and return the exit code.
+
+    After an error the report holds what was measured before it. The report is written to
+    RESULTS.md only if everything was measured, in rounds that are long enough.
+    """
     about = describe_run(options, databases.url)
-    results, figures, code = Results(), Figures(), 0
+    results, footprint, code = Results(), Footprint(), 0
     try:
-        measure(options, Turn(databases, place, options.seconds), results, figures)
-    except Trouble as trouble:
-        say(f"script/bench: {trouble}")
+        measure(options, Runner(databases, directory, options.seconds), results, footprint)
+    except BenchmarkError as error:
+        print_progress(f"script/bench: {error}")
         code = 1
-    reached = [*targets.compared(results), *targets.grown(results), *targets.alone(figures)]
-    text = report.make(about, reached if is_enough(options) else [], results)
+    reached = [
+        *targets.against_peers(results),
+        *targets.against_smaller(results),
+        *targets.of_footprint(footprint),
+    ]
+    text = report.make(about, reached if is_long_enough(options) else [], results)
     sys.stdout.write(text)
-    if code == 0 and is_enough(options) and is_everything(options):
+    if code == 0 and is_long_enough(options) and is_complete(options):
         report.write(text)
-        say(f"Written to {report.FILE}")
+        print_progress(f"Written to {report.FILE}")
     return code
 
 
-def is_enough(options: Namespace) -> bool:
-    """To say which targets are met."""
-    return bool(min(options.rounds, options.seconds) >= LEAST)
+def is_long_enough(options: Namespace) -> bool:
+    """Return whether the run can show which targets are met."""
+    return bool(min(options.rounds, options.seconds) >= MIN_FOR_VERDICT)
 
 
-def is_everything(options: Namespace) -> bool:
-    chosen = options.only, options.connections, options.long
-    return chosen == (EVERYTHING, CONNECTIONS, True)
-
-
-def measure(options: Namespace, turn: Turn, results: Results, figures: Figures) -> None:
-    chosen = [it for it in CONTESTANTS if it.name in options.only]
-    for template in {it.template: None for it in chosen} | {"one": None}:
-        say(f"Making the database “{template}”")
-        make_template(turn.databases, template)
-    play(turn, chosen, options, results)
-    measure_alone(turn, options, figures)
+def is_complete(options: Namespace) -> bool:
+    return (options.only, options.connections, options.long) == (ALL_NAMES, CONNECTIONS, True)
 
 
 def describe_run(options: Namespace, url: str) -> list[str]:
-    busy = os.getloadavg()[0]
+    """Return the paragraphs that say how, when and on which machine the numbers were made."""
+    load_average = os.getloadavg()[0]
     command = shlex.join(["script/bench", *sys.argv[1:]])
-    turns = f"medians of {options.rounds} turns" if options.rounds > 1 else "one turn"
+    rounds = f"medians of {options.rounds} rounds" if options.rounds > 1 else "one round"
     return [
-        f"Made by `{command}` on {time.strftime('%Y-%m-%d')}, of commit {commit()}: {turns}"
-        f" of {options.seconds} s each, alternating. Load average before: {busy:.1f}.",
+        f"Made by `{command}` on {time.strftime('%Y-%m-%d')}, of commit {commit()}: {rounds}"
+        f" of {options.seconds} s each. The contenders take turns in each round."
+        f" Load average before: {load_average:.1f}.",
         " · ".join(describe(url)) + ".",
     ]
 
 
-def play(turn: Turn, chosen: Sequence[Contestant], options: Namespace, results: Results) -> None:
-    """Each contestant in turn, then again: what disturbs the machine disturbs all."""
+def measure(options: Namespace, runner: Runner, results: Results, footprint: Footprint) -> None:
+    """Add everything that the options choose to `results` and `footprint`."""
+    chosen = [contender for contender in CONTENDERS if contender.name in options.only]
+    for template in {contender.template: None for contender in chosen} | {"one": None}:
+        print_progress(f"Making the database “{template}”")
+        make_template(runner.databases, template)
+    run_rounds(runner, chosen, options, results)
+    measure_footprint(runner, options, footprint)
+
+
+def run_rounds(
+    runner: Runner, chosen: Sequence[Contender], options: Namespace, results: Results
+) -> None:
+    """Run every contender once a round, so that other load on the machine affects all of them."""
     for number in range(options.rounds):
-        for it in chosen:
-            for count, measured in turn.take(it, it.connections or options.connections):
-                results.add(it.name, count, measured)
+        for contender in chosen:
+            connections = contender.connections or options.connections
+            for count, measured in runner.run(contender, connections):
+                results.add(contender.name, count, measured)
                 load = measured.load
-                say(
-                    f"Round {number + 1} of {options.rounds}: {it.name}, {count} at once:"
-                    f" {load.rate:,.0f}/s, p50 {load.p50:.1f} ms, p99 {load.p99:.1f} ms"
+                print_progress(
+                    f"Round {number + 1} of {options.rounds}: {contender.name},"
+                    f" {count} connections: {load.rate:,.0f}/s,"
+                    f" p50 {load.p50:.1f} ms, p99 {load.p99:.1f} ms"
                 )
 
 
-def measure_alone(turn: Turn, options: Namespace, figures: Figures) -> None:
-    [ours] = [it for it in CONTESTANTS if it.name == "ours"]
+def measure_footprint(runner: Runner, options: Namespace, footprint: Footprint) -> None:
+    [ours] = [contender for contender in CONTENDERS if contender.name == "ours"]
     assert isinstance(ours, Server)
     if "start-up" in options.only:
-        figures.start_up = median(start_up(turn, ours) for _ in range(START_UPS))
-        say(f"Start-up: {figures.start_up:.2f} s")
+        started = (measure_start_up(runner, ours) for _ in range(START_UP_REPETITIONS))
+        footprint.start_up = median(started)
+        print_progress(f"Start-up: {footprint.start_up:.2f} s")
     if "memory" in options.only:
-        figures.resident = resident(turn, ours)
-        say(f"Resident: {figures.resident:.0f} MB")
+        footprint.memory = measure_memory(runner, ours)
+        print_progress(f"Resident memory: {footprint.memory:.0f} MB")
     if options.long:
-        figures.growth = measure_growth(turn, ours)
+        footprint.growth = measure_growth(runner, ours)
 
 
-def measure_growth(turn: Turn, ours: Server) -> float:
-    """Resident memory after MANY requests, as a share of what it was after AFTER."""
+def measure_growth(runner: Runner, ours: Server) -> float:
+    """Return the resident memory after GROWTH_REQUESTS, divided by that after GROWTH_WARM_UP."""
     first = last = 0.0
-    for answered, last in resident_over(turn, ours, MANY):
-        say(f"Resident after {answered:,} requests: {last:.1f} MB")
-        first = first or (last if answered >= AFTER else 0.0)
+    for answered, last in watch_memory(runner, ours, GROWTH_REQUESTS):
+        print_progress(f"Resident memory after {answered:,} requests: {last:.1f} MB")
+        first = first or (last if answered >= GROWTH_WARM_UP else 0.0)
     return last / first
 
 
-def say(sentence: str) -> None:
-    sys.stderr.write(f"{sentence}\n")
+def print_progress(line: str) -> None:
+    """Print to stderr: stdout is for the report."""
+    sys.stderr.write(f"{line}\n")
     sys.stderr.flush()
 
 

@@ -1,6 +1,6 @@
-"""Makes accounts the way an operator does: python -m benchmarks.accounts NUMBER
+"""Adds accounts with `manage.py add_account`: python -m benchmarks.accounts NUMBER
 
-They have the slugs of the sample log, which then uses them.
+They have the slugs that benchmarks.sample_log uses, so that it finds them.
 """
 
 from __future__ import annotations
@@ -20,21 +20,23 @@ def token(number: int) -> str:
     return f"TokenOfTheBenchmark{number}"
 
 
-def callers(number: int, *, at_root: bool = False) -> list[Caller]:
+def callers(count: int, *, at_root: bool = False) -> list[Caller]:
+    """Return one caller for each of the first `count` accounts."""
     return [
-        Caller("/" if at_root else f"/wechat/{slug(each)}", token(each)) for each in range(number)
+        Caller("/" if at_root else f"/wechat/{slug(number)}", token(number))
+        for number in range(count)
     ]
 
 
-def main(number: int) -> None:
+def main(count: int) -> None:
     import django
     from django.core.management import call_command
 
     os.environ["DJANGO_SETTINGS_MODULE"] = "wechat_gateway.settings"
     django.setup()
-    for each in range(number):
-        silence = io.StringIO()  # which accounts no longer fit at /
-        call_command("add_account", slug(each), token=token(each), stdout=silence, stderr=silence)
+    for number in range(count):
+        output = io.StringIO()  # discarded: it warns about accounts that do not fit at /
+        call_command("add_account", slug(number), token=token(number), stdout=output, stderr=output)
 
 
 if __name__ == "__main__":

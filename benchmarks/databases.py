@@ -1,4 +1,4 @@
-"""Databases of their own for each run: copies of templates, so that no run finds another's rows."""
+"""Gives each run a copy of a template database, so that no run finds rows of another one."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ def query(url: str, statement: str) -> list[tuple[Any, ...]]:
 
 
 def postmaster_of(url: str) -> int:
-    """The process whose children serve this PostgreSQL's connections."""
+    """Return the id of the process whose children serve the connections of this PostgreSQL."""
     with closing(psycopg2.connect(url)) as connection:
         stat = Path(f"/proc/{connection.info.backend_pid}/stat").read_text()
     return int(stat.rpartition(")")[2].split()[1])
 
 
 class Databases:
-    """Those of one PostgreSQL, whose superuser `url` names."""
+    """Creates databases in one PostgreSQL; `url` must name its superuser."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -36,14 +36,15 @@ class Databases:
         return urlsplit(self.url)._replace(path=f"/{name}").geturl()
 
     def create(self, name: str, template: str = "template1") -> str:
-        # Files are copied, not logged: a template of a million rows takes seconds.
+        # file_copy does not write the copy to the WAL: a million rows take seconds.
         query(self.url, f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")
         return self.url_of(name)
 
     @contextmanager
     def copy_of(self, template: str) -> Iterator[str]:
+        """Provide the URL of a new copy, and drop the copy afterwards."""
         url = self.create("run", template)
-        query(url, "VACUUM ANALYZE")  # autovacuum would come in the middle of a run
+        query(url, "VACUUM ANALYZE")  # so that autovacuum does not start during the run
         query(url, "CHECKPOINT")
         try:
             yield url

@@ -1,4 +1,4 @@
-"""Load from wrk, and what came of it."""
+"""Sends load with wrk, and reads the result."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks.trouble import Trouble
+from benchmarks.errors import BenchmarkError
 
 SCRIPT = Path(__file__).with_name("signed_requests.lua")
 
@@ -20,12 +20,16 @@ class Load(NamedTuple):
 
     @property
     def rate(self) -> float:
-        """Requests answered a second."""
+        """The number of answered requests a second."""
         return self.answered / self.seconds
 
 
 def send(port: int, targets: Path, *, connections: int, seconds: int) -> Load:
-    """Each target once, over connections that are kept; one thread of wrk sends 40,000 a second."""
+    """Send each target of the file at most once, over persistent connections.
+
+    One thread of wrk sends up to 40,000 requests a second. Raises BenchmarkError if wrk fails, or
+    if a request was refused or not answered.
+    """
     result = subprocess.run(
         [
             *("wrk", "--threads", "1", "--connections", str(connections)),
@@ -38,14 +42,18 @@ def send(port: int, targets: Path, *, connections: int, seconds: int) -> Load:
         timeout=seconds + 60,
     )
     if result.returncode:
-        raise Trouble(f"wrk failed: {result.stderr.strip() or result.stdout.strip()}")
+        raise BenchmarkError(f"wrk failed: {result.stderr.strip() or result.stdout.strip()}")
     return read_summary(result.stderr)
 
 
 def read_summary(line: str) -> Load:
-    said = json.loads(line)
-    if said["refused"] or said["broken"] or not said["answered"]:
-        raise Trouble(f"Not every request was answered as it should be: {line.strip()}.")
+    """Parse the line that signed_requests.lua prints."""
+    summary = json.loads(line)
+    if summary["refused"] or summary["broken"] or not summary["answered"]:
+        raise BenchmarkError(f"Not every request was answered as it should be: {line.strip()}.")
     return Load(
-        said["answered"], said["microseconds"] / 1e6, said["p50"] / 1000, said["p99"] / 1000
+        summary["answered"],
+        seconds=summary["microseconds"] / 1e6,
+        p50=summary["p50"] / 1000,
+        p99=summary["p99"] / 1000,
     )

@@ -1,4 +1,4 @@
-"""Load from pgbench: no HTTP, only statements."""
+"""Runs statements with pgbench, without HTTP."""
 
 from __future__ import annotations
 
@@ -8,14 +8,18 @@ import subprocess
 from pathlib import Path
 from statistics import quantiles
 
+from benchmarks.errors import BenchmarkError
 from benchmarks.load import Load
-from benchmarks.trouble import Trouble
 
 PROGRAM = os.environ.get("PGBENCH", "pgbench")
 
 
-def run(url: str, script: Path, place: Path, clients: int, seconds: int) -> Load:
-    prefix = place / "transactions"
+def run(url: str, script: Path, directory: Path, clients: int, seconds: int) -> Load:
+    """Run the script over and over for `seconds`, and count its transactions as requests.
+
+    `directory` is for pgbench's log of transactions. Raises BenchmarkError if pgbench fails.
+    """
+    prefix = directory / "transactions"
     result = subprocess.run(
         [
             *(PROGRAM, "--no-vacuum", "--protocol", "prepared", "--file", str(script)),
@@ -27,11 +31,11 @@ def run(url: str, script: Path, place: Path, clients: int, seconds: int) -> Load
         check=False,
         timeout=seconds + 60,
     )
-    [logged] = place.glob(f"{prefix.name}.*")
-    milliseconds = [int(line.split()[2]) / 1000 for line in logged.read_text().splitlines()]
-    logged.unlink()
+    [log] = directory.glob(f"{prefix.name}.*")
+    milliseconds = [int(line.split()[2]) / 1000 for line in log.read_text().splitlines()]
+    log.unlink()
     if result.returncode or not milliseconds:
-        raise Trouble(f"pgbench failed: {result.stderr.strip()}")
+        raise BenchmarkError(f"pgbench failed: {result.stderr.strip()}")
     rate = re.search(r"^tps = ([0-9.]+)", result.stdout, re.MULTILINE)
     assert rate
     percentiles = quantiles(milliseconds, n=100)

@@ -1,4 +1,4 @@
-"""Servers started, waited for, and ended by their id."""
+"""Starts servers, waits until they answer, reads their resource usage, and stops them by id."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from contextlib import contextmanager, suppress
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
-from benchmarks.trouble import Trouble
+from benchmarks.errors import BenchmarkError
 
 Process = subprocess.Popen[bytes]
-#: Variables of whoever runs this that must not reach a server.
-KEPT = ("PATH", "HOME", "LANG", "TMPDIR", "LD_LIBRARY_PATH")
+#: The only variables of the caller's environment that a server inherits.
+INHERITED = ("PATH", "HOME", "LANG", "TMPDIR", "LD_LIBRARY_PATH")
 
 
 def free_port() -> int:
@@ -29,28 +29,30 @@ def free_port() -> int:
 def process_of(
     command: Sequence[str], environment: Mapping[str, str], output: Path
 ) -> Iterator[Process]:
-    kept = {name: os.environ[name] for name in KEPT if name in os.environ}
+    """Run a server whose stdout and stderr go to `output`, and stop it afterwards."""
+    inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
     with output.open("wb") as file:
-        process = subprocess.Popen(command, env={**kept, **environment}, stdout=file, stderr=file)
+        process = subprocess.Popen(
+            command, env={**inherited, **environment}, stdout=file, stderr=file
+        )
     try:
         yield process
     finally:
-        end(process)
-
-
-def end(process: Process) -> None:
-    process.send_signal(signal.SIGTERM)
-    try:
-        process.wait(timeout=30)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 def wait_for_answer(process: Process, port: int, target: str, output: Path) -> bytes:
-    """The body of the first 200, within half a minute of trying."""
-    give_up = time.monotonic() + 30
-    while time.monotonic() < give_up and process.poll() is None:
+    """Return the body of the first response; raise BenchmarkError if it is not a 200.
+
+    Tries for 30 seconds, or until the process has ended.
+    """
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline and process.poll() is None:
         try:
             status, body = get(port, target)
         except (OSError, HTTPException):
@@ -58,8 +60,10 @@ def wait_for_answer(process: Process, port: int, target: str, output: Path) -> b
             continue
         if status == 200:
             return body
-        raise Trouble(f"The server answered {status} to a signed request:\n{output.read_text()}")
-    raise Trouble(f"The server did not start:\n{output.read_text()}")
+        raise BenchmarkError(
+            f"The server answered {status} to a signed request:\n{output.read_text()}"
+        )
+    raise BenchmarkError(f"The server did not start:\n{output.read_text()}")
 
 
 def get(port: int, target: str) -> tuple[int, bytes]:
@@ -72,24 +76,24 @@ def get(port: int, target: str) -> tuple[int, bytes]:
         connection.close()
 
 
-def children(process: int) -> list[int]:
-    listed = Path(f"/proc/{process}/task/{process}/children").read_text()
+def children(process_id: int) -> list[int]:
+    listed = Path(f"/proc/{process_id}/task/{process_id}/children").read_text()
     return [int(number) for number in listed.split()]
 
 
-def resident_bytes(number: int) -> int:
-    status = Path(f"/proc/{number}/status").read_text()
+def resident_bytes(process_id: int) -> int:
+    status = Path(f"/proc/{process_id}/status").read_text()
     [line] = [line for line in status.splitlines() if line.startswith("VmRSS:")]
     return int(line.split()[1]) * 1024
 
 
 def processor_seconds(root: int) -> float:
-    """Used by a process and its children, those that have ended included."""
-    ticks, waiting = 0, [root]
-    while waiting:
-        number = waiting.pop()
-        with suppress(OSError):  # ended meanwhile
-            stat = Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()
+    """Return the processor time of a process and its descendants, including those that ended."""
+    ticks, pending = 0, [root]
+    while pending:
+        process_id = pending.pop()
+        with suppress(OSError):  # the process has ended in the meantime
+            stat = Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()
             ticks += sum(map(int, stat[11:15]))
-            waiting += children(number)
+            pending += children(process_id)
     return ticks / os.sysconf("SC_CLK_TCK")

@@ -1,4 +1,4 @@
-"""Seconds of processor time, which other work on the machine hardly changes. Linux only."""
+"""Reads processor time, which other work on the machine hardly changes. Works on Linux only."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from django.db import connection
 
 
 def processor_seconds() -> float:
-    """Of this process, and of the PostgreSQL process that serves it, since they began."""
+    """Return the seconds used so far by this process and the PostgreSQL process that serves it."""
     connection.ensure_connection()
     return sum(map(seconds_of, (os.getpid(), connection.connection.info.backend_pid)))
 

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""Whether recording slows down as the log grows: a small and a large log, in turns.
+"""Measure whether recording slows down as the log grows, with a small and a large log.
 
     benchmarks/recording_by_size.py SMALL_DATABASE_URL LARGE_DATABASE_URL [--pairs 100]
 
-Both are databases of one PostgreSQL, filled by `python -m benchmarks.sample_log`. A process for
-each records a short run when told to; of each pair a coin says which comes first, so that what else
-the machine does X measurements, by the clock and by processor time. Leaves its attempts behind.
+Both must be databases of one PostgreSQL, filled by `python -m benchmarks.sample_log`. Each has a
+recording process. Pairs of short runs alternate between the two in random order, so that other
+load on the machine affects both alike. Prints elapsed time and processor time. The attempts that
+are recorded stay in the databases.
 """
 
 from __future__ import annotations
@@ -27,17 +28,19 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from verification.protocol.callback import Callback
 
-#: Attempts of a batch, and batches of a run.
-BATCH, BATCHES = 20, 25
+#: Attempts in a batch, and batches in a run.
+BATCH_SIZE, BATCHES = 20, 25
 
 
 class Run(NamedTuple):
-    clock: float
+    """Holds the seconds that a run took."""
+
+    elapsed: float
     processor: float
 
 
 class Recorder:
-    """A process that records in one database."""
+    """A process that records in one database, a run each time that it reads a line."""
 
     def __init__(self, url: str) -> None:
         self.process = subprocess.Popen(
@@ -58,13 +61,14 @@ class Recorder:
 
 @contextmanager
 def recorder(url: str) -> Iterator[Recorder]:
-    it = Recorder(url)
+    """Start a recorder, warm it up, and stop it afterwards."""
+    started = Recorder(url)
     try:
-        it.run()  # the first prepares what all later ones have
-        yield it
+        started.run()  # the first run connects, and fills caches
+        yield started
     finally:
-        it.process.terminate()
-        it.process.wait()
+        started.process.terminate()
+        started.process.wait()
 
 
 def main() -> None:
@@ -72,42 +76,48 @@ def main() -> None:
     parser.add_argument("small")
     parser.add_argument("large")
     parser.add_argument("--pairs", type=int, default=100)
-    asked = parser.parse_args()
+    options = parser.parse_args()
     with ExitStack() as stack:
-        small, large = (stack.enter_context(recorder(it)) for it in (asked.small, asked.large))
-        pairs = [measure(small, large) for _ in range(asked.pairs)]
-    say("| | small | large | large : small, of pairs | 95 % |\n|---|--:|--:|--:|--:|\n")
+        small, large = (
+            stack.enter_context(recorder(url)) for url in (options.small, options.large)
+        )
+        pairs = [measure_pair(small, large) for _ in range(options.pairs)]
+    write("| | small | large | large ÷ small, median of pairs | 95 % |\n|---|--:|--:|--:|--:|\n")
     for name in Run._fields:
-        say_ratio(name, [(getattr(a, name), getattr(b, name)) for a, b in pairs])
+        write_ratio(name, [(getattr(a, name), getattr(b, name)) for a, b in pairs])
 
 
-def measure(small: Recorder, large: Recorder) -> tuple[Run, Run]:
+def measure_pair(small: Recorder, large: Recorder) -> tuple[Run, Run]:
+    """Run both in random order; return the run of `small` first."""
     if random.random() < 0.5:
         return small.run(), large.run()
     second = large.run()
     return small.run(), second
 
 
-def say_ratio(name: str, pairs: list[tuple[float, float]]) -> None:
+def write_ratio(name: str, pairs: list[tuple[float, float]]) -> None:
     ratios = sorted(large / small for small, large in pairs)
-    low, high = interval(len(ratios))
-    each = [1e6 * statistics.median(it) / (BATCH * BATCHES) for it in zip(*pairs, strict=True)]
-    say(
-        f"| {name}, µs an attempt | {each[0]:.1f} | {each[1]:.1f} "
+    low, high = confidence_interval(len(ratios))
+    small, large = (
+        1e6 * statistics.median(seconds) / (BATCH_SIZE * BATCHES)
+        for seconds in zip(*pairs, strict=True)
+    )
+    write(
+        f"| {name}, µs an attempt | {small:.1f} | {large:.1f} "
         f"| {statistics.median(ratios):.3f} | {ratios[low]:.3f} – {ratios[high]:.3f} |\n"
     )
 
 
-def interval(count: int) -> tuple[int, int]:
-    """Places, among so many sorted values, that have the median between them 95 times of 100."""
-    missed, place = 0.0, 0
-    while missed + comb(count, place) / 2**count <= 0.025:
-        missed += comb(count, place) / 2**count
-        place += 1
-    return max(place - 1, 0), min(count - place, count - 1)
+def confidence_interval(count: int) -> tuple[int, int]:
+    """Return two indexes into `count` sorted values: the 95 % confidence interval of the median."""
+    outside, index = 0.0, 0
+    while outside + comb(count, index) / 2**count <= 0.025:
+        outside += comb(count, index) / 2**count
+        index += 1
+    return max(index - 1, 0), min(count - index, count - 1)
 
 
-def say(text: str) -> None:
+def write(text: str) -> None:
     sys.stdout.write(text)
     sys.stdout.flush()
 
@@ -115,29 +125,30 @@ def say(text: str) -> None:
 # --- In the process that records
 
 
-def record_when_told() -> None:
+def record_on_each_line() -> None:
+    """Record one run for each line of stdin, and print its seconds."""
     import benchmarks.audit_log  # noqa: F401 - sets Django up
     from benchmarks.processor_time import processor_seconds
     from verification.callbacks.recording import verify
     from verification.models import Token
 
-    sampled = Token.objects.filter(account__slug__startswith="sample-", superseded_at=None)
+    tokens = Token.objects.filter(account__slug__startswith="sample-", superseded_at=None)
     accounts = [
         (token.account.slug, token.secret.reveal())
-        for token in sampled.select_related("account")
+        for token in tokens.select_related("account")
         if token.secret
     ]
     logging.disable()
     for _ in sys.stdin:
-        run = [[make_up_call(accounts) for _ in range(BATCH)] for _ in range(BATCHES)]
+        batches = [[make_call(accounts) for _ in range(BATCH_SIZE)] for _ in range(BATCHES)]
         clock, processor = time.perf_counter(), processor_seconds()
-        for batch in run:
+        for batch in batches:
             verify(batch)
-        say(f"{time.perf_counter() - clock} {processor_seconds() - processor}\n")
+        write(f"{time.perf_counter() - clock} {processor_seconds() - processor}\n")
 
 
-def make_up_call(accounts: list[tuple[str, str]]) -> Callback:
-    """From one of the many addresses of the made-up log, and none a repetition."""
+def make_call(accounts: list[tuple[str, str]]) -> Callback:
+    """Return a callback with a nonce of its own, from one of the addresses of the sample log."""
     from verification.tests.support.calls import call
     from verification.tests.support.signer import verification
 
@@ -149,4 +160,4 @@ def make_up_call(accounts: list[tuple[str, str]]) -> Callback:
 
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parent.parent))
-    record_when_told() if sys.argv[1:] == ["--record"] else main()
+    record_on_each_line() if sys.argv[1:] == ["--record"] else main()

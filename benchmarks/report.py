@@ -1,43 +1,56 @@
-"""The results as Markdown."""
+"""Writes the results as Markdown."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from benchmarks.contestants import CONTESTANTS
+from benchmarks.contenders import CONTENDERS
 from benchmarks.results import Results, database_cpu, p50, p99, rate, server_cpu
 from benchmarks.targets import Target
 
 FILE = Path(__file__).with_name("RESULTS.md")
-#: From here on the file is a person's; it is kept as it is.
-BY_HAND = "## What it comes to"
-TOO_LITTLE = "Fewer than 3 turns of 3 s: too little to say which targets are met."
-COLUMNS = ["at once", "requests/s", "ours is", "p50 ms", "p99 ms", "µs", "µs of PostgreSQL"]
+#: From this heading on, people write the file; write() keeps the text below it.
+HAND_WRITTEN = "## What it comes to"
+TOO_SHORT = "Fewer than 3 rounds of 3 s: too short to say which targets are met."
+COLUMNS = [
+    "connections",
+    "requests/s",
+    "gateway ÷ this",
+    "p50 ms",
+    "p99 ms",
+    "CPU µs",
+    "PostgreSQL CPU µs",
+]
 
 
 def write(text: str) -> None:
-    kept = FILE.read_text().partition(BY_HAND)[2] if FILE.exists() else "\n"
-    FILE.write_text(f"{text}\n{BY_HAND}{kept}")
+    """Replace the generated part of RESULTS.md."""
+    kept = FILE.read_text().partition(HAND_WRITTEN)[2] if FILE.exists() else "\n"
+    FILE.write_text(f"{text}\n{HAND_WRITTEN}{kept}")
 
 
 def make(about: Sequence[str], targets: Sequence[Target], results: Results) -> str:
-    """Without targets nothing is said of them."""
-    parts = [verdict(targets), *about, target_table(targets)] if targets else [TOO_LITTLE, *about]
-    return "\n\n".join(["# Beside its peers", *parts, result_table(results)]) + "\n"
+    """Return the report; without targets it says that the run was too short for a verdict."""
+    parts = [verdict(targets), *about, target_table(targets)] if targets else [TOO_SHORT, *about]
+    return "\n\n".join(["# Comparison with peers", *parts, result_table(results)]) + "\n"
 
 
 def verdict(targets: Sequence[Target]) -> str:
-    measured = [it for it in targets if it.measured is not None]
-    met = sum(it.is_met for it in measured)
-    told = f"{met} of {len(measured)} targets that were measured are met."
-    return told if met == len(measured) else f"{told} [Why the others are not](#what-it-comes-to)"
+    measured = [target for target in targets if target.measured is not None]
+    met = sum(target.is_met for target in measured)
+    sentence = f"{met} of {len(measured)} targets that were measured are met."
+    if met == len(measured):
+        return sentence
+    return f"{sentence} [Why the others are not](#what-it-comes-to)"
 
 
 def target_table(targets: Iterable[Target]) -> str:
     head = ["## Targets", "", "| this gateway's | target | measured | |", "|---|--:|--:|---|"]
     rows = (
-        f"| {it.what} | {it.aim} | {show(it.measured, it.unit)} | {it.verdict} |" for it in targets
+        f"| {target.title} | {target.aim} | {show(target.measured, target.unit)}"
+        f" | {target.verdict} |"
+        for target in targets
     )
     return "\n".join([*head, *rows])
 
@@ -50,9 +63,10 @@ def result_table(results: Results) -> str:
     head = [
         "## Results",
         "",
-        "Every server runs two processes and shares the machine with PostgreSQL and the client.",
-        "“Ours is” compares requests a second. “µs” is the processor time of a request, in all",
-        "processes of the server, and of PostgreSQL.",
+        "Every server has two processes, and shares the machine with PostgreSQL and the client."
+        " “Gateway ÷ this” is the gateway's requests a second divided by those of the row."
+        " “CPU µs” is a request's processor time in all processes of the server, and of"
+        " PostgreSQL.",
         "",
         f"| | {' | '.join(COLUMNS)} |",
         f"|---|{'--:|' * len(COLUMNS)}",
@@ -61,12 +75,12 @@ def result_table(results: Results) -> str:
 
 
 def result_rows(results: Results) -> Iterator[str]:
-    for it in CONTESTANTS:
-        for name, connections in results.turns:
-            if name != it.name:
+    for contender in CONTENDERS:
+        for name, connections in results.rounds:
+            if name != contender.name:
                 continue
             cells = [
-                f"{name}: {it.title}",
+                f"{name}: {contender.title}",
                 str(connections),
                 f"{results.median(name, connections, rate):,.0f}",
                 show(results.ratio("ours", name, connections, rate), "×"),

@@ -1,4 +1,4 @@
-"""What all turns came to: medians, and ratios of medians."""
+"""The results of all rounds: medians, and ratios of medians."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from collections import defaultdict
 from collections.abc import Callable
 from statistics import median
 
-from benchmarks.turns import Measured
+from benchmarks.runner import Measured
 
+#: Picks one number of a measurement.
 Number = Callable[[Measured], float]
 
 
@@ -32,18 +33,23 @@ def database_cpu(measured: Measured) -> float:
 
 
 class Results:
+    """Holds a list of measurements, one a round, by contender and number of connections."""
+
     def __init__(self) -> None:
-        self.turns: dict[tuple[str, int], list[Measured]] = defaultdict(list)
+        self.rounds: dict[tuple[str, int], list[Measured]] = defaultdict(list)
 
     def add(self, name: str, connections: int, measured: Measured) -> None:
-        self.turns[name, connections].append(measured)
+        self.rounds[name, connections].append(measured)
 
     def median(self, name: str, connections: int, number: Number) -> float | None:
-        """None where there was no such turn."""
-        turns = self.turns.get((name, connections))
-        return median(map(number, turns)) if turns else None
+        """Return the median of all rounds, or None if there is none."""
+        rounds = self.rounds.get((name, connections))
+        return median(map(number, rounds)) if rounds else None
 
-    def ratio(self, one: str, other: str, connections: int, number: Number) -> float | None:
-        above = self.median(one, connections, number)
-        below = self.median(other, connections, number)
+    def ratio(
+        self, numerator: str, denominator: str, connections: int, number: Number
+    ) -> float | None:
+        """Return the median of one contender divided by that of another, or None without both."""
+        above = self.median(numerator, connections, number)
+        below = self.median(denominator, connections, number)
         return above / below if above is not None and below else None

@@ -1,5 +1,6 @@
--- What one idle callback of ours reads and writes, in as few round trips as pgbench can: three.
--- Without HTTP, without judging, and with made-up seals: the log it writes to does not verify.
+-- The reads and writes of one callback to an idle gateway, in three round trips, the fewest that
+-- pgbench can make. There is no HTTP and no verdict, and the seals are made up, so verify_audit
+-- reports the log that it writes as broken.
 \set nonce random(1000000000, 9999999999)
 \startpipeline
 BEGIN;

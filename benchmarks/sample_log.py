@@ -20,7 +20,7 @@ from uuid import UUID
 import django
 from django.apps import apps
 
-from benchmarks.trouble import Trouble
+from benchmarks.errors import BenchmarkError
 
 if not apps.ready:  # run as a program; tests have set up Django already
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "wechat_gateway.settings")
@@ -46,9 +46,8 @@ SEALS_PER_COMMIT = 500
 TallyKey = tuple[int | None, datetime, Kind, Outcome]
 
 SCANNER = "Mozilla/5.0 zgrab/0.x"
-#: How many of a hundred attempts are of each sort: kind, outcome, reason, status, and whether an
-#: account has the path.
-SORTS = {
+#: Percentages of attempts by kind, outcome, reason, status, and whether an account has the path.
+MIX = {
     (Kind.URL_VERIFICATION, Outcome.ACCEPTED, None, 200, True): 30,
     (Kind.URL_VERIFICATION, Outcome.REFUSED, Reason.SIGNATURE_MISMATCH, 403, True): 8,
     (Kind.MESSAGE_PUSH, Outcome.REFUSED, Reason.SIGNATURE_MISMATCH, 403, True): 2,
@@ -63,8 +62,8 @@ def append_attempts(
 ) -> Iterator[int]:
     """Append `rows` attempts, spread evenly over the `span` until now; yield how many per commit.
 
-    `batch` is the number of attempts under a seal. A log that has attempts already goes on from
-    its last one.
+    `batch` is the number of attempts under a seal. In a log that has attempts already, the new
+    ones begin after the last of them.
     """
     chance = random.Random(rows)
     callers = [(account, account.tokens.get(superseded_at=None).pk) for account in accounts]
@@ -86,7 +85,7 @@ def make_attempt(
     chance: random.Random, callers: Sequence[tuple[OfficialAccount, int]], time: datetime
 ) -> Values:
     """Return the columns of one attempt, without its id and seal."""
-    [(kind, outcome, reason, status, is_known)] = chance.choices([*SORTS], [*SORTS.values()])
+    [(kind, outcome, reason, status, is_known)] = chance.choices([*MIX], [*MIX.values()])
     account, token_id = chance.choice(callers)
     is_bare = reason is Reason.MISSING_PARAMETER
     return {
@@ -120,14 +119,16 @@ def append(attempts: Sequence[Values], head: ChainHead, batch: int) -> None:
     lines: list[bytes] = []
     seals: list[Seal] = []
     for start in range(0, len(attempts), batch):
-        own = [
+        sealed = [
             canonical_line(
-                {"id": head.last_attempt_id + 1 + number, "seal_id": head.last_seal_id + 1, **it}
+                {"id": attempt_id, "seal_id": head.last_seal_id + 1, **attempt},
             )
-            for number, it in enumerate(attempts[start : start + batch])
+            for attempt_id, attempt in enumerate(
+                attempts[start : start + batch], start=head.last_attempt_id + 1
+            )
         ]
-        seals.append(make_seal(head, own))
-        lines += own
+        seals.append(make_seal(head, sealed))
+        lines += sealed
         head.move_to(seals[-1])
     copy_in(lines)
     Seal.objects.bulk_create(seals)
@@ -145,7 +146,7 @@ def copy_in(lines: Sequence[bytes]) -> None:
 
 def add_to_tallies(attempts: Sequence[Values]) -> None:
     counts, noise = Counter(map(tally_key, attempts)), Counter[TallyKey]()
-    noise.update(tally_key(it) for it in attempts if it["user_agent"] == SCANNER)
+    noise.update(tally_key(attempt) for attempt in attempts if attempt["user_agent"] == SCANNER)
     last = attempts[-1]["recorded_at"]
     with connection.cursor() as cursor:
         rows = [(*key, count, noise[key], last) for key, count in counts.items()]
@@ -164,14 +165,19 @@ def hour_of(time: datetime) -> datetime:
 def fill(*, rows: int = 10_000, days: int = 400, accounts: int = 12, batch: int = 20) -> None:
     """Append a sample log for accounts `sample-0`, `sample-1`, …; create those that are missing.
 
-    Raises Trouble on a deployment, on SQLite, or for a number below 1.
+    Raises BenchmarkError unless WECHAT_GATEWAY_LOCAL=1, on SQLite, or for a number below 1.
     """
     if not settings.LOCAL:
-        raise Trouble("A sample log is for a copy on your own machine (WECHAT_GATEWAY_LOCAL=1).")
+        raise BenchmarkError(
+            "A sample log must not be added to a deployment: set WECHAT_GATEWAY_LOCAL=1 on your"
+            " own machine."
+        )
     if connection.vendor != "postgresql":
-        raise Trouble("A sample log needs PostgreSQL: set DATABASE_URL to one, then migrate.")
+        raise BenchmarkError(
+            "A sample log needs PostgreSQL: set DATABASE_URL to one, then migrate."
+        )
     if min(rows, days, accounts, batch) < 1:
-        raise Trouble("--rows, --days, --accounts and --batch must be 1 or more.")
+        raise BenchmarkError("--rows, --days, --accounts and --batch must be 1 or more.")
     called = [get_or_create_account(number) for number in range(accounts)]
     with tqdm(total=rows, unit=" attempts", file=sys.stderr, disable=None) as bar:
         for appended in append_attempts(called, rows, timedelta(days=days), batch):
@@ -196,7 +202,7 @@ def main() -> None:
     options = parser.parse_args()
     try:
         fill(**vars(options))
-    except Trouble as error:
+    except BenchmarkError as error:
         sys.exit(f"benchmarks.sample_log: {error}")
     sys.stdout.write(f"Appended {options.rows:,} attempts for {options.accounts} accounts.\n")
 

@@ -1,4 +1,4 @@
--- wrk's script: sends each request target of a file once, and says what came of it in JSON.
+-- wrk's script: sends each request target of a file once, and prints a summary in JSON.
 -- wrk ... -s signed_requests.lua URL -- FILE
 
 local targets, before, after

@@ -1,4 +1,7 @@
-"""Requests as WeChat signs them, made before the load: no two are alike, so that none can fold."""
+"""Signs requests as WeChat does, before the load starts.
+
+No two requests are alike, so that the gateway cannot combine refusals into one row.
+"""
 
 from __future__ import annotations
 
@@ -9,19 +12,22 @@ from itertools import count, cycle, islice
 from pathlib import Path
 from typing import NamedTuple
 
-#: Goes up for as long as this process runs: a nonce in one run is in no other.
+#: Counts through all runs of this process, so that no two runs use the same nonce.
 _numbers = count(10**9)
 
 
 class Caller(NamedTuple):
-    """Where requests go, and the token that signs them."""
+    """Holds the path that requests go to, and the token that signs them."""
 
     path: str
     token: str
 
 
 def signed_targets(callers: Sequence[Caller]) -> Iterator[str]:
-    """Endless request targets, the callers in turn; as long as those that WeChat sends."""
+    """Yield request targets without end, one caller after the other.
+
+    They are as long as those that WeChat sends.
+    """
     timestamp = str(int(time.time()))
     for path, token in cycle(callers):
         number = next(_numbers)
@@ -33,6 +39,7 @@ def signed_targets(callers: Sequence[Caller]) -> Iterator[str]:
         )
 
 
-def write_targets(place: Path, callers: Sequence[Caller], number: int) -> None:
-    with place.open("w") as file:
+def write_targets(path: Path, callers: Sequence[Caller], number: int) -> None:
+    """Write `number` targets to a file, one a line."""
+    with path.open("w") as file:
         file.writelines(f"{target}\n" for target in islice(signed_targets(callers), number))

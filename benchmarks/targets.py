@@ -1,25 +1,27 @@
-"""What was aimed at, and by how much it was met or missed."""
+"""The targets, and by how much each was met or missed."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from benchmarks.alone import Figures
-from benchmarks.contestants import CROWD
+from benchmarks.contenders import BUSY_CONNECTIONS
+from benchmarks.footprint import Footprint
 from benchmarks.results import Results, p50, p99, rate
 
 
 class Target(NamedTuple):
-    what: str
+    """A bound for one number, and the number that was measured."""
+
+    title: str
     bound: float
-    measured: float | None  #: None where it was not measured
-    is_most: bool = False  #: the bound is the most that is allowed, not the least
+    measured: float | None  #: None if it was not measured
+    is_maximum: bool = False  #: whether the bound is a maximum instead of a minimum
     unit: str = "×"
 
     @property
     def aim(self) -> str:
-        return f"{'≤' if self.is_most else '≥'} {self.bound:g}{self.unit}"
+        return f"{'≤' if self.is_maximum else '≥'} {self.bound:g}{self.unit}"
 
     @property
     def verdict(self) -> str:
@@ -33,12 +35,12 @@ class Target(NamedTuple):
     def is_met(self) -> bool:
         if self.measured is None:
             return False
-        return self.measured <= self.bound if self.is_most else self.measured >= self.bound
+        return self.measured <= self.bound if self.is_maximum else self.measured >= self.bound
 
 
-def compared(results: Results) -> Iterator[Target]:
-    """Against the peers; a ratio of medians each."""
-    for other, connections, least in [
+def against_peers(results: Results) -> Iterator[Target]:
+    """Compare the gateway with its peers; each number is a ratio of medians."""
+    for other, connections, minimum in [
         ("express-pg", 1, 0.6),
         ("express-pg", 32, 2.0),
         ("express-pg", 128, 2.5),
@@ -48,28 +50,33 @@ def compared(results: Results) -> Iterator[Target]:
         ("pgbench", 32, 0.5),
     ]:
         measured = results.ratio("ours", other, connections, rate)
-        yield Target(f"rate ÷ that of {other}, {connections} at once", least, measured)
+        yield Target(f"rate ÷ that of {other}, {count(connections)}", minimum, measured)
     for connections in (1, 32, 128):
         measured = results.ratio("ours", "express-pg", connections, p99)
-        what = f"p99 ÷ that of express-pg, {connections} at once"
-        yield Target(what, 1, measured, is_most=True)
+        title = f"p99 ÷ that of express-pg, {count(connections)}"
+        yield Target(title, 1, measured, is_maximum=True)
     measured = results.ratio("ours", "same-work", 1, p50)
-    yield Target("p50 ÷ that of same-work, one at a time", 2.5, measured, is_most=True)
+    yield Target(f"p50 ÷ that of same-work, {count(1)}", 2.5, measured, is_maximum=True)
 
 
-def grown(results: Results) -> Iterator[Target]:
-    """Against ourselves, smaller."""
-    for one, other, what, least in [
+def count(connections: int) -> str:
+    return "1 connection" if connections == 1 else f"{connections} connections"
+
+
+def against_smaller(results: Results) -> Iterator[Target]:
+    """Compare the gateway with itself on a smaller database."""
+    for large, small, title, minimum in [
         ("grown", "ours", "rate at 1,000 accounts and 1,000,000 attempts ÷ at 1 and none", 0.9),
-        ("grown-all", "ours", "the same, all 1,000 called in turn", 0.9),
+        ("grown-all", "ours", "the same, all 1,000 accounts called in turn", 0.9),
         ("root-50", "root-1", "rate at `/` with 50 accounts answering ÷ with 1", 0.7),
     ]:
-        yield Target(what, least, results.ratio(one, other, CROWD, rate))
+        yield Target(title, minimum, results.ratio(large, small, BUSY_CONNECTIONS, rate))
 
 
-def alone(figures: Figures) -> Iterator[Target]:
-    started = "from exec to the first echostr recorded"
-    yield Target(started, 1.5, figures.start_up, is_most=True, unit=" s")
-    yield Target("two workers, resident", 220, figures.resident, is_most=True, unit=" MB")
-    grown = "resident after 1,000,000 requests ÷ after 100,000"
-    yield Target(grown, 1.05, figures.growth, is_most=True)
+def of_footprint(footprint: Footprint) -> Iterator[Target]:
+    title = "from exec to the first echostr recorded"
+    yield Target(title, 1.5, footprint.start_up, is_maximum=True, unit=" s")
+    title = "resident memory of two workers"
+    yield Target(title, 220, footprint.memory, is_maximum=True, unit=" MB")
+    title = "resident memory after 1,000,000 requests ÷ after 100,000"
+    yield Target(title, 1.05, footprint.growth, is_maximum=True)

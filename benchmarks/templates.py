@@ -1,4 +1,4 @@
-"""The databases that turns start with copies of, each made once."""
+"""Makes the template databases, once each; every run starts with a copy of one."""
 
 from __future__ import annotations
 
@@ -6,13 +6,20 @@ import os
 import subprocess
 import sys
 
-from benchmarks.contestants import GROWN, OURS, PEERS, ROOT
+from benchmarks.contenders import (
+    GATEWAY_ENVIRONMENT,
+    LARGE_ACCOUNTS,
+    LARGE_ATTEMPTS,
+    PEERS,
+    ROOT,
+)
 from benchmarks.databases import Databases, query
-from benchmarks.trouble import Trouble
+from benchmarks.errors import BenchmarkError
 
-#: As many as batches of ours hold under load.
-SEALED_TOGETHER = 8
-ACCOUNTS = {"one": 1, "fifty": 50, "large": GROWN[0]}
+#: Attempts under a seal, as many as a batch of the gateway holds under load.
+BATCH_SIZE = 8
+#: The number of accounts in each template that holds the gateway's tables.
+ACCOUNTS = {"one": 1, "fifty": 50, "large": LARGE_ACCOUNTS}
 
 
 def make_template(databases: Databases, name: str) -> None:
@@ -23,20 +30,25 @@ def make_template(databases: Databases, name: str) -> None:
     manage(url, "manage.py", "migrate", "--noinput", "--verbosity", "0")
     manage(url, "-m", "benchmarks.accounts", str(ACCOUNTS[name]))
     if name == "large":
-        accounts, rows = GROWN
-        sizes = f"--accounts={accounts}", f"--rows={rows}", f"--batch={SEALED_TOGETHER}"
-        manage(url, "-m", "benchmarks.sample_log", *sizes)
+        options = [
+            f"--accounts={LARGE_ACCOUNTS}",
+            f"--rows={LARGE_ATTEMPTS}",
+            f"--batch={BATCH_SIZE}",
+        ]
+        manage(url, "-m", "benchmarks.sample_log", *options)
 
 
 def manage(url: str, *command: str) -> None:
-    """Run Python in the project, on this database."""
+    """Run Python in the project's directory, on this database; raise BenchmarkError if it fails."""
     result = subprocess.run(
         [sys.executable, *command],
         cwd=ROOT,
-        env={**OURS, "PATH": os.environ["PATH"], "DATABASE_URL": url},
+        env={**GATEWAY_ENVIRONMENT, "PATH": os.environ["PATH"], "DATABASE_URL": url},
         capture_output=True,
         text=True,
         check=False,
     )
     if result.returncode:
-        raise Trouble(f"{' '.join(command)} failed: {result.stderr.strip() or result.stdout}")
+        raise BenchmarkError(
+            f"{' '.join(command)} failed: {result.stderr.strip() or result.stdout}"
+        )

@@ -1,4 +1,7 @@
-"""What gunicorn serves: callbacks through the lean endpoint, everything else through Django."""
+"""The ASGI application that gunicorn serves.
+
+`CallbackEndpoint` answers callbacks and passes everything else on to Django.
+"""
 
 from __future__ import annotations
 
@@ -7,17 +10,17 @@ import warnings
 
 from wechat_gateway import env
 
-# whitenoise's files are small enough to be read at once, which is all that this is about.
+# Django warns that it reads whitenoise's files into memory as a whole; they are small enough.
 warnings.filterwarnings("ignore", "StreamingHttpResponse must consume synchronous iterators")
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "wechat_gateway.settings")
 
-with env.one_sentence_on_misconfiguration():
+with env.exit_if_misconfigured():
     env.load_file()
     env.require()
     from django.core.asgi import get_asgi_application
 
-    django = get_asgi_application()  # before our own imports: models need the app registry
+    django = get_asgi_application()  # before the import below: models need the app registry
     from verification.callbacks.asgi import CallbackEndpoint
 
     application = CallbackEndpoint(django)

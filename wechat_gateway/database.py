@@ -1,4 +1,4 @@
-"""What DATABASE_URL means to Django."""
+"""Turns DATABASE_URL into Django's setting."""
 
 from __future__ import annotations
 
@@ -13,9 +13,12 @@ ENGINES = {"django.db.backends.postgresql", "django.db.backends.sqlite3"}
 
 
 def database(url: str) -> dict[str, Any]:
-    """Django's dictionary for a DATABASE_URL, whose value (it holds a password) is never shown."""
+    """Return the dictionary for Django's DATABASES.
+
+    Raises ImproperlyConfigured without quoting the URL, because it holds a password.
+    """
     config: dict[str, Any] = {}
-    with suppress(ValueError):  # which may quote a part of the password
+    with suppress(ValueError):  # its message may quote a part of the password
         config = {**dj_database_url.parse(url)}
     if config.get("ENGINE") not in ENGINES or not config["NAME"]:
         raise ImproperlyConfigured(
@@ -30,9 +33,10 @@ def database(url: str) -> dict[str, Any]:
             init_command="PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL",
         )
     elif config["ENGINE"] == "django.db.backends.postgresql":
-        # 2 s is libpq's least; those of statements are the writer's own, in postgresql_ledger.py.
+        # libpq's shortest timeout is 2 s. callbacks/postgresql_store.py sets those of statements.
         options.update(connect_timeout=2, application_name="wechat_gateway")
-        # A peer that vanished without a word is noticed in seconds, not in TCP's two hours.
+        # Detect a server that vanished without closing the connection in seconds instead of
+        # TCP's two hours.
         options.update(tcp_user_timeout=3000, keepalives_idle=10, keepalives_interval=3)
         if "DYNO" in os.environ:
             options.setdefault("sslmode", "require")  # the URL may ask for more

@@ -1,4 +1,8 @@
-"""Reads settings from the environment. Every error is one sentence that names the variable."""
+"""Reads settings from the environment.
+
+Every function raises ImproperlyConfigured with one sentence that names the variable and never
+shows its value, which may be a secret.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,7 @@ from django.core.exceptions import ImproperlyConfigured
 ENV_FILE = Path(__file__).resolve().parent.parent / ".env"
 LOCAL_SWITCH = "WECHAT_GATEWAY_LOCAL"
 
-# What a server cannot run without, and what to set it to.
+# The variables that a server cannot run without, and what to set each of them to.
 REQUIRED = {
     "SECRET_KEY": "set it to 50 or more random characters",
     "TOKEN_ENCRYPTION_KEYS": "set it to a random string of 32 or more characters",
@@ -22,17 +26,18 @@ REQUIRED = {
 }
 LOCAL_DEFAULTS = {"DATABASE_URL", "ALLOWED_HOSTS"}
 
-# gunicorn stops, instead of starting the worker again, when a worker exits with this code.
+# A worker that exits with this code makes gunicorn stop instead of starting the worker again.
 WORKER_BOOT_ERROR = 3
 
 
 def text(name: str, default: str = "") -> str:
+    """Return the variable without the blanks around it; an empty variable counts as not set."""
     return os.environ.get(name, "").strip() or default
 
 
-def words(name: str) -> list[str]:
-    """The comma-separated parts of a variable, without blanks."""
-    return [word.strip() for word in text(name).split(",") if word.strip()]
+def comma_separated(name: str) -> list[str]:
+    """Return the parts of the variable that are not blank."""
+    return [part.strip() for part in text(name).split(",") if part.strip()]
 
 
 def flag(name: str) -> bool:
@@ -58,49 +63,48 @@ def choice(name: str, default: str, allowed: list[str]) -> str:
 
 
 def require() -> None:
-    """Raise ImproperlyConfigured unless everything a running server needs is set."""
+    """Raise ImproperlyConfigured unless every variable that a running server needs is set."""
     needed = set(REQUIRED) - LOCAL_DEFAULTS if flag(LOCAL_SWITCH) else set(REQUIRED)
     for name, remedy in REQUIRED.items():
-        if name in needed and not words(name):
+        if name in needed and not comma_separated(name):
             raise ImproperlyConfigured(
                 f"{name} is not set: {remedy} (to try it on this machine, run script/server)."
             )
 
 
 def load_file(path: Path = ENV_FILE) -> None:
-    """Add NAME=value lines of a file such as script/server makes; of two for a name the last.
+    """Add the NAME=value lines of a file, such as the one script/server writes, to the environment.
 
-    The environment itself wins.
+    A variable that is set already keeps its value. If a name has two lines, the last one counts.
     """
     if not path.is_file():
         return
     try:
         lines = path.read_text("utf-8-sig").splitlines()
     except (OSError, ValueError) as error:
-        raise ImproperlyConfigured(f"{path.name} must be readable, and in UTF-8.") from error
+        raise ImproperlyConfigured(f"{path.name} must be a readable file in UTF-8.") from error
     settings: dict[str, str] = {}
     for number, line in enumerate(lines, start=1):
         if line.strip() and not line.strip().startswith("#"):
-            settings |= read_setting(line, f"{path.name}, line {number},")
+            name, value = parse_line(line, f"{path.name}, line {number},")
+            settings[name] = value
     for name, value in settings.items():
         os.environ.setdefault(name, value)
 
 
-def read_setting(line: str, place: str) -> dict[str, str]:
+def parse_line(line: str, place: str) -> tuple[str, str]:
+    """Return name and value of a line; `place` begins the message if it is malformed."""
     name, separator, value = line.strip().removeprefix("export ").partition("=")
     if not (separator and name.strip()) or "\0" in line:
         raise ImproperlyConfigured(f"{place} must look like NAME=value.")
-    return {name.strip(): without_quotes(value.strip())}
-
-
-def without_quotes(value: str) -> str:
+    value = value.strip()
     is_quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "'\""
-    return value[1:-1] if is_quoted else value
+    return name.strip(), value[1:-1] if is_quoted else value
 
 
 @contextmanager
-def one_sentence_on_misconfiguration() -> Iterator[None]:
-    """Exit with the sentence alone: a traceback hides it from whoever reads the log."""
+def exit_if_misconfigured() -> Iterator[None]:
+    """Print the sentence of ImproperlyConfigured and exit, without a traceback that hides it."""
     try:
         yield
     except ImproperlyConfigured as error:

@@ -1,4 +1,4 @@
-"""Django's reports of errors, without values: any of them may be a token."""
+"""Keeps values out of Django's error reports, because any of them may be a token."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from django.views.debug import SafeExceptionReporterFilter
 
 
 class WithoutValues(SafeExceptionReporterFilter):
-    """Neither what was sent in a form nor local variables, with DEBUG or without."""
+    """Hides the values of form fields and of local variables, with DEBUG on or off."""
 
     def get_post_parameters(self, request: HttpRequest | None) -> dict[str, Any]:
         names = request.POST if request is not None else []

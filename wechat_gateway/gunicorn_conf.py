@@ -1,6 +1,6 @@
 """gunicorn's settings: gunicorn -c python:wechat_gateway.gunicorn_conf wechat_gateway.asgi
 
-The number of workers is WEB_CONCURRENCY, which gunicorn reads itself.
+WEB_CONCURRENCY sets the number of workers; gunicorn reads it itself.
 """
 
 from __future__ import annotations
@@ -9,21 +9,21 @@ import os
 
 from wechat_gateway import env, log_format
 
-with env.one_sentence_on_misconfiguration():
+with env.exit_if_misconfigured():
     env.load_file()
     _port = env.integer("PORT", 8000, lowest=1, highest=65535)
-    # A dyno's router comes over IPv4.
+    # Heroku's router connects to a dyno over IPv4.
     _host = "127.0.0.1" if env.flag(env.LOCAL_SWITCH) else "0.0.0.0"  # noqa: S104
 
 bind = f"{_host}:{_port}"
 worker_class = "wechat_gateway.worker.GatewayWorker"
 timeout = 30
-graceful_timeout = 20  # Heroku kills after 30 s
+graceful_timeout = 20  # Heroku kills a process after 30 s
 keepalive = 95  # Heroku's router keeps idle connections for 90 s
 control_socket_disable = True
-# The heartbeat file must not wait for a slow disk.
+# Workers touch a heartbeat file here, which must not wait for a slow disk.
 worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108
-# Its own lines, and uvicorn's, are JSON as all others are, and on standard error, whatever
+# The lines of gunicorn and uvicorn are JSON like all others. They go to standard error, whatever
 # --error-logfile and --log-syslog say.
 logconfig_dict = {
     "formatters": {"json": log_format.FORMATTER},
@@ -37,5 +37,5 @@ logconfig_dict = {
     "root": {"handlers": []},
     "loggers": {"gunicorn.error": {"handlers": ["json"], "propagate": False}},
 }
-# Heroku exports --access-logfile; gunicorn's own format would print the signature.
+# Heroku sets --access-logfile, and gunicorn's default format would print the signature.
 access_log_format = 'method=%(m)s path="%(U)s" status=%(s)s ms=%(M)s'

@@ -1,4 +1,4 @@
-"""How Django's and gunicorn's log lines are written: a JSON object each."""
+"""The format of log lines, Django's and gunicorn's: one JSON object a line."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pythonjsonlogger.json import JsonFormatter
 
 
 class JsonLine(JsonFormatter):
-    """In UTC, as every process can say it: gunicorn's first one knows no TIME_ZONE."""
+    """Writes times in UTC, because gunicorn's master process does not know TIME_ZONE."""
 
     converter = staticmethod(time.gmtime)
 
@@ -18,7 +18,7 @@ FORMATTER = {
     "()": "wechat_gateway.log_format.JsonLine",
     "fmt": "%(asctime)s %(levelname)s %(name)s %(message)s",
     "datefmt": "%Y-%m-%d %H:%M:%S +0000",
-    # Django attaches the request, whose repr() holds the query and so the signature; uvicorn the
-    # same message once more, in colour.
+    # Leave out the request that Django attaches, whose repr() holds the query and so the
+    # signature, and the coloured copy of the message that uvicorn attaches.
     "reserved_attrs": [*RESERVED_ATTRS, "request", "color_message"],
 }

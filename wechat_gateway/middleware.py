@@ -1,4 +1,4 @@
-"""What browsers are told about pages and static files, beyond what Django and django-csp tell."""
+"""Adds response headers for browsers that neither Django nor django-csp sets."""
 
 from __future__ import annotations
 
@@ -6,16 +6,18 @@ from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponseBase
 
-#: No page of ours uses any of these, so a script that got into one may not either.
-UNUSED = ["camera", "display-capture", "geolocation", "microphone", "payment", "usb"]
+#: Browser features that no page uses. Denying them limits what an injected script could do.
+DENIED_FEATURES = ["camera", "display-capture", "geolocation", "microphone", "payment", "usb"]
 HEADERS = {
-    # Another site's page may not load ours, not even where a picture or a script is expected.
+    # Forbid other sites to load these responses, even as a picture or a script.
     "Cross-Origin-Resource-Policy": "same-origin",
-    "Permissions-Policy": ", ".join(f"{feature}=()" for feature in UNUSED),
+    "Permissions-Policy": ", ".join(f"{feature}=()" for feature in DENIED_FEATURES),
 }
 
 
 class BrowserHeadersMiddleware:
+    """Sets each of HEADERS, unless the response has it already."""
+
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
 

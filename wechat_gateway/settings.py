@@ -1,7 +1,10 @@
-"""All settings, read from the environment; safe unless told otherwise.
+"""All settings, read from the environment. The defaults are safe for production.
 
-Three situations: *build* (no variables at all; imports and collectstatic work), *local*
-(WECHAT_GATEWAY_LOCAL=1, which script/server sets; loopback only) and *production* (anything else).
+There are three modes:
+
+- build: no variable is set. Imports and collectstatic work.
+- local: WECHAT_GATEWAY_LOCAL=1, which script/server sets. The server listens on loopback only.
+- production: everything else.
 """
 
 from __future__ import annotations
@@ -24,8 +27,8 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 LOCAL = env.flag(env.LOCAL_SWITCH)
 DEBUG = env.flag("DEBUG")
 
-# Checked here although gunicorn reads them itself: `manage.py migrate` runs first in a release,
-# and says in one sentence what gunicorn would say in a traceback.
+# gunicorn reads these two itself. They are checked here as well because `manage.py migrate` runs
+# first in a release, and reports in one sentence what gunicorn would report in a traceback.
 PORT = env.integer("PORT", 8000, lowest=1, highest=65535)
 env.integer("WEB_CONCURRENCY", 1, lowest=1, highest=64)
 
@@ -34,16 +37,16 @@ env.integer("WEB_CONCURRENCY", 1, lowest=1, highest=64)
 SECRET_KEY = env.text("SECRET_KEY")
 if SECRET_KEY and len(SECRET_KEY) < 50:
     raise ImproperlyConfigured("SECRET_KEY must have 50 or more characters.")
-SECRET_KEY_FALLBACKS = env.words("SECRET_KEY_FALLBACKS")
+SECRET_KEY_FALLBACKS = env.comma_separated("SECRET_KEY_FALLBACKS")
 
-# Newest first. The newest encrypts and seals; all of them decrypt and verify.
-TOKEN_ENCRYPTION_KEYS = env.words("TOKEN_ENCRYPTION_KEYS")
+# The newest key comes first. It encrypts and seals; all keys decrypt and verify.
+TOKEN_ENCRYPTION_KEYS = env.comma_separated("TOKEN_ENCRYPTION_KEYS")
 if any(len(key) < 32 for key in TOKEN_ENCRYPTION_KEYS):
     raise ImproperlyConfigured(
         "TOKEN_ENCRYPTION_KEYS must hold keys of 32 or more characters each."
     )
 
-# --- Where we are reached --------------------------------------------------------------------
+# --- Addresses -------------------------------------------------------------------------------
 
 HOST = r"([A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])"
 
@@ -51,7 +54,9 @@ PUBLIC_URL = env.text("PUBLIC_URL").rstrip("/")
 if PUBLIC_URL and not re.fullmatch(rf"https?://{HOST}(:[0-9]+)?", PUBLIC_URL):
     raise ImproperlyConfigured("PUBLIC_URL must look like https://wx.example.cn, without a path.")
 
-ALLOWED_HOSTS = env.words("ALLOWED_HOSTS") or (["localhost", "127.0.0.1", "[::1]"] if LOCAL else [])
+ALLOWED_HOSTS = env.comma_separated("ALLOWED_HOSTS")
+if LOCAL and not ALLOWED_HOSTS:
+    ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
 if not all(re.fullmatch(rf"\*|{HOST}", host) for host in ALLOWED_HOSTS):
     raise ImproperlyConfigured(
         "ALLOWED_HOSTS must hold names such as wx.example.cn, without https:// and without a port."
@@ -59,14 +64,15 @@ if not all(re.fullmatch(rf"\*|{HOST}", host) for host in ALLOWED_HOSTS):
 if PUBLIC_URL:
     ALLOWED_HOSTS.append(str(urlsplit(PUBLIC_URL).hostname))
 
-CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS")
+CSRF_TRUSTED_ORIGINS = env.comma_separated("CSRF_TRUSTED_ORIGINS")
 ORIGIN = rf"https?://(\*\.)?{HOST}(:[0-9]+)?"
 if not all(re.fullmatch(ORIGIN, origin) for origin in CSRF_TRUSTED_ORIGINS):
     raise ImproperlyConfigured(
         "CSRF_TRUSTED_ORIGINS must hold origins such as https://wx.example.cn."
     )
 
-# How many proxies in front of us append to X-Forwarded-For. Heroku's router is one.
+# The number of proxies in front of the server that append to X-Forwarded-For. Heroku's router is
+# one.
 TRUSTED_PROXY_COUNT = env.integer(
     "TRUSTED_PROXY_COUNT", 1 if "DYNO" in os.environ else 0, lowest=0, highest=9
 )
@@ -76,7 +82,7 @@ if TRUSTED_PROXY_COUNT:
 # --- Application -----------------------------------------------------------------------------
 
 INSTALLED_APPS = [
-    "verification.apps.GatewayAdminConfig",  # Django's admin, on our own site
+    "verification.apps.GatewayAdminConfig",  # Django's admin with the gateway's AdminSite
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -89,9 +95,9 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    # First: a callback gets no redirect, no Host check, no cookie and no CSRF check.
+    # First, so that a callback gets no redirect, no Host check, no cookie and no CSRF check.
     "verification.callbacks.middleware.CallbackMiddleware",
-    # Next: whatever answers below, the page has a policy.
+    # Second, so that every page has a policy, whichever middleware below it responds.
     "csp.middleware.CSPMiddleware",
     "wechat_gateway.middleware.BrowserHeadersMiddleware",
     "django.middleware.security.SecurityMiddleware",
@@ -104,7 +110,7 @@ MIDDLEWARE = [
     "django_otp.middleware.OTPMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    # Last: it puts its page in place of the sign-in's answer.
+    # Last, because it replaces the response of the sign-in view.
     "axes.middleware.AxesMiddleware",
 ]
 
@@ -140,7 +146,7 @@ AUTH_PASSWORD_VALIDATORS = [
 
 # --- Database --------------------------------------------------------------------------------
 
-# Lower case, so that it is no setting: it holds the password, and DEBUG pages list settings.
+# In lower case, so that it is not a setting: it holds the password, and DEBUG pages list settings.
 database_url = env.text("DATABASE_URL", f"sqlite:///{BASE_DIR / 'db.sqlite3'}" if LOCAL else "")
 DATABASES = {"default": database(database_url)} if database_url else {}
 
@@ -148,7 +154,7 @@ DATABASES = {"default": database(database_url)} if database_url else {}
 
 LANGUAGES = [("en", _("English")), ("zh-hans", _("Simplified Chinese"))]
 LANGUAGE_CODE = env.choice("LANGUAGE_CODE", "en", ["en", "zh-hans"])
-# Before Django's own catalogue: our words win.
+# Listed here so that these translations take precedence over Django's own.
 LOCALE_PATHS = [BASE_DIR / "verification" / "locale"]
 USE_TZ = True
 TIME_ZONE = env.text("TIME_ZONE", "Asia/Shanghai")
@@ -160,7 +166,7 @@ if TIME_ZONE not in zoneinfo.available_timezones():
 STATIC_URL = "static/"
 STATIC_ROOT = None if LOCAL else BASE_DIR / "staticfiles"
 WHITENOISE_USE_FINDERS = LOCAL
-WHITENOISE_ALLOW_ALL_ORIGINS = False  # our own pages are their only readers
+WHITENOISE_ALLOW_ALL_ORIGINS = False  # no other site's page uses the static files
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {
@@ -188,7 +194,7 @@ SECURE_SSL_REDIRECT = not LOCAL
 LANGUAGE_COOKIE_SECURE, LANGUAGE_COOKIE_HTTPONLY = not LOCAL, True
 LANGUAGE_COOKIE_AGE = 365 * 24 * 3600
 LANGUAGE_COOKIE_SAMESITE = "Lax"
-SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]  # a platform's probe speaks plain http
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]  # a platform's health checks use plain http
 SECURE_HSTS_SECONDS = 0 if LOCAL else 365 * 24 * 3600
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = not LOCAL
 X_FRAME_OPTIONS = "DENY"
@@ -196,22 +202,23 @@ X_FRAME_OPTIONS = "DENY"
 # --- Signing in ------------------------------------------------------------------------------
 
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not LOCAL
-CSRF_COOKIE_HTTPONLY = True  # forms carry the token; no script of ours reads it
+CSRF_COOKIE_HTTPONLY = True  # forms carry the token, so no script needs to read the cookie
 if not LOCAL:
-    # Browsers take a __Host- cookie only over https, from this very host and for all its paths.
+    # Browsers accept a __Host- cookie only over https, from this host and for all its paths.
     SESSION_COOKIE_NAME = "__Host-sessionid"
     CSRF_COOKIE_NAME = "__Host-csrftoken"
     LANGUAGE_COOKIE_NAME = "__Host-language"
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"  # no fourth cookie
-SESSION_COOKIE_AGE = 30 * 60  # since the last page; verification/auth/sessions.py says how
+SESSION_COOKIE_AGE = 30 * 60  # since the last page: see verification/auth/sessions.py
 
 ADMIN_REQUIRE_TOTP = env.flag("ADMIN_REQUIRE_TOTP")
 
 AUTHENTICATION_BACKENDS = [
-    "axes.backends.AxesStandaloneBackend",  # refuses before a password is looked at
+    "axes.backends.AxesStandaloneBackend",  # first, to refuse before a password is checked
     "django.contrib.auth.backends.ModelBackend",
 ]
-# Never an address alone, which may be a whole office, nor a user alone, whom anyone could lock out.
+# Lock the pair of user and address. An address alone may be a whole office, and anyone could lock
+# out a user by name alone.
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = timedelta(minutes=15)
@@ -220,24 +227,25 @@ AXES_RESET_ON_SUCCESS = True
 AXES_CLIENT_IP_CALLABLE = "verification.change_log.client_ip"
 AXES_LOCKOUT_CALLABLE = "verification.views.locked_out"
 AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "csrfmiddlewaretoken"]
-# Sign-ins are in our change log, which cannot be edited.
+# Sign-ins are recorded in the change log, which cannot be edited.
 AXES_DISABLE_ACCESS_LOG = True
 AXES_ENABLE_ADMIN = AXES_VERBOSE = False
 
 # --- Alerts, which manage.py watch sends -----------------------------------------------------
 
-ALERT_EVERY = alert_settings.seconds_between_looks()
-ALERT_REFUSALS, ALERT_MINUTES = alert_settings.refusals()
+ALERT_EVERY = alert_settings.check_interval()
+ALERT_REFUSALS, ALERT_MINUTES = alert_settings.refusal_threshold()
 ALERT_MESSAGES_PER_HOUR = alert_settings.messages_per_hour()
 ALERT_LANGUAGE = env.choice("ALERT_LANGUAGE", LANGUAGE_CODE, [code for code, _name in LANGUAGES])
-# Named so that pages of DEBUG hide it: who has it can write to the group.
+# Anyone who knows this address can write to the group. DEBUG pages hide it because its name
+# contains SECRET.
 ALERT_WECOM_SECRET_URL = alert_settings.wecom_webhook(is_local=LOCAL)
-ALERT_EMAIL_TO = alert_settings.addresses("ALERT_EMAIL_TO")
-globals().update(alert_settings.mail_settings(ALERT_EMAIL_TO))  # Django's own EMAIL_…
+ALERT_EMAIL_TO = alert_settings.email_addresses("ALERT_EMAIL_TO")
+globals().update(alert_settings.mail_settings(ALERT_EMAIL_TO))  # sets Django's EMAIL_…
 
 # --- Logs: JSON lines on stdout --------------------------------------------------------------
 
-# For pages of DEBUG, and for mails, should anybody add a handler that sends them.
+# For DEBUG pages, and for error mails if you add a handler that sends them.
 DEFAULT_EXCEPTION_REPORTER_FILTER = "wechat_gateway.error_reporting.WithoutValues"
 LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", ["DEBUG", "INFO", "WARNING", "ERROR"])
 LOGGING = {
@@ -262,19 +270,20 @@ LOGGING = {
     "root": {"handlers": ["json"], "level": LOG_LEVEL},
     "loggers": {
         "django": {"handlers": [], "level": LOG_LEVEL, "propagate": True},
-        # Refused callbacks have lines of their own.
+        # Refused callbacks are logged by verification.attempts.
         "django.request": {"level": "ERROR"},
-        # At DEBUG it logs statements with their values, signatures among them,
+        # At DEBUG, it logs statements with their values, signatures among them.
         "django.db.backends": {"level": "INFO"},
-        # and this one all that a page was given, for each name that it looks up in vain.
+        # At DEBUG, it logs the whole context of a page for each name that is missing in it.
         "django.template": {"level": "INFO"},
-        # A scanner's made-up Host is worth no traceback.
+        # A scanner's made-up Host header needs no traceback.
         "django.security.DisallowedHost": {"level": "CRITICAL"},
-        # Its lines name nobody; each sign-in and each failure is in the change log.
+        # Its lines name no user; the change log has each sign-in and each failure.
         "axes": {"level": "CRITICAL"},
-        # The audit log's witness: lines that are JSON already, whatever LOG_LEVEL says.
+        # An independent copy of the audit log. Its lines are JSON already, and are written at
+        # every LOG_LEVEL.
         "verification.attempts": {"handlers": ["attempts"], "level": "INFO", "propagate": False},
-        # runserver's own lines hold the query string, and with it the signature.
+        # runserver's lines hold the query string, and with it the signature.
         "django.server": {"handlers": [], "level": "CRITICAL", "propagate": False},
     },
 }

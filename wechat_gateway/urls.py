@@ -1,4 +1,4 @@
-"""Pages for people. Callbacks never get here: CallbackMiddleware answers them first."""
+"""The URLs of pages for people. Callbacks are answered by CallbackMiddleware before routing."""
 
 from __future__ import annotations
 

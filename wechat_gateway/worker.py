@@ -1,4 +1,4 @@
-"""gunicorn's worker: uvicorn, with the defaults that would betray us switched off."""
+"""gunicorn's worker: uvicorn without the defaults that are unsafe for this gateway."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ class GatewayWorker(UvicornWorker):
         "http": "httptools",
         "ws": "none",
         "lifespan": "off",
-        # Heroku exports FORWARDED_ALLOW_IPS='*', and uvicorn then believes the leftmost,
-        # forged X-Forwarded-For. We read the header from the right instead.
+        # Heroku exports FORWARDED_ALLOW_IPS='*', which makes uvicorn trust the leftmost address
+        # in X-Forwarded-For, which a client can forge. protocol/client_ip.py reads the header
+        # from the right instead.
         "proxy_headers": False,
-        # uvicorn's access line holds the query string, and with it the signature.
+        # uvicorn's access log holds the query string, and with it the signature.
         "access_log": False,
         "server_header": False,
         # uvicorn-worker does not pass gunicorn's graceful_timeout on.
@@ -26,5 +27,5 @@ class GatewayWorker(UvicornWorker):
     }
 
     def handle_exit(self, number: int, frame: FrameType | None) -> None:
-        """gunicorn's quick stop (SIGQUIT), which uvicorn does not know: pass on as one it does."""
+        """Handle SIGQUIT, gunicorn's quick stop, as SIGTERM: uvicorn does not know SIGQUIT."""
         signal.raise_signal(signal.SIGTERM)

@@ -1,4 +1,4 @@
-"""For servers that speak WSGI; the Procfile uses asgi.py."""
+"""The WSGI application, for servers without ASGI. The Procfile uses asgi.py."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from wechat_gateway import env
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "wechat_gateway.settings")
 
-with env.one_sentence_on_misconfiguration():
+with env.exit_if_misconfigured():
     env.load_file()
     env.require()
     from django.core.wsgi import get_wsgi_application

@@ -1,4 +1,4 @@
-"""The callback in Flask with wechatpy, as its documentation has it; nothing is recorded."""
+"""The callback in Flask with wechatpy, as wechatpy's documentation shows it. Records nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The callback as a plain Django view: all middleware of startproject, one get, one create."""
+"""The callback as a plain Django view, with the middleware of startproject, one get, one create."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ settings.configure(
         "django.contrib.messages.middleware.MessageMiddleware",
         "django.middleware.clickjacking.XFrameOptionsMiddleware",
     ],
-    # Without it every request would open a connection of its own.
+    # Without conn_max_age, every request would open a new connection.
     DATABASES={"default": dj_database_url.parse(os.environ["DATABASE_URL"], conn_max_age=600)},
 )
 

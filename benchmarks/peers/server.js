@@ -1,6 +1,6 @@
 "use strict";
-// The callback in Express, as WeChat's tutorials have it; with RECORDS each attempt is recorded
-// by one INSERT, which the answer waits for. WORKERS processes share the port.
+// The callback in Express, as WeChat's tutorials show it. With RECORDS, one INSERT records each
+// attempt before the response is sent. WORKERS processes share the port.
 
 const cluster = require("node:cluster");
 const crypto = require("node:crypto");
@@ -8,8 +8,9 @@ const express = require("express");
 
 const { TOKEN, DATABASE_URL, RECORDS, PORT } = process.env;
 const workers = Number(process.env.WORKERS);
-// To PostgreSQL, shared by all processes; 16 answer a little less, and 64 much less.
-const MOST_CONNECTIONS = 32;
+// Connections to PostgreSQL, of all processes together. With 16 the rate is a little lower, with 64
+// much lower.
+const MAX_CONNECTIONS = 32;
 const INSERT = {
   name: "insert-attempt", // prepared once for each connection
   text: `INSERT INTO attempt
@@ -24,7 +25,7 @@ function isSigned({ signature, timestamp, nonce }) {
 
 function makeApp() {
   const app = express();
-  app.disable("etag"); // neither is asked for, and both cost
+  app.disable("etag"); // neither header is needed, and both cost time
   app.disable("x-powered-by");
   const pool = RECORDS && makePool();
   app.get("/wechat/:slug", async (request, response) => {
@@ -44,7 +45,7 @@ function makeApp() {
 
 function makePool() {
   const { Pool } = require("pg");
-  return new Pool({ connectionString: DATABASE_URL, max: MOST_CONNECTIONS / workers });
+  return new Pool({ connectionString: DATABASE_URL, max: MAX_CONNECTIONS / workers });
 }
 
 if (cluster.isPrimary && workers > 1) {

@@ -1,5 +1,5 @@
--- Where the peers record: eight columns, and a key. What one would write down without thinking of
--- proof: no seal, no counts, no index but the key's.
+-- The tables of the peers: what a developer would record who needs no proof. An attempt has eight
+-- columns and a key, and no seal, no tallies and no index except the key's.
 CREATE TABLE account (id serial PRIMARY KEY, slug text UNIQUE NOT NULL, token text NOT NULL);
 INSERT INTO account (slug, token) VALUES ('sample-0', 'TokenOfTheBenchmark0');
 

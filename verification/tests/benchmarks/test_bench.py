@@ -1,4 +1,4 @@
-"""What script/bench is made of. That it runs, a benchmark shows."""
+"""Tests the parts of script/bench. Only a benchmark shows that the whole runs."""
 
 from __future__ import annotations
 
@@ -12,36 +12,39 @@ from django.conf import settings
 from django.db import connection
 
 from benchmarks import report
-from benchmarks.__main__ import EVERYTHING, is_enough, parse
+from benchmarks.__main__ import ALL_NAMES, is_long_enough, parse
 from benchmarks.accounts import callers
-from benchmarks.contestants import CONTESTANTS, PgBench, Server
+from benchmarks.contenders import CONTENDERS, PgBench, Server
+from benchmarks.errors import BenchmarkError
 from benchmarks.load import Load, read_summary
 from benchmarks.results import Results, p99, rate
+from benchmarks.runner import Measured, check_count
 from benchmarks.signed_requests import signed_targets
-from benchmarks.targets import Target, compared
-from benchmarks.trouble import Trouble
-from benchmarks.turns import Measured, check_count
+from benchmarks.targets import Target, against_peers
 from verification.audit_log.canonical import COLUMNS
 from verification.models import ChainHead
 from verification.tests.support.signer import signature
 
-[OURS] = [it for it in CONTESTANTS if isinstance(it, Server) and it.name == "ours"]
-[SAME_WORK] = [it for it in CONTESTANTS if isinstance(it, PgBench) and it.name == "same-work"]
+SERVERS = {contender.name: contender for contender in CONTENDERS if isinstance(contender, Server)}
+PGBENCHES = {
+    contender.name: contender for contender in CONTENDERS if isinstance(contender, PgBench)
+}
+OURS, SAME_WORK = SERVERS["ours"], PGBENCHES["same-work"]
 
 
 def measured(requests: int, p99: float = 9.0) -> Measured:
     return Measured(Load(requests, 1.0, p50=3.0, p99=p99), server_cpu=200, database_cpu=100)
 
 
-def test_no_request_is_like_another_in_this_run_or_the_next() -> None:
+def test_no_two_requests_are_alike_in_this_run_or_the_next() -> None:
     first, second = (set(islice(signed_targets(callers(3)), 500)) for _ in range(2))
 
     assert len(first | second) == 1000
 
 
 def test_requests_call_the_accounts_in_turn_each_signed_with_its_own_token() -> None:
-    called = callers(3)
-    for caller, target in zip(called * 2, signed_targets(called), strict=False):
+    expected = callers(3) * 2
+    for caller, target in zip(expected, signed_targets(callers(3)), strict=False):
         sent = {name: values[0] for name, values in parse_qs(urlsplit(target).query).items()}
 
         assert urlsplit(target).path == caller.path
@@ -49,7 +52,7 @@ def test_requests_call_the_accounts_in_turn_each_signed_with_its_own_token() -> 
         assert sent["echostr"].isdigit()
 
 
-def test_a_load_with_a_refused_or_broken_request_is_no_result() -> None:
+def test_a_load_with_a_refused_or_broken_request_is_an_error() -> None:
     times = '"microseconds": 2000000, "p50": 1500, "p99": 9000'
     good = f'{{"answered": 90, {times}, "refused": 0, "broken": 0}}'
 
@@ -60,19 +63,19 @@ def test_a_load_with_a_refused_or_broken_request_is_no_result() -> None:
         good.replace('"broken": 0', '"broken": 1'),
         good.replace('"answered": 90', '"answered": 0'),
     ):
-        with pytest.raises(Trouble, match="Not every request was answered"):
+        with pytest.raises(BenchmarkError, match="Not every request was answered"):
             read_summary(bad)
 
 
 @pytest.mark.parametrize("recorded", [89, 123])
-def test_answers_without_a_row_of_their_own_are_no_result(recorded: int) -> None:
-    check_count(OURS, recorded=90, answered=90, under_way=32)
-    check_count(OURS, recorded=122, answered=90, under_way=32)
-    with pytest.raises(Trouble, match=f"answered 90 requests and recorded {recorded}"):
-        check_count(OURS, recorded=recorded, answered=90, under_way=32)
+def test_answers_without_a_row_of_their_own_are_an_error(recorded: int) -> None:
+    check_count(OURS, recorded=90, answered=90, in_progress=32)
+    check_count(OURS, recorded=122, answered=90, in_progress=32)
+    with pytest.raises(BenchmarkError, match=f"answered 90 requests and recorded {recorded}"):
+        check_count(OURS, recorded=recorded, answered=90, in_progress=32)
 
 
-def test_a_ratio_is_that_of_the_medians() -> None:
+def test_a_ratio_is_one_of_medians() -> None:
     results = Results()
     for number in (10, 1000, 30):
         results.add("ours", 32, measured(number))
@@ -82,40 +85,42 @@ def test_a_ratio_is_that_of_the_medians() -> None:
     assert results.ratio("ours", "express-pg", 32, rate) == 2.0
     assert results.ratio("ours", "express-pg", 32, p99) == 0.5
     assert results.ratio("ours", "django", 32, rate) is None
-    reached = {it.what: it.verdict for it in compared(results)}
-    assert reached["rate ÷ that of express-pg, 32 at once"] == "met"
-    assert reached["rate ÷ that of django, 32 at once"] == "not measured"
+    verdicts = {target.title: target.verdict for target in against_peers(results)}
+    assert verdicts["rate ÷ that of express-pg, 32 connections"] == "met"
+    assert verdicts["rate ÷ that of django, 32 connections"] == "not measured"
 
 
 def test_a_missed_target_says_by_how_much() -> None:
     assert Target("rate", 2.0, 1.5).verdict == "missed by 25%"
-    assert Target("p50", 2.5, 3.0, is_most=True).verdict == "missed by 20%"
-    assert Target("p50", 2.5, 2.5, is_most=True).verdict == "met"
+    assert Target("p50", 2.5, 3.0, is_maximum=True).verdict == "missed by 20%"
+    assert Target("p50", 2.5, 2.5, is_maximum=True).verdict == "met"
 
 
 def test_a_report_begins_with_how_many_targets_are_met() -> None:
-    reached = [
+    targets = [
         Target("rate", 2.0, 1.5),
-        Target("p50", 2.5, 2.5, is_most=True),
+        Target("p50", 2.5, 2.5, is_maximum=True),
         Target("p99", 1, None),
     ]
 
-    told = report.make(["Today."], reached, Results())
-    assert told.startswith("# Beside its peers\n\n1 of 2 targets that were measured are met. [Why")
-    assert "| rate | ≥ 2× | 1.50× | missed by 25% |" in told
+    text = report.make(["Today."], targets, Results())
+    assert text.startswith(
+        "# Comparison with peers\n\n1 of 2 targets that were measured are met. [Why"
+    )
+    assert "| rate | ≥ 2× | 1.50× | missed by 25% |" in text
 
 
 @pytest.mark.parametrize("short", [["--rounds", "2"], ["--seconds", "2"]])
-def test_a_short_run_says_of_no_target_that_it_is_met(short: list[str]) -> None:
-    assert is_enough(parse([]))
-    assert not is_enough(parse(short))
+def test_a_short_run_reports_no_target_as_met(short: list[str]) -> None:
+    assert is_long_enough(parse([]))
+    assert not is_long_enough(parse(short))
 
-    told = report.make(["Today."], [], Results())
-    assert told.startswith("# Beside its peers\n\nFewer than 3 turns of 3 s")
-    assert "Targets" not in told
+    text = report.make(["Today."], [], Results())
+    assert text.startswith("# Comparison with peers\n\nFewer than 3 rounds of 3 s")
+    assert "Targets" not in text
 
 
-def test_writing_the_results_keeps_what_a_person_wrote(
+def test_writing_the_results_keeps_the_hand_written_part(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(report, "FILE", tmp_path / "RESULTS.md")
@@ -128,22 +133,22 @@ def test_writing_the_results_keeps_what_a_person_wrote(
     )
 
 
-def test_help_names_everything_that_can_be_chosen() -> None:
+def test_help_lists_all_names_that_can_be_chosen() -> None:
     script = Path(settings.BASE_DIR) / "script/bench"
-    told = subprocess.run([script, "--help"], capture_output=True, text=True, check=True).stdout
+    usage = subprocess.run([script, "--help"], capture_output=True, text=True, check=True).stdout
 
-    assert set(EVERYTHING) <= set(told.split())
+    assert set(ALL_NAMES) <= set(usage.split())
     assert parse(["--only", "ours,memory"]).only == ["ours", "memory"]
 
 
-def test_what_is_not_there_cannot_be_chosen(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unknown_name_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         parse(["--only", "ours,rails"])
 
     assert "there is no rails; see script/bench --help." in capsys.readouterr().err
 
 
-def test_pgbench_writes_every_column_that_we_do() -> None:
+def test_pgbench_writes_every_column_that_the_gateway_writes() -> None:
     _, _, rest = SAME_WORK.script.read_text().partition("INTO verification_verificationattempt (")
     columns, _, _ = rest.partition(")")
 
@@ -152,7 +157,7 @@ def test_pgbench_writes_every_column_that_we_do() -> None:
 
 @pytest.mark.postgresql
 @pytest.mark.django_db
-def test_pgbench_is_told_statements_that_fit_our_tables() -> None:
+def test_the_statements_for_pgbench_fit_the_tables() -> None:
     script = SAME_WORK.script.read_text().replace(r"\gset", ";")
     for name in (":attempt", ":seal", ":nonce"):
         script = script.replace(name, "1")
@@ -160,7 +165,7 @@ def test_pgbench_is_told_statements_that_fit_our_tables() -> None:
         line for line in script.splitlines() if not line.startswith(("\\", "--", "BEGIN", "COMMIT"))
     ]
     with connection.cursor() as cursor:
-        for statement in [SAME_WORK.before, *statements]:
+        for statement in [SAME_WORK.setup, *statements]:
             cursor.execute(statement)
 
     assert ChainHead.objects.get().last_attempt_id == 1

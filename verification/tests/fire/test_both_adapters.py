@@ -1,4 +1,4 @@
-"""The lean endpoint and the Django view are one: same answers, same records."""
+"""The ASGI endpoint and the Django view give the same answers, and record the same."""
 
 from __future__ import annotations
 
@@ -10,44 +10,54 @@ from hypothesis import HealthCheck, given, settings
 
 from verification.callbacks.recording import flood
 from verification.models import OfficialAccount, VerificationAttempt
-from verification.tests.fire.conftest import KeepFigure
+from verification.tests.fire.conftest import RecordFigure
 from verification.tests.fire.support.adapters import Ask, through_the_endpoint, through_the_view
-from verification.tests.fire.support.scale import scale
-from verification.tests.fire.support.strange import REQUESTS, Strange, is_callbacks
+from verification.tests.fire.support.fuzz_requests import (
+    REQUESTS,
+    FuzzRequest,
+    is_callback_response,
+)
+from verification.tests.fire.support.run_length import short_or_long
 from verification.tests.support.adapter import Answer
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.django_db(transaction=True)]
 
-EXAMPLES = scale(100, 5_000)
-#: What one request's two records may differ in.
-ITS_OWN = {"id", "seal_id", "recorded_at", "duration", "clock_skew", "request_id"}
+EXAMPLES = short_or_long(100, 5_000)
+#: The columns in which the two records of a request may differ.
+IGNORED_COLUMNS = {"id", "seal_id", "recorded_at", "duration", "clock_skew", "request_id"}
 
 
-def answer_and_record(ask: Ask, request: Strange) -> tuple[Answer, list[dict[str, Any]]]:
+def answer_and_record(ask: Ask, request: FuzzRequest) -> tuple[Answer, list[dict[str, Any]]]:
     flood.forget()
     before = VerificationAttempt.objects.count()
     [answer] = ask([request])
     rows = VerificationAttempt.objects.order_by("id").values()[before:]
-    return answer, [{name: it for name, it in row.items() if name not in ITS_OWN} for row in rows]
+    records = [
+        {name: value for name, value in row.items() if name not in IGNORED_COLUMNS} for row in rows
+    ]
+    return answer, records
 
 
-def reaches_both(request: Strange) -> bool:
-    """As it was sent: Django takes get for GET, and escapes again what is not UTF-8 in a path."""
+def is_comparable(request: FuzzRequest) -> bool:
+    """Return whether both adapters see the request as it was sent.
+
+    Django treats get as GET, and escapes again what is not UTF-8 in a path.
+    """
     path = unquote_to_bytes(request.path)
     return request.method.isupper() and path == path.decode("utf-8", "replace").encode()
 
 
 def test_both_adapters_answer_and_record_alike(
-    brand_a: OfficialAccount, figure: KeepFigure
+    brand_a: OfficialAccount, figure: RecordFigure
 ) -> None:
     compared, ask_view = 0, through_the_view()
 
     @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[*HealthCheck])
-    @given(REQUESTS.filter(reaches_both))
-    def compare(request: Strange) -> None:
+    @given(REQUESTS.filter(is_comparable))
+    def compare(request: FuzzRequest) -> None:
         nonlocal compared
         answer, rows = answer_and_record(ask_view, request)
-        if not is_callbacks(answer.headers):
+        if not is_callback_response(answer.headers):
             return
         other, other_rows = answer_and_record(ask_endpoint, request)
         assert (other.status, other.body) == (answer.status, answer.body)

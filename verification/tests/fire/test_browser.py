@@ -1,4 +1,4 @@
-"""What a deployment tells browsers, by the rules of Mozilla's HTTP Observatory."""
+"""The security headers and cookies of a deployment, scored by Mozilla's HTTP Observatory."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from verification.models import OfficialAccount
-from verification.tests.fire.conftest import KeepFigure
-from verification.tests.fire.support.observatory import Page, results, score
+from verification.tests.fire.conftest import RecordFigure
+from verification.tests.fire.support.mozilla_observatory import Page, results, score
 from verification.tests.fire.support.production import running_production
 from verification.tests.support.adapter import A
 from verification.tests.support.admin_urls import every_url
@@ -28,7 +28,7 @@ FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
 class Visitor:
-    """A browser that comes from a foreign page, by a proxy that ends TLS."""
+    """A browser that sends the Origin of another site, behind a proxy that terminates TLS."""
 
     def __init__(self, server: Gunicorn, **cookies: str) -> None:
         self.server, self.cookies = server, cookies
@@ -50,11 +50,11 @@ class Visitor:
         connection.close()
         return response.status, response.headers, text
 
-    def look_at(self, path: str) -> tuple[int, Page]:
+    def get_page(self, path: str) -> tuple[int, Page]:
         status, headers, body = self.fetch(path)
         _status, plain, _body = self.fetch(path, scheme="http")
-        leads_to = plain.get_all("Location", [])
-        return status, Page(f"https://127.0.0.1{path}", headers, body, leads_to)
+        redirects = plain.get_all("Location", [])
+        return status, Page(f"https://127.0.0.1{path}", headers, body, redirects)
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +78,7 @@ def li_weis_session(li_wei: User) -> str:
 
 
 def pages_of(account: OfficialAccount) -> dict[str, int]:
-    """What li.wei looks at, and what is answered."""
+    """Return the pages that li.wei opens, and the status of each."""
     model = "/admin/verification"
     return {
         "/": 200,
@@ -97,29 +97,29 @@ def pages_of(account: OfficialAccount) -> dict[str, int]:
 
 
 def test_every_page_has_full_marks(
-    deployed: Gunicorn, li_weis_session: str, brand_a: OfficialAccount, figure: KeepFigure
+    deployed: Gunicorn, li_weis_session: str, brand_a: OfficialAccount, figure: RecordFigure
 ) -> None:
     call("/wechat/brand-a", A)
     visitor, stranger = Visitor(deployed, sessionid=li_weis_session), Visitor(deployed)
-    looks = {path: visitor.look_at(path) for path in pages_of(brand_a)}
+    pages = {path: visitor.get_page(path) for path in pages_of(brand_a)}
     expected = {**pages_of(brand_a), "/admin/login/": 200}
-    looks["/admin/login/"] = stranger.look_at("/admin/login/")
-    marks = {path: score(results(page)) for path, (_status, page) in looks.items()}
+    pages["/admin/login/"] = stranger.get_page("/admin/login/")
+    scores = {path: score(results(page)) for path, (_status, page) in pages.items()}
 
-    assert {path: status for path, (status, _page) in looks.items()} == expected
+    assert {path: status for path, (status, _page) in pages.items()} == expected
     figure(
-        "Every page sends strict security headers",
+        "Every page has strict security headers",
         target="Mozilla Observatory ≥ 100",
-        measured=f"{min(marks.values())} to {max(marks.values())} on {len(marks)} pages",
-        is_met=min(marks.values()) >= 100,
+        measured=f"{min(scores.values())} to {max(scores.values())} on {len(scores)} pages",
+        is_met=min(scores.values()) >= 100,
     )
-    assert min(marks.values()) >= 100, marks
+    assert min(scores.values()) >= 100, scores
 
 
-def test_a_page_that_failed_is_no_exception(transactional_db: None, tmp_path: Path) -> None:
+def test_an_error_page_has_full_marks_too(transactional_db: None, tmp_path: Path) -> None:
     nowhere = f"postgres://gateway@127.0.0.1:{free_port()}/gateway"
     with running_production(tmp_path, DATABASE_URL=nowhere) as server:
-        status, page = Visitor(server, sessionid="s" * 32).look_at("/admin/")
+        status, page = Visitor(server, sessionid="s" * 32).get_page("/admin/")
 
     assert status == 500
     assert score(results(page)) >= 100
@@ -130,18 +130,18 @@ def flags_of(headers: Message) -> dict[str, set[str]]:
     return {flags[0].partition("=")[0]: set(flags[1:]) for flags in lines}
 
 
-def test_each_cookie_belongs_to_this_host_over_https_and_to_no_script(
+def test_cookies_are_for_this_host_over_https_and_not_for_scripts(
     deployed: Gunicorn, settings: Any
 ) -> None:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.PBKDF2PasswordHasher"]
     User.objects.create_superuser("wang.fang", password=PASSWORD)
-    _status, seen, _text = Visitor(deployed).fetch("/admin/login/")
-    secret = seen["Set-Cookie"].split("=")[1].split(";")[0]
+    _status, form_page, _text = Visitor(deployed).fetch("/admin/login/")
+    secret = form_page["Set-Cookie"].split("=")[1].split(";")[0]
     form = {"username": "wang.fang", "password": PASSWORD, "csrfmiddlewaretoken": secret}
     visitor = Visitor(deployed, csrftoken=secret)
-    status, signed_in, _text = visitor.fetch("/admin/login/", form)
-    _status, spoken_to, _text = visitor.fetch("/language", {**form, "language": "zh-hans"})
-    cookies = {**flags_of(seen), **flags_of(signed_in), **flags_of(spoken_to)}
+    status, sign_in, _text = visitor.fetch("/admin/login/", form)
+    _status, language, _text = visitor.fetch("/language", {**form, "language": "zh-hans"})
+    cookies = {**flags_of(form_page), **flags_of(sign_in), **flags_of(language)}
 
     assert status == 302
     assert set(cookies) == {"__host-csrftoken", "__host-sessionid", "__host-language"}
@@ -150,7 +150,7 @@ def test_each_cookie_belongs_to_this_host_over_https_and_to_no_script(
         assert not [flag for flag in flags if flag.startswith("domain")]
 
 
-def test_static_files_are_for_our_own_pages_only(deployed: Gunicorn) -> None:
+def test_other_sites_cannot_load_static_files(deployed: Gunicorn) -> None:
     _status, _headers, text = Visitor(deployed).fetch("/admin/login/")
     path = re.findall(r'href="(/static/[^"]+\.css)"', text)[0]
     status, headers, _text = Visitor(deployed).fetch(path)
@@ -161,7 +161,7 @@ def test_static_files_are_for_our_own_pages_only(deployed: Gunicorn) -> None:
     assert "immutable" in headers["Cache-Control"]
 
 
-def test_no_page_of_the_admin_is_kept_by_a_browser(
+def test_browsers_do_not_cache_admin_pages(
     deployed: Gunicorn, li_weis_session: str, brand_a: OfficialAccount
 ) -> None:
     visitor = Visitor(deployed, sessionid=li_weis_session)
@@ -172,7 +172,9 @@ def test_no_page_of_the_admin_is_kept_by_a_browser(
             assert "no-store" in headers.get("Cache-Control", ""), path
 
 
-def test_no_form_is_taken_without_its_token(li_wei: User, on_record: OfficialAccount) -> None:
+def test_every_form_is_refused_without_its_csrf_token(
+    li_wei: User, on_record: OfficialAccount
+) -> None:
     client = Client(enforce_csrf_checks=True)
     client.force_login(li_wei)
     answers = {url: client.post(url).status_code for url in [*every_url(on_record), "/language"]}

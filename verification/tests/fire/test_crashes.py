@@ -10,75 +10,76 @@ from pathlib import Path
 import pytest
 
 from verification.models import OfficialAccount
-from verification.tests.fire.conftest import KeepFigure
-from verification.tests.fire.support.crowd import Crowd
-from verification.tests.fire.support.held_against import hold_against
-from verification.tests.fire.support.own_postgresql import OwnPostgreSQL, manage
+from verification.tests.fire.conftest import RecordFigure
+from verification.tests.fire.support.load_generator import LoadGenerator
+from verification.tests.fire.support.log_comparison import compare_with_log
+from verification.tests.fire.support.postgresql_server import PostgreSQLServer, manage
 from verification.tests.fire.support.processes import children
-from verification.tests.fire.support.scale import scale
+from verification.tests.fire.support.run_length import short_or_long
 from verification.tests.support.gunicorn import Gunicorn, database_url, running_gunicorn
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.process]
 
 
-def kill_somebody(server: Gunicorn) -> None:
+def kill_a_worker(server: Gunicorn) -> None:
     with suppress(ProcessLookupError):
         os.kill(random.choice(children(server.process.pid)), signal.SIGKILL)
 
 
 # 200,000 requests take some two minutes, with a kill a second.
-def test_what_was_answered_is_on_record_though_workers_are_killed(
-    transactional_db: None, brand_a: OfficialAccount, tmp_path: Path, figure: KeepFigure
+def test_answered_attempts_are_recorded_once_even_if_workers_are_killed(
+    transactional_db: None, brand_a: OfficialAccount, tmp_path: Path, figure: RecordFigure
 ) -> None:
     clients, kills = 64, 0
     with (
         running_gunicorn(tmp_path / "output", WEB_CONCURRENCY="3") as server,
-        Crowd(server.port, clients=clients, enough=scale(2_000, 200_000)) as crowd,
+        LoadGenerator(server.port, clients=clients, limit=short_or_long(2_000, 200_000)) as load,
     ):
-        crowd.wait_for(200)
-        while crowd.is_busy:
-            kill_somebody(server)
+        load.wait_for(200)
+        while load.is_running:
+            kill_a_worker(server)
             kills += 1
-            crowd.thread.join(1)
-            crowd.wait_for_more()  # or a slow machine would never be done
-    found = hold_against(crowd.answers, database_url())
-    is_met = not (found.missing or found.duplicates or found.wrong)
-    is_met = is_met and {it.status for it in crowd.answers} <= {0, 200, 400, 403, 503}
-    is_met = is_met and found.unanswered <= kills * clients
+            load.thread.join(1)
+            load.wait_for_progress()  # otherwise a slow machine would make none between two kills
+    compared = compare_with_log(load.answers, database_url())
+    is_met = not (compared.missing or compared.duplicates or compared.wrong)
+    is_met = is_met and {answer.status for answer in load.answers} <= {0, 200, 400, 403, 503}
+    is_met = is_met and compared.unanswered <= kills * clients
 
     figure(
-        "An answered attempt is recorded exactly once, even if workers are killed with -9",
-        target="0 missing, 0 duplicates (refusals that share a row are counted); "
-        "only requests under way at a kill are unanswered",
-        measured=f"{found.missing} missing, {found.duplicates} duplicates in "
-        f"{found.answered:,} answers; {kills} kills, {found.unanswered} unanswered",
+        "Every answered attempt is recorded exactly once, even if workers are killed with -9",
+        target="0 missing, 0 duplicates (refusals that share a row by their number), "
+        "unanswered only what was under way at a kill",
+        measured=f"{compared.missing} missing, {compared.duplicates} duplicates in "
+        f"{compared.answered:,} answers; {kills} kills, {compared.unanswered} unanswered",
         is_met=is_met,
     )
     assert is_met
     assert "is intact" in manage(database_url(), "verify_audit")
 
 
-def test_nothing_is_lost_when_postgresql_stops_at_once(
-    postgresql: OwnPostgreSQL, tmp_path: Path, figure: KeepFigure
+def test_no_answered_attempt_is_lost_when_postgresql_stops_without_a_checkpoint(
+    postgresql: PostgreSQLServer, tmp_path: Path, figure: RecordFigure
 ) -> None:
     returns: list[float] = []
     with (
         running_gunicorn(tmp_path / "output", DATABASE_URL=postgresql.url()) as server,
-        Crowd(server.port, clients=32, pause=0.01) as crowd,
+        LoadGenerator(server.port, clients=32, pause=0.01) as load,
     ):
-        for _ in range(scale(2, 20)):
-            crowd.wait_for(200, since=time.monotonic())
+        for _ in range(short_or_long(2, 20)):
+            load.wait_for(200, since=time.monotonic())
             time.sleep(random.uniform(0, 0.5))
-            returns.append(restart(postgresql, crowd))
-    found = hold_against(crowd.answers, postgresql.url())
-    broken = found.missing, found.duplicates, found.wrong, found.unanswered
-    is_met = not any(broken) and {it.status for it in crowd.answers} <= {200, 400, 403, 503}
+            returns.append(restart(postgresql, load))
+    compared = compare_with_log(load.answers, postgresql.url())
+    flaws = compared.missing, compared.duplicates, compared.wrong, compared.unanswered
+    statuses = {answer.status for answer in load.answers}
+    is_met = not any(flaws) and statuses <= {200, 400, 403, 503}
 
     figure(
-        "Nothing is lost when PostgreSQL stops immediately",
-        target="0 lost; only 200, 403, 503, and 400 for malformed requests; "
+        "No answered attempt is lost when PostgreSQL stops without a checkpoint",
+        target="0 lost; only 200, 403, 503, and 400 for what was malformed; "
         "first 200 within 1 s of its return",
-        measured=f"{found.missing} lost in {found.answered:,} answers, {len(returns)} stops; "
+        measured=f"{compared.missing} lost in {compared.answered:,} answers, {len(returns)} stops; "
         f"first 200 after {max(returns):.2f} s at most",
         is_met=is_met and max(returns) <= 1,
     )
@@ -86,10 +87,10 @@ def test_nothing_is_lost_when_postgresql_stops_at_once(
     assert "is intact" in manage(postgresql.url(), "verify_audit")
 
 
-def restart(postgresql: OwnPostgreSQL, crowd: Crowd) -> float:
-    """Seconds from PostgreSQL's return to the first 200."""
+def restart(postgresql: PostgreSQLServer, load: LoadGenerator) -> float:
+    """Stop and start PostgreSQL, and return the seconds from its start to the first 200."""
     postgresql.stop_immediately()
-    crowd.wait_for(503, since=time.monotonic())
+    load.wait_for(503, since=time.monotonic())
     postgresql.start()
-    returned = time.monotonic()
-    return crowd.wait_for(200, since=returned).ended - returned
+    started = time.monotonic()
+    return load.wait_for(200, since=started).ended - started

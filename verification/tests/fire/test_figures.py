@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
-from verification.tests.fire.conftest import KeepFigure
+from verification.tests.fire.conftest import RecordFigure
 from verification.tests.fire.support import reliability
 from verification.tests.fire.support.figures import Figure, merge, read
 
@@ -17,8 +17,8 @@ FAST = Figure(
 )
 
 
-def test_a_figure_is_one_line_in_the_file_that_was_asked_for(
-    figure: KeepFigure, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_figure_is_one_line_in_the_file_that_script_fire_names(
+    figure: RecordFigure, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FIRE_FIGURES", str(tmp_path / "figures"))
     figure("Nothing is lost", target="0", measured="3 | 4", is_met=False)
@@ -26,7 +26,7 @@ def test_a_figure_is_one_line_in_the_file_that_was_asked_for(
     [kept] = read(tmp_path / "figures")
     assert kept[:5] == (
         "Nothing is lost",
-        "test_figures.py::test_a_figure_is_one_line_in_the_file_that_was_asked_for",
+        "test_figures.py::test_a_figure_is_one_line_in_the_file_that_script_fire_names",
         *("0", "3 | 4", False),
     )
     assert "Python 3" in kept.machine
@@ -38,13 +38,13 @@ def test_a_run_in_parts_replaces_only_its_own_rows() -> None:
     assert merge([FAST, LOST], [again]) == [again, FAST]
 
 
-def test_a_row_that_its_test_measures_no_more_goes() -> None:
+def test_a_figure_that_its_test_no_longer_records_is_removed() -> None:
     renamed = LOST._replace(promise="Nothing at all is lost")
 
     assert merge([LOST], [renamed]) == [renamed]
 
 
-def test_what_misses_its_target_is_marked_on_the_page() -> None:
+def test_a_missed_target_is_marked_on_the_page() -> None:
     text = reliability.page([LOST, FAST._replace(measured="31 ms", is_met=False)])
 
     tests = "../verification/tests/fire"
@@ -53,7 +53,7 @@ def test_what_misses_its_target_is_marked_on_the_page() -> None:
     assert text.endswith("\n1. box\n")
 
 
-def test_the_page_says_what_was_kept() -> None:
+def test_the_page_is_written_from_the_figures() -> None:
     assert reliability.PAGE.read_text("utf-8") == reliability.page(read(reliability.KEPT))
 
 

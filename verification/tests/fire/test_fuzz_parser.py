@@ -1,4 +1,4 @@
-"""Any bytes at all, at the parser."""
+"""Fuzzing of the parser with any bytes."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from django.conf import settings as django_settings
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from verification.tests.fire.conftest import KeepFigure
+from verification.tests.fire.conftest import RecordFigure
 from verification.tests.fire.support.parser_input import FIELDS, check
-from verification.tests.fire.support.scale import LONG
+from verification.tests.fire.support.run_length import LONG
 from verification.tests.support.adapter import A
 from verification.tests.support.signer import own_nonce, push, verification
 
@@ -29,19 +29,19 @@ SEEDS = [
 
 @settings(max_examples=500)
 @given(st.lists(st.binary(max_size=120), max_size=len(FIELDS)).map(b"\n".join))
-def test_no_bytes_break_the_parser(data: bytes) -> None:
+def test_random_bytes_do_not_break_the_parser(data: bytes) -> None:
     check(data)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_what_atheris_begins_with_is_understood(seed: str) -> None:
+def test_the_seeds_of_atheris_are_valid_inputs(seed: str) -> None:
     check(seed.encode())
 
 
 if LONG:  # atheris is installed by script/fire: it has no wheels for every system
 
-    def test_no_bytes_that_lead_somewhere_new_break_the_parser(
-        figure: KeepFigure, tmp_path: Path
+    def test_coverage_guided_fuzzing_does_not_break_the_parser(
+        figure: RecordFigure, tmp_path: Path
     ) -> None:
         for number, seed in enumerate(SEEDS):
             (tmp_path / f"seed-{number}").write_bytes(seed.encode())
@@ -57,8 +57,8 @@ if LONG:  # atheris is installed by script/fire: it has no wheels for every syst
         done = re.search(r"Done (\d+) runs in (\d+) second", run.stderr)
         reached = [int(edges) for edges in re.findall(r"cov: (\d+)", run.stderr)]
         figure(
-            "Whatever bytes a request has, the parser returns values that can be stored, "
-            "and echoes nothing else (coverage-guided, atheris)",
+            "The parser turns any bytes into values that can be stored, and only an allowed "
+            "echostr is echoed (coverage-guided, atheris)",
             target=f"{INPUTS:,} inputs, no failure",
             measured=f"{INPUTS:,} inputs in {done[2]} s, {max(reached)} branches reached"
             if done

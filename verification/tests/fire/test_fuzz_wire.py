@@ -1,4 +1,4 @@
-"""Mangled requests, over sockets to a real gunicorn."""
+"""Fuzzing of a running gunicorn with mutated requests, over sockets."""
 
 from __future__ import annotations
 
@@ -17,64 +17,69 @@ import pytest
 from django.db.models import Sum
 
 from verification.models import OfficialAccount, Tally
-from verification.tests.fire.conftest import KeepFigure
-from verification.tests.fire.support.mangling import SIGNATURE, WHOLE, mangled
+from verification.tests.fire.conftest import RecordFigure
+from verification.tests.fire.support.fuzz_requests import CALLBACK_POLICY, ECHOSTR
 from verification.tests.fire.support.processes import children
-from verification.tests.fire.support.scale import scale
-from verification.tests.fire.support.strange import ECHOSTR, MARK_OF_CALLBACKS
+from verification.tests.fire.support.request_mutator import (
+    SIGNATURE,
+    VALID_REQUESTS,
+    mutated_request,
+)
+from verification.tests.fire.support.run_length import short_or_long
 from verification.tests.support.gunicorn import Gunicorn
 
-REQUESTS, CLIENTS = scale(400, 50_000), 48
-#: Longer than a callback's answer takes; what stays open then waits for more of a request.
-PATIENCE = 3.0
+REQUESTS, CLIENTS = short_or_long(400, 50_000), 48
+#: Seconds, longer than a callback's answer takes. If a connection is still open then, the server
+#: waits for the rest of a request.
+TIMEOUT = 3.0
 RESPONSE = re.compile(rb"HTTP/1\.[01] (\d{3})[^\r\n]*\r\n((?:[^\r\n]+\r\n)*)\r\n")
-GO_ON = 100  # no answer yet
+CONTINUE = 100  # an interim response
 
 
-class Talk(NamedTuple):
-    said: bytes
-    heard: bytes
+class Exchange(NamedTuple):
+    sent: bytes
+    received: bytes
 
 
-def converse(port: int, said: bytes) -> Talk:
-    heard = b""
-    # Quiet for too long, or reset before everything was sent.
+def exchange(port: int, sent: bytes) -> Exchange:
+    received = b""
+    # OSError: the timeout, or a connection that was reset before everything was sent.
     with (
         suppress(OSError),
-        socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as wire,
+        socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT) as connection,
     ):
-        wire.sendall(said)
-        while data := wire.recv(65536):
-            heard += data
-    return Talk(said, heard)
+        connection.sendall(sent)
+        while data := connection.recv(65536):
+            received += data
+    return Exchange(sent, received)
 
 
-def responses(heard: bytes) -> Iterator[tuple[int, bytes, bytes]]:
-    """Status, headers and body of each: a mangled request may be two."""
-    found = [it for it in RESPONSE.finditer(heard) if int(it[1]) != GO_ON]
-    for response, following in zip_longest(found, found[1:]):
-        body = heard[response.end() : following.start() if following else None]
-        yield int(response[1]), response[2], body
+def responses(received: bytes) -> Iterator[tuple[int, bytes, bytes]]:
+    """Yield status, headers and body of each response: a mutated request may be two requests."""
+    heads = [head for head in RESPONSE.finditer(received) if int(head[1]) != CONTINUE]
+    for head, following in zip_longest(heads, heads[1:]):
+        body = received[head.end() : following.start() if following else None]
+        yield int(head[1]), head[2], body
 
 
-def is_callbacks(headers: bytes) -> bool:
-    return MARK_OF_CALLBACKS.encode() in headers
+def is_callback_response(headers: bytes) -> bool:
+    return CALLBACK_POLICY.encode() in headers
 
 
-def may_be_answered(said: bytes, status: int, body: bytes) -> bool:
+def is_allowed_response(sent: bytes, status: int, body: bytes) -> bool:
     if status != 200:
         return status in {400, 403, 405}
-    sent = unquote_to_bytes(said)
-    is_echo = ECHOSTR.fullmatch(body) is not None and b"echostr=" + body in sent
-    return SIGNATURE in sent and (body == b"success" or is_echo)
+    unquoted = unquote_to_bytes(sent)
+    is_echo = ECHOSTR.fullmatch(body) is not None and b"echostr=" + body in unquoted
+    return SIGNATURE in unquoted and (body == b"success" or is_echo)
 
 
-def tallied() -> int:
+def count_tallied() -> int:
     return Tally.objects.aggregate(total=Sum("count"))["total"] or 0
 
 
-def written(lines: Sequence[str]) -> Counter[str]:
-    """The attempts of each event. Every line is JSON."""
+def count_logged(lines: Sequence[str]) -> Counter[str]:
+    """Return the number of attempts by event; every line must be JSON."""
     events: Counter[str] = Counter()
     for record in map(json.loads, lines):
         events[record.get("event", "")] += record.get("occurrences", 1)
@@ -82,48 +87,54 @@ def written(lines: Sequence[str]) -> Counter[str]:
 
 
 @pytest.mark.postgresql
-def test_no_mangled_request_breaks_a_server(
-    brand_a: OfficialAccount, gunicorn: Gunicorn, figure: KeepFigure
+def test_mutated_requests_do_not_break_a_server(
+    brand_a: OfficialAccount, gunicorn: Gunicorn, figure: RecordFigure
 ) -> None:
     gunicorn.wait_for("Started server process", times=2)
     before, workers = len(gunicorn.lines()), children(gunicorn.process.pid)
     with ThreadPoolExecutor(CLIENTS) as clients:
-        talks = [*clients.map(lambda n: converse(gunicorn.port, mangled(n)), range(REQUESTS))]
-    found = [(talk, *response) for talk in talks for response in responses(talk.heard)]
-    answers = [it for it in found if is_callbacks(it[2]) and it[1] != 503]
-    events = written(gunicorn.lines()[before:])
-    on_record, too_late = events["attempt"], events["attempt_unrecorded"]
+        exchanges = [
+            *clients.map(lambda n: exchange(gunicorn.port, mutated_request(n)), range(REQUESTS))
+        ]
+    found = [(each.sent, *response) for each in exchanges for response in responses(each.received)]
+    answers = [
+        (sent, status, body)
+        for sent, status, headers, body in found
+        if is_callback_response(headers) and status != 503
+    ]
+    events = count_logged(gunicorn.lines()[before:])
+    recorded, unrecorded = events["attempt"], events["attempt_unrecorded"]
     statuses = Counter(status for _, status, _, _ in found)
     counts = ", ".join(f"{count:,} × {status}" for status, count in sorted(statuses.items()))
-    silent = sum(not talk.heard for talk in talks)
-    # An answer is given up, but not its record, where more follows on the wire that is no request.
-    is_met = len(answers) <= on_record <= tallied() <= on_record + too_late
+    unanswered = sum(not each.received for each in exchanges)
+    # If invalid bytes follow a request, the server drops the answer, but the attempt is recorded.
+    is_met = len(answers) <= recorded <= count_tallied() <= recorded + unrecorded
     is_met = is_met and {status for status in statuses if status >= 500} <= {503}
-    lived = children(gunicorn.process.pid) == workers
-    is_met = is_met and lived
+    have_survived = children(gunicorn.process.pid) == workers
+    is_met = is_met and have_survived
     figure(
-        "Mangled requests over the wire break nothing: only an allowed echostr is echoed, "
-        "every answer is tallied, every line is JSON",
-        target=f"{REQUESTS:,} mangled requests: no 5xx except 503, each answer tallied and logged",
-        measured=f"{counts}; {silent:,} got no answer; {len(answers):,} callbacks answered, "
-        f"{tallied():,} tallied, {on_record:,} with a line; "
-        f"{'the workers are the same as before' if lived else 'a worker died'}",
+        "Malformed requests break nothing: only an allowed echostr is echoed, every answer is "
+        "tallied, every line is JSON",
+        target=f"{REQUESTS:,} mangled requests: no 5xx but 503, each answer tallied and logged",
+        measured=f"{counts}; {unanswered:,} got no answer; {len(answers):,} callbacks answered, "
+        f"{count_tallied():,} tallied, {recorded:,} with a line; "
+        f"{'the workers are the same as before' if have_survived else 'a worker died'}",
         is_met=is_met,
     )
 
     assert is_met
     assert statuses[200] > REQUESTS / 10
     assert b"<script>alert(1)" not in b"".join(body for *_, body in found)
-    for talk, status, _headers, body in answers:
-        assert may_be_answered(talk.said, status, body), talk
+    for sent, status, body in answers:
+        assert is_allowed_response(sent, status, body), sent
 
 
-@pytest.mark.parametrize("raw", WHOLE)
-def test_what_is_mangled_was_well_before(
+@pytest.mark.parametrize("raw", VALID_REQUESTS)
+def test_the_requests_are_valid_before_they_are_mutated(
     brand_a: OfficialAccount, gunicorn: Gunicorn, raw: bytes
 ) -> None:
     [(status, headers, body)] = responses(gunicorn.send(raw, timeout=60))
 
     assert status == (405 if raw.startswith(b"HEAD") else 200)
-    assert is_callbacks(headers)
-    assert may_be_answered(raw, status, body)
+    assert is_callback_response(headers)
+    assert is_allowed_response(raw, status, body)

@@ -8,25 +8,25 @@ import pytest
 from django.db import connection
 
 from verification.models import OfficialAccount
-from verification.tests.fire.conftest import KeepFigure
-from verification.tests.fire.support.crowd import Crowd
-from verification.tests.fire.support.held_against import hold_against
-from verification.tests.fire.support.ordeal import (
+from verification.tests.fire.conftest import RecordFigure
+from verification.tests.fire.support.load_generator import LoadGenerator
+from verification.tests.fire.support.log_comparison import compare_with_log
+from verification.tests.fire.support.outage import (
     CLIENTS,
-    Ordeal,
-    crowd_of,
-    go_through,
-    told_to_try_again,
-    unrecorded,
+    Outage,
+    measure_outage,
+    refused_ids,
+    start_load_on,
+    unrecorded_ids,
 )
-from verification.tests.fire.support.own_postgresql import OwnPostgreSQL, manage
-from verification.tests.fire.support.scale import scale
+from verification.tests.fire.support.postgresql_server import PostgreSQLServer, manage
+from verification.tests.fire.support.run_length import short_or_long
 from verification.tests.support.gunicorn import Gunicorn, database_url, running_gunicorn
 from verification.tests.support.proxy import Proxy
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.process]
-SECONDS = scale(3, 60)
-Trouble = Callable[[Proxy], AbstractContextManager[None]]
+SECONDS = short_or_long(3, 60)
+Fault = Callable[[Proxy], AbstractContextManager[None]]
 
 
 @contextmanager
@@ -66,7 +66,7 @@ def reset(proxy: Proxy) -> Iterator[None]:
 def proxied(
     django_db_setup: None, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Proxy, Gunicorn]]:
-    """A gunicorn that reaches PostgreSQL through the proxy only."""
+    """Run a gunicorn that reaches PostgreSQL through the proxy only."""
     config, output = connection.settings_dict, tmp_path_factory.mktemp("proxied") / "output"
     with Proxy((config["HOST"], int(config["PORT"]))) as proxy:
         url = database_url().replace(f":{config['PORT']}/", f":{proxy.address[1]}/")
@@ -74,82 +74,83 @@ def proxied(
             yield proxy, server
 
 
-@pytest.mark.parametrize("trouble", [blackholed, half_open, throttled, delayed])
-def test_nobody_waits_for_a_connection_that_is(
-    trouble: Trouble,
+@pytest.mark.parametrize("fault", [blackholed, half_open, throttled, delayed])
+def test_answers_are_not_held_up_by_a_connection_that_is(
+    fault: Fault,
     transactional_db: None,
     brand_a: OfficialAccount,
     proxied: tuple[Proxy, Gunicorn],
-    figure: KeepFigure,
+    figure: RecordFigure,
 ) -> None:
     proxy, server = proxied
     before = len(server.lines())
-    with crowd_of(server) as crowd:
-        ordeal = go_through(trouble(proxy), server, crowd, seconds=SECONDS)
+    with start_load_on(server) as load:
+        outage = measure_outage(fault(proxy), server, load, seconds=SECONDS)
 
-    keep(figure, f"A connection that is {trouble.__name__.replace('_', ' ')}", crowd, ordeal)
-    assert told_to_try_again(crowd.answers) == unrecorded(server.lines()[before:]) != []
-    check(crowd, ordeal, database_url())
+    record(figure, f"A connection that is {fault.__name__.replace('_', ' ')}", load, outage)
+    assert refused_ids(load.answers) == unrecorded_ids(server.lines()[before:]) != []
+    check(load, outage, database_url())
 
 
-def test_a_reset_costs_no_more_than_what_was_under_way(
+def test_a_reset_fails_only_the_requests_in_progress(
     transactional_db: None,
     brand_a: OfficialAccount,
     proxied: tuple[Proxy, Gunicorn],
-    figure: KeepFigure,
+    figure: RecordFigure,
 ) -> None:
     proxy, server = proxied
     before = len(server.lines())
-    with crowd_of(server) as crowd:
-        ordeal = go_through(reset(proxy), server, crowd, seconds=1)
+    with start_load_on(server) as load:
+        outage = measure_outage(reset(proxy), server, load, seconds=1)
 
-    refused = told_to_try_again(crowd.answers)
+    refused = refused_ids(load.answers)
     figure(
-        "A connection that is reset costs no more than the requests under way",
+        "A connection that is reset fails only the requests in progress",
         target=f"at most {CLIENTS} × 503, one for each client",
         measured=f"{len(refused)} × 503",
         is_met=len(refused) <= CLIENTS,
     )
-    assert refused == unrecorded(server.lines()[before:])
-    check(crowd, ordeal, database_url())
+    assert refused == unrecorded_ids(server.lines()[before:])
+    check(load, outage, database_url())
 
 
-def test_nobody_waits_for_a_postgresql_that_is_frozen(
-    postgresql: OwnPostgreSQL, tmp_path: Path, figure: KeepFigure
+def test_answers_are_not_held_up_by_a_postgresql_that_is_frozen(
+    postgresql: PostgreSQLServer, tmp_path: Path, figure: RecordFigure
 ) -> None:
     with (
         running_gunicorn(tmp_path / "output", DATABASE_URL=postgresql.url()) as server,
-        crowd_of(server) as crowd,
+        start_load_on(server) as load,
     ):
-        ordeal = go_through(postgresql.frozen(), server, crowd, seconds=SECONDS)
+        outage = measure_outage(postgresql.frozen(), server, load, seconds=SECONDS)
 
-    keep(figure, "A PostgreSQL that is frozen", crowd, ordeal)
-    assert told_to_try_again(crowd.answers) == unrecorded(server.lines()) != []
-    check(crowd, ordeal, postgresql.url())
+    record(figure, "A PostgreSQL that is frozen", load, outage)
+    assert refused_ids(load.answers) == unrecorded_ids(server.lines()) != []
+    check(load, outage, postgresql.url())
 
 
-def keep(figure: KeepFigure, what: str, crowd: Crowd, ordeal: Ordeal) -> None:
-    refused = len(told_to_try_again(crowd.answers))
+def record(figure: RecordFigure, fault: str, load: LoadGenerator, outage: Outage) -> None:
+    refused = len(refused_ids(load.answers))
     figure(
-        f"{what} is not waited for",
+        f"{fault} does not hold up answers",
         target="every answer within 3.0 s, a line for each 503, 200 again within 5 s",
-        measured=f"{ordeal.slowest:.2f} s at most, {refused:,} × 503 with a line each, "
-        f"200 again after {ordeal.recovery:.2f} s",
-        is_met=ordeal.slowest <= 3 and ordeal.recovery <= 5,
+        measured=f"{outage.slowest:.2f} s at most, {refused:,} × 503 with a line each, "
+        f"200 again after {outage.recovery:.2f} s",
+        is_met=outage.slowest <= 3 and outage.recovery <= 5,
     )
     figure(
-        f"{what} leaves no lasting cost",
+        f"{fault} leaks no resources",
         target=f"flat for {SECONDS} s, memory within 10 %",
-        measured=str(ordeal),
-        is_met=ordeal.is_flat,
+        measured=str(outage),
+        is_met=outage.is_flat,
     )
 
 
-def check(crowd: Crowd, ordeal: Ordeal, url: str) -> None:
-    """What must hold, however slow the machine is."""
-    found = hold_against(crowd.answers, url)
-    assert (found.missing, found.duplicates, found.wrong, found.unanswered) == (0, 0, 0, 0)
-    assert {answer.status for answer in crowd.answers} <= {200, 400, 403, 503}
-    assert ordeal.worst.files <= ordeal.calm.files + CLIENTS
-    assert ordeal.worst.threads <= ordeal.calm.threads + 2
+def check(load: LoadGenerator, outage: Outage, url: str) -> None:
+    """Assert what must hold on a slow machine as well."""
+    compared = compare_with_log(load.answers, url)
+    assert (compared.missing, compared.duplicates, compared.wrong) == (0, 0, 0)
+    assert compared.unanswered == 0
+    assert {answer.status for answer in load.answers} <= {200, 400, 403, 503}
+    assert outage.peak.files <= outage.baseline.files + CLIENTS
+    assert outage.peak.threads <= outage.baseline.threads + 2
     assert "is intact" in manage(url, "verify_audit")

@@ -1,4 +1,4 @@
-"""The encryption keys are rotated while everybody calls."""
+"""The encryption keys can be rotated under traffic."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ import pytest
 from django.core.management import call_command
 
 from verification.models import OfficialAccount, Token
-from verification.tests.fire.conftest import KeepFigure
-from verification.tests.fire.support.scale import scale
+from verification.tests.fire.conftest import RecordFigure
+from verification.tests.fire.support.run_length import short_or_long
 from verification.tests.support.accounts import make_account
 from verification.tests.support.adapter import B
 from verification.tests.support.gunicorn import Gunicorn, running_gunicorn
@@ -23,7 +23,7 @@ from verification.tests.support.signer import verification
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.django_db(transaction=True)]
 
-ACCOUNTS, ROTATIONS, CALLERS = 20, scale(3, 400), 4
+ACCOUNTS, ROTATIONS, CALLERS = 20, short_or_long(3, 400), 4
 OLD, NEW = "the-old-key-of-" * 4, "the-new-key-of-" * 4
 
 Verdicts = Counter[tuple[bool, int]]
@@ -34,7 +34,10 @@ def token_of(number: int) -> str:
 
 
 def ask(server: Gunicorn, number: int, *, is_right: bool) -> tuple[bool, int]:
-    """Whether it was signed rightly, and the answer's status; the echostr is looked at as well."""
+    """Send a request signed with the right token or a wrong one.
+
+    Returns `is_right` and the status, and asserts that the body fits the status.
+    """
     query = verification(token_of(number) if is_right else B)
     request = f"GET /wechat/account-{number}?{query} HTTP/1.0\r\n\r\n"
     head, _, body = server.send(request.encode(), timeout=60).partition(b"\r\n\r\n")
@@ -44,16 +47,16 @@ def ask(server: Gunicorn, number: int, *, is_right: bool) -> tuple[bool, int]:
 
 @contextmanager
 def traffic(server: Gunicorn) -> Iterator[Verdicts]:
-    """Callers who ask without a pause, until the block ends; none gives up over a mistake."""
+    """Send requests without pause until the block ends, and count verdicts and statuses."""
     verdicts, is_over = Verdicts(), threading.Event()
 
-    def keep_asking(first: int) -> None:
-        for turn in count(first):
+    def send_requests(first: int) -> None:
+        for number in count(first):
             if is_over.is_set():
                 return
-            verdicts[ask(server, turn % ACCOUNTS, is_right=turn % 3 > 0)] += 1
+            verdicts[ask(server, number % ACCOUNTS, is_right=number % 3 > 0)] += 1
 
-    callers = [threading.Thread(target=keep_asking, args=[it]) for it in range(CALLERS)]
+    callers = [threading.Thread(target=send_requests, args=[first]) for first in range(CALLERS)]
     for caller in callers:
         caller.start()
     try:
@@ -67,7 +70,7 @@ def traffic(server: Gunicorn) -> Iterator[Verdicts]:
 @pytest.fixture
 def accounts(transactional_db: None, settings: Any) -> list[OfficialAccount]:
     settings.TOKEN_ENCRYPTION_KEYS = [OLD]
-    return [make_account(f"account-{it}", token_of(it)) for it in range(ACCOUNTS)]
+    return [make_account(f"account-{number}", token_of(number)) for number in range(ACCOUNTS)]
 
 
 Start = Callable[[str], Any]
@@ -75,7 +78,7 @@ Start = Callable[[str], Any]
 
 @pytest.fixture
 def start(tmp_path: Path) -> Start:
-    """A gunicorn that knows these keys, where that of the other tests has fixed ones."""
+    """Provide a function that starts a gunicorn with the given encryption keys."""
     return lambda keys: running_gunicorn(
         tmp_path / "output",
         DJANGO_SETTINGS_MODULE="wechat_gateway.settings",
@@ -87,8 +90,8 @@ def ciphertexts() -> set[str]:
     return {getattr(token.secret, "ciphertext", "") for token in Token.objects.all()}
 
 
-def test_while_keys_are_rotated_every_verdict_is_right(
-    accounts: list[OfficialAccount], start: Start, settings: Any, figure: KeepFigure
+def test_while_keys_are_rotated_every_verdict_is_correct(
+    accounts: list[OfficialAccount], start: Start, settings: Any, figure: RecordFigure
 ) -> None:
     before = ciphertexts()
     with start(f"{NEW},{OLD}") as server, traffic(server) as verdicts:
@@ -97,7 +100,11 @@ def test_while_keys_are_rotated_every_verdict_is_right(
             call_command("rotate_encryption_keys")
         settings.TOKEN_ENCRYPTION_KEYS = [NEW, OLD]
         call_command("rotate_encryption_keys")
-    wrong = sum(it for (right, status), it in verdicts.items() if status != (403, 200)[right])
+    wrong = sum(
+        number
+        for (is_right, status), number in verdicts.items()
+        if status != (200 if is_right else 403)
+    )
     figure(
         "While rotate_encryption_keys runs under traffic, every verdict is correct",
         target="0 wrong verdicts",
@@ -112,11 +119,12 @@ def test_while_keys_are_rotated_every_verdict_is_right(
     assert not before & ciphertexts()
 
 
-def test_afterwards_a_server_needs_the_new_key_alone(
+def test_after_the_rotation_a_server_needs_the_new_key_only(
     accounts: list[OfficialAccount], start: Start, settings: Any
 ) -> None:
     settings.TOKEN_ENCRYPTION_KEYS = [NEW, OLD]
     call_command("rotate_encryption_keys")
 
     with start(NEW) as server:
-        assert {ask(server, it, is_right=True) for it in range(ACCOUNTS)} == {(True, 200)}
+        answers = {ask(server, number, is_right=True) for number in range(ACCOUNTS)}
+    assert answers == {(True, 200)}

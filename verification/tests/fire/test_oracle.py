@@ -1,4 +1,4 @@
-"""DeferredQueue against wechatpy, which nobody here wrote."""
+"""Compares verdicts on signatures with those of wechatpy, an independent library."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from wechatpy.exceptions import InvalidSignatureException
 from wechatpy.utils import check_signature
 
 from verification.protocol.signature import verify_signature
-from verification.tests.fire.conftest import KeepFigure
-from verification.tests.fire.support.scale import scale
+from verification.tests.fire.conftest import RecordFigure
+from verification.tests.fire.support.run_length import short_or_long
 from verification.tests.support import signer
 from verification.tests.support.calls import call
 
-TUPLES = scale(5_000, 100_000)
+TUPLES = short_or_long(5_000, 100_000)
 ALPHABETS = {
     "token": string.ascii_letters + string.digits,
     "timestamp": string.digits,
@@ -34,54 +34,55 @@ class Signed(NamedTuple):
     nonce: str
 
 
-def text(generator: random.Random, alphabet: str, longest: int) -> str:
-    length = generator.randint(1, longest)
+def random_text(generator: random.Random, alphabet: str, max_length: int) -> str:
+    length = generator.randint(1, max_length)
     return "".join(generator.choices(ALPHABETS[alphabet], k=length))
 
 
 def random_tuples(count: int) -> Iterator[Signed]:
-    """One in three is signed rightly; the others are off by as little as one digit."""
+    """Yield tuples of which one in three is signed correctly, and others almost."""
     generator = random.Random(20_261_125)
     for _ in range(count):
-        token = text(generator, "token", 32)
-        timestamp = text(generator, "timestamp", 20)
-        nonce = text(generator, generator.choice(["nonce", "any nonce"]), 128)
-        right = signer.signature(token, timestamp, nonce)
-        yield Signed(token, generator.choice([right, *nearly(generator, right)]), timestamp, nonce)
+        token = random_text(generator, "token", 32)
+        timestamp = random_text(generator, "timestamp", 20)
+        nonce = random_text(generator, generator.choice(["nonce", "any nonce"]), 128)
+        correct = signer.signature(token, timestamp, nonce)
+        signature = generator.choice([correct, *wrong_signatures(generator, correct)])
+        yield Signed(token, signature, timestamp, nonce)
 
 
-def nearly(generator: random.Random, right: str) -> list[str]:
-    """One digit is another, and one of: cut, longer, upper-case, or of something else."""
-    place = generator.randrange(40)
-    other = generator.choice([digit for digit in "0123456789abcdef" if digit != right[place]])
-    odd = [right[:-1], f"{right}0", right.upper(), signer.signature("token", "1", "2")]
-    return [right[:place] + other + right[place + 1 :], generator.choice(odd)]
+def wrong_signatures(generator: random.Random, correct: str) -> list[str]:
+    """Return two signatures: one with a changed digit, and one that is wrong in another way."""
+    index = generator.randrange(40)
+    digit = generator.choice([digit for digit in "0123456789abcdef" if digit != correct[index]])
+    others = [correct[:-1], f"{correct}0", correct.upper(), signer.signature("token", "1", "2")]
+    return [correct[:index] + digit + correct[index + 1 :], generator.choice(others)]
 
 
-def wechatpy_accepts(it: Signed) -> bool:
+def wechatpy_accepts(signed: Signed) -> bool:
     try:
-        check_signature(it.token, it.signature, it.timestamp, it.nonce)
+        check_signature(signed.token, signed.signature, signed.timestamp, signed.nonce)
     except InvalidSignatureException:
         return False
     return True
 
 
-def we_accept(it: Signed) -> bool:
-    """From the query string on, as a request has it."""
-    query = urlencode({**it._asdict(), "echostr": "4375120948345356249"})
+def gateway_accepts(signed: Signed) -> bool:
+    """Parse the query string of a request, and verify the signature in it."""
+    query = urlencode({**signed._asdict(), "echostr": "4375120948345356249"})
     callback = call(query)
     return callback.error is None and verify_signature(
-        it.token, callback.timestamp, callback.nonce, callback.signature or b""
+        signed.token, callback.timestamp, callback.nonce, callback.signature or b""
     )
 
 
-def test_random_requests_are_judged_as_wechatpy_judges_them(figure: KeepFigure) -> None:
+def test_random_requests_are_judged_as_wechatpy_judges_them(figure: RecordFigure) -> None:
     judged: Counter[tuple[bool, bool]] = Counter(
-        (we_accept(it), wechatpy_accepts(it)) for it in random_tuples(TUPLES)
+        (gateway_accepts(signed), wechatpy_accepts(signed)) for signed in random_tuples(TUPLES)
     )
     agreed = judged[True, True] + judged[False, False]
     figure(
-        "Signatures are judged as wechatpy, an older library, judges them",
+        "Signatures get the same verdict as from wechatpy, an older library",
         target=f"{TUPLES:,} random tuples, no difference",
         measured=f"{TUPLES:,} tuples, {judged[True, True]:,} of them signed rightly; "
         f"{TUPLES - agreed:,} differences",
@@ -93,21 +94,21 @@ def test_random_requests_are_judged_as_wechatpy_judges_them(figure: KeepFigure) 
     assert judged[False, False] > TUPLES / 4
 
 
-def signed(token: str, timestamp: str, nonce: str) -> Signed:
+def sign(token: str, timestamp: str, nonce: str) -> Signed:
     return Signed(token, signer.signature(token, timestamp, nonce), timestamp, nonce)
 
 
-def test_an_empty_token_is_where_wechatpy_is_wrong() -> None:
-    """Anyone can sign with it: a gateway without a token must answer nobody."""
-    anybodys = signed("", "1714036504", "1514711492")
+def test_an_empty_token_is_refused_although_wechatpy_accepts_it() -> None:
+    """Anyone can sign with an empty token."""
+    signed = sign("", "1714036504", "1514711492")
 
-    assert wechatpy_accepts(anybodys)
-    assert not we_accept(anybodys)
+    assert wechatpy_accepts(signed)
+    assert not gateway_accepts(signed)
 
 
-def test_the_hash_of_nothing_is_where_wechatpy_is_wrong_as_well() -> None:
-    """The published exploit: an empty token, and parameters without values."""
-    of_nothing = signed("", "", "")
+def test_the_hash_of_nothing_is_refused_although_wechatpy_accepts_it() -> None:
+    """The published exploit uses an empty token, and parameters without values."""
+    signed = sign("", "", "")
 
-    assert wechatpy_accepts(of_nothing)
-    assert not we_accept(of_nothing)
+    assert wechatpy_accepts(signed)
+    assert not gateway_accepts(signed)

@@ -1,4 +1,4 @@
-"""A copy of the database in the wrong hands, as pg_dump makes it."""
+"""A stolen dump of the database contains no secret."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from script.with_postgres import find_binaries
-from verification.tests.fire.conftest import KeepFigure
+from verification.tests.fire.conftest import RecordFigure
 from verification.tests.support.canaries import TOKEN, find
 from verification.tests.support.day_at_work import Day
 from verification.tests.support.gunicorn import database_url
@@ -17,13 +17,13 @@ pytestmark = [pytest.mark.postgresql, pytest.mark.django_db(transaction=True)]
 
 
 def dump() -> str:
-    """Schema, functions and every row, as text."""
+    """Return schema, functions and every row as text."""
     program = find_binaries() / "pg_dump"
     return subprocess.check_output([program, "--inserts", database_url()], text=True)
 
 
 def test_no_secret_of_a_whole_day_is_in_a_dump_of_the_database(
-    monkeypatch: pytest.MonkeyPatch, settings: Any, figure: KeepFigure
+    monkeypatch: pytest.MonkeyPatch, settings: Any, figure: RecordFigure
 ) -> None:
     settings.ADMIN_REQUIRE_TOTP = True
     day = Day(monkeypatch)
@@ -31,8 +31,8 @@ def test_no_secret_of_a_whole_day_is_in_a_dump_of_the_database(
     stolen = dump()
     found = find(secrets, stolen)
     figure(
-        "Someone who steals a dump of the database gets no token, password, recovery code, "
-        "authenticator or key",
+        "A stolen dump of the database contains no token, password, recovery code, authenticator "
+        "secret or key",
         target="0 hits",
         measured=f"{len(found)} hits for {len(secrets)} secrets, each in 8 disguises, "
         f"in {len(stolen):,} characters of pg_dump",

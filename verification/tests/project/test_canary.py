@@ -1,4 +1,4 @@
-"""A secret is in nothing that we say, print or keep, except where a person asked to see it."""
+"""No secret appears in any response, output or table, except where a person asked to see it."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def error_pages(day: Day) -> str:
 
 
 def whole(answer: Any) -> str:
-    """Body, headers and cookies."""
+    """Return body, headers and cookies as text."""
     return f"{answer.text} {answer.headers} {answer.cookies}"
 
 
@@ -65,12 +65,12 @@ def printed(day: Day) -> str:
 
 
 def error_mails(day: Day) -> str:
-    """What a deployment is sent that has Django mail its errors."""
+    """Return the mails of a deployment that has Django mail its errors."""
     return "\n".join(message.message().as_string() for message in mail.outbox)
 
 
-def said_by(day: Day, command: str, *arguments: str) -> str:
-    """On stdout and stderr."""
+def output_of(day: Day, command: str, *arguments: str) -> str:
+    """Return what the command prints on stdout and stderr."""
     out = TextIOWrapper(BytesIO())
     with redirect_stdout(out), redirect_stderr(out):
         call_command(command, *arguments)
@@ -87,37 +87,37 @@ def verification_of_export(day: Day) -> str:
     with NamedTemporaryFile() as file:
         file.write(b"".join(piece for piece, _rows in sealed_pieces()))
         file.flush()
-        return said_by(day, "verify_export", file.name)
+        return output_of(day, "verify_export", file.name)
 
 
 def explanations(day: Day) -> str:
     numbers = VerificationAttempt.objects.values_list("id", flat=True)
-    return "".join(said_by(day, "explain_attempt", str(number)) for number in numbers)
+    return "".join(output_of(day, "explain_attempt", str(number)) for number in numbers)
 
 
 def dump(day: Day) -> str:
-    """Of everything, which is refused, and of everything but what holds secrets."""
+    """Dump all tables, which is refused, then all without secrets; return output and refusal."""
     with redirect_stdout(StringIO()) as out:
         with pytest.raises(CommandError, match="Tokens are not serialised") as refusal:
             call_command("dumpdata")
-        said = f"{refusal.value!r} {refusal.value.__cause__!r}"
+        message = f"{refusal.value!r} {refusal.value.__cause__!r}"
         del refusal
-        gc.collect()  # the cursor it broke off with, while its transaction is open
+        gc.collect()  # closes the cursor of the refused dump while its transaction is open
         call_command("dumpdata", exclude=["verification.token", "verification.totpdevice"])
-    return f"{out.getvalue()} {said}"
+    return f"{out.getvalue()} {message}"
 
 
 def alerts(day: Day) -> str:
-    """As watch finds them, in this order: what it keeps is in the tables."""
+    """Run a round of watch, and return the alerts that it stores."""
     Watch([]).take_round()
     return rows(day, "verification_alert")
 
 
-# --- What is kept
+# --- Database
 
 
 def rows(day: Day, *tables: str) -> str:
-    """As a stolen copy of the database has them."""
+    """Return every value of the tables, as a stolen copy of the database holds them."""
     values: list[Any] = []
     with connection.cursor() as cursor:
         for table in tables or connection.introspection.table_names(cursor):
@@ -136,17 +136,17 @@ def sessions(day: Day) -> str:
 
 
 def objects(day: Day) -> str:
-    """What they say of themselves, to whoever prints them."""
+    """Return str(), repr() and the attributes of every object."""
     every = [row for model in apps.get_models() for row in model._base_manager.all()]
     return "\n".join(f"{row} {row!r} {vars(row)}" for row in every)
 
 
-#: Where to look, and what is seen there if the looking works.
+#: The places where a secret could appear: how to read each, and a text that must be found there.
 SINKS: dict[str, tuple[Callable[[Day], str], str]] = {
     "the answers of that day": (answers, "This code is not right"),
     "the pages in English": (partial(pages, language="en"), "Retired token"),
     "the pages in Chinese": (partial(pages, language="zh-hans"), "接入微信"),
-    "the page that says something broke": (error_pages, "<html"),
+    "the error pages": (error_pages, "<html"),
     "stdout and stderr": (printed, '"event": "attempt"'),
     "the mail about an error": (error_mails, "break_down"),
     "LogEntry": (lambda day: rows(day, "django_admin_log"), "Brand C"),
@@ -155,24 +155,24 @@ SINKS: dict[str, tuple[Callable[[Day], str], str]] = {
     "the sessions": (sessions, "_auth_user_id"),
     "the tables": (rows, "wang.fang"),
     "the objects": (objects, "Secret(••••••••)"),
-    "the CSV": (lambda day: said_by(day, "export_attempts", "--format=csv"), "echostr,client_ip"),
+    "the CSV": (lambda day: output_of(day, "export_attempts", "--format=csv"), "echostr,client_ip"),
     "the CSV of the browser": (download, "echostr,client_ip"),
-    "the JSON": (lambda day: said_by(day, "export_attempts"), '"reason": "malformed_parameter"'),
+    "the JSON": (lambda day: output_of(day, "export_attempts"), '"reason": "malformed_parameter"'),
     "the sealed export": (
-        lambda day: said_by(day, "export_attempts", "--format=sealed"),
+        lambda day: output_of(day, "export_attempts", "--format=sealed"),
         '"mac": "',
     ),
     "the check of it": (verification_of_export, "The chain in this file is intact"),
     "the dump": (dump, '"model": "auth.user"'),
     "the explanations": (explanations, "characters missing"),
-    "the totals": (lambda day: said_by(day, "audit_totals"), "answered in all"),
-    "the check of the log": (lambda day: said_by(day, "verify_audit"), "The log is intact"),
+    "the totals": (lambda day: output_of(day, "audit_totals"), "answered in all"),
+    "the check of the log": (lambda day: output_of(day, "verify_audit"), "The log is intact"),
 }
 
 
 @contextmanager
 def all_output() -> Iterator[StringIO]:
-    """What goes to stdout and stderr where LOG_LEVEL is DEBUG, and errors are mailed as well."""
+    """Capture stdout and stderr at LOG_LEVEL=DEBUG, with errors being mailed as well."""
     mailer = AdminEmailHandler(include_html=True)
     with redirect_stdout(StringIO()) as out, redirect_stderr(out):
         logging.config.dictConfig(read_settings(**LOCAL, LOG_LEVEL="DEBUG")["LOGGING"])
@@ -184,22 +184,25 @@ def all_output() -> Iterator[StringIO]:
 
 @pytest.fixture(scope="module")
 def traces(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> dict[str, str]:
-    """What that day leaves in each place. It is long, so it is lived once, and then undone."""
-    wanted = override_settings(ADMIN_REQUIRE_TOTP=True, ADMINS=[("Li Wei", "li.wei@example.cn")])
-    with django_db_blocker.unblock(), wanted, in_a_transaction():
+    """Simulate a working day, and return the content of each sink afterwards.
+
+    It takes long, so it is run once for all tests, in a transaction that is rolled back.
+    """
+    changed = override_settings(ADMIN_REQUIRE_TOTP=True, ADMINS=[("Li Wei", "li.wei@example.cn")])
+    with django_db_blocker.unblock(), changed, in_a_transaction():
         with all_output() as out, pytest.MonkeyPatch.context() as monkeypatch:
             day = Day(monkeypatch)
         day.printed = out.getvalue()
-        found = {"secrets": "\n".join(day.secrets)}
+        contents = {"secrets": "\n".join(day.secrets)}
         for sink, (read, _expected) in SINKS.items():
             with translation.override("en"):
-                found[sink] = read(day)
-    return found
+                contents[sink] = read(day)
+    return contents
 
 
 @contextmanager
 def in_a_transaction() -> Iterator[None]:
-    """As a test has it, in which the writer may have its own."""
+    """Open the transaction of a TestCase, in which the writer may open its own."""
     atomics = TestCase._enter_atomics()  # type: ignore[attr-defined]
     try:
         yield
@@ -207,7 +210,7 @@ def in_a_transaction() -> Iterator[None]:
         TestCase._rollback_atomics(atomics)  # type: ignore[attr-defined]
 
 
-@pytest.mark.django_db  # so that there is one for the day
+@pytest.mark.django_db  # creates the database that `traces` uses
 @pytest.mark.parametrize("sink", SINKS)
 def test_no_secret_is_in(traces: dict[str, str], sink: str) -> None:
     _read, expected = SINKS[sink]
@@ -225,7 +228,7 @@ def test_a_secret_would_be_found(disguise: str) -> None:
 
 
 @pytest.mark.parametrize("before", ["", "a", "ab", "abc"])
-def test_it_would_be_found_inside_base64(before: str) -> None:
+def test_a_secret_would_be_found_inside_base64(before: str) -> None:
     encoded = base64.b64encode(f"{before}{TOKEN}, and more".encode()).decode()
 
     assert find([TOKEN], encoded)

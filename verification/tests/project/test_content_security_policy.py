@@ -1,4 +1,4 @@
-"""What browsers are told about our pages. Callbacks have their own policy: see contract/."""
+"""The Content-Security-Policy of pages. Callbacks have their own: see callbacks/contract/."""
 
 from __future__ import annotations
 
@@ -25,19 +25,17 @@ def policy(client: Client, path: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("path", ["/", "/nothing-here", "/admin/", "/admin/login/"])
-def test_a_page_runs_and_loads_nothing_but_our_own_files(
-    db: None, client: Client, path: str
-) -> None:
+def test_a_page_may_load_files_of_this_site_only(db: None, client: Client, path: str) -> None:
     assert policy(client, path) == POLICY
 
 
-def test_the_admin_is_no_exception(client: Client, li_wei: User) -> None:
+def test_the_admin_has_the_same_policy(client: Client, li_wei: User) -> None:
     client.force_login(li_wei)
 
     assert policy(client, reverse("admin:index")) == POLICY
 
 
-def test_what_is_plain_text_keeps_the_stricter_policy(client: Client) -> None:
+def test_plain_text_has_a_stricter_policy(client: Client) -> None:
     header = client.get("/healthz").headers["Content-Security-Policy"]
 
     assert header == "default-src 'none'; sandbox"

@@ -36,21 +36,21 @@ def test_a_release_migrates_and_the_web_process_is_gunicorn() -> None:
     assert set(PROCFILE) == {"release", "web", "worker"}
     assert PROCFILE["release"].startswith("python manage.py migrate")
     assert PROCFILE["web"].startswith("gunicorn ")
-    assert shlex.split(PROCFILE["web"])[1:] == COMMAND  # what the tests start
+    assert shlex.split(PROCFILE["web"])[1:] == COMMAND  # the tests start the same
 
 
-def test_alerts_come_from_a_worker_that_somebody_starts() -> None:
+def test_alerts_are_sent_by_a_worker_that_is_off_by_default() -> None:
     assert PROCFILE["worker"] == "python manage.py watch"
     assert APP["formation"]["worker"]["quantity"] == 0  # a second dyno costs
 
 
-def test_the_python_version_is_a_supported_line_and_no_patch() -> None:
+def test_the_python_version_is_a_supported_minor_version() -> None:
     runtime = (ROOT / "runtime.txt").read_text().strip()
 
     assert re.fullmatch(r"python-3\.(11|12|13)", runtime)
 
 
-def test_the_button_makes_all_that_is_needed() -> None:
+def test_the_button_sets_up_everything_that_is_needed() -> None:
     assert APP["addons"] == ["heroku-postgresql:essential-0"]
     assert APP["formation"]["web"] == {"quantity": 1, "size": "basic"}  # eco dynos sleep
     assert APP["scripts"] == {"postdeploy": "python manage.py ensure_admin"}
@@ -60,7 +60,7 @@ def test_the_button_makes_all_that_is_needed() -> None:
         assert APP["env"][name]["generator"] == "secret"
 
 
-def test_the_button_asks_for_nothing_that_the_code_does_not_read() -> None:
+def test_the_button_asks_only_for_variables_that_the_code_reads() -> None:
     assert [name for name in APP["env"] if f'"{name}"' not in SOURCES] == []
 
 
@@ -89,7 +89,7 @@ LINE = re.compile(r"([\w-]+)==([\d.]+) +# (.+)")
 REQUIREMENTS = [
     line for line in (ROOT / "requirements.txt").read_text().splitlines() if line[:1] != "#"
 ]
-# Each package, and what in the sources shows that it is used.
+# Each package with a text in the sources that shows that it is used.
 USED = {
     "Django": "from django.",
     "gunicorn": "web: gunicorn ",
@@ -119,10 +119,10 @@ def test_a_requirement_is_pinned_has_a_reason_and_is_used(line: str) -> None:
 
     assert len(reason) > 10
     assert USED[name] in SOURCES
-    assert version(name) == pin  # tested is what is deployed
+    assert version(name) == pin  # the tests run with the version that is deployed
 
 
-def test_no_package_of_the_users_list_is_missing() -> None:
+def test_every_expected_package_is_required() -> None:
     names = {line.partition("==")[0] for line in REQUIREMENTS}
 
     assert names == set(USED)
@@ -130,7 +130,7 @@ def test_no_package_of_the_users_list_is_missing() -> None:
 
 # --- The top level
 
-CARD = {
+REQUIRED = {
     *("manage.py", "wechat_gateway", "verification", "templates"),
     *("requirements.txt", "Procfile", "runtime.txt", "README.md"),
 }
@@ -141,9 +141,9 @@ CONVENTIONAL = {
 }
 
 
-def test_the_top_level_is_the_card_and_what_is_conventional() -> None:
+def test_the_top_level_holds_only_required_and_conventional_files() -> None:
     listed = subprocess.run(
-        # As if this directory were ours: in CI its owner may be somebody else.
+        # In CI, another user may own this directory, which git refuses by default.
         ["git", "-c", "safe.directory=*", "ls-files", "-co", "--exclude-standard"],
         cwd=ROOT,
         capture_output=True,
@@ -151,7 +151,7 @@ def test_the_top_level_is_the_card_and_what_is_conventional() -> None:
         check=True,
     ).stdout.splitlines()
 
-    assert {path.split("/")[0] for path in listed} == CARD | CONVENTIONAL
+    assert {path.split("/")[0] for path in listed} == REQUIRED | CONVENTIONAL
 
 
 def test_the_licence_is_mit() -> None:
@@ -161,8 +161,8 @@ def test_the_licence_is_mit() -> None:
 # --- Processes
 
 
-# Starts a gunicorn of its own, because it ends it: 2 s.
-def test_a_request_under_way_is_answered_before_the_process_ends(
+# Starts its own gunicorn, because the test stops it: 2 s.
+def test_a_request_in_progress_is_answered_before_the_process_ends(
     transactional_db: None, brand_a: OfficialAccount, tmp_path: Path
 ) -> None:
     head = (
@@ -185,7 +185,7 @@ def test_a_request_under_way_is_answered_before_the_process_ends(
         assert time.monotonic() - started < 5
 
 
-# Starts a gunicorn of its own, for its variables: 2 s.
+# Starts its own gunicorn, because it needs other variables: 2 s.
 def test_web_concurrency_is_respected_and_every_line_is_json_without_a_signature(
     transactional_db: None, brand_a: OfficialAccount, tmp_path: Path
 ) -> None:

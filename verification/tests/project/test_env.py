@@ -17,7 +17,7 @@ from verification.tests.support.checkout import (
 from verification.tests.support.gunicorn import COMMAND, free_port
 from wechat_gateway import env
 
-CANNOT_START = 3  # gunicorn gives up on a worker that exits so
+CANNOT_START = 3  # makes gunicorn stop instead of starting the worker again
 SECRETS = [KEY, "hunter2"]
 
 
@@ -27,10 +27,11 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
 
 
 def refusal(result: Result) -> str:
-    said = assert_one_sentence(result, code=CANNOT_START)
-    assert said.startswith("wechat_gateway cannot start: ")
-    assert not [secret for secret in SECRETS if secret in said]
-    return said.removeprefix("wechat_gateway cannot start: ")
+    """Return the sentence after "cannot start"; assert that it holds no secret."""
+    message = assert_one_sentence(result, code=CANNOT_START)
+    assert message.startswith("wechat_gateway cannot start: ")
+    assert not [secret for secret in SECRETS if secret in message]
+    return message.removeprefix("wechat_gateway cannot start: ")
 
 
 def without(name: str, empty: str | None = None) -> dict[str, str]:
@@ -43,25 +44,27 @@ def without(name: str, empty: str | None = None) -> dict[str, str]:
 
 @pytest.mark.parametrize("empty", [None, "", " ", ",", " , "])
 @pytest.mark.parametrize("name", sorted(PRODUCTION))
-def test_a_command_says_which_variable_is_missing(
+def test_a_command_names_the_variable_that_is_missing(
     checkout: Checkout, name: str, empty: str | None
 ) -> None:
-    said = refusal(checkout.manage("check", **without(name, empty)))
+    message = refusal(checkout.manage("check", **without(name, empty)))
 
-    assert said.startswith(f"{name} is not set: set it to ")
-    assert said.endswith("(to try it on this machine, run script/server).")
+    assert message.startswith(f"{name} is not set: set it to ")
+    assert message.endswith("(to try it on this machine, run script/server).")
 
 
 @pytest.mark.parametrize("name", ["SECRET_KEY", "DATABASE_URL"])
 @pytest.mark.parametrize("entry", ["wechat_gateway.asgi", "wechat_gateway.wsgi"])
-def test_a_server_says_which_variable_is_missing(checkout: Checkout, entry: str, name: str) -> None:
-    said = refusal(checkout.python("-c", f"import {entry}", **without(name)))
+def test_a_server_names_the_variable_that_is_missing(
+    checkout: Checkout, entry: str, name: str
+) -> None:
+    message = refusal(checkout.python("-c", f"import {entry}", **without(name)))
 
-    assert said.startswith(f"{name} is not set: ")
+    assert message.startswith(f"{name} is not set: ")
 
 
 @pytest.mark.parametrize("name", ["SECRET_KEY", "TOKEN_ENCRYPTION_KEYS"])
-def test_on_your_own_machine_secrets_are_needed_too(checkout: Checkout, name: str) -> None:
+def test_a_local_copy_needs_secrets_too(checkout: Checkout, name: str) -> None:
     variables = {other: value for other, value in LOCAL.items() if other != name}
 
     assert refusal(checkout.manage("check", **variables)).startswith(f"{name} is not set: ")
@@ -84,10 +87,10 @@ def test_a_malformed_variable_is_named_and_its_value_is_not(
     checkout: Checkout, entry: str, name: str, value: str
 ) -> None:
     start = ["-m", entry.removesuffix(".py").replace("/", "."), "check"]
-    said = refusal(checkout.python(*start, **{**PRODUCTION, name: value}))
+    message = refusal(checkout.python(*start, **{**PRODUCTION, name: value}))
 
-    assert said.startswith(f"{name} must ")
-    assert value not in said
+    assert message.startswith(f"{name} must ")
+    assert value not in message
 
 
 def test_a_traceback_shows_no_password_either(checkout: Checkout) -> None:
@@ -104,7 +107,7 @@ def test_a_traceback_shows_no_password_either(checkout: Checkout) -> None:
 
 
 def gunicorn(checkout: Checkout, **variables: str) -> Result:
-    """Started as the Procfile does; it must come to an end by itself."""
+    """Start gunicorn as the Procfile does, and wait until it stops by itself."""
     port = {"PORT": str(free_port()), "WEB_CONCURRENCY": "1"}
     return checkout.python("-m", "gunicorn", *COMMAND, **{**port, **variables})
 
@@ -117,15 +120,15 @@ def gunicorn(checkout: Checkout, **variables: str) -> Result:
         ({**PRODUCTION, "PORT": "eighty"}, "PORT must "),
     ],
 )
-def test_gunicorn_stops_with_the_sentence_instead_of_trying_again(
+def test_gunicorn_prints_the_sentence_and_stops(
     checkout: Checkout, variables: dict[str, str], sentence: str
 ) -> None:
     result = gunicorn(checkout, **variables)
-    said = [line for line in result.stderr.splitlines() if "cannot start" in line]
+    messages = [line for line in result.stderr.splitlines() if "cannot start" in line]
 
     assert result.returncode == CANNOT_START
-    assert len(said) == 1
-    assert said[0].startswith(f"wechat_gateway cannot start: {sentence}")
+    assert len(messages) == 1
+    assert messages[0].startswith(f"wechat_gateway cannot start: {sentence}")
     assert "Traceback" not in result.stderr
     assert not [secret for secret in SECRETS if secret in result.stderr]
 
@@ -140,14 +143,14 @@ def write_env(path: Path, text: str) -> Path:
 
 
 @pytest.mark.process
-def test_a_command_reads_the_env_file_and_the_environment_wins(tmp_path: Path) -> None:
+def test_a_command_reads_the_env_file_and_the_environment_takes_precedence(tmp_path: Path) -> None:
     checkout = Checkout(tmp_path)
     lines = [f"{name}={value}" for name, value in PRODUCTION.items()]
     write_env(tmp_path, "\n".join(["# made by script/server", "", *lines, "TIME_ZONE=UTC"]))
 
     assert "TIME_ZONE = 'UTC'" in checkout.manage("diffsettings").stdout
-    own = checkout.manage("diffsettings", TIME_ZONE="Asia/Tokyo")
-    assert "TIME_ZONE = 'Asia/Tokyo'" in own.stdout
+    overridden = checkout.manage("diffsettings", TIME_ZONE="Asia/Tokyo")
+    assert "TIME_ZONE = 'Asia/Tokyo'" in overridden.stdout
 
 
 @pytest.mark.process
@@ -155,9 +158,9 @@ def test_a_command_reads_the_env_file_and_the_environment_wins(tmp_path: Path) -
 def test_a_server_reads_the_env_file_too(tmp_path: Path, entry: str) -> None:
     write_env(tmp_path, f"SECRET_KEY={KEY}\n")
     checkout = Checkout(tmp_path)
-    said = refusal(checkout.python("-c", f"import {entry}"))
+    message = refusal(checkout.python("-c", f"import {entry}"))
 
-    assert said.startswith("TOKEN_ENCRYPTION_KEYS is not set: ")
+    assert message.startswith("TOKEN_ENCRYPTION_KEYS is not set: ")
 
 
 @pytest.fixture
@@ -193,30 +196,29 @@ def test_a_line_of_the_env_file(tmp_path: Path, line: str, expected: str | None)
 
 @pytest.mark.process
 @pytest.mark.parametrize("content", [b"\xff\xfe", b"NOTE=a\0b\n", b"=nameless\n", b"DEBUG on\n"])
-def test_an_env_file_that_is_none_is_said_in_a_sentence(tmp_path: Path, content: bytes) -> None:
+def test_an_invalid_env_file_is_reported_in_a_sentence(tmp_path: Path, content: bytes) -> None:
     checkout = Checkout(tmp_path)
     (tmp_path / ".env").write_bytes(content)
 
-    said = refusal(checkout.manage("check", **PRODUCTION))
-    assert said in {
-        ".env must be readable, and in UTF-8.",
+    assert refusal(checkout.manage("check", **PRODUCTION)) in {
+        ".env must be a readable file in UTF-8.",
         ".env, line 1, must look like NAME=value.",
     }
 
 
 @pytest.mark.usefixtures("_clean_environment")
-def test_of_two_lines_for_a_variable_the_last_counts(tmp_path: Path) -> None:
+def test_the_last_of_two_lines_for_a_variable_counts(tmp_path: Path) -> None:
     os.environ.pop("LOG_LEVEL", None)
     env.load_file(write_env(tmp_path, "LOG_LEVEL=ERROR\nLOG_LEVEL=DEBUG\n"))
 
     assert os.environ["LOG_LEVEL"] == "DEBUG"
 
 
-def test_without_an_env_file_nothing_is_missed(tmp_path: Path) -> None:
+def test_the_env_file_is_optional(tmp_path: Path) -> None:
     env.load_file(tmp_path / ".env")
 
 
-# --- What the readers take
+# --- Values
 
 
 @pytest.mark.parametrize("value", ["1", "true", "YES", " on "])
@@ -244,10 +246,10 @@ def test_only_plain_digits_are_a_number(monkeypatch: pytest.MonkeyPatch, value: 
         env.integer("PORT", 8000, lowest=1, highest=65535)
 
 
-def test_words_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_parts_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALLOWED_HOSTS", " a.example.cn ,, b.example.cn,")
 
-    assert env.words("ALLOWED_HOSTS") == ["a.example.cn", "b.example.cn"]
+    assert env.comma_separated("ALLOWED_HOSTS") == ["a.example.cn", "b.example.cn"]
 
 
 @pytest.mark.process

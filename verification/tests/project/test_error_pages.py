@@ -1,4 +1,4 @@
-"""An error in a view that was given a secret: neither its page nor its log line may hold it."""
+"""If a view that has a secret fails, neither the error page nor the log line shows the secret."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ CANARY = "CanaryInTheCoalMine2026"
 
 
 def failing(name: str) -> Any:
-    """A view's work, failing where the secret is at hand."""
+    """Make a function that the view calls raise an error, while the view has the secret."""
     return mock.patch(name, side_effect=RuntimeError("The roof is on fire."))
 
 
 @pytest.fixture
-def at_work(li_wei: User) -> Client:
+def browser(li_wei: User) -> Client:
     client = Client(raise_request_exception=False)
     client.force_login(li_wei)
     return client
@@ -50,11 +50,11 @@ def rotate(client: Client, account: OfficialAccount) -> Any:
         "django.forms.fields.CharField.clean",
     ],
 )
-def test_a_typed_token_is_not_on_the_page_of_an_error(
-    at_work: Client, brand_a: OfficialAccount, where: str
+def test_an_error_page_does_not_show_a_submitted_token(
+    browser: Client, brand_a: OfficialAccount, where: str
 ) -> None:
     with failing(where):
-        response = rotate(at_work, brand_a)
+        response = rotate(browser, brand_a)
 
     assert response.status_code == 500
     assert ("The roof is on fire." in response.text) is configured.DEBUG
@@ -62,16 +62,18 @@ def test_a_typed_token_is_not_on_the_page_of_an_error(
 
 
 @pytest.mark.usefixtures("_debug")
-def test_neither_is_one_that_was_asked_for(at_work: Client, brand_a: OfficialAccount) -> None:
+def test_an_error_page_does_not_show_a_revealed_token(
+    browser: Client, brand_a: OfficialAccount
+) -> None:
     with failing("verification.admin.accounts.tokens.render_page"):
-        response = press(at_work, "reveal_token", brand_a.pk)
+        response = press(browser, "reveal_token", brand_a.pk)
 
     assert response.status_code == 500
     assert "TokenOfBrandA1234" not in response.text
 
 
 @pytest.mark.usefixtures("_debug")
-def test_neither_is_a_password(db: None) -> None:
+def test_an_error_page_does_not_show_a_password(db: None) -> None:
     client = Client(raise_request_exception=False)
     with failing("django.contrib.auth.forms.authenticate"):
         response = client.post("/admin/login/", {"username": "li.wei", "password": CANARY})
@@ -81,14 +83,14 @@ def test_neither_is_a_password(db: None) -> None:
 
 
 @pytest.mark.usefixtures("_debug")
-def test_the_log_line_of_an_error_says_where_and_no_values(
-    at_work: Client, brand_a: OfficialAccount, caplog: pytest.LogCaptureFixture
+def test_the_log_line_of_an_error_names_the_place_and_no_values(
+    browser: Client, brand_a: OfficialAccount, caplog: pytest.LogCaptureFixture
 ) -> None:
     with failing("verification.accounts.tokens.fingerprint"), caplog.at_level(logging.ERROR):
-        rotate(at_work, brand_a)
+        rotate(browser, brand_a)
     formatters: Any = configured.LOGGING["formatters"]
-    how = dict(formatters["json"])
-    formatter = import_string(how.pop("()"))(**how)
+    arguments = dict(formatters["json"])
+    formatter = import_string(arguments.pop("()"))(**arguments)
     lines = "\n".join(formatter.format(record) for record in caplog.records)
 
     assert "The roof is on fire." in lines

@@ -1,4 +1,4 @@
-"""What is told of an error, by mail or on a page of DEBUG."""
+"""Error reports, in mails and on DEBUG pages, contain no values."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import pytest
 from django.test import RequestFactory
 from django.views.debug import ExceptionReporter
 
-TOKEN = "".join(["TokenOf", "BrandA1234"])  # apart: a report quotes the source
+TOKEN = "".join(["TokenOf", "BrandA1234"])  # in two parts, because a report quotes the source
 
 
 @pytest.fixture
 def reporter() -> ExceptionReporter:
-    """Of an error in a view that was sent a token, and holds it in a variable."""
+    """Return the report of an error in a view with a token in its form and in a variable."""
     request = RequestFactory().post("/admin/", {"token": TOKEN})
     text = request.POST["token"]
     try:
@@ -25,7 +25,7 @@ def reporter() -> ExceptionReporter:
 
 @pytest.mark.parametrize("debug", [False, True])
 @pytest.mark.parametrize("form", ["html", "text"])
-def test_it_says_what_broke_and_where_but_no_value(
+def test_a_report_names_the_error_and_its_place_but_no_value(
     reporter: ExceptionReporter, settings: Any, debug: bool, form: str
 ) -> None:
     settings.DEBUG = debug

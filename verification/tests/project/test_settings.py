@@ -14,7 +14,7 @@ NOT_OF_WECOM = [
     WECOM.replace("https", "http") + "?key=hunter2",
     "https://qyapi.weixin.qq.com.example.cn/cgi-bin/webhook/send?key=hunter2",
     "https://li.wei@qyapi.weixin.qq.com/cgi-bin/webhook/send?key=hunter2",
-    "http://127.0.0.1:8000/cgi-bin/webhook/send?key=hunter2",  # is for trying it locally
+    "http://127.0.0.1:8000/cgi-bin/webhook/send?key=hunter2",  # allowed in local mode only
     "693a91f6-hunter2",
 ]
 NOT_LIKE_A_MAIL_SERVER = [
@@ -95,13 +95,13 @@ MALFORMED = [
 def test_a_malformed_variable_is_named_and_its_value_is_not(name: str, value: str) -> None:
     with pytest.raises(ImproperlyConfigured) as refusal:
         read_settings(**{**PRODUCTION, name: value})
-    said = str(refusal.value)
+    message = str(refusal.value)
 
-    assert said.startswith(f"{name} must ")
-    assert value not in said
-    assert "hunter2" not in said
-    assert (said.count("\n"), said[-1]) == (0, ".")
-    assert refusal.value.__cause__ is None  # so that no traceback tells either
+    assert message.startswith(f"{name} must ")
+    assert value not in message
+    assert "hunter2" not in message
+    assert (message.count("\n"), message[-1]) == (0, ".")
+    assert refusal.value.__cause__ is None  # a cause would show the value in a traceback
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ def test_a_malformed_variable_is_named_and_its_value_is_not(name: str, value: st
         ("PORT", "65535"),
     ],
 )
-def test_a_well_formed_variable_is_taken(name: str, value: str) -> None:
+def test_a_well_formed_variable_is_accepted(name: str, value: str) -> None:
     read_settings(**{**PRODUCTION, name: value})
 
 
@@ -142,10 +142,10 @@ def test_production_is_safe_by_default() -> None:
     assert settings["SECURE_SSL_REDIRECT"]
     assert settings["SECURE_HSTS_SECONDS"] == 365 * 24 * 3600
     assert settings["TRUSTED_PROXY_COUNT"] == 0
-    assert "SECURE_PROXY_SSL_HEADER" not in settings  # anybody could send it
+    assert "SECURE_PROXY_SSL_HEADER" not in settings  # without a proxy, any client could send it
 
 
-def test_nothing_but_the_switch_makes_it_local() -> None:
+def test_only_the_switch_turns_local_mode_on() -> None:
     assert read_settings()["LOCAL"] is False
     assert read_settings(**{**PRODUCTION, "DEBUG": "1"})["SESSION_COOKIE_SECURE"] is True
     assert read_settings(**{**PRODUCTION, "WECHAT_GATEWAY_LOCAL": "0"})["LOCAL"] is False
@@ -155,9 +155,7 @@ def test_nothing_but_the_switch_makes_it_local() -> None:
     ("variables", "expected"),
     [({}, 0), ({"DYNO": "web.1"}, 1), ({"DYNO": "web.1", "TRUSTED_PROXY_COUNT": "2"}, 2)],
 )
-def test_a_dyno_is_behind_one_proxy_unless_somebody_says_otherwise(
-    variables: dict[str, str], expected: int
-) -> None:
+def test_a_dyno_is_behind_one_proxy_by_default(variables: dict[str, str], expected: int) -> None:
     settings = read_settings(**PRODUCTION, **variables)
 
     assert settings["TRUSTED_PROXY_COUNT"] == expected
@@ -183,7 +181,7 @@ def test_the_host_of_the_public_url_is_allowed(url: str) -> None:
         ({}, "?sslmode=require", "require"),
     ],
 )
-def test_herokus_database_is_reached_over_tls(
+def test_on_heroku_the_database_connection_uses_tls(
     variables: dict[str, str], query: str, expected: str | None
 ) -> None:
     url = PRODUCTION["DATABASE_URL"] + query
@@ -192,7 +190,7 @@ def test_herokus_database_is_reached_over_tls(
     assert settings["DATABASES"]["default"]["OPTIONS"].get("sslmode") == expected
 
 
-def test_a_password_may_hold_anything_that_is_percent_encoded() -> None:
+def test_a_password_may_contain_any_percent_encoded_character() -> None:
     url = "postgres://li%40wei:a%2Fb%23c%3A%25@db.example.cn:6432/gateway"
     database = read_settings(**{**PRODUCTION, "DATABASE_URL": url})["DATABASES"]["default"]
 
@@ -200,7 +198,7 @@ def test_a_password_may_hold_anything_that_is_percent_encoded() -> None:
     assert (database["HOST"], database["PORT"]) == ("db.example.cn", 6432)
 
 
-def test_an_empty_variable_is_as_good_as_none() -> None:
+def test_an_empty_variable_counts_as_not_set() -> None:
     optional = ("PUBLIC_URL", "CSRF_TRUSTED_ORIGINS", "TIME_ZONE", "LOG_LEVEL", "PORT", "DEBUG")
     settings = read_settings(**PRODUCTION, **dict.fromkeys(optional, ""))
 
@@ -214,7 +212,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
 
 
 @pytest.mark.parametrize("extra", [{}, {"DYNO": "web.1", "PUBLIC_URL": "https://wx.example.cn"}])
-def test_the_deployment_check_finds_nothing(checkout: Checkout, extra: dict[str, str]) -> None:
+def test_the_deployment_check_reports_no_issues(checkout: Checkout, extra: dict[str, str]) -> None:
     result = checkout.manage("check", "--deploy", "--fail-level", "WARNING", **PRODUCTION, **extra)
 
     assert result.stdout == "System check identified no issues (0 silenced).\n"
@@ -262,7 +260,7 @@ def test_a_local_copy_needs_no_database_and_no_host() -> None:
         ({**PRODUCTION, "PORT": "9000"}, "0.0.0.0:9000"),
     ],
 )
-def test_only_production_is_reached_from_outside(
+def test_only_production_listens_on_all_interfaces(
     checkout: Checkout, variables: dict[str, str], bound: str
 ) -> None:
     program = "from wechat_gateway import gunicorn_conf; print(gunicorn_conf.bind)"
@@ -270,7 +268,7 @@ def test_only_production_is_reached_from_outside(
     assert checkout.python("-c", program, **variables).stdout.strip() == bound
 
 
-def test_sqlite_waits_for_its_turn_and_survives_a_crash() -> None:
+def test_sqlite_waits_for_locks_and_survives_a_crash() -> None:
     options = read_settings(**LOCAL)["DATABASES"]["default"]["OPTIONS"]
 
     assert options["transaction_mode"] == "IMMEDIATE"
@@ -289,7 +287,7 @@ def test_sqlite_waits_for_its_turn_and_survives_a_crash() -> None:
         ("smtps://gateway%40example.cn:hunter%232@mail.example.cn", (465, False, True)),
     ],
 )
-def test_mail_goes_out_as_email_url_says(url: str, expected: tuple[int, bool, bool]) -> None:
+def test_mail_is_sent_as_email_url_says(url: str, expected: tuple[int, bool, bool]) -> None:
     mail = {"EMAIL_URL": url, "ALERT_EMAIL_TO": "li.wei@example.cn, wang.fang@example.cn"}
     settings = read_settings(**PRODUCTION, **mail)
 
@@ -305,14 +303,14 @@ def test_mail_goes_out_as_email_url_says(url: str, expected: tuple[int, bool, bo
 
 def test_mail_needs_a_sender() -> None:
     mail = {"EMAIL_URL": "smtp://apikey:hunter2@mail.example.cn"}
-    with pytest.raises(ImproperlyConfigured, match=r"^ALERT_EMAIL_FROM must be set to an address"):
+    with pytest.raises(ImproperlyConfigured, match=r"^ALERT_EMAIL_FROM must be set to an e-mail"):
         read_settings(**PRODUCTION, **mail)
 
     settings = read_settings(**PRODUCTION, **mail, ALERT_EMAIL_FROM="gateway@example.cn")
     assert settings["DEFAULT_FROM_EMAIL"] == "gateway@example.cn"
 
 
-def test_a_robot_on_this_machine_will_do_to_try_it() -> None:
+def test_local_mode_allows_a_robot_on_this_machine() -> None:
     url = "http://127.0.0.1:8000/cgi-bin/webhook/send?key=hunter2"
 
     assert read_settings(**LOCAL, ALERT_WECOM_WEBHOOK=url)["ALERT_WECOM_SECRET_URL"] == url

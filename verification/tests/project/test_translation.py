@@ -1,4 +1,4 @@
-"""What the Chinese pages say, and that nothing was forgotten."""
+"""The Chinese translation is complete, up to date, and uses WeChat's terms."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ Messages = dict[str | tuple[str, int], str]
 FIELD = re.compile(r'^(msg\w+)(?:\[(\d)\])? (".*"(?:\n".*")*)', re.MULTILINE)
 
 
-def written(po: Path) -> Messages:
-    """The messages of a .po file, without its header; a plural is keyed as in a .mo file."""
+def read_po(po: Path) -> Messages:
+    """Return the messages of a .po file without its header, with the keys of a .mo file."""
     messages: Messages = {}
     for entry in po.read_text().strip().split("\n\n")[1:]:
         fields = {(name, number): unquote(text) for name, number, text in FIELD.findall(entry)}
@@ -36,28 +36,28 @@ def unquote(text: str) -> str:
     return "".join(literal_eval(line) for line in text.splitlines())
 
 
-def compiled(mo: Path) -> Messages:
+def read_mo(mo: Path) -> Messages:
     with mo.open("rb") as file:
         messages: Messages = vars(GNUTranslations(file))["_catalog"]
     return {key: text for key, text in messages.items() if key}
 
 
 def messages_of(catalogue: Messages) -> set[str]:
-    """English has two forms, Chinese one; a message counts once."""
+    """Return the messages, those with a plural once: English has two forms, Chinese one."""
     return {key if isinstance(key, str) else key[0] for key in catalogue}
 
 
-def test_nothing_is_left_untranslated_or_in_doubt() -> None:
-    messages = written(CATALOGUE)
+def test_no_message_is_untranslated_or_fuzzy() -> None:
+    messages = read_po(CATALOGUE)
 
     assert len(messages) > 100
     assert [message for message, text in messages.items() if not text] == []
     assert re.findall(r"^#.*fuzzy.*|^#~.*", CATALOGUE.read_text(), re.MULTILINE) == []
 
 
-def test_wechats_words_are_kept_apart() -> None:
-    """认证 is WeChat's paid certification, 启用 and 停用 the switch in its own console."""
-    messages = written(CATALOGUE)
+def test_wechats_terms_are_used_in_wechats_sense_only() -> None:
+    """认证 is WeChat's paid certification; 启用 and 停用 are the switch in its console."""
+    messages = read_po(CATALOGUE)
 
     for message, text in messages.items():
         assert "认证" not in text, message
@@ -67,27 +67,26 @@ def test_wechats_words_are_kept_apart() -> None:
 
 def test_the_compiled_catalogue_is_up_to_date() -> None:
     """Heroku does not compile, so the .mo file is committed."""
-    assert compiled(CATALOGUE.with_suffix(".mo")) == written(CATALOGUE)
+    assert read_mo(CATALOGUE.with_suffix(".mo")) == read_po(CATALOGUE)
 
 
 @pytest.mark.skipif(not shutil.which("xgettext"), reason="needs gettext")
 def test_every_message_of_the_sources_is_in_the_catalogue_and_no_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: Any
 ) -> None:
-    """makemessages, run on a copy, finds what we have."""
+    """makemessages, run on a copy, finds the same messages."""
     ignored = shutil.ignore_patterns("locale", "tests", "static", "__pycache__")
     for name in ("templates", "verification", "wechat_gateway"):
         shutil.copytree(settings.BASE_DIR / name, tmp_path / name, ignore=ignored)
     settings.LOCALE_PATHS = [str(tmp_path / "locale")]
     monkeypatch.chdir(tmp_path)
     call_command("makemessages", locale=["zh_Hans"], verbosity=0)
-    found = written(tmp_path / "locale/zh_Hans/LC_MESSAGES/django.po")
+    extracted = read_po(tmp_path / "locale/zh_Hans/LC_MESSAGES/django.po")
 
-    assert messages_of(found) == messages_of(written(CATALOGUE))
+    assert messages_of(extracted) == messages_of(read_po(CATALOGUE))
 
 
-def test_the_words_are_the_ones_people_see() -> None:
-    """Our catalogue comes before Django's own, where both have the same message."""
+def test_the_projects_translations_take_precedence_over_djangos() -> None:
     with override("zh-hans"):
         assert gettext("verification attempts") == "验证记录"
         assert gettext("Server URL") == "服务器地址(URL)"

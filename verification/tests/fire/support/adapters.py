@@ -1,4 +1,4 @@
-"""Both adapters for callbacks, as a server calls them."""
+"""Calls both adapters for callbacks, the Django view and the ASGI endpoint, as a server does."""
 
 from __future__ import annotations
 
@@ -14,18 +14,19 @@ from django.core.wsgi import get_wsgi_application
 from django.db import connection
 
 from verification.callbacks.asgi import CallbackEndpoint
-from verification.tests.fire.support.strange import Strange
+from verification.tests.fire.support.fuzz_requests import FuzzRequest
 from verification.tests.support.adapter import Answer
 
-Ask = Callable[[Sequence[Strange]], Sequence[Answer]]
+Ask = Callable[[Sequence[FuzzRequest]], Sequence[Answer]]
 
 
 def through_the_view() -> Ask:
+    """Return a function that sends requests through WSGI, one after the other."""
     application = get_wsgi_application()
     return lambda requests: [ask_wsgi(application, request) for request in requests]
 
 
-def ask_wsgi(application: Any, request: Strange) -> Answer:
+def ask_wsgi(application: Any, request: FuzzRequest) -> Answer:
     environ: dict[str, Any] = {
         "REQUEST_METHOD": request.method,
         "PATH_INFO": unquote_to_bytes(request.path).decode("latin-1"),
@@ -48,7 +49,7 @@ def ask_wsgi(application: Any, request: Strange) -> Answer:
     return Answer(int(started[0].split()[0]), headers, body)
 
 
-async def ask_asgi(application: Any, request: Strange) -> Answer:
+async def ask_asgi(application: Any, request: FuzzRequest) -> Answer:
     scope = {
         "type": "http",
         "http_version": "1.1",
@@ -73,15 +74,20 @@ async def ask_asgi(application: Any, request: Strange) -> Answer:
 
     await application(scope, receive, send)
     headers = {name.decode().lower(): value.decode("latin-1") for name, value in sent[0]["headers"]}
-    return Answer(sent[0]["status"], headers, b"".join(it.get("body", b"") for it in sent[1:]))
+    return Answer(
+        sent[0]["status"], headers, b"".join(message.get("body", b"") for message in sent[1:])
+    )
 
 
 @contextmanager
 def through_the_endpoint() -> Iterator[Ask]:
-    """Many at once, on one event loop: its writer shares batches among them."""
+    """Provide a function that sends requests through ASGI, all at once on one event loop.
+
+    The endpoint's writer records them in shared batches.
+    """
     endpoint = CallbackEndpoint(get_asgi_application())
 
-    async def ask(requests: Sequence[Strange]) -> list[Answer]:
+    async def ask(requests: Sequence[FuzzRequest]) -> list[Answer]:
         return await asyncio.gather(*(ask_asgi(endpoint, request) for request in requests))
 
     with asyncio.Runner() as runner:
@@ -90,7 +96,7 @@ def through_the_endpoint() -> Iterator[Ask]:
 
 
 def end_other_sessions() -> None:
-    """The writer's, which outlives its loop and would keep the test database open."""
+    """End the session of the writer, which outlives its loop and would keep the database open."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "

@@ -1,4 +1,4 @@
-"""What the tests measured: one JSON line for each figure."""
+"""Stores the figures that the tests measure, one JSON line each."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ class Figure(NamedTuple):
     target: str
     measured: str
     is_met: bool
-    on: str  #: the day
+    on: str  #: the date
     machine: str
 
 
 def record(figure: Figure) -> None:
-    """Keep it where script/fire asked for it, at once: a test may fail afterwards."""
+    """Append the figure to the file that script/fire names, at once: the test may fail later."""
     if path := os.environ.get("FIRE_FIGURES"):
         with open(path, "a", encoding="utf-8") as file:
             file.write(as_line(figure))
@@ -33,10 +33,13 @@ def read(path: Path) -> list[Figure]:
 
 
 def merge(kept: Iterable[Figure], new: Iterable[Figure]) -> list[Figure]:
-    """All figures of a test that ran again are replaced, also those that it had no more."""
-    again = [*new]
-    names = {figure.test for figure in again}
-    figures = [*(figure for figure in kept if figure.test not in names), *again]
+    """Return the kept figures and the new ones, sorted.
+
+    The new figures of a test replace all its kept ones, including those that it no longer records.
+    """
+    added = [*new]
+    names = {figure.test for figure in added}
+    figures = [*(figure for figure in kept if figure.test not in names), *added]
     return sorted(figures, key=lambda figure: (figure.test, figure.promise))
 
 

@@ -1,7 +1,7 @@
-"""The parser under atheris, which follows the branches that an input takes.
+"""Fuzzes the parser with atheris, which is guided by the branches that an input reaches.
 
 python -m verification.tests.fire.support.fuzz_parser [LIBFUZZER OPTION]... [FOLDER OF INPUTS]
-Ends with another code than 0 as soon as an input breaks a rule.
+Exits with a code other than 0 as soon as an input breaks a rule of parser_input.py.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the figures were measured of, and on what."""
+"""Describes the machine, the packages and the commit that the figures were measured with."""
 
 from __future__ import annotations
 

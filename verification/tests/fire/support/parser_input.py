@@ -1,4 +1,4 @@
-"""Any bytes as one request to the parser, and what must hold of what it makes of them."""
+"""Turns any bytes into a request, and checks the rules that hold for every parsed callback."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from verification.protocol.enums import Kind, Outcome
 from verification.protocol.reply import Verdict, reply_to
 
 FIELDS = ("method", "path", "query", "peer", "host", "user-agent", "x-forwarded-for")
-LONGEST = {
+MAX_LENGTHS = {
     **{"path_slug": 40, "timestamp": 20, "nonce": 128, "echostr": 256},
     **{"user_agent": 200, "host": 100},
 }
@@ -21,7 +21,10 @@ ACCEPTED = Verdict(outcome=Outcome.ACCEPTED, status=200)
 
 
 def check(data: bytes) -> None:
-    """Raises AssertionError, or whatever the parser lets escape."""
+    """Parse the request in `data`; raise AssertionError if the result breaks a rule.
+
+    An exception of the parser is not caught, because it must not raise any.
+    """
     request = as_request(data)
     slug = path_slug(request)
     if slug is not None:
@@ -29,13 +32,13 @@ def check(data: bytes) -> None:
 
 
 def as_request(data: bytes) -> Request:
-    """Its fields stand on lines of their own; a request without a path calls an account."""
-    given = dict(zip(FIELDS, data.split(b"\n", len(FIELDS) - 1), strict=False))
-    text = {name: value.decode("latin-1") for name, value in given.items()}
+    """Return the request whose fields are the lines of `data`; the default path is an account's."""
+    fields = dict(zip(FIELDS, data.split(b"\n", len(FIELDS) - 1), strict=False))
+    text = {name: value.decode("latin-1") for name, value in fields.items()}
     return Request(
         method=text.get("method") or "GET",
-        path=given.get("path") or b"/wechat/brand-a",
-        query=given.get("query", b""),
+        path=fields.get("path") or b"/wechat/brand-a",
+        query=fields.get("query", b""),
         headers={name: value for name, value in text.items() if name in FIELDS[4:]},
         peer=text.get("peer", ""),
         scheme="http",
@@ -44,10 +47,10 @@ def as_request(data: bytes) -> Request:
 
 
 def check_callback(callback: Callback) -> None:
-    for name, longest in LONGEST.items():
+    for name, max_length in MAX_LENGTHS.items():
         value = getattr(callback, name)
         assert PRINTABLE.fullmatch(value), name
-        assert len(value) <= longest, name
+        assert len(value) <= max_length, name
     assert callback.signature is None or len(callback.signature) == 20
     assert callback.client_ip is None or canonical_ip(callback.client_ip) == callback.client_ip
     assert abs(callback.clock_skew or 0) < 2**31
@@ -57,7 +60,7 @@ def check_callback(callback: Callback) -> None:
 
 
 def check_reply(callback: Callback) -> None:
-    """To the most that it could get."""
+    """Check the reply that it would get if it were accepted."""
     reply = reply_to(callback, ACCEPTED)
     is_push = callback.kind is Kind.MESSAGE_PUSH
     assert callback.signature is not None

@@ -1,4 +1,4 @@
-"""What /proc knows of a process."""
+"""Reads the children and the resources of a process from /proc."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ class Resources(NamedTuple):
 
 
 def children(pid: int) -> list[int]:
-    """The processes that it started and that still run."""
-    found = []
+    """Return the ids of its children that are still running."""
+    running = []
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
             state, parent = stat.read_text().rpartition(")")[2].split()[:2]
-        except OSError:  # it ended meanwhile
+        except OSError:  # the process has ended in the meantime
             continue
         if int(parent) == pid and state != "Z":
-            found.append(int(stat.parent.name))
-    return found
+            running.append(int(stat.parent.name))
+    return running
 
 
 def resources(pid: int) -> Resources:
-    place = Path(f"/proc/{pid}")
-    status = dict(line.split(":", 1) for line in (place / "status").read_text().splitlines())
+    directory = Path(f"/proc/{pid}")
+    status = dict(line.split(":", 1) for line in (directory / "status").read_text().splitlines())
     return Resources(
-        files=len([*(place / "fd").iterdir()]),
+        files=len([*(directory / "fd").iterdir()]),
         threads=int(status["Threads"]),
         megabytes=int(status["VmRSS"].split()[0]) / 1024,
     )

@@ -1,4 +1,4 @@
-"""The project as a deployment runs it: production settings, hashed static files, real gunicorn."""
+"""Runs the project as a deployment does: production settings, hashed static files, gunicorn."""
 
 from __future__ import annotations
 
@@ -29,41 +29,44 @@ DEPLOYED = {
 
 @contextmanager
 def running_production(
-    place: Path,
+    directory: Path,
     arguments: str = "",
     *,
     prepare: Callable[[Checkout], None] = lambda _: None,
     **environment: str,
 ) -> Iterator[Gunicorn]:
-    """Of a copy of the project, so that collectstatic leaves nothing behind in the checkout."""
-    checkout = Checkout(place / "checkout")
+    """Run gunicorn in a copy of the project, so that collectstatic does not write to the checkout.
+
+    `arguments` are added to gunicorn's; `prepare` may change the copy first.
+    """
+    checkout = Checkout(directory / "checkout")
     prepare(checkout)
     collected = checkout.manage("collectstatic", "--noinput", **PRODUCTION)
     assert collected.returncode == 0, collected.stderr
     port = free_port()
-    # A deployment listens everywhere; a test only here.
-    bound = {"GUNICORN_CMD_ARGS": f"--bind 127.0.0.1:{port} {arguments}"}
-    variables = {**DEPLOYED, **bound, **environment}
+    # A deployment listens on all interfaces; a test must not.
+    bind = {"GUNICORN_CMD_ARGS": f"--bind 127.0.0.1:{port} {arguments}"}
+    variables = {**DEPLOYED, **bind, **environment}
     with running_gunicorn(
-        place / "output", port=port, place=str(checkout.path), **variables
+        directory / "output", port=port, place=str(checkout.path), **variables
     ) as server:
         yield server
 
 
-def self_signed_certificate(place: Path) -> str:
-    """For 127.0.0.1, for a day: gunicorn's arguments for serving https with it."""
+def self_signed_certificate(directory: Path) -> str:
+    """Write a certificate for 127.0.0.1, valid for a day; return gunicorn's arguments for it."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
-    here = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
+    host = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
     certificate = (
         x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
         .not_valid_before(timezone.now())
         .not_valid_after(timezone.now() + timedelta(days=1))
-        .add_extension(here, critical=False)
+        .add_extension(host, critical=False)
         .sign(key, hashes.SHA256())
     )
     pem = serialization.Encoding.PEM
     plain = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    (place / "key.pem").write_bytes(key.private_bytes(pem, *plain))
-    (place / "certificate.pem").write_bytes(certificate.public_bytes(pem))
-    return f"--keyfile {place / 'key.pem'} --certfile {place / 'certificate.pem'}"
+    (directory / "key.pem").write_bytes(key.private_bytes(pem, *plain))
+    (directory / "certificate.pem").write_bytes(certificate.public_bytes(pem))
+    return f"--keyfile {directory / 'key.pem'} --certfile {directory / 'certificate.pem'}"

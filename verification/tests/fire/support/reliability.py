@@ -1,6 +1,6 @@
 """Write docs/RELIABILITY.md from the figures of docs/reliability.jsonl.
 
-python -m verification.tests.fire.support.reliability [NEW FIGURES]: merge new figures in first.
+python -m verification.tests.fire.support.reliability [NEW FIGURES]: adds the new ones first.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ KEPT, PAGE = DOCS / "reliability.jsonl", DOCS / "RELIABILITY.md"
 HEADING = """\
 # Reliability
 
-This page lists what is promised, how it is tested, and what was measured. `script/fire` writes it
-from `reliability.jsonl`: do not edit it. The tests are in `verification/tests/fire/`. `script/test`
-runs short forms of them. All load came over loopback, from the machine that also served it. A
-target that was missed is **marked**.
+This page lists what the project promises, how each promise is tested, and what was measured.
+`script/fire` writes it from `reliability.jsonl`; do not edit it. The tests are in
+`verification/tests/fire/`, and `script/test` runs short forms of them. All load came over loopback
+from the machine that also ran the server. Missed targets are **marked**.
 
-[SURVIVORS.md](../verification/tests/fire/SURVIVORS.md) says how many small faults in the code the
-tests detect, and which they do not. `.ci/run` checks more, without figures: the canary on pages, in
-logs, exports and sessions (`test_canary.py`, 0 hits or it fails), branch coverage of the core,
-`check --deploy`, bandit and detect-secrets.
+[SURVIVORS.md](../verification/tests/fire/SURVIVORS.md) lists the mutations of the code that the
+tests detect, and those that they do not. Some checks have no figure, because `.ci/run` fails
+without them: the search for secrets on pages and in logs, exports and sessions (`test_canary.py`),
+branch coverage of the core, `check --deploy`, bandit and detect-secrets.
 
 | promise | test | target | measured | on |
 |---|---|---|---|---|

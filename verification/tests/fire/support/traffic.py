@@ -1,4 +1,4 @@
-"""Requests as WeChat and others send them, each to be told from every other."""
+"""Requests as WeChat and others send them, each with a unique number."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from verification.tests.support.signer import verification
 
 class Request(NamedTuple):
     number: int
-    status: int  #: that it is answered with, if it is recorded
+    status: int  #: the status of its answer, if it can be recorded
     raw: bytes
 
     @property
@@ -26,8 +26,8 @@ class Request(NamedTuple):
         return b"%019d" % self.number
 
 
-def requests() -> Iterator[Request]:
-    """Endless: seven URL verifications of Brand A in ten, two forged, one malformed."""
+def mixed_requests() -> Iterator[Request]:
+    """Yield URL verifications of Brand A without end: 70 % valid, 20 % forged, 10 % malformed."""
     for number in count(1):
         status = random.Random(number).choices([200, 403, 400], [7, 2, 1])[0]
         yield Request(number, status, raw_request(number, status))

@@ -1,4 +1,4 @@
-"""Requests that are almost a callback, as hypothesis makes them, and what may be answered."""
+"""Hypothesis strategies for requests that resemble callbacks, and the responses they may get."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from verification.tests.support.adapter import A, B
 from verification.tests.support.signer import signature
 
-#: Written down again, so that a mistake in the project's own shows.
+#: Repeated here, so that a mistake in the project's own pattern is found.
 ECHOSTR = re.compile(rb"[A-Za-z0-9_+/=.~-]{1,256}")
 BODIES = {
     200: b"success",
@@ -21,10 +21,10 @@ BODIES = {
     405: b"method not allowed",
     503: b"try again",
 }
-#: Only a callback's answer has it; Django's own pages have another.
-MARK_OF_CALLBACKS = "default-src 'none'; sandbox"
+#: The policy of responses to callbacks; Django's pages have another.
+CALLBACK_POLICY = "default-src 'none'; sandbox"
 
-ODD = st.one_of(
+ODD_BYTES = st.one_of(
     st.binary(max_size=40),
     st.sampled_from(
         [
@@ -44,9 +44,9 @@ ODD = st.one_of(
 SAFE = st.sampled_from([b"", b"/", b"/+=.~-_"])
 
 
-class Strange(NamedTuple):
+class FuzzRequest(NamedTuple):
     method: str
-    path: bytes  #: as it is on the wire
+    path: bytes  #: as sent
     query: bytes
     headers: tuple[tuple[bytes, bytes], ...]
     body: bytes
@@ -54,14 +54,14 @@ class Strange(NamedTuple):
 
 @st.composite
 def queries(draw: st.DrawFn) -> bytes:
-    """A signed query, of which up to three parameters are odd, gone, repeated or in disguise."""
+    """Return a signed query with up to three parameters changed, removed, repeated or renamed."""
     token = draw(st.sampled_from([A, A, A, B, A[:-1], ""]))
     timestamp, nonce = draw(st.sampled_from(TIMES)), draw(st.sampled_from(NONCES))
     pairs = [
         (b"signature", signature(token, timestamp, nonce).encode()),
         (b"timestamp", timestamp.encode()),
         (b"nonce", nonce.encode()),
-        (b"echostr", draw(st.one_of(st.from_regex(ECHOSTR, fullmatch=True), ODD))),
+        (b"echostr", draw(st.one_of(st.from_regex(ECHOSTR, fullmatch=True), ODD_BYTES))),
     ]
     for _ in range(draw(st.sampled_from([0, 0, 1, 1, 2, 3]))):
         change(draw, pairs)
@@ -78,19 +78,19 @@ NAMES = [b"signature", b"timestamp", b"nonce", b"echostr", b"msg_signature", b"e
 
 
 def change(draw: st.DrawFn, pairs: list[tuple[bytes, bytes]]) -> None:
-    place = draw(st.integers(0, len(pairs)))
-    name, value = pairs[place] if place < len(pairs) else (draw(st.sampled_from(NAMES)), b"1")
+    index = draw(st.integers(0, len(pairs)))
+    name, value = pairs[index] if index < len(pairs) else (draw(st.sampled_from(NAMES)), b"1")
     changed = draw(
         st.one_of(
             st.just([]),
             st.just([(name, value), (name, value)]),
             st.just([(name.upper(), value)]),
             st.just([(name, value.upper())]),
-            st.tuples(st.just(name), ODD).map(lambda pair: [pair]),
-            st.tuples(ODD, st.just(value)).map(lambda pair: [(name, value), pair]),
+            st.tuples(st.just(name), ODD_BYTES).map(lambda pair: [pair]),
+            st.tuples(ODD_BYTES, st.just(value)).map(lambda pair: [(name, value), pair]),
         )
     )
-    pairs[place : place + 1] = changed
+    pairs[index : index + 1] = changed
 
 
 PATHS = st.one_of(
@@ -110,16 +110,16 @@ HEADERS = st.lists(
         st.sampled_from(
             [b"host", b"user-agent", b"x-forwarded-for", b"x-forwarded-proto", b"x-request-id"]
         ),
-        # What a server lets into a header: neither a line break nor NUL.
-        ODD.map(lambda raw: raw.translate(None, b"\r\n\0").strip()),
+        # A server lets neither line breaks nor NUL into a header.
+        ODD_BYTES.map(lambda raw: raw.translate(None, b"\r\n\0").strip()),
     ),
     max_size=3,
 ).map(tuple)
 REQUESTS = st.builds(
-    Strange,
+    FuzzRequest,
     method=st.sampled_from(["GET"] * 8 + ["POST", "POST", "HEAD", "PUT", "TRACE", "BREW", "get"]),
     path=PATHS,
-    query=st.one_of(queries(), queries(), queries(), ODD.map(lambda raw: quote(raw))),
+    query=st.one_of(queries(), queries(), queries(), ODD_BYTES.map(lambda raw: quote(raw))),
     headers=HEADERS,
     body=st.sampled_from([b"", b"<xml></xml>", b"\0" * 100]),
 )
@@ -129,9 +129,10 @@ def quote(raw: bytes) -> bytes:
     return quote_from_bytes(raw, safe=b"&=+").encode()
 
 
-def values(query: bytes, wanted: bytes) -> list[bytes]:
+def values(query: bytes, name: bytes) -> list[bytes]:
+    """Return all values of the parameter `name`."""
     pairs = [pair.partition(b"=") for pair in query.split(b"&")]
-    return [unquote_to_bytes(raw) for name, _, raw in pairs if unquote_to_bytes(name) == wanted]
+    return [unquote_to_bytes(value) for key, _, value in pairs if unquote_to_bytes(key) == name]
 
 
 def is_signed_by(token: str, query: bytes) -> bool:
@@ -139,24 +140,30 @@ def is_signed_by(token: str, query: bytes) -> bool:
     if not len(timestamp) == len(nonce) == 1:
         return False
     try:
-        right = signature(token, timestamp[0].decode("ascii"), nonce[0].decode("ascii"))
+        expected = signature(token, timestamp[0].decode("ascii"), nonce[0].decode("ascii"))
     except UnicodeDecodeError:
         return False
-    return values(query, b"signature") == [right.encode()]
+    return values(query, b"signature") == [expected.encode()]
 
 
-def may_be_answered(request: Strange, status: int, body: bytes, live_tokens: Iterable[str]) -> bool:
-    """Whether a callback may get this: a fixed text, or its own echostr if all is well signed."""
+def is_allowed_response(
+    request: FuzzRequest, status: int, body: bytes, live_tokens: Iterable[str]
+) -> bool:
+    """Return whether a callback may get this response.
+
+    A correctly signed callback may get its own echostr, or "success" for a push. All others get
+    the fixed text of their status.
+    """
     if status != 200:
         return body in {BODIES.get(status), b"" if request.method == "HEAD" else None}
     if not any(is_signed_by(token, request.query) for token in live_tokens):
         return False
-    method = request.method.upper()  # Django takes get for GET
+    method = request.method.upper()  # Django treats get as GET
     if method == "POST":
         return body == BODIES[200]
     echoes = values(request.query, b"echostr")
     return method == "GET" and echoes == [body] and bool(ECHOSTR.fullmatch(body))
 
 
-def is_callbacks(headers: Mapping[str, str]) -> bool:
-    return headers.get("content-security-policy") == MARK_OF_CALLBACKS
+def is_callback_response(headers: Mapping[str, str]) -> bool:
+    return headers.get("content-security-policy") == CALLBACK_POLICY

@@ -1,7 +1,8 @@
-"""The Mozilla HTTP Observatory's published rules: results of its ten tests, and what each counts.
+"""Scores pages by the published rules of the Mozilla HTTP Observatory: ten tests and their points.
 
-After "Tests & Scoring" of developer.mozilla.org/observatory and the scanner's own table of 2025.
-What we never send is not forgiven here: nonces, hashes, policies in <meta>, the preload list.
+The sources are "Tests & Scoring" at developer.mozilla.org/observatory and the scanner's table of
+2025. Exceptions for nonces, hashes, policies in <meta> and the preload list are left out, because
+the gateway uses none of these.
 """
 
 from __future__ import annotations
@@ -72,19 +73,21 @@ MODIFIERS = {
 BROAD = {"ftp:", "http:", "https:", "*", "http://*", "http://*.*", "https://*", "https://*.*"}
 INLINE = {"'unsafe-inline'", "data:"}
 PASSIVE = {"img-src", "media-src"}
-PRIVATE = {"no-referrer", "same-origin", "strict-origin", "strict-origin-when-cross-origin"}
-UNSAFE = {"origin", "origin-when-cross-origin", "unsafe-url", "no-referrer-when-downgrade"}
+PRIVATE_REFERRER = {
+    *("no-referrer", "same-origin", "strict-origin", "strict-origin-when-cross-origin"),
+}
+UNSAFE_REFERRER = {"origin", "origin-when-cross-origin", "unsafe-url", "no-referrer-when-downgrade"}
 
 
 @dataclass(frozen=True)
 class Page:
-    """A page that was fetched over https with a foreign Origin, and what http answers for it."""
+    """A page fetched over https with a foreign Origin, and the redirects from its http address."""
 
     url: str
     headers: Message
     body: str = ""
-    #: Where plain http leads, hop by hop, without itself.
-    http_leads_to: list[str] = field(default_factory=list)
+    #: The locations that plain http redirects to, one after the other.
+    redirects: list[str] = field(default_factory=list)
 
     def header(self, name: str) -> str:
         return ", ".join(self.headers.get_all(name, [])).strip()
@@ -106,7 +109,7 @@ def results(page: Page) -> list[str]:
 
 
 def score(results: list[str]) -> int:
-    """Bonuses count only for who has 90 points without them."""
+    """Return the points; bonuses count only for a page that has 90 points without them."""
     modifiers = [MODIFIERS[result] for result in results]
     points = 100 + sum(modifier for modifier in modifiers if modifier < 0)
     bonuses = sum(modifier for modifier in modifiers if modifier > 0)
@@ -125,12 +128,12 @@ def content_security_policy(page: Page) -> str:
     policy = directives(page)
     if not policy:
         return "csp-not-implemented"
-    otherwise = policy.get("default-src", {"*"})
+    default = policy.get("default-src", {"*"})
     scripts, objects, styles = (
-        policy.get(name, otherwise) for name in ("script-src", "object-src", "style-src")
+        policy.get(name, default) for name in ("script-src", "object-src", "style-src")
     )
     active = set[str]().union(*(policy[name] for name in policy.keys() - PASSIVE))
-    passive = set[str]().union(*(policy.get(name, otherwise) for name in PASSIVE))
+    passive = set[str]().union(*(policy.get(name, default) for name in PASSIVE))
     if scripts & (BROAD | INLINE) or objects & BROAD:
         return "csp-implemented-with-unsafe-inline"
     if has_insecure_scheme(active):
@@ -141,7 +144,7 @@ def content_security_policy(page: Page) -> str:
         return "csp-implemented-with-insecure-scheme-in-passive-content-only"
     if styles & (BROAD | INLINE):
         return "csp-implemented-with-unsafe-inline-in-style-src-only"
-    suffix = "-default-src-none" if otherwise == {"'none'"} else ""
+    suffix = "-default-src-none" if default == {"'none'"} else ""
     return f"csp-implemented-with-no-unsafe{suffix}"
 
 
@@ -159,38 +162,38 @@ def cookies(page: Page) -> str:
     if not jar:
         return "cookies-not-found"
     has_hsts = strict_transport_security(page).startswith("hsts-implemented-max-age-at-least")
-    worst = max((flaw(cookie, has_hsts=has_hsts) for cookie in jar.values()), key=badness)
+    worst = max((worst_flaw(cookie, has_hsts=has_hsts) for cookie in jar.values()), key=penalty)
     if worst:
         return worst
     suffix = "-and-samesite" if all(cookie["samesite"] for cookie in jar.values()) else ""
     return f"cookies-secure-with-httponly-sessions{suffix}"
 
 
-def badness(result: str) -> int:
+def penalty(result: str) -> int:
     return -MODIFIERS[result] if result else 0
 
 
-def flaw(cookie: Morsel[str], *, has_hsts: bool) -> str:
-    """The worst thing about it, or nothing."""
+def worst_flaw(cookie: Morsel[str], *, has_hsts: bool) -> str:
+    """Return the result with the highest penalty, or an empty string without a flaw."""
     name, same_site = cookie.key.lower(), cookie["samesite"].lower()
     is_session = "login" in name or "sess" in name
     kind = "cookies-session" if is_session else "cookies"
-    found = [""]
+    flaws = [""]
     if not cookie["secure"]:
         protected = "-but-protected-by-hsts" if has_hsts else ""
-        found.append(f"{kind}-without-secure-flag{protected}")
+        flaws.append(f"{kind}-without-secure-flag{protected}")
     if is_session and not cookie["httponly"]:
-        found.append("cookies-session-without-httponly-flag")
+        flaws.append("cookies-session-without-httponly-flag")
     if "csrf" in name and not same_site:
-        found.append("cookies-anticsrf-without-samesite-flag")
+        flaws.append("cookies-anticsrf-without-samesite-flag")
     if same_site not in {"", "lax", "strict", "none"} or (
         same_site == "none" and not cookie["secure"]
     ):
-        found.append("cookies-samesite-flag-invalid")
-    return max(found, key=badness)
+        flaws.append("cookies-samesite-flag-invalid")
+    return max(flaws, key=penalty)
 
 
-# --- One header each
+# --- Other headers
 
 
 def cross_origin_resource_sharing(page: Page) -> str:
@@ -206,7 +209,7 @@ def cross_origin_resource_sharing(page: Page) -> str:
 
 
 def redirection(page: Page) -> str:
-    hops = [urlsplit(hop) for hop in page.http_leads_to]
+    hops = [urlsplit(hop) for hop in page.redirects]
     if not hops:
         return "redirection-missing"
     if {hops[0].scheme, hops[-1].scheme} != {"https"}:
@@ -219,10 +222,14 @@ def referrer_policy(page: Page) -> str:
     header = page.header("Referrer-Policy").lower()
     if not header:
         return "referrer-policy-not-implemented"
-    known = [part.strip() for part in header.split(",") if part.strip() in PRIVATE | UNSAFE]
+    known = [
+        part.strip()
+        for part in header.split(",")
+        if part.strip() in PRIVATE_REFERRER | UNSAFE_REFERRER
+    ]
     if not known:
         return "referrer-policy-header-invalid"
-    return "referrer-policy-private" if known[-1] in PRIVATE else "referrer-policy-unsafe"
+    return "referrer-policy-private" if known[-1] in PRIVATE_REFERRER else "referrer-policy-unsafe"
 
 
 def strict_transport_security(page: Page) -> str:

@@ -1,4 +1,4 @@
-"""The scorer itself, by published examples: it must be able to say no."""
+"""Checks the scorer against published examples, so that it can fail a page."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from email import message_from_string
 
 import pytest
 
-from verification.tests.fire.support.observatory import MODIFIERS, Page, results, score
+from verification.tests.fire.support.mozilla_observatory import MODIFIERS, Page, results, score
 
-#: The highest that the published table allows without being on browsers' preload list.
+#: Headers with the highest score in the published table without browsers' preload list.
 PERFECT = """\
 Content-Security-Policy: default-src 'none'; frame-ancestors 'none'
 Set-Cookie: __Host-sessionid=x; Secure; HttpOnly; SameSite=Lax; Path=/
@@ -21,10 +21,10 @@ Cross-Origin-Resource-Policy: same-origin
 
 def page(headers: str, body: str = "") -> Page:
     url = "https://wx.example.cn/"
-    return Page(url, message_from_string(headers), body, http_leads_to=[url])
+    return Page(url, message_from_string(headers), body, redirects=[url])
 
 
-def test_a_page_without_headers_gets_what_its_authors_give_one() -> None:
+def test_a_page_without_headers_has_the_published_score() -> None:
     # A published scan of such a site lists -25 (CSP), -20 (HSTS), -5 and -20, and no more.
     assert score(results(page(""))) == 30
 
@@ -56,14 +56,14 @@ def test_a_perfect_page_has_all_bonuses() -> None:
         ("Cross-Origin-Resource-Policy: same-origin", "Cross-Origin-Resource-Policy: all", 120),
     ],
 )
-def test_what_is_missing_costs_what_is_published(good: str, bad: str, points: int) -> None:
+def test_each_flaw_costs_the_published_points(good: str, bad: str, points: int) -> None:
     assert good in PERFECT
     assert (
         score(results(page(PERFECT.replace(good, bad), "<script src='/a.js'></script>"))) == points
     )
 
 
-def test_credentials_for_everybody_cost_half_of_it() -> None:
+def test_sharing_with_credentials_costs_the_published_points() -> None:
     shared = "Access-Control-Allow-Origin: https://elsewhere.example\n"
     allowing = "Access-Control-Allow-Credentials: true\n"
 
@@ -72,17 +72,19 @@ def test_credentials_for_everybody_cost_half_of_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("leads_to", "points"),
+    ("redirects", "points"),
     [
         ([], 80),
         (["http://wx.example.cn/welcome"], 80),
         (["https://www.example.cn/"], 130),
     ],
 )
-def test_plain_http_leads_to_the_same_host_over_https(leads_to: list[str], points: int) -> None:
-    looked_at = Page("https://wx.example.cn/", message_from_string(PERFECT), "", leads_to)
+def test_plain_http_must_redirect_to_https_on_the_same_host(
+    redirects: list[str], points: int
+) -> None:
+    redirected = Page("https://wx.example.cn/", message_from_string(PERFECT), "", redirects)
 
-    assert score(results(looked_at)) == points
+    assert score(results(redirected)) == points
 
 
 @pytest.mark.parametrize(
@@ -94,9 +96,9 @@ def test_plain_http_leads_to_the_same_host_over_https(leads_to: list[str], point
         ("<script src='http://cdn.example/a.js'></script>", 50),
     ],
 )
-def test_scripts_of_others_are_pinned(tag: str, points: int) -> None:
+def test_scripts_of_other_sites_need_https_and_integrity(tag: str, points: int) -> None:
     assert score(results(page(PERFECT, tag))) == points
 
 
-def test_every_result_that_can_be_said_is_in_the_table() -> None:
+def test_the_results_are_in_the_table() -> None:
     assert set(results(page(PERFECT))) | set(results(page(""))) <= set(MODIFIERS)

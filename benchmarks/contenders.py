@@ -1,4 +1,7 @@
-"""What is compared, in the order of its turns. Peers do the least that can be called the same."""
+"""The contenders, in the order in which each round runs them.
+
+The peers do the least work that counts as the same task.
+"""
 
 from __future__ import annotations
 
@@ -15,48 +18,48 @@ from benchmarks.signed_requests import Caller
 ROOT = Path(__file__).resolve().parent.parent
 PEERS = ROOT / "benchmarks/peers"
 SECRET = "only-for-a-benchmark-" * 3
-#: What every process of ours runs with, and nothing of this machine's own settings.
-OURS = {
+#: The whole environment of the gateway's processes: they see no other variable of this machine.
+GATEWAY_ENVIRONMENT = {
     "WECHAT_GATEWAY_LOCAL": "1",  # listens on loopback only
     "SECRET_KEY": SECRET,
     "TOKEN_ENCRYPTION_KEYS": SECRET,
     "WEB_CONCURRENCY": "2",
     "PYTHONPATH": str(ROOT),
 }
-PEER = {
+PEER_ENVIRONMENT = {
     "NODE_ENV": "production",
     "NODE_PATH": os.environ.get("NODE_PATH", ""),
     "SECRET_KEY": SECRET,
     "TOKEN": callers(1)[0].token,
     "PYTHONPATH": f"{ROOT}:{os.environ.get('PEER_PACKAGES', '')}",
 }
-#: Growth is looked at where callers crowd, not at every number of connections.
-CROWD = 32
-#: How much `large` holds: accounts, attempts.
-GROWN = 1_000, 1_000_000
+#: The number of connections where a server is measured with one number only.
+BUSY_CONNECTIONS = 32
+#: The size of the template `large`.
+LARGE_ACCOUNTS, LARGE_ATTEMPTS = 1_000, 1_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
-class Contestant:
+class Contender:
     name: str
     title: str
-    template: str  #: the database that each of its turns starts with a copy of
-    connections: Sequence[int] = ()  #: the only ones it is measured with, if not all
+    template: str  #: the database that each run starts with a copy of
+    connections: Sequence[int] = ()  #: overrides the numbers of connections that were chosen
 
 
 @dataclass(frozen=True, kw_only=True)
-class Server(Contestant):
-    command: Sequence[str]  #: with {port} in it, or in the variable PORT
+class Server(Contender):
+    command: Sequence[str]  #: its port is {port}, or comes from the variable PORT
     environment: dict[str, str]
-    counts: str  #: the SQL that counts what it recorded; empty where it records nothing
+    count_sql: str  #: counts the recorded requests; empty if the server records none
     callers: Sequence[Caller] = field(default_factory=lambda: callers(1))
-    is_ours: bool = False
+    is_gateway: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
-class PgBench(Contestant):
+class PgBench(Contender):
     script: Path
-    before: str = ""  #: SQL
+    setup: str = ""  #: SQL that is run before the load
 
 
 def express(name: str, title: str, *, records: bool) -> Server:
@@ -65,14 +68,13 @@ def express(name: str, title: str, *, records: bool) -> Server:
         title=title,
         template="peers",
         command=["node", str(PEERS / "server.js")],
-        # Two processes, as everybody has here, answer half as many again as one does.
-        environment=PEER | {"WORKERS": "2", "RECORDS": "yes" if records else ""},
-        counts="SELECT count(*) FROM attempt" if records else "",
+        # Two processes, as every contender has, answer 1.5 times as many requests as one.
+        environment=PEER_ENVIRONMENT | {"WORKERS": "2", "RECORDS": "yes" if records else ""},
+        count_sql="SELECT count(*) FROM attempt" if records else "",
     )
 
 
-# 2 threads let slow requests wait, 16 stand in one another's way.
-def threaded(name: str, title: str, module: str, *, threads: int, counts: str = "") -> Server:
+def threaded(name: str, title: str, module: str, *, threads: int, count_sql: str = "") -> Server:
     gunicorn = [sys.executable, "-m", "gunicorn", "--no-control-socket", "--keep-alive", "95"]
     processes = ["--worker-class", "gthread", "--workers", "2", "--threads", str(threads)]
     return Server(
@@ -80,44 +82,46 @@ def threaded(name: str, title: str, module: str, *, threads: int, counts: str = 
         title=title,
         template="peers",
         command=[*gunicorn, *processes, "--bind", "127.0.0.1:{port}", f"benchmarks.peers.{module}"],
-        environment=PEER,
-        counts=counts,
+        environment=PEER_ENVIRONMENT,
+        count_sql=count_sql,
     )
 
 
-def ours(
+def gateway(
     name: str,
     title: str,
     template: str = "one",
     called: Sequence[Caller] = (),
     connections: Sequence[int] = (),
 ) -> Server:
-    """gunicorn as the Procfile starts it."""
-    [web] = [it for it in (ROOT / "Procfile").read_text().splitlines() if it.startswith("web: ")]
+    """Return this gateway, started as the Procfile starts it."""
+    lines = (ROOT / "Procfile").read_text().splitlines()
+    [web] = [line for line in lines if line.startswith("web: ")]
     return Server(
         name=name,
         title=title,
         template=template,
         connections=connections,
         command=[sys.executable, "-m", *shlex.split(web.removeprefix("web: "))],
-        environment=OURS,
-        counts="SELECT count(*) FROM verification_verificationattempt",
+        environment=GATEWAY_ENVIRONMENT,
+        count_sql="SELECT count(*) FROM verification_verificationattempt",
         callers=called or callers(1),
-        is_ours=True,
+        is_gateway=True,
     )
 
 
-CONTESTANTS: list[Contestant] = [
-    ours("ours", "this gateway"),
+CONTENDERS: list[Contender] = [
+    gateway("ours", "this gateway"),
     express("express-pg", "Express + `pg`, one awaited INSERT", records=True),
     express("express", "Express, nothing recorded", records=False),
+    # 4 threads: slow requests hold up others with 2, and 16 compete for the processor.
     threaded("flask", "Flask + wechatpy, nothing recorded", "flask_wechatpy:app", threads=4),
     threaded(
         "django",
         "Django view, full middleware, get + create",
         "plain_django:application",
         threads=4,
-        counts="SELECT count(*) FROM attempt",
+        count_sql="SELECT count(*) FROM attempt",
     ),
     PgBench(
         name="pgbench",
@@ -127,15 +131,38 @@ CONTESTANTS: list[Contestant] = [
     ),
     PgBench(
         name="same-work",
-        title="`pgbench`, the reads and writes of one idle callback of ours",
+        title="`pgbench`, the reads and writes of one callback to an idle gateway",
         template="one",
         connections=[1],
         script=ROOT / "benchmarks/same_reads_and_writes.pgbench.sql",
-        before="INSERT INTO verification_chainhead (id, last_attempt_id, last_seal_id, last_digest)"
+        setup="INSERT INTO verification_chainhead (id, last_attempt_id, last_seal_id, last_digest)"
         " VALUES (1, 0, 0, '')",
     ),
-    ours("grown", "1,000 accounts, 1,000,000 attempts; one called", "large", [], [CROWD]),
-    ours("grown-all", "the same; all called in turn", "large", callers(GROWN[0]), [CROWD]),
-    ours("root-1", "at `/`, 1 account answers", "one", callers(1, at_root=True), [CROWD]),
-    ours("root-50", "at `/`, 50 answer, in turn", "fifty", callers(50, at_root=True), [CROWD]),
+    gateway(
+        "grown",
+        "1,000 accounts, 1,000,000 attempts; one account called",
+        "large",
+        connections=[BUSY_CONNECTIONS],
+    ),
+    gateway(
+        "grown-all",
+        "the same; all accounts called in turn",
+        "large",
+        callers(LARGE_ACCOUNTS),
+        [BUSY_CONNECTIONS],
+    ),
+    gateway(
+        "root-1",
+        "at `/`, 1 account answers",
+        "one",
+        callers(1, at_root=True),
+        [BUSY_CONNECTIONS],
+    ),
+    gateway(
+        "root-50",
+        "at `/`, 50 accounts answer in turn",
+        "fifty",
+        callers(50, at_root=True),
+        [BUSY_CONNECTIONS],
+    ),
 ]

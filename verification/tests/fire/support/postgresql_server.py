@@ -1,4 +1,4 @@
-"""A PostgreSQL for one test, which may stop and freeze it, as script/with_postgres.py starts it."""
+"""Starts a PostgreSQL for one test, as script/with_postgres.py does, to stop or freeze it."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from verification.tests.support.gunicorn import free_port
 ROOT = Path(settings.BASE_DIR)
 
 
-class OwnPostgreSQL:
-    def __init__(self, place: Path) -> None:
+class PostgreSQLServer:
+    def __init__(self, directory: Path) -> None:
         self.port = free_port()
-        # On disk, as where it matters.
-        self.cluster = Cluster(find_binaries(), place, is_durable=True)
+        # Commits wait for the disk, as in production.
+        self.cluster = Cluster(find_binaries(), directory, is_durable=True)
         self.cluster.initialise(self.port)
         self.start()
 
@@ -34,20 +34,20 @@ class OwnPostgreSQL:
         return f"postgres://gateway@127.0.0.1:{self.port}/{database}"
 
     def start(self) -> None:
-        """Until it takes connections."""
+        """Start the server, and wait until it accepts connections."""
         self.server: subprocess.Popen[str] = self.cluster.start("postgres", "-D", "data")
         self.cluster.wait_until_ready(self.server)
 
     def stop_immediately(self) -> None:
-        """Without a checkpoint, cutting every connection off: what follows is a recovery."""
+        """Stop without a checkpoint and close every connection: the next start is a recovery."""
         self.server.send_signal(signal.SIGQUIT)
         self.server.communicate()
 
     @contextmanager
     def frozen(self) -> Iterator[None]:
-        """Nothing of it runs: it takes connections, as the kernel does, and says nothing."""
+        """Stop all its processes: the kernel still accepts connections, but nothing answers."""
         pids = [self.server.pid]
-        os.kill(self.server.pid, signal.SIGSTOP)  # first, so that it starts no others
+        os.kill(self.server.pid, signal.SIGSTOP)  # first, so that it starts no other process
         try:
             for pid in children(self.server.pid):
                 pids.append(pid)
@@ -58,33 +58,33 @@ class OwnPostgreSQL:
                 os.kill(pid, signal.SIGCONT)
 
     def schema(self, database: str = "gateway") -> str:
-        """Return the statements that pg_dump would create the schema with."""
+        """Return the statements with which pg_dump would create the schema."""
         file = f"schema-{database}.sql"
         self.call("pg_dump", "--schema-only", f"--file={file}", self.url(database))
         lines = (self.cluster.directory / file).read_text().splitlines()
         return "\n".join(line for line in lines if not line.startswith(("\\", "--")))
 
     def call(self, program: str, *arguments: str) -> None:
-        """One of its own programs, such as pg_dump, in a directory of its own."""
+        """Run a program of PostgreSQL, such as pg_dump, in the server's directory."""
         self.cluster.run(program, *arguments)
 
 
 @contextmanager
-def own_postgresql() -> Iterator[OwnPostgreSQL]:
-    # Not in pytest's directory, which is closed to the user that PostgreSQL runs as.
-    with tempfile.TemporaryDirectory(prefix="gateway-", ignore_cleanup_errors=True) as place:
-        postgresql = OwnPostgreSQL(Path(place))
+def running_postgresql() -> Iterator[PostgreSQLServer]:
+    # Not in pytest's directory, which the user that PostgreSQL runs as cannot read.
+    with tempfile.TemporaryDirectory(prefix="gateway-", ignore_cleanup_errors=True) as directory:
+        postgresql = PostgreSQLServer(Path(directory))
         try:
             yield postgresql
         finally:
             postgresql.stop_immediately()
 
 
-def manage(url: str, *arguments: str, place: Path = ROOT) -> str:
-    """What manage.py says on that database, with the code of that place."""
+def manage(url: str, *arguments: str, directory: Path = ROOT) -> str:
+    """Run manage.py of `directory` on the database at `url`, and return its stdout."""
     result = subprocess.run(
         [sys.executable, "manage.py", *arguments],
-        cwd=place,
+        cwd=directory,
         env={"PATH": os.environ["PATH"], **LOCAL, "DATABASE_URL": url},
         capture_output=True,
         text=True,
@@ -93,8 +93,8 @@ def manage(url: str, *arguments: str, place: Path = ROOT) -> str:
     return result.stdout
 
 
-def ask_database(url: str, statement: str) -> int:
-    """The number that the statement, or the last of several, comes to."""
+def query_number(url: str, statement: str) -> int:
+    """Return the number that the last of the statements selects."""
     connection = psycopg2.connect(url)
     connection.autocommit = True
     try:

@@ -1,4 +1,4 @@
-"""Many clients on kept-alive connections, who remember what they were answered."""
+"""Sends load over many persistent connections, and keeps every answer."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ from typing import NamedTuple
 
 import uvloop
 
-from verification.tests.fire.support.traffic import Request, requests
+from verification.tests.fire.support.traffic import Request, mixed_requests
 
-#: Seconds until a client gives up: more than any answer may take, so that it shows.
-PATIENCE = 30
+#: Seconds that a client waits for an answer: more than any answer may take, so that a late answer
+#: is measured.
+CLIENT_TIMEOUT = 30
 
 
 class Answer(NamedTuple):
     request: Request
-    status: int  #: 0 when there was no answer
+    status: int  #: 0 if there was no answer
     body: bytes
     begun: float
     ended: float
@@ -29,53 +30,59 @@ class Answer(NamedTuple):
         return self.ended - self.begun
 
 
-class Crowd:
-    """Asks from a thread of its own, as long as the block lasts or until it has asked enough."""
+class LoadGenerator:
+    """Sends requests from a thread until the `with` block ends, or until `limit` were sent.
+
+    `pause` is the number of seconds that each client waits after an answer.
+    """
 
     def __init__(
         self,
         port: int,
         *,
         clients: int,
-        enough: int | None = None,
+        limit: int | None = None,
         pause: float = 0,
-        asking: Iterator[Request] | None = None,
+        requests: Iterator[Request] | None = None,
     ) -> None:
         self.port, self.clients, self.pause = port, clients, pause
-        self.requests: Iterator[Request] = islice(asking or requests(), enough)
+        self.requests: Iterator[Request] = islice(requests or mixed_requests(), limit)
         self.answers: list[Answer] = []
-        self.is_leaving = threading.Event()
+        self.is_stopping = threading.Event()
         self.thread = threading.Thread(target=self._run, daemon=True)
 
-    def __enter__(self) -> Crowd:
+    def __enter__(self) -> LoadGenerator:
         self.thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.is_leaving.set()
+        self.is_stopping.set()
         self.wait()
 
     def wait(self) -> None:
-        """Until everything has been asked."""
+        """Wait until all requests have been sent."""
         self.thread.join()
 
     @property
-    def is_busy(self) -> bool:
+    def is_running(self) -> bool:
         return self.thread.is_alive()
 
-    def wait_for_more(self) -> None:
-        """Until somebody else was answered, or all were."""
-        had = self.count_answered()
-        while self.is_busy and self.count_answered() == had:
+    def wait_for_progress(self) -> None:
+        """Wait until one more request was answered, or until the load has ended."""
+        before = self.count_answered()
+        while self.is_running and self.count_answered() == before:
             time.sleep(0.05)
 
     def count_answered(self) -> int:
         return sum(1 for answer in self.answers[:] if answer.status)
 
     def wait_for(self, status: int, *, since: float = 0, seconds: float = 60) -> Answer:
-        """The first such answer that was complete after this moment."""
-        position, give_up = 0, time.monotonic() + seconds
-        while time.monotonic() < give_up:
+        """Return the first answer with this status that was complete at `since` or later.
+
+        Raises AssertionError if there is none within `seconds`.
+        """
+        position, deadline = 0, time.monotonic() + seconds
+        while time.monotonic() < deadline:
             for answer in self.answers[position:]:
                 if answer.status == status and answer.ended >= since:
                     return answer
@@ -85,35 +92,35 @@ class Crowd:
 
     def _run(self) -> None:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(self._ask_all())
+            runner.run(self._run_clients())
 
-    async def _ask_all(self) -> None:
-        await asyncio.gather(*[self._be_client() for _ in range(self.clients)])
+    async def _run_clients(self) -> None:
+        await asyncio.gather(*[self._run_client() for _ in range(self.clients)])
 
-    async def _be_client(self) -> None:
+    async def _run_client(self) -> None:
         connection = Connection(self.port)
         for request in self.requests:
             begun = time.monotonic()
             status, body = await connection.ask(request.raw)
             self.answers.append(Answer(request, status, body, begun, time.monotonic()))
-            if self.is_leaving.is_set():
+            if self.is_stopping.is_set():
                 break
-            if self.pause or not status:  # whom nobody listens to should not spin
+            if self.pause or not status:  # do not retry in a busy loop while nothing answers
                 await asyncio.sleep(self.pause or 0.05)
         connection.close()
 
 
 class Connection:
-    """Opened when it is needed, and again when it broke."""
+    """A persistent connection, opened at the first request and again after it was closed."""
 
     def __init__(self, port: int) -> None:
         self.port = port
         self.streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
     async def ask(self, raw: bytes) -> tuple[int, bytes]:
-        """Status and body, or 0 when the connection ended first."""
+        """Return status and body; the status is 0 if no complete response came in time."""
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(CLIENT_TIMEOUT):
                 if self.streams is None:
                     self.streams = await asyncio.open_connection("127.0.0.1", self.port)
                 reader, writer = self.streams
