@@ -253,7 +253,7 @@ def test_operate_md_lists_every_command() -> None:
 def test_configuration_md_lists_every_variable_that_the_code_reads_and_no_other() -> None:
     sources = [*ROOT.glob("wechat_gateway/**/*.py"), *ROOT.glob("verification/management/**/*.py")]
     reads = re.compile(
-        r'(?:env\.(?:text|words|flag|integer|choice)|environ\.get|addresses)\(\s*"([A-Z_]+)"'
+        r'(?:env\.(?:text|comma_separated|flag|integer|choice)|environ\.get|addresses)\(\s*"([A-Z_]+)"'
     )
     read_by_code = {name for path in sources for name in reads.findall(path.read_text())}
     listed = re.findall(r"^- `([A-Z_]+)`", read(CONFIGURATION), re.MULTILINE)
