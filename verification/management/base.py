@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from verification import change_log
-from verification.accounts.tokens import others_with
+from verification.accounts.tokens import other_accounts_with
 from verification.change_log import Action, Actor
 from verification.db.errors import format_unusable
 from verification.fields import UndecryptableSecret
@@ -47,7 +47,7 @@ class GatewayCommand(BaseCommand):
                 f"Warning: a token of {len(token)} characters can be guessed from one request "
                 f"that somebody saw. Use {SHORT} or more; rotate_token generates 32."
             )
-        for other in others_with(token, account):
+        for other in other_accounts_with(token, account):
             self.stderr.write(
                 f'Warning: "{other.slug}" has the same token. Give each account one of its own.'
             )

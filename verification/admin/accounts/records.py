@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from verification.admin.base import may
 from verification.attempts.index import AttemptIndex
-from verification.diagnosis import Known, explain
+from verification.diagnosis import StoredData, explain
 from verification.models import OfficialAccount, VerificationAttempt
 from verification.protocol.enums import Kind, Outcome
 from verification.times import format_short
@@ -55,9 +55,11 @@ def without_links(record: Record) -> Record:
 
 def last_verifications(account: OfficialAccount) -> Record:
     ids = AttemptIndex([account.pk], [Kind.URL_VERIFICATION]).newest(SHOWN)[:SHOWN]
-    own, known = account.attempts.filter(pk__in=ids).order_by("-id"), Known()
+    own, stored = account.attempts.filter(pk__in=ids).order_by("-id"), StoredData()
     lines = [
-        Line(format_short(attempt.recorded_at), cause(attempt, known), _url(attempt), sign(attempt))
+        Line(
+            format_short(attempt.recorded_at), cause(attempt, stored), _url(attempt), sign(attempt)
+        )
         for attempt in own.select_related("account", "token__account")
     ]
     return Record(
@@ -68,9 +70,9 @@ def last_verifications(account: OfficialAccount) -> Record:
     )
 
 
-def cause(attempt: VerificationAttempt, known: Known) -> str:
+def cause(attempt: VerificationAttempt, stored: StoredData) -> str:
     times = f" ×{attempt.occurrences}" if attempt.occurrences > 1 else ""
-    return explain(attempt, known).summary + times
+    return explain(attempt, stored).summary + times
 
 
 def sign(attempt: VerificationAttempt) -> str:

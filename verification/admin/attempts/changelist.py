@@ -15,7 +15,7 @@ from verification.admin.attempts.presentation import path_of
 from verification.attempts.counts import count_period, read_bars
 from verification.attempts.filter import BACKWARDS, AttemptFilter, parse_filter
 from verification.attempts.page import Page, find_page
-from verification.diagnosis import Known, explain
+from verification.diagnosis import StoredData, explain
 from verification.models import VerificationAttempt
 from verification.protocol.enums import Kind, Outcome
 from verification.times import format_short_with_seconds, format_zone
@@ -78,17 +78,17 @@ def period_context(filters: AttemptFilter) -> dict[str, Any]:
 
 
 def page_context(filters: AttemptFilter, page: Page) -> dict[str, Any]:
-    known = Known()
+    stored = StoredData()
     return {
-        "rows": [row_of(attempt, known) for attempt in page.attempts],
+        "rows": [row_of(attempt, stored) for attempt in page.attempts],
         "older": filters.query(before=page.older) if page.older else "",
         "newer": filters.query(after=page.newer) if page.newer else "",
     }
 
 
-def row_of(attempt: VerificationAttempt, known: Known) -> dict[str, Any]:
+def row_of(attempt: VerificationAttempt, stored: StoredData) -> dict[str, Any]:
     """Explained with what is read once for all of them."""
-    explanation, is_accepted = explain(attempt, known), attempt.outcome == Outcome.ACCEPTED
+    explanation, is_accepted = explain(attempt, stored), attempt.outcome == Outcome.ACCEPTED
     return {
         "attempt": attempt,
         "at": format_short_with_seconds(attempt.recorded_at),

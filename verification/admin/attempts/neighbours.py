@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from verification.admin.accounts.records import cause, sign
-from verification.diagnosis import Explanation, Known
+from verification.diagnosis import Explanation, StoredData
 from verification.models import VerificationAttempt
 from verification.protocol.enums import Kind, Outcome
 
@@ -65,12 +65,12 @@ def around(attempt: VerificationAttempt, explanation: Explanation) -> list[Neigh
     others = {other.pk: other for other in [*from_same_source(attempt), solution] if other}
     if not others:
         return []
-    known, rows = Known(), sorted([*others.values(), attempt], key=lambda row: row.pk)
+    stored, rows = StoredData(), sorted([*others.values(), attempt], key=lambda row: row.pk)
     return [
         Neighbour(
             time=time_beside(row, attempt),
             sign=sign(row),
-            text=describe(row, attempt, known),
+            text=describe(row, attempt, stored),
             url=detail_url(row),
             is_this=row == attempt,
             is_solution=row == solution,
@@ -105,9 +105,9 @@ def time_beside(row: VerificationAttempt, attempt: VerificationAttempt) -> str:
     return local.strftime(pattern)
 
 
-def describe(row: VerificationAttempt, attempt: VerificationAttempt, known: Known) -> str:
+def describe(row: VerificationAttempt, attempt: VerificationAttempt, stored: StoredData) -> str:
     """Its cause, and what else is different: another account, another source."""
-    parts = [cause(row, known)]
+    parts = [cause(row, stored)]
     if row.account and row.account_id != attempt.account_id:
         parts.append(str(row.account))
     if row.client_ip and row.client_ip != attempt.client_ip:

@@ -134,7 +134,7 @@ class TestConnecting:
         assert live(client, brand_a)["why"] == ""
 
         client.force_login(someone_who_may("view_officialaccount", "view_verificationattempt"))
-        assert "none that was ever stored here" in client.get(live(client, brand_a)["why"]).text
+        assert "has never been stored here" in client.get(live(client, brand_a)["why"]).text
 
     def test_whoever_sees_the_card_may_ask_for_the_line(
         self, client: Client, brand_a: OfficialAccount
