@@ -143,7 +143,7 @@ def objects(day: Day) -> str:
 
 #: Where to look, and what is seen there if the looking works.
 SINKS: dict[str, tuple[Callable[[Day], str], str]] = {
-    "the answers of that day": (answers, "This code is not right"),
+    "the answers of that day": (answers, "That code is incorrect"),
     "the pages in English": (partial(pages, language="en"), "Retired token"),
     "the pages in Chinese": (partial(pages, language="zh-hans"), "接入微信"),
     "the page that says something broke": (error_pages, "<html"),

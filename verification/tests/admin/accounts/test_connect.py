@@ -161,7 +161,7 @@ class TestConnecting:
         self, li_wei_at_work: Client, brand_a: OfficialAccount
     ) -> None:
         session = li_wei_at_work.session
-        session[sessions.STARTED] = (timezone.now() - timedelta(hours=9)).timestamp()
+        session[sessions.STARTED_KEY] = (timezone.now() - timedelta(hours=9)).timestamp()
         session.save()
         soon = timezone.now() + timedelta(minutes=1)
         Session.objects.update(expire_date=soon)
