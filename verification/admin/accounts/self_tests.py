@@ -43,8 +43,8 @@ def run(site: admin.AdminSite, request: HttpRequest, account_id: int) -> HttpRes
         return redirect(account_url(account_id))
     before = last_attempt_id()
     # Outside of any transaction: on SQLite an open one would keep the callback from being recorded.
-    trial = probe_server_url(account.server_url, secret, self_test_key())
-    return show(site, request, account, trial, find_attempt(trial, before))
+    probe = probe_server_url(account.server_url, secret, self_test_key())
+    return show(site, request, account, probe, find_attempt(probe, before))
 
 
 def find_secret(account: OfficialAccount) -> str | None:
@@ -56,9 +56,9 @@ def last_attempt_id() -> int:
     return ChainHead.objects.values_list("last_attempt_id", flat=True).first() or 0
 
 
-def find_attempt(trial: Probe, before: int) -> VerificationAttempt | None:
-    """What the trial left, by its nonce among what came since: a proxy may change the rest."""
-    nonce = parse_qs(trial.parts.query)["nonce"][0]
+def find_attempt(probe: Probe, before: int) -> VerificationAttempt | None:
+    """Return the attempt that the probe made, by its nonce: a proxy may change the rest."""
+    nonce = parse_qs(probe.parts.query)["nonce"][0]
     return VerificationAttempt.objects.filter(id__gt=before, nonce=nonce).first()
 
 
@@ -66,23 +66,23 @@ def show(
     site: admin.AdminSite,
     request: HttpRequest,
     account: OfficialAccount,
-    trial: Probe,
+    probe: Probe,
     attempt: VerificationAttempt | None,
 ) -> HttpResponse:
-    checks = check(trial)
+    checks = check(probe)
     context = {
         "title": _("Test of %(account)s from this server") % {"account": account},
         "checks": checks,
         "result": worst(checks),
         "summary": SUMMARIES[worst(checks)],
         "attempt": attempt,
-        "curl": curl(trial),
+        "curl": curl(probe),
         "wechats_tester": TESTER_URL,
         "language_next": account_url(account.pk),
     }
     return render_page(request, site, "self_test.html", account, context)
 
 
-def curl(trial: Probe) -> str:
+def curl(probe: Probe) -> str:
     """The same request, to be sent from elsewhere; it, too, is recorded as a self-test."""
-    return shlex.join(["curl", "--http1.0", "--include", "-A", "Mozilla/4.0", trial.url])
+    return shlex.join(["curl", "--http1.0", "--include", "-A", "Mozilla/4.0", probe.url])

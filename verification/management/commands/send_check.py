@@ -39,32 +39,32 @@ class Command(GatewayCommand):
                 "no # and nothing but ASCII."
             )
         secret = current_secret(account) if token is None else token
-        trial = probe_server_url(target, secret, self_test_key())
-        failed = [found.sentence for found in check(trial) if found.result is Result.FAILED]
+        probe = probe_server_url(target, secret, self_test_key())
+        failed = [found.sentence for found in check(probe) if found.result is Result.FAILED]
         if failed:
-            if is_unrecorded(trial):
+            if is_unrecorded(probe):
                 failed.append("That server could not record it: see its lines attempt_unrecorded.")
             elif token is None:  # what somebody typed says nothing of WeChat's token
-                failed += explain_refusal(trial)
+                failed += explain_refusal(probe)
             raise CommandError(f"{target} would not pass. {' '.join(map(str, failed))}")
         self.stdout.write(
-            f"{target} passes: 200 and the exact echostr ({len(trial.echostr)} bytes) "
-            f"in {trial.seconds * 1000:.0f} ms."
+            f"{target} passes: 200 and the exact echostr ({len(probe.echostr)} bytes) "
+            f"in {probe.seconds * 1000:.0f} ms."
         )
 
 
-def is_unrecorded(trial: Probe) -> bool:
+def is_unrecorded(probe: Probe) -> bool:
     """By our own reply; a proxy says 503 in other words."""
-    answer = trial.answer
+    answer = probe.answer
     return answer is not None and (answer.status, answer.body) == (503, TRY_AGAIN.body)
 
 
-def explain_refusal(trial: Probe) -> list[str]:
+def explain_refusal(probe: Probe) -> list[str]:
     """Why, when the request is among the last on record here."""
-    if trial.answer is None or trial.answer.status not in {400, 403}:
+    if probe.answer is None or probe.answer.status not in {400, 403}:
         return []
     last = VerificationAttempt.objects.select_related("account").order_by("-id")[:100]
-    attempt = next((attempt for attempt in last if attempt.echostr == trial.echostr), None)
+    attempt = next((attempt for attempt in last if attempt.echostr == probe.echostr), None)
     if attempt is None:
         return ["Run `manage.py explain_attempt` on that server; it is not on record here."]
     return [f"Attempt {attempt.pk}: {explain(attempt).full_text}"]

@@ -125,7 +125,7 @@ def test_it_calls_the_way_wechat_does(brand_a: OfficialAccount) -> None:
         (odd_server.chunked, "The body is chunked, which WeChat's HTTP/1.0 cannot read"),
         (odd_server.nothing, "No HTTP answer came: the connection was closed"),
         (odd_server.no_http, "No HTTP answer came: SSH"),
-        (odd_server.breaking_off, "The body broke off: less came"),
+        (odd_server.breaking_off, "The body broke off: the answer is shorter"),
         (odd_server.without_end, "65536 bytes came instead"),
     ],
 )
@@ -141,9 +141,9 @@ def test_what_wechat_would_not_take(brand_a: OfficialAccount, answer: Answering,
 def test_a_slow_server_would_not_pass(
     brand_a: OfficialAccount, monkeypatch: pytest.MonkeyPatch, answer: Answering
 ) -> None:
-    monkeypatch.setattr(client, "PATIENCE", 0.2)
+    monkeypatch.setattr(client, "TIMEOUT", 0.2)
     started = time.monotonic()
-    with serving(answer) as server, pytest.raises(CommandError, match="No whole answer"):
+    with serving(answer) as server, pytest.raises(CommandError, match="No complete answer"):
         call_command("send_check", "brand-a", url=f"{server.url}/wechat/brand-a")
 
     assert time.monotonic() - started < 2
