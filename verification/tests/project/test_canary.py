@@ -109,7 +109,7 @@ def dump(day: Day) -> str:
 
 def alerts(day: Day) -> str:
     """As watch finds them, in this order: what it keeps is in the tables."""
-    Watch([]).take_round()
+    Watch([]).run_round()
     return rows(day, "verification_alert")
 
 
