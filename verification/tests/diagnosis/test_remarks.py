@@ -133,4 +133,4 @@ def test_explain_attempt_prints_remarks(client: Client, brand_a: OfficialAccount
     out = StringIO()
     call_command("explain_attempt", str(last_attempt().id), stdout=out)
 
-    assert "Besides:       Its user agent “curl/8.4” is not WeChat's" in out.getvalue()
+    assert "Also:          Its user agent “curl/8.4” is not WeChat's" in out.getvalue()

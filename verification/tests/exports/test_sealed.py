@@ -68,7 +68,7 @@ class TestWriting:
         }
 
     def test_a_part_of_the_log_has_no_chain(self, db: None) -> None:
-        with pytest.raises(CommandError, match="A chain can only be checked whole: leave out"):
+        with pytest.raises(CommandError, match="A chain can only be checked as a whole: leave out"):
             call_command("export_attempts", format="sealed", since="2026-11-23")
 
         assert not ChangeEvent.objects.exists()
@@ -83,7 +83,7 @@ class TestReading:
 
         assert said.startswith("The chain in this file is intact: 9 attempts under 3 seals.\n")
         assert f"Its head: {ChainHead.objects.get().text}\n" in said
-        assert "Not checked, because that takes the server's key" in said
+        assert "Not checked, because that needs the server's key" in said
 
     def test_an_empty_log_is_intact(self, db: None, tmp_path: Path) -> None:
         call_command("verify_export", str(export_sealed(tmp_path / "log.jsonl")))
@@ -151,7 +151,7 @@ class TestAHeadThatWasKept:
         seal = Seal.objects.get(pk=2)
         call_command("verify_export", str(sealed_file), head=f"2:{bytes(seal.digest).hex()}")
 
-        assert b"It goes through the head that you kept, of seal 2." in capfdbinary.readouterr().out
+        assert b"It contains the head that you kept, of seal 2." in capfdbinary.readouterr().out
 
     @pytest.mark.parametrize(
         ("head", "finding"),

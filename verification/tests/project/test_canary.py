@@ -165,7 +165,7 @@ SINKS: dict[str, tuple[Callable[[Day], str], str]] = {
     "the check of it": (verification_of_export, "The chain in this file is intact"),
     "the dump": (dump, '"model": "auth.user"'),
     "the explanations": (explanations, "characters missing"),
-    "the totals": (lambda day: said_by(day, "audit_totals"), "answered in all"),
+    "the totals": (lambda day: said_by(day, "audit_totals"), "answered in total"),
     "the check of the log": (lambda day: said_by(day, "verify_audit"), "The log is intact"),
 }
 
