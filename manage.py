@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Django's command line, with .env read first and misconfiguration told in one sentence."""
+"""Runs Django's command line. Reads .env first, and reports misconfiguration in one sentence."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import sys
 
 from wechat_gateway import env
 
-# These run while an image is built, while a developer works on texts, or wherever an auditor has
-# a file: no variables needed.
+# These need no variables: they run while an image is built, while a developer edits texts, or on
+# an auditor's machine that has only a file.
 WITHOUT_VARIABLES = {
     *("help", "version", "collectstatic", "makemessages", "compilemessages", "verify_export"),
 }

@@ -1,4 +1,4 @@
-"""What is on record of each account, read in as many queries for one account as for hundreds."""
+"""Reads what is recorded about accounts. The number of queries does not depend on how many."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from django.db.models.functions import Coalesce
 
 from verification.attempts.index import ALL_IDS, AttemptIndex
 from verification.audit_log.positions import first_id_since
-from verification.diagnosis import Explanation, Known, explain
+from verification.diagnosis import Explanation, StoredData, explain
 from verification.models import (
     ChangeEvent,
     OfficialAccount,
@@ -27,19 +27,21 @@ from verification.models import (
 from verification.models.account import current_token_of
 from verification.protocol.enums import Kind, Outcome, Reason
 
-WEEK = timedelta(days=7)
-#: An account that was pushed to in this many hours of a week is missed when it falls silent.
-BUSY_HOURS = 24
-#: Refusals looked at of each account: strays must not hide the one whose cause is known.
-LOOKED_AT = 3
-MOST_COUNTED = 1_000
+#: The length of the history, before the last push, that decides what is a usual pause.
+PUSH_HISTORY = timedelta(days=7)
+#: The number of hours of PUSH_HISTORY with pushes from which on an account can fall silent.
+MIN_PUSH_HOURS = 24
+#: The number of refusals read per account: a stray request must not hide one with a known cause.
+MAX_REFUSALS = 3
+MAX_COUNTED = 1_000
 
 IS_ACCEPTED = Q(outcome=Outcome.ACCEPTED)
 IS_PUSH = Q(kind=Kind.MESSAGE_PUSH)
 IS_VERIFICATION = Q(kind=Kind.URL_VERIFICATION)
-#: A bot that opens the address without parameters is no trouble of the account's.
-SERIOUS = [Reason.SIGNATURE_MISMATCH, Reason.NO_TOKEN]
-IS_SERIOUS = Q(reason=None) | Q(reason__in=SERIOUS)
+#: The reasons for which WeChat's own requests are refused. A bot that opens the address without
+#: parameters is refused for another one, and needs no action.
+ACTIONABLE_REASONS = [Reason.SIGNATURE_MISMATCH, Reason.NO_TOKEN]
+IS_ACCEPTED_OR_ACTIONABLE = Q(reason=None) | Q(reason__in=ACTIONABLE_REASONS)
 
 
 @dataclass(frozen=True)
@@ -49,19 +51,21 @@ class Refusal:
 
     @property
     def is_unknown(self) -> bool:
-        """Nothing of ours fits: a typing error, or anyone who found the address."""
+        """Whether no stored token explains it: a typing error, or a stranger's request."""
         return self.explanation.cause == "token_unknown"
 
 
 @dataclass
 class Facts:
-    """What was read about one account; times are aware."""
+    """Holds what was read about one account. Times are aware."""
 
     tokens: list[Token] = field(default_factory=list)
     last_push: datetime | None = None
     last_verified: datetime | None = None
-    push_hours: list[datetime] = field(default_factory=list)  #: of the week before last_push
-    refusals: list[Refusal] = field(default_factory=list)  #: since last_accepted, latest first
+    #: The hours with pushes, within PUSH_HISTORY before last_push.
+    push_hours: list[datetime] = field(default_factory=list)
+    #: The refusals since last_accepted, newest first; at most MAX_REFUSALS.
+    refusals: list[Refusal] = field(default_factory=list)
     refused_in_24_h: int = 0
     paused: ChangeEvent | None = None
 
@@ -75,19 +79,24 @@ class Facts:
 
     @property
     def refusal(self) -> Refusal | None:
-        """The last one that says what is wrong, or else the last one."""
-        known = (refusal for refusal in self.refusals if not refusal.is_unknown)
-        return next(known, next(iter(self.refusals), None))
+        """The newest refusal with a known cause, or else the newest refusal."""
+        explained = (refusal for refusal in self.refusals if not refusal.is_unknown)
+        return next(explained, next(iter(self.refusals), None))
 
     def is_silent(self, now: datetime) -> bool:
-        """For longer than twice its longest pause of the week, and at least an hour."""
-        if self.last_push is None or len(self.push_hours) < BUSY_HOURS:
+        """Return whether pushes have stopped.
+
+        That is so after more than twice the longest pause in PUSH_HISTORY, and at least an hour.
+        Accounts with few pushes never count as silent.
+        """
+        if self.last_push is None or len(self.push_hours) < MIN_PUSH_HOURS:
             return False
         longest = max(later - earlier for earlier, later in pairwise(self.push_hours))
         return now - self.last_push > max(2 * longest, timedelta(hours=1))
 
 
 def read_facts(accounts: Iterable[OfficialAccount], now: datetime) -> dict[int, Facts]:
+    """Return the facts of each account by its id."""
     facts = {account.pk: Facts() for account in accounts}
     _read_tokens(facts)
     _read_last_times(facts)
@@ -105,82 +114,94 @@ def _read_tokens(facts: dict[int, Facts]) -> None:
 
 def _read_last_times(facts: dict[int, Facts]) -> None:
     accounts = OfficialAccount.objects.filter(pk__in=facts).order_by()
-    last = [Subquery(last_accepted(it)) for it in (Kind.MESSAGE_PUSH, Kind.URL_VERIFICATION)]
+    last = [Subquery(last_accepted(kind)) for kind in (Kind.MESSAGE_PUSH, Kind.URL_VERIFICATION)]
     for pk, last_push, last_verified in accounts.values_list("pk", *last):
         facts[pk].last_push, facts[pk].last_verified = last_push, last_verified
 
 
 def last_accepted(kind: Kind) -> QuerySet[Tally, Any]:
-    """Its time, by the index that keeps tallies unique: of an account, with the hours in order.
+    """Return a subquery for the time of the account's last accepted call of this kind.
 
-    Were the kind one, not a range of one, PostgreSQL would take the index of hours, in which it
-    goes through all there are for an account that was never called.
+    It uses the index that keeps tallies unique, which has an account's hours in order. The kind is
+    given as a range of one: with an equality, PostgreSQL uses the index of hours instead, and reads
+    all of it for an account that was never called.
     """
     tallies = Tally.objects.alias(of=Coalesce("account", 0)).filter(IS_ACCEPTED, of=OuterRef("pk"))
-    only = tallies.filter(kind__range=(kind, kind))
-    return only.order_by("-kind", "-outcome", "-hour").values("last_at")[:1]
+    of_kind = tallies.filter(kind__range=(kind, kind))
+    return of_kind.order_by("-kind", "-outcome", "-hour").values("last_at")[:1]
 
 
 def _read_push_hours(facts: dict[int, Facts], now: datetime) -> None:
-    """Only of accounts that may have fallen silent, each of the week that ends at its last push."""
-    by_day = defaultdict(list)
-    for account_id, own in facts.items():
-        if own.last_push and now - own.last_push > timedelta(hours=1):
-            by_day[(own.last_push - WEEK).astimezone(UTC).date()].append(account_id)
-    if not by_day:
+    """Read the push hours of accounts that may have fallen silent.
+
+    Each account's history ends at its own last push. Accounts whose histories begin on the same day
+    share one condition of the query.
+    """
+    by_first_day = defaultdict(list)
+    for account_id, account_facts in facts.items():
+        last_push = account_facts.last_push
+        if last_push and now - last_push > timedelta(hours=1):
+            by_first_day[(last_push - PUSH_HISTORY).astimezone(UTC).date()].append(account_id)
+    if not by_first_day:
         return
-    in_week = (
+    histories = (
         Q(account__in=ids, hour__gte=(start := datetime.combine(day, time(), UTC)))
-        & Q(hour__lt=start + WEEK + timedelta(days=1))
-        for day, ids in by_day.items()
+        & Q(hour__lt=start + PUSH_HISTORY + timedelta(days=1))
+        for day, ids in by_first_day.items()
     )
-    pushes = Tally.objects.filter(IS_ACCEPTED & IS_PUSH, reduce(or_, in_week)).order_by("hour")
+    pushes = Tally.objects.filter(IS_ACCEPTED & IS_PUSH, reduce(or_, histories)).order_by("hour")
     for account_id, hour in pushes.values_list("account_id", "hour"):
-        own = facts[account_id or 0]
-        if own.last_push and hour > own.last_push - WEEK:
-            own.push_hours.append(hour)
+        account_facts = facts[account_id or 0]
+        if account_facts.last_push and hour > account_facts.last_push - PUSH_HISTORY:
+            account_facts.push_hours.append(hour)
 
 
 # --- Refusals
 
 
 def _read_refusals(facts: dict[int, Facts]) -> None:
-    """A verification or a message push that was accepted since has solved what was before it."""
-    known = Known()
+    """Read the refusals after the last accepted call, which shows that earlier ones are solved."""
+    stored = StoredData()
     for attempt in _last_refusals(facts):
-        own = facts[attempt.account_id or 0]
-        is_open = own.last_accepted is None or own.last_accepted < attempt.recorded_at
-        if is_open and len(own.refusals) < LOOKED_AT:
-            own.refusals.append(Refusal(attempt, explain(attempt, known)))
+        account_facts = facts[attempt.account_id or 0]
+        accepted = account_facts.last_accepted
+        is_open = accepted is None or accepted < attempt.recorded_at
+        if is_open and len(account_facts.refusals) < MAX_REFUSALS:
+            account_facts.refusals.append(Refusal(attempt, explain(attempt, stored)))
 
 
 def _last_refusals(account_ids: Iterable[int]) -> QuerySet[VerificationAttempt]:
-    # Paused accounts are not asked: nothing but their pushes is refused, thousands a day.
-    asked = OfficialAccount.objects.filter(pk__in=account_ids, is_paused=False).order_by()
-    ids = serious_refusals(asked.values_list("id", flat=True)).newest(LOOKED_AT)
+    # Paused accounts are left out: all their pushes are refused, which can be thousands a day.
+    active = OfficialAccount.objects.filter(pk__in=account_ids, is_paused=False).order_by()
+    ids = actionable_refusals(active.values_list("id", flat=True)).newest(MAX_REFUSALS)
     return VerificationAttempt.objects.filter(pk__in=ids).select_related("account").order_by("-id")
 
 
-def serious_refusals(account_ids: Iterable[int]) -> AttemptIndex:
-    """Of WeChat's, as far as anyone can tell."""
-    return AttemptIndex([*account_ids], [Kind.URL_VERIFICATION, Kind.MESSAGE_PUSH], SERIOUS)
+def actionable_refusals(account_ids: Iterable[int]) -> AttemptIndex:
+    """Return the index of refused requests that look like WeChat's own."""
+    return AttemptIndex(
+        [*account_ids], [Kind.URL_VERIFICATION, Kind.MESSAGE_PUSH], ACTIONABLE_REASONS
+    )
 
 
 def count_refused(account: OfficialAccount, *, after: datetime) -> int:
-    """Of the newest; beyond so many it makes no difference."""
+    """Return how many requests were refused after this time, among the newest MAX_COUNTED rows."""
     since = range(first_id_since(after), ALL_IDS.stop)
-    ids = serious_refusals([account.pk]).newest(MOST_COUNTED, since)
+    ids = actionable_refusals([account.pk]).newest(MAX_COUNTED, since)
     refused = VerificationAttempt.objects.filter(pk__in=ids, recorded_at__gt=after)
     return refused.aggregate(count=Sum("occurrences"))["count"] or 0
 
 
 def refused_since(now: datetime) -> datetime:
-    """Where the last 24 hours begin: with a full hour, so that the list and its link agree."""
+    """Return the start of the last 24 hours.
+
+    It is a full hour, so that the count in the list agrees with the attempts that its link shows.
+    """
     return (now - timedelta(hours=24)).replace(minute=0, second=0, microsecond=0)
 
 
 def _count_refused(facts: dict[int, Facts], now: datetime) -> None:
-    """Without our own tests, and without browsers and bots."""
+    """Count refusals of the last 24 hours without self-tests, browsers and bots."""
     refused = Tally.objects.filter(
         account__in=facts, outcome=Outcome.REFUSED, hour__gte=refused_since(now)
     )

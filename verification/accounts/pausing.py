@@ -1,4 +1,4 @@
-"""Pausing and resuming accounts. Each writes a change event."""
+"""Pauses and resumes accounts. Each function writes a change event."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def resume(account: OfficialAccount, actor: Actor) -> None:
 
 
 def _set_paused(account: OfficialAccount, actor: Actor, is_paused: bool, action: Action) -> None:
-    """Change nothing and record nothing if somebody else has done it in the meantime."""
+    """Set `is_paused`, and record it unless the account was in that state already."""
     changing = OfficialAccount.objects.filter(pk=account.pk, is_paused=not is_paused)
     with transaction.atomic():
         if changing.update(is_paused=is_paused, updated_at=timezone.now()):

@@ -1,4 +1,4 @@
-"""How each account is doing, in words: what needs a person first, then what is well."""
+"""Describes the state of each account in words: what needs attention, or else what works."""
 
 from __future__ import annotations
 
@@ -10,16 +10,18 @@ from enum import IntEnum
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from verification.accounts.facts import WEEK, Facts, Refusal, read_facts
+from verification.accounts.facts import Facts, Refusal, read_facts
 from verification.models import ChangeEvent, OfficialAccount
 from verification.times import format_date, format_short
 
-#: A refusal that nothing explains is forgotten after this time.
-FADES = timedelta(hours=24)
+#: A refusal without a known cause is ignored after this time.
+UNEXPLAINED_LIFETIME = timedelta(hours=24)
+#: The time without pushes after which an account is no longer shown as receiving.
+QUIET_AFTER = timedelta(days=7)
 
 
 class Level(IntEnum):
-    """In the order of the list: trouble first."""
+    """The state of an account. The list of accounts is in this order."""
 
     ATTENTION = 1
     RECEIVING = 2
@@ -31,7 +33,7 @@ class Level(IntEnum):
 
 @dataclass(frozen=True)
 class AccountStatus:
-    """What the list shows of one account; times are aware."""
+    """Holds what the list shows about one account. Times are aware."""
 
     level: Level
     text: str
@@ -42,12 +44,13 @@ class AccountStatus:
 
 
 def read_statuses(accounts: Sequence[OfficialAccount]) -> dict[int, AccountStatus]:
+    """Return the current status of each account by its id."""
     now = timezone.now()
     facts = read_facts(accounts, now)
-    return {account.pk: describe(account, facts[account.pk], now) for account in accounts}
+    return {account.pk: _read_status(account, facts[account.pk], now) for account in accounts}
 
 
-def describe(account: OfficialAccount, facts: Facts, now: datetime) -> AccountStatus:
+def _read_status(account: OfficialAccount, facts: Facts, now: datetime) -> AccountStatus:
     level, text = judge(account, facts, now)
     return AccountStatus(
         level, text, facts.refusal, facts.last_push, facts.last_accepted, facts.refused_in_24_h
@@ -56,13 +59,17 @@ def describe(account: OfficialAccount, facts: Facts, now: datetime) -> AccountSt
 
 def judge(account: OfficialAccount, facts: Facts, now: datetime) -> tuple[Level, str]:
     if account.is_paused:
-        return Level.PAUSED, _paused(facts.paused)
-    trouble = _unfinished_rotation(facts, now) or _last_refusal(facts, now) or _silence(facts, now)
+        return Level.PAUSED, _describe_pause(facts.paused)
+    trouble = (
+        _describe_unfinished_rotation(facts, now)
+        or _describe_refusal(facts, now)
+        or _describe_silence(facts, now)
+    )
     if trouble:
         return Level.ATTENTION, trouble
-    level, text = _well(facts, now)
+    level, text = _judge_without_trouble(facts, now)
     refusal = facts.refusal
-    if refusal is None or level is Level.WAITING or _is_over(refusal, now):
+    if refusal is None or level is Level.WAITING or _is_outdated(refusal, now):
         return level, text
     return level, _("{status} · refused at {time}: {cause}").format(
         status=text,
@@ -71,11 +78,11 @@ def judge(account: OfficialAccount, facts: Facts, now: datetime) -> tuple[Level,
     )
 
 
-# --- Trouble, or an empty text
+# --- What needs attention, or an empty text
 
 
-def _unfinished_rotation(facts: Facts, now: datetime) -> str:
-    """WeChat has used a previous token, and not the current one."""
+def _describe_unfinished_rotation(facts: Facts, now: datetime) -> str:
+    """Describe a rotation after which WeChat has used a previous token but not the current one."""
     current = facts.current_token
     previous = [token for token in facts.tokens if not token.is_current and token.first_used_at]
     if current is None or current.first_used_at or not previous:
@@ -93,32 +100,32 @@ def _unfinished_rotation(facts: Facts, now: datetime) -> str:
     )
 
 
-def _last_refusal(facts: Facts, now: datetime) -> str:
+def _describe_refusal(facts: Facts, now: datetime) -> str:
     refusal, current = facts.refusal, facts.current_token
     if refusal is None:
         return ""
     is_connected = current is not None and current.first_used_at is not None
-    if refusal.is_unknown and (is_connected or _is_over(refusal, now)):
+    if refusal.is_unknown and (is_connected or _is_outdated(refusal, now)):
         return ""
     return _("Refused: {cause}").format(cause=refusal.explanation.summary)
 
 
-def _is_over(refusal: Refusal, now: datetime) -> bool:
-    return now - refusal.attempt.recorded_at > FADES
+def _is_outdated(refusal: Refusal, now: datetime) -> bool:
+    return now - refusal.attempt.recorded_at > UNEXPLAINED_LIFETIME
 
 
-def _silence(facts: Facts, now: datetime) -> str:
+def _describe_silence(facts: Facts, now: datetime) -> str:
     if facts.last_push is None or not facts.is_silent(now):
         return ""
     return _("No messages since {time}").format(time=format_short(facts.last_push))
 
 
-# --- What is well, or waits
+# --- What works, or has not begun
 
 
-def _well(facts: Facts, now: datetime) -> tuple[Level, str]:
+def _judge_without_trouble(facts: Facts, now: datetime) -> tuple[Level, str]:
     verified = facts.last_verified
-    if facts.last_push and now - facts.last_push > WEEK:
+    if facts.last_push and now - facts.last_push > QUIET_AFTER:
         return Level.QUIET, _("Last message on {date}").format(date=format_date(facts.last_push))
     if facts.last_push and verified:
         text = _("Receiving messages · verified on {date}").format(date=format_date(verified))
@@ -135,7 +142,7 @@ def _well(facts: Facts, now: datetime) -> tuple[Level, str]:
     return Level.WAITING, _("WeChat has not called yet")
 
 
-def _paused(event: ChangeEvent | None) -> str:
+def _describe_pause(event: ChangeEvent | None) -> str:
     if event is None:
         return _("Paused")
     return _("Paused by {who} on {date}").format(

@@ -1,4 +1,4 @@
-"""What people do with tokens: rotate, reveal, keep longer, retire. Each writes a change event."""
+"""Rotates, reveals, keeps and retires tokens. Each of these functions writes a change event."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from verification.keys import fingerprint
 from verification.models import OfficialAccount, Token
 from verification.models.account import OVERLAP, validate_secret
 
-#: In `replaces`: the account had no token.
+#: The value of `replaces` for an account without a token.
 NO_TOKEN = 0
 
 
 class RotatedMeanwhile(ValidationError):
-    """The token that was to be replaced is not the current one any more."""
+    """Raised when the token to be replaced is no longer the current one."""
 
 
 def rotate_token(
@@ -72,7 +72,7 @@ def _supersede(old: Token, now: datetime, keep_old: timedelta | None) -> None:
     old.save(update_fields=["superseded_at"])
     if keep_old is None:
         return
-    # All that were superseded before end, too: which of them has leaked is not known.
+    # Tokens superseded earlier end as well, because it is not known which token has leaked.
     outliving = Token.objects.live_at(now + keep_old)
     outliving.filter(account=old.account_id, superseded_at__isnull=False).update(
         expires_at=now + keep_old
@@ -80,9 +80,9 @@ def _supersede(old: Token, now: datetime, keep_old: timedelta | None) -> None:
 
 
 def reveal_token(token: Token, actor: Actor) -> str:
-    """Return the secret for a person who asked to see it.
+    """Return the token's text to show it to a person.
 
-    Raises ValidationError if it was purged, UndecryptableSecret if no key decrypts it.
+    Raises ValidationError if it was purged, and UndecryptableSecret if no key decrypts it.
     """
     if token.secret is None:
         raise ValidationError(_("This token has been purged."))
@@ -92,7 +92,10 @@ def reveal_token(token: Token, actor: Actor) -> str:
 
 
 def keep_token_longer(token: Token, actor: Actor) -> None:
-    """Accept this previous token for OVERLAP more. Raises ValidationError if it is not ending."""
+    """Extend the validity of a previous token by OVERLAP.
+
+    Raises ValidationError if the token is not about to end.
+    """
     with transaction.atomic():
         ending = Token.objects.filter(pk=token.pk, expires_at__gt=timezone.now())
         if not ending.update(expires_at=models.F("expires_at") + OVERLAP):
@@ -101,7 +104,7 @@ def keep_token_longer(token: Token, actor: Actor) -> None:
 
 
 def retire_token(token: Token, actor: Actor) -> None:
-    """Refuse this previous token from now on. Raises ValidationError if it has ended."""
+    """End the validity of a previous token now. Raises ValidationError if it has ended."""
     now = timezone.now()
     with transaction.atomic():
         valid = Token.objects.live_at(now).filter(pk=token.pk, superseded_at__isnull=False)
@@ -117,8 +120,8 @@ def _record_new_end(action: Action, token: Token, actor: Actor) -> None:
     change_log.record(action, actor, token.account, token=token, changes={"expires_at": ends})
 
 
-def others_with(text: str, account: OfficialAccount) -> list[OfficialAccount]:
-    """Return the other accounts at which this token is valid now."""
-    # Not by fingerprint: those of tokens from before a key rotation were made with an older key.
+def other_accounts_with(text: str, account: OfficialAccount) -> list[OfficialAccount]:
+    """Return the other accounts where this token is valid now."""
+    # Fingerprints cannot be compared: after a key rotation, older ones were made with another key.
     tokens = Token.objects.live_at(timezone.now()).exclude(account=account)
     return [token.account for token in tokens.select_related("account") if token.holds(text)]

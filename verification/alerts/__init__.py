@@ -1,3 +1,3 @@
-"""What people are told without having to look: by `manage.py watch`, never on a request's way."""
+"""Alerts: `manage.py watch` sends them. Alerting never runs in the request path."""
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Ways to reach people: a WeCom group robot (企业微信群机器人) and e-mail.
+"""Sends messages to people: by a WeCom group robot (企业微信群机器人) and by e-mail.
 
-A channel that fails says why in a few words, without the key or password that it holds: what
-could not be told waits for the next round.
+A channel that fails raises DeliveryError with the reason, without the key or password that it
+holds. The alerts then wait for the next round.
 """
 
 from __future__ import annotations
@@ -22,26 +22,26 @@ from django.core.mail import EmailMessage
 
 from verification.alerts.message import Message
 
-#: Seconds for WeCom to answer, and for all that a mail server is told.
-WECOM_PATIENCE, MAIL_PATIENCE = 5.0, 20.0
-LONGEST_ANSWER = 4096
-#: What WeCom answers that somebody here can act on.
-MEANINGS = {
-    93000: "the key in ALERT_WECOM_WEBHOOK is not, or no longer, a robot's",
+#: In seconds: for one request to WeCom, and for the whole session with a mail server.
+WECOM_TIMEOUT, MAIL_TIMEOUT = 5.0, 20.0
+MAX_ANSWER_BYTES = 4096
+#: The errcodes of WeCom that the administrator can act on.
+WECOM_ERRORS = {
+    93000: "the key in ALERT_WECOM_WEBHOOK does not belong to a robot, or no longer does",
     45009: "too many messages in one minute",
 }
 
 
 class DeliveryError(Exception):
-    """Says why, in words that can be logged."""
+    """Raised when a channel does not deliver a message. Its text is safe to log."""
 
 
 class Channel(Protocol):
     name: str
-    most_bytes: int
+    max_bytes: int
 
     def send(self, message: Message) -> None:
-        """Raises DeliveryError."""
+        """Send the message, of at most `max_bytes` bytes. Raises DeliveryError."""
 
 
 def configured_channels() -> list[Channel]:
@@ -54,10 +54,10 @@ def configured_channels() -> list[Channel]:
 
 
 class WeCom:
-    """Plain text: names of accounts cannot become markup, and WeChat's own app shows it, too."""
+    """Sends plain text: account names cannot become markup, and WeChat's own app shows it too."""
 
     name = "wecom"
-    most_bytes = 2048
+    max_bytes = 2048
 
     def __init__(self, url: str) -> None:
         self._parts = urlsplit(url)
@@ -66,32 +66,32 @@ class WeCom:
         body = {"msgtype": "text", "text": {"content": message.text}}
         try:
             payload = json.dumps(body, ensure_ascii=False).encode()
-            code = in_time(WECOM_PATIENCE, partial(self._post, payload))
-        except Exception as error:  # whatever it was: nothing may stop the watch
-            raise DeliveryError(f"WeCom did not answer as it should ({_describe(error)})") from None
+            code = run_with_timeout(WECOM_TIMEOUT, partial(self._post, payload))
+        except Exception as error:  # no error of a channel may stop the watch
+            raise DeliveryError(f"WeCom did not answer as expected ({_describe(error)})") from None
         if code != 0:
-            meaning = f": {MEANINGS[code]}" if code in MEANINGS else ""
+            meaning = f": {WECOM_ERRORS[code]}" if code in WECOM_ERRORS else ""
             raise DeliveryError(f"WeCom refused the message with errcode {code}{meaning}")
 
     def _post(self, body: bytes) -> int:
-        """Its errcode; 0 means that it was taken."""
+        """Post the message and return WeCom's errcode; 0 means that WeCom accepted it."""
         with closing(self._connect()) as connection:
             target = f"{self._parts.path}?{self._parts.query}"
             connection.request("POST", target, body, {"Content-Type": "application/json"})
             with connection.getresponse() as response:
                 if response.status != 200:
                     raise DeliveryError(f"status {response.status}")
-                return int(json.loads(response.read(LONGEST_ANSWER))["errcode"])
+                return int(json.loads(response.read(MAX_ANSWER_BYTES))["errcode"])
 
     def _connect(self) -> http.client.HTTPConnection:
         is_https = self._parts.scheme == "https"
         make = http.client.HTTPSConnection if is_https else http.client.HTTPConnection
-        return make(str(self._parts.hostname), self._parts.port, timeout=WECOM_PATIENCE)
+        return make(str(self._parts.hostname), self._parts.port, timeout=WECOM_TIMEOUT)
 
 
 class Email:
     name = "email"
-    most_bytes = 50_000
+    max_bytes = 50_000
 
     def __init__(self, recipients: list[str]) -> None:
         self._recipients = recipients
@@ -100,13 +100,15 @@ class Email:
         subject = " ".join(f"[wechat_gateway] {message.title}".split())
         try:
             mail = EmailMessage(subject, message.text, to=self._recipients)
-            in_time(MAIL_PATIENCE, mail.send)
-        except Exception as error:  # whatever it was: nothing may stop the watch
-            raise DeliveryError(f"the mail server did not take it ({_describe(error)})") from None
+            run_with_timeout(MAIL_TIMEOUT, mail.send)
+        except Exception as error:  # no error of a channel may stop the watch
+            raise DeliveryError(
+                f"the mail server did not accept the message ({_describe(error)})"
+            ) from None
 
 
 def _describe(error: Exception) -> str:
-    """Never its whole text, which may quote what we sent."""
+    """Return the kind of the error, but not its text, which may quote the message."""
     if isinstance(error, DeliveryError):
         return str(error)
     if isinstance(error, smtplib.SMTPResponseException):
@@ -119,11 +121,11 @@ def _describe(error: Exception) -> str:
 T = TypeVar("T")
 
 
-def in_time(seconds: float, work: Callable[[], T]) -> T:
-    """What `work` returns or raises; TimeoutError after so many seconds.
+def run_with_timeout(seconds: float, work: Callable[[], T]) -> T:
+    """Return what `work` returns, or raise TimeoutError after this many seconds.
 
-    In a thread, which is then left to itself: nothing interrupts the search for a host's address,
-    neither a timeout nor SIGTERM, and a socket's timeout begins anew with each byte.
+    The work runs in a thread, which is abandoned after the timeout: neither a timeout nor SIGTERM
+    interrupts the lookup of a host name, and a socket's own timeout restarts with each byte.
     """
     future: Future[T] = Future()
 

@@ -1,4 +1,4 @@
-"""Every condition that is worth telling. To add one: a function, a line here, a test."""
+"""Lists every condition. To add one, write a function, add it here, and write a test."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from verification.alerts.finding import Finding
 from verification.alerts.snapshot import Snapshot
 from verification.models import OfficialAccount
 
-OF_ACCOUNTS: list[Callable[[Snapshot, OfficialAccount], Finding | None]] = [
+ACCOUNT_CONDITIONS: list[Callable[[Snapshot, OfficialAccount], Finding | None]] = [
     account_conditions.first_success,
     account_conditions.refused,
     account_conditions.often_refused,
     account_conditions.rotation_ends_unused,
     account_conditions.silent,
 ]
-#: What a pause ends.
-TROUBLES = [condition.__name__ for condition in OF_ACCOUNTS[1:]]
-OF_THE_LOG: list[Callable[[Snapshot], Finding | None]] = [
+#: The conditions that end when an account is paused.
+ENDED_BY_PAUSE = [condition.__name__ for condition in ACCOUNT_CONDITIONS[1:]]
+LOG_CONDITIONS: list[Callable[[Snapshot], Finding | None]] = [
     log_conditions.chain_broken,
     log_conditions.cut_off,
     log_conditions.not_append_only,
@@ -26,19 +26,16 @@ OF_THE_LOG: list[Callable[[Snapshot], Finding | None]] = [
 
 
 def findings(snapshot: Snapshot) -> Iterator[Finding]:
-    found = [condition(snapshot) for condition in OF_THE_LOG]
+    """Yield what every condition finds; for paused accounts, the end of their findings."""
+    found = [condition(snapshot) for condition in LOG_CONDITIONS]
     for account in snapshot.accounts:
         if account.is_paused:
-            yield from _ends_of(snapshot, account)
+            for name in ENDED_BY_PAUSE:
+                yield Finding(f"{name}:{account.pk}", snapshot.now, is_over=True)
         else:
-            found += [condition(snapshot, account) for condition in OF_ACCOUNTS]
+            found += [condition(snapshot, account) for condition in ACCOUNT_CONDITIONS]
     yield from filter(None, found)
 
 
-def _ends_of(snapshot: Snapshot, account: OfficialAccount) -> Iterator[Finding]:
-    for name in TROUBLES:
-        yield Finding(f"{name}:{account.pk}", snapshot.now, is_over=True)
-
-
-def is_of_the_log(key: str) -> bool:
-    return key.partition(":")[0] in {condition.__name__ for condition in OF_THE_LOG}
+def is_about_log(key: str) -> bool:
+    return key.partition(":")[0] in {condition.__name__ for condition in LOG_CONDITIONS}

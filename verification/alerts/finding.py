@@ -1,4 +1,4 @@
-"""What a condition finds: a trouble, good news, or the end of a trouble."""
+"""Defines what a condition finds: a problem, good news, or the end of a problem."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from django.urls import reverse
 
 @dataclass(frozen=True)
 class Finding:
-    """One key is one trouble: it is told when it begins, and then not until it has ended."""
+    """A problem or its end. Each key is one problem, which is reported once until it has ended."""
 
     key: str
     at: datetime
     title: str = ""
     text: str = ""
     link: str = ""
-    #: The trouble is over; told, if there is a title, to who was told of the trouble.
+    #: The problem is over. This is reported if there is a title and the problem was reported.
     is_over: bool = False
 
 
 def link_to(page: str, *arguments: object) -> str:
-    """The address of a page of the admin; none as long as nobody said where the server is."""
+    """Return the URL of an admin page, or an empty text if PUBLIC_URL is not set."""
     if not settings.PUBLIC_URL:
         return ""
     return f"{settings.PUBLIC_URL}{reverse(f'admin:{page}', args=arguments)}"

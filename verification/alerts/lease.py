@@ -1,7 +1,7 @@
-"""Whose turn it is: of several watchers one looks at a time, so that nothing is told twice.
+"""Lets one watch work at a time, so that no alert is sent twice.
 
-A lease, not a lock: sending takes seconds, and a transaction held open meanwhile would keep
-SQLite from recording attempts.
+This is a lease and not a lock: sending takes seconds, and a transaction that is open for so long
+would keep SQLite from recording attempts.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from django.utils import timezone
 from verification.alerts.snapshot import DAY
 from verification.models import WatchPosition
 
-#: Longer than a round lasts in which every channel keeps us waiting. Whoever was killed in the
-#: middle of one is not waited for any longer.
-ROUND = timedelta(minutes=2)
+#: Longer than a round in which every channel reaches its timeout. The lease of a watch that was
+#: killed ends after this time.
+LEASE_LENGTH = timedelta(minutes=2)
 
 
 @contextmanager
 def lease(holder: str) -> Iterator[WatchPosition | None]:
-    """The position to go on from; none while somebody else looks."""
-    if not acquire(holder, ROUND):
+    """Hold the lease and yield the position to continue from, or None if another watch holds it."""
+    if not acquire(holder, LEASE_LENGTH):
         yield None
         return
     try:
@@ -34,7 +34,7 @@ def lease(holder: str) -> Iterator[WatchPosition | None]:
 
 
 def acquire(holder: str, length: timedelta) -> bool:
-    """Take the turn, or keep it for so long from now on."""
+    """Take or extend the lease for `length` from now. Return False if another watch holds it."""
     now = timezone.now()
     first = WatchPosition(began_at=now - DAY)
     WatchPosition.objects.bulk_create([first], ignore_conflicts=True)

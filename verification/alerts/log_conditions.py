@@ -1,4 +1,4 @@
-"""What is worth telling of the log itself. A condition is one function: its finding, or None."""
+"""Conditions of the log itself. A condition is a function that returns a finding, or None."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from verification.alerts.snapshot import Snapshot
 from verification.audit_log.integrity import latest_check
 from verification.times import format_datetime
 
-#: Sentences of a report that fit into a message.
-MOST_SENTENCES = 3
+#: The number of sentences of a report that fit into a message.
+MAX_SENTENCES = 3
 
 
 def chain_broken(snapshot: Snapshot) -> Finding | None:
-    """As the latest check found it, by `watch` or by somebody else."""
+    """Report the result of the latest check, whether `watch` or a person started it."""
     key, check = "chain_broken", latest_check()
     if check is None:
         return None
     if not check.is_intact:
-        found = _("Checked at {time}.").format(time=format_datetime(check.at))
-        return _broken(snapshot, key, [found, *check.problems])
+        checked = _("Checked at {time}.").format(time=format_datetime(check.at))
+        return _report_broken_log(snapshot, key, [checked, *check.problems])
     if not check.is_whole:
         return None
     title = _("The log is intact again")
@@ -31,16 +31,16 @@ def chain_broken(snapshot: Snapshot) -> Finding | None:
 
 
 def cut_off(snapshot: Snapshot) -> Finding | None:
-    """The log does not go through the head of the last snapshot. Nothing mends that."""
+    """Report that the log does not contain the head of the last snapshot. This has no end."""
     if not snapshot.head.cut_off:
         return None
-    found = _("Seen at {time}.").format(time=format_datetime(snapshot.now))
-    return _broken(
-        snapshot, f"cut_off:{snapshot.head.last_attempt_id}", [found, *snapshot.head.cut_off]
-    )
+    seen = _("Seen at {time}.").format(time=format_datetime(snapshot.now))
+    key = f"cut_off:{snapshot.head.last_attempt_id}"
+    return _report_broken_log(snapshot, key, [seen, *snapshot.head.cut_off])
 
 
 def not_append_only(snapshot: Snapshot) -> Finding | None:
+    """Report missing triggers. Over when all are in place."""
     key, names = "not_append_only", snapshot.head.missing_triggers
     if not names:
         title = _("The log is append-only again")
@@ -48,15 +48,17 @@ def not_append_only(snapshot: Snapshot) -> Finding | None:
             time=format_datetime(snapshot.now)
         )
         return Finding(key, snapshot.now, title, text, link_to("integrity"), is_over=True)
-    found = _("Seen at {time}.").format(time=format_datetime(snapshot.now))
+    seen = _("Seen at {time}.").format(time=format_datetime(snapshot.now))
     missing = [_("The trigger {name} is missing.").format(name=name) for name in names]
     remedy = _("Run manage.py migrate, then manage.py verify_audit.")
-    sentences = [found, *missing[:MOST_SENTENCES], remedy]
-    title = _("The log is not append-only any more")
+    sentences = [seen, *missing[:MAX_SENTENCES], remedy]
+    title = _("The log is no longer append-only")
     return Finding(key, snapshot.now, title, "\n".join(sentences), link_to("integrity"))
 
 
-def _broken(snapshot: Snapshot, key: str, found: Sequence[str]) -> Finding:
-    remedy = _("Change nothing, and run manage.py verify_audit with the last head you kept.")
-    text = "\n".join([*found[: MOST_SENTENCES + 1], remedy])
+def _report_broken_log(snapshot: Snapshot, key: str, sentences: Sequence[str]) -> Finding:
+    remedy = _(
+        "Do not change anything. Run manage.py verify_audit with the last head that you kept."
+    )
+    text = "\n".join([*sentences[: MAX_SENTENCES + 1], remedy])
     return Finding(key, snapshot.now, _("The log is not intact"), text, link_to("integrity"))

@@ -1,4 +1,4 @@
-"""What a channel is given: some alerts as one message, as long as the channel takes."""
+"""Composes one message from several alerts, within the length that a channel accepts."""
 
 from __future__ import annotations
 
@@ -17,10 +17,12 @@ class Message:
     text: str
 
 
-def compose(alerts: Sequence[Alert], most_bytes: int, footnote: str = "") -> Message:
-    """All of them, or the first that fit and how many more there are."""
-    title = alerts[0].title if len(alerts) == 1 else _title_of_many(alerts)
-    room = most_bytes - len(_below(footnote).encode())
+def compose(alerts: Sequence[Alert], max_bytes: int, footnote: str = "") -> Message:
+    """Return a message of at most `max_bytes` with the alerts that fit and the number of others."""
+    title = alerts[0].title
+    if len(alerts) > 1:
+        title = _("{title} (and {count} more)").format(title=title, count=len(alerts) - 1)
+    room = max_bytes - len(_below(footnote).encode())
     text, rest = "", len(alerts)
     for alert in alerts:
         longer = f"{text}\n\n{_paragraph(alert)}".strip()
@@ -30,10 +32,6 @@ def compose(alerts: Sequence[Alert], most_bytes: int, footnote: str = "") -> Mes
     if not text:
         text, rest = _cut(_paragraph(alerts[0]), room - 100), rest - 1
     return Message(title, text + (_more(rest) if rest else "") + _below(footnote))
-
-
-def _title_of_many(alerts: Sequence[Alert]) -> str:
-    return _("{title} (and {count} more)").format(title=alerts[0].title, count=len(alerts) - 1)
 
 
 def _paragraph(alert: Alert) -> str:
@@ -49,5 +47,5 @@ def _below(text: str) -> str:
     return f"\n\n{text}" if text else ""
 
 
-def _cut(text: str, most_bytes: int) -> str:
-    return text.encode()[:most_bytes].decode(errors="ignore") + "…"
+def _cut(text: str, max_bytes: int) -> str:
+    return text.encode()[:max_bytes].decode(errors="ignore") + "…"

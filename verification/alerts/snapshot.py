@@ -1,4 +1,4 @@
-"""What conditions look at: the log since the last snapshot, read once for all of them."""
+"""The data that conditions examine: the log since the last snapshot, read once for all."""
 
 from __future__ import annotations
 
@@ -16,22 +16,24 @@ from verification.models import Alert, OfficialAccount, VerificationAttempt
 from verification.models.noise import NOISE
 from verification.protocol.enums import Kind, Outcome, Reason
 
-#: The first look of all goes back so far, and what nothing followed is forgotten after it.
+#: The first snapshot covers this time. A refusal that nothing follows is over after it.
 DAY = timedelta(days=1)
-#: In a flood nobody needs to know how many more there were.
-MOST_REFUSALS = 1000
+#: In a flood, the exact number of refusals beyond this does not matter.
+MAX_REFUSALS = 1000
 
-#: Whoever paused an account wants its requests refused.
-WORTH_TELLING = (
+#: Refusals of a paused account are intended, so they are left out.
+ALERTABLE = (
     ~NOISE & ~Q(kind=Kind.SELF_TEST) & ~Q(reason=Reason.PAUSED_ACCOUNT) & Q(outcome=Outcome.REFUSED)
 )
 
 
 @dataclass
 class Snapshot:
+    """Holds what the conditions of one round examine. Times are aware."""
+
     now: datetime
-    began_at: datetime  #: of the first look of all
-    after_id: int  #: attempts up to this one were looked at before
+    began_at: datetime  #: when the first snapshot was made
+    after_id: int  #: attempts up to this id were in earlier snapshots
     head: HeadCheck
 
     @cached_property
@@ -48,39 +50,39 @@ class Snapshot:
 
     @cached_property
     def new_refusals(self) -> dict[int | None, datetime]:
-        """By account, when the last one since the last look came."""
+        """The time of each account's last refusal since the previous snapshot."""
         rows = self.refusals().filter(id__gt=self.after_id, account__isnull=False)
-        found = rows.order_by().values_list("account_id")
-        return dict(found.annotate(Max("recorded_at")))
+        by_account = rows.order_by().values_list("account_id")
+        return dict(by_account.annotate(Max("recorded_at")))
 
     def first_refusal_since(
         self, moment: datetime, account: OfficialAccount
     ) -> VerificationAttempt | None:
-        """Of those since the last snapshot."""
+        """Return the account's first refusal since `moment` that is new in this snapshot."""
         rows = self.refusals().filter(id__gt=self.after_id, account=account)
         later = rows.filter(recorded_at__gte=moment).select_related("account")
         return later.order_by("id").first()
 
     def refusals(self) -> QuerySet[VerificationAttempt]:
-        """Of a day, found by number: there is no index by time."""
+        """Return the refusals of the last day. Ids limit the search: there is no index of time."""
         return VerificationAttempt.objects.filter(
-            WORTH_TELLING,
-            id__gt=self.before_a_day,
+            ALERTABLE,
+            id__gt=self.last_id_before_day,
             id__lte=self.head.last_attempt_id,
             recorded_at__gt=self.now - DAY,
         )
 
     @cached_property
-    def before_a_day(self) -> int:
+    def last_id_before_day(self) -> int:
         return first_id_since(refused_since(self.now)) - 1
 
-    def refusals_of(self, account: OfficialAccount) -> Iterator[tuple[int, datetime, int]]:
-        """Id, time and occurrences of its newest ones, oldest first."""
+    def newest_refusals(self, account: OfficialAccount) -> Iterator[tuple[int, datetime, int]]:
+        """Return id, time and occurrences of the newest MAX_REFUSALS refusals, oldest first."""
         rows = self.refusals().filter(account=account).order_by("-id")
-        values = rows.values_list("id", "recorded_at", "occurrences")[:MOST_REFUSALS]
+        values = rows.values_list("id", "recorded_at", "occurrences")[:MAX_REFUSALS]
         return reversed(list(values))
 
     def first_used_at(self, account: OfficialAccount) -> datetime | None:
-        """When WeChat was answered for the first time."""
+        """Return when this account first accepted a call of WeChat's, or None."""
         uses = (token.first_used_at for token in self.facts[account.pk].tokens)
         return min(filter(None, uses), default=None)

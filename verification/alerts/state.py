@@ -1,4 +1,4 @@
-"""From what was found to what is to be told: each trouble once, and once more when it is over."""
+"""Turns findings into alerts: each problem is reported once, and once more when it is over."""
 
 from __future__ import annotations
 
@@ -10,26 +10,32 @@ from verification.models import Alert
 from verification.models.alert import MAX_TEXT_LENGTH, MAX_TITLE_LENGTH
 
 
-def apply_findings(found: Iterable[Finding], now: datetime) -> Iterator[Alert]:
-    """Keep what was found; the alerts to hand out, changed but not saved."""
-    known = {alert.key: alert for alert in Alert.objects.all()}
-    for finding in found:
-        alert = known.get(finding.key)
+def apply_findings(findings: Iterable[Finding], now: datetime) -> Iterator[Alert]:
+    """Save the findings as alerts, and yield the alerts to send.
+
+    The caller saves what is yielded: `told_at` has changed.
+    """
+    alerts = {alert.key: alert for alert in Alert.objects.all()}
+    for finding in findings:
+        alert = alerts.get(finding.key)
         if not finding.is_over:
-            known[finding.key] = _begin(alert, finding, now)
+            alerts[finding.key] = _begin(alert, finding, now)
         elif alert and not alert.is_over:
-            is_worth_telling = finding.title and alert.is_told
+            is_to_send = finding.title and alert.is_told
             _end(alert, finding)
-            if is_worth_telling:
+            if is_to_send:
                 yield alert
-    for alert in known.values():
+    for alert in alerts.values():
         if alert.is_due(now):
             alert.told_at = now
             yield alert
 
 
 def _begin(alert: Alert | None, finding: Finding, now: datetime) -> Alert:
-    """Or go on: then only the time is new, until it has been told."""
+    """Begin an alert or continue it.
+
+    Once an alert has been sent, only the time is updated until it is due again.
+    """
     if alert is None or alert.is_over:
         alert = alert or Alert(key=finding.key)
         alert.began_at, alert.is_over = now, False
@@ -43,7 +49,7 @@ def _begin(alert: Alert | None, finding: Finding, now: datetime) -> Alert:
 
 
 def _end(alert: Alert, finding: Finding) -> None:
-    """A trouble that not everybody was told of yet is told together with its end."""
+    """End an alert. If it still waits for a channel, its text is sent together with its end."""
     alert.is_over = True
     if finding.title and alert.waiting:
         room = MAX_TEXT_LENGTH - len(finding.title) - 1

@@ -1,4 +1,4 @@
-"""A round of the watch: snapshot, decide, note, tell."""
+"""A round of the watch: make a snapshot, evaluate the conditions, save the alerts, send them."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from django.db import transaction
 from django.utils import timezone, translation
 
 from verification.alerts.channels import Channel
-from verification.alerts.conditions import findings, is_of_the_log
+from verification.alerts.conditions import findings, is_about_log
 from verification.alerts.delivery import deliver
-from verification.alerts.lease import ROUND, acquire, lease
+from verification.alerts.lease import LEASE_LENGTH, acquire, lease
 from verification.alerts.snapshot import DAY, Snapshot
 from verification.alerts.state import apply_findings
 from verification.audit_log.head_check import HeadCheck, check_head
@@ -28,99 +28,113 @@ from verification.db.watchdog import watchdog
 from verification.models import Alert, ChainHead, ChangeEvent, WatchPosition
 
 logger = logging.getLogger(__name__)
-lines = logging.getLogger("verification.attempts")  # JSON already, whatever LOG_LEVEL says
+# Its lines are JSON, and LOG_LEVEL does not suppress them.
+lines = logging.getLogger("verification.attempts")
 
 ACTOR = Actor("watch")
-#: Attempts a second, so that checking the whole log leaves the database to the callbacks.
-PACE = 100_000
+#: Limits the check of the whole log, so that it leaves the database to the callbacks.
+MAX_ATTEMPTS_PER_SECOND = 100_000
 
 
 @dataclass
 class Round:
-    is_ours: bool = True  #: not somebody else's turn
+    """The result of a round."""
+
+    has_lease: bool = True  #: False if another watch holds the lease; then nothing was done
     is_log_broken: bool = False
-    failed: list[str] = field(default_factory=list)  #: names of channels
+    failed_channels: list[str] = field(default_factory=list)
 
 
 class Watch:
-    """Goes on from the position in the database, so it may stop and start at any time."""
+    """Runs rounds. It continues from the position in the database, so it can stop at any time."""
 
     def __init__(self, channels: Sequence[Channel]) -> None:
         self.channels = channels
         self.holder = uuid.uuid4().hex
-        self.kept: KeptHead | None = None  # a witness that is not in the database
+        self.kept: KeptHead | None = (
+            None  # kept outside the database, so that a rewritten log shows
+        )
 
-    def take_round(self) -> Round:
-        """Raises DatabaseError."""
+    def run_round(self) -> Round:
+        """Check the log, save new alerts and send them. Raises DatabaseError."""
         with translation.override(settings.ALERT_LANGUAGE), lease(self.holder) as position:
             if position is None:
-                return Round(is_ours=False)
+                return Round(has_lease=False)
             head = self.check_log(position)
-            with watchdog(ROUND.total_seconds()):
-                is_log_broken = self.look(position, head)
+            with watchdog(LEASE_LENGTH.total_seconds()):
+                is_log_broken = self.save_alerts(position, head)
                 failed = deliver(self.channels, position)
-        return Round(is_log_broken=is_log_broken, failed=failed)
+        return Round(is_log_broken=is_log_broken, failed_channels=failed)
 
     def check_log(self, position: WatchPosition) -> HeadCheck:
-        """All of it once a day, and when its end does not hold or its guards are gone."""
+        """Check the end of the log.
+
+        The whole log is checked once a day, and when its end is not intact or triggers are missing.
+        """
         if self.is_full_check_due():
             self.check_whole_log()
-        with watchdog(ROUND.total_seconds()):
+        with watchdog(LEASE_LENGTH.total_seconds()):
             head = check_head(
                 self.kept or KeptHead(position.last_seal_id, bytes(position.last_digest))
             )
         check = latest_check()
         if not head.is_well and (check is None or check.is_intact):
-            self.check_whole_log()  # which says what is broken, and keeps that on record
+            self.check_whole_log()  # finds and records what is broken
         return head
 
     def is_full_check_due(self) -> bool:
-        """A page's check may have gone on from an earlier one: only our own count."""
-        own = ChangeEvent.objects.filter(action=Action.LOG_CHECKED, actor=ACTOR.name).order_by(
+        """Return whether the watch's own last check is a day old.
+
+        A check from the admin may have continued an earlier one, so it does not count.
+        """
+        checks = ChangeEvent.objects.filter(action=Action.LOG_CHECKED, actor=ACTOR.name).order_by(
             "-id"
         )
-        last = own.values_list("recorded_at", flat=True).first()
+        last = checks.values_list("recorded_at", flat=True).first()
         return last is None or timezone.now() - last >= DAY
 
     def check_whole_log(self) -> None:
+        """Verify the whole log under a longer lease, and record the result."""
         head = ChainHead.objects.first() or ChainHead()
-        longest = ROUND + 3 * timedelta(seconds=head.last_attempt_id / PACE)
+        longest = LEASE_LENGTH + 3 * timedelta(
+            seconds=head.last_attempt_id / MAX_ATTEMPTS_PER_SECOND
+        )
         acquire(self.holder, longest)
         with watchdog(longest.total_seconds()):
-            report = verify_audit(keep_pace())
+            report = verify_audit(make_throttle())
         record_check(report, ACTOR)
-        acquire(self.holder, ROUND)
-        found = f"{len(report.problems)} problems" if report.problems else "nothing wrong"
-        logger.info("Checked the whole log, %d attempts: %s.", report.attempts, found)
+        acquire(self.holder, LEASE_LENGTH)
+        result = f"problems: {len(report.problems)}" if report.problems else "it is intact"
+        logger.info("Checked the whole log (attempts: %d), %s.", report.attempts, result)
 
-    def look(self, position: WatchPosition, head: HeadCheck) -> bool:
-        """Note what is new, with how far we looked; whether the log itself is in trouble."""
+    def save_alerts(self, position: WatchPosition, head: HeadCheck) -> bool:
+        """Save new alerts together with the position, and return whether the log is broken."""
         snapshot = Snapshot(timezone.now(), position.began_at, position.last_attempt_id, head)
         found = list(findings(snapshot))
         with transaction.atomic():
             for alert in apply_findings(found, snapshot.now):
-                self.hand_out(alert)
+                self.queue_alert(alert)
             position.last_attempt_id = head.last_attempt_id
             position.last_seal_id, position.last_digest = head.kept
             position.save(update_fields=["last_attempt_id", "last_seal_id", "last_digest"])
         self.kept = head.kept
-        return any(is_of_the_log(it.key) for it in found if not it.is_over)
+        return any(is_about_log(finding.key) for finding in found if not finding.is_over)
 
-    def hand_out(self, alert: Alert) -> None:
-        """To every channel, and to our own output, which has it even when there is none."""
+    def queue_alert(self, alert: Alert) -> None:
+        """Mark the alert as waiting for every channel, and print it, even without a channel."""
         alert.waiting = [channel.name for channel in self.channels]
         alert.save()
-        said = {"key": alert.key, "title": alert.title, "text": alert.text}
-        lines.info("%s", json.dumps({"event": "alert", **said}, ensure_ascii=False))
+        line = {"event": "alert", "key": alert.key, "title": alert.title, "text": alert.text}
+        lines.info("%s", json.dumps(line, ensure_ascii=False))
 
 
-def keep_pace() -> Callable[[int], None]:
-    """Candidates with each number of attempts read, waits until it is time for more."""
+def make_throttle() -> Callable[[int], None]:
+    """Return a function to call with each number of attempts read: it sleeps to limit the rate."""
     started, read = time.monotonic(), 0
 
     def wait(count: int) -> None:
         nonlocal read
         read += count
-        time.sleep(max(started + read / PACE - time.monotonic(), 0))
+        time.sleep(max(started + read / MAX_ATTEMPTS_PER_SECOND - time.monotonic(), 0))
 
     return wait

@@ -1,4 +1,4 @@
-"""After the password: a code of the authenticator app, which is set up the first time."""
+"""The second step of the sign-in: a code of an authenticator app, which is set up first."""
 
 from __future__ import annotations
 
@@ -25,13 +25,16 @@ from verification.models import TotpDevice
 from verification.models.totp_device import CODE_PATTERN
 
 UNREADABLE = _(
-    "The key of your authenticator cannot be decrypted. Whoever runs this server must put the "
-    "encryption key back, or run reset_totp."
+    "The key of your authenticator cannot be decrypted. The administrator of this server must put "
+    "the encryption key back, or run reset_totp."
 )
 
 
 class CodeInput(forms.PasswordInput):
-    """Shown while it is typed, never sent back: a mistyped recovery code is nearly a right one."""
+    """A field that is readable while it is typed, and never sent back to the browser.
+
+    A mistyped recovery code is nearly a valid one, so it must not stay on a page.
+    """
 
     input_type = "text"
 
@@ -56,22 +59,22 @@ class CodeForm(forms.Form):
 
     def clean_code(self) -> str:
         code = "".join(self.cleaned_data["code"].split()).lower()
-        is_allowed, why = self.device.verify_is_allowed()
+        is_allowed, lock = self.device.verify_is_allowed()
         if not is_allowed:
-            seconds = round((why["locked_until"] - timezone.now()).total_seconds()) + 1
-            wait = _("Too many wrong codes. Wait %(seconds)d seconds, then enter a new one.")
-            raise ValidationError(wait, params={"seconds": seconds})
-        if not self._is_right(code):
+            seconds = round((lock["locked_until"] - timezone.now()).total_seconds()) + 1
+            text = _("Too many wrong codes. Wait %(seconds)d seconds, then enter a new one.")
+            raise ValidationError(text, params={"seconds": seconds})
+        if not self._is_correct(code):
             raise ValidationError(
                 _(
-                    "This code is not right, or was used already. Enter the app’s next one, or "
+                    "That code is incorrect, or was used already. Enter the app’s next one, or "
                     "another recovery code."
                 )
             )
         return code
 
-    def _is_right(self, code: str) -> bool:
-        """Looked up again under a lock, so that a code passes once."""
+    def _is_correct(self, code: str) -> bool:
+        """Check the code under a lock of the device, so that each code is accepted only once."""
         try:
             device = django_otp.verify_token(self.device.user, self.device.persistent_id, code)
         except UndecryptableSecret as error:
@@ -80,13 +83,16 @@ class CodeForm(forms.Form):
 
 
 def is_required(request: HttpRequest) -> bool:
-    """Whether this person has given the password, and has to give a code, too."""
-    return sign_ins.takes_a_code(request.user) and getattr(request.user, "otp_device", None) is None
+    """Return whether this person has entered the password and must still enter a code."""
+    return (
+        sign_ins.requires_code(request.user) and getattr(request.user, "otp_device", None) is None
+    )
 
 
 def second_factor(site: admin.AdminSite, request: HttpRequest) -> HttpResponse:
+    """Ask for the code, or set up the authenticator of a person who has none."""
     if not is_required(request):
-        return redirect(way_on(request))
+        return redirect(next_url(request))
     assert request.user.is_authenticated
     device = TotpDevice.of(request.user, since=sessions.started_at(request))
     form = CodeForm(request.POST if request.method == "POST" else None, device=device)
@@ -96,7 +102,7 @@ def second_factor(site: admin.AdminSite, request: HttpRequest) -> HttpResponse:
         change_log.record(Action.SECOND_FACTOR_REFUSED, actor_of(request))
     if device.confirmed:
         context = {"title": _("Second factor"), "form": form}
-        return show(site, request, "second_factor.html", context)
+        return render_page(site, request, "second_factor.html", context)
     return enrol(site, request, device, form)
 
 
@@ -111,59 +117,68 @@ def enrol(
         "seed": [seed[start : start + 4] for start in range(0, len(seed), 4)],
         "qr_code": qr_code(device.url()),
     }
-    return show(site, request, "set_up_second_factor.html", context)
+    return render_page(site, request, "set_up_second_factor.html", context)
 
 
 def accept(
     site: admin.AdminSite, request: HttpRequest, device: TotpDevice, code: str
 ) -> HttpResponse:
-    """Let this session in. The first time, recovery codes are on this answer, and only there."""
+    """Complete the sign-in.
+
+    The first time, the response shows the recovery codes. No other page ever shows them.
+    """
     codes = device.confirm()
     request.session.cycle_key()
     django_otp.login(request, device)
     if codes:
         change_log.record(Action.SECOND_FACTOR_SET_UP, actor_of(request))
     elif not CODE_PATTERN.fullmatch(code):
-        count_recovery_codes(request, device)
+        warn_of_remaining_codes(request, device)
     change_log.record(Action.SIGNED_IN, actor_of(request))
     if not codes:
-        return redirect(way_on(request))
+        return redirect(next_url(request))
     context = {"title": _("Recovery codes"), "codes": codes}
-    return show(site, request, "recovery_codes.html", context)
+    return render_page(site, request, "recovery_codes.html", context)
 
 
-def count_recovery_codes(request: HttpRequest, device: TotpDevice) -> None:
-    """Say how many are left: with the last one, only the person who runs this can help."""
+def warn_of_remaining_codes(request: HttpRequest, device: TotpDevice) -> None:
+    """Tell the person how many recovery codes are left.
+
+    Once they are used up, only the administrator of this server can reset the second factor.
+    """
     left = device.recovery_codes.count()
     change_log.record(Action.RECOVERY_CODE_USED, actor_of(request), left=left)
     message = ngettext(
-        "%(left)d recovery code is left. Whoever runs this server can reset your second factor "
-        "with reset_totp; then you set it up again, with new codes.",
-        "%(left)d recovery codes are left. Whoever runs this server can reset your second factor "
-        "with reset_totp; then you set it up again, with new codes.",
+        "%(left)d recovery code is left. The administrator of this server can reset your second "
+        "factor with reset_totp; you then set it up again, with new codes.",
+        "%(left)d recovery codes are left. The administrator of this server can reset your second "
+        "factor with reset_totp; you then set it up again, with new codes.",
         left,
     )
     messages.warning(request, message % {"left": left})
 
 
-def show(
+def render_page(
     site: admin.AdminSite, request: HttpRequest, template: str, context: dict[str, Any]
 ) -> HttpResponse:
-    page = {**site.each_context(request), "next": way_on(request), **context}
+    page = {**site.each_context(request), "next": next_url(request), **context}
     return render(request, f"admin/{template}", page)
 
 
-def way_on(request: HttpRequest) -> str:
-    """The page this person was on the way to, if it is one of ours."""
+def next_url(request: HttpRequest) -> str:
+    """Return the page that the person asked for, or the index if it is on another host."""
     url = request.POST.get("next", request.GET.get("next", ""))
-    is_ours = url_has_allowed_host_and_scheme(
+    is_own_host = url_has_allowed_host_and_scheme(
         url, {request.get_host()}, require_https=request.is_secure()
     )
-    return url if is_ours else reverse("admin:index")
+    return url if is_own_host else reverse("admin:index")
 
 
 def qr_code(text: str) -> dict[str, Any]:
-    """Its width in modules, and the path of the dark ones, for an SVG that needs no style."""
+    """Return the QR code for an SVG: its width in modules, and the path of the dark modules.
+
+    A path needs no inline style, which the Content-Security-Policy refuses.
+    """
     rows = list(segno.make_qr(text, error="m").matrix_iter(border=4))
     dark = [(x, y) for y, row in enumerate(rows) for x, is_dark in enumerate(row) if is_dark]
     return {"size": len(rows), "path": "".join(f"M{x} {y}h1v1h-1z" for x, y in dark)}

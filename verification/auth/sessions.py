@@ -1,4 +1,4 @@
-"""How long a sign-in lasts: until half an hour without a page, and a working day at most."""
+"""Ends a sign-in after half an hour without a page, and after a working day at the latest."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from django.contrib.sessions import middleware
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils import timezone
 
-LONGEST = timedelta(hours=8)
-STARTED = "signed_in_at"
+MAX_SESSION_AGE = timedelta(hours=8)
+STARTED_KEY = "signed_in_at"
 
 View = Callable[..., HttpResponseBase]
 
 
 class SessionMiddleware(middleware.SessionMiddleware):
-    """Each page that reads the session puts off its end.
+    """Extends the session with each page that reads it.
 
-    Not by SESSION_SAVE_EVERY_REQUEST: that saves for pages which never asked who is there, so
-    they would need the database, and answer 400 when the session is no longer in it.
+    SESSION_SAVE_EVERY_REQUEST is not used, because it also saves the session for pages that do not
+    read it. They would then need the database, and answer 400 when the session is gone.
     """
 
     def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
@@ -33,7 +33,10 @@ class SessionMiddleware(middleware.SessionMiddleware):
 
 
 def no_session_refresh(view: View) -> View:
-    """For what a page asks by itself: it must not keep somebody signed in who has left."""
+    """Mark a view that pages call by themselves, so that it does not extend the session.
+
+    Otherwise an open page would keep a person signed in who has left.
+    """
 
     @wraps(view)
     def marked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
@@ -43,15 +46,15 @@ def no_session_refresh(view: View) -> View:
     return marked
 
 
-def begin(request: HttpRequest) -> None:
-    request.session[STARTED] = timezone.now().timestamp()
+def record_start(request: HttpRequest) -> None:
+    request.session[STARTED_KEY] = timezone.now().timestamp()
 
 
 def started_at(request: HttpRequest) -> datetime:
-    """When this person signed in; long ago when nobody noted it."""
-    return datetime.fromtimestamp(request.session.get(STARTED, 0), UTC)
+    """Return when this person signed in, or 1970 if the session does not say."""
+    return datetime.fromtimestamp(request.session.get(STARTED_KEY, 0), UTC)
 
 
-def is_over(request: HttpRequest) -> bool:
-    """Whether this person has to sign in again, however busy the session was."""
-    return timezone.now() - started_at(request) > LONGEST
+def has_expired(request: HttpRequest) -> bool:
+    """Return whether this person must sign in again, even if the session was in use."""
+    return timezone.now() - started_at(request) > MAX_SESSION_AGE

@@ -1,4 +1,4 @@
-"""Sign-ins to the admin, successful or not, go to the change log."""
+"""Records sign-ins to the admin, successful or not, in the change log."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ def connect() -> None:
     user_login_failed.connect(record_failed_sign_in)
 
 
-def takes_a_code(user: Any) -> bool:
-    """Whether the password alone does not sign this user in."""
+def requires_code(user: Any) -> bool:
+    """Return whether this user needs a code in addition to the password."""
     return bool(settings.ADMIN_REQUIRE_TOTP and user.is_active and user.is_staff)
 
 
 def record_sign_in(request: HttpRequest, user: AbstractBaseUser, **_: Any) -> None:
-    sessions.begin(request)
-    action = Action.PASSWORD_ACCEPTED if takes_a_code(user) else Action.SIGNED_IN
+    sessions.record_start(request)
+    action = Action.PASSWORD_ACCEPTED if requires_code(user) else Action.SIGNED_IN
     change_log.record(action, Actor(user.get_username(), client_ip(request)))
 
 
@@ -40,6 +40,6 @@ def record_sign_out(request: HttpRequest, user: AbstractBaseUser | None, **_: An
 def record_failed_sign_in(
     credentials: dict[str, Any], request: HttpRequest | None = None, **_: Any
 ) -> None:
-    typed = str(credentials.get("username", ""))[:MAX_ACTOR_LENGTH]
-    name = "".join(letter for letter in typed if letter.isprintable())
+    username = str(credentials.get("username", ""))[:MAX_ACTOR_LENGTH]
+    name = "".join(letter for letter in username if letter.isprintable())
     change_log.record(Action.SIGN_IN_FAILED, Actor(name, client_ip(request)))

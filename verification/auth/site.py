@@ -1,4 +1,7 @@
-"""The admin, and who gets in. Not in verification/admin: that package registers itself here."""
+"""The admin site and its sign-in.
+
+This is not in verification/admin, because the modules of that package register themselves here.
+"""
 
 from __future__ import annotations
 
@@ -23,22 +26,22 @@ class GatewayAdminSite(admin.AdminSite):
     def has_permission(self, request: HttpRequest) -> bool:
         return (
             super().has_permission(request)
-            and not sessions.is_over(request)
+            and not sessions.has_expired(request)
             and not second_factor.is_required(request)
         )
 
     def get_urls(self) -> list[URLResolver | URLPattern]:
-        ask = never_cache(partial(second_factor.second_factor, self))
+        second_factor_view = never_cache(partial(second_factor.second_factor, self))
         return [
-            # Django's own way out is only for those who are in.
+            # Django's own logout view needs a completed sign-in. This one works between the steps.
             path("logout/", self.logout, name="logout"),
-            path("second-factor/", ask, name="second_factor"),
+            path("second-factor/", second_factor_view, name="second_factor"),
             *super().get_urls(),
         ]
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
-        """What people come for first, as registered, instead of by the alphabet."""
-        order = {model: place for place, model in enumerate(self._registry)}
+        """Return the models in the order of their registration, the most used first."""
+        order = {model: position for position, model in enumerate(self._registry)}
         apps: list[Any] = super().get_app_list(request, app_label)
         for app in apps:
             app["models"].sort(key=lambda entry: order[entry["model"]])
@@ -47,7 +50,7 @@ class GatewayAdminSite(admin.AdminSite):
     def login(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        if request.user.is_authenticated and sessions.is_over(request):
+        if request.user.is_authenticated and sessions.has_expired(request):
             logout(request)
         if request.method == "GET" and second_factor.is_required(request):
             query = urlencode({"next": request.GET.get("next", "")})
@@ -58,7 +61,7 @@ class GatewayAdminSite(admin.AdminSite):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> Any:
         response = super().password_change(request, extra_context)
-        add_never_cache_headers(response)  # which Django leaves out here
+        add_never_cache_headers(response)  # Django sets no such headers here
         if request.method == "POST" and response.status_code == 302:
             change_log.record(Action.PASSWORD_CHANGED, actor_of(request))
         return response

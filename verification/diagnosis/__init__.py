@@ -1,7 +1,7 @@
-"""Why an attempt ended as it did, in words a person can act on, with the tokens known today.
+"""Explains why an attempt ended as it did and what to do, based on the tokens stored now.
 
-Never shown to the caller. Sentences name the account, the date and the person, and never a
-computed signature. .github/CONTRIBUTING.md says how to add a cause.
+Explanations are never shown to the caller. They name the account, the date and the person, and
+never a computed signature. .github/CONTRIBUTING.md says how to add a cause.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from verification.diagnosis import (
     token_causes,
     typo_causes,
 )
-from verification.diagnosis.case import Case, Explanation, Known, Remark
+from verification.diagnosis.evidence import Evidence, Explanation, Remark, StoredData
 from verification.models import VerificationAttempt
 
-__all__ = ["Explanation", "Known", "Remark", "explain", "remark_on"]
+__all__ = ["Explanation", "Remark", "StoredData", "explain", "remark_on"]
 
-#: The surest first; the last one always fits.
-CAUSES: list[Callable[[Case], Explanation | None]] = [
+#: The most certain cause first. The last one always fits.
+CAUSES: list[Callable[[Evidence], Explanation | None]] = [
     accepted_causes.own_test_accepted,
     accepted_causes.accepted_with_previous_token,
     accepted_causes.accepted_before_rotation,
     accepted_causes.accepted,
     request_causes.method_not_allowed,
     request_causes.call_of_wecom,
-    request_causes.probe_with_empty_token,
+    request_causes.signed_with_empty_token,
     request_causes.parameters_missing,
     request_causes.parameter_repeated,
     request_causes.query_too_long,
@@ -40,25 +40,25 @@ CAUSES: list[Callable[[Case], Explanation | None]] = [
     account_causes.account_not_at_root,
     token_causes.token_since_added,
     token_causes.token_fits_today,
-    account_causes.nobody_at_root,
+    account_causes.no_account_at_root,
     account_causes.path_since_added,
     account_causes.path_mistyped,
     account_causes.path_unknown,
     account_causes.no_token_yet,
     token_causes.token_retired,
     token_causes.token_of_another_account,
-    typo_causes.token_cut_or_doubled,
-    typo_causes.token_in_other_case,
+    typo_causes.token_incomplete_or_doubled,
+    typo_causes.token_capitalized_wrongly,
     typo_causes.other_value_for_token,
     script_causes.blanks_around_token,
     script_causes.sorted_as_numbers,
     script_causes.not_sorted,
-    script_causes.something_between,
-    script_causes.echostr_hashed_in,
+    script_causes.separator_between_parts,
+    script_causes.echostr_in_signature,
     token_causes.token_unknown,
 ]
-#: Any number of them may stand beside a cause, in this order.
-REMARKS: list[Callable[[Case], Remark | None]] = [
+#: An attempt has one cause, and any number of these remarks, in this order.
+REMARKS: list[Callable[[Evidence], Remark | None]] = [
     remarks.repeat,
     remarks.clock_off,
     remarks.not_wechats_user_agent,
@@ -69,15 +69,21 @@ REMARKS: list[Callable[[Case], Remark | None]] = [
 ]
 
 
-def explain(attempt: VerificationAttempt, known: Known | None = None) -> Explanation:
-    """The first cause that fits; `known` may be shared between many attempts."""
-    case = Case(attempt, known or Known())
-    found = ((cause.__name__, cause(case)) for cause in CAUSES)
-    return next(replace(it, cause=name) for name, it in found if it)
+def explain(attempt: VerificationAttempt, stored: StoredData | None = None) -> Explanation:
+    """Return the explanation of the first cause that fits.
+
+    To explain many attempts, pass the same `stored`, so that each table is read once.
+    """
+    evidence = Evidence(attempt, stored or StoredData())
+    explanations = ((cause.__name__, cause(evidence)) for cause in CAUSES)
+    return next(replace(found, cause=name) for name, found in explanations if found)
 
 
 def remark_on(attempt: VerificationAttempt) -> list[Remark]:
-    """Whatever stands out beside the cause; asks the database, so not for every row of a list."""
-    case = Case(attempt, Known())
-    found = ((remark.__name__, remark(case)) for remark in REMARKS)
-    return [replace(it, name=name) for name, it in found if it]
+    """Return what else is unusual about the attempt.
+
+    Queries the database for each attempt, so do not call this for every row of a list.
+    """
+    evidence = Evidence(attempt, StoredData())
+    remarks = ((make_remark.__name__, make_remark(evidence)) for make_remark in REMARKS)
+    return [replace(remark, name=name) for name, remark in remarks if remark]

@@ -1,19 +1,19 @@
-"""Why an attempt was accepted, and what is left to do."""
+"""Causes of accepted attempts, with the steps that remain."""
 
 from __future__ import annotations
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from verification.diagnosis.case import Case, Explanation
+from verification.diagnosis.evidence import Evidence, Explanation
 from verification.models import Token
 from verification.protocol.enums import Kind
 from verification.times import format_date, format_datetime
 
 
-def own_test_accepted(case: Case) -> Explanation | None:
-    token = case.matched
-    if token is None or case.attempt.kind != Kind.SELF_TEST:
+def own_test_accepted(evidence: Evidence) -> Explanation | None:
+    token = evidence.accepted_token
+    if token is None or evidence.attempt.kind != Kind.SELF_TEST:
         return None
     return Explanation(
         _("accepted"),
@@ -26,28 +26,29 @@ def own_test_accepted(case: Case) -> Explanation | None:
     )
 
 
-def accepted_with_previous_token(case: Case) -> Explanation | None:
-    token = case.matched
+def accepted_with_previous_token(evidence: Evidence) -> Explanation | None:
+    token = evidence.accepted_token
     if token is None or token.superseded_at is None:
         return None
-    if token.superseded_at > case.attempt.recorded_at:
+    if token.superseded_at > evidence.attempt.recorded_at:
         return None
     return Explanation(
         _("accepted, previous token"),
-        until_when(token).format(
+        describe_validity(token).format(
             fingerprint=token.fingerprint,
             account=token.account,
             date=format_date(token.superseded_at),
             time=token.expires_at and format_datetime(token.expires_at, "%Y-%m-%d %H:%M"),
         ),
-        after_rotation(case, token),
+        next_step_after_rotation(evidence, token),
         (token.account,),
         token,
-        as_known_today=True,
+        depends_on_stored_data=True,
     )
 
 
-def until_when(token: Token) -> str:
+def describe_validity(token: Token) -> str:
+    """Return a template for the sentence that says how long the previous token is valid."""
     if token.expires_at is None:
         return _(
             "Signed with the previous token {fingerprint} of “{account}”, which was replaced on "
@@ -64,8 +65,8 @@ def until_when(token: Token) -> str:
     )
 
 
-def accepted_before_rotation(case: Case) -> Explanation | None:
-    token = case.matched
+def accepted_before_rotation(evidence: Evidence) -> Explanation | None:
+    token = evidence.accepted_token
     if token is None or token.superseded_at is None:
         return None
     return Explanation(
@@ -78,15 +79,15 @@ def accepted_before_rotation(case: Case) -> Explanation | None:
             account=token.account,
             date=format_date(token.superseded_at),
         ),
-        after_rotation(case, token),
+        next_step_after_rotation(evidence, token),
         (token.account,),
         token,
-        as_known_today=True,
+        depends_on_stored_data=True,
     )
 
 
-def accepted(case: Case) -> Explanation | None:
-    token = case.matched
+def accepted(evidence: Evidence) -> Explanation | None:
+    token = evidence.accepted_token
     if token is None:
         return None
     return Explanation(
@@ -100,12 +101,12 @@ def accepted(case: Case) -> Explanation | None:
         ),
         (token.account,),
         token,
-        as_known_today=True,
+        depends_on_stored_data=True,
     )
 
 
-def after_rotation(case: Case, token: Token) -> str:
-    current = case.known.current_token(token.account)
-    if current and current.first_used_at and current.first_used_at > case.attempt.recorded_at:
+def next_step_after_rotation(evidence: Evidence, token: Token) -> str:
+    current = evidence.stored.current_token(token.account)
+    if current and current.first_used_at and current.first_used_at > evidence.attempt.recorded_at:
         return _("Nothing to do: WeChat has used the current token since then.")
     return _("Paste the current token into the console and press Submit (提交).")

@@ -1,4 +1,4 @@
-"""What stands out in an attempt beside its cause, be it accepted or refused."""
+"""Remarks: what else is unusual about an attempt, whether it was accepted or refused."""
 
 from __future__ import annotations
 
@@ -9,27 +9,28 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from verification.diagnosis.case import Case, Remark
+from verification.diagnosis.evidence import Evidence, Remark
 from verification.models import VerificationAttempt
 from verification.models.noise import WECHAT_USER_AGENT
 from verification.protocol.enums import Kind, Outcome
 from verification.times import format_datetime
 
-#: Clocks that are kept by NTP differ by less.
-LARGEST_SKEW = timedelta(minutes=5).total_seconds()
-SLOW = 1_000_000  # microseconds
-#: WeChat repeats within this time by itself.
-AT_ONCE = timedelta(seconds=10)
-#: Attempts looked at before one: signatures have no index, but ids are gapless.
-LOOKED_AT = 10_000
+#: In seconds. Clocks that are kept by NTP differ by less.
+MAX_CLOCK_SKEW = timedelta(minutes=5).total_seconds()
+SLOW_MICROSECONDS = 1_000_000
+#: WeChat itself may repeat a request within this time.
+RETRY_WINDOW = timedelta(seconds=10)
+#: The number of earlier attempts that are searched. Signatures have no index, but ids have no gaps,
+#: so that a range of ids limits the search.
+REPEAT_SEARCH_LENGTH = 10_000
 
 
-def repeat(case: Case) -> Remark | None:
-    earlier = find_earlier(case.attempt)
+def repeat(evidence: Evidence) -> Remark | None:
+    earlier = find_earlier(evidence.attempt)
     if earlier is None:
         return None
-    pause = case.attempt.recorded_at - earlier.recorded_at
-    if pause <= AT_ONCE:
+    pause = evidence.attempt.recorded_at - earlier.recorded_at
+    if pause <= RETRY_WINDOW:
         text = ngettext(
             "Attempt {number} was the same request, less than {count} second before. WeChat may "
             "send one twice, and from several addresses.",
@@ -47,20 +48,25 @@ def repeat(case: Case) -> Remark | None:
 
 
 def find_earlier(attempt: VerificationAttempt) -> VerificationAttempt | None:
-    """The last one before with the same signature, timestamp and nonce."""
+    """Return the latest earlier attempt with the same signature, timestamp and nonce."""
     if attempt.signature is None:
         return None
-    before = VerificationAttempt.objects.filter(id__range=(attempt.pk - LOOKED_AT, attempt.pk - 1))
-    same = before.filter(
-        signature=attempt.signature, timestamp=attempt.timestamp, nonce=attempt.nonce
+    same = VerificationAttempt.objects.filter(
+        id__range=(attempt.pk - REPEAT_SEARCH_LENGTH, attempt.pk - 1),
+        signature=attempt.signature,
+        timestamp=attempt.timestamp,
+        nonce=attempt.nonce,
     )
     return same.order_by("-id").first()
 
 
-def clock_off(case: Case) -> Remark | None:
-    """Nothing is refused for it: operators press Submit again, and clocks differ."""
-    skew = case.attempt.clock_skew
-    if skew is None or abs(skew) <= LARGEST_SKEW:
+def clock_off(evidence: Evidence) -> Remark | None:
+    """Report a timestamp far from this server's clock.
+
+    Such attempts are not refused: operators press Submit again, and clocks differ.
+    """
+    skew = evidence.attempt.clock_skew
+    if skew is None or abs(skew) <= MAX_CLOCK_SKEW:
         return None
     if skew > 0:
         text = _(
@@ -72,10 +78,11 @@ def clock_off(case: Case) -> Remark | None:
             "Its timestamp was {time} ahead of this server's clock: this server's clock is slow, "
             "or the sender's is fast."
         )
-    return Remark(text.format(time=in_words(abs(skew))))
+    return Remark(text.format(time=format_duration(abs(skew))))
 
 
-def in_words(seconds: int) -> str:
+def format_duration(seconds: int) -> str:
+    """Return the duration in its largest sensible unit, such as “5 minutes”."""
     minutes = seconds // 60
     if seconds < 120:
         return ngettext("{n} second", "{n} seconds", seconds).format(n=seconds)
@@ -87,10 +94,13 @@ def in_words(seconds: int) -> str:
     return ngettext("{n} day", "{n} days", days).format(n=days)
 
 
-def not_wechats_user_agent(case: Case) -> Remark | None:
-    """Of what was signed, by whomever: that a browser is no WeChat goes without saying."""
-    agent = case.attempt.user_agent
-    if agent == WECHAT_USER_AGENT or not case.signature:
+def not_wechats_user_agent(evidence: Evidence) -> Remark | None:
+    """Report the user agent of a signed request that WeChat's servers do not send.
+
+    Requests without a signature need no remark: they are plainly not WeChat's.
+    """
+    agent = evidence.attempt.user_agent
+    if agent == WECHAT_USER_AGENT or not evidence.signature:
         return None
     if not agent:
         return Remark(
@@ -106,19 +116,19 @@ def not_wechats_user_agent(case: Case) -> Remark | None:
     )
 
 
-def came_over_http(case: Case) -> Remark | None:
-    if not settings.PUBLIC_URL.startswith("https://") or case.attempt.scheme == "https":
+def came_over_http(evidence: Evidence) -> Remark | None:
+    if not settings.PUBLIC_URL.startswith("https://") or evidence.attempt.scheme == "https":
         return None
     return Remark(
         _(
             "It came over http, but PUBLIC_URL is https: the console holds an http address, or "
-            "the proxy in front of this server does not say X-Forwarded-Proto: https."
+            "the proxy in front of this server does not send X-Forwarded-Proto: https."
         )
     )
 
 
-def came_to_another_host(case: Case) -> Remark | None:
-    host, own = case.attempt.host, urlsplit(settings.PUBLIC_URL).netloc
+def came_to_another_host(evidence: Evidence) -> Remark | None:
+    host, own = evidence.attempt.host, urlsplit(settings.PUBLIC_URL).netloc
     if not host or not own or without_port(host) == without_port(own):
         return None
     return Remark(
@@ -130,12 +140,16 @@ def came_to_another_host(case: Case) -> Remark | None:
 
 
 def without_port(host: str) -> str:
-    """Those that go without saying: WeChat calls no others."""
+    """Return the host without the default ports, the only ones that WeChat calls."""
     return host.lower().removesuffix(":443").removesuffix(":80")
 
 
-def slow_answer(case: Case) -> Remark | None:
-    return Remark(format_slow_answer(case.attempt)) if case.attempt.duration > SLOW else None
+def slow_answer(evidence: Evidence) -> Remark | None:
+    return (
+        Remark(format_slow_answer(evidence.attempt))
+        if evidence.attempt.duration > SLOW_MICROSECONDS
+        else None
+    )
 
 
 def format_slow_answer(attempt: VerificationAttempt) -> str:
@@ -145,20 +159,20 @@ def format_slow_answer(attempt: VerificationAttempt) -> str:
     ).format(s=f"{attempt.duration / 1_000_000:.1f}")
 
 
-def console_may_complain(case: Case) -> Remark | None:
-    attempt = case.attempt
+def console_may_complain(evidence: Evidence) -> Remark | None:
+    attempt = evidence.attempt
     if attempt.outcome != Outcome.ACCEPTED or attempt.kind != Kind.URL_VERIFICATION:
         return None
     return Remark(
         _(
-            "If the console says token验证失败 all the same, something in front of us changed or "
+            "If the console still says token验证失败, something in front of this server changed or "
             "replaced the answer: {culprits}. Press “Test from this server” on the account's page."
-        ).format(culprits=in_front_of_us())
+        ).format(culprits=describe_intermediaries())
     )
 
 
-def in_front_of_us() -> str:
-    """What can change an answer on its way to WeChat."""
+def describe_intermediaries() -> str:
+    """Return the words for everything that can change an answer on its way to WeChat."""
     return _(
         "a CDN or proxy that rewrites pages, a firewall that shows its own page, a redirect, or "
         "another server under the same name"

@@ -1,57 +1,57 @@
-"""Causes that show in the request itself."""
+"""Causes that the request itself shows."""
 
 from __future__ import annotations
 
 from django.utils.translation import gettext as _
 
-from verification.diagnosis.case import Case, Explanation
+from verification.diagnosis.evidence import Evidence, Explanation
 from verification.protocol.enums import Kind, Mark, Outcome, Reason
 from verification.protocol.signature import is_signed_with_nothing
 
 
-def method_not_allowed(case: Case) -> Explanation | None:
-    if not case.is_refused_for(Reason.METHOD_NOT_ALLOWED):
+def method_not_allowed(evidence: Evidence) -> Explanation | None:
+    if not evidence.is_refused_for(Reason.METHOD_NOT_ALLOWED):
         return None
     return Explanation(
-        _("not a method of WeChat's"),
+        _("method that WeChat does not use"),
         _("Somebody called this address with {method}; WeChat only uses GET and POST.").format(
-            method=case.attempt.get_method_display()
+            method=evidence.attempt.get_method_display()
         ),
         _("Nothing to do: probably a scanner or a monitor."),
         is_harmless=True,
     )
 
 
-def call_of_wecom(case: Case) -> Explanation | None:
-    is_wecom = Mark.MSG_SIGNATURE in Mark(case.attempt.marks) and not case.attempt.signature
-    if not is_wecom or not case.is_refused_for(Reason.MISSING_PARAMETER):
+def call_of_wecom(evidence: Evidence) -> Explanation | None:
+    is_wecom = Mark.MSG_SIGNATURE in Mark(evidence.attempt.marks) and not evidence.attempt.signature
+    if not is_wecom or not evidence.is_refused_for(Reason.MISSING_PARAMETER):
         return None
     return Explanation(
-        _("call of WeCom"),
+        _("WeCom request"),
         _("This is a WeCom check (msg_signature), but the address is for an official account."),
         _("Remove this URL from the WeCom console; WeCom is not supported yet."),
     )
 
 
-def probe_with_empty_token(case: Case) -> Explanation | None:
-    """Servers that have no token set take the hash of the rest, or of nothing, for a signature."""
-    attempt = case.attempt
-    if attempt.outcome == Outcome.ACCEPTED or not case.signature:
+def signed_with_empty_token(evidence: Evidence) -> Explanation | None:
+    """Recognize a test for servers without a token, which accept the hash of the other parts."""
+    attempt = evidence.attempt
+    if attempt.outcome == Outcome.ACCEPTED or not evidence.signature:
         return None
-    if not is_signed_with_nothing(attempt.timestamp, attempt.nonce, case.signature):
+    if not is_signed_with_nothing(attempt.timestamp, attempt.nonce, evidence.signature):
         return None
     return Explanation(
-        _("probe with an empty token"),
-        _("Someone tried to pass with an empty token; it was refused."),
+        _("signed with an empty token"),
+        _("Someone signed this with an empty token; it was refused."),
         _("Nothing to do."),
         is_harmless=True,
     )
 
 
-def parameters_missing(case: Case) -> Explanation | None:
-    if not case.is_refused_for(Reason.MISSING_PARAMETER):
+def parameters_missing(evidence: Evidence) -> Explanation | None:
+    if not evidence.is_refused_for(Reason.MISSING_PARAMETER):
         return None
-    attempt = case.attempt
+    attempt = evidence.attempt
     sent = {
         "signature": attempt.signature,
         "timestamp": attempt.timestamp,
@@ -70,20 +70,23 @@ def parameters_missing(case: Case) -> Explanation | None:
     )
 
 
-def parameter_repeated(case: Case) -> Explanation | None:
-    if not case.is_refused_for(Reason.REPEATED_PARAMETER):
+def parameter_repeated(evidence: Evidence) -> Explanation | None:
+    if not evidence.is_refused_for(Reason.REPEATED_PARAMETER):
         return None
     return Explanation(
         _("parameter repeated"),
         _("The parameter {name} was repeated; WeChat sends each one once.").format(
-            name=case.attempt.detail
+            name=evidence.attempt.detail
         ),
         _("Nothing to do, unless a proxy in front of this server changes the query string."),
     )
 
 
-def query_too_long(case: Case) -> Explanation | None:
-    if not case.is_refused_for(Reason.MALFORMED_PARAMETER) or case.attempt.detail != "query":
+def query_too_long(evidence: Evidence) -> Explanation | None:
+    if (
+        not evidence.is_refused_for(Reason.MALFORMED_PARAMETER)
+        or evidence.attempt.detail != "query"
+    ):
         return None
     return Explanation(
         _("query string too long"),
@@ -93,20 +96,21 @@ def query_too_long(case: Case) -> Explanation | None:
     )
 
 
-def parameter_malformed(case: Case) -> Explanation | None:
-    if not case.is_refused_for(Reason.MALFORMED_PARAMETER):
+def parameter_malformed(evidence: Evidence) -> Explanation | None:
+    if not evidence.is_refused_for(Reason.MALFORMED_PARAMETER):
         return None
-    name = case.attempt.detail
+    name = evidence.attempt.detail
     return Explanation(
         _("parameter malformed"),
         _("The parameter {name} was not as WeChat sends it: {shape}.").format(
-            name=name, shape=shape_of(name)
+            name=name, shape=describe_format(name)
         ),
         _("Nothing to do, unless a proxy in front of this server changes the query string."),
     )
 
 
-def shape_of(parameter: str) -> str:
+def describe_format(parameter: str) -> str:
+    """Return what WeChat sends as the parameter."""
     if parameter == "signature":
         return _("40 digits and letters from a to f")
     if parameter == "timestamp":

@@ -1,4 +1,4 @@
-"""Causes that only a script has which plays WeChat: WeChat itself never signs like that."""
+"""Causes that only a script which imitates WeChat can have: WeChat never signs like this."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from itertools import permutations
 
 from django.utils.translation import gettext as _
 
-from verification.diagnosis.case import Case, Explanation
+from verification.diagnosis.evidence import Evidence, Explanation
 from verification.models import Token
 
 BOM = "\N{ZERO WIDTH NO-BREAK SPACE}"
-BETWEEN = [",", ", ", "&", " ", "\n", "+", "|", ":"]
+SEPARATORS = [",", ", ", "&", " ", "\n", "+", "|", ":"]
 
 
-def blanks_around_token(case: Case) -> Explanation | None:
-    for token, text in case.own_secrets():
+def blanks_around_token(evidence: Evidence) -> Explanation | None:
+    for token, text in evidence.own_secrets():
         for name, character in stray_characters():
             around = (text + character, character + text, character + text + character)
-            if case.is_signed_with_one_of(form.encode() for form in around):
+            if evidence.is_signed_with_one_of(form.encode() for form in around):
                 return signed_by_script(
                     token,
                     _("{character} around the token").format(character=name),
@@ -32,7 +32,7 @@ def blanks_around_token(case: Case) -> Explanation | None:
 
 
 def stray_characters() -> list[tuple[str, str]]:
-    """What a file or a shell leaves at the ends of a value."""
+    """Return the characters that files and shells leave around a value, each with its name."""
     return [
         (_("a space"), " "),
         (_("a line break"), "\n"),
@@ -44,10 +44,10 @@ def stray_characters() -> list[tuple[str, str]]:
     ]
 
 
-def sorted_as_numbers(case: Case) -> Explanation | None:
-    """As PHP's sort() does where nobody tells it otherwise."""
-    for token, order in orders_of_parts(case):
-        if is_in_order_of_numbers(order) and case.is_hash_of("".join(order)):
+def sorted_as_numbers(evidence: Evidence) -> Explanation | None:
+    """Recognize parts sorted as numbers, which is the default of PHP's sort()."""
+    for token, order in orders_of_parts(evidence):
+        if is_in_order_of_numbers(order) and evidence.is_hash_of("".join(order)):
             return signed_by_script(
                 token,
                 _("parts sorted as numbers"),
@@ -61,14 +61,17 @@ def sorted_as_numbers(case: Case) -> Explanation | None:
 
 
 def is_in_order_of_numbers(parts: tuple[str, ...]) -> bool:
-    """Of numbers, and not of text: what lies between them does not tell the two apart."""
+    """Return whether the numbers among the parts are sorted as numbers and not as text.
+
+    The position of the other parts is ignored, because it is the same in both orders.
+    """
     texts = [part for part in parts if part.isdecimal()]
     return texts == sorted(texts, key=int) != sorted(texts)
 
 
-def not_sorted(case: Case) -> Explanation | None:
-    for token, order in orders_of_parts(case):
-        if case.is_hash_of("".join(order)):
+def not_sorted(evidence: Evidence) -> Explanation | None:
+    for token, order in orders_of_parts(evidence):
+        if evidence.is_hash_of("".join(order)):
             return signed_by_script(
                 token,
                 _("parts not sorted"),
@@ -81,41 +84,41 @@ def not_sorted(case: Case) -> Explanation | None:
     return None
 
 
-def orders_of_parts(case: Case) -> Iterator[tuple[Token, tuple[str, ...]]]:
-    """Every order but the right one."""
-    for token, text in case.own_secrets():
-        parts = (text, case.attempt.timestamp, case.attempt.nonce)
+def orders_of_parts(evidence: Evidence) -> Iterator[tuple[Token, tuple[str, ...]]]:
+    """Yield the parts in every order except the correct one, with their token."""
+    for token, text in evidence.own_secrets():
+        parts = (text, evidence.attempt.timestamp, evidence.attempt.nonce)
         for order in permutations(parts):
             if list(order) != sorted(parts):
                 yield token, order
 
 
-def something_between(case: Case) -> Explanation | None:
-    """As JavaScript's toString() puts a comma between the items of a list."""
-    for token, text in case.own_secrets():
-        parts = sorted((text, case.attempt.timestamp, case.attempt.nonce))
-        if any(case.is_hash_of(between.join(parts)) for between in BETWEEN):
+def separator_between_parts(evidence: Evidence) -> Explanation | None:
+    """Recognize a separator, such as the comma that JavaScript's Array.toString() inserts."""
+    for token, text in evidence.own_secrets():
+        parts = sorted((text, evidence.attempt.timestamp, evidence.attempt.nonce))
+        if any(evidence.is_hash_of(separator.join(parts)) for separator in SEPARATORS):
             return signed_by_script(
                 token,
-                _("something between the parts"),
+                _("separator between the parts"),
                 _(
                     "A script, not WeChat, signed this with the token of “{account}”, but put a "
-                    "comma or the like between the parts."
+                    "comma or another separator between the parts."
                 ).format(account=token.account),
                 _("Join token, timestamp and nonce in the script with nothing between them."),
             )
     return None
 
 
-def echostr_hashed_in(case: Case) -> Explanation | None:
-    echostr = case.attempt.echostr
-    for token, text in case.own_secrets() if echostr else ():
-        three = [text, case.attempt.timestamp, case.attempt.nonce]
+def echostr_in_signature(evidence: Evidence) -> Explanation | None:
+    echostr = evidence.attempt.echostr
+    for token, text in evidence.own_secrets() if echostr else ():
+        three = [text, evidence.attempt.timestamp, evidence.attempt.nonce]
         joined = ["".join(sorted([*three, echostr])), "".join(sorted(three)) + echostr]
-        if any(map(case.is_hash_of, joined)):
+        if any(map(evidence.is_hash_of, joined)):
             return signed_by_script(
                 token,
-                _("echostr hashed in"),
+                _("echostr in the signature"),
                 _(
                     "A script, not WeChat, signed this with the token of “{account}”, but hashed "
                     "the echostr as well, as only WeCom does."
@@ -126,4 +129,4 @@ def echostr_hashed_in(case: Case) -> Explanation | None:
 
 
 def signed_by_script(token: Token, summary: str, happened: str, to_do: str) -> Explanation:
-    return Explanation(summary, happened, to_do, (token.account,), as_known_today=True)
+    return Explanation(summary, happened, to_do, (token.account,), depends_on_stored_data=True)

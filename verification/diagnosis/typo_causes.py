@@ -1,4 +1,4 @@
-"""Causes of a hand that slipped: the console holds something like the token."""
+"""Causes that are typing or pasting mistakes: the console holds something like the token."""
 
 from __future__ import annotations
 
@@ -6,31 +6,31 @@ from collections.abc import Iterator
 
 from django.utils.translation import gettext as _
 
-from verification.diagnosis.case import Case, Explanation
+from verification.diagnosis.evidence import Evidence, Explanation
 from verification.models import Token
 
 
-def token_cut_or_doubled(case: Case) -> Explanation | None:
-    for token, text in case.own_secrets():
-        if case.is_signed_with_one_of(cut_or_doubled(text.encode())):
+def token_incomplete_or_doubled(evidence: Evidence) -> Explanation | None:
+    for token, text in evidence.own_secrets():
+        if evidence.is_signed_with_one_of(paste_mistakes(text.encode())):
             return Explanation(
-                _("token cut or doubled"),
+                _("token incomplete or pasted twice"),
                 _(
                     "The token in WeChat is the one of “{account}” with characters missing or "
                     "pasted twice."
                 ).format(account=token.account),
                 _("Clear the field, copy the whole token again and press Submit (提交)."),
                 (token.account,),
-                as_known_today=True,
+                depends_on_stored_data=True,
             )
     return None
 
 
-def cut_or_doubled(text: bytes) -> Iterator[bytes]:
-    """What a slipping hand pastes: a part of the token, all but one character, or it twice.
+def paste_mistakes(text: bytes) -> Iterator[bytes]:
+    """Yield the first or last part of the token, it without one character, and it twice.
 
-    No part shorter than half: otherwise whoever may read explanations, but not tokens, could
-    send guesses and find the token letter by letter.
+    No part is shorter than half. Otherwise a person with permission to read explanations, but not
+    tokens, could send guesses and find the token letter by letter.
     """
     for length in range(len(text) // 2, len(text)):
         yield text[:length]
@@ -40,28 +40,28 @@ def cut_or_doubled(text: bytes) -> Iterator[bytes]:
     yield text + text
 
 
-def token_in_other_case(case: Case) -> Explanation | None:
-    for token, text in case.own_secrets():
+def token_capitalized_wrongly(evidence: Evidence) -> Explanation | None:
+    for token, text in evidence.own_secrets():
         variants = {text.lower(), text.upper(), text.swapcase(), text.capitalize()} - {text}
-        if any(map(case.is_signed_with, variants)):
+        if any(map(evidence.is_signed_with, variants)):
             return Explanation(
-                _("token in other case"),
+                _("wrong capitalization"),
                 _(
-                    "The token in WeChat differs from the one of “{account}” only in capital "
-                    "letters."
+                    "The token in WeChat differs from the one of “{account}” only in upper and "
+                    "lower case."
                 ).format(account=token.account),
                 _("Copy and paste it instead of typing."),
                 (token.account,),
-                as_known_today=True,
+                depends_on_stored_data=True,
             )
     return None
 
 
-def other_value_for_token(case: Case) -> Explanation | None:
-    """Whatever else our pages or the console show beside the token, and a hand can copy."""
-    for token, _text in case.own_secrets():
-        for name, value in shown_beside(token):
-            if value and case.is_signed_with(value):
+def other_value_for_token(evidence: Evidence) -> Explanation | None:
+    """Recognize another value that an admin page or the console shows near the token."""
+    for token, _text in evidence.own_secrets():
+        for name, value in values_near(token):
+            if value and evidence.is_signed_with(value):
                 return Explanation(
                     _("{name} in place of the token").format(name=name),
                     _("The token in WeChat is the {name} of “{account}”.").format(
@@ -72,12 +72,12 @@ def other_value_for_token(case: Case) -> Explanation | None:
                         "console and press Submit (提交)."
                     ),
                     (token.account,),
-                    as_known_today=True,
+                    depends_on_stored_data=True,
                 )
     return None
 
 
-def shown_beside(token: Token) -> list[tuple[str, str]]:
+def values_near(token: Token) -> list[tuple[str, str]]:
     account = token.account
     return [
         (_("AppID"), account.app_id),

@@ -1,4 +1,4 @@
-"""What the project's commands share."""
+"""Shared by the project's management commands."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from verification import change_log
-from verification.accounts.tokens import others_with
+from verification.accounts.tokens import other_accounts_with
 from verification.audit_log.verifier import KeptHead
 from verification.change_log import Action, Actor
 from verification.db.errors import format_unusable
@@ -23,13 +23,13 @@ from verification.fields import UndecryptableSecret
 from verification.models import OfficialAccount
 from verification.models.account import MIN_SAFE_LENGTH
 
-HEAD = re.compile(r"([0-9]{1,18}):([0-9a-f]{64})")
+HEAD_PATTERN = re.compile(r"([0-9]{1,18}):([0-9a-f]{64})")
 
 
 class GatewayCommand(BaseCommand):
-    """A command that speaks in sentences: refused values end it with one, and exit code 1."""
+    """A command that reports expected errors in one sentence, with exit code 1."""
 
-    # A missing migration is said by readyz; it must not stop somebody who looks for the cause.
+    # /readyz reports missing migrations. They must not stop a command that looks for the cause.
     requires_system_checks: Any = []
 
     def execute(self, *args: Any, **options: Any) -> str | None:
@@ -42,30 +42,32 @@ class GatewayCommand(BaseCommand):
         except DatabaseError as error:
             raise CommandError(format_unusable(error)) from error
 
-    def warn(self, account: OfficialAccount, token: str) -> None:
+    def warn_about_token(self, account: OfficialAccount, token: str) -> None:
         if len(token) < MIN_SAFE_LENGTH:
             self.stderr.write(
-                f"Warning: a token of {len(token)} characters can be guessed from one request "
-                f"that somebody saw. Use {MIN_SAFE_LENGTH} or more; rotate_token generates 32."
+                f"Warning: a token of {len(token)} characters can be guessed from one captured "
+                f"request. Use {MIN_SAFE_LENGTH} or more; rotate_token generates 32."
             )
-        for other in others_with(token, account):
+        for other in other_accounts_with(token, account):
             self.stderr.write(
-                f'Warning: "{other.slug}" has the same token. Give each account one of its own.'
+                f'Warning: "{other.slug}" has the same token. Give each account its own token.'
             )
 
 
 def format_validation_error(error: ValidationError) -> str:
-    """Its messages, each after the name of the field that it means."""
+    """Return the messages as one line, with the name of each field before its messages."""
     if not hasattr(error, "error_dict"):
         return " ".join(error.messages)
-    return " ".join(
-        " ".join([*([] if field == NON_FIELD_ERRORS else [f"{field}:"]), *messages])
-        for field, messages in error.message_dict.items()
-    )
+    parts: list[str] = []
+    for field, messages in error.message_dict.items():
+        if field != NON_FIELD_ERRORS:
+            parts.append(f"{field}:")
+        parts += messages
+    return " ".join(parts)
 
 
 def create_administrator(username: str, email: str, password: str) -> None:
-    """Create a superuser, and record it in the change log."""
+    """Create a superuser and record it in the change log."""
     actor = command_line_actor()
     with transaction.atomic():
         get_user_model().objects.create_superuser(username, email, password)
@@ -74,6 +76,7 @@ def create_administrator(username: str, email: str, password: str) -> None:
 
 
 def find_account(slug: str) -> OfficialAccount:
+    """Return the account with this slug. Raises CommandError."""
     account = OfficialAccount.objects.filter(slug=slug).first()
     if account is None:
         raise CommandError(f'There is no official account with the slug "{slug}".')
@@ -81,31 +84,35 @@ def find_account(slug: str) -> OfficialAccount:
 
 
 def command_line_actor() -> Actor:
-    """Who runs this command, for the change log."""
+    """Return the operating system user who runs this command, for the change log."""
     try:
         return Actor(f"command line ({getpass.getuser()})")
     except (KeyError, OSError):  # a dyno's user has no name
         return Actor("command line")
 
 
-def parse_moment(text: str | None) -> datetime | None:
-    """An ISO date or time; without a zone it is in TIME_ZONE. Raises CommandError."""
+def parse_time(text: str | None) -> datetime | None:
+    """Return an ISO date or time as a UTC time. Without a zone, `text` is in TIME_ZONE.
+
+    Raises CommandError.
+    """
     if text is None:
         return None
     try:
-        moment = parse_datetime(text)  # takes a date, too
-        if moment is not None:
-            aware = moment if timezone.is_aware(moment) else timezone.make_aware(moment)
-            return aware.astimezone(UTC)  # the first and last day of all may not have one
+        time = parse_datetime(text)  # accepts a date, too
+        if time is not None:
+            aware = time if timezone.is_aware(time) else timezone.make_aware(time)
+            return aware.astimezone(UTC)  # raises OverflowError near the years 1 and 9999
     except (ValueError, OverflowError):
         pass
     raise CommandError(f'"{text}" is not a time such as 2026-11-23 or 2026-11-23T10:42+08:00.')
 
 
 def parse_head(text: str) -> KeptHead:
-    found = HEAD.fullmatch(text.strip())
-    if found is None:
+    """Return the head in `SEAL:DIGEST`. Raises CommandError."""
+    match = HEAD_PATTERN.fullmatch(text.strip())
+    if match is None:
         raise CommandError(
             f'"{text}" is not a head: a seal\'s number, a colon and 64 hexadecimal digits.'
         )
-    return KeptHead(int(found[1]), bytes.fromhex(found[2]))
+    return KeptHead(int(match[1]), bytes.fromhex(match[2]))

@@ -1,4 +1,4 @@
-"""What a trial of a server URL shows, a check and a sentence each, for the people who run it."""
+"""Turns the result of a probe into checks, each with a result and a sentence for a person."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from verification.protocol.callback import clean
 from verification.self_test import client
 from verification.self_test.client import Answer, Phase, Probe
 
-#: Seconds beyond which a slower network or a busier hour may make it too late.
-SLOW = 1.0
-WECHATS_PORTS = (80, 443)
-#: Before this, whoever renews certificates should have done so.
-ENDS_SOON = timedelta(days=14)
+#: Beyond this, a slower network or a busier hour may make the answer too late for WeChat.
+SLOW_SECONDS = 1.0
+WECHAT_PORTS = (80, 443)
+#: Certificates should have been renewed this long before they end.
+RENEWAL_PERIOD = timedelta(days=14)
 
 
 class Result(Enum):
-    """A mark and a word: the colour of neither says anything."""
+    """The result of a check. Its mark and label say everything; colour adds nothing."""
 
     PASSED = "✓", gettext_lazy("Passed")
     WARNED = "!", gettext_lazy("Warning")
@@ -40,7 +40,7 @@ class Result(Enum):
         return self.value[0]
 
     @property
-    def word(self) -> Any:
+    def label(self) -> Any:
         return self.value[1]
 
 
@@ -53,8 +53,8 @@ class Check(NamedTuple):
 Finding = tuple[Result, str]
 
 
-def check(trial: Probe) -> list[Check]:
-    """Every check, in the order in which a request meets them."""
+def check(probe: Probe) -> list[Check]:
+    """Return every check, in the order of the phases of a request."""
     checks: list[tuple[str, Callable[[Probe], Finding]]] = [
         (_("Address"), _address),
         (_("Reached"), _reached),
@@ -65,125 +65,130 @@ def check(trial: Probe) -> list[Check]:
         ("Content-Length", _length),
         (_("Time"), _time),
     ]
-    return [Check(name, *find(trial)) for name, find in checks]
+    return [Check(name, *inspect(probe)) for name, inspect in checks]
 
 
 def worst(checks: list[Check]) -> Result:
-    """FAILED, WARNED or PASSED: what all of it comes to."""
+    """Return the overall result: FAILED, WARNED or PASSED."""
     results = {check.result for check in checks}
-    return next(
-        (result for result in (Result.FAILED, Result.WARNED) if result in results), Result.PASSED
-    )
+    for result in (Result.FAILED, Result.WARNED):
+        if result in results:
+            return result
+    return Result.PASSED
 
 
-def _address(trial: Probe) -> Finding:
-    if is_local(trial.parts.hostname or ""):
+def _address(probe: Probe) -> Finding:
+    if is_local(probe.parts.hostname or ""):
         return Result.WARNED, _("WeChat cannot reach it: the address is local to this network.")
-    if trial.parts.port not in (None, *WECHATS_PORTS):
+    if probe.parts.port not in (None, *WECHAT_PORTS):
         return Result.WARNED, _("WeChat cannot reach it: it only calls the ports 80 and 443.")
     return Result.PASSED, _("It is public, on a port that WeChat calls.")
 
 
 def is_local(host: str) -> bool:
-    """Return whether only this network can reach the host: then WeChat cannot."""
+    """Return whether the host is reachable only from this network, not from WeChat."""
     try:
         return not ipaddress.ip_address(host).is_global
     except ValueError:
         return host == "localhost" or host.endswith((".localhost", ".local", ".internal"))
 
 
-def _reached(trial: Probe) -> Finding:
-    host = trial.parts.netloc
-    if trial.stage > Phase.CONNECTING:
-        return Result.PASSED, _("{host} takes connections.").format(host=host)
-    return Result.FAILED, _("{host} cannot be reached: {why}.").format(host=host, why=_why(trial))
+def _reached(probe: Probe) -> Finding:
+    host = probe.parts.netloc
+    if probe.phase > Phase.CONNECTING:
+        return Result.PASSED, _("{host} accepts connections.").format(host=host)
+    return Result.FAILED, _("{host} cannot be reached: {why}.").format(
+        host=host, why=_describe_error(probe)
+    )
 
 
-def _tls(trial: Probe) -> Finding:
-    if trial.parts.scheme != "https":
+def _tls(probe: Probe) -> Finding:
+    if probe.parts.scheme != "https":
         return Result.NOT_APPLICABLE, _("The server URL begins with http://.")
-    if trial.stage < Phase.SECURING:
+    if probe.phase < Phase.SECURING:
         return _not_reached()
-    if trial.certificate_ends is None:
-        return Result.FAILED, _("No secure connection: {why}.").format(why=_why(trial))
-    date = f"{timezone.localtime(trial.certificate_ends):%Y-%m-%d}"
-    if trial.certificate_ends < timezone.now() + ENDS_SOON:
+    if probe.certificate_ends is None:
+        return Result.FAILED, _("No secure connection: {why}.").format(why=_describe_error(probe))
+    date = f"{timezone.localtime(probe.certificate_ends):%Y-%m-%d}"
+    if probe.certificate_ends < timezone.now() + RENEWAL_PERIOD:
         return Result.WARNED, _("The certificate is trusted, but ends on {date}: renew it.").format(
             date=date
         )
     return Result.PASSED, _("The certificate is trusted and valid until {date}.").format(date=date)
 
 
-def _status(trial: Probe) -> Finding:
-    if trial.stage < Phase.ASKING:
+def _status(probe: Probe) -> Finding:
+    if probe.phase < Phase.ASKING:
         return _not_reached()
-    if trial.answer is None:
-        return Result.FAILED, _("No HTTP answer came: {why}.").format(why=_why(trial))
-    status = trial.answer.status
+    if probe.answer is None:
+        return Result.FAILED, _("No HTTP answer came: {why}.").format(why=_describe_error(probe))
+    status = probe.answer.status
     if status == 200:
         return Result.PASSED, _("It answers 200.")
     return Result.FAILED, _("It answers {status}, not 200, and says “{body}”.").format(
-        status=status, body=clean(trial.answer.body.strip(), 60)
+        status=status, body=clean(probe.answer.body.strip(), 60)
     )
 
 
-def _redirect(trial: Probe) -> Finding:
-    if trial.answer is None:
+def _redirect(probe: Probe) -> Finding:
+    if probe.answer is None:
         return _not_reached()
-    if not 300 <= trial.answer.status < 400:
+    if not 300 <= probe.answer.status < 400:
         return Result.PASSED, _("It does not redirect.")
-    where = clean(trial.answer.headers.get("location", "?").encode(), 200)
+    location = clean(probe.answer.headers.get("location", "?").encode(), 200)
     return Result.FAILED, _("It redirects to {where}, and WeChat follows no redirect.").format(
-        where=where
+        where=location
     )
 
 
-def _body(trial: Probe) -> Finding:
-    answer = trial.answer
+def _body(probe: Probe) -> Finding:
+    answer = probe.answer
     if answer is None:
         return _not_reached()
     if answer.status != 200:
         return Result.NOT_REACHED, _("Compared only when the status is 200.")
-    if trial.stage < Phase.DONE:
-        return Result.FAILED, _("The body broke off: {why}.").format(why=_why(trial))
+    if probe.phase < Phase.DONE:
+        return Result.FAILED, _("The body broke off: {why}.").format(why=_describe_error(probe))
     if answer.body == answer.echostr.encode():
         return Result.PASSED, _("It is the echostr, byte for byte.")
-    return Result.FAILED, _wrong_body(answer)
+    return Result.FAILED, _describe_wrong_body(answer)
 
 
-def _wrong_body(answer: Answer) -> str:
+def _describe_wrong_body(answer: Answer) -> str:
     if answer.body == b"\xef\xbb\xbf" + answer.echostr.encode():
-        return _("A byte order mark (BOM) stands before the echostr: save the page without one.")
+        return _("A byte order mark (BOM) precedes the echostr: save the page without one.")
     return _("{count} bytes came instead of {right}, beginning with “{beginning}”.").format(
         count=len(answer.body), right=len(answer.echostr), beginning=clean(answer.body, 40)
     )
 
 
-def _length(trial: Probe) -> Finding:
-    if trial.answer is None:
+def _length(probe: Probe) -> Finding:
+    if probe.answer is None:
         return _not_reached()
-    if trial.answer.is_chunked:
+    if probe.answer.is_chunked:
         return Result.FAILED, _("The body is chunked, which WeChat's HTTP/1.0 cannot read.")
-    length = trial.answer.headers.get("content-length")
+    length = probe.answer.headers.get("content-length")
     if length is None:
-        return Result.WARNED, _("There is none: only the closed connection shows the end.")
+        return Result.WARNED, _(
+            "It is missing: only the closed connection marks the end of the body."
+        )
     return Result.PASSED, _("It is there ({length}), and the body is not chunked.").format(
         length=clean(length.encode(), 20)
     )
 
 
-def _time(trial: Probe) -> Finding:
-    seconds, patience = trial.seconds, client.PATIENCE
-    if isinstance(trial.error, TimeoutError) or seconds >= patience:
+def _time(probe: Probe) -> Finding:
+    seconds, timeout = probe.seconds, client.TIMEOUT
+    if isinstance(probe.error, TimeoutError) or seconds >= timeout:
         return Result.FAILED, _(
-            "No whole answer after {seconds:.1f} s; WeChat gives up after {patience:g} s."
-        ).format(seconds=seconds, patience=patience)
-    if trial.stage < Phase.DONE:
+            "No complete answer after {seconds:.1f} s; WeChat gives up after {timeout:g} s."
+        ).format(seconds=seconds, timeout=timeout)
+    if probe.phase < Phase.DONE:
         return _not_reached()
-    if seconds > SLOW:
-        return Result.WARNED, _("{seconds:.1f} s. From afar that may be too late.").format(
-            seconds=seconds
-        )
+    if seconds > SLOW_SECONDS:
+        return Result.WARNED, _(
+            "{seconds:.1f} s. Over a longer distance, that may be too late."
+        ).format(seconds=seconds)
     return Result.PASSED, _("{milliseconds:.0f} ms.").format(milliseconds=seconds * 1000)
 
 
@@ -191,20 +196,21 @@ def _not_reached() -> Finding:
     return Result.NOT_REACHED, _("The test did not get this far.")
 
 
-def _why(trial: Probe) -> str:
-    error = trial.error
+def _describe_error(probe: Probe) -> str:
+    """Return the reason why the probe failed. It may contain what the server sent."""
+    error = probe.error
     if isinstance(error, ssl.SSLCertVerificationError):
         return _("the certificate is not trusted ({why})").format(why=error.verify_message)
-    for kind, words in COMMON.items():
+    for kind, description in COMMON_ERRORS.items():
         if isinstance(error, kind):
-            return str(words)
-    return clean(str(error).strip().encode(), 200)  # may hold what the server sent
+            return str(description)
+    return clean(str(error).strip().encode(), 200)
 
 
-COMMON: dict[type[Exception], Any] = {
+COMMON_ERRORS: dict[type[Exception], Any] = {
     ConnectionRefusedError: gettext_lazy("connection refused"),
     socket.gaierror: gettext_lazy("the name has no address"),
     TimeoutError: gettext_lazy("no answer in time"),
     http.client.RemoteDisconnected: gettext_lazy("the connection was closed without an answer"),
-    http.client.IncompleteRead: gettext_lazy("less came than was announced"),
+    http.client.IncompleteRead: gettext_lazy("the answer is shorter than its Content-Length"),
 }

@@ -1,4 +1,4 @@
-"""Plays WeChat against a server URL, as its servers were seen to call."""
+"""Calls a server URL as WeChat's servers have been observed to call it."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from urllib.parse import SplitResult, urlencode, urlsplit
 
 from verification.protocol.signature import compute_signature, sign_nonce
 
-#: Seconds until WeChat is assumed to give up.
-PATIENCE = 5.0
-#: Bytes after which a body is no echostr, whatever else comes.
-LONGEST_BODY = 65_536
+#: The number of seconds after which WeChat is assumed to give up.
+TIMEOUT = 5.0
+#: A body that is longer than this is not read to its end: it cannot be an echostr.
+MAX_BODY_BYTES = 65_536
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Answer:
     body: bytes
     headers: dict[str, str]  #: names in lower case
     seconds: float
-    echostr: str  #: what the body has to be, byte for byte
+    echostr: str  #: what the body must be, byte for byte
 
     @property
     def is_chunked(self) -> bool:
@@ -36,12 +36,15 @@ class Answer:
 
 
 def sign_url(server_url: str, token: str) -> tuple[str, str]:
-    """A URL that counts as WeChat's, whoever calls it, and the echostr that must come back."""
+    """Return a signed URL, and the echostr that the server must return.
+
+    A server records a call of this URL as WeChat's.
+    """
     return _sign(server_url, token, str(int(time.time())), str(secrets.randbelow(10**10)))
 
 
 def sign_own_url(server_url: str, token: str, key: bytes) -> tuple[str, str]:
-    """The same, but recorded as our own self-test, whoever calls it."""
+    """Return a signed URL like `sign_url`, but one that this server records as a self-test."""
     timestamp = str(int(time.time()))
     return _sign(server_url, token, timestamp, sign_nonce(key, timestamp, secrets.token_hex(4)))
 
@@ -60,7 +63,7 @@ def _sign(server_url: str, token: str, timestamp: str, nonce: str) -> tuple[str,
 
 
 class Phase(IntEnum):
-    """What a trial is at, or was at when it failed."""
+    """The phase that a probe is in, or was in when it failed."""
 
     CONNECTING = 1
     SECURING = 2
@@ -71,13 +74,13 @@ class Phase(IntEnum):
 
 @dataclass
 class Probe:
-    """One URL verification that we send, and how far it came."""
+    """A URL verification that is sent by this server, and how far it got."""
 
     url: str
     echostr: str
-    stage: Phase = Phase.CONNECTING
+    phase: Phase = Phase.CONNECTING
     certificate_ends: datetime | None = None
-    answer: Answer | None = None  #: from READING on; its body is whole when DONE
+    answer: Answer | None = None  #: set from READING on; its body is complete when DONE
     error: Exception | None = None
     seconds: float = 0
 
@@ -86,13 +89,13 @@ class Probe:
         return urlsplit(self.url)
 
     def run(self) -> Probe:
-        """Ask over HTTP/1.0 as Mozilla/4.0, and keep whatever fails."""
+        """Send the request over HTTP/1.0 as Mozilla/4.0. An error is kept, not raised."""
         started = time.perf_counter()
         try:
             with self._connect() as connection:
-                self.stage = Phase.ASKING
+                self.phase = Phase.ASKING
                 connection.sendall(self._request())
-                self._read(_Wire(connection, started + PATIENCE), started)
+                self._read(_Wire(connection, started + TIMEOUT), started)
         except (OSError, http.client.HTTPException, ValueError) as error:
             self.error = error
         self.seconds = time.perf_counter() - started
@@ -101,10 +104,10 @@ class Probe:
     def _connect(self) -> socket.socket:
         is_https = self.parts.scheme == "https"
         address = (self.parts.hostname or "", self.parts.port or (443 if is_https else 80))
-        plain = socket.create_connection(address, timeout=PATIENCE)
+        plain = socket.create_connection(address, timeout=TIMEOUT)
         if not is_https:
             return plain
-        self.stage = Phase.SECURING
+        self.phase = Phase.SECURING
         context = ssl.create_default_context()
         secure = context.wrap_socket(plain, server_hostname=self.parts.hostname)
         until = ssl.cert_time_to_seconds(str((secure.getpeercert() or {})["notAfter"]))
@@ -124,22 +127,22 @@ class Probe:
             response.begin()
             headers = {name.lower(): value for name, value in response.getheaders()}
             self.answer = Answer(response.status, b"", headers, 0, self.echostr)
-            self.stage = Phase.READING
-            body, missing = response.read(LONGEST_BODY), response.length
+            self.phase = Phase.READING
+            body, missing = response.read(MAX_BODY_BYTES), response.length
         seconds = time.perf_counter() - started
         self.answer = replace(self.answer, body=body, seconds=seconds)
         if missing:
             raise http.client.IncompleteRead(body, missing)
-        self.stage = Phase.DONE
+        self.phase = Phase.DONE
 
 
 def probe_server_url(server_url: str, token: str, key: bytes) -> Probe:
-    """Send one URL verification that is recorded as our own."""
+    """Send a URL verification that this server records as a self-test."""
     return Probe(*sign_own_url(server_url, token, key)).run()
 
 
 class _Wire(io.RawIOBase):
-    """What the server sends until the deadline; a socket's timeout begins anew with each byte."""
+    """Reads from a socket until a deadline. A socket's own timeout restarts with each byte."""
 
     def __init__(self, connection: socket.socket, deadline: float) -> None:
         self.connection, self.deadline = connection, deadline

@@ -7,10 +7,14 @@ from datetime import timedelta
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from verification.accounts.facts import IS_SERIOUS, IS_VERIFICATION
+from verification.accounts.facts import IS_ACCEPTED_OR_ACTIONABLE, IS_VERIFICATION
 from verification.audit_log.positions import first_id_since
 from verification.diagnosis import explain
-from verification.diagnosis.remarks import SLOW, format_slow_answer, in_front_of_us
+from verification.diagnosis.remarks import (
+    SLOW_MICROSECONDS,
+    describe_intermediaries,
+    format_slow_answer,
+)
 from verification.models import OfficialAccount, VerificationAttempt
 from verification.models.noise import NOISE
 from verification.protocol.console import ANSWERS
@@ -50,12 +54,12 @@ def last_recent_attempt(account: OfficialAccount) -> VerificationAttempt | None:
     since = first_id_since(timezone.now() - RECENT)
     recent = account.attempts.filter(id__gte=since).order_by("-id")
     recent = recent.select_related("account", "token").exclude(kind=Kind.SELF_TEST)
-    checked = recent.filter(IS_SERIOUS, IS_VERIFICATION).first()
+    checked = recent.filter(IS_ACCEPTED_OR_ACTIONABLE, IS_VERIFICATION).first()
     return checked or recent.filter(outcome=Outcome.REFUSED).exclude(NOISE).first()
 
 
 def advise_after_refusal(answer: str, attempt: VerificationAttempt) -> str:
-    if answer == "timeout" and attempt.duration > SLOW:
+    if answer == "timeout" and attempt.duration > SLOW_MICROSECONDS:
         return format_slow_answer(attempt)
     if answer == "success":
         return _(
@@ -81,8 +85,8 @@ def advise_after_acceptance(answer: str, attempt: VerificationAttempt) -> str:
             "We accepted this and returned the exact text, so something in front of us may have "
             "changed or replaced it: {culprits}. Press “Test from this server”, and switch that "
             "off for this address."
-        ).format(culprits=in_front_of_us())
-    if attempt.duration > SLOW:
+        ).format(culprits=describe_intermediaries())
+    if attempt.duration > SLOW_MICROSECONDS:
         return format_slow_answer(attempt)
     return _(
         "We answered in {ms} ms, but the answer reached WeChat too late. Press Submit (提交) "

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from verification.admin.base import may
 from verification.attempts.index import AttemptIndex
-from verification.diagnosis import Known, explain
+from verification.diagnosis import StoredData, explain
 from verification.models import OfficialAccount, VerificationAttempt
 from verification.protocol.enums import Kind, Outcome
 from verification.times import format_short
@@ -56,9 +56,11 @@ def without_links(record: Record) -> Record:
 
 def last_verifications(account: OfficialAccount) -> Record:
     ids = AttemptIndex([account.pk], [Kind.URL_VERIFICATION]).newest(MAX_LINES)[:MAX_LINES]
-    attempts, known = account.attempts.filter(pk__in=ids).order_by("-id"), Known()
+    attempts, stored = account.attempts.filter(pk__in=ids).order_by("-id"), StoredData()
     lines = [
-        Line(format_short(attempt.recorded_at), cause(attempt, known), _url(attempt), sign(attempt))
+        Line(
+            format_short(attempt.recorded_at), cause(attempt, stored), _url(attempt), sign(attempt)
+        )
         for attempt in attempts.select_related("account", "token__account")
     ]
     return Record(
@@ -69,10 +71,10 @@ def last_verifications(account: OfficialAccount) -> Record:
     )
 
 
-def cause(attempt: VerificationAttempt, known: Known) -> str:
+def cause(attempt: VerificationAttempt, stored: StoredData) -> str:
     """Return the cause in a few words, with the number of occurrences if it is not one."""
     times = f" ×{attempt.occurrences}" if attempt.occurrences > 1 else ""
-    return explain(attempt, known).summary + times
+    return explain(attempt, stored).summary + times
 
 
 def sign(attempt: VerificationAttempt) -> str:

@@ -20,7 +20,7 @@ from verification.accounts.tokens import (
     NO_TOKEN,
     RotatedMeanwhile,
     keep_token_longer,
-    others_with,
+    other_accounts_with,
     retire_token,
     reveal_token,
     rotate_token,
@@ -125,7 +125,7 @@ def warn(request: HttpRequest, account: OfficialAccount, text: str) -> None:
     if len(text) < MIN_SAFE_LENGTH:
         message = _("A token of %(length)d characters can be guessed; use 16 or more.")
         messages.warning(request, message % {"length": len(text)})
-    for other in others_with(text, account):
+    for other in other_accounts_with(text, account):
         message = _("“%(other)s” has the same token. Give each account its own token.")
         messages.warning(request, message % {"other": other})
 

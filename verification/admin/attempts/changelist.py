@@ -15,7 +15,7 @@ from verification.admin.attempts.presentation import path_of
 from verification.attempts.counts import count_period, read_bars
 from verification.attempts.filter import LAST_BEFORE_FIRST, AttemptFilter, parse_filter
 from verification.attempts.page import find_page
-from verification.diagnosis import Known, explain
+from verification.diagnosis import StoredData, explain
 from verification.models import VerificationAttempt
 from verification.protocol.enums import Kind, Outcome
 from verification.times import format_short_with_seconds, format_zone
@@ -30,7 +30,7 @@ def attempt_list(site: admin.AdminSite, request: HttpRequest) -> HttpResponse:
         messages.warning(request, describe_invalid(invalid))
         return redirect(request.path + filters.query())
     page = find_page(filters, parse_key(request, "before"), parse_key(request, "after"))
-    known = Known()
+    stored = StoredData()
     context = {
         **site.each_context(request),
         "title": _("Verification attempts"),
@@ -40,7 +40,7 @@ def attempt_list(site: admin.AdminSite, request: HttpRequest) -> HttpResponse:
         "lacks_pushes": filters.kind in {None, Kind.MESSAGE_PUSH} and not filters.is_noise,
         "zone": format_zone(),
         **period_context(filters),
-        "rows": [row_of(attempt, known) for attempt in page.attempts],
+        "rows": [row_of(attempt, stored) for attempt in page.attempts],
         "older": filters.query(before=page.older) if page.older else "",
         "newer": filters.query(after=page.newer) if page.newer else "",
     }
@@ -82,9 +82,9 @@ def period_context(filters: AttemptFilter) -> dict[str, Any]:
     }
 
 
-def row_of(attempt: VerificationAttempt, known: Known) -> dict[str, Any]:
-    """Return a row of the list; `known` is read once for all rows."""
-    explanation, is_accepted = explain(attempt, known), attempt.outcome == Outcome.ACCEPTED
+def row_of(attempt: VerificationAttempt, stored: StoredData) -> dict[str, Any]:
+    """Return a row of the list; `stored` is read once for all rows."""
+    explanation, is_accepted = explain(attempt, stored), attempt.outcome == Outcome.ACCEPTED
     return {
         "attempt": attempt,
         "at": format_short_with_seconds(attempt.recorded_at),

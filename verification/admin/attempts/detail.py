@@ -16,8 +16,8 @@ from verification.admin.attempts.presentation import describe_request, describe_
 from verification.admin.base import account_url, may
 from verification.audit_log.chain import BrokenChain
 from verification.audit_log.verifier import verify_seal
-from verification.diagnosis import Explanation, Known, explain, remark_on
-from verification.diagnosis.case import Case
+from verification.diagnosis import Explanation, StoredData, explain, remark_on
+from verification.diagnosis.evidence import Evidence
 from verification.models import Seal, Token, VerificationAttempt
 from verification.protocol.enums import Outcome
 from verification.times import format_datetime
@@ -119,10 +119,10 @@ def compare(attempt: VerificationAttempt, explanation: Explanation) -> list[Comp
     """Compare the signature with the account's tokens of that time, and the one that made it."""
     if not attempt.signature:
         return []
-    case = Case(attempt, Known())
+    evidence = Evidence(attempt, StoredData())
     return [
-        Comparison(token, case.is_signed_with(text))
-        for token, text in case.known.secrets
+        Comparison(token, evidence.is_signed_with(text))
+        for token, text in evidence.stored.secrets
         if token == explanation.signed_with or was_valid(token, attempt)
     ]
 

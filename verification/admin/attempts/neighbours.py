@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from verification.admin.accounts.records import cause, sign
-from verification.diagnosis import Explanation, Known
+from verification.diagnosis import Explanation, StoredData
 from verification.models import VerificationAttempt
 from verification.protocol.enums import Kind, Outcome
 
@@ -70,12 +70,12 @@ def around(attempt: VerificationAttempt, explanation: Explanation) -> list[Neigh
     others = {other.pk: other for other in [*from_same_source(attempt), solution] if other}
     if not others:
         return []
-    known, rows = Known(), sorted([*others.values(), attempt], key=lambda row: row.pk)
+    stored, rows = StoredData(), sorted([*others.values(), attempt], key=lambda row: row.pk)
     return [
         Neighbour(
             time=time_beside(row, attempt),
             sign=sign(row),
-            text=describe_neighbour(row, attempt, known),
+            text=describe_neighbour(row, attempt, stored),
             url=detail_url(row),
             is_this=row == attempt,
             is_solution=row == solution,
@@ -112,9 +112,11 @@ def time_beside(row: VerificationAttempt, attempt: VerificationAttempt) -> str:
     return time.strftime("%H:%M:%S" if is_same_day else "%Y-%m-%d %H:%M:%S")
 
 
-def describe_neighbour(row: VerificationAttempt, attempt: VerificationAttempt, known: Known) -> str:
+def describe_neighbour(
+    row: VerificationAttempt, attempt: VerificationAttempt, stored: StoredData
+) -> str:
     """Return the cause of `row`, and its account and source where `attempt` has other ones."""
-    parts = [cause(row, known)]
+    parts = [cause(row, stored)]
     if row.account and row.account_id != attempt.account_id:
         parts.append(str(row.account))
     if row.client_ip and row.client_ip != attempt.client_ip:

@@ -8,7 +8,7 @@ from django.contrib.humanize.templatetags.humanize import intcomma
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from verification.diagnosis.remarks import in_words
+from verification.diagnosis.remarks import format_duration
 from verification.models import VerificationAttempt
 from verification.models.noise import WECHAT_USER_AGENT
 from verification.protocol.console import ANSWERS
@@ -76,7 +76,7 @@ def clock_of(attempt: VerificationAttempt) -> str:
         return ""
     if skew == 0:
         return _("same as our clock")
-    time = in_words(abs(skew))
+    time = format_duration(abs(skew))
     if skew > 0:
         return _("{time} behind our clock").format(time=time)
     return _("{time} ahead of our clock").format(time=time)

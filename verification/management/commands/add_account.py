@@ -15,41 +15,41 @@ from verification.models.account import MAX_ACCOUNTS_AT_ROOT, generate_secret
 
 
 class Command(GatewayCommand):
-    help = "Add an official account and print its token and server path, this once."
+    help = "Adds an official account and prints its server URL and token, which is shown only once."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("slug", help="last part of the server URL: a-z, 0-9 and hyphens")
-        parser.add_argument("--name", help="what your colleagues call it (default: the slug)")
+        parser.add_argument("slug", help="The last part of the server URL: a-z, 0-9 and hyphens.")
+        parser.add_argument("--name", help="The name that the admin shows (default: the slug).")
         parser.add_argument(
-            "--token", help="the token WeChat already has (default: generate one of 32 characters)"
+            "--token",
+            help="The token, if WeChat already has one. The default is a generated token of 32 "
+            "characters.",
         )
-        parser.add_argument("--json", action="store_true", help="print one JSON object")
+        parser.add_argument("--json", action="store_true", help="Prints one JSON object.")
 
     def handle(self, *, slug: str, name: str | None, token: str | None, **options: Any) -> None:
         text = generate_secret() if token is None else token
         actor = command_line_actor()
         with transaction.atomic():
             account = OfficialAccount(slug=slug, name=name or slug)
-            self.stay_off_the_root_when_full(account)
+            if OfficialAccount.objects.filter(answers_at_root=True).count() >= MAX_ACCOUNTS_AT_ROOT:
+                account.answers_at_root = False
+                self.stderr.write(
+                    f"{MAX_ACCOUNTS_AT_ROOT} accounts already accept calls at the bare domain, "
+                    "so this one does not."
+                )
             account.full_clean()
             account.save()
             change_log.record(
                 Action.ACCOUNT_CREATED, actor, account, name=account.name, slug=account.slug
             )
             rotate_token(account, text, actor)
-        self.warn(account, text)
+        self.warn_about_token(account, text)
         if options["json"]:
-            shown = {"slug": slug, "path": account.server_path, "url": account.server_url}
-            self.stdout.write(json.dumps({**shown, "token": text}))
+            output = {"slug": slug, "path": account.server_path, "url": account.server_url}
+            self.stdout.write(json.dumps({**output, "token": text}))
             return
         self.stdout.write(f"Server URL: {account.server_url}\nToken:      {text}")
         self.stdout.write(
-            "The token is not printed again; the admin reveals it to people who may see it."
+            "The token is not printed again. People with the permission can reveal it in the admin."
         )
-
-    def stay_off_the_root_when_full(self, account: OfficialAccount) -> None:
-        if OfficialAccount.objects.filter(answers_at_root=True).count() >= MAX_ACCOUNTS_AT_ROOT:
-            account.answers_at_root = False
-            self.stderr.write(
-                f"{MAX_ACCOUNTS_AT_ROOT} accounts answer at / already; this one does not."
-            )

@@ -12,10 +12,10 @@ from verification.protocol.enums import Kind, Outcome
 
 
 class Command(GatewayCommand):
-    help = "Count every callback that was answered, by account, kind and outcome."
+    help = "Counts every callback that was answered, by account, kind and outcome."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--json", action="store_true", help="print one JSON object")
+        parser.add_argument("--json", action="store_true", help="Prints one JSON object.")
 
     def handle(self, **options: Any) -> None:
         rows = [
@@ -39,4 +39,4 @@ class Command(GatewayCommand):
             self.stdout.write(
                 f"{row['count']:>12,}  {row['outcome']:<8}  {row['kind']:<16}  {account}"
             )
-        self.stdout.write(f"{total:>12,}  answered in all")
+        self.stdout.write(f"{total:>12,}  answered in total")

@@ -14,8 +14,9 @@ from verification.management.base import GatewayCommand, create_administrator
 
 class Command(GatewayCommand):
     help = (
-        "Create the first administrator from DJANGO_SUPERUSER_USERNAME, DJANGO_SUPERUSER_PASSWORD "
-        "and DJANGO_SUPERUSER_EMAIL. Does nothing when that user exists, so it can run every time."
+        "Creates the first administrator from DJANGO_SUPERUSER_USERNAME, DJANGO_SUPERUSER_PASSWORD "
+        "and DJANGO_SUPERUSER_EMAIL. Does nothing if that user exists, so that it can run at every "
+        "deployment."
     )
 
     def handle(self, **options: Any) -> None:
@@ -24,19 +25,19 @@ class Command(GatewayCommand):
         if not username:
             raise CommandError("DJANGO_SUPERUSER_USERNAME is not set.")
         if users.objects.filter(username=username).exists():
-            self.stdout.write(f'The user "{username}" exists already; nothing was changed.')
+            self.stdout.write(f'The user "{username}" already exists; nothing was changed.')
             return
         password = os.environ.get("DJANGO_SUPERUSER_PASSWORD", "")
         if not password.strip():
             raise CommandError("DJANGO_SUPERUSER_PASSWORD is not set.")
         email = os.environ.get("DJANGO_SUPERUSER_EMAIL", "").strip()
-        refuse_what_is_wrong(users(username=username, email=email), password)
+        validate_user(users(username=username, email=email), password)
         create_administrator(username, email, password)
         self.stdout.write(f'Created the administrator "{username}".')
 
 
-def refuse_what_is_wrong(user: User, password: str) -> None:
-    """Raise ValidationError with the variable that is to be changed."""
+def validate_user(user: User, password: str) -> None:
+    """Raise ValidationError, with the names of the variables to correct."""
     errors = {}
     try:
         user.full_clean(exclude={"password"})

@@ -15,8 +15,8 @@ from verification.times import format_datetime
 
 class Command(GatewayCommand):
     help = (
-        "Say why an attempt ended as it did and what to do, with the tokens known today, and what "
-        "else stands out."
+        "Explains why an attempt ended as it did and what to do, based on the tokens currently "
+        "stored, and reports what else is unusual."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -24,8 +24,8 @@ class Command(GatewayCommand):
             "id",
             type=int,
             nargs="?",
-            help="the attempt's number, as logs and exports give it (default: the last refused, "
-            "self-tests, browsers and bots aside)",
+            help="The number of the attempt, as in logs and exports. The default is the last "
+            "refused attempt that is not a self-test, a browser or a bot.",
         )
 
     def handle(self, *, id: int | None = None, **options: Any) -> None:  # noqa: A002
@@ -38,10 +38,11 @@ class Command(GatewayCommand):
         self.stdout.write(f"What happened: {explanation.what_happened}")
         self.stdout.write(f"What to do:    {explanation.what_to_do}")
         for remark in remark_on(attempt):
-            self.stdout.write(f"Besides:       {remark.text}")
+            self.stdout.write(f"Also:          {remark.text}")
 
 
 def find_attempt(number: int) -> VerificationAttempt:
+    """Return the attempt, or raise CommandError and say if it was pruned."""
     attempt = VerificationAttempt.objects.select_related("account").filter(pk=number).first()
     if attempt is not None:
         return attempt
@@ -53,9 +54,10 @@ def find_attempt(number: int) -> VerificationAttempt:
 
 
 def find_last_refused() -> VerificationAttempt:
+    """Return the last refused attempt that is not a self-test, a browser or a bot."""
     refused = VerificationAttempt.objects.filter(outcome=Outcome.REFUSED).exclude(NOISE)
     refused = refused.exclude(kind=Kind.SELF_TEST)
     attempt = refused.select_related("account").order_by("-id").first()
     if attempt is None:
-        raise CommandError("No attempt was refused, self-tests, browsers and bots aside.")
+        raise CommandError("No attempt was refused, except for self-tests, browsers and bots.")
     return attempt

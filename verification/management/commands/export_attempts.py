@@ -16,18 +16,19 @@ from verification.management.base import (
     GatewayCommand,
     command_line_actor,
     find_account,
-    parse_moment,
+    parse_time,
 )
 from verification.models import ChainHead, Checkpoint, VerificationAttempt
 
+#: The option of each lookup.
 OPTIONS = {"account": "account", "recorded_at__gte": "since", "recorded_at__lt": "until"}
 
 
 class Command(GatewayCommand):
     help = (
-        "Write the recorded attempts to standard output, oldest first, and at the end their number "
-        "and the SHA-256 of the file to standard error. Accepted message pushes are counted, not "
-        "recorded one by one: see audit_totals."
+        "Writes the recorded attempts to standard output, oldest first, and then their number and "
+        "the SHA-256 of the file to standard error. Accepted message pushes are only counted: see "
+        "audit_totals."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -35,27 +36,36 @@ class Command(GatewayCommand):
             "--format",
             choices=[*sorted(PIECES_BY_FORMAT), "sealed"],
             default="jsonl",
-            help="sealed is the whole log with its seals, for verify_export (jsonl)",
+            help="The format (default: jsonl). sealed is the whole log with its seals, for "
+            "verify_export.",
         )
-        parser.add_argument("--account", metavar="SLUG", help="only this account's attempts")
+        parser.add_argument(
+            "--account", metavar="SLUG", help="Exports only this account's attempts."
+        )
         parser.add_argument(
             "--since",
             metavar="ISO",
-            help="from this time on: 2026-11-23T10:42, in TIME_ZONE unless it names a zone",
+            help="Exports attempts from this time on, such as 2026-11-23T10:42. Without a zone, "
+            "the time is in TIME_ZONE.",
         )
-        parser.add_argument("--until", metavar="ISO", help="before this time")
+        parser.add_argument("--until", metavar="ISO", help="Exports attempts before this time.")
 
     def handle(self, **options: Any) -> None:
         filters = read_filters(options)
         export = Export(options["format"], command_line_actor(), describe(filters))
         if export.format == "sealed":
-            refuse(filters)
-            self.send(export, sealed_pieces(), count_sealed())
+            if filters:
+                raise CommandError(
+                    "A chain can only be checked as a whole: leave out --account, --since and "
+                    "--until, or choose another --format."
+                )
+            self.write(export, sealed_pieces(), count_sealed())
         else:
             attempts = VerificationAttempt.objects.filter(**filters).order_by("id")
-            self.send(export, PIECES_BY_FORMAT[export.format](attempts), attempts.count())
+            self.write(export, PIECES_BY_FORMAT[export.format](attempts), attempts.count())
 
-    def send(self, export: Export, pieces: Pieces, total: int) -> None:
+    def write(self, export: Export, pieces: Pieces, total: int) -> None:
+        """Write the export to standard output, and record it even if that fails."""
         bar = tqdm(total=total, unit=" attempts", file=sys.stderr, disable=None)
         try:
             with bar, read_snapshot():
@@ -68,40 +78,32 @@ class Command(GatewayCommand):
         finally:
             export.record()
         if export.is_complete:
-            said = f"{export.rows:,} attempts, SHA-256 {export.sha256}"
-            self.stderr.write(said, str)  # without the colour of errors
+            summary = f"{export.rows:,} attempts, SHA-256 {export.sha256}"
+            self.stderr.write(summary, str)  # without the colour of errors
 
 
 def close_output() -> None:
-    """Let Python flush into nothing what nobody takes any more."""
+    """Redirect standard output, so that Python can flush what can no longer be written."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def read_filters(options: dict[str, Any]) -> dict[str, Any]:
-    """The lookups that were asked for."""
+    """Return the lookups of the given options."""
     slug = options["account"]
     filters = {
         "account": None if slug is None else find_account(slug),
-        "recorded_at__gte": parse_moment(options["since"]),
-        "recorded_at__lt": parse_moment(options["until"]),
+        "recorded_at__gte": parse_time(options["since"]),
+        "recorded_at__lt": parse_time(options["until"]),
     }
     return {lookup: value for lookup, value in filters.items() if value is not None}
 
 
 def describe(filters: dict[str, Any]) -> dict[str, str]:
-    """By the names that the options have, and with the zone that was meant."""
+    """Return the filters under the names of their options, with times in UTC."""
     return {
         OPTIONS[lookup]: value.slug if lookup == "account" else value.isoformat()
         for lookup, value in filters.items()
     }
-
-
-def refuse(filters: dict[str, Any]) -> None:
-    if filters:
-        raise CommandError(
-            "A chain can only be checked whole: leave out --account, --since and --until, "
-            "or choose another --format."
-        )
 
 
 def count_sealed() -> int:

@@ -19,8 +19,8 @@ DEMO = "demo"
 
 class Command(GatewayCommand):
     help = (
-        "Make a copy on this machine ready to try: an administrator and a demo account the first "
-        "time, and each time a signed request to send. script/server runs it."
+        "Prepares a copy on this machine. Creates an administrator and a demo account the first "
+        "time, and prints a signed request to send each time. script/server runs this command."
     )
 
     def handle(self, **options: Any) -> None:
@@ -30,7 +30,7 @@ class Command(GatewayCommand):
         self.create_admin(base)
         account = OfficialAccount.objects.filter(slug=DEMO).first()
         if account is None:
-            # Its URL is said below, its token in the admin.
+            # The URL is printed below, and the admin shows the token.
             call_command("add_account", DEMO, name="Demo", stdout=io.StringIO())
             account = OfficialAccount.objects.get(slug=DEMO)
         token = account.current_token
@@ -38,7 +38,7 @@ class Command(GatewayCommand):
             url, echostr = sign_url(f"{base}{account.server_path}", token.secret.reveal())
             self.stdout.write(f"Server URL: {base}{account.server_path}")
             self.stdout.write(f"Try it:     curl {shlex.quote(url)}")
-            self.stdout.write(f"            answers {echostr}, as WeChat wants it")
+            self.stdout.write(f"            answers {echostr}, as WeChat expects")
 
     def create_admin(self, base: str) -> None:
         if get_user_model().objects.filter(is_superuser=True).exists():

@@ -15,22 +15,23 @@ from verification.audit_log.chain import BrokenChain
 from verification.audit_log.checkpoint import verified_start_of_log
 from verification.audit_log.integrity import record_check
 from verification.audit_log.pruning import Cut, find_cut, prune
-from verification.audit_log.verifier import Report
 from verification.management.base import GatewayCommand, command_line_actor
 from verification.management.commands.verify_audit import verify_with_progress
 from verification.times import format_datetime
 
-#: Six months can have so many days, and China's Cybersecurity Law wants logs kept that long.
+#: Six months have at most this many days. China's Cybersecurity Law requires logs to be kept for
+#: six months.
 SIX_MONTHS = 184
 
 
 class Command(GatewayCommand):
     help = (
-        "Remove the oldest attempts for good, whole seals at a time; hourly counts, accounts and "
-        "the change log stay. First checks the log, and touches none that does not verify. What "
-        "is left verifies, from a sealed checkpoint on. Interrupted, it stops after a step that "
-        f"takes a moment; run it again to go on. Fewer than {SIX_MONTHS} days need --yes: six "
-        "months can have that many, and the law may want the log kept that long."
+        "Removes the oldest attempts permanently, in whole seals. Hourly counts, accounts and the "
+        "change log stay. Checks the log first, and changes nothing if the log does not verify. "
+        "The remaining log verifies from a sealed checkpoint on. When interrupted, the command "
+        "stops after a short step; run it again to continue. Fewer than "
+        f"{SIX_MONTHS} days need --yes: six months can have that many days, and the law may "
+        "require you to keep the log for six months."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -38,22 +39,35 @@ class Command(GatewayCommand):
             "--older-than",
             metavar="DAYS",
             required=True,
-            help="400d removes what was recorded more than 400 days ago",
+            help="The age from which on attempts are removed: 400d removes attempts that were "
+            "recorded more than 400 days ago.",
         )
-        parser.add_argument("--dry-run", action="store_true", help="say what would go, and stop")
-        parser.add_argument("--yes", action="store_true", help=f"even below {SIX_MONTHS} days")
+        parser.add_argument(
+            "--dry-run",
+            action="store_true",
+            help="Prints what would be removed, and changes nothing.",
+        )
+        parser.add_argument(
+            "--yes", action="store_true", help=f"Permits fewer than {SIX_MONTHS} days."
+        )
 
     def handle(self, *, older_than: str, dry_run: bool, yes: bool, **options: Any) -> None:
         days = parse_days(older_than)
         if days < SIX_MONTHS and not yes:
             raise CommandError(
                 f"{days} days are fewer than six months can have ({SIX_MONTHS}), and the law may "
-                "want the log kept that long. Nothing was pruned; add --yes if you are sure."
+                "require you to keep the log that long. Nothing was pruned; add --yes if you are "
+                "sure."
             )
         report = verify_with_progress()
         if not dry_run:
             record_check(report, command_line_actor())
-        refuse_broken_log(report)
+        if report.problems:
+            # The attempts may be evidence of who changed the log, and of what it held before.
+            raise CommandError(
+                f"The log does not verify, so nothing was pruned. {report.problems[0]} "
+                "Run verify_audit to see every problem."
+            )
         cut = find_cut(days)
         if cut is None:
             self.stdout.write(f"Nothing to prune: no whole seal is older than {days} days.")
@@ -63,43 +77,35 @@ class Command(GatewayCommand):
             self.prune(cut)
 
     def prune(self, cut: Cut) -> None:
+        """Remove the attempts, with a progress bar. A signal ends it after the current step."""
         with (
             tqdm(total=cut.attempts, unit=" attempts", file=sys.stderr, disable=None) as bar,
-            signals_kept() as signals,
+            deferred_signals() as signals,
         ):
 
-            def goes_on(removed: int) -> bool:
+            def continue_pruning(removed: int) -> bool:
                 bar.update(removed)
                 return not signals
 
             try:
-                prune(cut, command_line_actor(), goes_on)
+                prune(cut, command_line_actor(), continue_pruning)
             except BrokenChain as broken:
-                raise CommandError(f"{broken} Pruning stopped before it.") from broken
+                raise CommandError(f"{broken} Pruning stopped before that seal.") from broken
         left = cut.last.last_id - verified_start_of_log().last_attempt_id
         if left > 0:
             raise CommandError(
                 f"Stopped: {left:,} of {cut.attempts:,} attempts are still there. The log "
-                "verifies; run this again to go on.",
+                "verifies. Run this command again to continue.",
                 returncode=128 + signals[0],
             )
         self.stdout.write(f"Removed {describe(cut)}.")
 
 
 def parse_days(text: str) -> int:
-    found = re.fullmatch(r"([0-9]{1,5})d", text)
-    if found is None:
+    match = re.fullmatch(r"([0-9]{1,5})d", text)
+    if match is None:
         raise CommandError(f'"{text}" is not a number of days such as 400d.')
-    return int(found[1])
-
-
-def refuse_broken_log(report: Report) -> None:
-    """What goes may be the evidence of who changed it, and of what was there before."""
-    if report.problems:
-        raise CommandError(
-            f"The log does not verify, so nothing was pruned. {report.problems[0]} "
-            "Run verify_audit for all that is wrong."
-        )
+    return int(match[1])
 
 
 def describe(cut: Cut) -> str:
@@ -111,15 +117,15 @@ def describe(cut: Cut) -> str:
 
 
 @contextmanager
-def signals_kept() -> Iterator[list[int]]:
-    """Ctrl-C, and a dyno that is stopped, are noted, for the transaction in hand to be finished."""
-    noted: list[int] = []
-    former = {
-        number: signal.signal(number, lambda signum, _frame: noted.append(signum))
+def deferred_signals() -> Iterator[list[int]]:
+    """Collect SIGINT and SIGTERM in a list, so that the current transaction can finish."""
+    received: list[int] = []
+    previous = {
+        number: signal.signal(number, lambda signum, _frame: received.append(signum))
         for number in (signal.SIGINT, signal.SIGTERM)
     }
     try:
-        yield noted
+        yield received
     finally:
-        for number, handler in former.items():
+        for number, handler in previous.items():
             signal.signal(number, handler)

@@ -15,13 +15,13 @@ from verification.models import TotpDevice
 
 class Command(GatewayCommand):
     help = (
-        "Take away a person's authenticator and recovery codes, for when they are lost. Sessions "
-        "that they let in end; at the next sign-in a new authenticator is set up. Make sure that "
-        "it is that person who asks: until then the password alone lets in."
+        "Removes a person's authenticator and recovery codes after they are lost. Ends the "
+        "sessions that were opened with them. The next sign-in sets up a new authenticator. Verify "
+        "the identity of the person who asks: until then, the password alone opens a session."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("user", help="the name this person signs in with")
+        parser.add_argument("user", help="The username of this person.")
 
     def handle(self, *, user: str, **options: Any) -> None:
         person = get_user_model().objects.filter(username=user).first()
@@ -34,5 +34,5 @@ class Command(GatewayCommand):
                 return
             change_log.record(Action.SECOND_FACTOR_RESET, command_line_actor(), user=user)
         self.stdout.write(
-            f'The authenticator of "{user}" is gone. The next sign-in sets up a new one.'
+            f'Removed the authenticator of "{user}". The next sign-in sets up a new one.'
         )

@@ -15,9 +15,9 @@ from verification.models import Token, TotpDevice
 
 class Command(GatewayCommand):
     help = (
-        "Encrypt every stored token, and the key of every authenticator, with the newest key of "
-        "TOKEN_ENCRYPTION_KEYS. Put the new key in front, run this, then keep the old key for as "
-        "long as its seals are to be verified."
+        "Encrypts every stored token, and the key of every authenticator, with the newest key of "
+        "TOKEN_ENCRYPTION_KEYS. Put the new key first and run this command. Then keep the old key "
+        "for as long as you want to verify its seals."
     )
 
     def handle(self, **options: Any) -> None:
@@ -25,7 +25,7 @@ class Command(GatewayCommand):
         tokens = Token.objects.filter(secret__isnull=False).order_by("id")
         for token in tqdm(tokens, unit=" tokens", file=sys.stderr, disable=None):
             try:
-                # As it was read: what was purged since then stays so.
+                # Only if it is unchanged: a token that has been purged since must stay purged.
                 unchanged = Token.objects.filter(pk=token.pk, secret=token.secret)
                 unchanged.update(secret=token.secret.reencrypt())
             except UndecryptableSecret:
@@ -45,7 +45,7 @@ class Command(GatewayCommand):
         self.stdout.write(f"{len(tokens)} tokens are encrypted with the newest key.")
 
     def reencrypt_authenticators(self) -> list[str]:
-        """Names of the users whose authenticator no key decrypts."""
+        """Encrypt every authenticator; return the names of users whose authenticator is lost."""
         unreadable = []
         for device in TotpDevice.objects.select_related("user").order_by("id"):
             try:

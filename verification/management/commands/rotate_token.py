@@ -16,11 +16,14 @@ from verification.times import format_datetime
 
 
 def format_ends(account: OfficialAccount) -> Iterator[str]:
-    """Of the earlier tokens: an earlier rotation may have given one its end already."""
+    """Yield a sentence for each previous token that is still valid, or one if none is.
+
+    Several can be valid, and an earlier rotation may already have set the end of one.
+    """
     earlier = Token.objects.filter(account=account, superseded_at__isnull=False)
     live = [token for token in earlier if token.is_live_at(timezone.now())]
     if earlier and not live:
-        yield "Every earlier token has ended: WeChat is refused until you have done so."
+        yield "Every earlier token has ended: WeChat is refused until you have pasted the new one."
     for token in live:
         if token.expires_at is None:
             yield f"Token {token} stays valid until WeChat has used the new one, and 24 hours more."
@@ -29,6 +32,7 @@ def format_ends(account: OfficialAccount) -> Iterator[str]:
 
 
 def parse_hours(text: str | None) -> timedelta | None:
+    """Return the value of --keep-old. Raises CommandError."""
     if text is None:
         return None
     if not (text.isascii() and text.isdigit() and len(text) <= 3 and int(text) <= 168):
@@ -38,17 +42,18 @@ def parse_hours(text: str | None) -> timedelta | None:
 
 class Command(GatewayCommand):
     help = (
-        "Give an official account a new token and print it, this once. The old token stays valid "
-        "until WeChat has used the new one, and 24 hours more."
+        "Gives an official account a new token and prints it only once. The old token stays valid "
+        "until 24 hours after WeChat has first used the new one."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("slug", help="the account's slug")
-        parser.add_argument("--token", help="the new token (default: generate one)")
+        parser.add_argument("slug", help="The slug of the account.")
+        parser.add_argument("--token", help="The new token (default: a generated one).")
         parser.add_argument(
             "--keep-old",
             metavar="HOURS",
-            help="end every earlier token after 0 to 168 whole hours, used or not; 0 after a leak",
+            help="Ends every earlier token after this many whole hours, from 0 to 168, whether or "
+            "not WeChat has used the new one. Use 0 after a leak.",
         )
 
     def handle(self, *, slug: str, token: str | None, keep_old: str | None, **options: Any) -> None:
@@ -56,7 +61,7 @@ class Command(GatewayCommand):
         account = find_account(slug)
         text = generate_secret() if token is None else token
         rotate_token(account, text, command_line_actor(), keep_old=overlap)
-        self.warn(account, text)
+        self.warn_about_token(account, text)
         self.stdout.write(f"Server URL: {account.server_url}\nToken:      {text}")
         self.stdout.write(
             "Paste the token into WeChat's console (令牌(Token)) and press Submit (提交)."

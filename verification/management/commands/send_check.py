@@ -19,54 +19,57 @@ from verification.self_test.client import Probe, probe_server_url
 
 class Command(GatewayCommand):
     help = (
-        "Play WeChat: send a signed URL verification over HTTP/1.0 and compare the answer with "
-        "the echostr, byte for byte. Exit code 0 when WeChat would accept it, 1 when not. A server "
-        "with the same TOKEN_ENCRYPTION_KEYS records it as a self-test, which neither verifies the "
-        "account nor begins the end of an old token; for another it counts as WeChat's."
+        "Sends a signed URL verification over HTTP/1.0, as WeChat does, and compares the answer "
+        "with the echostr, byte for byte. The exit code is 0 if WeChat would accept the answer, "
+        "and 1 if not. A server with the same TOKEN_ENCRYPTION_KEYS records the request as a "
+        "self-test, which neither verifies the account nor starts the end of an old token. Another "
+        "server records it as WeChat's."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("slug", help="the account whose token signs")
-        parser.add_argument("--url", help="server URL to call (default: the account's own)")
-        parser.add_argument("--token", help="sign with this token instead of the current one")
+        parser.add_argument("slug", help="The slug of the account whose token signs the request.")
+        parser.add_argument("--url", help="The server URL to call (default: the account's).")
+        parser.add_argument("--token", help="Signs with this token instead of the current one.")
 
     def handle(self, *, slug: str, url: str | None, token: str | None, **options: Any) -> None:
         account = find_account(slug)
         target = default_url(account) if url is None else url
         if not is_url(target):
             raise CommandError(
-                "The URL must begin with http:// or https://, name a host, and hold no spaces, "
-                "no # and nothing but ASCII."
+                "The URL must begin with http:// or https://, name a host, and consist of ASCII "
+                "characters without spaces and #."
             )
         secret = current_secret(account) if token is None else token
-        trial = probe_server_url(target, secret, self_test_key())
-        failed = [found.sentence for found in check(trial) if found.result is Result.FAILED]
+        probe = probe_server_url(target, secret, self_test_key())
+        failed = [result.sentence for result in check(probe) if result.result is Result.FAILED]
         if failed:
-            if is_unrecorded(trial):
-                failed.append("That server could not record it: see its lines attempt_unrecorded.")
-            elif token is None:  # what somebody typed says nothing of WeChat's token
-                failed += explain_refusal(trial)
+            if is_unrecorded(probe):
+                failed.append(
+                    "That server could not record it: see its attempt_unrecorded log lines."
+                )
+            elif token is None:  # a token from the command line says nothing about WeChat's token
+                failed += explain_refusal(probe)
             raise CommandError(f"{target} would not pass. {' '.join(map(str, failed))}")
         self.stdout.write(
-            f"{target} passes: 200 and the exact echostr ({len(trial.echostr)} bytes) "
-            f"in {trial.seconds * 1000:.0f} ms."
+            f"{target} passes: 200 and the exact echostr ({len(probe.echostr)} bytes) "
+            f"in {probe.seconds * 1000:.0f} ms."
         )
 
 
-def is_unrecorded(trial: Probe) -> bool:
-    """By our own reply; a proxy says 503 in other words."""
-    answer = trial.answer
+def is_unrecorded(probe: Probe) -> bool:
+    """Return whether the answer is this server's own 503 reply; a proxy's has another body."""
+    answer = probe.answer
     return answer is not None and (answer.status, answer.body) == (503, TRY_AGAIN.body)
 
 
-def explain_refusal(trial: Probe) -> list[str]:
-    """Why, when the request is among the last on record here."""
-    if trial.answer is None or trial.answer.status not in {400, 403}:
+def explain_refusal(probe: Probe) -> list[str]:
+    """Return the explanation of the attempt if it is among the last 100 in this database."""
+    if probe.answer is None or probe.answer.status not in {400, 403}:
         return []
     last = VerificationAttempt.objects.select_related("account").order_by("-id")[:100]
-    attempt = next((attempt for attempt in last if attempt.echostr == trial.echostr), None)
+    attempt = next((attempt for attempt in last if attempt.echostr == probe.echostr), None)
     if attempt is None:
-        return ["Run `manage.py explain_attempt` on that server; it is not on record here."]
+        return ["Run `manage.py explain_attempt` on that server: it is not recorded here."]
     return [f"Attempt {attempt.pk}: {explain(attempt).full_text}"]
 
 
@@ -74,7 +77,7 @@ def is_url(text: str) -> bool:
     try:
         parts = urlsplit(text)
         has_host = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
-    except ValueError:  # a port or an IPv6 address that is none
+    except ValueError:  # an invalid port or IPv6 address
         return False
     return bool(has_host) and re.fullmatch(r"[!\"$-~]+", text) is not None
 

@@ -19,15 +19,16 @@ from verification.times import format_datetime
 
 class Command(GatewayCommand):
     help = (
-        "Check that nobody changed the log: every seal of the chain, the tallies and the triggers. "
-        "Exit code 1 when something is wrong, with a sentence for each finding."
+        "Checks that the log has not been changed: every seal of the chain, the tallies and the "
+        "triggers. The exit code is 1 if something is wrong, with a sentence for each finding."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
             "--head",
             metavar="SEAL:DIGEST",
-            help="a head that was kept elsewhere: shows an end cut off, or a past rewritten",
+            help="A head that you have kept, to find a log whose end was cut off or whose "
+            "past was rewritten.",
         )
 
     def handle(self, *, head: str | None, **options: Any) -> None:
@@ -35,17 +36,14 @@ class Command(GatewayCommand):
         report = verify_with_progress()
         if kept:
             verify_kept_head(report, *kept)
-        self.record(report)
-        self.say(report)
-
-    def record(self, report: Report) -> None:
-        """A database that can only be read is no reason to keep quiet about what was found."""
         try:
             record_check(report, command_line_actor())
         except DatabaseError as error:
+            # A read-only database is no reason to withhold the findings.
             self.stderr.write(f"Warning: this check is not in the change log: {first_line(error)}.")
+        self.print_report(report)
 
-    def say(self, report: Report) -> None:
+    def print_report(self, report: Report) -> None:
         if report.checkpoint:
             self.stdout.write(format_checkpoint(report.checkpoint))
         counts = f"{report.attempts:,} attempts under {report.seals:,} seals"
@@ -57,7 +55,7 @@ class Command(GatewayCommand):
 
 
 def verify_with_progress() -> Report:
-    """Check everything, with a bar where somebody watches."""
+    """Verify the log, with a progress bar on a terminal."""
     head, start = ChainHead.objects.first() or ChainHead(), start_of_log(Checkpoint.objects.first())
     total = head.last_attempt_id - start.last_attempt_id
     with tqdm(total=total, unit=" attempts", file=sys.stderr, disable=None) as bar:

@@ -17,17 +17,18 @@ from verification.management.base import GatewayCommand, parse_head
 
 class Command(GatewayCommand):
     help = (
-        "Check the chain of seals in a file of export_attempts --format sealed, which may be "
-        "gzipped. Takes no database, no key and no variable. Exit code 1 when something is wrong, "
-        "with a sentence for each finding."
+        "Checks the chain of seals in a file of export_attempts --format sealed, which may be "
+        "gzipped. Needs no database, no key and no environment variable. The exit code is 1 if "
+        "something is wrong, with a sentence for each finding."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("file", type=Path)
+        parser.add_argument("file", type=Path, help="The exported file.")
         parser.add_argument(
             "--head",
             metavar="SEAL:DIGEST",
-            help="a head that was kept elsewhere: shows an end cut off, or a past rewritten",
+            help="A head that you have kept, to find a log whose end was cut off or whose "
+            "past was rewritten.",
         )
 
     def handle(self, *, file: Path, head: str | None, **options: Any) -> None:
@@ -37,11 +38,11 @@ class Command(GatewayCommand):
         except NotAnExport as error:
             raise CommandError(f"{file}: {error}") from error
         except (OSError, EOFError, zlib.error) as error:
-            why = getattr(error, "strerror", None) or "it is damaged or cut off"
-            raise CommandError(f"{file} cannot be read: {why}.") from error
-        self.say(report, kept)
+            reason = getattr(error, "strerror", None) or "it is damaged or cut off"
+            raise CommandError(f"{file} cannot be read: {reason}.") from error
+        self.print_report(report, kept)
 
-    def say(self, report: Report, kept: KeptHead | None) -> None:
+    def print_report(self, report: Report, kept: KeptHead | None) -> None:
         counts = f"{report.attempts:,} attempts under {report.seals:,} seals"
         if report.problems:
             raise CommandError("\n".join([*report.problems, f"Checked: {counts}."]))
@@ -49,15 +50,16 @@ class Command(GatewayCommand):
         self.stdout.write(f"The chain in this file is intact: {counts}.")
         self.stdout.write(f"Its head: {report.head.text}")
         if kept:
-            self.stdout.write(f"It goes through the head that you kept, of seal {kept.seal_id}.")
+            self.stdout.write(f"It contains the head that you kept, of seal {kept.seal_id}.")
         self.stdout.write(
-            "Not checked, because that takes the server's key: whether the server made these "
-            "seals (their MACs). Who can write the file could make a whole new chain: compare "
-            "its head with one that was kept elsewhere, or give it to verify_audit --head."
+            "Not checked, because that needs the server's key: whether the server made these "
+            "seals (their MACs). A person who can write the file could make a whole new chain. "
+            "Compare its head with one that was kept elsewhere, or pass it to verify_audit --head."
         )
 
 
 def check(path: Path, kept: KeptHead | None) -> Report:
+    """Verify the file, with a progress bar on a terminal."""
     size = path.stat().st_size
     bar = tqdm(total=size, unit="B", unit_scale=True, file=sys.stderr, disable=None)
     with bar, path.open("rb") as file:

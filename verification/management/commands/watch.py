@@ -25,34 +25,35 @@ from verification.management.base import GatewayCommand
 from verification.models import ChainHead
 
 logger = logging.getLogger(__name__)
-lines = logging.getLogger("verification.attempts")  # JSON already, whatever LOG_LEVEL says
+# Its lines are JSON, and LOG_LEVEL does not suppress them.
+lines = logging.getLogger("verification.attempts")
 
-#: Seconds between two lines with the chain's head.
-HEAD_EVERY = 300
+#: The number of seconds between two lines with the chain's head.
+HEAD_INTERVAL = 300
 
 
 class Command(GatewayCommand):
     help = (
-        "Tell people, by a WeCom group robot (ALERT_WECOM_WEBHOOK) and by e-mail "
-        "(ALERT_EMAIL_TO), what needs them: refusals, a first success, a rotation about to end "
-        "unused, silence, a broken chain. Prints the chain's head every 5 minutes, to be kept "
-        "elsewhere. Runs until it is stopped."
+        "Sends alerts by a WeCom group robot (ALERT_WECOM_WEBHOOK) and by e-mail "
+        "(ALERT_EMAIL_TO): refusals, a first success, a rotation about to end before WeChat has "
+        "used the new token, silence, a broken chain. Prints the chain's head every 5 minutes, so "
+        "that you can keep it elsewhere. Runs until it is stopped."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
             "--once",
             action="store_true",
-            help="look once, for a scheduler; exit code 1 if a channel failed, the log is broken, "
-            "or /readyz would say that it is not ready",
+            help="Runs one round and exits, for a scheduler. The exit code is 1 if a channel "
+            "failed, the log is broken, or /readyz is not ready.",
         )
         parser.add_argument(
-            "--test", action="store_true", help="only send a message, to see that it arrives"
+            "--test", action="store_true", help="Sends a test message to every channel and exits."
         )
 
     def handle(self, *, once: bool, test: bool, **options: Any) -> None:
-        signal.signal(signal.SIGTERM, leave)
-        signal.signal(signal.SIGINT, leave)
+        signal.signal(signal.SIGTERM, exit_cleanly)
+        signal.signal(signal.SIGINT, exit_cleanly)
         if test:
             self.send_test()
             return
@@ -63,54 +64,55 @@ class Command(GatewayCommand):
             )
         watch = Watch(channels)
         if once:
-            look_once(watch)
+            run_once(watch)
         else:
-            keep_looking(watch)
+            run_forever(watch)
 
     def send_test(self) -> None:
-        """To each channel, whatever becomes of the others."""
+        """Send a test message to each channel, even if another one fails."""
         channels = configured_channels()
         if not channels:
             raise CommandError("Set ALERT_WECOM_WEBHOOK, or ALERT_EMAIL_TO and EMAIL_URL, first.")
         with translation.override(settings.ALERT_LANGUAGE):
-            text = _("A test of the alerts: they arrive here.")
+            text = _("This is a test: alerts arrive here.")
         failures = []
         for channel in channels:
             try:
                 channel.send(Message(text, text))
-                self.stdout.write(f"Told by {channel.name}.")
-            except DeliveryError as why:
-                failures.append(f"Not told by {channel.name}: {why}.")
+                self.stdout.write(f"Sent by {channel.name}.")
+            except DeliveryError as error:
+                failures.append(f"Could not send by {channel.name}: {error}.")
         if failures:
             raise CommandError("\n".join(failures))
 
 
-def look_once(watch: Watch) -> None:
-    result = watch.take_round()
+def run_once(watch: Watch) -> None:
+    result = watch.run_round()
     print_head()
-    if not result.is_ours:
-        logger.info("Did not look: another watch is at it.")
+    if not result.has_lease:
+        logger.info("Nothing was done: another watch is running.")
     if result.is_log_broken:
         raise CommandError("The log is not intact: run verify_audit.")
-    if result.failed:
-        raise CommandError(f"Not told by {', '.join(result.failed)}: the lines above say why.")
+    if result.failed_channels:
+        names = ", ".join(result.failed_channels)
+        raise CommandError(f"Could not send by {names}: the lines above say why.")
     problem = find_problem()
     if problem:
         raise CommandError(f"Not ready: {problem}")
 
 
-def keep_looking(watch: Watch) -> None:
-    """For ever; a database that is away is waited for."""
-    logger.info("Watching, with a look every %d seconds.", settings.ALERT_EVERY)
+def run_forever(watch: Watch) -> None:
+    """Run a round every ALERT_EVERY seconds. Wait while the database cannot be used."""
+    logger.info("Watching, with a round every %d seconds.", settings.ALERT_EVERY)
     is_away, problem, head_due = False, None, time.monotonic()
     while True:
         started = time.monotonic()
         try:
             if started >= head_due:
                 print_head()
-                head_due = started + HEAD_EVERY
-            watch.take_round()
-            problem = tell_of(find_problem(), problem)
+                head_due = started + HEAD_INTERVAL
+            watch.run_round()
+            problem = log_readiness(find_problem(), problem)
             if is_away:
                 logger.info("The database answers again.")
             is_away = False
@@ -122,8 +124,8 @@ def keep_looking(watch: Watch) -> None:
         time.sleep(max(started + settings.ALERT_EVERY - time.monotonic(), 0))
 
 
-def tell_of(problem: str | None, before: str | None) -> str | None:
-    """Once, of what /readyz would say, and when it is over."""
+def log_readiness(problem: str | None, before: str | None) -> str | None:
+    """Log a problem of /readyz once, and its end. Return the problem for the next call."""
     if problem and problem != before:
         logger.error("Not ready: %s", problem)
     if before and not problem:
@@ -132,12 +134,12 @@ def tell_of(problem: str | None, before: str | None) -> str | None:
 
 
 def print_head() -> None:
-    """A line that whoever keeps our output has, and whoever changes the database has not."""
+    """Print the chain's head to a place that a change of the database cannot reach."""
     head = ChainHead.objects.first() or ChainHead()
-    get_store().wait_for_disk()  # until it is on disk, a crash could still take it away
-    said = {"event": "chain_head", "at": timezone.now().isoformat(), "head": head.text}
-    lines.info("%s", json.dumps(said))
+    get_store().wait_for_disk()  # a head that is not on disk could be lost in a crash
+    line = {"event": "chain_head", "at": timezone.now().isoformat(), "head": head.text}
+    lines.info("%s", json.dumps(line))
 
 
-def leave(_number: int, _frame: FrameType | None) -> None:
+def exit_cleanly(_number: int, _frame: FrameType | None) -> None:
     sys.exit(0)

@@ -1,4 +1,4 @@
-"""How each account is doing, in words: what is on record makes them, and time changes them."""
+"""The status of an account in words: it depends on what is recorded, and on the time."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NEW = "NewTokenOfBrandA99"
 
 
 def status_of(account: OfficialAccount, *, in_hours: float = 0) -> AccountStatus:
-    """As the list would show it now, or so many hours from now."""
+    """Return what the list shows now, or `in_hours` from now."""
     account.refresh_from_db()
     then = timezone.now() + timedelta(hours=in_hours)
     with mock.patch("django.utils.timezone.now", return_value=then):
@@ -46,7 +46,7 @@ def was_pushed_to(account: OfficialAccount, hours_ago: range) -> None:
     )
 
 
-class TestTheWay:
+class TestProgress:
     def test_it_goes_from_waiting_to_verified_to_receiving(self, brand_a: OfficialAccount) -> None:
         today = timezone.localdate().isoformat()
         assert status_of(brand_a).text == "WeChat has not called yet"
@@ -73,15 +73,13 @@ class TestRefusals:
         wechat_verifies(brand_a, A)
         assert status_of(brand_a).level is Level.VERIFIED
 
-    def test_a_refusal_before_the_last_push_is_solved_or_noise(
-        self, brand_a: OfficialAccount
-    ) -> None:
+    def test_a_refusal_before_the_last_push_is_ignored(self, brand_a: OfficialAccount) -> None:
         wechat_verifies(brand_a, "Nonsense")
         wechat_pushes(brand_a, A)
 
         assert status_of(brand_a).text == "Receiving messages"
 
-    def test_a_browser_that_looks_is_no_trouble(
+    def test_a_browser_request_needs_no_attention(
         self, brand_a: OfficialAccount, client: Client
     ) -> None:
         client.get(brand_a.server_path)
@@ -106,7 +104,7 @@ class TestRefusals:
 
         assert status_of(brand_a).level is Level.RECEIVING
 
-    def test_a_known_cause_stays_trouble_behind_stray_calls(
+    def test_stray_calls_do_not_hide_a_refusal_with_a_known_cause(
         self, brand_a: OfficialAccount, brand_b: OfficialAccount
     ) -> None:
         wechat_verifies(brand_a, A)
@@ -146,7 +144,7 @@ class TestRefusals:
 
         assert status_of(brand_a, in_hours=25).refused_in_24_h == 0
 
-    def test_neither_our_own_tests_nor_bots_are_counted(
+    def test_neither_self_tests_nor_bots_are_counted(
         self, brand_a: OfficialAccount, client: Client
     ) -> None:
         we_test(brand_a, "Nonsense")
@@ -157,7 +155,7 @@ class TestRefusals:
 
 
 class TestRotations:
-    def test_one_that_wechat_has_not_followed_needs_attention(
+    def test_a_rotation_that_wechat_has_not_followed_needs_attention(
         self, brand_a: OfficialAccount
     ) -> None:
         wechat_verifies(brand_a, A)
@@ -169,14 +167,14 @@ class TestRotations:
         wechat_verifies(brand_a, f"{NEW}8")
         assert status_of(brand_a).level is Level.VERIFIED
 
-    def test_where_wechat_never_called_there_is_nothing_to_finish(
+    def test_a_rotation_before_wechats_first_call_needs_no_attention(
         self, brand_a: OfficialAccount
     ) -> None:
         rotate_token(brand_a, NEW, LI_WEI)
 
         assert status_of(brand_a).text == "WeChat has not called yet"
 
-    def test_one_that_ended_without_wechat_needs_attention_at_once(
+    def test_an_old_token_that_ended_while_wechat_used_it_needs_attention_at_once(
         self, brand_a: OfficialAccount
     ) -> None:
         wechat_verifies(brand_a, A)
@@ -189,14 +187,16 @@ class TestRotations:
         assert status_of(brand_a).text.startswith(broken)
         assert status_of(brand_a).level is Level.ATTENTION
 
-    def test_the_same_an_hour_later(self, brand_a: OfficialAccount) -> None:
+    def test_an_old_token_that_ends_in_an_hour_needs_attention_before_and_after(
+        self, brand_a: OfficialAccount
+    ) -> None:
         wechat_verifies(brand_a, A)
         rotate_token(brand_a, NEW, LI_WEI, keep_old=timedelta(hours=1))
 
         assert "the old token ends" in status_of(brand_a, in_hours=0.9).text
         assert "the old one ended" in status_of(brand_a, in_hours=1.1).text
 
-    def test_refused_pushes_with_a_retired_token_are_trouble(
+    def test_refused_pushes_with_a_retired_token_need_attention(
         self, brand_a: OfficialAccount
     ) -> None:
         rotate_token(brand_a, NEW, LI_WEI, keep_old=timedelta(0))
@@ -205,7 +205,9 @@ class TestRotations:
 
         assert status_of(brand_a).text == "Refused: retired token"
 
-    def test_refused_pushes_without_any_token_are_trouble(self, brand_a: OfficialAccount) -> None:
+    def test_refused_pushes_without_any_token_need_attention(
+        self, brand_a: OfficialAccount
+    ) -> None:
         Token.objects.all().delete()
         assert wechat_pushes(brand_a, A) == 403
 
@@ -213,26 +215,30 @@ class TestRotations:
 
 
 class TestSilence:
-    def test_where_there_is_none_usually_needs_attention(self, brand_a: OfficialAccount) -> None:
+    def test_an_unusual_silence_needs_attention(self, brand_a: OfficialAccount) -> None:
         was_pushed_to(brand_a, range(5, 40))
         assert status_of(brand_a).text.startswith("No messages since ")
         was_pushed_to(brand_a, range(1, 2))
         assert status_of(brand_a).level is Level.RECEIVING
 
     @pytest.mark.parametrize("days", [1, 5, 6.2, 6.9, 7, 7.1, 30])
-    def test_it_is_not_forgotten(self, brand_a: OfficialAccount, days: float) -> None:
+    def test_a_long_silence_still_needs_attention(
+        self, brand_a: OfficialAccount, days: float
+    ) -> None:
         was_pushed_to(brand_a, range(int(24 * days), int(24 * days) + 24 * 10))
 
         assert status_of(brand_a).text.startswith("No messages since ")
 
-    def test_only_the_last_week_says_what_is_usual(self, brand_a: OfficialAccount) -> None:
+    def test_only_the_last_week_of_pushes_decides_what_is_usual(
+        self, brand_a: OfficialAccount
+    ) -> None:
         was_pushed_to(brand_a, range(5, 100))
         was_pushed_to(brand_a, range(5 + 24 * 7 + 1, 5 + 24 * 7 + 2))
 
         assert status_of(brand_a).level is Level.ATTENTION
 
     @pytest.mark.parametrize(("hours", "level"), [(167, Level.RECEIVING), (169, Level.QUIET)])
-    def test_of_an_account_that_is_seldom_written_to_is_said_after_a_week(
+    def test_an_account_with_few_messages_is_quiet_after_a_week(
         self, brand_a: OfficialAccount, hours: int, level: Level
     ) -> None:
         was_pushed_to(brand_a, range(hours, hours + 3))

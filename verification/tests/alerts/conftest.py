@@ -1,4 +1,4 @@
-"""A watch whose messages go to a robot in a group, in front of accounts that WeChat calls."""
+"""Fixtures: accounts that WeChat calls, and a watch whose messages go to a WeCom robot."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from verification.tests.support.mail_server import MailServer, mail_server
 from verification.tests.support.people import wechat_verifies
 from verification.tests.support.wecom import Robot, robot_in_a_group
 
-Told = Callable[[], str]
+Sent = Callable[[], str]
 
 
 @pytest.fixture(scope="session")
@@ -37,7 +37,7 @@ def robot(one_robot: Robot, settings: Any, db: None) -> Robot:
 
 @pytest.fixture
 def mails(settings: Any) -> Iterator[MailServer]:
-    """Where mail to li.wei goes."""
+    """A mail server that receives the mail to li.wei."""
     settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     settings.ALERT_EMAIL_TO = ["li.wei@example.cn"]
     settings.DEFAULT_FROM_EMAIL = "gateway@example.cn"
@@ -52,31 +52,31 @@ def watch(robot: Robot) -> Watch:
 
 
 @pytest.fixture
-def told(watch: Watch, robot: Robot) -> Told:
-    """What one more round says: nothing, mostly, and never more than one message."""
+def sent(watch: Watch, robot: Robot) -> Sent:
+    """Run a round, and return the message it sent or an empty text. There is at most one."""
 
-    def take_round() -> str:
+    def run_round() -> str:
         before = len(robot.heard)
-        assert watch.take_round().is_ours
+        assert watch.run_round().has_lease
         assert len(robot.heard) <= before + 1
         return "".join(robot.heard[before:])
 
-    return take_round
+    return run_round
 
 
 @pytest.fixture
-def connected(brand_a: OfficialAccount, told: Told) -> OfficialAccount:
+def connected(brand_a: OfficialAccount, sent: Sent) -> OfficialAccount:
     wechat_verifies(brand_a, A)
-    told()
+    sent()
     return brand_a
 
 
 class Clock:
-    """Everybody's."""
+    """The clock of the server and of the watch."""
 
     ahead = timedelta()
 
-    def goes_on(self, **time: float) -> None:
+    def advance(self, **time: float) -> None:
         self.ahead += timedelta(**time)
 
     def now(self) -> datetime:

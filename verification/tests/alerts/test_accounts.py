@@ -1,4 +1,4 @@
-"""What is told of an account besides refusals, from real requests."""
+"""Alerts about accounts other than refusals, caused by real requests."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import timedelta
 from verification.accounts.pausing import pause, resume
 from verification.accounts.tokens import rotate_token
 from verification.models import OfficialAccount
-from verification.tests.alerts.conftest import Clock, Told
+from verification.tests.alerts.conftest import Clock, Sent
 from verification.tests.support.accounts import LI_WEI
 from verification.tests.support.adapter import A
 from verification.tests.support.people import wechat_pushes, wechat_verifies
@@ -15,79 +15,79 @@ from verification.tests.support.people import wechat_pushes, wechat_verifies
 NEW = "TokenOfBrandA1234New"
 
 
-def test_its_first_success_is_told_and_no_later_one(
-    brand_a: OfficialAccount, told: Told, clock: Clock
+def test_the_first_success_is_reported_and_no_later_one(
+    brand_a: OfficialAccount, sent: Sent, clock: Clock
 ) -> None:
-    assert told() == ""
+    assert sent() == ""
     wechat_verifies(brand_a, A)
-    said = told()
-    assert said.startswith("“Brand-A” answered WeChat for the first time\nAt 20")
-    assert A not in said
+    message = sent()
+    assert message.startswith("“Brand-A” answered WeChat for the first time\nAt 20")
+    assert A not in message
 
-    clock.goes_on(hours=25)
+    clock.advance(hours=25)
     wechat_verifies(brand_a, A)
     pause(brand_a, LI_WEI)
-    told()
+    sent()
     resume(brand_a, LI_WEI)
-    assert told() == ""
+    assert sent() == ""
 
 
-def test_one_that_worked_before_anybody_watched_is_no_news(
-    brand_a: OfficialAccount, told: Told, clock: Clock
+def test_a_success_before_the_first_round_is_not_reported(
+    brand_a: OfficialAccount, sent: Sent, clock: Clock
 ) -> None:
     wechat_verifies(brand_a, A)
-    clock.goes_on(hours=25)
+    clock.advance(hours=25)
 
-    assert told() == ""
+    assert sent() == ""
 
 
-def test_a_rotation_about_to_end_unused_is_told_and_that_it_was_finished(
-    connected: OfficialAccount, told: Told, clock: Clock
+def test_a_rotation_about_to_end_unused_is_reported_and_so_is_its_completion(
+    connected: OfficialAccount, sent: Sent, clock: Clock
 ) -> None:
     rotate_token(connected, NEW, LI_WEI, keep_old=timedelta(hours=8))
-    clock.goes_on(hours=5)
-    assert told() == ""
-    clock.goes_on(hours=1.5)
-    assert told().startswith("“Brand-A”: the old token ends at 20")
+    clock.advance(hours=5)
+    assert sent() == ""
+    clock.advance(hours=1.5)
+    assert sent().startswith("“Brand-A”: the old token ends at 20")
 
     wechat_verifies(connected, NEW)
-    assert told().startswith("“Brand-A”: WeChat uses the new token")
+    assert sent().startswith("“Brand-A”: WeChat uses the new token")
 
 
-def test_a_rotation_without_an_end_is_not(
-    connected: OfficialAccount, told: Told, clock: Clock
+def test_a_rotation_without_an_end_is_not_reported(
+    connected: OfficialAccount, sent: Sent, clock: Clock
 ) -> None:
     rotate_token(connected, NEW, LI_WEI)
-    clock.goes_on(days=30)
+    clock.advance(days=30)
 
-    assert told() == ""
+    assert sent() == ""
 
 
-def test_silence_where_there_was_none_is_told_each_day_and_that_it_is_over(
-    connected: OfficialAccount, told: Told, clock: Clock
+def test_unusual_silence_is_reported_each_day_and_so_is_its_end(
+    connected: OfficialAccount, sent: Sent, clock: Clock
 ) -> None:
     for _ in range(30):
-        clock.goes_on(hours=1)
+        clock.advance(hours=1)
         wechat_pushes(connected, A)
-        assert told() == ""
-    clock.goes_on(hours=3)
-    said = told()
-    assert "“Brand-A”: no messages since 20" in said
-    assert "still enabled (启用)" in said
-    assert told() == ""
-    clock.goes_on(hours=24)
-    assert "no messages since" in told()
+        assert sent() == ""
+    clock.advance(hours=3)
+    message = sent()
+    assert "“Brand-A”: no messages since 20" in message
+    assert "still enabled (启用)" in message
+    assert sent() == ""
+    clock.advance(hours=24)
+    assert "no messages since" in sent()
 
     wechat_pushes(connected, A)
-    assert told().startswith("“Brand-A” is receiving messages again")
+    assert sent().startswith("“Brand-A” is receiving messages again")
 
 
-def test_an_account_of_few_messages_is_not_missed(
-    connected: OfficialAccount, told: Told, clock: Clock
+def test_silence_of_an_account_with_few_messages_is_not_reported(
+    connected: OfficialAccount, sent: Sent, clock: Clock
 ) -> None:
     for _ in range(10):
-        clock.goes_on(hours=1)
+        clock.advance(hours=1)
         wechat_pushes(connected, A)
-    clock.goes_on(hours=20)
+    clock.advance(hours=20)
 
-    assert told() == ""
+    assert sent() == ""

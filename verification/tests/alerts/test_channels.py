@@ -1,4 +1,4 @@
-"""What becomes of an alert whatever a channel does; and what no channel ever has to do with."""
+"""What happens to an alert when a channel fails, and that callbacks use no channel."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from verification.alerts.channels import configured_channels
 from verification.alerts.watch import Watch
 from verification.models import OfficialAccount
-from verification.tests.alerts.conftest import Told
+from verification.tests.alerts.conftest import Sent
 from verification.tests.support.adapter import A, B
 from verification.tests.support.mail_server import MailServer
 from verification.tests.support.people import wechat_pushes, wechat_verifies
@@ -20,17 +20,17 @@ REFUSALS = [
     (200, '{"errcode":93000,"errmsg":"invalid webhook url"}', "errcode 93000: the key in"),
     (200, '{"errcode":45009}', "errcode 45009: too many messages in one minute"),
     (200, '{"errcode":-1}', "refused the message with errcode -1."),
-    (200, "[]", "did not answer as it should (TypeError)."),
-    (200, "{}", "did not answer as it should (KeyError)."),
-    (200, "<html>", "did not answer as it should (JSONDecodeError)."),
-    (500, "", "did not answer as it should (status 500)."),
+    (200, "[]", "did not answer as expected (TypeError)."),
+    (200, "{}", "did not answer as expected (KeyError)."),
+    (200, "<html>", "did not answer as expected (JSONDecodeError)."),
+    (500, "", "did not answer as expected (status 500)."),
 ]
 
 
 @pytest.mark.parametrize(("status", "answer", "why"), REFUSALS)
-def test_what_wecom_did_not_take_is_tried_again(
+def test_a_message_that_wecom_refuses_is_sent_again(
     connected: OfficialAccount,
-    told: Told,
+    sent: Sent,
     robot: Robot,
     caplog: pytest.LogCaptureFixture,
     status: int,
@@ -39,33 +39,33 @@ def test_what_wecom_did_not_take_is_tried_again(
 ) -> None:
     wechat_verifies(connected, B)
     robot.status, robot.answer = status, answer
-    assert told() == ""
-    assert caplog.messages[-1].startswith("Not told by wecom, to be tried again: WeCom ")
+    assert sent() == ""
+    assert caplog.messages[-1].startswith("Could not send by wecom, will retry: WeCom ")
     assert why in caplog.messages[-1]
 
     robot.is_well()
-    assert "is refused" in told()
+    assert "is refused" in sent()
 
 
-def test_one_that_dawdles_is_cut_off(
+def test_an_answer_that_takes_too_long_is_abandoned(
     connected: OfficialAccount, watch: Watch, robot: Robot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("verification.alerts.channels.WECOM_PATIENCE", 0.2)
+    monkeypatch.setattr("verification.alerts.channels.WECOM_TIMEOUT", 0.2)
     wechat_verifies(connected, B)
     robot.delay = 0.1  # before each byte of 27
 
-    assert watch.take_round().failed == ["wecom"]
+    assert watch.run_round().failed_channels == ["wecom"]
 
 
-def test_a_mail_tells_it_too_and_even_when_wecom_does_not(
+def test_mail_is_sent_too_even_when_wecom_fails(
     connected: OfficialAccount, robot: Robot, mails: MailServer
 ) -> None:
     robot.status = 500
     wechat_verifies(connected, B)
     watch = Watch(configured_channels())
 
-    assert watch.take_round().failed == ["wecom"]
-    assert watch.take_round().failed == ["wecom"]
+    assert watch.run_round().failed_channels == ["wecom"]
+    assert watch.run_round().failed_channels == ["wecom"]
     [mail] = mails.mails
     assert mail["To"] == "li.wei@example.cn"
     assert mail["Subject"].strip() == "[wechat_gateway] “Brand-A” is refused, after it had worked"
@@ -80,24 +80,24 @@ def test_a_mail_server_that_refuses_quotes_no_password(
     mails.is_refusing = True
     wechat_verifies(connected, B)
 
-    assert Watch(configured_channels()).take_round().failed == ["email"]
-    assert caplog.messages[-1].endswith("the mail server did not take it (code 550).")
+    assert Watch(configured_channels()).run_round().failed_channels == ["email"]
+    assert caplog.messages[-1].endswith("the mail server did not accept the message (code 550).")
     assert "hunter2" not in caplog.text
 
 
 def test_no_line_holds_the_key_of_the_robot(
-    connected: OfficialAccount, told: Told, robot: Robot, caplog: pytest.LogCaptureFixture
+    connected: OfficialAccount, sent: Sent, robot: Robot, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("DEBUG")
     for answer in (robot.answer, '{"errcode":93000}', "<html>"):
         robot.answer = answer
         wechat_verifies(connected, B)
-        told()
+        sent()
 
     assert KEY not in caplog.text
 
 
-# --- Never on the way of a request
+# --- Never in the request path
 
 
 def test_a_callback_connects_to_nothing(

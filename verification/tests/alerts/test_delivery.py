@@ -1,4 +1,4 @@
-"""How it is told: once, in one message, in one language, and only so often."""
+"""Alerts are sent once, as one message, in one language, and within the hourly limit."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.db import connection
 from verification.alerts.channels import configured_channels
 from verification.alerts.watch import Watch
 from verification.models import OfficialAccount
-from verification.tests.alerts.conftest import Clock, Told
+from verification.tests.alerts.conftest import Clock, Sent
 from verification.tests.support.accounts import make_account
 from verification.tests.support.adapter import A, B
 from verification.tests.support.people import wechat_verifies
@@ -19,92 +19,96 @@ from verification.tests.support.wecom import Robot
 # --- Once
 
 
-def test_a_restart_tells_nothing_twice(
-    connected: OfficialAccount, robot: Robot, told: Told
+def test_a_restart_sends_nothing_twice(
+    connected: OfficialAccount, robot: Robot, sent: Sent
 ) -> None:
     wechat_verifies(connected, B)
-    told()
+    sent()
     robot.heard.clear()
-    Watch(configured_channels()).take_round()
+    Watch(configured_channels()).run_round()
 
     assert robot.heard == []
 
 
-def test_what_came_while_nobody_watched_is_told(connected: OfficialAccount, robot: Robot) -> None:
+def test_what_happened_while_no_watch_ran_is_reported(
+    connected: OfficialAccount, robot: Robot
+) -> None:
     wechat_verifies(connected, B)
-    Watch(configured_channels()).take_round()
+    Watch(configured_channels()).run_round()
 
     assert "is refused" in robot.heard[-1]
 
 
-def test_of_two_that_watch_one_looks(
+def test_only_one_of_two_watches_works_at_a_time(
     connected: OfficialAccount, watch: Watch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other, results = Watch(watch.channels), []
-    monkeypatch.setattr(watch.channels[0], "send", lambda _: results.append(other.take_round()))
+    monkeypatch.setattr(watch.channels[0], "send", lambda _: results.append(other.run_round()))
     wechat_verifies(connected, B)
-    results.append(watch.take_round())
+    results.append(watch.run_round())
 
-    assert [result.is_ours for result in results] == [False, True]
+    assert [result.has_lease for result in results] == [False, True]
 
 
 # --- As a message
 
 
-def test_many_at_once_are_one_message_that_wecom_takes(told: Told, robot: Robot) -> None:
-    told()
+def test_many_at_once_are_one_message_that_wecom_takes(sent: Sent, robot: Robot) -> None:
+    sent()
     for number in range(30):
         account = make_account(f"brand-{number}", f"TokenOfBrand{number}xxxx")
         wechat_verifies(account, f"TokenOfBrand{number}xxxx")
-    said = told()
+    message = sent()
 
-    assert len(said.encode()) <= 2048
-    assert said.splitlines()[-1].endswith(" more alerts.")
-    assert told() == ""
+    assert len(message.encode()) <= 2048
+    assert message.splitlines()[-1].endswith(" more alerts.")
+    assert sent() == ""
 
 
-def test_an_hour_has_so_many_messages_and_the_rest_comes_as_one(
-    brand_a: OfficialAccount, brand_b: OfficialAccount, told: Told, settings: Any, clock: Clock
+def test_beyond_the_hourly_limit_alerts_wait_for_one_message(
+    brand_a: OfficialAccount, brand_b: OfficialAccount, sent: Sent, settings: Any, clock: Clock
 ) -> None:
     settings.ALERT_MESSAGES_PER_HOUR = 1
     wechat_verifies(brand_a, A)
-    assert "So many messages came within an hour that the next one comes at " in told()
+    assert (
+        "This is the last message that the hourly limit permits. The next one comes at " in sent()
+    )
     wechat_verifies(brand_b, B)
-    assert told() == ""
+    assert sent() == ""
     wechat_verifies(brand_b, A)
-    assert told() == ""
+    assert sent() == ""
     wechat_verifies(brand_b, B)
-    assert told() == ""
+    assert sent() == ""
 
-    clock.goes_on(hours=1)
-    said = told()
-    assert "“Brand-B” answered WeChat for the first time" in said
-    assert "“Brand-B” is refused, after it had worked" in said
-    assert "“Brand-B” is accepted again" in said
+    clock.advance(hours=1)
+    message = sent()
+    assert "“Brand-B” answered WeChat for the first time" in message
+    assert "“Brand-B” is refused, after it had worked" in message
+    assert "“Brand-B” is accepted again" in message
 
 
-def test_a_long_name_in_chinese_is_cut_between_characters(told: Told) -> None:
-    told()
+def test_a_long_name_in_chinese_is_cut_between_characters(sent: Sent) -> None:
+    sent()
     account = make_account("long", "TokenOfLongName1")
     OfficialAccount.objects.filter(pk=account.pk).update(name="长\n" * 50)
     wechat_verifies(account, "TokenOfLongName1")
 
-    assert told().startswith("“长 长 长")
+    assert sent().startswith("“长 长 长")
 
 
 @pytest.mark.parametrize(("language", "words"), [("en", "characters missing"), ("zh-hans", "令牌")])
-def test_it_is_told_in_its_own_language_without_any_token(
-    connected: OfficialAccount, told: Told, settings: Any, language: str, words: str
+def test_a_message_is_in_the_configured_language_and_without_any_token(
+    connected: OfficialAccount, sent: Sent, settings: Any, language: str, words: str
 ) -> None:
     settings.ALERT_LANGUAGE = language
     wechat_verifies(connected, A[:-1])
-    said = told()
+    message = sent()
 
-    assert words in said
-    assert A[:-1] not in said
+    assert words in message
+    assert A[:-1] not in message
 
 
-def test_nothing_is_open_while_a_message_is_sent(
+def test_no_transaction_is_open_while_a_message_is_sent(
     connected: OfficialAccount, watch: Watch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     depths: list[int] = []
@@ -112,6 +116,6 @@ def test_nothing_is_open_while_a_message_is_sent(
     monkeypatch.setattr(watch.channels[0], "send", note_depth)
     before = len(connection.savepoint_ids)
     wechat_verifies(connected, B)
-    watch.take_round()
+    watch.run_round()
 
     assert depths == [before]

@@ -1,4 +1,4 @@
-"""What is told of refusals; each of them is a real request."""
+"""Alerts about refusals; each refusal is a real request."""
 
 from __future__ import annotations
 
@@ -6,86 +6,90 @@ from django.test import Client
 
 from verification.accounts.pausing import pause
 from verification.models import OfficialAccount
-from verification.tests.alerts.conftest import Clock, Told
+from verification.tests.alerts.conftest import Clock, Sent
 from verification.tests.support.accounts import LI_WEI
 from verification.tests.support.adapter import A, B
 from verification.tests.support.people import call, we_test, wechat_pushes, wechat_verifies
 
 
-def test_the_first_after_a_success_is_told_with_its_cause(
-    connected: OfficialAccount, brand_b: OfficialAccount, told: Told
+def test_the_first_refusal_after_a_success_is_reported_with_its_cause(
+    connected: OfficialAccount, brand_b: OfficialAccount, sent: Sent
 ) -> None:
     wechat_verifies(connected, B)
-    said = told()
+    message = sent()
 
-    assert said.startswith("“Brand-A” is refused, after it had worked\nAt 20")
-    assert "token of “Brand-B”" in said
-    assert "https://wx.example.cn/admin/verification/verificationattempt/2/change/" in said
+    assert message.startswith("“Brand-A” is refused, after it had worked\nAt 20")
+    assert "token of “Brand-B”" in message
+    assert "https://wx.example.cn/admin/verification/verificationattempt/2/change/" in message
     wechat_verifies(connected, B)
-    assert told() == ""
+    assert sent() == ""
 
 
-def test_it_is_over_when_wechat_passes_again(connected: OfficialAccount, told: Told) -> None:
+def test_it_is_over_when_wechat_passes_again(connected: OfficialAccount, sent: Sent) -> None:
     wechat_verifies(connected, B)
-    told()
+    sent()
     wechat_pushes(connected, A)
 
-    assert told().startswith("“Brand-A” is accepted again\nThe last request")
-    assert told() == ""
+    assert sent().startswith("“Brand-A” is accepted again\nThe last request")
+    assert sent() == ""
 
 
-def test_who_sets_an_account_up_is_left_in_peace(brand_a: OfficialAccount, told: Told) -> None:
+def test_refusals_during_the_setup_of_an_account_are_not_reported(
+    brand_a: OfficialAccount, sent: Sent
+) -> None:
     wechat_verifies(brand_a, B)
 
-    assert told() == ""
+    assert sent() == ""
 
 
-def test_one_after_the_first_success_is_told_even_if_no_look_lies_between_them(
-    brand_a: OfficialAccount, told: Told
+def test_a_refusal_after_the_first_success_is_reported_even_within_one_round(
+    brand_a: OfficialAccount, sent: Sent
 ) -> None:
     for token in (B, A, B):
         wechat_verifies(brand_a, token)
-    said = told()
+    message = sent()
 
-    assert "“Brand-A” is refused, after it had worked" in said
-    assert "/verificationattempt/3/change/" in said
+    assert "“Brand-A” is refused, after it had worked" in message
+    assert "/verificationattempt/3/change/" in message
 
 
-def test_so_many_in_so_many_minutes_are_told_once(brand_a: OfficialAccount, told: Told) -> None:
+def test_many_refusals_within_minutes_are_reported_once(
+    brand_a: OfficialAccount, sent: Sent
+) -> None:
     for _ in range(4):
         wechat_verifies(brand_a, B)
-    assert told() == ""
+    assert sent() == ""
     wechat_verifies(brand_a, B)
 
-    assert told().startswith("“Brand-A” was refused 5 times within 10 minutes\n")
+    assert sent().startswith("“Brand-A” was refused 5 times within 10 minutes\n")
     wechat_verifies(brand_a, B)
-    assert told() == ""
+    assert sent() == ""
 
 
-def test_those_of_hours_ago_do_not_add_up(
-    brand_a: OfficialAccount, told: Told, clock: Clock
+def test_refusals_far_apart_do_not_add_up(
+    brand_a: OfficialAccount, sent: Sent, clock: Clock
 ) -> None:
     for _ in range(6):
         wechat_verifies(brand_a, B)
-        clock.goes_on(minutes=11)
+        clock.advance(minutes=11)
 
-    assert told() == ""
+    assert sent() == ""
 
 
-def test_those_between_two_rare_looks_do(
-    brand_a: OfficialAccount, told: Told, clock: Clock
+def test_refusals_between_two_distant_rounds_add_up(
+    brand_a: OfficialAccount, sent: Sent, clock: Clock
 ) -> None:
     for _ in range(5):
         wechat_verifies(brand_a, B)
-        clock.goes_on(minutes=1)
-    clock.goes_on(hours=5)
+        clock.advance(minutes=1)
+    clock.advance(hours=5)
     wechat_verifies(brand_a, B)
 
-    assert "was refused 5 times" in told()
+    assert "was refused 5 times" in sent()
 
 
 def test_noise_self_tests_and_paused_accounts_are_not_counted(
-    connected: OfficialAccount, told: Told
+    connected: OfficialAccount, sent: Sent
 ) -> None:
     for _ in range(6):
         Client().get(connected.server_path)
@@ -96,46 +100,46 @@ def test_noise_self_tests_and_paused_accounts_are_not_counted(
     for _ in range(6):
         wechat_verifies(connected, A)
 
-    assert told() == ""
+    assert sent() == ""
 
 
-def test_an_account_that_comes_and_goes_is_told_once_an_hour(
-    connected: OfficialAccount, told: Told, clock: Clock
+def test_a_problem_that_comes_and_goes_is_reported_once_an_hour(
+    connected: OfficialAccount, sent: Sent, clock: Clock
 ) -> None:
-    said = []
+    messages = []
     for token in (B, A) * 3:
         wechat_verifies(connected, token)
-        said.append(told())
-    assert "is refused, after it had worked" in said[0]
-    assert "is accepted again" in said[1]
-    assert said[2:] == [""] * 4
+        messages.append(sent())
+    assert "is refused, after it had worked" in messages[0]
+    assert "is accepted again" in messages[1]
+    assert messages[2:] == [""] * 4
 
-    clock.goes_on(hours=1)
+    clock.advance(hours=1)
     wechat_verifies(connected, B)
-    assert "is refused" in told()
+    assert "is refused" in sent()
 
 
-def test_one_that_goes_on_is_told_again_after_a_day(
-    connected: OfficialAccount, told: Told, clock: Clock
+def test_a_problem_that_continues_is_reported_again_after_a_day(
+    connected: OfficialAccount, sent: Sent, clock: Clock
 ) -> None:
     wechat_verifies(connected, B)
-    told()
-    clock.goes_on(hours=23)
+    sent()
+    clock.advance(hours=23)
     wechat_verifies(connected, B)
-    assert told() == ""
-    clock.goes_on(hours=2)
+    assert sent() == ""
+    clock.advance(hours=2)
 
-    assert told().startswith("“Brand-A” is refused")
-    assert told() == ""
+    assert sent().startswith("“Brand-A” is refused")
+    assert sent() == ""
 
 
-def test_one_that_nothing_followed_for_a_day_is_forgotten(
-    connected: OfficialAccount, told: Told, clock: Clock
+def test_a_refusal_that_nothing_follows_for_a_day_is_over(
+    connected: OfficialAccount, sent: Sent, clock: Clock
 ) -> None:
     wechat_verifies(connected, B)
-    told()
-    clock.goes_on(hours=25)
-    assert told() == ""
+    sent()
+    clock.advance(hours=25)
+    assert sent() == ""
     wechat_verifies(connected, B)
 
-    assert told().startswith("“Brand-A” is refused")
+    assert sent().startswith("“Brand-A” is refused")

@@ -40,7 +40,7 @@ def _signals_as_they_were() -> Iterator[None]:
 
 @pytest.fixture
 def printed(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], list[Any]]:
-    """What stdout got of an event, as objects."""
+    """Return the JSON lines of an event that were printed."""
     handler = Lines()
     monkeypatch.setattr(logging.getLogger("verification.attempts"), "handlers", [handler])
     return lambda event: [line for line in handler.lines if line["event"] == event]
@@ -60,13 +60,13 @@ class Lines(logging.Handler):
 
 @pytest.fixture
 def refused(transactional_db: None) -> OfficialAccount:
-    """Brand A, which worked once, and not any more."""
+    """Brand A, which was accepted once and is refused now."""
     account = make_account("brand-a", A)
     assert (wechat_verifies(account, A), wechat_verifies(account, B)) == (200, 403)
     return account
 
 
-def test_once_tells_prints_the_head_and_ends_well(
+def test_once_sends_alerts_prints_the_head_and_exits_0(
     refused: OfficialAccount, robot: Robot, tmp_path: Path
 ) -> None:
     checkout = Checkout(tmp_path)
@@ -74,15 +74,15 @@ def test_once_tells_prints_the_head_and_ends_well(
     again = checkout.manage_test_database("watch", "--once", ALERT_WECOM_WEBHOOK=robot.url)
 
     assert (first.returncode, first.stderr, again.returncode) == (0, "", 0)
-    [said] = robot.heard
-    assert "“Brand-A” is refused, after it had worked" in said
+    [message] = robot.heard
+    assert "“Brand-A” is refused, after it had worked" in message
     heads = [line for line in again.stdout.splitlines() if '"chain_head"' in line]
     assert [json.loads(head)["head"][:2] for head in heads] == ["2:"]
-    assert A not in first.stdout + said
+    assert A not in first.stdout + message
     assert KEY not in first.stdout
 
 
-def test_once_exits_1_when_nobody_could_be_told(
+def test_once_exits_1_when_a_channel_fails(
     refused: OfficialAccount, robot: Robot, tmp_path: Path
 ) -> None:
     robot.answer = '{"errcode":93000,"errmsg":"invalid webhook url"}'
@@ -91,7 +91,7 @@ def test_once_exits_1_when_nobody_could_be_told(
     )
 
     assert (result.returncode, result.stderr.count("\n")) == (1, 1)
-    assert "Not told by wecom: the lines above say why." in result.stderr
+    assert "Could not send by wecom: the lines above say why." in result.stderr
     assert "errcode 93000" in result.stdout
     assert KEY not in result.stdout + result.stderr
 
@@ -120,7 +120,7 @@ def test_once_exits_1_when_the_gateway_is_not_ready(
 
 
 @pytest.mark.django_db
-def test_without_a_channel_alerts_are_lines_of_the_log(
+def test_without_a_channel_alerts_are_only_printed(
     brand_a: OfficialAccount, printed: Callable[[str], list[Any]]
 ) -> None:
     wechat_verifies(brand_a, A)
@@ -130,7 +130,7 @@ def test_without_a_channel_alerts_are_lines_of_the_log(
     assert alert["title"] == "“Brand-A” answered WeChat for the first time"
 
 
-# --- All the time
+# --- As a worker
 
 
 @contextmanager
@@ -158,7 +158,7 @@ def wait_for(robot: Robot, words: str) -> None:
     raise AssertionError(robot.heard)
 
 
-def test_sigterm_ends_it_at_once_and_gives_up_its_turn(
+def test_sigterm_ends_it_at_once_and_releases_the_lease(
     refused: OfficialAccount, robot: Robot, tmp_path: Path
 ) -> None:
     with worker(tmp_path, ALERT_WECOM_WEBHOOK=robot.url) as process:
@@ -167,7 +167,7 @@ def test_sigterm_ends_it_at_once_and_gives_up_its_turn(
         started = time.monotonic()
         out, _ = process.communicate(timeout=10)
 
-    assert time.monotonic() - started < 8  # not after the minute until its next look
+    assert time.monotonic() - started < 8  # not after the minute until its next round
     assert process.returncode == 0
     assert "Traceback" not in out
     assert WatchPosition.objects.get().held_until is None
@@ -190,7 +190,7 @@ def test_sigterm_ends_it_while_wecom_keeps_it_waiting(
 
 @pytest.fixture
 def minutes(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Run the loop for so many minutes of a clock that only its sleeping moves."""
+    """Return a function that runs the loop for a number of minutes of a simulated clock."""
 
     def run(watch: Watch, minutes: float) -> None:
         now = 0.0
@@ -204,7 +204,7 @@ def minutes(monkeypatch: pytest.MonkeyPatch) -> Any:
         clock = SimpleNamespace(monotonic=lambda: now, sleep=sleep)
         monkeypatch.setattr(command, "time", clock)
         with pytest.raises(SystemExit):
-            command.keep_looking(watch)
+            command.run_forever(watch)
 
     return run
 
@@ -218,16 +218,16 @@ def test_the_head_is_printed_every_5_minutes_even_when_nothing_came(
     assert [head["head"] for head in heads] == [f"0:{'0' * 64}"] * 3
 
 
-def test_a_database_that_is_away_is_waited_for(
+def test_it_waits_while_the_database_is_away(
     watch: Watch, minutes: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     rounds = iter([OperationalError("hunter2"), OperationalError(), Round(), Round(), Round()])
 
-    def take_round() -> None:
-        if isinstance(found := next(rounds), OperationalError):
-            raise found
+    def run_round() -> None:
+        if isinstance(outcome := next(rounds), OperationalError):
+            raise outcome
 
-    monkeypatch.setattr(watch, "take_round", take_round)
+    monkeypatch.setattr(watch, "run_round", run_round)
     monkeypatch.setattr(command, "find_problem", lambda: None)
     monkeypatch.setattr(connection, "close", lambda: None)
     with caplog.at_level("INFO", command.__name__):
@@ -236,17 +236,17 @@ def test_a_database_that_is_away_is_waited_for(
     assert [
         record.getMessage() for record in caplog.records if record.name == command.__name__
     ] == [
-        "Watching, with a look every 60 seconds.",
+        "Watching, with a round every 60 seconds.",
         "The database cannot be used (OperationalError); waiting.",
         "The database answers again.",
     ]
 
 
-def test_that_it_is_not_ready_is_said_once_and_when_it_is_over(
+def test_a_problem_of_readiness_is_logged_once_and_so_is_its_end(
     watch: Watch, minutes: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     problems = iter([None, "The plan is full.", "The plan is full.", None, None])
-    monkeypatch.setattr(watch, "take_round", Round)
+    monkeypatch.setattr(watch, "run_round", Round)
     monkeypatch.setattr(command, "find_problem", lambda: next(problems))
     with caplog.at_level("INFO", command.__name__):
         minutes(watch, 5)
@@ -259,7 +259,7 @@ def test_that_it_is_not_ready_is_said_once_and_when_it_is_over(
     ]
 
 
-# --- To see that it arrives
+# --- Test messages
 
 
 @pytest.mark.django_db
@@ -268,17 +268,17 @@ def test_a_test_reaches_every_channel(
 ) -> None:
     call_command("watch", test=True)
 
-    assert capsys.readouterr().out.splitlines() == ["Told by wecom.", "Told by email."]
-    assert robot.heard == ["A test of the alerts: they arrive here."]
-    assert "they arrive here" in mails.mails[0].get_content()
+    assert capsys.readouterr().out.splitlines() == ["Sent by wecom.", "Sent by email."]
+    assert robot.heard == ["This is a test: alerts arrive here."]
+    assert "alerts arrive here" in mails.mails[0].get_content()
 
 
 @pytest.mark.django_db
-def test_a_test_that_one_did_not_take_still_reaches_the_other(
+def test_a_test_reaches_a_channel_even_if_the_other_one_fails(
     robot: Robot, mails: MailServer
 ) -> None:
     robot.status = 404
-    with pytest.raises(CommandError, match=r"^Not told by wecom: .* \(status 404\)\.$"):
+    with pytest.raises(CommandError, match=r"^Could not send by wecom: .* \(status 404\)\.$"):
         call_command("watch", test=True)
 
     assert len(mails.mails) == 1

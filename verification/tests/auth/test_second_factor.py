@@ -24,16 +24,14 @@ def _required(settings: Any) -> None:
 
 @pytest.fixture
 def browser(li_wei: User) -> Client:
-    """li.wei has given the password."""
+    """The browser of li.wei, who has entered the password."""
     client = Client()
     client.force_login(li_wei)
     return client
 
 
 class TestSettingUp:
-    def test_it_follows_the_password_and_leads_where_li_wei_wanted_to_go(
-        self, browser: Client
-    ) -> None:
+    def test_it_follows_the_password_and_leads_to_the_requested_page(self, browser: Client) -> None:
         response = browser.get("/admin/auth/user/", follow=True)
         assert response.redirect_chain[-1][0] == f"{PAGE}?next=%2Fadmin%2Fauth%2Fuser%2F"
         code = App(response.text).code()
@@ -58,7 +56,7 @@ class TestSettingUp:
         app = App(browser.get(PAGE).text)
         answer = browser.post(PAGE, {"code": "000000"})
 
-        assert "This code is not right" in answer.text
+        assert "That code is incorrect" in answer.text
         assert App(answer.text).seed == App(browser.get(PAGE).text).seed == app.seed
         assert not is_in(browser)
         assert actions()[-1] == Action.SECOND_FACTOR_REFUSED
@@ -79,14 +77,14 @@ class TestSettingUp:
             assert app.seed not in page.text
             assert not [code for code in codes if code in page.text]
 
-    def test_the_answer_with_the_recovery_codes_is_kept_by_nobody(self, browser: Client) -> None:
+    def test_the_answer_with_the_recovery_codes_is_not_cached(self, browser: Client) -> None:
         app = App(browser.get(PAGE).text)
         answer = browser.post(PAGE, {"code": app.code()})
 
         assert "no-store" in answer.headers["Cache-Control"]
         assert browser.post(PAGE, {"code": app.code()}).status_code == 302
 
-    def test_nothing_on_it_leads_away_from_the_codes(self, browser: Client) -> None:
+    def test_nothing_on_the_page_leads_away_from_the_codes(self, browser: Client) -> None:
         app = App(browser.get(PAGE).text)
         answer = browser.post(PAGE, {"code": app.code()})
 
@@ -123,7 +121,7 @@ class TestSettingUp:
         assert not [secret for secret in (app.seed, *codes) if secret in stored]
         assert not TotpDevice._meta.default_permissions
 
-    def test_chinese_pages_have_it_too(self, browser: Client) -> None:
+    def test_chinese_pages_have_the_qr_code_too(self, browser: Client) -> None:
         assert "<svg" in browser.get(PAGE, headers={"Accept-Language": "zh-hans"}).text
 
 
@@ -137,7 +135,7 @@ class TestAsking:
         assert browser.get("/admin/password_change/").status_code == 302
         assert browser.get("/admin/", follow=True).redirect_chain[-1][0].startswith(PAGE)
 
-    def test_a_code_opens_it_once(self, browser: Client) -> None:
+    def test_a_code_signs_in_once(self, browser: Client) -> None:
         app, _codes = set_up(browser)
         code = app.code()
         sign_in_again(browser)
@@ -148,7 +146,7 @@ class TestAsking:
         assert "or was used already" in browser.post(PAGE, {"code": code}).text
         assert not is_in(browser)
 
-    def test_a_recovery_code_opens_it_once(self, browser: Client) -> None:
+    def test_a_recovery_code_signs_in_once(self, browser: Client) -> None:
         _app, codes = set_up(browser)
         sign_in_again(browser)
         assert browser.post(PAGE, {"code": codes[0].upper().replace("-", " ")}).status_code == 302
@@ -159,7 +157,9 @@ class TestAsking:
         assert not is_in(browser)
         assert RecoveryCode.objects.count() == 9
 
-    def test_a_recovery_code_that_was_used_is_said_to_be(self, browser: Client) -> None:
+    def test_a_recovery_code_that_was_used_is_refused_with_the_reason(
+        self, browser: Client
+    ) -> None:
         _app, codes = set_up(browser)
         for _time in range(2):
             sign_in_again(browser)
@@ -178,7 +178,7 @@ class TestAsking:
         browser.post(PAGE, {"code": codes[0]})
         assert actions()[-2:] == [Action.RECOVERY_CODE_USED, Action.SIGNED_IN]
 
-    def test_spending_a_recovery_code_says_how_many_are_left(self, browser: Client) -> None:
+    def test_using_a_recovery_code_says_how_many_are_left(self, browser: Client) -> None:
         _app, codes = set_up(browser)
         sign_in_again(browser)
         page = browser.post(PAGE, {"code": codes[0]}, follow=True)
@@ -194,7 +194,7 @@ class TestAsking:
         assert codes[0][1:] not in browser.post(PAGE, {"code": codes[0][1:]}).text
 
     @pytest.mark.parametrize("code", ["", "12345", "1234567", "１２３４５６", "+12345", "a" * 41])
-    def test_what_is_no_code_is_refused(self, browser: Client, code: str) -> None:
+    def test_a_malformed_code_is_refused(self, browser: Client, code: str) -> None:
         set_up(browser)
         sign_in_again(browser)
         answer = browser.post(PAGE, {"code": code})
@@ -202,7 +202,7 @@ class TestAsking:
         assert (answer.status_code, "errorlist" in answer.text) == (200, True)
         assert not is_in(browser)
 
-    def test_a_clock_that_is_half_a_minute_wrong_is_followed(self, browser: Client) -> None:
+    def test_a_clock_that_is_half_a_minute_wrong_is_tolerated(self, browser: Client) -> None:
         app, _codes = set_up(browser)  # the phone is a step behind
         TotpDevice.objects.update(last_step=-1)
         sign_in_again(browser)
@@ -221,7 +221,7 @@ class TestAsking:
         )
         assert browser.post(PAGE, {"code": app.code()}).status_code == 302
 
-    def test_nobody_waits_longer_than_a_quarter_of_an_hour(self, browser: Client) -> None:
+    def test_the_wait_is_at_most_a_quarter_of_an_hour(self, browser: Client) -> None:
         app, _codes = set_up(browser)
         sign_in_again(browser)
         guessed = timezone.now() - timedelta(minutes=14)
@@ -245,7 +245,7 @@ class TestAsking:
         assert codes[0] not in answer.text
 
     @pytest.mark.parametrize("kind", ["app", "recovery"])
-    def test_another_users_code_is_no_good(self, browser: Client, kind: str) -> None:
+    def test_another_users_code_is_refused(self, browser: Client, kind: str) -> None:
         app, codes = set_up(browser)
         User.objects.create_superuser("wang.fang", password=PASSWORD)
         other = Client()
@@ -256,9 +256,7 @@ class TestAsking:
         assert not is_in(other)
         assert RecoveryCode.objects.count() == 10
 
-    def test_a_session_that_somebody_else_may_know_is_given_another_key(
-        self, browser: Client
-    ) -> None:
+    def test_a_sign_in_changes_the_key_of_the_session(self, browser: Client) -> None:
         app, _codes = set_up(browser)
         sign_in_again(browser)
         known = browser.session.session_key
@@ -274,12 +272,12 @@ class TestAsking:
 
         assert "evil.example" not in answer.text
 
-    def test_who_thinks_better_of_it_can_sign_out(self, browser: Client) -> None:
+    def test_a_person_can_sign_out_before_entering_a_code(self, browser: Client) -> None:
         browser.post("/admin/logout/")
 
         assert "_auth_user_id" not in browser.session
 
-    def test_without_the_variable_nobody_is_asked(self, browser: Client, settings: Any) -> None:
+    def test_without_the_variable_no_code_is_required(self, browser: Client, settings: Any) -> None:
         settings.ADMIN_REQUIRE_TOTP = False
 
         assert is_in(browser)
@@ -289,7 +287,7 @@ class TestAsking:
         assert Client().get(PAGE, follow=True).redirect_chain[-1][0].startswith("/admin/login/")
         assert not TotpDevice.objects.exists()
 
-    def test_a_lost_encryption_key_is_said_in_a_sentence(
+    def test_a_lost_encryption_key_is_explained_in_a_sentence(
         self, browser: Client, settings: Any
     ) -> None:
         app, _codes = set_up(browser)

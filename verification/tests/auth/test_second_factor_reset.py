@@ -1,4 +1,4 @@
-"""When the phone or the encryption key is lost."""
+"""Recovery when the phone or the encryption key is lost."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def _required(settings: Any) -> None:
 
 @pytest.fixture
 def browser(li_wei: User) -> Client:
-    """li.wei has given the password."""
+    """The browser of li.wei, who has entered the password."""
     client = Client()
     client.force_login(li_wei)
     return client
@@ -46,7 +46,7 @@ class TestEncryptionKeys:
 
 
 class TestReset:
-    def test_the_next_sign_in_sets_up_another(
+    def test_the_next_sign_in_sets_up_another_authenticator(
         self, browser: Client, capsys: pytest.CaptureFixture[str]
     ) -> None:
         app, _codes = set_up(browser)
@@ -59,7 +59,7 @@ class TestReset:
         assert event.facts == {"user": "li.wei"}
         assert event.actor.startswith("command line")
 
-    def test_who_has_none_is_told_so(
+    def test_a_user_without_an_authenticator_is_left_unchanged(
         self, li_wei: User, capsys: pytest.CaptureFixture[str]
     ) -> None:
         call_command("reset_totp", "li.wei")
@@ -67,6 +67,6 @@ class TestReset:
         assert "nothing was changed" in capsys.readouterr().out
         assert not ChangeEvent.objects.exists()
 
-    def test_a_name_that_nobody_has_is_refused(self, db: None) -> None:
+    def test_an_unknown_user_is_refused(self, db: None) -> None:
         with pytest.raises(CommandError, match=r'There is no user "wang\.fang"\.'):
             call_command("reset_totp", "wang.fang")

@@ -45,7 +45,7 @@ class TestIdling:
 
         assert li_wei_at_work.get(ADMIN).status_code == 302
 
-    def test_a_page_puts_the_end_off(self, li_wei_at_work: Client) -> None:
+    def test_a_page_extends_the_session(self, li_wei_at_work: Client) -> None:
         time_passes(timedelta(minutes=29))
         response = li_wei_at_work.get(ADMIN)
 
@@ -53,7 +53,9 @@ class TestIdling:
         assert ends_at() > timezone.now() + timedelta(minutes=29)
         assert response.cookies["sessionid"]["max-age"] == 30 * 60
 
-    def test_a_poll_does_not(self, li_wei_at_work: Client, settings: Any) -> None:
+    def test_a_poll_does_not_extend_the_session(
+        self, li_wei_at_work: Client, settings: Any
+    ) -> None:
         settings.ROOT_URLCONF = __name__
         time_passes(timedelta(minutes=20))
         before = ends_at()
@@ -63,50 +65,48 @@ class TestIdling:
         assert (ends_at(), "sessionid" in response.cookies) == (before, False)
 
     @pytest.mark.parametrize("page", ["/", "/healthz"])
-    def test_pages_that_ask_for_nobody_do_not_need_the_session(
-        self, li_wei_at_work: Client, page: str
-    ) -> None:
+    def test_public_pages_do_not_need_the_session(self, li_wei_at_work: Client, page: str) -> None:
         Session.objects.all().delete()
 
         assert li_wei_at_work.get(page).status_code == 200
 
 
 class TestTheWorkingDay:
-    def begun(self, client: Client, ago: timedelta) -> Client:
+    def started(self, client: Client, ago: timedelta) -> Client:
         session = client.session
-        session[sessions.STARTED] = (timezone.now() - ago).timestamp()
+        session[sessions.STARTED_KEY] = (timezone.now() - ago).timestamp()
         session.save()
         return client
 
-    def test_eight_hours_are_the_most_however_busy(self, li_wei_at_work: Client) -> None:
-        assert self.begun(li_wei_at_work, timedelta(hours=7)).get(ADMIN).status_code == 200
+    def test_a_session_lasts_eight_hours_at_most(self, li_wei_at_work: Client) -> None:
+        assert self.started(li_wei_at_work, timedelta(hours=7)).get(ADMIN).status_code == 200
 
-        response = self.begun(li_wei_at_work, timedelta(hours=9)).get(ADMIN, follow=True)
+        response = self.started(li_wei_at_work, timedelta(hours=9)).get(ADMIN, follow=True)
         assert 'name="password"' in response.text
         assert ChangeEvent.objects.latest("id").action == ChangeEvent.Action.SIGNED_OUT
 
-    def test_signing_in_begins_another(self, li_wei_at_work: Client) -> None:
-        self.begun(li_wei_at_work, timedelta(hours=9)).get(ADMIN, follow=True)
-        who = {"username": "li.wei", "password": PASSWORD, "next": ADMIN}
+    def test_signing_in_starts_a_new_session(self, li_wei_at_work: Client) -> None:
+        self.started(li_wei_at_work, timedelta(hours=9)).get(ADMIN, follow=True)
+        form = {"username": "li.wei", "password": PASSWORD, "next": ADMIN}
 
-        assert li_wei_at_work.post("/admin/login/", who, follow=True).status_code == 200
+        assert li_wei_at_work.post("/admin/login/", form, follow=True).status_code == 200
         assert li_wei_at_work.get(ADMIN).status_code == 200
 
 
 class TestSigningInOnceMore:
-    """The sign-in leads back to where a form was sent, by GET."""
+    """The sign-in leads back, by GET, to the page where the form was sent."""
 
     @pytest.mark.parametrize("name", ["reveal_token", "self_test", "keep_token"])
     def test_it_leads_to_the_page_with_the_button(
         self, li_wei: User, client: Client, brand_a: OfficialAccount, name: str
     ) -> None:
         ids = [brand_a.pk, brand_a.tokens.get().pk] if name == "keep_token" else [brand_a.pk]
-        asked = press(client, name, *ids)["Location"]
+        location = press(client, name, *ids)["Location"]
         form = {"username": "li.wei", "password": PASSWORD}
         there = reverse(f"admin:{name}", args=ids)
-        page = client.post(asked, {**form, "next": there}, follow=True)
+        page = client.post(location, {**form, "next": there}, follow=True)
 
-        assert there in asked
+        assert there in location
         assert page.redirect_chain[-1][0] == account_url(brand_a.pk)
         assert page.status_code == 200
 
@@ -115,23 +115,23 @@ class TestCookies:
     def test_over_plain_http_they_are_plain_on_this_machine(self, li_wei: User) -> None:
         client = Client(enforce_csrf_checks=True)
         client.get("/admin/login/")
-        who = {
+        form = {
             "username": "li.wei",
             "password": PASSWORD,
             "csrfmiddlewaretoken": client.cookies["csrftoken"].value,
         }
 
-        assert client.post("/admin/login/", who).status_code == 302
+        assert client.post("/admin/login/", form).status_code == 302
         assert client.get(ADMIN).status_code == 200
 
     @pytest.mark.process
     def test_in_production_they_belong_to_one_host_over_https(self, tmp_path: Any) -> None:
-        asked = "from django.conf import settings as s; " + "; ".join(
+        script = "from django.conf import settings as s; " + "; ".join(
             f"print(s.{kind}_COOKIE_NAME, s.{kind}_COOKIE_SECURE, s.{kind}_COOKIE_PATH,"
             f" s.{kind}_COOKIE_DOMAIN)"
             for kind in ("SESSION", "CSRF", "LANGUAGE")
         )
-        result = Checkout(tmp_path).manage("shell", "-v0", "-c", asked, **PRODUCTION)
+        result = Checkout(tmp_path).manage("shell", "-v0", "-c", script, **PRODUCTION)
 
         assert result.stdout.splitlines() == [
             "__Host-sessionid True / None",

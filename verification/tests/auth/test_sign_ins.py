@@ -33,9 +33,9 @@ def sign_in(password: str, *, as_: str = "li.wei", at: str = HERE, **headers: st
     return client.post("/admin/login/?next=/admin/", {"username": as_, "password": password})
 
 
-def fail(times: int, **who: str) -> Any:
+def fail(times: int, **client: str) -> Any:
     for number in range(times):
-        response = sign_in(CANARY, **who, **{"User-Agent": f"Browser {number}"})
+        response = sign_in(CANARY, **client, **{"User-Agent": f"Browser {number}"})
     return response
 
 
@@ -49,7 +49,7 @@ class TestLocking:
         assert "locked for 15 minutes" in response.text
         assert sign_in(PASSWORD).status_code == 429
 
-    def test_others_at_that_address_and_that_user_elsewhere_are_not(self) -> None:
+    def test_others_at_that_address_and_that_user_elsewhere_are_not_locked(self) -> None:
         User.objects.create_superuser("wang.fang", password=PASSWORD)
         fail(6)
 
@@ -64,7 +64,7 @@ class TestLocking:
 
         assert response.status_code == 429
 
-    def test_it_ends_after_a_quarter_of_an_hour_and_trying_does_not_prolong_it(self) -> None:
+    def test_the_lock_ends_after_a_quarter_of_an_hour_and_trying_does_not_prolong_it(self) -> None:
         fail(5)
         AccessAttempt.objects.update(attempt_time=timezone.now() - timedelta(minutes=14))
         assert sign_in(PASSWORD).status_code == 429
@@ -72,26 +72,28 @@ class TestLocking:
 
         assert sign_in(PASSWORD).status_code == 302
 
-    def test_success_forgives(self) -> None:
+    def test_a_success_resets_the_count(self) -> None:
         fail(4)
         assert sign_in(PASSWORD).status_code == 302
 
         assert fail(4).status_code == 200
 
-    def test_the_page_speaks_chinese_too(self) -> None:
+    def test_the_page_is_in_chinese_too(self) -> None:
         response = fail(5, **{"Accept-Language": "zh-hans"})
 
         assert 'lang="zh-hans"' in response.text
 
 
 class TestTheChangeLog:
-    def test_a_failed_sign_in_is_in_it_locked_or_not(self) -> None:
+    def test_a_failed_sign_in_is_recorded_locked_or_not(self) -> None:
         fail(7)
         events = ChangeEvent.objects.filter(action=Action.SIGN_IN_FAILED)
 
         assert [(event.actor, event.client_ip) for event in events] == [("li.wei", HERE)] * 7
 
-    def test_the_password_is_nowhere(self, caplog: pytest.LogCaptureFixture) -> None:
+    def test_the_password_is_stored_and_logged_nowhere(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
         fail(6)
         sign_in(PASSWORD, at=THERE)
         rows = [
@@ -101,17 +103,17 @@ class TestTheChangeLog:
         ]
 
         assert CANARY not in f"{rows} {caplog.text}"
-        assert "AXES" not in caplog.text, "lines that say ***** help nobody"
+        assert "AXES" not in caplog.text, "lines that say ***** are of no use"
         assert PASSWORD not in f"{rows} {caplog.text}"
 
 
 class TestCallbacks:
-    def test_they_are_answered_before_anything_of_the_admin(self) -> None:
+    def test_they_are_answered_before_any_other_middleware(self) -> None:
         assert configured.MIDDLEWARE[0] == "verification.callbacks.middleware.CallbackMiddleware"
 
-    def test_they_ask_nothing_about_users(self, brand_a: OfficialAccount) -> None:
+    def test_they_query_no_tables_of_users(self, brand_a: OfficialAccount) -> None:
         with CaptureQueriesContext(connection) as queries:
             Client().get(f"/wechat/brand-a?{verification(A)}")
 
-        asked = " ".join(query["sql"] for query in queries)
-        assert not [table for table in ("axes_", "auth_", "django_session") if table in asked]
+        sql = " ".join(query["sql"] for query in queries)
+        assert not [table for table in ("axes_", "auth_", "django_session") if table in sql]

@@ -1,4 +1,4 @@
-"""Where causes come close to each other; test_every_cause.py has a request for each."""
+"""Causes that are hard to tell apart; test_every_cause.py has a request for each cause."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from django.utils import translation
 from verification.accounts.pausing import pause, resume
 from verification.accounts.tokens import retire_token, rotate_token
 from verification.change_log import Actor
-from verification.diagnosis import Explanation, Known, explain
+from verification.diagnosis import Explanation, StoredData, explain
 from verification.models import OfficialAccount, VerificationAttempt
 from verification.tests.support.accounts import LI_WEI, make_account
 from verification.tests.support.adapter import A, B, last_attempt
@@ -28,7 +28,7 @@ Diagnose = Callable[[str], Explanation]
 
 @pytest.fixture
 def diagnose(client: Client, brand_a: OfficialAccount) -> Diagnose:
-    """Send a request as WeChat would, and explain the attempt it left."""
+    """Send a request as WeChat does, and explain the recorded attempt."""
 
     def send_and_explain(target: str) -> Explanation:
         client.get(target)
@@ -40,16 +40,18 @@ def diagnose(client: Client, brand_a: OfficialAccount) -> Diagnose:
 def test_the_token_of_another_account_is_named(
     diagnose: Diagnose, brand_b: OfficialAccount
 ) -> None:
-    found = diagnose(f"/wechat/brand-a?{verification(B)}")
+    explanation = diagnose(f"/wechat/brand-a?{verification(B)}")
 
-    assert found.cause == "token_of_another_account"
-    assert "the token of “Brand-B”, but the URL belongs to “Brand-A”" in found.what_happened
-    assert [account.slug for account in found.accounts] == ["brand-a", "brand-b"]
+    assert explanation.cause == "token_of_another_account"
+    assert "the token of “Brand-B”, but the URL belongs to “Brand-A”" in explanation.what_happened
+    assert [account.slug for account in explanation.accounts] == ["brand-a", "brand-b"]
 
 
 @pytest.mark.parametrize("pasted", [A[:-1], A[1:], A[:8], A[:5] + A[6:], A + A])
-def test_a_token_cut_or_doubled_is_recognised(diagnose: Diagnose, pasted: str) -> None:
-    assert diagnose(f"/wechat/brand-a?{verification(pasted)}").cause == "token_cut_or_doubled"
+def test_a_token_incomplete_or_pasted_twice_is_recognised(diagnose: Diagnose, pasted: str) -> None:
+    assert (
+        diagnose(f"/wechat/brand-a?{verification(pasted)}").cause == "token_incomplete_or_doubled"
+    )
 
 
 def test_no_token_can_be_guessed_letter_by_letter(diagnose: Diagnose) -> None:
@@ -59,33 +61,33 @@ def test_no_token_can_be_guessed_letter_by_letter(diagnose: Diagnose) -> None:
 
 
 @pytest.mark.parametrize("typed", [A.lower(), A.upper(), A.swapcase()])
-def test_a_token_in_other_case_is_recognised(diagnose: Diagnose, typed: str) -> None:
-    assert diagnose(f"/wechat/brand-a?{verification(typed)}").cause == "token_in_other_case"
+def test_a_token_with_wrong_capitalization_is_recognised(diagnose: Diagnose, typed: str) -> None:
+    assert diagnose(f"/wechat/brand-a?{verification(typed)}").cause == "token_capitalized_wrongly"
 
 
 @pytest.mark.parametrize("slug", ["brand-aa", "brandA", "Brand-A", "brand_a"])
 def test_an_unknown_path_names_the_nearest(diagnose: Diagnose, slug: str) -> None:
-    found = diagnose(f"/wechat/{slug}?{verification('Nonsense')}")
+    explanation = diagnose(f"/wechat/{slug}?{verification('Nonsense')}")
 
-    assert found.cause == "path_unknown"
-    assert "the nearest is “/wechat/brand-a”" in found.what_happened
+    assert explanation.cause == "path_unknown"
+    assert "the nearest is “/wechat/brand-a”" in explanation.what_happened
 
 
-def test_an_account_that_was_added_since_is_named(diagnose: Diagnose) -> None:
+def test_an_account_that_was_added_later_is_named(diagnose: Diagnose) -> None:
     diagnose(f"/wechat/outlet?{verification(NEW)}")
     make_account("outlet", NEW)
-    found = explain(last_attempt())
+    explanation = explain(last_attempt())
 
-    assert "“/wechat/outlet” then; “Outlet” was added since." in found.what_happened
-    assert found.what_to_do == "Press Submit (提交) again."
+    assert "“/wechat/outlet” then; “Outlet” was added since." in explanation.what_happened
+    assert explanation.what_to_do == "Press Submit (提交) again."
 
 
-def test_the_bare_address_where_nobody_answers_is_called_so(diagnose: Diagnose) -> None:
+def test_the_bare_address_is_named_where_no_account_answers(diagnose: Diagnose) -> None:
     OfficialAccount.objects.update(answers_at_root=False)
-    found = diagnose(f"/?{verification('Nonsense')}")
+    explanation = diagnose(f"/?{verification('Nonsense')}")
 
-    assert found.what_happened == "No account answered at the bare address /."
-    assert "/wechat/" not in found.full_text
+    assert explanation.what_happened == "No account answered at the bare address /."
+    assert "/wechat/" not in explanation.full_text
 
 
 @pytest.mark.parametrize("is_another_there", [True, False])
@@ -94,14 +96,16 @@ def test_an_account_that_does_not_answer_at_the_bare_address_is_named(
 ) -> None:
     OfficialAccount.objects.update(answers_at_root=is_another_there)
     make_account("brand-b", B, answers_at_root=False)
-    found = diagnose(f"/?{verification(B)}")
+    explanation = diagnose(f"/?{verification(B)}")
 
-    assert found.cause == "account_not_at_root"
-    assert "the token of “Brand-B”, which does not answer there" in found.what_happened
-    assert "/wechat/brand-b" in found.what_to_do
+    assert explanation.cause == "account_not_at_root"
+    assert "the token of “Brand-B”, which does not answer there" in explanation.what_happened
+    assert "/wechat/brand-b" in explanation.what_to_do
 
 
-def test_an_account_that_answers_at_the_bare_address_by_now_is_said_to(diagnose: Diagnose) -> None:
+def test_an_account_that_has_since_begun_to_answer_at_the_bare_address_is_recognised(
+    diagnose: Diagnose,
+) -> None:
     OfficialAccount.objects.update(answers_at_root=False)
     diagnose(f"/?{verification(A)}")
     OfficialAccount.objects.update(answers_at_root=True)
@@ -109,17 +113,17 @@ def test_an_account_that_answers_at_the_bare_address_by_now_is_said_to(diagnose:
     assert explain(last_attempt()).cause == "token_fits_today"
 
 
-def test_a_path_like_no_other_is_unknown(diagnose: Diagnose) -> None:
+def test_a_path_unlike_every_other_has_no_nearest_one(diagnose: Diagnose) -> None:
     assert "nearest" not in diagnose(f"/wechat/xyz?{verification('Nonsense')}").what_happened
 
 
-def test_the_token_says_more_of_an_unknown_path_than_its_letters(
+def test_the_token_decides_which_account_a_mistyped_path_means(
     diagnose: Diagnose, brand_b: OfficialAccount
 ) -> None:
-    found = diagnose(f"/wechat/brand-aa?{verification(B)}")
+    explanation = diagnose(f"/wechat/brand-aa?{verification(B)}")
 
-    assert found.cause == "path_mistyped"
-    assert [account.slug for account in found.accounts] == ["brand-b"]
+    assert explanation.cause == "path_mistyped"
+    assert [account.slug for account in explanation.accounts] == ["brand-b"]
 
 
 def test_a_later_pause_is_not_blamed(diagnose: Diagnose, brand_a: OfficialAccount) -> None:
@@ -140,7 +144,7 @@ def test_a_pause_of_another_account_is_not_blamed(
     assert "paused by li.wei" in diagnose(f"/wechat/brand-a?{verification(A)}").what_happened
 
 
-def test_an_account_without_token_is_told_so(diagnose: Diagnose, db: None) -> None:
+def test_an_account_without_a_token_is_explained(diagnose: Diagnose, db: None) -> None:
     make_account("empty")
 
     assert diagnose(f"/wechat/empty?{verification(NEW)}").cause == "no_token_yet"
@@ -149,13 +153,13 @@ def test_an_account_without_token_is_told_so(diagnose: Diagnose, db: None) -> No
 
 
 def test_a_browser_lacks_all_parameters(diagnose: Diagnose) -> None:
-    found = diagnose("/wechat/brand-a")
+    explanation = diagnose("/wechat/brand-a")
 
-    assert found.cause == "parameters_missing"
-    assert "without signature, timestamp, nonce, echostr" in found.what_happened
+    assert explanation.cause == "parameters_missing"
+    assert "without signature, timestamp, nonce, echostr" in explanation.what_happened
 
 
-def test_a_token_that_came_later_is_recognised(
+def test_a_token_that_was_added_later_is_recognised(
     diagnose: Diagnose, brand_a: OfficialAccount
 ) -> None:
     assert diagnose(f"/wechat/brand-a?{verification(NEW)}").cause == "token_unknown"
@@ -164,7 +168,7 @@ def test_a_token_that_came_later_is_recognised(
     assert explain(last_attempt()).cause == "token_since_added"
 
 
-def test_a_token_that_came_later_and_is_retired_by_now_needs_the_current_one(
+def test_a_token_that_was_added_later_and_retired_since_needs_the_current_one(
     diagnose: Diagnose, brand_a: OfficialAccount
 ) -> None:
     diagnose(f"/wechat/brand-a?{verification(NEW)}")
@@ -180,28 +184,28 @@ def test_an_unknown_token_is_the_last_resort(diagnose: Diagnose) -> None:
 
 
 def test_an_accepted_attempt_names_its_token(diagnose: Diagnose, brand_a: OfficialAccount) -> None:
-    found = diagnose(f"/wechat/brand-a?{verification(A)}")
+    explanation = diagnose(f"/wechat/brand-a?{verification(A)}")
 
-    assert found.cause == "accepted"
-    assert f"current token {brand_a.tokens.get().fingerprint}" in found.what_happened
-    assert "press Enable (启用)" in found.what_to_do
+    assert explanation.cause == "accepted"
+    assert f"current token {brand_a.tokens.get().fingerprint}" in explanation.what_happened
+    assert "press Enable (启用)" in explanation.what_to_do
 
 
-def test_the_previous_token_is_not_taken_for_the_current_one(
+def test_the_previous_token_is_not_mistaken_for_the_current_one(
     diagnose: Diagnose, brand_a: OfficialAccount
 ) -> None:
     rotate_token(brand_a, NEW, LI_WEI)
-    found = diagnose(f"/wechat/brand-a?{verification(A)}")
+    explanation = diagnose(f"/wechat/brand-a?{verification(A)}")
     attempt = last_attempt()
-    assert found.summary == "accepted, previous token"
-    assert "previous token" in found.what_happened
-    assert found.what_to_do.startswith("Paste the current token")
+    assert explanation.summary == "accepted, previous token"
+    assert "previous token" in explanation.what_happened
+    assert explanation.what_to_do.startswith("Paste the current token")
 
     diagnose(f"/wechat/brand-a?{verification(NEW)}")
     assert explain(attempt).what_to_do.startswith("Nothing to do: WeChat has used the current")
 
 
-def test_our_own_test_is_no_reason_to_enable_anything(brand_a: OfficialAccount) -> None:
+def test_a_self_test_does_not_suggest_enabling_the_server(brand_a: OfficialAccount) -> None:
     we_test(brand_a, A)
 
     assert explain(last_attempt()).what_to_do == "Nothing to do: this server called itself."
@@ -220,56 +224,58 @@ EMPTY = {"signature": hashlib.sha1().hexdigest()}
     ],
 )
 @pytest.mark.parametrize("path", ["/wechat/brand-a", "/wechat/nobody", "/"])
-def test_a_probe_with_an_empty_token_is_one_wherever_it_goes(
+def test_an_empty_token_is_recognised_at_every_path(
     diagnose: Diagnose, path: str, query: str
 ) -> None:
-    assert diagnose(f"{path}?{query}").cause == "probe_with_empty_token"
+    assert diagnose(f"{path}?{query}").cause == "signed_with_empty_token"
 
 
 @pytest.mark.parametrize("stray", [" ", "\n", "\r\n", "\t", "\ufeff", '"', "'"])
-def test_what_a_file_leaves_around_a_token_is_recognised(diagnose: Diagnose, stray: str) -> None:
+def test_stray_characters_around_a_token_are_recognised(diagnose: Diagnose, stray: str) -> None:
     for token in (f"{A}{stray}", f"{stray}{A}", f"{stray}{A}{stray}"):
         signature = hashlib.sha1("".join(sorted([token, "1", "2"])).encode()).hexdigest()
         query = f"signature={signature}&timestamp=1&nonce=2&echostr=3"
         assert diagnose(f"/wechat/brand-a?{query}").cause == "blanks_around_token"
 
 
-def test_our_fingerprint_is_not_the_token(diagnose: Diagnose, brand_a: OfficialAccount) -> None:
-    found = diagnose(f"/wechat/brand-a?{verification(brand_a.tokens.get().fingerprint)}")
+def test_a_fingerprint_in_place_of_the_token_is_recognised(
+    diagnose: Diagnose, brand_a: OfficialAccount
+) -> None:
+    explanation = diagnose(f"/wechat/brand-a?{verification(brand_a.tokens.get().fingerprint)}")
 
-    assert found.summary == "fingerprint in place of the token"
+    assert explanation.summary == "fingerprint in place of the token"
 
 
 @pytest.mark.parametrize(
-    ("keep_old", "said"),
+    ("keep_old", "words"),
     [(None, "stays valid until WeChat has used the current one"), (HOUR, "is valid until 20")],
 )
-def test_how_long_the_previous_token_is_valid_is_said(
-    diagnose: Diagnose, brand_a: OfficialAccount, keep_old: timedelta | None, said: str
+def test_the_explanation_says_how_long_the_previous_token_is_valid(
+    diagnose: Diagnose, brand_a: OfficialAccount, keep_old: timedelta | None, words: str
 ) -> None:
     rotate_token(brand_a, NEW, LI_WEI, keep_old=keep_old)
 
-    assert said in diagnose(f"/wechat/brand-a?{verification(A)}").what_happened
+    assert words in diagnose(f"/wechat/brand-a?{verification(A)}").what_happened
     retire_token(brand_a.tokens.get(superseded_at__isnull=False), LI_WEI)
     assert "was valid until 20" in explain(last_attempt()).what_happened
 
 
-def test_many_attempts_share_what_is_known(
+def test_many_attempts_share_the_stored_data(
     diagnose: Diagnose, django_assert_max_num_queries: Callable[..., object]
 ) -> None:
     for number in range(10):
         diagnose(f"/wechat/brand-a?{verification('Nonsense', nonce=str(number))}")
     attempts = list(VerificationAttempt.objects.select_related("account"))
-    known = Known()
+    stored = StoredData()
 
     with django_assert_max_num_queries(1):  # type: ignore[attr-defined]
-        assert {explain(attempt, known).cause for attempt in attempts} == {"token_unknown"}
+        assert {explain(attempt, stored).cause for attempt in attempts} == {"token_unknown"}
 
 
 def test_chinese_readers_get_chinese_sentences(
     diagnose: Diagnose, brand_b: OfficialAccount
 ) -> None:
     with translation.override("zh-hans"):
-        found = diagnose(f"/wechat/brand-a?{verification(B)}")
+        explanation = diagnose(f"/wechat/brand-a?{verification(B)}")
 
-    assert found.what_happened == "该请求用的是“Brand-B”的令牌，地址却属于“Brand-A”。"
+    assert explanation.what_happened == "该请求用的是“Brand-B”的令牌，地址却属于“Brand-A”。"

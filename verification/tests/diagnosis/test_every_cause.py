@@ -1,4 +1,4 @@
-"""Every cause and every remark is proven by the request that has it, as WeChat would send it."""
+"""A request proves every cause and every remark, sent as WeChat sends it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from verification.tests.support.signer import verification
 
 NAMES = [cause.__name__ for cause in CAUSES]
 REMARK_NAMES = [remark.__name__ for remark in REMARKS]
-#: It patches the process that answers.
+#: These requests patch the process that answers, so they cannot go to another one.
 NOT_OVER_THE_WIRE = {"slow_answer"}
 
 
@@ -43,7 +43,7 @@ def send(brand_a: OfficialAccount, brand_b: OfficialAccount) -> Send:
 def send_to_gunicorn(
     gunicorn: Gunicorn, brand_a: OfficialAccount, brand_b: OfficialAccount
 ) -> Send:
-    """The same, over a socket; there is no TLS in front of it."""
+    """Send a request to gunicorn over a socket, without TLS."""
 
     def send_it(
         target: str,
@@ -60,28 +60,28 @@ def send_to_gunicorn(
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_cause_is_named(send: Send, name: str) -> None:
-    said = getattr(requests_by_cause, name)(send)
-    found = explain(last_attempt())
+    words = getattr(requests_by_cause, name)(send)
+    explanation = explain(last_attempt())
 
-    assert found.cause == name
-    assert said in found.what_happened
-    assert found.summary
-    assert found.what_to_do.endswith(".")
+    assert explanation.cause == name
+    assert words in explanation.what_happened
+    assert explanation.summary
+    assert explanation.what_to_do.endswith(".")
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_cause_is_named_of_what_gunicorn_recorded(send_to_gunicorn: Send, name: str) -> None:
-    said = getattr(requests_by_cause, name)(send_to_gunicorn)
+def test_the_cause_of_what_gunicorn_recorded_is_named(send_to_gunicorn: Send, name: str) -> None:
+    words = getattr(requests_by_cause, name)(send_to_gunicorn)
 
-    assert said in explain(last_attempt()).what_happened
+    assert words in explain(last_attempt()).what_happened
 
 
 @pytest.mark.parametrize("name", REMARK_NAMES)
 def test_the_remark_is_made(send: Send, settings: Any, name: str) -> None:
     settings.PUBLIC_URL = "https://wx.example.cn"
-    said = getattr(requests_by_remark, name)(send)
+    words = getattr(requests_by_remark, name)(send)
 
-    assert said in remarks()[name]
+    assert words in remarks()[name]
 
 
 @pytest.mark.parametrize("name", sorted(set(REMARK_NAMES) - NOT_OVER_THE_WIRE))
@@ -89,9 +89,9 @@ def test_the_remark_is_made_on_what_gunicorn_recorded(
     send_to_gunicorn: Send, settings: Any, name: str
 ) -> None:
     settings.PUBLIC_URL = "https://wx.example.cn"
-    said = getattr(requests_by_remark, name)(send_to_gunicorn)
+    words = getattr(requests_by_remark, name)(send_to_gunicorn)
 
-    assert said in remarks()[name]
+    assert words in remarks()[name]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -103,7 +103,7 @@ def test_no_explanation_holds_a_secret(send: Send, name: str) -> None:
             assert secrets_in(explain(last_attempt())) == []
 
 
-def test_what_wechat_sends_as_it_should_needs_no_remark(send: Send, settings: Any) -> None:
+def test_a_normal_request_of_wechats_needs_no_remark(send: Send, settings: Any) -> None:
     settings.PUBLIC_URL = "https://wx.example.cn"
     send(f"/wechat/brand-a?{verification(B, timestamp=requests_by_remark.now())}")
 
@@ -114,6 +114,6 @@ def remarks() -> dict[str, str]:
     return {remark.name: remark.text for remark in remark_on(last_attempt())}
 
 
-def secrets_in(found: Explanation) -> list[str]:
-    text = f"{found.summary} {found.full_text}".lower()
+def secrets_in(explanation: Explanation) -> list[str]:
+    text = f"{explanation.summary} {explanation.full_text}".lower()
     return [secret for secret in (A, B, requests_by_cause.NEW) if secret.lower() in text]

@@ -149,7 +149,7 @@ class TestKeptHead:
         seal = Seal.objects.get(pk=2)
         call_command("verify_export", str(sealed_file), head=f"2:{bytes(seal.digest).hex()}")
 
-        assert b"It goes through the head that you kept, of seal 2." in capfdbinary.readouterr().out
+        assert b"It contains the head that you kept, of seal 2." in capfdbinary.readouterr().out
 
     @pytest.mark.parametrize(
         ("head", "finding"),

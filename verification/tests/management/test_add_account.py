@@ -28,7 +28,7 @@ def test_an_operator_reads_what_to_enter_in_the_console(
     assert out.splitlines() == [
         "Server URL: https://wx.example.cn/wechat/brand-a",
         f"Token:      {TOKEN}",
-        "The token is not printed again; the admin reveals it to people who may see it.",
+        "The token is not printed again. People with the permission can reveal it in the admin.",
     ]
     assert err == ""
 
@@ -55,7 +55,7 @@ def test_json_is_one_object_for_a_script(db: None, capsys: pytest.CaptureFixture
     assert OfficialAccount.objects.get().name == "一号店"
 
 
-def test_without_a_token_it_generates_one_as_long_as_wechat_takes(
+def test_without_a_token_it_generates_one_as_long_as_wechat_accepts(
     db: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
     tokens = set()
@@ -67,13 +67,13 @@ def test_without_a_token_it_generates_one_as_long_as_wechat_takes(
     assert all(re.fullmatch(r"[A-Za-z0-9]{32}", token) for token in tokens)
 
 
-def test_the_name_is_the_slug_when_nobody_gives_one(db: None) -> None:
+def test_the_name_is_the_slug_by_default(db: None) -> None:
     call_command("add_account", "brand-a")
 
     assert OfficialAccount.objects.get().name == "brand-a"
 
 
-def test_the_token_is_told_once_and_kept_encrypted(
+def test_the_token_is_printed_once_and_stored_encrypted(
     db: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
     call_command("add_account", "brand-a", token=TOKEN)
@@ -99,7 +99,7 @@ def test_the_change_log_says_who_added_what(db: None) -> None:
 
 
 @pytest.mark.parametrize("token", ["abc", "jerry", "a" * 15])
-def test_a_short_token_is_taken_with_a_warning(
+def test_a_short_token_is_accepted_with_a_warning(
     db: None, capsys: pytest.CaptureFixture[str], token: str
 ) -> None:
     call_command("add_account", "brand-a", token=token)
@@ -124,7 +124,7 @@ def test_a_short_token_is_taken_with_a_warning(
         ("TokenWithNewline\n", "a space or line break in it"),
     ],
 )
-def test_what_wechat_would_not_take_is_refused_and_leaves_nothing(
+def test_a_token_that_wechat_would_not_accept_is_refused_and_changes_nothing(
     db: None, token: str, why: str
 ) -> None:
     with pytest.raises(CommandError, match=why):
@@ -143,21 +143,21 @@ def test_a_slug_is_lower_case_letters_digits_and_hyphens(db: None, slug: str) ->
     assert not OfficialAccount.objects.exists()
 
 
-def test_a_refusal_says_which_value_it_means(db: None) -> None:
+def test_a_refusal_names_the_wrong_value(db: None) -> None:
     with pytest.raises(CommandError, match=r"^name: Ensure .* at most 100 characters"):
         call_command("add_account", "brand-a", name="n" * 101)
     with pytest.raises(CommandError, match=r"^slug: .* at most 40 characters"):
         call_command("add_account", "a" * 41)
 
 
-def test_a_slug_is_given_once(brand_a: OfficialAccount) -> None:
+def test_a_slug_is_unique(brand_a: OfficialAccount) -> None:
     with pytest.raises(CommandError, match="already exists"):
         call_command("add_account", "brand-a", token=TOKEN)
 
     assert brand_a.tokens.count() == 1
 
 
-def test_the_same_token_on_two_accounts_is_warned_about(
+def test_the_same_token_on_two_accounts_gets_a_warning(
     brand_a: OfficialAccount, capsys: pytest.CaptureFixture[str]
 ) -> None:
     call_command("add_account", "brand-c", token=A)
@@ -172,15 +172,13 @@ def test_the_fifty_first_account_stays_off_the_root(
     OfficialAccount.objects.bulk_create(OfficialAccount(slug=slug, name=slug) for slug in slugs)
     call_command("add_account", "one-more", token=TOKEN)
 
-    assert "50 accounts answer at / already; this one does not." in capsys.readouterr().err
+    assert "50 accounts already answer at /, so this one does not." in capsys.readouterr().err
     query = verification(TOKEN)
     assert Client().get(f"/?{query}").status_code == 403
     assert Client().get(f"/wechat/one-more?{query}").status_code == 200
 
 
-def test_an_operator_is_told_in_one_sentence_and_by_the_exit_code(
-    transactional_db: None, tmp_path: Path
-) -> None:
+def test_errors_are_one_sentence_and_an_exit_code(transactional_db: None, tmp_path: Path) -> None:
     checkout = Checkout(tmp_path)
     added = checkout.manage_test_database("add_account", "jerry", "--token", "jerry")
     again = checkout.manage_test_database("add_account", "jerry", "--token", "jerry")

@@ -14,7 +14,7 @@ from verification.tests.support.signer import push, verification
 
 @pytest.fixture
 def traffic(brand_a: OfficialAccount, brand_b: OfficialAccount) -> None:
-    """Seven callbacks: at two accounts, at one that nobody has, accepted and refused."""
+    """Seven callbacks, accepted and refused: to two accounts, and to an unknown one."""
     client = Client()
     for query in (verification(A), verification(A), verification(B)):
         client.get(f"/wechat/brand-a?{query}")
@@ -30,7 +30,9 @@ def totals(capsys: pytest.CaptureFixture[str]) -> Any:
 
 
 @pytest.mark.usefixtures("traffic")
-def test_an_operator_reads_who_got_what(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_operator_reads_the_count_of_each_account_kind_and_outcome(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     call_command("audit_totals")
     out, err = capsys.readouterr()
     lines = [" ".join(line.split()) for line in out.splitlines()]
@@ -43,18 +45,21 @@ def test_an_operator_reads_who_got_what(capsys: pytest.CaptureFixture[str]) -> N
         "1 refused url_verification brand-b",
         "2 accepted url_verification brand-a",
     ]
-    assert (lines[-1], err) == ("7 answered in all", "")
+    assert (lines[-1], err) == ("7 answered in total", "")
 
 
 @pytest.mark.usefixtures("traffic")
 def test_the_rows_add_up_to_the_total(capsys: pytest.CaptureFixture[str]) -> None:
-    told = totals(capsys)
+    result = totals(capsys)
 
-    assert told["total"] == sum(row["count"] for row in told["rows"]) == 7
-    assert {"account": None, "kind": "url_verification", "outcome": "refused", "count": 1} in told[
-        "rows"
-    ]
-    assert all(list(row) == ["account", "kind", "outcome", "count"] for row in told["rows"])
+    assert result["total"] == sum(row["count"] for row in result["rows"]) == 7
+    assert {
+        "account": None,
+        "kind": "url_verification",
+        "outcome": "refused",
+        "count": 1,
+    } in result["rows"]
+    assert all(list(row) == ["account", "kind", "outcome", "count"] for row in result["rows"])
 
 
 @pytest.mark.usefixtures("traffic")
@@ -74,8 +79,8 @@ def test_hours_are_summed(brand_a: OfficialAccount, capsys: pytest.CaptureFixtur
     assert "2,469,134  accepted  message_push      brand-a\n" in capsys.readouterr().out
 
 
-def test_nothing_adds_up_to_nothing(db: None, capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_callbacks_the_total_is_zero(db: None, capsys: pytest.CaptureFixture[str]) -> None:
     assert totals(capsys) == {"total": 0, "rows": []}
     call_command("audit_totals")
 
-    assert capsys.readouterr().out.split() == ["0", "answered", "in", "all"]
+    assert capsys.readouterr().out.split() == ["0", "answered", "in", "total"]

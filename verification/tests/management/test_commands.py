@@ -1,4 +1,4 @@
-"""What is common to the commands."""
+"""Tests of what all commands share."""
 
 from __future__ import annotations
 
@@ -13,19 +13,22 @@ from verification.tests.support.checkout import Checkout
 @pytest.mark.parametrize(
     ("command", "words"),
     [
-        ("add_account", ["this once", "--token", "--name", "--json", "server URL"]),
-        ("rotate_token", ["this once", "--keep-old HOURS", "24 hours"]),
+        ("add_account", ["only once", "--token", "--name", "--json", "server URL"]),
+        ("rotate_token", ["only once", "--keep-old HOURS", "24 hours"]),
         (
             "send_check",
-            ["Play WeChat", "byte for byte", "Exit code 0", "self-test", "--url", "--token"],
+            ["as WeChat does", "byte for byte", "exit code is 0", "self-test", "--url", "--token"],
         ),
         ("export_attempts", ["--since ISO", "--until ISO", "oldest first", "SHA-256"]),
-        ("verify_export", ["gzipped", "no database, no key", "Exit code 1", "--head SEAL:DIGEST"]),
-        ("audit_totals", ["Count every callback", "--json"]),
-        ("verify_audit", ["nobody changed the log", "Exit code 1", "--head SEAL:DIGEST"]),
-        ("ensure_admin", ["DJANGO_SUPERUSER_PASSWORD", "run every time"]),
+        (
+            "verify_export",
+            ["gzipped", "no database, no key", "exit code is 1", "--head SEAL:DIGEST"],
+        ),
+        ("audit_totals", ["Counts every callback", "--json"]),
+        ("verify_audit", ["has not been changed", "exit code is 1", "--head SEAL:DIGEST"]),
+        ("ensure_admin", ["DJANGO_SUPERUSER_PASSWORD", "at every deployment"]),
         ("rotate_encryption_keys", ["TOKEN_ENCRYPTION_KEYS", "keep the old key"]),
-        ("watch", ["--once", "exit code 1", "--test", "every 5 minutes", "ALERT_WECOM_WEBHOOK"]),
+        ("watch", ["--once", "exit code is 1", "--test", "every 5 minutes", "ALERT_WECOM_WEBHOOK"]),
         ("prepare_local", ["on this machine", "script/server"]),
     ],
 )
@@ -40,7 +43,7 @@ def test_help_explains_each_command(
 
 
 @pytest.mark.process
-def test_a_database_that_is_away_is_said_in_one_sentence(tmp_path: Path) -> None:
+def test_an_unreachable_database_is_reported_in_one_sentence(tmp_path: Path) -> None:
     away = "postgres://gateway:hunter2@127.0.0.1:1/gateway"
     result = Checkout(tmp_path).manage_test_database(
         "add_account", "jerry", "--token", "TokenOfJerry1234", DATABASE_URL=away

@@ -22,7 +22,7 @@ CHEN_JING = {
 
 @pytest.fixture
 def chen_jing(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """The administrator as the button's form names her."""
+    """Set the variables of the administrator, as the form of the deploy button does."""
     for name, value in CHEN_JING.items():
         monkeypatch.setenv(name, value)
     return monkeypatch
@@ -36,7 +36,7 @@ def refusal() -> str:
 
 
 @pytest.mark.usefixtures("db", "chen_jing")
-def test_she_can_sign_in(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_administrator_can_sign_in(capsys: pytest.CaptureFixture[str]) -> None:
     call_command("ensure_admin")
     user = User.objects.get()
 
@@ -46,7 +46,7 @@ def test_she_can_sign_in(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.usefixtures("db", "chen_jing")
-def test_the_change_log_says_that_there_is_one_more() -> None:
+def test_the_new_administrator_is_in_the_change_log() -> None:
     call_command("ensure_admin")
     events = ChangeEvent.objects.order_by("id").values_list("action", "facts")
 
@@ -67,7 +67,7 @@ def test_a_second_release_changes_nothing(
 
     assert User.objects.values().get() == before
     assert capsys.readouterr().out.endswith(
-        'The user "chen.jing" exists already; nothing was changed.\n'
+        'The user "chen.jing" already exists; nothing was changed.\n'
     )
 
 
@@ -93,7 +93,7 @@ def test_an_email_address_is_not_needed(chen_jing: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("db")
 @pytest.mark.parametrize("value", [None, "", "  "])
 @pytest.mark.parametrize("name", ["DJANGO_SUPERUSER_USERNAME", "DJANGO_SUPERUSER_PASSWORD"])
-def test_what_is_missing_is_named(
+def test_a_missing_variable_is_named(
     chen_jing: pytest.MonkeyPatch, name: str, value: str | None
 ) -> None:
     chen_jing.delenv(name)
@@ -116,20 +116,18 @@ def test_what_is_missing_is_named(
         ("EMAIL", "chen.jing", "Enter a valid email address"),
     ],
 )
-def test_what_is_refused_is_named_and_a_password_not_shown(
+def test_a_refused_value_is_named_and_not_shown(
     chen_jing: pytest.MonkeyPatch, name: str, value: str, why: str
 ) -> None:
     chen_jing.setenv(f"DJANGO_SUPERUSER_{name}", value)
-    said = refusal()
+    message = refusal()
 
-    assert said.startswith(f"DJANGO_SUPERUSER_{name}: ")
-    assert why in said
-    assert value not in said
+    assert message.startswith(f"DJANGO_SUPERUSER_{name}: ")
+    assert why in message
+    assert value not in message
 
 
-def test_an_operator_is_told_in_one_sentence_and_by_the_exit_code(
-    transactional_db: None, tmp_path: Path
-) -> None:
+def test_errors_are_one_sentence_and_an_exit_code(transactional_db: None, tmp_path: Path) -> None:
     checkout = Checkout(tmp_path)
     weak = {**CHEN_JING, "DJANGO_SUPERUSER_PASSWORD": "0123456789012345"}
     refused = checkout.manage_test_database("ensure_admin", **weak)

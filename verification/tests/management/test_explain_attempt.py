@@ -1,4 +1,4 @@
-"""The terminal explains an attempt, and what send_check was refused for."""
+"""Explanations of attempts on the command line, and of refusals of send_check."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from verification.tests.support.signer import verification
 from verification.times import format_datetime
 
 
-def test_the_terminal_explains_an_attempt(
+def test_it_explains_the_attempt_with_the_number(
     client: Client, brand_a: OfficialAccount, brand_b: OfficialAccount
 ) -> None:
     client.get(f"/wechat/brand-a?{verification(B)}")
@@ -28,7 +28,7 @@ def test_the_terminal_explains_an_attempt(
     assert "What to do:    Put Brand-A's own token" in out.getvalue()
 
 
-def test_without_a_number_the_terminal_explains_the_last_refusal(
+def test_without_a_number_it_explains_the_last_refusal(
     client: Client, brand_a: OfficialAccount, brand_b: OfficialAccount
 ) -> None:
     client.get(f"/wechat/brand-a?{verification(B)}")
@@ -44,24 +44,22 @@ def test_without_a_number_the_terminal_explains_the_last_refusal(
     assert " (UTC+8): " in out.getvalue()
 
 
-def test_a_self_test_that_was_refused_is_no_call_of_wechats(
+def test_a_refused_self_test_is_not_the_last_refusal(
     gunicorn: Gunicorn, brand_a: OfficialAccount
 ) -> None:
     with pytest.raises(CommandError):
         call_command("send_check", "brand-a", token=B, url=f"{gunicorn.url}/wechat/brand-a")
-    with pytest.raises(CommandError, match="No attempt was refused, self-tests"):
+    with pytest.raises(CommandError, match="No attempt was refused, except for self-tests"):
         call_command("explain_attempt")
 
 
-def test_where_nothing_was_refused_the_terminal_says_so(
-    client: Client, brand_a: OfficialAccount
-) -> None:
+def test_it_says_so_when_nothing_was_refused(client: Client, brand_a: OfficialAccount) -> None:
     client.get(f"/wechat/brand-a?{verification(A)}")
     with pytest.raises(CommandError, match="No attempt was refused"):
         call_command("explain_attempt")
 
 
-def test_a_refusal_that_is_on_record_here_is_explained(
+def test_a_refusal_that_is_recorded_here_is_explained(
     gunicorn: Gunicorn, brand_a: OfficialAccount, brand_b: OfficialAccount
 ) -> None:
     with pytest.raises(CommandError) as refused:
@@ -72,7 +70,9 @@ def test_a_refusal_that_is_on_record_here_is_explained(
     )
 
 
-def test_a_refusal_that_is_on_record_elsewhere_is_explained_there(brand_a: OfficialAccount) -> None:
+def test_a_refusal_that_is_recorded_elsewhere_must_be_explained_there(
+    brand_a: OfficialAccount,
+) -> None:
     with (
         serving(refusing) as server,
         pytest.raises(CommandError, match=r"Run `manage\.py explain_attempt` on that server"),

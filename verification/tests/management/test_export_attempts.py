@@ -60,7 +60,7 @@ def rows_of_csv(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[dic
     return list(csv.DictReader(capsys.readouterr().out.removeprefix(BOM).splitlines()))
 
 
-def test_a_line_holds_all_that_is_known_of_an_attempt(
+def test_a_line_holds_everything_about_an_attempt(
     brand_a: OfficialAccount, capsys: pytest.CaptureFixture[str]
 ) -> None:
     call("brand-a", verification(A), HTTP_USER_AGENT="Mozilla/4.0", HTTP_HOST="wx.example.cn")
@@ -88,7 +88,7 @@ def test_a_line_holds_all_that_is_known_of_an_attempt(
     }
 
 
-def test_refusals_have_their_reason_and_pushes_no_line(
+def test_refusals_have_their_reason_and_accepted_pushes_have_no_line(
     brand_a: OfficialAccount, capsys: pytest.CaptureFixture[str]
 ) -> None:
     call("brand-a", verification(B))
@@ -105,7 +105,7 @@ def test_refusals_have_their_reason_and_pushes_no_line(
     assert [record["id"] for record in records] == [1, 2, 3]
 
 
-def test_both_formats_hold_the_same_and_csv_the_time_of_the_wall(
+def test_both_formats_hold_the_same_and_csv_has_local_time(
     brand_a: OfficialAccount, capsys: pytest.CaptureFixture[str]
 ) -> None:
     call("brand-a", verification(A))
@@ -114,7 +114,7 @@ def test_both_formats_hold_the_same_and_csv_the_time_of_the_wall(
     for row, record in zip(rows_of_csv(capsys), records, strict=True):
         time, utc = row.pop("recorded_at"), record.pop("recorded_at")
 
-        assert row == {name: "" if it is None else str(it) for name, it in record.items()}
+        assert row == {name: "" if value is None else str(value) for name, value in record.items()}
         assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}\+08:00", time)
         assert abs(datetime.fromisoformat(time) - datetime.fromisoformat(utc)) < timedelta(
             seconds=1
@@ -122,7 +122,7 @@ def test_both_formats_hold_the_same_and_csv_the_time_of_the_wall(
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@"])
-def test_a_spreadsheet_takes_no_cell_for_a_formula(
+def test_no_cell_is_a_formula_in_a_spreadsheet(
     brand_a: OfficialAccount, capsys: pytest.CaptureFixture[str], start: str
 ) -> None:
     evil = f'{start}HYPERLINK("http://evil.example","a,b")'
@@ -146,7 +146,7 @@ def test_a_negative_number_stays_a_number(
     assert int(row["clock_skew"]) < 0
 
 
-def test_one_accounts_attempts_are_asked_for_by_its_slug(
+def test_attempts_can_be_filtered_by_the_slug_of_an_account(
     brand_a: OfficialAccount, brand_b: OfficialAccount, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for slug in ("brand-a", "brand-b", "brand-a", "nobody"):
@@ -185,10 +185,12 @@ def test_a_long_log_needs_no_more_memory_than_a_short_one(
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
 
-    assert peak < 8_000_000  # all at once they take 13 MB and more, a chunk of them 4 to 6
+    assert peak < 8_000_000  # all rows at once take 13 MB and more, one chunk of them 4 to 6 MB
 
 
-def test_head_may_take_the_first_line_and_leave(transactional_db: None, tmp_path: Path) -> None:
+def test_head_can_close_the_pipe_after_the_first_line(
+    transactional_db: None, tmp_path: Path
+) -> None:
     make_attempts([NOON] * 1000)
     Checkout(tmp_path)
     pipe = subprocess.run(
@@ -205,9 +207,7 @@ def test_head_may_take_the_first_line_and_leave(transactional_db: None, tmp_path
     assert pipe.stderr == ""
 
 
-def test_an_operator_is_told_in_one_sentence_and_by_the_exit_code(
-    transactional_db: None, tmp_path: Path
-) -> None:
+def test_errors_are_one_sentence_and_an_exit_code(transactional_db: None, tmp_path: Path) -> None:
     make_attempts([NOON])
     checkout = Checkout(tmp_path)
     right = checkout.manage_test_database("export_attempts", "--since", "2026-11-23")

@@ -19,7 +19,7 @@ from verification.tests.support.gunicorn import Gunicorn
 
 
 def prepare(capsys: pytest.CaptureFixture[str]) -> dict[str, str]:
-    """What it says, by the words in front."""
+    """Return the printed values by their labels."""
     call_command("prepare_local")
     lines = capsys.readouterr().out.splitlines()
     return {name: rest.strip() for name, _, rest in (line.partition(": ") for line in lines)}
@@ -36,9 +36,9 @@ def test_the_printed_password_signs_in(capsys: pytest.CaptureFixture[str]) -> No
 
 
 def test_the_printed_curl_passes(
-    gunicorn: Gunicorn, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    gunicorn: Gunicorn, capsys: pytest.CaptureFixture[str], settings
 ) -> None:
-    monkeypatch.setenv("PORT", str(gunicorn.port))
+    settings.PORT = gunicorn.port
     call_command("prepare_local")
     out = capsys.readouterr().out
     curl, url = shlex.split(out.partition("Try it: ")[2].splitlines()[0])
@@ -48,12 +48,12 @@ def test_the_printed_curl_passes(
     answer = connection.getresponse()
 
     assert (curl, answer.status) == ("curl", 200)
-    assert f"answers {answer.read().decode()}, as WeChat wants it" in out
+    assert f"answers {answer.read().decode()}, as WeChat expects" in out
     connection.close()
 
 
 @pytest.mark.usefixtures("db")
-def test_the_next_start_keeps_what_is_there(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_next_start_changes_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     first = prepare(capsys)
     before = [*User.objects.values(), *OfficialAccount.objects.values(), *Token.objects.values()]
     second = prepare(capsys)
@@ -75,7 +75,7 @@ def test_the_demo_token_is_not_printed_among_the_rest(capsys: pytest.CaptureFixt
 
 
 @pytest.mark.usefixtures("db")
-def test_an_administrator_who_is_there_already_is_enough(
+def test_no_administrator_is_created_where_there_is_one(
     li_wei: User, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert "password" not in prepare(capsys)["Admin"]

@@ -29,7 +29,7 @@ Output = pytest.CaptureFixture[str]
 
 @pytest.mark.usefixtures("two_years")
 class TestPruning:
-    def test_what_is_older_goes_and_the_rest_still_verifies(self, capsys: Output) -> None:
+    def test_older_attempts_are_removed_and_the_rest_still_verifies(self, capsys: Output) -> None:
         prune_older_than("400d")
 
         assert ids() == [6, 7]
@@ -54,7 +54,7 @@ class TestPruning:
         with pytest.raises(DatabaseError), transaction.atomic():
             OfficialAccount.objects.filter(pk=brand_a.pk).delete()
 
-    def test_the_log_goes_on_and_can_be_pruned_again(self, record: Record) -> None:
+    def test_the_log_continues_and_can_be_pruned_again(self, record: Record) -> None:
         prune_older_than("600d")
         record(0, 1)
         prune_older_than("400d")
@@ -72,7 +72,7 @@ class TestPruning:
         assert not Checkpoint.objects.exists()
         assert not ChangeEvent.objects.filter(id__gt=newest).exists()
 
-    def test_it_is_on_record_with_what_went(self) -> None:
+    def test_it_is_recorded_with_what_was_removed(self) -> None:
         first, last = (VerificationAttempt.objects.get(id=number).recorded_at for number in (1, 5))
         prune_older_than("400d")
         [event] = prunings()
@@ -87,7 +87,7 @@ class TestPruning:
             "checkpoint": verified_start_of_log().text,
         }
 
-    def test_the_newest_seal_stays_however_old(self) -> None:
+    def test_the_newest_seal_always_stays(self) -> None:
         prune_older_than("0d", yes=True)
 
         assert ids() == [7]
@@ -101,12 +101,12 @@ class TestPruning:
             ("1y", '"1y" is not a number of days such as 400d'),
         ],
     )
-    def test_what_would_be_a_slip_is_refused(self, days: str, sentence: str) -> None:
+    def test_a_probable_mistake_is_refused(self, days: str, sentence: str) -> None:
         with pytest.raises(CommandError, match=sentence):
             prune_older_than(days)
         assert len(ids()) == 7
 
-    def test_less_than_six_months_wants_a_yes(self) -> None:
+    def test_less_than_six_months_needs_yes(self) -> None:
         prune_older_than("30d", yes=True)
 
         assert ids() == [6, 7]
@@ -127,7 +127,7 @@ class TestPruning:
         assert check
         assert not check.is_intact
 
-    def test_a_head_that_was_kept_still_tells(self) -> None:
+    def test_a_kept_head_is_still_checked(self) -> None:
         old, kept = Seal.objects.get(id=2), Seal.objects.get(id=6)
         prune_older_than("400d")
         report = verify_audit()
@@ -137,17 +137,17 @@ class TestPruning:
         verify_kept_head(report, old.id, bytes(old.digest))
         assert report.problems[0].startswith("Seal 2, which you kept, was pruned")
 
-    def test_every_page_goes_on_without_what_went(
+    def test_every_page_works_after_a_pruning(
         self, brand_a: OfficialAccount, li_wei_at_work: Client
     ) -> None:
         prune_older_than("400d")
         for url in every_url(brand_a):
             assert li_wei_at_work.get(url).status_code < 500, url
 
-    def test_the_list_opens_on_what_is_left_in_the_middle_of_a_pruning(
+    def test_the_list_opens_during_a_pruning(
         self, li_wei_at_work: Client, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """It has read where the log begins; then a step is committed before it looks further."""
+        """A step of the pruning is committed after the page has read where the log begins."""
         prune_older_than("400d")
         monkeypatch.setattr(
             "verification.audit_log.positions.Checkpoint.objects.first", lambda: None
@@ -157,7 +157,7 @@ class TestPruning:
         assert page.status_code == 200
         assert f"/{ids()[-1]}/change/" in page.text
 
-    def test_of_an_attempt_that_went_people_hear_where_the_log_begins(
+    def test_for_a_pruned_attempt_people_read_where_the_log_begins(
         self, li_wei_at_work: Client
     ) -> None:
         prune_older_than("400d")
@@ -169,7 +169,7 @@ class TestPruning:
         ):
             call_command("explain_attempt", "1")
 
-    def test_a_token_may_be_deleted_once_all_its_attempts_went(
+    def test_a_token_can_be_deleted_once_all_its_attempts_are_pruned(
         self, brand_a: OfficialAccount
     ) -> None:
         with pytest.raises(DatabaseError), transaction.atomic():
@@ -185,7 +185,7 @@ def delete(token: Token) -> None:
         cursor.execute("DELETE FROM verification_token WHERE id = %s", [token.pk])
 
 
-def test_the_change_log_tells_of_it(two_years: None, li_wei_at_work: Client) -> None:
+def test_it_is_in_the_change_log(two_years: None, li_wei_at_work: Client) -> None:
     prune_older_than("400d")
     [event] = prunings()
     url = reverse("admin:verification_changeevent_change", args=[event.pk])

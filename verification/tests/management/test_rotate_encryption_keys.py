@@ -54,7 +54,7 @@ def test_afterwards_the_new_key_alone_reads_every_token(
     assert status_with(B, "brand-b") == 200
 
 
-def test_the_seals_of_the_old_key_still_hold_while_it_is_kept(
+def test_the_seals_of_the_old_key_verify_while_it_is_kept(
     brand_a: OfficialAccount, settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
     status_with(A)
@@ -66,7 +66,7 @@ def test_the_seals_of_the_old_key_still_hold_while_it_is_kept(
     assert "2 attempts under 2 seals" in capsys.readouterr().out
 
 
-def test_it_may_run_again(brand_a: OfficialAccount, settings) -> None:
+def test_it_can_run_again(brand_a: OfficialAccount, settings) -> None:
     put_in_front(settings, NEW_KEY)
     for _ in range(2):
         call_command("rotate_encryption_keys")
@@ -90,7 +90,7 @@ def test_without_tokens_there_is_nothing_to_do(
     assert capsys.readouterr().out.startswith("0 tokens ")
 
 
-def test_the_change_log_tells_of_it(brand_a: OfficialAccount) -> None:
+def test_it_is_in_the_change_log(brand_a: OfficialAccount) -> None:
     call_command("rotate_encryption_keys")
     event = ChangeEvent.objects.latest("id")
 
@@ -98,7 +98,7 @@ def test_the_change_log_tells_of_it(brand_a: OfficialAccount) -> None:
     assert event.actor.startswith("command line")
 
 
-def test_a_token_whose_key_is_lost_is_named_and_the_others_are_done(
+def test_a_token_whose_key_is_lost_is_named_and_the_others_are_encrypted(
     brand_a: OfficialAccount, settings
 ) -> None:
     keys = settings.TOKEN_ENCRYPTION_KEYS
@@ -110,10 +110,10 @@ def test_a_token_whose_key_is_lost_is_named_and_the_others_are_done(
         call_command("rotate_encryption_keys")
     settings.TOKEN_ENCRYPTION_KEYS = [NEW_KEY]
 
-    said = str(refusal.value)
-    assert f"lost ({token.fingerprint})" in said
-    assert "brand-a" not in said
-    assert not [key for key in (*keys, NEW_KEY, "TokenOfTheLostOne") if key in said]
+    message = str(refusal.value)
+    assert f"lost ({token.fingerprint})" in message
+    assert "brand-a" not in message
+    assert not [key for key in (*keys, NEW_KEY, "TokenOfTheLostOne") if key in message]
     assert status_with(A) == 200
 
 

@@ -20,7 +20,7 @@ NEW = "NewTokenOfBrandA99"
 
 
 def status_with(token: str) -> int:
-    """What WeChat gets, signing with this token."""
+    """Return the status that WeChat gets when it signs with this token."""
     return Client().get(f"/wechat/brand-a?{verification(token)}").status_code
 
 
@@ -49,14 +49,14 @@ def test_an_operator_reads_after_a_leak_that_every_earlier_token_has_ended(
     call_command("rotate_token", "brand-a", "--keep-old", "0")
 
     assert capsys.readouterr().out.splitlines()[-1] == (
-        "Every earlier token has ended: WeChat is refused until you have done so."
+        "Every earlier token has ended: WeChat is refused until you have pasted the new one."
     )
 
 
 def test_an_operator_reads_of_each_earlier_token_when_it_ends(
     brand_a: OfficialAccount, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """One that was given an hour keeps its end, whatever is said of the next."""
+    """A token that ends after an hour keeps its end when the next rotation sets none."""
     call_command("rotate_token", "brand-a", "--keep-old", "1")
     first = old_token()
     assert first.expires_at is not None
@@ -78,7 +78,7 @@ def test_without_a_token_it_generates_one(
     assert status_with(match[1]) == 200
 
 
-def test_a_rotation_that_was_forgotten_breaks_nothing(brand_a: OfficialAccount) -> None:
+def test_a_rotation_that_is_not_followed_up_breaks_nothing(brand_a: OfficialAccount) -> None:
     call_command("rotate_token", "brand-a", token=NEW)
 
     assert status_with(A) == 200
@@ -104,7 +104,9 @@ def test_after_a_leak_the_old_token_ends_at_once(brand_a: OfficialAccount) -> No
 
 
 @pytest.mark.parametrize("hours", [1, 24, 168])
-def test_a_fixed_time_is_kept_used_or_not(brand_a: OfficialAccount, hours: int) -> None:
+def test_a_fixed_end_applies_whether_or_not_the_new_token_is_used(
+    brand_a: OfficialAccount, hours: int
+) -> None:
     call_command("rotate_token", "brand-a", "--token", NEW, "--keep-old", str(hours))
     assert (status_with(A), status_with(NEW)) == (200, 200)
     ends = old_token().expires_at
@@ -128,7 +130,7 @@ def test_a_token_whose_key_is_lost_can_be_replaced(brand_a: OfficialAccount, set
     assert status_with(NEW) == 200
 
 
-def test_the_change_log_tells_of_it_without_the_token(brand_a: OfficialAccount) -> None:
+def test_it_is_in_the_change_log_without_the_token(brand_a: OfficialAccount) -> None:
     call_command("rotate_token", "brand-a", token=NEW)
     event = ChangeEvent.objects.latest("id")
 
@@ -138,7 +140,7 @@ def test_the_change_log_tells_of_it_without_the_token(brand_a: OfficialAccount) 
     assert not {A, NEW} & set(map(str, ChangeEvent.objects.values_list("facts", flat=True)))
 
 
-def test_a_short_token_is_taken_with_a_warning(
+def test_a_short_token_is_accepted_with_a_warning(
     brand_a: OfficialAccount, capsys: pytest.CaptureFixture[str]
 ) -> None:
     call_command("rotate_token", "brand-a", token="jerry")
@@ -175,7 +177,7 @@ def test_what_is_refused_changes_nothing(
     assert status_with(A) == 200
 
 
-def test_another_accounts_token_may_be_the_same(
+def test_two_accounts_can_have_the_same_token(
     brand_a: OfficialAccount, brand_b: OfficialAccount
 ) -> None:
     call_command("rotate_token", "brand-a", token=B)
@@ -183,7 +185,7 @@ def test_another_accounts_token_may_be_the_same(
     assert status_with(B) == 200
 
 
-def test_an_operator_is_told_in_one_sentence_and_by_the_exit_code(
+def test_errors_are_one_sentence_and_an_exit_code(
     transactional_db: None, brand_a: OfficialAccount, tmp_path: Path
 ) -> None:
     checkout = Checkout(tmp_path)

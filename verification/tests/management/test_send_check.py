@@ -40,15 +40,17 @@ def test_without_an_url_it_calls_the_accounts_own(
     gunicorn: Gunicorn,
     brand_a: OfficialAccount,
     capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
+    settings: Any,
 ) -> None:
-    monkeypatch.setenv("PORT", str(gunicorn.port))
+    settings.PORT = gunicorn.port
     call_command("send_check", "brand-a")
 
     assert capsys.readouterr().out.startswith(f"{gunicorn.url}/wechat/brand-a passes")
 
 
-def test_the_public_url_is_where_the_accounts_own_is(brand_a: OfficialAccount, settings) -> None:
+def test_the_accounts_own_url_begins_with_the_public_url(
+    brand_a: OfficialAccount, settings
+) -> None:
     settings.PUBLIC_URL = f"http://127.0.0.1:{free_port()}"
     with pytest.raises(CommandError, match=f"{settings.PUBLIC_URL}/wechat/brand-a would not"):
         call_command("send_check", "brand-a")
@@ -57,7 +59,7 @@ def test_the_public_url_is_where_the_accounts_own_is(brand_a: OfficialAccount, s
 def test_a_check_in_the_middle_of_a_rotation_ends_no_token(
     gunicorn: Gunicorn, brand_a: OfficialAccount
 ) -> None:
-    """WeChat's console still has the old one."""
+    """WeChat's console still has the old token."""
     new = rotate_token(brand_a, "NewTokenOfBrandA99", LI_WEI)
     call_command("send_check", "brand-a", url=f"{gunicorn.url}/")
 
@@ -76,20 +78,20 @@ def test_the_wrong_token_would_not_pass(
         call_command("send_check", "brand-a", token=token, url=f"{gunicorn.url}/wechat/brand-a")
 
 
-def test_a_server_that_cannot_record_is_said_to_have_written_why(brand_a: OfficialAccount) -> None:
+def test_a_server_that_cannot_record_refers_to_its_log(brand_a: OfficialAccount) -> None:
     def try_again(_echostr: str) -> Iterator[bytes]:
         yield b"HTTP/1.0 503 Service Unavailable\r\nContent-Length: 9\r\n\r\ntry again"
 
     with serving(try_again) as server, pytest.raises(CommandError) as refusal:
         call_command("send_check", "brand-a", url=server.url)
 
-    assert str(refusal.value).endswith("could not record it: see its lines attempt_unrecorded.")
+    assert str(refusal.value).endswith("could not record it: see its attempt_unrecorded log lines.")
 
 
-def test_another_server_takes_it_for_wechats(
+def test_another_server_records_it_as_wechats(
     gunicorn: Gunicorn, brand_a: OfficialAccount, settings: Any
 ) -> None:
-    """One with other keys cannot know whose it is; the help says so."""
+    """A server with other keys cannot recognize a self-test; the help says so."""
     url, secret = f"{gunicorn.url}/wechat/brand-a", A
     settings.TOKEN_ENCRYPTION_KEYS = ["another-key-" * 4]
     call_command("send_check", "brand-a", token=secret, url=url)
@@ -97,7 +99,7 @@ def test_another_server_takes_it_for_wechats(
     assert last_attempt().kind == Kind.URL_VERIFICATION
 
 
-def test_it_calls_the_way_wechat_does(brand_a: OfficialAccount) -> None:
+def test_it_calls_as_wechat_does(brand_a: OfficialAccount) -> None:
     with serving(odd_server.right) as server:
         call_command("send_check", "brand-a", url=f"{server.url}/wechat/brand-a")
     line, *headers = server.heard.decode().splitlines()
@@ -125,11 +127,13 @@ def test_it_calls_the_way_wechat_does(brand_a: OfficialAccount) -> None:
         (odd_server.chunked, "The body is chunked, which WeChat's HTTP/1.0 cannot read"),
         (odd_server.nothing, "No HTTP answer came: the connection was closed"),
         (odd_server.no_http, "No HTTP answer came: SSH"),
-        (odd_server.breaking_off, "The body broke off: less came"),
+        (odd_server.breaking_off, "The body broke off: the answer is shorter"),
         (odd_server.without_end, "65536 bytes came instead"),
     ],
 )
-def test_what_wechat_would_not_take(brand_a: OfficialAccount, answer: Answering, why: str) -> None:
+def test_an_answer_that_wechat_would_not_accept_fails(
+    brand_a: OfficialAccount, answer: Answering, why: str
+) -> None:
     with serving(answer) as server, pytest.raises(CommandError, match=why) as refusal:
         call_command("send_check", "brand-a", url=f"{server.url}/wechat/brand-a")
 
@@ -141,20 +145,20 @@ def test_what_wechat_would_not_take(brand_a: OfficialAccount, answer: Answering,
 def test_a_slow_server_would_not_pass(
     brand_a: OfficialAccount, monkeypatch: pytest.MonkeyPatch, answer: Answering
 ) -> None:
-    monkeypatch.setattr(client, "PATIENCE", 0.2)
+    monkeypatch.setattr(client, "TIMEOUT", 0.2)
     started = time.monotonic()
-    with serving(answer) as server, pytest.raises(CommandError, match="No whole answer"):
+    with serving(answer) as server, pytest.raises(CommandError, match="No complete answer"):
         call_command("send_check", "brand-a", url=f"{server.url}/wechat/brand-a")
 
     assert time.monotonic() - started < 2
 
 
-def test_a_server_that_is_not_there_cannot_be_reached(brand_a: OfficialAccount) -> None:
+def test_an_unreachable_server_fails(brand_a: OfficialAccount) -> None:
     with pytest.raises(CommandError, match="cannot be reached: connection refused"):
         call_command("send_check", "brand-a", url=f"http://127.0.0.1:{free_port()}/")
 
 
-def test_https_to_a_plain_port_is_said(gunicorn: Gunicorn, brand_a: OfficialAccount) -> None:
+def test_https_to_a_plain_port_fails(gunicorn: Gunicorn, brand_a: OfficialAccount) -> None:
     with pytest.raises(CommandError, match=r"No secure connection: .*SSL"):
         call_command("send_check", "brand-a", url=f"https://127.0.0.1:{gunicorn.port}/")
 
@@ -175,7 +179,7 @@ def test_https_to_a_plain_port_is_said(gunicorn: Gunicorn, brand_a: OfficialAcco
         "",
     ],
 )
-def test_what_is_no_url_is_refused_in_a_sentence(brand_a: OfficialAccount, url: str) -> None:
+def test_an_invalid_url_is_refused_in_a_sentence(brand_a: OfficialAccount, url: str) -> None:
     with pytest.raises(CommandError, match=r"^The URL must begin with http:// or https://"):
         call_command("send_check", "brand-a", url=url)
 

@@ -23,7 +23,7 @@ def three_attempts(brand_a: OfficialAccount) -> None:
 
 
 def findings(**options: str) -> list[str]:
-    """What the command complains of, a line each."""
+    """Return the lines of the error that the command ends with."""
     with pytest.raises(CommandError) as refusal:
         call_command("verify_audit", **options)
     assert refusal.value.returncode == 1
@@ -68,7 +68,7 @@ def test_an_attempt_that_was_removed_is_named() -> None:
 
 
 @pytest.mark.usefixtures("three_attempts")
-def test_an_end_that_was_cut_off_is_noticed() -> None:
+def test_a_cut_end_is_noticed() -> None:
     as_owner(VerificationAttempt, "DELETE FROM {table} WHERE id = 3")
     as_owner(Seal, "DELETE FROM {table} WHERE id = 3")
 
@@ -103,14 +103,14 @@ def test_the_lost_key_of_a_seal_is_named_but_not_shown(settings) -> None:
 
 @pytest.mark.usefixtures("three_attempts")
 class TestAHeadThatWasKept:
-    def test_a_log_that_still_goes_through_it_is_intact(self, capsys) -> None:
+    def test_a_log_that_contains_it_is_intact(self, capsys) -> None:
         kept = ChainHead.objects.get().text
         Client().get(f"/wechat/brand-a?{verification(A)}")
         call_command("verify_audit", head=kept)
 
         assert "is intact: 4 attempts" in capsys.readouterr().out
 
-    def test_a_cut_that_took_the_head_along_shows(self) -> None:
+    def test_a_cut_with_a_matching_head_is_found(self) -> None:
         kept = ChainHead.objects.get().text
         cut_after(2)
 
@@ -118,7 +118,7 @@ class TestAHeadThatWasKept:
             head=kept
         )
 
-    def test_a_rewritten_past_shows(self) -> None:
+    def test_a_rewritten_past_is_found(self) -> None:
         kept = f"2:{'0' * 64}"
 
         assert findings(head=kept)[0] == (
@@ -126,12 +126,12 @@ class TestAHeadThatWasKept:
         )
 
     @pytest.mark.parametrize("text", ["3", "3:abc", "x:" + "0" * 64, ""])
-    def test_what_is_no_head_is_said(self, text: str) -> None:
+    def test_a_malformed_head_is_refused(self, text: str) -> None:
         assert "is not a head: a seal's number, a colon" in findings(head=text)[0]
 
 
 def cut_after(last: int) -> None:
-    # As somebody with the database, and without our key, would do it.
+    # A person with access to the database, and without the key, would do it like this.
     as_owner(VerificationAttempt, f"DELETE FROM {{table}} WHERE id > {last}")
     as_owner(Seal, f"DELETE FROM {{table}} WHERE id > {last}")
     seal = Seal.objects.get(pk=last)

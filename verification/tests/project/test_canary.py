@@ -108,8 +108,8 @@ def dump(day: Day) -> str:
 
 
 def alerts(day: Day) -> str:
-    """Run a round of watch, and return the alerts that it stores."""
-    Watch([]).take_round()
+    """As watch finds them, in this order: what it keeps is in the tables."""
+    Watch([]).run_round()
     return rows(day, "verification_alert")
 
 
@@ -143,7 +143,7 @@ def objects(day: Day) -> str:
 
 #: The places where a secret could appear: how to read each, and a text that must be found there.
 SINKS: dict[str, tuple[Callable[[Day], str], str]] = {
-    "the answers of that day": (answers, "This code is not right"),
+    "the answers of that day": (answers, "That code is incorrect"),
     "the pages in English": (partial(pages, language="en"), "Retired token"),
     "the pages in Chinese": (partial(pages, language="zh-hans"), "接入微信"),
     "the error pages": (error_pages, "<html"),
@@ -165,7 +165,7 @@ SINKS: dict[str, tuple[Callable[[Day], str], str]] = {
     "the check of it": (verification_of_export, "The chain in this file is intact"),
     "the dump": (dump, '"model": "auth.user"'),
     "the explanations": (explanations, "characters missing"),
-    "the totals": (lambda day: output_of(day, "audit_totals"), "answered in all"),
+    "the totals": (lambda day: output_of(day, "audit_totals"), "answered in total"),
     "the check of the log": (lambda day: output_of(day, "verify_audit"), "The log is intact"),
 }
 

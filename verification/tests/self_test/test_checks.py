@@ -1,4 +1,4 @@
-"""What the self-test says of servers that answer oddly."""
+"""The checks of the self-test, against servers that answer incorrectly."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ P, W, F, N = Result.PASSED, Result.WARNED, Result.FAILED, Result.NOT_REACHED
 
 
 def run(url: str) -> Checks:
-    trial = probe_server_url(f"{url}/wechat/brand-a", A, self_test_key())
-    return {found.name: found for found in check(trial)}
+    probe = probe_server_url(f"{url}/wechat/brand-a", A, self_test_key())
+    return {result.name: result for result in check(probe)}
 
 
 def results(checks: Checks) -> list[Result]:
@@ -39,7 +39,7 @@ def try_answer(answer: Answering, certificate: Path | None = None) -> Checks:
         return run(server.url)
 
 
-def test_a_right_answer_passes_every_check() -> None:
+def test_a_correct_answer_passes_every_check() -> None:
     checks = try_answer(odd_server.right)
 
     assert results(checks) == [P] * 6
@@ -58,47 +58,47 @@ def test_a_right_answer_passes_every_check() -> None:
         *((f"http://{host}", W, "local to this network") for host in LOCAL_HOSTS),
     ],
 )
-def test_an_address_that_wechat_cannot_reach_is_warned_about(
+def test_an_address_that_wechat_cannot_reach_gets_a_warning(
     base: str, result: Result, words: str
 ) -> None:
-    checks = {found.name: found for found in check(Probe(f"{base}/wechat/brand-a?nonce=1", "1"))}
+    checks = {result.name: result for result in check(Probe(f"{base}/wechat/brand-a?nonce=1", "1"))}
 
     assert checks["Address"].result is result
     assert words in checks["Address"].sentence
 
 
-def test_all_is_well_at_a_public_address() -> None:
+def test_a_correct_answer_at_a_public_address_passes() -> None:
     answer = Answer(200, b"42", {"content-length": "2"}, 0.1, "42")
-    trial = Probe("http://wx.example.cn/", "42", Phase.DONE, answer=answer, seconds=0.1)
+    probe = Probe("http://wx.example.cn/", "42", Phase.DONE, answer=answer, seconds=0.1)
 
-    assert worst(check(trial)) is P
+    assert worst(check(probe)) is P
 
 
 @pytest.mark.parametrize(
-    ("answer", "found", "name", "words"),
+    ("answer", "expected", "name", "words"),
     [
         (odd_server.redirect, [P, F, F, N, P, P], "No redirect", "to https://wx.example.cn/A,"),
         (odd_server.refusing, [P, F, P, N, P, P], "Status", "403, not 200, and says “bad token”"),
         (odd_server.chunked, [P, P, P, P, F, P], "Content-Length", "is chunked"),
-        (odd_server.without_length, [P, P, P, P, W, P], "Content-Length", "There is none"),
+        (odd_server.without_length, [P, P, P, P, W, P], "Content-Length", "It is missing"),
         (odd_server.as_a_page, [P, P, P, F, P, P], "Body", "25 bytes came instead of 19, be"),
-        (odd_server.with_a_mark, [P, P, P, F, P, P], "Body", "A byte order mark (BOM) stands"),
-        (odd_server.breaking_off, [P, P, P, F, P, N], "Body", "less came than was announced"),
+        (odd_server.with_a_mark, [P, P, P, F, P, P], "Body", "A byte order mark (BOM) precedes"),
+        (odd_server.breaking_off, [P, P, P, F, P, N], "Body", "shorter than its Content-Length"),
         (odd_server.nothing, [P, F, N, N, N, N], "Status", "closed without an answer"),
         (odd_server.no_http, [P, F, N, N, N, N], "Status", "No HTTP answer came: SSH-2.0-?[31"),
     ],
 )
-def test_what_is_wrong_is_named_where_it_is_wrong(
-    answer: Answering, found: list[Result], name: str, words: str
+def test_the_check_that_a_server_fails_says_why(
+    answer: Answering, expected: list[Result], name: str, words: str
 ) -> None:
     checks = try_answer(answer)
 
-    assert results(checks) == found
+    assert results(checks) == expected
     assert words in checks[name].sentence
-    assert worst([*checks.values()]) is (W if F not in found else F)
+    assert worst([*checks.values()]) is (W if F not in expected else F)
 
 
-def test_a_server_that_is_not_there_leaves_the_rest_open() -> None:
+def test_an_unreachable_server_leaves_the_other_checks_open() -> None:
     checks = run(f"http://127.0.0.1:{free_port()}")
 
     assert results(checks) == [F, N, N, N, N, N]
@@ -109,7 +109,7 @@ def test_a_server_that_is_not_there_leaves_the_rest_open() -> None:
 def test_a_server_that_takes_too_long_fails_in_time(
     monkeypatch: pytest.MonkeyPatch, answer: Answering
 ) -> None:
-    monkeypatch.setattr(client, "PATIENCE", 0.2)
+    monkeypatch.setattr(client, "TIMEOUT", 0.2)
     started = time.monotonic()
     checks = try_answer(answer)
 
@@ -118,16 +118,18 @@ def test_a_server_that_takes_too_long_fails_in_time(
     assert time.monotonic() - started < 2
 
 
-def test_a_slow_answer_is_warned_about(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("verification.self_test.checks.SLOW", 0.1)
+def test_a_slow_answer_gets_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("verification.self_test.checks.SLOW_SECONDS", 0.1)
     checks = try_answer(odd_server.in_a_moment)
 
     assert results(checks) == [P, P, P, P, P, W]
-    assert re.fullmatch(r"\d\.\d s\. From afar that may be too late\.", checks["Time"].sentence)
+    assert re.fullmatch(
+        r"\d\.\d s\. Over a longer distance, that may be too late\.", checks["Time"].sentence
+    )
 
 
 class TestTLS:
-    def test_a_certificate_of_nobodys_stops_it(self, tmp_path: Path) -> None:
+    def test_an_untrusted_certificate_fails(self, tmp_path: Path) -> None:
         checks = try_answer(odd_server.right, self_signed(tmp_path / "own"))
 
         assert results(checks) == [P, N, N, N, N, N]
@@ -135,7 +137,7 @@ class TestTLS:
         assert "the certificate is not trusted (self" in checks["TLS"].sentence
 
     @pytest.mark.parametrize(("days", "result"), [(90, P), (13, W), (-1, F)])
-    def test_a_trusted_one_passes_until_it_is_about_to_end(
+    def test_a_trusted_certificate_passes_until_it_is_about_to_end(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, days: int, result: Result
     ) -> None:
         certificate = self_signed(tmp_path / "trusted", days=days)
@@ -145,7 +147,7 @@ class TestTLS:
         assert checks["TLS"].result is result
         assert results(checks) == ([P] * 6 if days > 0 else [P, N, N, N, N, N])
 
-    def test_one_for_another_host_stops_it(
+    def test_a_certificate_for_another_host_fails(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         certificate = self_signed(tmp_path / "other", name="127.0.0.9")
@@ -154,14 +156,14 @@ class TestTLS:
 
         assert "not valid for '127.0.0.1'" in checks["TLS"].sentence
 
-    def test_a_plain_server_at_an_https_address_stops_it(self, gunicorn: Gunicorn) -> None:
+    def test_a_plain_server_at_an_https_address_fails(self, gunicorn: Gunicorn) -> None:
         checks = run(f"https://127.0.0.1:{gunicorn.port}")
 
         assert (checks["Reached"].result, checks["TLS"].result) == (P, F)
         assert checks["TLS"].sentence.startswith("No secure connection: ")
 
 
-def test_it_is_told_from_wechats_own_without_a_header() -> None:
+def test_a_self_test_differs_from_wechats_call_without_a_header() -> None:
     with serving(odd_server.right) as server:
         url = f"{server.url}/wechat/brand-a"
         probe_server_url(url, A, self_test_key())
@@ -176,7 +178,7 @@ def test_it_is_told_from_wechats_own_without_a_header() -> None:
 
 
 def kind_of(heard: str) -> Kind:
-    """What our own server would take the request for."""
+    """Return the kind that this server gives the request."""
     path, _, query = heard.split(" ")[1].partition("?")
     request = Request("GET", path.encode(), query.encode(), {}, "10.0.0.1", "http", "1.0")
     return parse_callback(request, "brand-a", 0, self_test_key()).kind

@@ -32,7 +32,7 @@ def url_of(account: OfficialAccount) -> str:
     return reverse("admin:self_test", args=[account.pk])
 
 
-#: The settings of the tests know no PUBLIC_URL.
+#: The settings of the tests have no PUBLIC_URL.
 REAL = {"DJANGO_SETTINGS_MODULE": "wechat_gateway.settings"}
 
 
@@ -78,7 +78,7 @@ def test_one_process_serves_both_the_page_and_the_callback(
 
 
 def press_the_button(url: str, person: User) -> str:
-    """Over the wire, as the browser of somebody who is signed in."""
+    """Send the form over a socket, with the cookies of a signed-in person."""
     client = Client()
     client.force_login(person)
     session, csrf = client.cookies[project.SESSION_COOKIE_NAME].value, "x" * 32

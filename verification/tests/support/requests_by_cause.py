@@ -1,6 +1,6 @@
-"""For every cause a request that has it, and words of the sentence that must be said of it.
+"""A request for every cause. Each function returns words that the explanation must contain.
 
-A function has the name of its cause. Brand-A and Brand-B are there, each with its token.
+Each function has the name of its cause. Brand-A and Brand-B exist, each with its token.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def rotate(keep_old: timedelta | None = None) -> None:
 
 
 def signed_over(text: str, *, timestamp: str = LATE, nonce: str = EARLY) -> str:
-    """The query of whoever has hashed this."""
+    """Return a query string whose signature is the hash of `text`."""
     signature = hashlib.sha1(text.encode()).hexdigest()
     parts = {"signature": signature, "timestamp": timestamp, "nonce": nonce, "echostr": ECHOSTR}
     return urlencode(parts)
@@ -77,9 +77,9 @@ def call_of_wecom(send: Send) -> str:
     return "This is a WeCom check (msg_signature)"
 
 
-def probe_with_empty_token(send: Send) -> str:
+def signed_with_empty_token(send: Send) -> str:
     send(f"/wechat/brand-a?{signed_over(LATE + EARLY)}")
-    return "Someone tried to pass with an empty token"
+    return "Someone signed this with an empty token"
 
 
 def parameters_missing(send: Send) -> str:
@@ -117,7 +117,7 @@ def account_not_at_root(send: Send) -> str:
     return "with the token of “Brand-B”, which does not answer there"
 
 
-def nobody_at_root(send: Send) -> str:
+def no_account_at_root(send: Send) -> str:
     OfficialAccount.objects.update(answers_at_root=False)
     send(f"/?{verification('Nonsense')}")
     return "No account answered at the bare address"
@@ -151,14 +151,14 @@ def no_token_yet(send: Send) -> str:
 def token_since_added(send: Send) -> str:
     send(f"/wechat/brand-a?{verification(NEW)}")
     rotate()
-    return "a token that “Brand-A” was given only later"
+    return "a token that was added to “Brand-A” only later"
 
 
 def token_fits_today(send: Send) -> str:
     OfficialAccount.objects.update(answers_at_root=False)
     send(f"/?{verification(A)}")
     OfficialAccount.objects.update(answers_at_root=True)
-    return "did not fit then, but does now"
+    return "did not match then, but does now"
 
 
 def token_retired(send: Send) -> str:
@@ -174,20 +174,20 @@ def token_of_another_account(send: Send) -> str:
 
 def token_unknown(send: Send) -> str:
     send(f"/wechat/brand-a?{verification('Nonsense')}")
-    return "none that was ever stored here for “Brand-A”"
+    return "has never been stored here for “Brand-A”"
 
 
-# --- A hand that slipped
+# --- Typing and pasting mistakes
 
 
-def token_cut_or_doubled(send: Send) -> str:
+def token_incomplete_or_doubled(send: Send) -> str:
     send(f"/wechat/brand-a?{verification(A[:-1])}")
     return "with characters missing or pasted twice"
 
 
-def token_in_other_case(send: Send) -> str:
+def token_capitalized_wrongly(send: Send) -> str:
     send(f"/wechat/brand-a?{verification(A.lower())}")
-    return "only in capital letters"
+    return "only in upper and lower case"
 
 
 def other_value_for_token(send: Send) -> str:
@@ -214,11 +214,11 @@ def not_sorted(send: Send) -> str:
     return "did not sort the parts"
 
 
-def something_between(send: Send) -> str:
+def separator_between_parts(send: Send) -> str:
     send(f"/wechat/brand-a?{signed_over(','.join([LATE, EARLY, A]))}")
-    return "put a comma or the like between the parts"
+    return "put a comma or another separator between the parts"
 
 
-def echostr_hashed_in(send: Send) -> str:
+def echostr_in_signature(send: Send) -> str:
     send(f"/wechat/brand-a?{signed_over(LATE + EARLY + ECHOSTR + A)}")
     return "hashed the echostr as well"

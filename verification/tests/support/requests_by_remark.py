@@ -1,6 +1,6 @@
-"""For every remark a request that deserves it, and words of what must be said.
+"""A request for every remark. Each function returns words that the remark must contain.
 
-A function has the name of its remark. PUBLIC_URL is https://wx.example.cn.
+Each function has the name of its remark. PUBLIC_URL is https://wx.example.cn.
 """
 
 from __future__ import annotations
@@ -59,4 +59,4 @@ def slow_clock(*_: object) -> datetime:
 
 def console_may_complain(send: Send) -> str:
     send(f"/wechat/brand-a?{verification(A, timestamp=now())}")
-    return "something in front of us changed or replaced the answer: a CDN"
+    return "something in front of this server changed or replaced the answer: a CDN"

@@ -134,7 +134,7 @@ class TestConnecting:
         assert live(client, brand_a)["why"] == ""
 
         client.force_login(someone_who_may("view_officialaccount", "view_verificationattempt"))
-        assert "none that was ever stored here" in client.get(live(client, brand_a)["why"]).text
+        assert "has never been stored here" in client.get(live(client, brand_a)["why"]).text
 
     def test_whoever_sees_the_card_may_ask_for_the_line(
         self, client: Client, brand_a: OfficialAccount
@@ -161,7 +161,7 @@ class TestConnecting:
         self, li_wei_at_work: Client, brand_a: OfficialAccount
     ) -> None:
         session = li_wei_at_work.session
-        session[sessions.STARTED] = (timezone.now() - timedelta(hours=9)).timestamp()
+        session[sessions.STARTED_KEY] = (timezone.now() - timedelta(hours=9)).timestamp()
         session.save()
         soon = timezone.now() + timedelta(minutes=1)
         Session.objects.update(expire_date=soon)

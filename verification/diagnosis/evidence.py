@@ -1,4 +1,4 @@
-"""The words of the diagnosis: explanation, remark, the case they are about, what is known today."""
+"""Defines what causes and remarks receive, and what they return."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from verification.protocol.signature import compute_signatures, verify_signature
 
 @dataclass(frozen=True)
 class Explanation:
-    """What happened, in a few words and in a sentence, and what to do, in another."""
+    """Says what happened, in a few words and in a sentence, and what to do about it."""
 
     summary: str
     what_happened: str
     what_to_do: str
     accounts: tuple[OfficialAccount, ...] = ()
-    signed_with: Token | None = None  #: the stored token whose signature it is, to the letter
-    as_known_today: bool = False  #: with other tokens or accounts it might be told otherwise
-    is_harmless: bool = False  #: a stranger called, and nobody needs to do anything
-    cause: str = ""  #: the name of the function that found it
+    signed_with: Token | None = None  #: the stored token that made exactly this signature
+    depends_on_stored_data: bool = False  #: may differ once tokens or accounts have changed
+    is_harmless: bool = False  #: a stranger's request that needs no action
+    cause: str = ""  #: the name of the function that explained it
 
     @property
     def full_text(self) -> str:
@@ -39,15 +39,15 @@ class Explanation:
 
 @dataclass(frozen=True)
 class Remark:
-    """What stands out beside the cause, whichever that is."""
+    """Describes something unusual about an attempt, whatever its cause is."""
 
     text: str
-    attempt: VerificationAttempt | None = None  #: another one that it is about
-    name: str = ""  #: of the function that made it
+    attempt: VerificationAttempt | None = None  #: another attempt that the text refers to
+    name: str = ""  #: the name of the function that made it
 
 
-class Known:
-    """What is known today, each read once for any number of attempts."""
+class StoredData:
+    """The tokens, accounts and pauses stored now; each is read once for any number of attempts."""
 
     @cached_property
     def tokens(self) -> dict[int, Token]:
@@ -55,7 +55,7 @@ class Known:
 
     @cached_property
     def secrets(self) -> list[tuple[Token, str]]:
-        """Every token that can still be read, decrypted."""
+        """Every token that can be decrypted, with its text."""
         return [(token, text) for token in self.tokens.values() if (text := _reveal(token))]
 
     @cached_property
@@ -64,30 +64,32 @@ class Known:
 
     @cached_property
     def pauses(self) -> list[ChangeEvent]:
-        """The latest first."""
+        """The change events of paused accounts, newest first."""
         events = ChangeEvent.objects.filter(action=ChangeEvent.Action.ACCOUNT_PAUSED)
         return list(events.order_by("-id"))
 
     def current_token(self, account: OfficialAccount) -> Token | None:
-        own = (token for token in self.tokens.values() if token.account_id == account.pk)
-        return current_token_of(own)
+        tokens = (token for token in self.tokens.values() if token.account_id == account.pk)
+        return current_token_of(tokens)
 
 
 @dataclass(frozen=True)
-class Case:
+class Evidence:
+    """Holds an attempt and the stored data that causes compare it with."""
+
     attempt: VerificationAttempt
-    known: Known
+    stored: StoredData
 
     @property
     def name(self) -> str:
-        """The account as people call it, or the bare address."""
+        """The name of the account, or the words for the bare address."""
         return str(self.attempt.account or _("the bare address /"))
 
     @property
-    def matched(self) -> Token | None:
-        """The token that it was accepted with."""
+    def accepted_token(self) -> Token | None:
+        """The token that the attempt was accepted with; None if it was refused."""
         is_accepted = self.attempt.outcome == Outcome.ACCEPTED
-        return self.known.tokens.get(self.attempt.token_id or 0) if is_accepted else None
+        return self.stored.tokens.get(self.attempt.token_id or 0) if is_accepted else None
 
     def is_refused_for(self, *reasons: Reason) -> bool:
         return self.attempt.reason in reasons
@@ -101,14 +103,14 @@ class Case:
         return verify_signature(text, attempt.timestamp, attempt.nonce, self.signature)
 
     def is_signed_with_one_of(self, texts: Iterable[bytes]) -> bool:
-        """Return whether one of the texts, taken for a token, made the signature."""
+        """Return whether one of the texts, used as the token, makes the signature."""
         attempt = self.attempt
         if not self.signature:
             return False
         return self.signature in compute_signatures(texts, attempt.timestamp, attempt.nonce)
 
     def is_hash_of(self, text: str) -> bool:
-        """For what somebody hashed who did not do as WeChat does."""
+        """Return whether the signature is the SHA-1 of `text`, however the sender composed it."""
         return hashlib.sha1(text.encode(), usedforsecurity=False).digest() == self.signature
 
     @staticmethod
@@ -117,13 +119,14 @@ class Case:
         return ((token, text) for token, text in secrets if token.is_live_at(now))
 
     def own_secrets(self) -> Iterator[tuple[Token, str]]:
-        """Of the account that was called; at the bare address that may be any."""
-        for token, text in self.known.secrets:
+        """Yield the secrets of the account that was called; at the bare address, all secrets."""
+        for token, text in self.stored.secrets:
             if not self.attempt.path_slug or self.attempt.account_id == token.account_id:
                 yield token, text
 
 
 def _reveal(token: Token) -> str:
+    """Return the text of the token, or an empty one if it was purged or cannot be decrypted."""
     try:
         return token.secret.reveal() if token.secret else ""
     except UndecryptableSecret:
