@@ -138,13 +138,13 @@ def record_when_told() -> None:
 
 def make_up_call(accounts: list[tuple[str, str]]) -> Callback:
     """From one of the many addresses of the made-up log, and none a repetition."""
-    from verification.tests.support.calls import call
+    from verification.tests.support.callback_factory import make_callback
     from verification.tests.support.signer import verification
 
     slug, token = random.choice(accounts)
     peer = f"81.69.{random.randrange(256)}.{random.randrange(1, 255)}"
     nonce = str(random.randrange(10**10))
-    return call(verification(token, nonce=nonce), f"/wechat/{slug}".encode(), peer=peer)
+    return make_callback(verification(token, nonce=nonce), f"/wechat/{slug}".encode(), peer=peer)
 
 
 if __name__ == "__main__":

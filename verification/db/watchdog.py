@@ -18,50 +18,50 @@ from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 #: Seconds between two looks.
-PACE = 0.05
+CHECK_INTERVAL = 0.05
 
 
 class Watchdog:
-    """One thread for all connections of the process: starting one takes longer than writing."""
+    """One thread for all connections of the process: start_lock one takes longer than writing."""
 
     def __init__(self) -> None:
         self.watched: dict[int, tuple[float, BaseDatabaseWrapper]] = {}
-        self.is_busy = threading.Event()
+        self.has_work = threading.Event()
         self.thread: threading.Thread | None = None
-        self.starting = threading.Lock()
+        self.start_lock = threading.Lock()
         # So that nobody's connection is cut off when its block has just ended.
-        self.cutting = threading.Lock()
+        self.cut_lock = threading.Lock()
 
     @contextmanager
     def watch(self, connection: BaseDatabaseWrapper, seconds: float) -> Iterator[None]:
         self.start()
         me = threading.get_ident()
         self.watched[me] = time.monotonic() + seconds, connection
-        self.is_busy.set()
+        self.has_work.set()
         try:
             yield
         finally:
-            with self.cutting:
+            with self.cut_lock:
                 del self.watched[me]
 
     def start(self) -> None:
         """Not when imported: a server may fork afterwards, and threads stay behind."""
         if self.thread is not None:
             return
-        with self.starting:
+        with self.start_lock:
             if self.thread is None:
-                self.thread = threading.Thread(target=self.look, daemon=True, name="watchdog")
+                self.thread = threading.Thread(target=self.run, daemon=True, name="watchdog")
                 self.thread.start()
 
-    def look(self) -> None:
+    def run(self) -> None:
         while True:
             if not self.watched:
-                self.is_busy.clear()
-                self.is_busy.wait(1)  # once a second also unasked, should it have missed one
-            time.sleep(PACE)
+                self.has_work.clear()
+                self.has_work.wait(1)  # once a second also unasked, should it have missed one
+            time.sleep(CHECK_INTERVAL)
             # Again and again: a connection that was still being made has no socket to cut yet.
             for thread, (deadline, connection) in list(self.watched.items()):
-                with self.cutting:
+                with self.cut_lock:
                     if thread in self.watched and time.monotonic() > deadline:
                         _cut_off(connection)
 

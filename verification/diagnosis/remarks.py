@@ -16,7 +16,7 @@ from verification.protocol.enums import Kind, Outcome
 from verification.times import format_datetime
 
 #: Clocks that are kept by NTP differ by less.
-LARGEST_SKEW = timedelta(minutes=5).total_seconds()
+MAX_INTEGER = timedelta(minutes=5).total_seconds()
 SLOW = 1_000_000  # microseconds
 #: WeChat repeats within this time by itself.
 AT_ONCE = timedelta(seconds=10)
@@ -60,7 +60,7 @@ def find_earlier(attempt: VerificationAttempt) -> VerificationAttempt | None:
 def clock_off(case: Case) -> Remark | None:
     """Nothing is refused for it: operators press Submit again, and clocks differ."""
     skew = case.attempt.clock_skew
-    if skew is None or abs(skew) <= LARGEST_SKEW:
+    if skew is None or abs(skew) <= MAX_INTEGER:
         return None
     if skew > 0:
         text = _(

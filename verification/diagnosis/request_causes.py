@@ -6,7 +6,7 @@ from django.utils.translation import gettext as _
 
 from verification.diagnosis.case import Case, Explanation
 from verification.protocol.enums import Kind, Mark, Outcome, Reason
-from verification.protocol.signature import is_signed_with_nothing
+from verification.protocol.signature import is_signed_with_empty_token
 
 
 def method_not_allowed(case: Case) -> Explanation | None:
@@ -38,7 +38,7 @@ def probe_with_empty_token(case: Case) -> Explanation | None:
     attempt = case.attempt
     if attempt.outcome == Outcome.ACCEPTED or not case.signature:
         return None
-    if not is_signed_with_nothing(attempt.timestamp, attempt.nonce, case.signature):
+    if not is_signed_with_empty_token(attempt.timestamp, attempt.nonce, case.signature):
         return None
     return Explanation(
         _("probe with an empty token"),

@@ -22,29 +22,29 @@ from verification.protocol.errors import (
     MissingParameter,
     RepeatedParameter,
 )
-from verification.protocol.signature import is_own_nonce, is_signed_with_nothing
+from verification.protocol.signature import is_self_test_nonce, is_signed_with_empty_token
 
 # fullmatch on bytes: '$' would admit a final newline, and str patterns non-ASCII digits.
-SHAPES = {
+PATTERNS = {
     "signature": re.compile(rb"[0-9a-f]{40}"),
     "timestamp": re.compile(rb"[0-9]{1,20}"),
     "nonce": re.compile(rb"[\x21-\x7e]{1,128}"),
     "echostr": re.compile(rb"[A-Za-z0-9_+/=.~-]{1,256}"),
 }
-OWN_NONCE = re.compile(r"[0-9a-f]{32}")
-NEEDED = {
+SELF_TEST_NONCE = re.compile(r"[0-9a-f]{32}")
+REQUIRED_PARAMETERS = {
     Method.GET: ("signature", "timestamp", "nonce", "echostr"),
     Method.POST: ("signature", "timestamp", "nonce"),
 }
 # At / these tell a callback from a person with a browser.
 ROOT_PARAMETERS = {"signature", "msg_signature", "echostr"}
-RAW_PARAMETERS = {name.encode(): name for name in (*SHAPES, "msg_signature", "encrypt_type")}
+RAW_PARAMETERS = {name.encode(): name for name in (*PATTERNS, "msg_signature", "encrypt_type")}
 KNOWN_HEADERS = {"host", "user-agent", "x-forwarded-for", "x-forwarded-proto", "x-request-id"}
 
 # A longer query string is refused unread, so that nobody can keep us busy parsing.
-LONGEST_QUERY = 32_768
+MAX_QUERY_LENGTH = 32_768
 NO_MARK = Mark(0)
-LARGEST_SKEW = 2**31 - 1
+MAX_INTEGER = 2**31 - 1
 PRINTABLE = bytes(byte if 0x20 <= byte <= 0x7E else ord("?") for byte in range(256))
 
 Parameters = Mapping[str, list[bytes]]
@@ -84,13 +84,13 @@ class Callback:
     started: float = field(default_factory=time.perf_counter)
 
     @property
-    def is_signed_with_nothing(self) -> bool:
-        return is_signed_with_nothing(self.timestamp, self.nonce, self.signature or b"")
+    def is_signed_with_empty_token(self) -> bool:
+        return is_signed_with_empty_token(self.timestamp, self.nonce, self.signature or b"")
 
     @property
     def elapsed(self) -> int:
         """Microseconds since the request arrived."""
-        return min(int((time.perf_counter() - self.started) * 1_000_000), LARGEST_SKEW)
+        return min(int((time.perf_counter() - self.started) * 1_000_000), MAX_INTEGER)
 
 
 def path_slug(request: Request) -> str | None:
@@ -102,7 +102,7 @@ def path_slug(request: Request) -> str | None:
     if request.path == b"/":
         is_callback = (
             request.method == "POST"
-            or len(request.query) > LONGEST_QUERY
+            or len(request.query) > MAX_QUERY_LENGTH
             or ROOT_PARAMETERS & parameters(request.query).keys()
         )
         return "" if is_callback else None
@@ -140,7 +140,7 @@ def parse_callback(
 
 
 def parse_signature(raw: bytes) -> bytes | None:
-    return bytes.fromhex(raw.decode()) if SHAPES["signature"].fullmatch(raw) else None
+    return bytes.fromhex(raw.decode()) if PATTERNS["signature"].fullmatch(raw) else None
 
 
 def find_kind(method: Method, is_own: bool) -> Kind:
@@ -155,13 +155,15 @@ def is_self_test(timestamp: str, nonce: str, key: bytes) -> bool:
     It does so for ever, but for one timestamp and nonce: whoever copies the URL can repeat that
     test, and hides no call of WeChat's behind it.
     """
-    return OWN_NONCE.fullmatch(nonce) is not None and is_own_nonce(key, timestamp, nonce)
+    return SELF_TEST_NONCE.fullmatch(nonce) is not None and is_self_test_nonce(
+        key, timestamp, nonce
+    )
 
 
 def parameters(query: bytes) -> Parameters:
     """Every value of each known parameter. '+' stays a plus: no value of ours can hold a space."""
     values: dict[str, list[bytes]] = {}
-    for pair in query.split(b"&") if len(query) <= LONGEST_QUERY else ():
+    for pair in query.split(b"&") if len(query) <= MAX_QUERY_LENGTH else ():
         raw_name, _, raw_value = pair.partition(b"=")
         name = RAW_PARAMETERS.get(unquote(raw_name))
         if name is not None:
@@ -174,11 +176,11 @@ def unquote(raw: bytes) -> bytes:
 
 
 def find_error(method: Method, query: bytes, values: Parameters) -> CallbackError | None:
-    if method not in NEEDED:
+    if method not in REQUIRED_PARAMETERS:
         return MethodNotAllowed()
-    if len(query) > LONGEST_QUERY:
+    if len(query) > MAX_QUERY_LENGTH:
         return MalformedParameter("query")
-    needed = NEEDED[method]
+    needed = REQUIRED_PARAMETERS[method]
     for name in needed:
         if name not in values:
             return MissingParameter(name)
@@ -186,14 +188,14 @@ def find_error(method: Method, query: bytes, values: Parameters) -> CallbackErro
         if len(values[name]) > 1:
             return RepeatedParameter(name)
     for name in needed:
-        if not SHAPES[name].fullmatch(values[name][0]):
+        if not PATTERNS[name].fullmatch(values[name][0]):
             return MalformedParameter(name)
     return None
 
 
 def parse_marks(request: Request, values: Parameters, forwarded_proto: str) -> Mark:
     scheme = forwarded_proto.rpartition(",")[2].strip() or request.scheme
-    return all_of(
+    return combine_marks(
         Mark.HTTPS if scheme == "https" else NO_MARK,
         Mark.HTTP_1_0 if request.http_version == "1.0" else NO_MARK,
         Mark.MSG_SIGNATURE if "msg_signature" in values else NO_MARK,
@@ -202,7 +204,7 @@ def parse_marks(request: Request, values: Parameters, forwarded_proto: str) -> M
 
 
 @lru_cache(maxsize=64)
-def all_of(*marks: Mark) -> Mark:
+def combine_marks(*marks: Mark) -> Mark:
     """They are few; putting flags together takes as long as all the rest of parsing them."""
     return reduce(or_, marks)
 
@@ -216,9 +218,9 @@ def parse_request_id(header: str) -> UUID:
 
 
 def compute_clock_skew(timestamp: bytes) -> int | None:
-    if not SHAPES["timestamp"].fullmatch(timestamp):
+    if not PATTERNS["timestamp"].fullmatch(timestamp):
         return None
-    return max(-LARGEST_SKEW, min(int(time.time()) - int(timestamp), LARGEST_SKEW))
+    return max(-MAX_INTEGER, min(int(time.time()) - int(timestamp), MAX_INTEGER))
 
 
 def clean(raw: bytes, limit: int) -> str:

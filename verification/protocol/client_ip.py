@@ -15,12 +15,14 @@ def parse_client_ip(peer: str, forwarded_for: str, trusted_proxy_count: int) -> 
     entries = [entry.strip() for entry in forwarded_for.split(",") if entry.strip()]
     if 0 < trusted_proxy_count <= len(entries):
         entry = entries[-trusted_proxy_count]
-        return canonical_ip(entry) if len(entry) <= LONGEST else None  # what is cached is bounded
+        return (
+            canonical_ip(entry) if len(entry) <= MAX_IP_LENGTH else None
+        )  # what is cached is bounded
     return canonical_ip(peer)
 
 
 #: The longest spelling of an IPv6 address.
-LONGEST = 45
+MAX_IP_LENGTH = 45
 
 
 @lru_cache(maxsize=1024)

@@ -12,7 +12,7 @@ OTHER_MENU_PATHS = (
 #: WeChat's own tester of a server URL, which calls it from mainland China.
 TESTER_URL = "https://developers.weixin.qq.com/apiExplorer?type=messagePush"
 #: What followers read when a server URL that is enabled does not answer.
-FOLLOWERS_READ = "该公众号提供的服务出现故障，请稍后再试"
+SERVICE_FAILURE_MESSAGE = "该公众号提供的服务出现故障，请稍后再试"
 #: What the console says after Submit (提交), by a short name for each.
 ANSWERS = {
     "success": "提交成功",

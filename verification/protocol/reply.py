@@ -18,7 +18,7 @@ SAFE_HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; sandbox",
 }
-NOTHING_MORE: Mapping[str, str] = MappingProxyType({})
+NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,12 +38,12 @@ class Reply(NamedTuple):
 
     status: int
     body: bytes
-    extra: Mapping[str, str] = NOTHING_MORE  #: headers beside those that every reply has
+    extra_headers: Mapping[str, str] = NO_HEADERS  #: in addition to SAFE_HEADERS
 
     @property
     def headers(self) -> dict[str, str]:
         # WeChat speaks HTTP/1.0 and cannot read a chunked body.
-        return {**SAFE_HEADERS, "Content-Length": str(len(self.body)), **self.extra}
+        return {**SAFE_HEADERS, "Content-Length": str(len(self.body)), **self.extra_headers}
 
 
 REFUSALS = {

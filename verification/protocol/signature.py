@@ -10,8 +10,8 @@ import hmac
 from collections.abc import Iterable, Sequence
 
 #: The only constant-time compare of the project, on bytes: it raises on non-ASCII text.
-is_same = hmac.compare_digest
-OF_NOTHING = hashlib.sha1(b"", usedforsecurity=False).digest()
+constant_time_compare = hmac.compare_digest
+EMPTY_DIGEST = hashlib.sha1(b"", usedforsecurity=False).digest()
 
 
 def compute_signature(token: str, timestamp: str, nonce: str) -> bytes:
@@ -33,10 +33,10 @@ def compute_signatures(tokens: Iterable[bytes], timestamp: str, nonce: str) -> l
     return [hashlib.sha1(text, usedforsecurity=False).digest() for text in texts]
 
 
-def is_signed_with_nothing(timestamp: str, nonce: str, signature: bytes) -> bool:
+def is_signed_with_empty_token(timestamp: str, nonce: str, signature: bytes) -> bool:
     """Whether an empty token made it, or the hash of nothing is all there is: what probes send to
     servers that take one for a signature."""
-    return signature in {compute_signature("", timestamp, nonce), OF_NOTHING}
+    return signature in {compute_signature("", timestamp, nonce), EMPTY_DIGEST}
 
 
 def verify_signature(token: str, timestamp: str, nonce: str, signature: bytes) -> bool:
@@ -51,12 +51,12 @@ def verify_signatures(
     """As verify_signature(), for each token; all are tried, whether or not an earlier one fits."""
     rights = compute_signatures(tokens, timestamp, nonce)
     return [
-        is_same(right, signature) and token != b""
+        constant_time_compare(right, signature) and token != b""
         for token, right in zip(tokens, rights, strict=True)
     ]
 
 
-def sign_nonce(key: bytes, timestamp: str, salt: str) -> str:
+def make_self_test_nonce(key: bytes, timestamp: str, salt: str) -> str:
     """A nonce that only our own self-test can have: the salt (8 hex digits) and 96 bits of MAC.
 
     In the nonce, because a proxy may remove a header; WeChat's own are made of digits, and no
@@ -66,5 +66,7 @@ def sign_nonce(key: bytes, timestamp: str, salt: str) -> str:
     return salt + proof.hex()[:24]
 
 
-def is_own_nonce(key: bytes, timestamp: str, nonce: str) -> bool:
-    return is_same(sign_nonce(key, timestamp, nonce[:8]).encode(), nonce.encode())
+def is_self_test_nonce(key: bytes, timestamp: str, nonce: str) -> bool:
+    return constant_time_compare(
+        make_self_test_nonce(key, timestamp, nonce[:8]).encode(), nonce.encode()
+    )

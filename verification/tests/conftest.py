@@ -15,11 +15,11 @@ from django.utils import timezone, translation
 from verification.callbacks import recording
 from verification.models import OfficialAccount
 from verification.tests.support.accounts import make_account
+from verification.tests.support.admin_client import PASSWORD, call
 from verification.tests.support.chromium import CHROMIUM
 from verification.tests.support.database import set_bypass
 from verification.tests.support.exports import export_sealed, make_sealed_log
 from verification.tests.support.gunicorn import Gunicorn, running_gunicorn
-from verification.tests.support.people import PASSWORD, call
 
 #: Fixtures that start processes or share the database with one: seconds, not milliseconds.
 PROCESSES = {"transactional_db", "gunicorn", "checkout", "demo", "one_worker", "runserver"}
@@ -77,7 +77,7 @@ def _language_of_the_settings() -> None:
 @pytest.fixture(autouse=True)
 def _no_flood() -> None:
     """Refusals of the tests before are no flood of this one's."""
-    recording.flood.forget()
+    recording.row_budget.reset()
 
 
 @pytest.fixture
@@ -120,7 +120,7 @@ def record(brand_a: OfficialAccount, monkeypatch: pytest.MonkeyPatch) -> Record:
 
     def record_attempts(days_ago: float, count: int = 2) -> None:
         moment = timezone.now() - timedelta(days=days_ago)
-        monkeypatch.setattr(recording, "moment_of", lambda *_: moment)
+        monkeypatch.setattr(recording, "recording_time", lambda *_: moment)
         for number in range(count):
             call("/wechat/brand-a", "WrongTokenOfB5678" if number % 2 else "TokenOfBrandA1234")
 

@@ -21,7 +21,7 @@ from verification.admin.accounts.pages import render_page
 from verification.admin.base import account_url, require
 from verification.change_log import actor_of
 from verification.models import OfficialAccount
-from verification.protocol.console import FOLLOWERS_READ
+from verification.protocol.console import SERVICE_FAILURE_MESSAGE
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Step:
             "is_pausing": self is PAUSE,
             "rows": [(account, statuses[account.pk]) for account in accounts],
             "live": live(accounts, statuses),
-            "followers_read": FOLLOWERS_READ,
+            "followers_read": SERVICE_FAILURE_MESSAGE,
         }
         return render_page(request, site, "pause.html", only, context)
 

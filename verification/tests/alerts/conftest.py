@@ -14,16 +14,16 @@ from verification.alerts.watch import Watch
 from verification.callbacks import recording
 from verification.models import OfficialAccount
 from verification.tests.support.adapter import A
+from verification.tests.support.admin_client import wechat_verifies
 from verification.tests.support.mail_server import MailServer, mail_server
-from verification.tests.support.people import wechat_verifies
-from verification.tests.support.wecom import Robot, robot_in_a_group
+from verification.tests.support.wecom import Robot, running_robot
 
 Told = Callable[[], str]
 
 
 @pytest.fixture(scope="session")
 def one_robot() -> Iterator[Robot]:
-    with robot_in_a_group() as robot:
+    with running_robot() as robot:
         yield robot
 
 
@@ -87,5 +87,5 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
     monkeypatch.setattr(timezone, "now", clock.now)
-    monkeypatch.setattr(recording, "moment_of", lambda *_: clock.now())
+    monkeypatch.setattr(recording, "recording_time", lambda *_: clock.now())
     return clock

@@ -12,8 +12,8 @@ from verification.alerts.watch import Watch
 from verification.models import OfficialAccount
 from verification.tests.alerts.conftest import Told
 from verification.tests.support.adapter import A, B
+from verification.tests.support.admin_client import wechat_pushes, wechat_verifies
 from verification.tests.support.mail_server import MailServer
-from verification.tests.support.people import wechat_pushes, wechat_verifies
 from verification.tests.support.wecom import KEY, Robot
 
 REFUSALS = [

@@ -13,7 +13,7 @@ from verification.models import OfficialAccount
 from verification.tests.alerts.conftest import Clock, Told
 from verification.tests.support.accounts import make_account
 from verification.tests.support.adapter import A, B
-from verification.tests.support.people import wechat_verifies
+from verification.tests.support.admin_client import wechat_verifies
 from verification.tests.support.wecom import Robot
 
 # --- Once

@@ -23,9 +23,9 @@ from verification.management.commands import watch as command
 from verification.models import OfficialAccount, VerificationAttempt, WatchPosition
 from verification.tests.support.accounts import make_account
 from verification.tests.support.adapter import A, B
+from verification.tests.support.admin_client import wechat_verifies
 from verification.tests.support.checkout import Checkout, assert_one_sentence, on_test_database
 from verification.tests.support.mail_server import MailServer
-from verification.tests.support.people import wechat_verifies
 from verification.tests.support.tampering import as_owner
 from verification.tests.support.wecom import KEY, Robot
 

@@ -13,9 +13,9 @@ from verification.accounts.tokens import rotate_token
 from verification.models import ChangeEvent, OfficialAccount, VerificationAttempt
 from verification.tests.support.accounts import LI_WEI, make_account
 from verification.tests.support.adapter import A, B
+from verification.tests.support.admin_client import call, wechat_pushes, wechat_verifies
 from verification.tests.support.chromium import Desk
 from verification.tests.support.inspection import Inspection
-from verification.tests.support.people import call, wechat_pushes, wechat_verifies
 
 pytestmark = pytest.mark.browser
 

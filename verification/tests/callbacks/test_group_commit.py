@@ -17,7 +17,7 @@ from verification.protocol.callback import Callback
 from verification.protocol.enums import Outcome
 from verification.protocol.reply import Verdict
 from verification.tests.support.adapter import A
-from verification.tests.support.calls import call
+from verification.tests.support.callback_factory import make_callback
 from verification.tests.support.signer import verification
 
 PASSED = Verdict(outcome=Outcome.ACCEPTED, status=200)
@@ -44,18 +44,18 @@ class Database:
             raise PoisonedBatch("DataError")
         return [PASSED] * len(callbacks)
 
-    def find_obstacle(self) -> Exception | None:
+    def probe_database(self) -> Exception | None:
         return self.error
 
 
 def stand_in(monkeypatch: pytest.MonkeyPatch, database: Database) -> Database:
     monkeypatch.setattr(group_commit, "verify", database.verify)
-    monkeypatch.setattr(group_commit, "find_obstacle", database.find_obstacle)
+    monkeypatch.setattr(group_commit, "probe_database", database.probe_database)
     return database
 
 
 def callbacks(*nonces: str) -> list[Callback]:
-    return [call(verification(A, nonce=nonce)) for nonce in nonces]
+    return [make_callback(verification(A, nonce=nonce)) for nonce in nonces]
 
 
 async def outcomes(commits: GroupCommit, calls: list[Callback]) -> list[Verdict | BaseException]:
@@ -90,15 +90,15 @@ def test_a_poisoned_callback_fails_alone(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_without_a_database_nobody_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(group_commit, "LOOK_EVERY", 0.01)
+    monkeypatch.setattr(group_commit, "PROBE_INTERVAL", 0.01)
     database = stand_in(monkeypatch, Database(error=Unrecorded("OperationalError")))
 
     async def arrive() -> list[Verdict | BaseException]:
         commits = GroupCommit()
         found = await outcomes(commits, callbacks("1", "2", "3"))
-        await until(lambda: bool(commits.away))
+        await until(lambda: bool(commits.outage))
         database.error = None
-        await until(lambda: not commits.away)
+        await until(lambda: not commits.outage)
         return found
 
     assert all(isinstance(it, Unrecorded) for it in asyncio.run(arrive()))
@@ -106,18 +106,18 @@ def test_without_a_database_nobody_is_tried_again(monkeypatch: pytest.MonkeyPatc
 
 
 def test_while_the_database_is_away_nobody_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(group_commit, "LOOK_EVERY", 0.01)
+    monkeypatch.setattr(group_commit, "PROBE_INTERVAL", 0.01)
     database = stand_in(monkeypatch, Database(error=Unrecorded("OperationalError")))
     first, second, third = callbacks("1", "2", "3")
 
     async def arrive() -> Verdict:
         commits = GroupCommit()
         await outcomes(commits, [first])
-        await until(lambda: bool(commits.away))
-        with pytest.raises(Unrecorded, match="away"):
+        await until(lambda: bool(commits.outage))
+        with pytest.raises(Unrecorded, match="unavailable"):
             commits.submit(second)
         database.error = None
-        await until(lambda: not commits.away)
+        await until(lambda: not commits.outage)
         return await commits.submit(third)
 
     assert asyncio.run(arrive()) == PASSED
@@ -126,7 +126,7 @@ def test_while_the_database_is_away_nobody_waits_for_it(monkeypatch: pytest.Monk
 
 def test_one_failed_batch_is_no_outage(monkeypatch: pytest.MonkeyPatch) -> None:
     database = stand_in(monkeypatch, Database(error=Unrecorded("lock timeout")))
-    monkeypatch.setattr(group_commit, "find_obstacle", lambda: None)
+    monkeypatch.setattr(group_commit, "probe_database", lambda: None)
 
     async def arrive() -> Verdict:
         commits = GroupCommit()
@@ -156,7 +156,7 @@ def test_one_that_came_too_late_is_not_the_end_of_the_others(
 
 def test_an_error_of_ours_is_not_the_end_of_the_writer(monkeypatch: pytest.MonkeyPatch) -> None:
     database = stand_in(monkeypatch, Database(error=ZeroDivisionError()))
-    monkeypatch.setattr(group_commit, "find_obstacle", lambda: None)
+    monkeypatch.setattr(group_commit, "probe_database", lambda: None)
     first, second = callbacks("1", "2")
 
     async def arrive() -> Verdict:
@@ -178,7 +178,7 @@ async def until(is_so: Callable[[], bool]) -> None:
 
 
 def test_when_too_many_wait_the_next_is_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(group_commit, "MOST_WAITING", 2)
+    monkeypatch.setattr(group_commit, "MAX_WAITING", 2)
     database = stand_in(monkeypatch, Database())
     database.may_commit.clear()
     first, *others = callbacks("1", "2", "3", "4")
@@ -215,7 +215,7 @@ def test_who_went_away_meanwhile_is_not_recorded(monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_batch_has_a_largest_size(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(group_commit, "LARGEST_BATCH", 2)
+    monkeypatch.setattr(group_commit, "MAX_BATCH_SIZE", 2)
     database = stand_in(monkeypatch, Database())
     database.may_commit.clear()
 

@@ -6,11 +6,11 @@ import psycopg2
 import pytest
 from django.db import connection
 
-from verification.callbacks.recording import Unrecorded, find_obstacle, verify
+from verification.callbacks.recording import Unrecorded, probe_database, verify
 from verification.models import OfficialAccount
 from verification.protocol.enums import Outcome
 from verification.tests.support.adapter import A
-from verification.tests.support.calls import call
+from verification.tests.support.callback_factory import make_callback
 from verification.tests.support.gunicorn import database_url
 from verification.tests.support.signer import verification
 
@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.postgresql, pytest.mark.django_db(transaction=True)]
 
 
 def is_accepted() -> bool:
-    return verify([call(verification(A))])[0].outcome is Outcome.ACCEPTED
+    return verify([make_callback(verification(A))])[0].outcome is Outcome.ACCEPTED
 
 
 def process_id() -> int:
@@ -70,7 +70,7 @@ def test_looks_at_a_table_that_is_locked_leave_no_sessions_behind(
     administrator = psycopg2.connect(database_url())
     with administrator, administrator.cursor() as cursor:
         cursor.execute("LOCK TABLE verification_chainhead IN ACCESS EXCLUSIVE MODE")
-        obstacles = [str(find_obstacle()) for _ in range(3)]
+        obstacles = [str(probe_database()) for _ in range(3)]
         cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
         waiting = cursor.fetchone()
     administrator.close()
@@ -105,8 +105,8 @@ def test_after_a_time_of_reading_only_callbacks_are_recorded_again(
     connection.close()
     with pytest.raises(Unrecorded, match="25006: cannot execute"):
         is_accepted()
-    assert "25006" in str(find_obstacle())  # so that the circuit stays open
+    assert "25006" in str(probe_database())  # so that the circuit stays open
     new_sessions("off")
 
-    assert find_obstacle() is None
+    assert probe_database() is None
     assert is_accepted()

@@ -112,7 +112,7 @@ def test_while_the_database_is_away_nobody_waits_for_it(
     assert {answer[:2] for answer in answers} == {(503, b"try again")}
     assert sorted(seconds for _, _, seconds in answers)[17] < 1  # each would have waited 2.3
     why = {str(line["why"]) for line in witnesses(server)[2:]}
-    assert {word.partition(":")[0] for word in why} == {"the database is away"}
+    assert {word.partition(":")[0] for word in why} == {"the database is unavailable"}
 
 
 def test_a_batch_whose_commit_is_uncertain_is_not_recorded_twice(

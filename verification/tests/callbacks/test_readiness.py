@@ -4,22 +4,24 @@ import pytest
 from django.db import connection
 from django.test import Client
 
-from verification.callbacks.readiness import RIGHTS
+from verification.callbacks.readiness import REQUIRED_RIGHTS
 from verification.callbacks.recording import Unrecorded, verify
 from verification.models import OfficialAccount
 from verification.protocol.enums import Outcome
 from verification.tests.support.adapter import A, B
-from verification.tests.support.calls import call
+from verification.tests.support.callback_factory import make_callback
 from verification.tests.support.signer import verification
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.django_db]
 
-EACH = [(model._meta.db_table, right) for model, rights in RIGHTS.items() for right in rights]
+EACH = [
+    (model._meta.db_table, right) for model, rights in REQUIRED_RIGHTS.items() for right in rights
+]
 
 
-def become_somebody_who_may(rights: list[tuple[str, str]]) -> None:
+def restrict_to(rights: list[tuple[str, str]]) -> None:
     """Only this, and see which migrations there are, until the test ends."""
-    verify([call(verification(B))])  # from here on the chain has a head
+    verify([make_callback(verification(B))])  # from here on the chain has a head
     with connection.cursor() as cursor:
         cursor.execute("CREATE ROLE somebody; GRANT SELECT ON django_migrations TO somebody")
         for table, right in rights:
@@ -49,10 +51,10 @@ def test_one_that_answers_and_may_not_be_asked_is_not_out_of_reach(client: Clien
 def test_what_it_looks_for_is_all_that_recording_takes(
     client: Client, brand_a: OfficialAccount
 ) -> None:
-    become_somebody_who_may(EACH)
+    restrict_to(EACH)
 
     assert client.get("/readyz").content == b"ready"
-    assert verify([call(verification(A))])[0].outcome is Outcome.ACCEPTED
+    assert verify([make_callback(verification(A))])[0].outcome is Outcome.ACCEPTED
     assert brand_a.tokens.get().first_used_at is not None
 
 
@@ -60,11 +62,11 @@ def test_what_it_looks_for_is_all_that_recording_takes(
 def test_without_any_of_these_rights_nothing_is_recorded_and_it_says_which(
     client: Client, brand_a: OfficialAccount, refused: tuple[str, str]
 ) -> None:
-    become_somebody_who_may([it for it in EACH if it != refused])
+    restrict_to([it for it in EACH if it != refused])
     answer = client.get("/readyz")
 
     assert answer.status_code == 503
     table, right = refused
     assert f"refuses {right} on {table}: " in answer.content.decode()
     with pytest.raises(Unrecorded, match="42501: permission denied for table"):
-        verify([call(verification(A))])
+        verify([make_callback(verification(A))])

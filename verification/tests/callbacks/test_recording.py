@@ -26,14 +26,14 @@ from verification.models.account import OVERLAP
 from verification.protocol.enums import Outcome
 from verification.tests.support.accounts import LI_WEI, make_account
 from verification.tests.support.adapter import A, B, last_attempt
-from verification.tests.support.calls import call
+from verification.tests.support.callback_factory import make_callback
 from verification.tests.support.signer import push, verification
 
 NEW = "NewTokenOfBrandA99"
 
 
 def is_accepted(token: str) -> bool:
-    [verdict] = verify([call(verification(token))])
+    [verdict] = verify([make_callback(verification(token))])
     return verdict.outcome is Outcome.ACCEPTED
 
 
@@ -91,7 +91,7 @@ class TestRotation:
         assert first.expires_at is None
 
     def test_a_push_counts_as_use(self, brand_a: OfficialAccount) -> None:
-        verify([call(push(A), method="POST")])
+        verify([make_callback(push(A), method="POST")])
 
         assert brand_a.tokens.get().first_used_at is not None
 
@@ -117,7 +117,10 @@ class TestRotation:
     ) -> None:
         settings.TOKEN_ENCRYPTION_KEYS = ["another key, of thirty-two letters or more"]
         Token.objects.filter(account=brand_b).update(secret=Secret.of(B))
-        calls = [call(verification(A)), call(verification(B), path=b"/wechat/brand-b")]
+        calls = [
+            make_callback(verification(A)),
+            make_callback(verification(B), path=b"/wechat/brand-b"),
+        ]
 
         assert [verdict.status for verdict in verify(calls)] == [403, 200]
 
@@ -125,7 +128,7 @@ class TestRotation:
 class TestBatches:
     def test_each_callback_has_its_verdict_in_order(self, brand_a: OfficialAccount) -> None:
         queries = [verification(A), verification(B), "signature=1", verification(A)]
-        verdicts = verify([call(query) for query in queries])
+        verdicts = verify([make_callback(query) for query in queries])
 
         assert [verdict.status for verdict in verdicts] == [200, 403, 400, 200]
         assert Seal.objects.get().count == 4
@@ -138,7 +141,7 @@ class TestBatches:
             assert VerificationAttempt.objects.get(pk=seal.first_id).seal_id == seal.pk
 
     def test_pushes_alone_make_no_seal(self, brand_a: OfficialAccount) -> None:
-        verify([call(push(A), method="POST")] * 3)
+        verify([make_callback(push(A), method="POST")] * 3)
 
         assert not Seal.objects.exists()
         assert Tally.objects.get().count == 3
@@ -165,7 +168,7 @@ class TestBatches:
         for account in accounts:
             rotate_token(account, f"TokenOfBrand{account.slug[6:]:>04}", LI_WEI)
         queries = [verification(f"TokenOfBrand{number:>04}") for number in (0, 49, 50)]
-        verdicts = verify([call(query, path=b"/") for query in queries])
+        verdicts = verify([make_callback(query, path=b"/") for query in queries])
 
         assert [verdict.status for verdict in verdicts] == [200, 200, 403]
 
@@ -180,11 +183,11 @@ class TestWhatATimeTells:
     ) -> None:
         make_account("resting", "TokenOfTheResting", is_paused=True)
         make_account("empty")
-        verify([call(verification(B))])  # the first batch makes the head
+        verify([make_callback(verification(B))])  # the first batch makes the head
         expected = 3 if connection.vendor == "postgresql" else 8
 
         with django_assert_num_queries(expected):
-            verify([call(verification(B), path=f"/wechat/{slug}".encode())])
+            verify([make_callback(verification(B), path=f"/wechat/{slug}".encode())])
 
 
 class TestFailure:
@@ -230,12 +233,12 @@ class TestFailure:
 
         monkeypatch.setattr(batch, "make_seal", fail)
         with pytest.raises(Unrecorded) as caught:
-            verify([call(verification(A))])
+            verify([make_callback(verification(A))])
         assert type(caught.value) is raised
 
     def test_nothing_of_the_batch_remains(self) -> None:
         with pytest.raises(Unrecorded):
-            verify([call(verification(A))])
+            verify([make_callback(verification(A))])
 
         assert not VerificationAttempt.objects.exists()
         assert not Tally.objects.exists()

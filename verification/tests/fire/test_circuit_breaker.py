@@ -24,7 +24,7 @@ def test_while_the_database_is_known_to_be_away_nobody_waits_for_it(
     ):
         crowd.wait_for(200)
         with postgresql.frozen():
-            server.wait_for("the database is away", times=50)
+            server.wait_for("the database is unavailable", times=50)
             known = time.monotonic()
             time.sleep(scale(2, 60))
             ended = time.monotonic()
@@ -43,5 +43,5 @@ def test_while_the_database_is_known_to_be_away_nobody_waits_for_it(
         is_met=statistics.quantiles(server_ms, n=100)[98] < 5,
     )
     assert {answer.status for answer in refused} == {503}
-    away = sum(line["why"].startswith("the database is away") for line in told)
+    away = sum(line["why"].startswith("the database is unavailable") for line in told)
     assert away > len(told) / 2  # a worker that nobody had asked yet finds out by itself

@@ -16,7 +16,7 @@ from verification.protocol.signature import verify_signature
 from verification.tests.fire.conftest import KeepFigure
 from verification.tests.fire.support.scale import scale
 from verification.tests.support import signer
-from verification.tests.support.calls import call
+from verification.tests.support.callback_factory import make_callback
 
 TUPLES = scale(5_000, 100_000)
 ALPHABETS = {
@@ -69,7 +69,7 @@ def wechatpy_accepts(it: Signed) -> bool:
 def we_accept(it: Signed) -> bool:
     """From the query string on, as a request has it."""
     query = urlencode({**it._asdict(), "echostr": "4375120948345356249"})
-    callback = call(query)
+    callback = make_callback(query)
     return callback.error is None and verify_signature(
         it.token, callback.timestamp, callback.nonce, callback.signature or b""
     )

@@ -9,9 +9,9 @@ import pytest
 
 from verification.tests.fire.conftest import KeepFigure
 from verification.tests.fire.support.own_postgresql import load_script
-from verification.tests.support.canaries import TOKEN, find
-from verification.tests.support.day_at_work import Day
+from verification.tests.support.canary_secrets import TOKEN, find
 from verification.tests.support.gunicorn import database_url
+from verification.tests.support.secrets_scenario import Day
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.django_db(transaction=True)]
 

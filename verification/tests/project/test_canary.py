@@ -27,11 +27,11 @@ from pytest_django import DjangoDbBlocker
 from verification.alerts.watch import Watch
 from verification.exports.sealed import sealed_pieces
 from verification.models import VerificationAttempt
+from verification.tests.support.admin_client import page
 from verification.tests.support.admin_urls import every_url
-from verification.tests.support.canaries import DISGUISES, NEXT_TOKEN, TOKEN, find
+from verification.tests.support.canary_secrets import DISGUISES, NEXT_TOKEN, TOKEN, find
 from verification.tests.support.checkout import LOCAL, read_settings
-from verification.tests.support.day_at_work import Day
-from verification.tests.support.people import page
+from verification.tests.support.secrets_scenario import Day
 
 # --- Pages
 

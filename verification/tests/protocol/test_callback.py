@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from verification.models import VerificationAttempt
 from verification.protocol.callback import (
     KNOWN_HEADERS,
-    LARGEST_SKEW,
-    LONGEST_QUERY,
+    MAX_INTEGER,
+    MAX_QUERY_LENGTH,
     Callback,
     Request,
     clean,
@@ -21,7 +21,7 @@ from verification.protocol.callback import (
 from verification.protocol.client_ip import canonical_ip, parse_client_ip
 from verification.protocol.enums import Kind, Mark, Method, Outcome, Reason
 from verification.protocol.errors import MalformedParameter
-from verification.tests.support.signer import own_nonce, push, verification
+from verification.tests.support.signer import push, self_test_nonce, verification
 
 KEY = b"the key of self-tests"
 ANY_BYTES = st.binary(max_size=300)
@@ -88,7 +88,7 @@ def test_whatever_comes_in_fits_the_columns(
         assert len(text) <= longest(name)
     assert callback.signature is None or len(callback.signature) == 20
     assert len(callback.error.detail if callback.error else "") <= 32
-    assert abs(callback.clock_skew or 0) <= LARGEST_SKEW
+    assert abs(callback.clock_skew or 0) <= MAX_INTEGER
 
 
 @given(st.binary(min_size=1, max_size=80).filter(lambda raw: b"/" not in raw))
@@ -100,7 +100,7 @@ def test_a_slug_that_was_cleaned_is_never_a_valid_one(raw: bytes) -> None:
 
 
 def test_a_query_string_beyond_all_bounds_is_refused_unread() -> None:
-    callback = parse(verification("token") + "&" + "x" * LONGEST_QUERY)
+    callback = parse(verification("token") + "&" + "x" * MAX_QUERY_LENGTH)
 
     assert isinstance(callback.error, MalformedParameter)
     assert callback.error.detail == "query"
@@ -111,7 +111,7 @@ def test_a_push_needs_no_echostr() -> None:
     assert parse(push("token"), method="POST").kind is Kind.MESSAGE_PUSH
 
 
-OWN = own_nonce(key=KEY)
+OWN = self_test_nonce(key=KEY)
 
 
 def test_a_proof_makes_a_get_a_self_test_and_nothing_else() -> None:
@@ -127,8 +127,8 @@ def test_a_proof_makes_a_get_a_self_test_and_nothing_else() -> None:
     [
         "1514711492",
         "0" * 32,
-        own_nonce(key=b"another key"),
-        own_nonce(key=KEY, timestamp="1714036505"),
+        self_test_nonce(key=b"another key"),
+        self_test_nonce(key=KEY, timestamp="1714036505"),
         OWN.upper(),
         OWN[:-1],
         OWN + "0",
@@ -155,7 +155,7 @@ def test_values_are_cleaned_and_cut(raw: bytes, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("timestamp", "skew"), [("99999999999999999999", -LARGEST_SKEW), ("0", None), ("x", None)]
+    ("timestamp", "skew"), [("99999999999999999999", -MAX_INTEGER), ("0", None), ("x", None)]
 )
 def test_the_clock_difference_is_bounded(timestamp: str, skew: int | None) -> None:
     difference = parse(f"timestamp={timestamp}").clock_skew
@@ -188,10 +188,10 @@ def test_a_header_is_cut_where_its_column_ends(header: str, name: str, limit: in
 def test_what_nobody_signed_is_known_for_a_probe() -> None:
     of_nothing = hashlib.sha1(b"").hexdigest()
 
-    assert parse(verification("")).is_signed_with_nothing
-    assert parse(f"signature={of_nothing}&timestamp=1&nonce=2").is_signed_with_nothing
-    assert not parse(verification("token")).is_signed_with_nothing
-    assert not parse("timestamp=1&nonce=2").is_signed_with_nothing
+    assert parse(verification("")).is_signed_with_empty_token
+    assert parse(f"signature={of_nothing}&timestamp=1&nonce=2").is_signed_with_empty_token
+    assert not parse(verification("token")).is_signed_with_empty_token
+    assert not parse("timestamp=1&nonce=2").is_signed_with_empty_token
 
 
 def test_marks_tell_how_it_came() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from verification.protocol.callback import (
-    LONGEST_QUERY,
+    MAX_QUERY_LENGTH,
     Callback,
     Request,
     parse_callback,
@@ -59,14 +59,14 @@ def test_a_parameter_of_another_shape_is_named(name: str) -> None:
 
 def test_the_longest_query_that_is_read_is_32_kilobytes() -> None:
     query = verification("token") + "&x="
-    longest = query + "x" * (LONGEST_QUERY - len(query))
+    longest = query + "x" * (MAX_QUERY_LENGTH - len(query))
 
     assert error_of(longest) is None
     assert parse(longest).timestamp == "1714036504"
     assert error_of(f"{longest}x") == (Reason.MALFORMED_PARAMETER, "query")
     assert parse(f"{longest}x").timestamp == ""
-    assert path_slug(to(b"/", b"x" * LONGEST_QUERY)) is None
-    assert path_slug(to(b"/", b"x" * (LONGEST_QUERY + 1))) == ""
+    assert path_slug(to(b"/", b"x" * MAX_QUERY_LENGTH)) is None
+    assert path_slug(to(b"/", b"x" * (MAX_QUERY_LENGTH + 1))) == ""
 
 
 def test_a_value_begins_behind_the_first_equals_sign() -> None:

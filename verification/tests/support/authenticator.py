@@ -8,7 +8,7 @@ import re
 from django.test import Client
 from django_otp.oath import TOTP
 
-from verification.tests.support.people import PASSWORD
+from verification.tests.support.admin_client import PASSWORD
 
 PAGE = "/admin/second-factor/"
 

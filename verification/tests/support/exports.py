@@ -15,7 +15,7 @@ from django.core.management.base import CommandError
 from verification.callbacks.recording import verify
 from verification.exports.sealed import sealed_pieces
 from verification.models import VerificationAttempt
-from verification.tests.support.calls import call
+from verification.tests.support.callback_factory import make_callback
 from verification.tests.support.signer import verification
 
 NOON = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)  # 12:00 in Shanghai
@@ -61,7 +61,7 @@ def make_sealed_log() -> None:
     odd: dict[str, Any] = {"headers": {"user-agent": "Mozilla\\4.0 \\N"}}
     right, wrong = verification("TokenOfBrandA1234"), verification("AnotherToken1234")
     for first in (right, wrong, ""):
-        verify([call(first), call(right, **odd), call(wrong)])
+        verify([make_callback(first), make_callback(right, **odd), make_callback(wrong)])
 
 
 def export_sealed(path: Path) -> Path:

@@ -32,7 +32,7 @@ def signed(
     }
 
 
-def own_nonce(*, timestamp: str = "1714036504", key: bytes | None = None) -> str:
+def self_test_nonce(*, timestamp: str = "1714036504", key: bytes | None = None) -> str:
     """A nonce as a self-test of ours has it."""
     message = f"{timestamp} c0ffee00".encode()
     return "c0ffee00" + hmac.new(key or self_test_key(), message, "sha256").hexdigest()[:24]

@@ -49,7 +49,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def robot_in_a_group() -> Iterator[Robot]:
+def running_robot() -> Iterator[Robot]:
     with Robot() as robot:
         thread = threading.Thread(target=robot.serve_forever, args=[0.01])
         thread.start()

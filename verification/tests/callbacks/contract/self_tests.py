@@ -8,12 +8,12 @@ from verification.models import OfficialAccount, Tally
 from verification.protocol.enums import Kind, Reason
 from verification.tests.support.accounts import LI_WEI
 from verification.tests.support.adapter import A, Adapter, Answer, B, last_attempt
-from verification.tests.support.signer import own_nonce, push, verification
+from verification.tests.support.signer import push, self_test_nonce, verification
 
 
 class SelfTests(Adapter):
     def self_test(self, token: str) -> Answer:
-        return self.send("GET", f"/wechat/brand-a?{verification(token, nonce=own_nonce())}")
+        return self.send("GET", f"/wechat/brand-a?{verification(token, nonce=self_test_nonce())}")
 
     def test_a_proved_self_test_is_answered_and_recorded_as_one(
         self, brand_a: OfficialAccount
@@ -46,12 +46,12 @@ class SelfTests(Adapter):
         assert ending.exists()
 
     def test_a_forged_self_test_is_taken_for_wechat(self, brand_a: OfficialAccount) -> None:
-        forged = own_nonce(key=b"another key")
+        forged = self_test_nonce(key=b"another key")
         self.send("GET", f"/wechat/brand-a?{verification(A, nonce=forged)}")
 
         assert (last_attempt().kind, last_attempt().status) == (Kind.URL_VERIFICATION, 200)
 
     def test_a_push_is_a_push_whatever_it_proves(self, brand_a: OfficialAccount) -> None:
-        self.send("POST", f"/wechat/brand-a?{push(A, nonce=own_nonce())}")
+        self.send("POST", f"/wechat/brand-a?{push(A, nonce=self_test_nonce())}")
 
         assert Tally.objects.get().kind == Kind.MESSAGE_PUSH

@@ -10,9 +10,9 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from verification.models import OfficialAccount, TotpDevice
+from verification.tests.support.admin_client import UNCHANGED, add, page, tool
 from verification.tests.support.authenticator import PAGE, set_up
-from verification.tests.support.canaries import NEXT_PASSWORD, NEXT_TOKEN, PASSWORD, TOKEN
-from verification.tests.support.people import UNCHANGED, add, page, tool
+from verification.tests.support.canary_secrets import NEXT_PASSWORD, NEXT_TOKEN, PASSWORD, TOKEN
 from verification.tests.support.signer import push, signed, verification
 
 

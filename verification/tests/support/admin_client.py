@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from verification.accounts.tokens import NO_TOKEN
 from verification.models import ChangeEvent, OfficialAccount
-from verification.tests.support.signer import own_nonce, push, verification
+from verification.tests.support.signer import push, self_test_nonce, verification
 
 PASSWORD = "correct horse battery"  # of li_wei
 Action = ChangeEvent.Action
@@ -98,7 +98,7 @@ def wechat_pushes(account: OfficialAccount, token: str) -> int:
 
 def we_test(account: OfficialAccount, token: str) -> int:
     """A self-test of this server's, as the button sends it."""
-    return wechat_verifies(account, token, nonce=own_nonce())
+    return wechat_verifies(account, token, nonce=self_test_nonce())
 
 
 def call(path: str, token: str, **headers: str) -> int:
