@@ -73,9 +73,8 @@ class PostgreSQLAttemptStore(AttemptStore):
     commit = ""
 
     def __init__(self) -> None:
-        self.cursor = (
-            connection.cursor()
-        )  # Only one: creating it takes as long as a small statement.
+        # One for all statements: creating a cursor takes as long as a small statement.
+        self.cursor = connection.cursor()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

@@ -16,7 +16,7 @@ from verification.models import (
     VerificationAttempt,
 )
 
-#: Rights that recording needs, once the chain has a head. Heroku revokes INSERT when a plan is full.
+#: Rights that recording needs once the chain has a head. Heroku revokes INSERT from a full plan.
 REQUIRED_RIGHTS = {
     VerificationAttempt: ["INSERT"],
     Seal: ["INSERT"],
@@ -70,4 +70,6 @@ def find_missing_rights() -> str | None:
         ]
         cursor.execute(SELECT_MISSING_RIGHTS, [*map(list, zip(*needed, strict=True))])
         missing = ", ".join(right for (right,) in cursor.fetchall())
-    return f"The database refuses {missing}. Check whether its plan is full." if missing else None
+    if missing:
+        return f"The database refuses {missing}. Check whether its plan is full."
+    return None

@@ -159,7 +159,7 @@ def _reveal(secret: Secret) -> bytes:
 
 @lru_cache(maxsize=1)
 def _dummy_secret(_keys: tuple[str, ...]) -> Secret:
-    """Return a random secret, which is replaced when the keys change so that it can be decrypted."""
+    """Return a random secret under the current keys. New keys get a new one."""
     return Secret.of(generate_secret())
 
 

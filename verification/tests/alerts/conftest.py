@@ -31,7 +31,7 @@ def one_robot() -> Iterator[Robot]:
 def robot(one_robot: Robot, settings: Any, db: None) -> Robot:
     settings.ALERT_WECOM_SECRET_URL = one_robot.url
     settings.PUBLIC_URL = "https://wx.example.cn"
-    one_robot.is_well()
+    one_robot.reset()
     return one_robot
 
 
@@ -56,10 +56,10 @@ def told(watch: Watch, robot: Robot) -> Told:
     """What one more round says: nothing, mostly, and never more than one message."""
 
     def take_round() -> str:
-        before = len(robot.heard)
+        before = len(robot.received)
         assert watch.take_round().is_ours
-        assert len(robot.heard) <= before + 1
-        return "".join(robot.heard[before:])
+        assert len(robot.received) <= before + 1
+        return "".join(robot.received[before:])
 
     return take_round
 

@@ -43,7 +43,7 @@ def test_what_wecom_did_not_take_is_tried_again(
     assert caplog.messages[-1].startswith("Not told by wecom, to be tried again: WeCom ")
     assert why in caplog.messages[-1]
 
-    robot.is_well()
+    robot.reset()
     assert "is refused" in told()
 
 
@@ -107,9 +107,9 @@ def test_a_callback_connects_to_nothing(
     for name in ("connect", "connect_ex", "sendto"):
         monkeypatch.setattr(socket.socket, name, lambda *who, name=name: asked.append((name, who)))
     monkeypatch.setattr(socket, "getaddrinfo", lambda *who, **_: asked.append(who))
-    robot.heard.clear()
+    robot.received.clear()
     answers = [wechat_verifies(connected, A), wechat_pushes(connected, A)]
     answers += [wechat_verifies(connected, B) for _ in range(6)]
 
     assert answers == [200, 200, *[403] * 6]
-    assert (asked, robot.heard, mails.mails) == ([], [], [])
+    assert (asked, robot.received, mails.mails) == ([], [], [])

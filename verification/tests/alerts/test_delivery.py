@@ -24,17 +24,17 @@ def test_a_restart_tells_nothing_twice(
 ) -> None:
     wechat_verifies(connected, B)
     told()
-    robot.heard.clear()
+    robot.received.clear()
     Watch(configured_channels()).take_round()
 
-    assert robot.heard == []
+    assert robot.received == []
 
 
 def test_what_came_while_nobody_watched_is_told(connected: OfficialAccount, robot: Robot) -> None:
     wechat_verifies(connected, B)
     Watch(configured_channels()).take_round()
 
-    assert "is refused" in robot.heard[-1]
+    assert "is refused" in robot.received[-1]
 
 
 def test_of_two_that_watch_one_looks(

@@ -74,7 +74,7 @@ def test_once_tells_prints_the_head_and_ends_well(
     again = checkout.manage_test_database("watch", "--once", ALERT_WECOM_WEBHOOK=robot.url)
 
     assert (first.returncode, first.stderr, again.returncode) == (0, "", 0)
-    [said] = robot.heard
+    [said] = robot.received
     assert "“Brand-A” is refused, after it had worked" in said
     heads = [line for line in again.stdout.splitlines() if '"chain_head"' in line]
     assert [json.loads(head)["head"][:2] for head in heads] == ["2:"]
@@ -106,7 +106,7 @@ def test_once_exits_1_when_the_log_was_altered(
 
     assert result.returncode == 1
     assert "The log is not intact: run verify_audit." in result.stderr
-    assert robot.heard[0].startswith("The log is not intact\n")
+    assert robot.received[0].startswith("The log is not intact\n")
 
 
 @pytest.mark.django_db
@@ -152,10 +152,10 @@ def worker(place: Path, **environment: str) -> Iterator[subprocess.Popen[str]]:
 
 def wait_for(robot: Robot, words: str) -> None:
     for _ in range(200):
-        if any(words in text for text in robot.heard):
+        if any(words in text for text in robot.received):
             return
         time.sleep(0.05)
-    raise AssertionError(robot.heard)
+    raise AssertionError(robot.received)
 
 
 def test_sigterm_ends_it_at_once_and_gives_up_its_turn(
@@ -269,7 +269,7 @@ def test_a_test_reaches_every_channel(
     call_command("watch", test=True)
 
     assert capsys.readouterr().out.splitlines() == ["Told by wecom.", "Told by email."]
-    assert robot.heard == ["A test of the alerts: they arrive here."]
+    assert robot.received == ["A test of the alerts: they arrive here."]
     assert "they arrive here" in mails.mails[0].get_content()
 
 

@@ -1,4 +1,4 @@
-"""Who waits for the next tick, and who never does."""
+"""Callbacks beyond their row budget wait for the next release."""
 
 from __future__ import annotations
 
@@ -28,24 +28,24 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 @pytest.fixture
-def stranger(brand_a: OfficialAccount) -> None:
-    """10.0.0.1 has spent what a source has of rows."""
+def spent_budget(brand_a: OfficialAccount) -> None:
+    """Spend the row budget of 10.0.0.1."""
     verify(
         [make_callback(verification(B, nonce=str(number))) for number in range(MAX_INDIVIDUAL_ROWS)]
     )
 
 
 def waiting(*callbacks: Callback) -> list[Waiting]:
-    nobody = cast("asyncio.Future[Verdict]", None)
-    return [Waiting(callback, nobody) for callback in callbacks]
+    no_future = cast("asyncio.Future[Verdict]", None)
+    return [Waiting(callback, no_future) for callback in callbacks]
 
 
 def nonces(batch: Iterable[Waiting]) -> list[str]:
-    return [it.callback.nonce for it in batch]
+    return [waiting.callback.nonce for waiting in batch]
 
 
-def test_all_refusals_are_held_alike_and_nothing_accepted_for_the_first_time(
-    stranger: None, clock: list[float]
+def test_refusals_are_deferred_whatever_their_reason_and_first_acceptances_are_not(
+    spent_budget: None, clock: list[float]
 ) -> None:
     queue = DeferredQueue()
     kept = queue.defer(
@@ -62,8 +62,8 @@ def test_all_refusals_are_held_alike_and_nothing_accepted_for_the_first_time(
     assert nonces(queue.waiting) == ["wrong", "missing", "head"]
 
 
-def test_they_are_released_with_the_tick_and_so_many_at_a_time(
-    stranger: None, clock: list[float]
+def test_deferred_callbacks_are_released_after_the_interval_up_to_a_limit(
+    spent_budget: None, clock: list[float]
 ) -> None:
     queue = DeferredQueue()
     queue.last_commit = clock[0]
@@ -76,8 +76,8 @@ def test_they_are_released_with_the_tick_and_so_many_at_a_time(
     assert queue.seconds_left is None
 
 
-def test_without_a_database_nobody_is_held(
-    stranger: None, clock: list[float], monkeypatch: pytest.MonkeyPatch
+def test_without_a_database_no_callback_is_deferred(
+    spent_budget: None, clock: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(_callbacks: object) -> list[Verdict]:
         raise Unrecorded
@@ -87,7 +87,7 @@ def test_without_a_database_nobody_is_held(
     assert len(DeferredQueue().defer(waiting(make_callback(verification(B))))) == 1
 
 
-def test_when_the_database_goes_away_all_are_given_up(stranger: None, clock: list[float]) -> None:
+def test_drain_empties_the_queue_at_once(spent_budget: None, clock: list[float]) -> None:
     queue = DeferredQueue()
     queue.defer(waiting(make_callback(verification(B, nonce="7"))))
 

@@ -20,7 +20,7 @@ EACH = [
 
 
 def restrict_to(rights: list[tuple[str, str]]) -> None:
-    """Only this, and see which migrations there are, until the test ends."""
+    """Use a role that has these rights and can read the migrations, until the test ends."""
     verify([make_callback(verification(B))])  # from here on the chain has a head
     with connection.cursor() as cursor:
         cursor.execute("CREATE ROLE somebody; GRANT SELECT ON django_migrations TO somebody")
@@ -29,28 +29,26 @@ def restrict_to(rights: list[tuple[str, str]]) -> None:
         cursor.execute("SET LOCAL ROLE somebody")
 
 
-def test_a_database_that_only_reads_is_not_ready(client: Client) -> None:
+def test_a_read_only_database_is_not_ready(client: Client) -> None:
     assert client.get("/readyz").content == b"ready"
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL transaction_read_only = on")
     answer = client.get("/readyz")
 
     assert answer.status_code == 503
-    assert b"only reads" in answer.content
+    assert b"read-only" in answer.content
 
 
-def test_one_that_answers_and_may_not_be_asked_is_not_out_of_reach(client: Client) -> None:
+def test_a_database_that_refuses_the_query_is_not_called_unreachable(client: Client) -> None:
     with connection.cursor() as cursor:
         cursor.execute("CREATE ROLE nobody; SET LOCAL ROLE nobody")
     answer = client.get("/readyz")
 
     assert answer.status_code == 503
-    assert answer.content.startswith(b"The database refuses to be asked (SQLSTATE 42501). Its ")
+    assert answer.content.startswith(b"The database refused the query (SQLSTATE 42501). Its ")
 
 
-def test_what_it_looks_for_is_all_that_recording_takes(
-    client: Client, brand_a: OfficialAccount
-) -> None:
+def test_the_required_rights_are_enough_to_record(client: Client, brand_a: OfficialAccount) -> None:
     restrict_to(EACH)
 
     assert client.get("/readyz").content == b"ready"
@@ -59,14 +57,14 @@ def test_what_it_looks_for_is_all_that_recording_takes(
 
 
 @pytest.mark.parametrize("refused", EACH)
-def test_without_any_of_these_rights_nothing_is_recorded_and_it_says_which(
+def test_a_missing_right_is_named_and_prevents_recording(
     client: Client, brand_a: OfficialAccount, refused: tuple[str, str]
 ) -> None:
-    restrict_to([it for it in EACH if it != refused])
+    restrict_to([right for right in EACH if right != refused])
     answer = client.get("/readyz")
 
     assert answer.status_code == 503
     table, right = refused
-    assert f"refuses {right} on {table}: " in answer.content.decode()
+    assert f"refuses {right} on {table}. " in answer.content.decode()
     with pytest.raises(Unrecorded, match="42501: permission denied for table"):
         verify([make_callback(verification(A))])

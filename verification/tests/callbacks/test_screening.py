@@ -1,4 +1,4 @@
-"""What a flood's requests are held for is decided by a look at them, which leaves no trace."""
+"""Whether callbacks are deferred is decided without recording anything."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def refused_by(peer: str) -> Callback:
     return make_callback(verification(B), peer=peer)
 
 
-def test_a_screening_decides_as_a_recording_does_and_records_nothing(
+def test_judging_without_recording_gives_the_same_verdicts_and_records_nothing(
     brand_a: OfficialAccount,
 ) -> None:
     callbacks = [
@@ -34,15 +34,15 @@ def test_a_screening_decides_as_a_recording_does_and_records_nothing(
         make_callback(verification(B)),
         make_callback("signature=1"),
     ]
-    screened = judge_without_recording(callbacks)
+    verdicts = judge_without_recording(callbacks)
 
-    assert [verdict.status for verdict in screened] == [200, 403, 400]
+    assert [verdict.status for verdict in verdicts] == [200, 403, 400]
     assert not VerificationAttempt.objects.exists()
     assert not Tally.objects.exists()
-    assert screened == verify(callbacks)
+    assert verdicts == verify(callbacks)
 
 
-def test_a_source_is_suspect_once_its_rows_of_this_minute_are_spent(
+def test_a_source_may_share_rows_once_its_budget_is_spent(
     brand_a: OfficialAccount,
 ) -> None:
     verify([refused_by("6.6.6.6") for _ in range(MAX_INDIVIDUAL_ROWS)])
@@ -51,7 +51,7 @@ def test_a_source_is_suspect_once_its_rows_of_this_minute_are_spent(
     assert not row_budget.may_share_row(refused_by("81.69.103.129"))
 
 
-def test_every_source_is_once_the_rows_of_all_are_spent(
+def test_every_source_may_share_rows_once_the_total_budget_is_spent(
     brand_a: OfficialAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(flood_module, "MAX_REFUSED_ROWS", 3)
@@ -60,14 +60,14 @@ def test_every_source_is_once_the_rows_of_all_are_spent(
     assert row_budget.may_share_row(refused_by("81.69.103.129"))
 
 
-def test_a_url_that_passed_too_often_is_suspect_and_no_other(brand_a: OfficialAccount) -> None:
+def test_only_a_url_accepted_too_often_may_share_rows(brand_a: OfficialAccount) -> None:
     verify([make_callback(verification(A, nonce="1")) for _ in range(MAX_INDIVIDUAL_ROWS)])
 
     assert row_budget.may_share_row(make_callback(verification(A, nonce="1")))
     assert not row_budget.may_share_row(make_callback(verification(A, nonce="2")))
 
 
-def test_whether_the_database_is_back_is_asked_of_itself(
+def test_a_probe_returns_what_is_wrong_with_the_database(
     db: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert probe_database() is None

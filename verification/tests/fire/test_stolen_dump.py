@@ -11,7 +11,7 @@ from verification.tests.fire.conftest import KeepFigure
 from verification.tests.fire.support.own_postgresql import load_script
 from verification.tests.support.canary_secrets import TOKEN, find
 from verification.tests.support.gunicorn import database_url
-from verification.tests.support.secrets_scenario import Day
+from verification.tests.support.secrets_scenario import Scenario
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.django_db(transaction=True)]
 
@@ -26,7 +26,7 @@ def test_no_secret_of_a_whole_day_is_in_a_dump_of_the_database(
     monkeypatch: pytest.MonkeyPatch, settings: Any, figure: KeepFigure
 ) -> None:
     settings.ADMIN_REQUIRE_TOTP = True
-    day = Day(monkeypatch)
+    day = Scenario(monkeypatch)
     secrets = [*day.secrets, settings.SECRET_KEY, *settings.TOKEN_ENCRYPTION_KEYS]
     stolen = dump()
     found = find(secrets, stolen)

@@ -19,7 +19,7 @@ from verification.tests.support import fake_server
 from verification.tests.support.accounts import LI_WEI
 from verification.tests.support.adapter import A, B, last_attempt
 from verification.tests.support.checkout import Checkout, assert_one_sentence
-from verification.tests.support.fake_server import Answering, ok, serving
+from verification.tests.support.fake_server import AnswerFunction, ok, serving
 from verification.tests.support.gunicorn import Gunicorn, free_port
 from verification.tests.support.signer import signature
 
@@ -100,7 +100,7 @@ def test_another_server_takes_it_for_wechats(
 def test_it_calls_the_way_wechat_does(brand_a: OfficialAccount) -> None:
     with serving(fake_server.right) as server:
         call_command("send_check", "brand-a", url=f"{server.url}/wechat/brand-a")
-    line, *headers = server.heard.decode().splitlines()
+    line, *headers = server.received.decode().splitlines()
     method, target, version = line.split(" ")
     query = {name: values[0] for name, values in parse_qs(urlsplit(target).query).items()}
 
@@ -129,7 +129,9 @@ def test_it_calls_the_way_wechat_does(brand_a: OfficialAccount) -> None:
         (fake_server.without_end, "65536 bytes came instead"),
     ],
 )
-def test_what_wechat_would_not_take(brand_a: OfficialAccount, answer: Answering, why: str) -> None:
+def test_what_wechat_would_not_take(
+    brand_a: OfficialAccount, answer: AnswerFunction, why: str
+) -> None:
     with serving(answer) as server, pytest.raises(CommandError, match=why) as refusal:
         call_command("send_check", "brand-a", url=f"{server.url}/wechat/brand-a")
 
@@ -139,7 +141,7 @@ def test_what_wechat_would_not_take(brand_a: OfficialAccount, answer: Answering,
 
 @pytest.mark.parametrize("answer", [fake_server.in_a_moment, fake_server.drop_by_drop])
 def test_a_slow_server_would_not_pass(
-    brand_a: OfficialAccount, monkeypatch: pytest.MonkeyPatch, answer: Answering
+    brand_a: OfficialAccount, monkeypatch: pytest.MonkeyPatch, answer: AnswerFunction
 ) -> None:
     monkeypatch.setattr(client, "PATIENCE", 0.2)
     started = time.monotonic()

@@ -34,7 +34,7 @@ def refused(status: int) -> Verdict:
         (make_callback(push(A), method="POST"), b"success"),
     ],
 )
-def test_what_passed_is_answered_as_wechat_wants_it(callback: Callback, body: bytes) -> None:
+def test_accepted_callbacks_get_the_reply_for_wechat(callback: Callback, body: bytes) -> None:
     reply = reply_to(callback, ACCEPTED)
 
     assert (reply.status, reply.body) == (200, body)
@@ -50,7 +50,7 @@ def test_what_passed_is_answered_as_wechat_wants_it(callback: Callback, body: by
     ],
 )
 @pytest.mark.parametrize("method", ["GET", "POST", "HEAD"])
-def test_what_was_refused_is_told_as_little_as_possible(
+def test_refusals_get_a_fixed_reply(
     method: str, status: int, body: bytes, more: dict[str, str]
 ) -> None:
     reply = reply_to(make_callback(verification(A), method=method), refused(status))
@@ -59,6 +59,6 @@ def test_what_was_refused_is_told_as_little_as_possible(
     assert reply.headers == {**ALWAYS, "Content-Length": str(len(body)), **more}
 
 
-def test_an_error_says_which_parameter_it_was_and_nothing_where_it_is_none() -> None:
+def test_an_error_names_its_parameter_if_it_has_one() -> None:
     assert (str(MissingParameter("nonce")), MissingParameter("nonce").detail) == ("nonce",) * 2
     assert (str(MethodNotAllowed()), MethodNotAllowed().detail) == ("", "")

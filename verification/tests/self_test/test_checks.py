@@ -16,7 +16,7 @@ from verification.self_test.checks import Check, Result, check, worst
 from verification.self_test.client import Answer, Phase, Probe, probe_server_url, sign_url
 from verification.tests.support import fake_server
 from verification.tests.support.adapter import A
-from verification.tests.support.fake_server import Answering, self_signed, serving
+from verification.tests.support.fake_server import AnswerFunction, self_signed, serving
 from verification.tests.support.gunicorn import Gunicorn, free_port
 
 Checks = dict[str, Check]
@@ -34,7 +34,7 @@ def results(checks: Checks) -> list[Result]:
     return [checks[name].result for name in names]
 
 
-def try_answer(answer: Answering, certificate: Path | None = None) -> Checks:
+def try_answer(answer: AnswerFunction, certificate: Path | None = None) -> Checks:
     with serving(answer, certificate) as server:
         return run(server.url)
 
@@ -89,7 +89,7 @@ def test_all_is_well_at_a_public_address() -> None:
     ],
 )
 def test_what_is_wrong_is_named_where_it_is_wrong(
-    answer: Answering, found: list[Result], name: str, words: str
+    answer: AnswerFunction, found: list[Result], name: str, words: str
 ) -> None:
     checks = try_answer(answer)
 
@@ -107,7 +107,7 @@ def test_a_server_that_is_not_there_leaves_the_rest_open() -> None:
 
 @pytest.mark.parametrize("answer", [fake_server.in_a_moment, fake_server.drop_by_drop])
 def test_a_server_that_takes_too_long_fails_in_time(
-    monkeypatch: pytest.MonkeyPatch, answer: Answering
+    monkeypatch: pytest.MonkeyPatch, answer: AnswerFunction
 ) -> None:
     monkeypatch.setattr(client, "PATIENCE", 0.2)
     started = time.monotonic()
@@ -165,9 +165,9 @@ def test_it_is_told_from_wechats_own_without_a_header() -> None:
     with serving(fake_server.right) as server:
         url = f"{server.url}/wechat/brand-a"
         probe_server_url(url, A, self_test_key())
-        tested = server.heard.decode()
+        tested = server.received.decode()
         Probe(*sign_url(url, A)).run()
-        played = server.heard.decode()
+        played = server.received.decode()
 
     assert tested.count("\n") == played.count("\n") == 4
     assert kind_of(tested) is Kind.SELF_TEST

@@ -1,4 +1,4 @@
-"""Callbacks made without HTTP, for what lies behind the adapters."""
+"""Make callbacks without HTTP, to test the code behind the adapters."""
 
 from __future__ import annotations
 

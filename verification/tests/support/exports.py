@@ -1,4 +1,4 @@
-"""The log, exported, and made of rows at times of our choice."""
+"""Create attempts at chosen times, and export the log."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def ids(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[int]:
 
 
 def make_attempts(moments: list[datetime]) -> None:
-    """Rows as the writer makes them, but at times of our choice and under no seal."""
+    """Create unsealed attempts at these times, otherwise as the writer creates them."""
     VerificationAttempt.objects.bulk_create(
         VerificationAttempt(
             id=number,
@@ -57,7 +57,10 @@ def make_attempts(moments: list[datetime]) -> None:
 
 
 def make_sealed_log() -> None:
-    """Nine attempts under three seals, for brand-a; one has a backslash, one came bare."""
+    """Record nine attempts of brand-a under three seals.
+
+    Three have backslashes in their user agent, and one has no parameters.
+    """
     odd: dict[str, Any] = {"headers": {"user-agent": "Mozilla\\4.0 \\N"}}
     right, wrong = verification("TokenOfBrandA1234"), verification("AnotherToken1234")
     for first in (right, wrong, ""):
@@ -70,7 +73,7 @@ def export_sealed(path: Path) -> Path:
 
 
 def complaints(path: Path, **options: str) -> list[str]:
-    """What verify_export says of a file, a line each."""
+    """Return the lines in which verify_export reports what is wrong with a file."""
     with pytest.raises(CommandError) as refusal:
         call_command("verify_export", str(path), **options)
     return str(refusal.value).splitlines()

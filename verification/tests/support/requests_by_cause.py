@@ -1,6 +1,6 @@
-"""For every cause a request that has it, and words of the sentence that must be said of it.
+"""For every cause: a request that has it, and words that its explanation must contain.
 
-A function has the name of its cause. Brand-A and Brand-B are there, each with its token.
+Each function has the name of its cause. The accounts Brand-A and Brand-B exist, each with a token.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from verification.tests.support.signer import self_test_nonce, verification
 
 NEW = "NewTokenOfBrandA99"
 ECHOSTR = "4375120948345356249"
-EARLY, LATE = "384289189", "1714036504"  # as numbers; as text the other way round
+#: EARLY is the smaller number, but sorts after LATE as text.
+EARLY, LATE = "384289189", "1714036504"
 
 Send = Callable[..., None]
 
@@ -33,7 +34,7 @@ def rotate(keep_old: timedelta | None = None) -> None:
 
 
 def signed_over(text: str, *, timestamp: str = LATE, nonce: str = EARLY) -> str:
-    """The query of whoever has hashed this."""
+    """Return a query string whose signature is the SHA-1 of `text`."""
     signature = hashlib.sha1(text.encode()).hexdigest()
     parts = {"signature": signature, "timestamp": timestamp, "nonce": nonce, "echostr": ECHOSTR}
     return urlencode(parts)
@@ -177,7 +178,7 @@ def token_unknown(send: Send) -> str:
     return "none that was ever stored here for “Brand-A”"
 
 
-# --- A hand that slipped
+# --- A typo
 
 
 def token_cut_or_doubled(send: Send) -> str:

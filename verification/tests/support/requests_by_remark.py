@@ -1,6 +1,6 @@
-"""For every remark a request that deserves it, and words of what must be said.
+"""For every remark: a request that gets it, and words that the remark must contain.
 
-A function has the name of its remark. PUBLIC_URL is https://wx.example.cn.
+Each function has the name of its remark. PUBLIC_URL is https://wx.example.cn.
 """
 
 from __future__ import annotations

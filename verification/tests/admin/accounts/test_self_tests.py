@@ -108,8 +108,8 @@ class TestTheButton:
                 f"{url_of(brand_a)}?{query}", targets, headers={"Host": "localhost"}
             )
 
-            assert own.heard.startswith(b"GET /wechat/brand-a?signature=")
-            assert other.heard == b""
+            assert own.received.startswith(b"GET /wechat/brand-a?signature=")
+            assert other.received == b""
 
     def test_a_lost_encryption_key_is_said_in_a_sentence(
         self, li_wei_at_work: Client, brand_a: OfficialAccount, settings: Any
