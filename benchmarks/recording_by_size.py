@@ -149,13 +149,13 @@ def record_on_each_line() -> None:
 
 def make_call(accounts: list[tuple[str, str]]) -> Callback:
     """Return a callback with a nonce of its own, from one of the addresses of the sample log."""
-    from verification.tests.support.calls import call
+    from verification.tests.support.callback_factory import make_callback
     from verification.tests.support.signer import verification
 
     slug, token = random.choice(accounts)
     peer = f"81.69.{random.randrange(256)}.{random.randrange(1, 255)}"
     nonce = str(random.randrange(10**10))
-    return call(verification(token, nonce=nonce), f"/wechat/{slug}".encode(), peer=peer)
+    return make_callback(verification(token, nonce=nonce), f"/wechat/{slug}".encode(), peer=peer)
 
 
 if __name__ == "__main__":

@@ -19,16 +19,17 @@ class VerificationConfig(AppConfig):
         from verification.auth import sign_ins
 
         connection_created.connect(triggers.register_bypass)
-        # Around every migrate: a migration on SQLite remakes tables, without their triggers.
+        # On SQLite, a migration rebuilds tables without their triggers, so every migrate removes
+        # the triggers first and installs them afterwards.
         pre_migrate.connect(_remove_triggers, sender=self)
         post_migrate.connect(_install_triggers, sender=self)
         sign_ins.connect()
-        # 认证, in its Chinese name, is WeChat's word for something else.
+        # Django's Chinese name for this app contains 认证, which means something else in WeChat.
         apps.get_app_config("auth").verbose_name = _("Users and groups")
 
 
 class GatewayAdminConfig(admin_apps.AdminConfig):
-    default = False  # the app of this module is the one above
+    default = False  # VerificationConfig is this module's app.
     default_site = "verification.auth.site.GatewayAdminSite"
 
 

@@ -19,7 +19,7 @@ Action = ChangeEvent.Action
 
 
 class Actor(NamedTuple):
-    """Who does something, and from which address; a command has none."""
+    """Holds who did something, and the IP address; a command has no address."""
 
     name: str
     client_ip: str | None = None

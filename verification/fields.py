@@ -1,4 +1,4 @@
-"""The only place where secrets meet the disk."""
+"""Encrypt secrets before they are stored. No other module writes a secret to the database."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ MASK = "••••••••"
 
 
 class UndecryptableSecret(Exception):
-    """A secret was stored under a key that TOKEN_ENCRYPTION_KEYS no longer holds."""
+    """The secret was encrypted with a key that is no longer in TOKEN_ENCRYPTION_KEYS."""
 
 
 class Secret:
-    """An encrypted text that has to be asked for: str(), repr() and templates show a mask."""
+    """Holds an encrypted text, which only reveal() returns. str() and templates show a mask."""
 
     __slots__ = ("ciphertext",)
 
@@ -27,10 +27,11 @@ class Secret:
 
     @classmethod
     def of(cls, text: str) -> Secret:
+        """Return a secret that holds this plain text, encrypted with the newest key."""
         return cls(token_cipher().encrypt(text.encode()).decode("ascii"))
 
     def reveal(self) -> str:
-        """The plain text. Raises UndecryptableSecret."""
+        """Return the plain text. Raises UndecryptableSecret."""
         try:
             return _decrypt(self.ciphertext, token_cipher())
         except InvalidToken as error:
@@ -39,7 +40,7 @@ class Secret:
             ) from error
 
     def reencrypt(self) -> Secret:
-        """The same secret under the newest key. Raises UndecryptableSecret."""
+        """Return the same secret, encrypted with the newest key. Raises UndecryptableSecret."""
         return Secret.of(self.reveal())
 
     def __str__(self) -> str:
@@ -51,8 +52,11 @@ class Secret:
 
 @lru_cache(maxsize=4096)
 def _decrypt(ciphertext: str, cipher: MultiFernet) -> str:
-    """By ciphertext, never by account: whoever has not just read it from the database has nothing
-    to ask with, so that rotating and pausing take effect at once."""
+    """Decrypt, and cache the result by ciphertext, never by account.
+
+    A caller must have just read the ciphertext from the database, so rotating and pausing take
+    effect at once.
+    """
     return cipher.decrypt(ciphertext).decode()
 
 
@@ -63,7 +67,7 @@ else:
 
 
 class EncryptedTextField(SecretField):
-    """Holds a Secret, or None. '' stays '' so that a CHECK can refuse it."""
+    """Stores a Secret or None. An empty string stays empty, so that a CHECK can refuse it."""
 
     def from_db_value(self, value: str | None, *_: Any) -> Secret | str | None:
         return Secret(value) if value else value
@@ -75,10 +79,10 @@ class EncryptedTextField(SecretField):
         if isinstance(value, Secret):
             return value.ciphertext
         if value:
-            raise TypeError("Only a Secret can be stored here: Secret.of(text).")
+            raise TypeError("Only a Secret can be stored here. Use Secret.of(text).")
         return None if value is None else ""
 
     def value_to_string(self, obj: models.Model) -> str:
         raise ValueError(
-            "Tokens are not serialised; back up with pg_dump, which keeps them encrypted."
+            "Tokens are not serialized. Back up with pg_dump, which keeps them encrypted."
         )

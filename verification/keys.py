@@ -1,4 +1,4 @@
-"""Keys derived from TOKEN_ENCRYPTION_KEYS: one purpose, one key (HKDF-SHA256)."""
+"""Derive a key for each purpose from TOKEN_ENCRYPTION_KEYS with HKDF-SHA256."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from django.core.exceptions import ImproperlyConfigured
 
 
 def token_cipher() -> MultiFernet:
-    """Encrypts with the newest key, decrypts with any."""
+    """Return a cipher that encrypts with the newest key and decrypts with any."""
     return _cipher(_master_keys())
 
 
 def seal_keys() -> dict[str, bytes]:
-    """Key id (8 hex digits) to the key that seals; the newest first."""
+    """Return the keys that seal the log by their id (8 hex digits), the newest first."""
     return {_derive(key, b"key id")[:4].hex(): _derive(key, b"seal") for key in _master_keys()}
 
 
 def fingerprint(secret: str) -> str:
-    """Six hex digits to tell secrets apart by, useless without the key."""
+    """Return six hex digits that tell secrets apart, and are useless without the key."""
     key = _derive(_master_keys()[0], b"fingerprint")
     return hmac.new(key, secret.encode(), hashlib.sha256).hexdigest()[:6]
 
 
 def self_test_key() -> bytes:
-    """Proves that a callback is our own self-test."""
+    """Return the key that proves that a callback is a self-test of this server."""
     return _derive(_master_keys()[0], b"self-test")
 
 

@@ -1,4 +1,4 @@
-"""Times as people compare them: by the clock of TIME_ZONE, in one spelling."""
+"""Format dates and times in TIME_ZONE, and compute the periods of the log."""
 
 from __future__ import annotations
 
@@ -11,26 +11,27 @@ from django.utils.translation import gettext_lazy as _
 
 
 def format_datetime(moment: datetime, pattern: str = "%Y-%m-%d %H:%M:%S") -> str:
-    """2026-09-29 10:42:07 (UTC+8)"""
+    """Return a time with its zone, such as 2026-09-29 10:42:07 (UTC+8)."""
     local = timezone.localtime(moment)
     return f"{local.strftime(pattern)} ({format_offset(local.utcoffset() or timedelta())})"
 
 
 def format_short(moment: datetime) -> str:
-    """What tells it from other times: 10:42 today, 09-29 10:42 this year, otherwise all of it.
+    """Return a time without the parts that it shares with today.
 
-    For pages that say the zone once, with format_zone().
+    For example: 10:42 today, 09-29 10:42 this year, and 2025-09-29 10:42 otherwise. Use it on pages
+    that name the zone once, with format_zone().
     """
     return f"{_short_date(moment)}{timezone.localtime(moment):%H:%M}"
 
 
 def format_short_with_seconds(moment: datetime) -> str:
-    """format_short(), with its seconds."""
+    """Return format_short() with seconds."""
     return f"{_short_date(moment)}{timezone.localtime(moment):%H:%M:%S}"
 
 
 def _short_date(moment: datetime) -> str:
-    """Nothing for today."""
+    """Return the date with a space after it, or an empty string for today."""
     local, today = timezone.localtime(moment), timezone.localdate()
     if local.date() == today:
         return ""
@@ -42,12 +43,13 @@ def format_date(moment: datetime) -> str:
 
 
 def format_zone() -> str:
-    """Asia/Shanghai (UTC+8)"""
+    """Return the name of TIME_ZONE and its offset, such as Asia/Shanghai (UTC+8)."""
     offset = timezone.localtime().utcoffset() or timedelta()
     return f"{settings.TIME_ZONE} ({format_offset(offset)})"
 
 
 def format_offset(offset: timedelta) -> str:
+    """Return an offset such as UTC+8, UTC-3:30 or UTC."""
     minutes = round(offset.total_seconds() / 60)
     if not minutes:
         return "UTC"
@@ -56,8 +58,10 @@ def format_offset(offset: timedelta) -> str:
 
 
 class Period(NamedTuple):
+    """Holds the first and the last day of a period, both inclusive."""
+
     first: date
-    last: date  #: belongs to it
+    last: date
 
     @property
     def start(self) -> datetime:
@@ -65,7 +69,7 @@ class Period(NamedTuple):
 
     @property
     def end(self) -> datetime:
-        """The first moment after it."""
+        """Return the first moment after the period."""
         return midnight(self.last + timedelta(days=1))
 
     @property
@@ -77,7 +81,7 @@ class Period(NamedTuple):
         return self.end <= timezone.now()
 
     def __str__(self) -> str:
-        """2026-07-01 – 2026-09-30 (UTC+8)"""
+        """Return both days and the offset, such as 2026-07-01 – 2026-09-30 (UTC+8)."""
         return (
             f"{self.first} – {self.last} ({format_offset(self.start.utcoffset() or timedelta())})"
         )
@@ -88,7 +92,10 @@ def midnight(day: date) -> datetime:
 
 
 def can_have_records(day: date) -> bool:
-    """The first and last days of all have no midnight in every zone."""
+    """Return whether a day can be used in a filter or a period.
+
+    The first and last days that Python knows have no midnight in some time zones.
+    """
     return 1970 <= day.year <= 9000
 
 
@@ -106,7 +113,7 @@ def next_month(first: date) -> date:
     return (first + timedelta(days=31)).replace(day=1)
 
 
-#: Names in URLs, and what they are called.
+#: Labels of the preset periods, by their names in URLs.
 PRESETS = {
     "this_month": _("This month"),
     "last_month": _("Last month"),
@@ -116,7 +123,7 @@ PRESETS = {
 
 
 def preset(name: str, today: date) -> Period:
-    """One of PRESETS, as of a day. Raises KeyError."""
+    """Return the period of one of PRESETS, relative to `today`. Raises KeyError."""
     month, quarter = month_of(today), quarter_of(today)
     return {
         "this_month": month,

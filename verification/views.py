@@ -1,4 +1,4 @@
-"""Pages for people and for monitors: the landing page, /healthz and /readyz."""
+"""The landing page, the page after too many failed sign-ins, /healthz and /readyz."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def landing_page(request: HttpRequest) -> HttpResponse:
 
 
 def locked_out(request: HttpRequest, *_: Any) -> HttpResponse:
-    """In place of the sign-in's answer, so that it does not say whether the password was right."""
+    """Replace the response of the sign-in, so that it does not reveal if the password is right."""
     minutes = settings.AXES_COOLOFF_TIME // timedelta(minutes=1)
     response = render(request, "locked_out.html", {"minutes": minutes}, status=429)
     response.headers["Retry-After"] = str(minutes * 60)
@@ -34,14 +34,20 @@ def locked_out(request: HttpRequest, *_: Any) -> HttpResponse:
 
 @require_safe
 def healthz(request: HttpRequest) -> HttpResponse:
-    """This process answers. Says nothing of the database, so that its outage restarts nobody."""
+    """Return 200 while this process responds.
+
+    The database is not checked, so that its outage does not restart the process.
+    """
     return as_response(HEALTHY)
 
 
 @require_safe
 @never_cache
 def readyz(request: HttpRequest) -> HttpResponse:
-    """Attempts can be recorded: the database answers, takes writes, is migrated, guards the log."""
+    """Return 200 if attempts can be recorded, else 503 and what is wrong.
+
+    The database must respond, accept writes, and have all migrations and triggers.
+    """
     problem = find_problem()
     if problem:
         logger.error("Not ready: %s", problem)

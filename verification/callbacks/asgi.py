@@ -1,7 +1,7 @@
-"""The lean adapter: answers callbacks and /healthz in front of Django, hands on the rest.
+"""The ASGI adapter: answers callbacks and /healthz, and passes all other requests to Django.
 
-Django would refuse a foreign Host and more than 1,000 parameters before any view could
-record the attempt.
+Django would refuse an unknown Host, or more than 1,000 parameters, before a view could record the
+attempt.
 """
 
 from __future__ import annotations
@@ -33,26 +33,29 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Any, Any, Any], Awaitable[None]]
 
-#: Seconds from arrival to the answer, recorded or not: WeChat waits 5, WeCom 1.
+#: Seconds from a callback's arrival to its answer, recorded or not. WeChat waits 5 s, WeCom 1 s.
 DEADLINE = 2.5
-#: A message push is signed by its query; its body is read so that the client can finish sending.
-LARGEST_BODY = 1_048_576
+#: Bytes of a body that are read, and the seconds that this may take. WeChat signs the query string
+#: of a message push, not its body. It is read only so that the client can finish sending.
+MAX_BODY_SIZE = 1_048_576
 BODY_DEADLINE = 1.0
 
 RAW_NAMES = {name.encode(): name for name in KNOWN_HEADERS}
 
 
-def as_raw(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+def encode_headers(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
     return [(name.lower().encode(), value.encode()) for name, value in headers.items()]
 
 
-RAW_SAFE_HEADERS = as_raw(SAFE_HEADERS)
+RAW_SAFE_HEADERS = encode_headers(SAFE_HEADERS)
 
 
 class CallbackEndpoint:
+    """Wraps Django's ASGI application. Requests that are no callbacks go to Django unchanged."""
+
     def __init__(self, django: Application) -> None:
         self.django = django
-        self.commits = GroupCommit()
+        self.group_commit = GroupCommit()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -72,24 +75,25 @@ class CallbackEndpoint:
         if callback.method is Method.POST:
             await drain(receive)
         try:
-            return reply_to(callback, await self.verdict_on(callback))
+            return reply_to(callback, await self.get_verdict(callback))
         except Unrecorded as error:
             log_unrecorded(callback, error)
             return TRY_AGAIN
 
-    async def verdict_on(self, callback: Callback) -> Verdict:
-        """Raises Unrecorded."""
-        verdict = self.commits.submit(callback)
+    async def get_verdict(self, callback: Callback) -> Verdict:
+        """Wait for the verdict. Raises Unrecorded, at the latest after DEADLINE."""
+        verdict = self.group_commit.submit(callback)
         seconds = DEADLINE - callback.elapsed / 1_000_000
-        # A fifth of what asyncio.timeout() costs. A batch leaves out whose verdict is there.
-        timer = asyncio.get_running_loop().call_later(seconds, give_up, verdict)
+        # call_later() takes a fifth of the time of asyncio.timeout(). A batch leaves out callbacks
+        # whose verdict is already set.
+        timer = asyncio.get_running_loop().call_later(seconds, time_out, verdict)
         try:
             return await verdict
         finally:
             timer.cancel()
 
 
-def give_up(verdict: asyncio.Future[Verdict]) -> None:
+def time_out(verdict: asyncio.Future[Verdict]) -> None:
     if not verdict.done():
         verdict.set_exception(Unrecorded("deadline"))
 
@@ -111,11 +115,14 @@ def parse_request(scope: Scope) -> Request:
 
 
 async def drain(receive: Receive) -> None:
-    """Read the body and forget it: closing on a client that still sends resets the connection."""
+    """Read and discard the body.
+
+    Closing the connection while the client is still sending would reset it, and lose the answer.
+    """
     size = 0
     try:
         async with asyncio.timeout(BODY_DEADLINE):
-            while size < LARGEST_BODY:
+            while size < MAX_BODY_SIZE:
                 message = await receive()
                 size += len(message.get("body", b""))
                 if not message.get("more_body"):
@@ -126,6 +133,6 @@ async def drain(receive: Receive) -> None:
 
 async def send_reply(send: Send, reply: Reply) -> None:
     length = b"%d" % len(reply.body)
-    headers = [*RAW_SAFE_HEADERS, (b"content-length", length), *as_raw(reply.extra)]
+    headers = [*RAW_SAFE_HEADERS, (b"content-length", length), *encode_headers(reply.extra_headers)]
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
     await send({"type": "http.response.body", "body": reply.body})

@@ -1,4 +1,4 @@
-"""From verdicts to what a batch writes: rows, their lines, their seal, the counts."""
+"""Turn callbacks and verdicts into what a batch writes: rows, canonical lines, a seal, tallies."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ Attempt = dict[str, Any]
 
 
 def make_attempt(callback: Callback, verdict: Verdict, now: datetime) -> Attempt:
-    """Its columns, but for its place in the chain. A model of each costs as much as the rest."""
+    """Return the columns of an attempt, except for its place in the chain.
+
+    It is a dict, because a model instance for each attempt takes as long as all the rest.
+    """
     return {
         "recorded_at": now,
         "account_id": verdict.account_id,
@@ -48,13 +51,17 @@ def make_attempt(callback: Callback, verdict: Verdict, now: datetime) -> Attempt
 
 
 def marks_of(callback: Callback, verdict: Verdict) -> Mark:
-    if verdict.outcome is Outcome.REFUSED and callback.is_signed_with_nothing:
+    """Return the callback's marks, with EMPTY_TOKEN for a refusal that was signed with one."""
+    if verdict.outcome is Outcome.REFUSED and callback.is_signed_with_empty_token:
         return callback.marks | Mark.EMPTY_TOKEN
     return callback.marks
 
 
 def has_row(attempt: Values) -> bool:
-    """Accepted message pushes are only tallied: 20,000 a day and account would fill the disk."""
+    """Return whether an attempt is recorded as a row.
+
+    Accepted message pushes are only tallied: 20,000 a day per account would fill the disk.
+    """
     return (attempt["kind"], attempt["outcome"]) != (Kind.MESSAGE_PUSH, Outcome.ACCEPTED)
 
 
@@ -63,7 +70,7 @@ def tally_key(attempt: Values) -> TallyKey:
 
 
 def close_batch(attempts: Sequence[Attempt], head: ChainHead, now: datetime) -> Batch:
-    """Number the attempts, seal those that have a row, and move the head."""
+    """Number and seal the attempts that have a row, move the head, and tally all attempts."""
     rows = [attempt for attempt in attempts if has_row(attempt)]
     for number, row in enumerate(rows, start=head.last_attempt_id + 1):
         row |= {"id": number, "seal_id": head.last_seal_id + 1}
@@ -73,10 +80,11 @@ def close_batch(attempts: Sequence[Attempt], head: ChainHead, now: datetime) -> 
         head.move_to(seal)
         head.last_recorded_at = now
     noise = filter(is_noise, attempts)
-    return Batch(now, head, seal, rows, lines, count(attempts), count(noise))
+    return Batch(now, head, seal, rows, lines, tally(attempts), tally(noise))
 
 
-def count(attempts: Iterable[Values]) -> Counter[TallyKey]:
+def tally(attempts: Iterable[Values]) -> Counter[TallyKey]:
+    """Return the number of requests by account, kind and outcome."""
     tallies: Counter[TallyKey] = Counter()
     for attempt in attempts:
         tallies[tally_key(attempt)] += attempt["occurrences"]

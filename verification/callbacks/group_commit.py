@@ -1,4 +1,4 @@
-"""Lets callbacks that arrive while a batch is being committed share the next one."""
+"""Commit callbacks in groups: those that arrive during a commit share the next batch."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from typing import NamedTuple
 from verification.callbacks.recording import (
     PoisonedBatch,
     Unrecorded,
-    find_obstacle,
-    flood,
     is_in_time,
     judge_without_recording,
+    probe_database,
+    row_budget,
     verify,
 )
 from verification.protocol.callback import Callback
@@ -24,29 +24,32 @@ from verification.protocol.reply import Verdict
 
 logger = logging.getLogger(__name__)
 
-#: Callbacks that may wait for a batch. At the slowest disk's pace, more could not be answered
-#: in time; what a request costs while it waits is about 4 KB.
-MOST_WAITING = 4_000
-#: The next batch takes at most so many, and as many of those held back: one that failed is tried
-#: again in halves, in time.
-LARGEST_BATCH = 500
-#: Seconds until the batch after one of several is taken. Clients that were just answered ask again
-#: together, and the first of them would make a batch of its own: measured, 40 % more a second.
-GATHERING = 0.002
-#: Seconds between two looks whether the database is back.
-LOOK_EVERY = 0.25
+#: Callbacks that may wait for a batch. On the slowest disk, more could not be answered in time.
+#: Each waiting request takes about 4 KB.
+MAX_WAITING = 4_000
+#: Callbacks that the next batch takes, and as many deferred ones. Even if a batch fails, there is
+#: time to try it again in halves.
+MAX_BATCH_SIZE = 500
+#: Seconds between a batch of several callbacks and the next one. Clients that were just answered
+#: ask again together, and the first of them would form a batch of its own. Measured: this pause
+#: gives 40 % more requests a second.
+GATHER_DELAY = 0.002
+#: Seconds between two probes of an unavailable database.
+PROBE_INTERVAL = 0.25
 
-#: Seconds between two commits of what is held, and so the longest that a flood waits for an answer.
+#: Seconds between two commits of deferred callbacks, and so the longest delay in a flood.
 DEFER_INTERVAL = 0.1
 
 
 class Waiting(NamedTuple):
+    """A callback, and the future that gets its verdict."""
+
     callback: Callback
     verdict: asyncio.Future[Verdict]
 
 
 class DeferredQueue:
-    """Those beyond their budget, until the next tick."""
+    """Holds the callbacks beyond their row budget, and releases them every DEFER_INTERVAL."""
 
     def __init__(self) -> None:
         self.waiting: list[Waiting] = []
@@ -54,26 +57,29 @@ class DeferredQueue:
 
     @property
     def seconds_left(self) -> float | None:
-        """Seconds until the next tick; None when nobody waits for it."""
+        """Return the seconds until the next release, or None when the queue is empty."""
         return max(0.0, self.last_commit + DEFER_INTERVAL - monotonic()) if self.waiting else None
 
     def defer(self, batch: Sequence[Waiting]) -> list[Waiting]:
-        """Keep those that are too many, and give back the rest."""
+        """Keep the callbacks that are beyond their budget, and return the others."""
         positions = positions_to_defer([waiting.callback for waiting in batch])
         self.waiting += [waiting for n, waiting in enumerate(batch) if n in positions]
         return [waiting for n, waiting in enumerate(batch) if n not in positions]
 
-    def release(self, most: int) -> list[Waiting]:
-        """Once the tick has come, so many; it lasts until all are released."""
+    def release(self, limit: int) -> list[Waiting]:
+        """Return up to `limit` callbacks when a release is due, otherwise none.
+
+        The release stays due until the queue is empty.
+        """
         if self.seconds_left != 0:
             return []
-        released, self.waiting = self.waiting[:most], self.waiting[most:]
+        released, self.waiting = self.waiting[:limit], self.waiting[limit:]
         if not self.waiting:
             self.last_commit = monotonic()
         return released
 
     def drain(self) -> list[Waiting]:
-        """All of them, at once."""
+        """Remove all callbacks from the queue and return them."""
         drained, self.waiting = self.waiting, []
         return drained
 
@@ -82,10 +88,11 @@ Result = Verdict | Unrecorded
 
 
 class GroupCommit:
-    """One thread and one connection that write for an event loop, a batch at a time.
+    """Writes for an event loop with one thread and one connection, a batch at a time.
 
-    Idle, a callback is a batch of its own and waits for nobody. While the database is away,
-    nobody waits for it: the circuit is open, and the thread looks whether it is back.
+    When the writer is idle, a callback forms a batch of its own at once. While the database is
+    unavailable, the circuit is open: callbacks are refused at once, and the thread probes the
+    database until it is back.
     """
 
     def __init__(self) -> None:
@@ -93,71 +100,90 @@ class GroupCommit:
         self.deferred = DeferredQueue()
         self.arrived = threading.Event()
         #: Why the circuit is open; empty while it is closed.
-        self.away = ""
+        self.outage = ""
         self.loop: asyncio.AbstractEventLoop | None = None
 
     def submit(self, callback: Callback) -> asyncio.Future[Verdict]:
-        """The verdict to come, or Unrecorded. Called in the event loop; raises Unrecorded."""
-        if self.away:
-            raise Unrecorded(self.away)
-        if len(self.waiting) + len(self.deferred.waiting) >= MOST_WAITING:
+        """Queue a callback, and return the future of its verdict. Call this in the event loop.
+
+        Raises Unrecorded at once while the circuit is open or too many callbacks are waiting.
+        Otherwise the future raises it.
+        """
+        if self.outage:
+            raise Unrecorded(self.outage)
+        if len(self.waiting) + len(self.deferred.waiting) >= MAX_WAITING:
             raise Unrecorded("too many are waiting")
-        loop = self.loop or self.start()
+        loop = self.loop or self.start_writer()
         waiting = Waiting(callback, loop.create_future())
         self.waiting.append(waiting)
-        if len(self.waiting) == 1:  # those that came in the same moment are in by then
+        # call_soon() lets callbacks that arrived in the same moment join the batch.
+        if len(self.waiting) == 1:
             loop.call_soon(self.arrived.set)
         return waiting.verdict
 
-    def start(self) -> asyncio.AbstractEventLoop:
-        """With the first callback, not before: a worker forks after it has loaded us."""
+    def start_writer(self) -> asyncio.AbstractEventLoop:
+        """Start the thread. The first callback does, because a worker forks after the import."""
         loop = asyncio.get_running_loop()
-        threading.Thread(target=self.write, args=[loop], daemon=True, name="writer").start()
+        threading.Thread(target=self.run_writer, args=[loop], daemon=True, name="writer").start()
         self.loop = loop
         return loop
 
-    def write(self, loop: asyncio.AbstractEventLoop) -> None:
+    def run_writer(self, loop: asyncio.AbstractEventLoop) -> None:
         while True:
             self.arrived.wait(self.deferred.seconds_left)
             self.arrived.clear()
             while self.waiting or self.deferred.seconds_left == 0:
                 try:
                     self.commit(loop)
-                except Exception:  # whoever waits gets a 503 in time; others shall be recorded
+                except Exception:  # These callers get a 503 in time. The thread goes on for others.
                     logger.exception("The writer failed.")
 
     def commit(self, loop: asyncio.AbstractEventLoop) -> None:
-        batch = self.take()
+        """Record the next batch, and resolve its futures."""
+        batch = self.take_batch()
         if batch:
             results = verify_each([waiting.callback for waiting in batch])
-            loop.call_soon_threadsafe(settle, batch, results)
-            # A batch that only one callback has poisoned says nothing of the database.
+            loop.call_soon_threadsafe(resolve, batch, results)
+            # A poisoned callback says nothing about the state of the database.
             if any(type(result) is Unrecorded for result in results):
                 self.wait_for_database(loop)
         if len(batch) != 1:
-            time.sleep(GATHERING)
+            time.sleep(GATHER_DELAY)
 
-    def take(self) -> list[Waiting]:
-        """The next batch, without those who got their answer, or will before it is committed."""
-        taken = self.waiting[:LARGEST_BATCH]
+    def take_batch(self) -> list[Waiting]:
+        """Take the next batch from the queues.
+
+        It leaves out callbacks that have been answered, or will be before the batch is committed.
+        """
+        taken = self.waiting[:MAX_BATCH_SIZE]
         del self.waiting[: len(taken)]
-        batch = self.deferred.defer(taken) + self.deferred.release(LARGEST_BATCH)
-        return [it for it in batch if not it.verdict.done() and is_in_time(it.callback)]
+        batch = self.deferred.defer(taken) + self.deferred.release(MAX_BATCH_SIZE)
+        return [
+            waiting
+            for waiting in batch
+            if not waiting.verdict.done() and is_in_time(waiting.callback)
+        ]
 
     def wait_for_database(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Not at all, if it was only this batch that failed."""
-        while obstacle := find_obstacle():
-            self.away = f"the database is away: {obstacle}"
+        """Keep the circuit open until a probe succeeds.
+
+        Returns at once if the first probe does, because then only this batch failed.
+        """
+        while obstacle := probe_database():
+            self.outage = f"the database is unavailable: {obstacle}"
             refused = self.waiting[:]
             del self.waiting[: len(refused)]
             refused += self.deferred.drain()
-            loop.call_soon_threadsafe(settle, refused, [Unrecorded(self.away)] * len(refused))
-            time.sleep(LOOK_EVERY)
-        self.away = ""
+            loop.call_soon_threadsafe(resolve, refused, [Unrecorded(self.outage)] * len(refused))
+            time.sleep(PROBE_INTERVAL)
+        self.outage = ""
 
 
 def verify_each(callbacks: Sequence[Callback]) -> list[Result]:
-    """A poisoned callback fails alone: its batch is tried again in halves."""
+    """Return a verdict or an error for each callback.
+
+    A poisoned batch is tried again in halves, so that only the poisoned callback fails.
+    """
     if not callbacks:
         return []
     try:
@@ -169,12 +195,14 @@ def verify_each(callbacks: Sequence[Callback]) -> list[Result]:
         return verify_each(callbacks[:half]) + verify_each(callbacks[half:])
     except Unrecorded as error:
         return [error] * len(callbacks)
-    except Exception as error:  # after the commit perhaps, so it must not be tried again
+    except Exception as error:
+        # It may have come after the commit, so the batch must not be tried again.
         logger.exception("A batch may be on record, and gets no answer.")
         return [Unrecorded(type(error).__name__)] * len(callbacks)
 
 
-def settle(batch: Sequence[Waiting], results: Sequence[Result]) -> None:
+def resolve(batch: Sequence[Waiting], results: Sequence[Result]) -> None:
+    """Give each future its result. Futures that timed out or were cancelled are left alone."""
     for (_, verdict), result in zip(batch, results, strict=True):
         if verdict.done():
             continue
@@ -185,15 +213,18 @@ def settle(batch: Sequence[Waiting], results: Sequence[Result]) -> None:
 
 
 def positions_to_defer(callbacks: Sequence[Callback]) -> set[int]:
-    """The positions of what a flood is made of: refusals beyond their source's budget, whatever
-    they are refused for, and what was accepted too often; never what is so for the first time.
+    """Return the positions of the callbacks that will share a row.
+
+    These are the refusals beyond the budget, whatever their reason, and the requests that were
+    accepted too often with the same signature. A request that is accepted for the first time is
+    never deferred.
     """
-    suspects = [n for n, callback in enumerate(callbacks) if flood.is_suspect(callback)]
+    suspects = [n for n, callback in enumerate(callbacks) if row_budget.may_share_row(callback)]
     if not suspects:
         return set()
     try:
         verdicts = judge_without_recording([callbacks[n] for n in suspects])
     except Unrecorded:
-        return set()  # verify() will tell all of them
+        return set()  # verify() will raise it for the whole batch.
     pairs = zip(suspects, verdicts, strict=True)
-    return {n for n, verdict in pairs if flood.shared_by(callbacks[n], verdict) is not None}
+    return {n for n, verdict in pairs if row_budget.share_key(callbacks[n], verdict) is not None}

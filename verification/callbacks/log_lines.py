@@ -1,4 +1,4 @@
-"""Lines on standard output: one for each attempt, and for each that could not be recorded."""
+"""Log one line to standard output for each attempt, recorded or not."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from verification.protocol.callback import Callback
 
 lines = logging.getLogger("verification.attempts")
 
-# Exports hold these; log lines, which travel further, do not.
-NOT_LOGGED = {"signature", "timestamp", "nonce", "echostr"}
+#: Left out, because log lines travel further than exports, which have them.
+UNLOGGED_FIELDS = {"signature", "timestamp", "nonce", "echostr"}
 
 
 def log_attempts(attempts: Iterable[Values], accounts: Accounts) -> None:
-    """One JSON line for each, a batch's lines in one write."""
+    """Log one JSON line for each attempt, all lines of a batch in one write."""
     records = (as_record(attempt, accounts.slug_of(attempt["account_id"])) for attempt in attempts)
     lines.info("%s", "\n".join(as_line("attempt", record) for record in records))
 
 
 def log_unrecorded(callback: Callback, why: object) -> None:
-    """The witness of what the database could not take."""
+    """Log a callback that the database could not record: this line is its only trace."""
     record = {
         "at": timezone.now().isoformat(),
         "path_slug": callback.path_slug,
@@ -42,5 +42,5 @@ def log_unrecorded(callback: Callback, why: object) -> None:
 
 
 def as_line(event: str, record: Mapping[str, object]) -> str:
-    kept = {name: value for name, value in record.items() if name not in NOT_LOGGED}
-    return json.dumps({"event": event, **kept})
+    fields = {name: value for name, value in record.items() if name not in UNLOGGED_FIELDS}
+    return json.dumps({"event": event, **fields})

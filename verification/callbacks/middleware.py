@@ -1,4 +1,4 @@
-"""Answers callbacks under any server: the Django adapter."""
+"""The Django adapter: a middleware that answers callbacks under any server, runserver included."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from verification.protocol.reply import TRY_AGAIN, Reply, reply_to
 
 
 class CallbackMiddleware:
-    """Answers callbacks under any server, runserver included.
+    """Answers callbacks, and passes all other requests on.
 
-    A middleware, not a URL pattern: those behind it would redirect WeChat to https, refuse an
-    unknown Host or ask for a CSRF token.
+    This must be the first middleware, and not a view: the middleware after it would redirect WeChat
+    to https, refuse an unknown Host or ask for a CSRF token.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
@@ -30,7 +30,7 @@ class CallbackMiddleware:
         if slug is None:
             return self.get_response(http_request)
         if http_request.method == "POST":
-            http_request.read()  # and forget: the query is what WeChat signed
+            http_request.read()  # The body is not used: WeChat signs the query string.
         callback = parse_callback(request, slug, settings.TRUSTED_PROXY_COUNT, self_test_key())
         try:
             verdict = verify([callback])[0]
@@ -45,7 +45,7 @@ def parse_request(http_request: HttpRequest) -> Request:
     names = {name: f"HTTP_{name.upper().replace('-', '_')}" for name in KNOWN_HEADERS}
     return Request(
         method=str(http_request.method),
-        path=meta.get("PATH_INFO", "/").encode("utf-8", "replace"),  # Django has decoded it
+        path=meta.get("PATH_INFO", "/").encode("utf-8", "replace"),  # Django has decoded it.
         query=meta.get("QUERY_STRING", "").encode("latin-1", "replace"),
         headers={name: str(meta.get(key, "")) for name, key in names.items()},
         peer=meta.get("REMOTE_ADDR", ""),

@@ -1,7 +1,7 @@
-"""The ledger in as few round trips as a batch can be written: four, whatever its size.
+"""Write a batch to PostgreSQL in four round trips, whatever its size.
 
-BEGIN travels with the first statement, and the seal, the head, the tallies and COMMIT with the
-rows. Each round trip spared is some 50 µs beside the database, and 1 ms in a data centre.
+BEGIN is sent with the first statement; the seal, the head, the tallies and COMMIT are sent with the
+rows. Each saved round trip takes about 50 µs on the database's machine, and 1 ms in a data centre.
 """
 
 from __future__ import annotations
@@ -24,17 +24,18 @@ from verification.callbacks.store import (
 )
 from verification.models import ChainHead, Seal, VerificationAttempt
 
-# WeChat gives up after 5 s and every answer is due within 2.5, so the writer waits for nobody
-# longer than this, and for the disk no longer than the watchdog lets it. LOCAL: migrations, exports
-# and pruning may take their time.
+# WeChat gives up after 5 s and every answer is due within 2.5 s, so the writer waits no longer than
+# this for locks and statements. The watchdog limits the wait for the disk. The timeouts are LOCAL,
+# because migrations, exports and pruning may take longer.
 TIMEOUTS = """
 SET LOCAL lock_timeout = '1500ms'; SET LOCAL statement_timeout = '2000ms';
 SET LOCAL idle_in_transaction_session_timeout = '3000ms'"""
-# The head's row is free again as soon as the batch is committed, not only when it is on disk, so
-# that others seal meanwhile. What follows in the same message writes to the WAL too and waits until
-# that is on disk, and with it all before: nobody is answered earlier.
-# `true`: only a transaction that has an id of its own waits. What the server is set to stays, such
-# as to wait for a standby, unless that is to wait for nothing.
+# The batch commits asynchronously, which releases the head's row before the batch is on disk, so
+# that other processes can seal in the meantime. WAIT_FOR_DISK follows in the same message: it
+# writes to the WAL and waits until that record, and everything before it, is on disk. No answer is
+# sent earlier. The message is transactional (`true`), because only a transaction with an id waits.
+# The server's own setting of synchronous_commit stays, for example to wait for a standby, unless it
+# is "off".
 WAIT_FOR_DISK = """
 SELECT CASE current_setting('synchronous_commit')
     WHEN 'off' THEN set_config('synchronous_commit', 'on', true) END,
@@ -43,13 +44,14 @@ BEGIN = "BEGIN; SET LOCAL synchronous_commit = off;"
 COMMIT = f"COMMIT; {WAIT_FOR_DISK}"
 HEAD = ChainHead._meta.db_table
 HEAD_COLUMNS = [field.attname for field in ChainHead._meta.concrete_fields]
-# The clock is read outside, after the lock was waited for.
+# The clock is read outside the CTE, after the wait for the lock.
 LOCK_HEAD = f"""
 WITH head AS MATERIALIZED (SELECT {", ".join(HEAD_COLUMNS)} FROM {HEAD} FOR UPDATE)
 SELECT head.*, clock_timestamp() FROM head"""
-# Refused to a session that only reads. A row that somebody has locked is not waited for; a table
-# is, such as by a migration, and a session that the watchdog cuts off would wait on unseen.
-LOOK_AT_HEAD = f"""
+# A read-only session may not lock rows, so this fails there. SKIP LOCKED does not wait for a locked
+# row. A migration may lock the whole table: lock_timeout ends that wait, because a session that the
+# watchdog cuts off would go on waiting in the server.
+PROBE_HEAD = f"""
 SET LOCAL lock_timeout = '500ms'; SET LOCAL synchronous_commit = off;
 SELECT 1 FROM {HEAD} FOR UPDATE SKIP LOCKED"""
 NAMES = ", ".join(f'"{name}"' for name in COLUMNS)
@@ -63,28 +65,32 @@ SET last_attempt_id = %s, last_seal_id = %s, last_digest = %s, last_recorded_at 
 
 
 class PostgreSQLAttemptStore(AttemptStore):
-    #: What opens the transaction, if any: it travels with the first statement.
+    """Reads and writes what a batch needs, in as few round trips as possible."""
+
+    #: Opens the transaction, if there is one. It is sent with the first statement.
     begin = ""
+    #: Ends the transaction. It is sent with the rows.
     commit = ""
 
     def __init__(self) -> None:
-        self.cursor = connection.cursor()  # one for all: each costs as much as a small statement
+        # One for all statements: creating a cursor takes as long as a small statement.
+        self.cursor = connection.cursor()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        # Within another transaction, as in tests, a savepoint does the same.
-        within = connection.in_atomic_block
-        self.begin = "SAVEPOINT batch;" if within else BEGIN
-        self.commit = "RELEASE SAVEPOINT batch" if within else COMMIT
+        # Inside another transaction, as in tests, a savepoint does the same.
+        is_nested = connection.in_atomic_block
+        self.begin = "SAVEPOINT batch;" if is_nested else BEGIN
+        self.commit = "RELEASE SAVEPOINT batch" if is_nested else COMMIT
         try:
             yield
         except BaseException:
             with contextlib.suppress(Error):
-                self.cursor.execute("ROLLBACK TO SAVEPOINT batch" if within else "ROLLBACK")
+                self.cursor.execute("ROLLBACK TO SAVEPOINT batch" if is_nested else "ROLLBACK")
             raise
 
-    def look(self) -> None:
-        self.cursor.execute(LOOK_AT_HEAD)
+    def probe(self) -> None:
+        self.cursor.execute(PROBE_HEAD)
         self.wait_for_disk()
 
     def wait_for_disk(self) -> None:
@@ -96,7 +102,7 @@ class PostgreSQLAttemptStore(AttemptStore):
         self.cursor.execute(f"{self.begin} {TIMEOUTS}; {statement}", parameters)
         return [AccountTokenRow(*row) for row in self.cursor.fetchall()]
 
-    def find_head(self) -> tuple[ChainHead, datetime] | None:
+    def select_head(self) -> tuple[ChainHead, datetime] | None:
         self.cursor.execute(LOCK_HEAD)
         row = self.cursor.fetchone()
         return (ChainHead.from_db(None, HEAD_COLUMNS, row[:-1]), row[-1]) if row else None
@@ -110,10 +116,11 @@ class PostgreSQLAttemptStore(AttemptStore):
         if batch.seal is None:
             self.cursor.execute(script, parameters)
             return
-        told = self.cursor.mogrify(script, parameters).decode()
-        # Django wraps the errors of execute() only, and a lost connection must be known for one.
+        bound_script = self.cursor.mogrify(script, parameters).decode()
+        # Django wraps only the errors of execute(), and open_store() must recognize a lost
+        # connection.
         with connection.wrap_database_errors:
-            self.cursor.copy_expert(f"{COPY}; {told}", BytesIO(b"".join(batch.lines)))
+            self.cursor.copy_expert(f"{COPY}; {bound_script}", BytesIO(b"".join(batch.lines)))
 
 
 def seal_statement(seal: Seal) -> tuple[str, list[object]]:

@@ -1,4 +1,4 @@
-"""Whether attempts can be recorded, as far as one can tell without recording one."""
+"""Check whether attempts can be recorded, without recording one."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from verification.models import (
     VerificationAttempt,
 )
 
-#: What recording takes, once the log has begun. Heroku takes INSERT away when a plan is full.
-RIGHTS = {
+#: Rights that recording needs once the chain has a head. Heroku revokes INSERT from a full plan.
+REQUIRED_RIGHTS = {
     VerificationAttempt: ["INSERT"],
     Seal: ["INSERT"],
     ChainHead: ["SELECT", "UPDATE"],
@@ -25,40 +25,51 @@ RIGHTS = {
     OfficialAccount: ["SELECT"],
     Token: ["SELECT", "UPDATE"],
 }
-REFUSED = """
+SELECT_MISSING_RIGHTS = """
 SELECT needed || ' on ' || name FROM unnest(%s::text[], %s::text[]) AS rights (name, needed)
 WHERE NOT has_table_privilege(name, needed)"""
 
 
 def find_problem() -> str | None:
-    """What is wrong and what to do, in one or two sentences."""
+    """Return what is wrong and what to do, in one or two sentences, or None."""
     try:
         return _find_problem()
     except (DatabaseError, InterfaceError) as error:
         code = sqlstate(error)
         if code is None:
             return "The database cannot be reached."
-        # Strangers may ask: what it said besides, roles and tables perhaps, is in other places.
-        return f"The database refuses to be asked (SQLSTATE {code}). {advise(error)}".strip()
+        # Anyone can open /readyz, and the error's text may name roles and tables.
+        return f"The database refused the query (SQLSTATE {code}). {advise(error)}".strip()
 
 
 def _find_problem() -> str | None:
     executor = MigrationExecutor(connection)
     if executor.migration_plan(executor.loader.graph.leaf_nodes()):
-        return "Migrations are missing: run manage.py migrate."
+        return "Migrations are missing. Run manage.py migrate."
     missing = missing_triggers(connection)
     if missing:
         return f"Triggers are missing: {', '.join(missing)}. Run manage.py migrate."
-    return find_what_is_refused() if connection.vendor == "postgresql" else None
+    return find_missing_rights() if connection.vendor == "postgresql" else None
 
 
-def find_what_is_refused() -> str | None:
-    """To a session that begins now; one from before may still have what this one has not."""
+def find_missing_rights() -> str | None:
+    """Return what this session may not do, in one sentence, or None.
+
+    A session that began earlier may still have rights that this one lacks.
+    """
     with connection.cursor() as cursor:
         cursor.execute("SHOW transaction_read_only")
         if cursor.fetchone() == ("on",):
-            return "The database only reads: see whether it is a copy, or was set so."
-        needed = [(it._meta.db_table, right) for it, rights in RIGHTS.items() for right in rights]
-        cursor.execute(REFUSED, [*map(list, zip(*needed, strict=True))])
-        refused = ", ".join(what for (what,) in cursor.fetchall())
-    return f"The database refuses {refused}: see whether its plan is full." if refused else None
+            return (
+                "The database is read-only. Check whether it is a standby or was set to read-only."
+            )
+        needed = [
+            (model._meta.db_table, right)
+            for model, rights in REQUIRED_RIGHTS.items()
+            for right in rights
+        ]
+        cursor.execute(SELECT_MISSING_RIGHTS, [*map(list, zip(*needed, strict=True))])
+        missing = ", ".join(right for (right,) in cursor.fetchall())
+    if missing:
+        return f"The database refuses {missing}. Check whether its plan is full."
+    return None

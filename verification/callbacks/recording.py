@@ -1,4 +1,7 @@
-"""verify(callbacks): read, judge, record, seal, commit. The only writer of attempts."""
+"""Record callbacks: verify() reads, judges, records, seals and commits.
+
+Nothing else writes attempts.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ from django.db import (
 )
 
 from verification.callbacks.batch import close_batch, make_attempt
-from verification.callbacks.flood import Flood, coalesce
+from verification.callbacks.flood import RowBudget, coalesce
 from verification.callbacks.log_lines import log_attempts
 from verification.callbacks.postgresql_store import get_store
 from verification.callbacks.store import AttemptStore
@@ -36,15 +39,15 @@ from verification.protocol.reply import Verdict
 
 logger = logging.getLogger(__name__)
 
-#: Seconds from a callback's arrival to its commit; the adapters answer 503 a little later.
+#: Seconds from a callback's arrival to its commit. The adapters answer 503 a little later.
 BATCH_DEADLINE = 2.3
-#: Of which so many must be left for a batch.
-LEAST_TIME = 0.3
-#: Seconds that a look whether the database is back may take.
-LOOK_DEADLINE = 1.0
+#: Seconds of BATCH_DEADLINE that must be left for a batch to take a callback.
+MIN_TIME_LEFT = 0.3
+#: Seconds that a probe of the database may take.
+PROBE_DEADLINE = 1.0
 
-#: Of this process.
-flood = Flood()
+#: The budget of this process.
+row_budget = RowBudget()
 
 
 class Unrecorded(Exception):
@@ -52,7 +55,7 @@ class Unrecorded(Exception):
 
 
 class PoisonedBatch(Unrecorded):
-    """One of the callbacks cannot be recorded, whatever is tried; its neighbours could be."""
+    """One callback of the batch cannot be recorded at all. The others could be."""
 
 
 class TooLate(DatabaseError):
@@ -60,90 +63,103 @@ class TooLate(DatabaseError):
 
 
 def verify(callbacks: Sequence[Callback]) -> list[Verdict]:
-    """One verdict for each callback, every one of them recorded, sealed and committed.
+    """Judge the callbacks, record them in one transaction, and return a verdict for each.
 
-    Raises Unrecorded. A connection lost during COMMIT may leave a record without an answer;
+    When this returns, every callback is recorded, sealed and committed. Raises Unrecorded
+    otherwise. A connection that is lost during COMMIT may leave a record without an answer, but
     there is never an answer without a record.
     """
     started = min(callback.started for callback in callbacks)
-    with bounded(remaining(started)) as ledger, ledger.transaction():
-        # As of this moment. The lock comes after, so that others can write while we judge.
-        accounts = Accounts(ledger.read_accounts({it.path_slug for it in callbacks}))
-        verdicts = [judge(callback, accounts.called_by(callback)) for callback in callbacks]
-        head, clock = ledger.lock_head()
-        now = moment_of(head, clock)
+    with open_store(remaining(started)) as store, store.transaction():
+        # The lock comes after the verdicts, so that other processes can write in the meantime.
+        accounts = Accounts(store.read_accounts({callback.path_slug for callback in callbacks}))
+        verdicts = [judge(callback, accounts.candidates_for(callback)) for callback in callbacks]
+        head, clock = store.lock_head()
+        now = recording_time(head, clock)
         attempts = coalesce(
             map(make_attempt, callbacks, verdicts, repeat(now)),
-            map(flood.share, callbacks, verdicts),
+            map(row_budget.claim_row, callbacks, verdicts),
         )
-        note_uses(callbacks, verdicts, accounts, now)
+        mark_first_uses(callbacks, verdicts, accounts, now)
         batch = close_batch(attempts, head, now)
         if remaining(started) < 0:
-            raise TooLate  # nobody waits for this answer any more, so it must not be on record
-        ledger.write(batch)
+            raise TooLate  # The adapters have answered 503, so nothing may be on record.
+        store.write(batch)
     log_attempts(attempts, accounts)
     return verdicts
 
 
 def judge_without_recording(callbacks: Sequence[Callback]) -> list[Verdict]:
-    """What verify() would decide now. Nothing is recorded, so nothing of it may be answered.
+    """Return the verdicts that verify() would return now, without recording anything.
 
-    Raises Unrecorded.
+    They must not be sent as answers. Raises Unrecorded.
     """
     started = min(callback.started for callback in callbacks)
-    with bounded(remaining(started)) as ledger:
-        accounts = Accounts(ledger.read_accounts({it.path_slug for it in callbacks}))
-        return [judge(callback, accounts.called_by(callback)) for callback in callbacks]
+    with open_store(remaining(started)) as store:
+        accounts = Accounts(store.read_accounts({callback.path_slug for callback in callbacks}))
+        return [judge(callback, accounts.candidates_for(callback)) for callback in callbacks]
 
 
-def find_obstacle() -> Unrecorded | None:
-    """What keeps the database from recording, as far as a look can tell."""
+def probe_database() -> Unrecorded | None:
+    """Probe the database by locking the chain head, and return what prevents recording.
+
+    Returns None if nothing does. SQLite runs a trivial query instead.
+    """
     try:
-        with bounded(LOOK_DEADLINE) as ledger:
-            ledger.look()
+        with open_store(PROBE_DEADLINE) as store:
+            store.probe()
     except Unrecorded as error:
         return error
     return None
 
 
 @contextmanager
-def bounded(seconds: float) -> Iterator[AttemptStore]:
-    """The database, for so long. Raises Unrecorded for whatever goes wrong."""
+def open_store(seconds: float) -> Iterator[AttemptStore]:
+    """Return a store that may be used for this many seconds.
+
+    Any exception in the block becomes Unrecorded, or PoisonedBatch. See classify_error().
+    """
     try:
         if seconds <= 0:
             raise TooLate
-        drop_lost_connection()
+        close_lost_connection()
         with watchdog(seconds):
             yield get_store()
     except Exception as error:
-        # An InternalError may be of a session that began while the database took no writes.
+        # An InternalError may belong to a session that began while the database was read-only.
         if isinstance(error, (OperationalError, InterfaceError, InternalError)):
             connection.close()
         if not isinstance(error, Error):
             logger.exception("A batch of callbacks failed.")
-        raise why_unrecorded(error) from error
+        raise classify_error(error) from error
 
 
-def why_unrecorded(error: Exception) -> Unrecorded:
-    """Poisoned by what is certain to have failed before the commit, which may be tried again."""
+def classify_error(error: Exception) -> Unrecorded:
+    """Return PoisonedBatch for an error that certainly came before the commit, else Unrecorded.
+
+    Only a poisoned batch may be tried again. After any other error it may be on record.
+    """
     is_poison = isinstance(error, (DataError, IntegrityError)) or not isinstance(error, Error)
     return (PoisonedBatch if is_poison else Unrecorded)(describe(error))
 
 
-def moment_of(head: ChainHead, clock: datetime) -> datetime:
-    """When a batch is recorded: attempts are numbered in the order of their time."""
+def recording_time(head: ChainHead, clock: datetime) -> datetime:
+    """Return the time at which a batch is recorded, which is never before the previous batch's.
+
+    Attempts are numbered in the order of their time, even when the clock is set back.
+    """
     return max(clock, head.last_recorded_at or clock)
 
 
-def note_uses(
+def mark_first_uses(
     callbacks: Sequence[Callback],
     verdicts: Sequence[Verdict],
     accounts: Accounts,
     now: datetime,
 ) -> None:
-    """Tell each token that was used for the first time; it begins the end of a rotation.
+    """Mark each token that was used for the first time, which starts the end of a rotation.
 
-    A self-test is no use: WeChat's console may still hold the old token.
+    A self-test does not count as use, because WeChat's console may still hold the old token.
     """
     used = {
         verdict.token_id
@@ -154,26 +170,30 @@ def note_uses(
         Token.objects.get(pk=token_id).record_first_use(now)
 
 
-def drop_lost_connection() -> None:
-    """Notice before the batch, without a round trip, that PostgreSQL went away while all was quiet.
+def close_lost_connection() -> None:
+    """Close a connection that PostgreSQL has ended while it was idle.
 
-    A server that ends a session says so on the socket, where an idle connection hears nothing.
+    This needs no round trip: a server that ends a session sends a message, so the socket of an idle
+    connection becomes readable.
     """
     raw = connection.connection
     if connection.vendor != "postgresql" or raw is None or connection.in_atomic_block:
         return
-    wire = select.poll()  # select() takes no file descriptor beyond 1023
+    poller = select.poll()  # select() does not accept file descriptors above 1023.
     if not raw.closed:
-        wire.register(raw.fileno(), select.POLLIN)
-    if raw.closed or wire.poll(0):
+        poller.register(raw.fileno(), select.POLLIN)
+    if raw.closed or poller.poll(0):
         connection.close()
 
 
 def is_in_time(callback: Callback) -> bool:
-    """Whether a batch may take it. One that cannot be in time would be the end of all others."""
-    return remaining(callback.started) > LEAST_TIME
+    """Return whether a batch may take this callback.
+
+    A batch has the deadline of its oldest callback, so one that is too late would fail all others.
+    """
+    return remaining(callback.started) > MIN_TIME_LEFT
 
 
 def remaining(started: float) -> float:
-    """Seconds left of BATCH_DEADLINE."""
+    """Return the seconds that are left of BATCH_DEADLINE."""
     return started + BATCH_DEADLINE - time.perf_counter()

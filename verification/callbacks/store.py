@@ -1,6 +1,7 @@
-"""How a batch meets the database: one transaction, from the first look to the commit.
+"""Read and write the database for a batch, in one transaction.
 
-Through Django's ORM, as SQLite is served; postgresql_ledger.py does the same in fewer round trips.
+AttemptStore uses Django's ORM and serves SQLite. postgresql_store.py does the same in fewer round
+trips.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ TallyKey = tuple[int | None, int, int]
 
 
 class AccountTokenRow(NamedTuple):
-    """An account that a batch calls, with one of its live tokens."""
+    """A row of READ_ACCOUNTS: an account that a batch calls, with one of its live tokens."""
 
     account_id: int
     slug: str
@@ -42,8 +43,8 @@ SELECT account.id, account.slug, account.is_paused, account.answers_at_root,
     token.id, token.secret, token.first_used_at IS NULL
 FROM {_ACCOUNTS} account LEFT JOIN {_TOKENS} token ON token.account_id = account.id
     AND token.secret IS NOT NULL AND (token.expires_at IS NULL OR token.expires_at > %s)
-WHERE {{called}} ORDER BY account.id, token.id DESC"""
-AT_ROOT = f"""account.id IN
+WHERE {{conditions}} ORDER BY account.id, token.id DESC"""
+IS_AT_ROOT = f"""account.id IN
     (SELECT id FROM {_ACCOUNTS} WHERE answers_at_root ORDER BY id LIMIT {MAX_ACCOUNTS_AT_ROOT})"""
 
 CREATE_HEAD = f"""
@@ -57,41 +58,44 @@ DO UPDATE SET count = tally.count + excluded.count, noise = tally.noise + exclud
 
 
 class HeadMissing(DatabaseError):
-    """There are seals but no head to continue from; `manage.py verify_audit` says more."""
+    """There are seals, but no head to continue from. Run `manage.py verify_audit` for details."""
 
 
 @dataclass
 class Batch:
-    """What is written at once."""
+    """Holds everything that is written for one batch."""
 
     now: datetime
-    head: ChainHead  #: moved to the new seal
-    seal: Seal | None  #: None when all is tallied only
+    head: ChainHead  #: already moved to the new seal
+    seal: Seal | None  #: None when every attempt is only tallied
     rows: Sequence[Values]
-    lines: Sequence[bytes]  #: the rows as canonical lines
+    lines: Sequence[bytes]  #: the rows in canonical form, one line each
     tallies: Counter[TallyKey]
-    noise: Counter[TallyKey]  #: how much of them
+    noise: Counter[TallyKey]  #: the part of `tallies` that is internet noise
 
 
 class AttemptStore:
+    """Reads and writes what a batch needs, through Django's ORM."""
+
     @contextmanager
     def transaction(self) -> Iterator[None]:
         with transaction.atomic(durable=True):
             yield
 
-    def look(self) -> None:
-        """Raises what the database does, where a session that may write finds nothing wrong."""
+    def probe(self) -> None:
+        """Raise the database's error if a batch could not be recorded now."""
         self.wait_for_disk()
 
     def wait_for_disk(self) -> None:
-        """Until all before is on disk, where the database tells. Raises what it does."""
+        """Wait until everything committed before is on disk, where the database supports this."""
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
 
     def read_accounts(self, slugs: set[str]) -> list[AccountTokenRow]:
-        """The accounts called, each with the tokens that are live now, the newest first.
+        """Return the accounts with these slugs, each with its live tokens, the newest first.
 
-        One statement whether or not there is such an account, so that the time tells nobody.
+        The empty slug stands for the accounts that answer at the root. An unknown slug takes the
+        same single statement as a known one, so that the response time does not reveal it.
         """
         statement, parameters = accounts_statement(slugs)
         now = connection.ops.adapt_datetimefield_value(timezone.now())
@@ -100,21 +104,26 @@ class AttemptStore:
             return [AccountTokenRow(*row) for row in cursor.fetchall()]
 
     def lock_head(self) -> tuple[ChainHead, datetime]:
-        """The end of the chain, ours until the commit, and the time now."""
-        found = self.find_head()
-        if found is None:
-            create_head()
-            found = self.find_head()
-            if found is None or (found[0].last_seal_id == 0 and Seal.objects.exists()):
-                raise HeadMissing
-        return found
+        """Lock the head of the chain until the commit, and return it with the current time.
 
-    def find_head(self) -> tuple[ChainHead, datetime] | None:
+        Creates the head for the first batch. Raises HeadMissing if there are seals already.
+        """
+        head_and_time = self.select_head()
+        if head_and_time is None:
+            create_head()
+            head_and_time = self.select_head()
+            if head_and_time is None or (
+                head_and_time[0].last_seal_id == 0 and Seal.objects.exists()
+            ):
+                raise HeadMissing
+        return head_and_time
+
+    def select_head(self) -> tuple[ChainHead, datetime] | None:
         head = ChainHead.objects.select_for_update().first()
         return (head, timezone.now()) if head else None
 
     def write(self, batch: Batch) -> None:
-        """Everything of the batch, and its commit where that can travel along."""
+        """Write the batch. PostgreSQLAttemptStore also commits it in the same round trip."""
         if batch.seal is not None:
             VerificationAttempt.objects.bulk_create(
                 VerificationAttempt(**row) for row in batch.rows
@@ -127,15 +136,16 @@ class AttemptStore:
 
 
 def accounts_statement(slugs: set[str]) -> tuple[str, list[str]]:
-    """READ_ACCOUNTS for these slugs, and its parameters after the time."""
-    named = sorted(slugs - {""})
-    called = [AT_ROOT] if "" in slugs else []
-    if named:
-        called.append(f"account.slug IN ({', '.join(['%s'] * len(named))})")
-    return READ_ACCOUNTS.format(called=" OR ".join(called)), named
+    """Return READ_ACCOUNTS for these slugs, and its parameters after the current time."""
+    parameters = sorted(slugs - {""})
+    conditions = [IS_AT_ROOT] if "" in slugs else []
+    if parameters:
+        conditions.append(f"account.slug IN ({', '.join(['%s'] * len(parameters))})")
+    return READ_ACCOUNTS.format(conditions=" OR ".join(conditions)), parameters
 
 
 def tallies_statement(batch: Batch) -> tuple[str, list[Any]]:
+    """Return UPSERT_TALLIES for a batch, and its parameters."""
     adapt = connection.ops.adapt_datetimefield_value
     hour = adapt(batch.now.astimezone(UTC).replace(minute=0, second=0, microsecond=0))
     last_at = adapt(batch.now)
@@ -148,6 +158,9 @@ def tallies_statement(batch: Batch) -> tuple[str, list[Any]]:
 
 
 def create_head() -> None:
-    """Of two batches that both find no head, the second waits here and goes on from the first's."""
+    """Create the head unless there is one.
+
+    If two batches find no head, the second waits here and continues from the first one's.
+    """
     with connection.cursor() as cursor:
         cursor.execute(CREATE_HEAD, [GENESIS])

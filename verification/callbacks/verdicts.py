@@ -1,4 +1,4 @@
-"""Judging a callback by the tokens that are live at this moment."""
+"""Judge callbacks by the tokens that are live at this moment."""
 
 from __future__ import annotations
 
@@ -39,7 +39,10 @@ class LiveToken(NamedTuple):
 
 
 class Candidates:
-    """What one callback may be signed by: at a server URL one account, at / up to 50."""
+    """Holds the accounts that may have signed a callback, and their live tokens.
+
+    At a server URL this is one account, at / up to MAX_ACCOUNTS_AT_ROOT.
+    """
 
     def __init__(self, accounts: list[CandidateAccount], tokens: list[LiveToken]) -> None:
         self.accounts, self.tokens = accounts, tokens
@@ -50,68 +53,81 @@ class Candidates:
 
     @cached_property
     def secrets(self) -> list[bytes]:
-        """Of the tokens; without any a dummy, so that nobody's takes as long as somebody's."""
+        """Return the tokens as bytes.
+
+        Without tokens this is a dummy secret, so that unknown accounts take as long as known ones.
+        """
         if not self.tokens:
             return [_reveal(_dummy_secret(tuple(settings.TOKEN_ENCRYPTION_KEYS)))]
         return [_reveal(token.secret) for token in self.tokens]
 
 
 class Accounts:
-    """The accounts that a batch calls, with their live tokens, by where they answer."""
+    """Holds the accounts that a batch calls, with their live tokens, by the path they answer at."""
 
-    def __init__(self, standings: Iterable[AccountTokenRow]) -> None:
+    def __init__(self, rows: Iterable[AccountTokenRow]) -> None:
         self.by_id: dict[int, CandidateAccount] = {}
         self.by_slug: dict[str, Candidates] = {}
-        self.nobody = Candidates([], [])
-        for _, own in groupby(standings, key=attrgetter("account_id")):
-            rows = list(own)
-            account = CandidateAccount(*rows[0][:4])
+        self.no_candidates = Candidates([], [])
+        for _, group in groupby(rows, key=attrgetter("account_id")):
+            account_rows = list(group)
+            account = CandidateAccount(*account_rows[0][:4])
             tokens = [
                 LiveToken(row.token_id, account.id, Secret(row.ciphertext), row.is_unused)
-                for row in rows
+                for row in account_rows
                 if row.token_id is not None
             ]
             self.by_id[account.id] = account
             self.by_slug[account.slug] = Candidates([account], tokens)
 
-    def called_by(self, callback: Callback) -> Candidates:
+    def candidates_for(self, callback: Callback) -> Candidates:
         if not callback.path_slug:
             return self.at_root
-        return self.by_slug.get(callback.path_slug, self.nobody)
+        return self.by_slug.get(callback.path_slug, self.no_candidates)
 
     def slug_of(self, account_id: int | None) -> str | None:
         return self.by_id[account_id].slug if account_id else None
 
     @property
     def unused_tokens(self) -> set[int]:
-        """The ids of those that WeChat has not signed with yet."""
-        places = self.by_slug.values()
-        return {token.id for it in places for token in it.tokens if token.is_unused}
+        """Return the ids of the tokens that WeChat has not signed with yet."""
+        return {
+            token.id
+            for candidates in self.by_slug.values()
+            for token in candidates.tokens
+            if token.is_unused
+        }
 
     @cached_property
     def at_root(self) -> Candidates:
-        answering = [it for it in self.by_slug.values() if it.accounts[0].answers_at_root]
-        accounts = [it.accounts[0] for it in answering[:MAX_ACCOUNTS_AT_ROOT]]
-        tokens = [token for it in answering[:MAX_ACCOUNTS_AT_ROOT] for token in it.tokens]
+        """Return the candidates for callbacks at /, the newest token first."""
+        answering = [
+            candidates
+            for candidates in self.by_slug.values()
+            if candidates.accounts[0].answers_at_root
+        ][:MAX_ACCOUNTS_AT_ROOT]
+        accounts = [candidates.accounts[0] for candidates in answering]
+        tokens = [token for candidates in answering for token in candidates.tokens]
         return Candidates(accounts, sorted(tokens, key=attrgetter("id"), reverse=True))
 
 
-def judge(callback: Callback, called: Candidates) -> Verdict:
-    """Decide by the signature alone, as WeChat's rules have it.
+def judge(callback: Callback, candidates: Candidates) -> Verdict:
+    """Decide by the signature alone, as WeChat's rules require.
 
-    Unknown, paused and wrong do the same work, so that the time tells nobody which it was.
+    An unknown account, a paused one and a wrong token take the same work, so that the response time
+    does not reveal which it was.
     """
-    own = called.accounts[0] if callback.path_slug and called.accounts else None
+    called_account = candidates.accounts[0] if callback.path_slug and candidates.accounts else None
     if callback.error is not None:
         error = callback.error
-        return _refuse(error.reason, own, status=error.status, detail=error.detail)
-    token = _find_match(callback, called)
-    account = called.by_id[token.account_id] if token else own
-    if not called.accounts:
+        return _refuse(error.reason, called_account, status=error.status, detail=error.detail)
+    token = _find_match(callback, candidates)
+    account = candidates.by_id[token.account_id] if token else called_account
+    if not candidates.accounts:
         return _refuse(Reason.UNKNOWN_ACCOUNT, None)
     if account is not None and account.is_paused:
         return _refuse(Reason.PAUSED_ACCOUNT, account)
-    if not called.tokens:
+    if not candidates.tokens:
         return _refuse(Reason.NO_TOKEN, account)
     if token is None:
         return _refuse(Reason.SIGNATURE_MISMATCH, account)
@@ -120,14 +136,17 @@ def judge(callback: Callback, called: Candidates) -> Verdict:
     )
 
 
-def _find_match(callback: Callback, called: Candidates) -> LiveToken | None:
-    """The live token that signed, of several that of an account which is not paused."""
+def _find_match(callback: Callback, candidates: Candidates) -> LiveToken | None:
+    """Return the live token that signed the callback, or None.
+
+    If several accounts have the same token, one that is not paused is preferred.
+    """
     signature = callback.signature or b""
-    found = verify_signatures(called.secrets, callback.timestamp, callback.nonce, signature)
-    matches = [*compress(called.tokens, found)]
+    are_valid = verify_signatures(candidates.secrets, callback.timestamp, callback.nonce, signature)
+    matches = [*compress(candidates.tokens, are_valid)]
     if not matches:
         return None
-    return min(matches, key=lambda token: called.by_id[token.account_id].is_paused)
+    return min(matches, key=lambda token: candidates.by_id[token.account_id].is_paused)
 
 
 def _reveal(secret: Secret) -> bytes:
@@ -135,12 +154,12 @@ def _reveal(secret: Secret) -> bytes:
         return secret.reveal().encode()
     except UndecryptableSecret as error:
         logger.error("%s", error)
-        return b""  # matches nothing
+        return b""  # An empty token matches no signature.
 
 
 @lru_cache(maxsize=1)
 def _dummy_secret(_keys: tuple[str, ...]) -> Secret:
-    """Compared where there is no token; made anew when the keys change."""
+    """Return a random secret under the current keys. New keys get a new one."""
     return Secret.of(generate_secret())
 
 

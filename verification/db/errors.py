@@ -1,4 +1,4 @@
-"""What the database says is wrong, in words that may be shown, and what to do about it."""
+"""Describe database errors without quoting values, and advise what to do about them."""
 
 from __future__ import annotations
 
@@ -6,26 +6,27 @@ import re
 
 from django.db import DataError, IntegrityError
 
-MIGRATE = "Was migrate run?"
-#: By SQLSTATE. https://www.postgresql.org/docs/current/errcodes-appendix.html
+MIGRATE = "Has manage.py migrate been run?"
+#: Advice by SQLSTATE. See https://www.postgresql.org/docs/current/errcodes-appendix.html
 ADVICE = {
     "42501": "Its plan may be full, or its user lacks that right.",
-    "25006": "It only reads: it is a copy, or was set so.",
+    "25006": "It is read-only: it is a standby, or was set to read-only.",
     "53100": "Its disk is full.",
     "42P01": MIGRATE,
     "42703": MIGRATE,
 }
-#: connection to server at "db.example.cn" (10.0.0.1), port 5432 failed: …
+#: Matches: connection to server at "db.example.cn" (10.0.0.1), port 5432 failed: …
 NO_CONNECTION = re.compile(
     r"^(?:connection to server .*?failed|could not translate host name .*?): +(.+)", re.MULTILINE
 )
 
 
 def describe(error: Exception) -> str:
-    """Its kind, SQLSTATE and message: “ProgrammingError 42501: permission denied for table …”.
+    """Return the kind, SQLSTATE and message of an error.
 
-    Only what PostgreSQL itself says, or why nobody could ask it; and not where that may quote
-    what was to be written.
+    For example: “ProgrammingError 42501: permission denied for table …”. The message is included
+    only if it comes from PostgreSQL, or says why the connection failed. A DataError or an
+    IntegrityError is described without it, because it may quote the values of the statement.
     """
     code = sqlstate(error)
     kind = f"{type(error).__name__} {code or ''}".strip()
@@ -33,22 +34,22 @@ def describe(error: Exception) -> str:
         return kind
     if code is not None:
         return f"{kind}: {str(error).strip().splitlines()[0]}"
-    tried = NO_CONNECTION.findall(str(error))  # each address of a host
-    return f"{kind}: {' '.join(tried[-1].split())}" if tried else kind
+    failures = NO_CONNECTION.findall(str(error))  # one for each address of the host
+    return f"{kind}: {' '.join(failures[-1].split())}" if failures else kind
 
 
 def advise(error: Exception) -> str:
-    """A sentence, or nothing where the error says all."""
+    """Return one sentence of advice, or an empty string if there is none to give."""
     code = sqlstate(error)
     if code is not None:
         return ADVICE.get(code, "")
-    if "no such table" in str(error) or "no such column" in str(error):  # so says SQLite
+    if "no such table" in str(error) or "no such column" in str(error):  # SQLite
         return MIGRATE
-    return "Is it running, and is DATABASE_URL right?" if NO_CONNECTION.search(str(error)) else ""
+    return "Is it running, and is DATABASE_URL correct?" if NO_CONNECTION.search(str(error)) else ""
 
 
 def sqlstate(error: Exception) -> str | None:
-    """Of the driver's error that Django has wrapped; None where no server gave one."""
+    """Return the SQLSTATE of the driver's error, or None if it does not come from a server."""
     return getattr(error.__cause__, "pgcode", None)
 
 

@@ -1,4 +1,4 @@
-"""Reads that see the database at one moment."""
+"""Read the database as it is at one moment."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from django.db import connection, transaction
 
 @contextmanager
 def read_snapshot() -> Iterator[None]:
-    """One snapshot for all reads, so that traffic meanwhile raises no alarm and is not held up."""
+    """Use one snapshot for all reads in the block.
+
+    Callbacks that are recorded at the same time neither cause false alarms nor have to wait.
+    """
     with deferred_on_sqlite(), transaction.atomic():
         if connection.vendor == "postgresql" and not connection.savepoint_ids:
             with connection.cursor() as cursor:
@@ -20,7 +23,10 @@ def read_snapshot() -> Iterator[None]:
 
 @contextmanager
 def deferred_on_sqlite() -> Iterator[None]:
-    """Begin without SQLite's write lock, which the settings make every transaction take."""
+    """Begin transactions in the block without SQLite's write lock.
+
+    The settings make every other transaction take it.
+    """
     mode = getattr(connection, "transaction_mode", None)
     connection.transaction_mode = "DEFERRED"  # type: ignore[attr-defined]
     try:

@@ -6,7 +6,7 @@ from django.utils.translation import gettext as _
 
 from verification.diagnosis.evidence import Evidence, Explanation
 from verification.protocol.enums import Kind, Mark, Outcome, Reason
-from verification.protocol.signature import is_signed_with_nothing
+from verification.protocol.signature import is_signed_with_empty_token
 
 
 def method_not_allowed(evidence: Evidence) -> Explanation | None:
@@ -38,7 +38,7 @@ def signed_with_empty_token(evidence: Evidence) -> Explanation | None:
     attempt = evidence.attempt
     if attempt.outcome == Outcome.ACCEPTED or not evidence.signature:
         return None
-    if not is_signed_with_nothing(attempt.timestamp, attempt.nonce, evidence.signature):
+    if not is_signed_with_empty_token(attempt.timestamp, attempt.nonce, evidence.signature):
         return None
     return Explanation(
         _("signed with an empty token"),

@@ -1,1 +1,1 @@
-"""WeChat's callback protocol: bytes and strings in, values or exceptions out. No Django, no I/O."""
+"""WeChat's callback protocol. It takes bytes and strings, and uses neither Django nor I/O."""

@@ -1,4 +1,4 @@
-"""A callback: any request to a server URL, made into one frozen value at the border."""
+"""Parse any request to a server URL into a Callback, a frozen value with cleaned fields."""
 
 from __future__ import annotations
 
@@ -22,54 +22,57 @@ from verification.protocol.errors import (
     MissingParameter,
     RepeatedParameter,
 )
-from verification.protocol.signature import is_own_nonce, is_signed_with_nothing
+from verification.protocol.signature import is_self_test_nonce, is_signed_with_empty_token
 
-# fullmatch on bytes: '$' would admit a final newline, and str patterns non-ASCII digits.
-SHAPES = {
+# Used with fullmatch() on bytes: '$' would accept a final newline, and str patterns would accept
+# non-ASCII digits.
+PATTERNS = {
     "signature": re.compile(rb"[0-9a-f]{40}"),
     "timestamp": re.compile(rb"[0-9]{1,20}"),
     "nonce": re.compile(rb"[\x21-\x7e]{1,128}"),
     "echostr": re.compile(rb"[A-Za-z0-9_+/=.~-]{1,256}"),
 }
-OWN_NONCE = re.compile(r"[0-9a-f]{32}")
-NEEDED = {
+SELF_TEST_NONCE = re.compile(r"[0-9a-f]{32}")
+REQUIRED_PARAMETERS = {
     Method.GET: ("signature", "timestamp", "nonce", "echostr"),
     Method.POST: ("signature", "timestamp", "nonce"),
 }
-# At / these tell a callback from a person with a browser.
+# Any of these tells a callback at / from a person with a browser.
 ROOT_PARAMETERS = {"signature", "msg_signature", "echostr"}
-RAW_PARAMETERS = {name.encode(): name for name in (*SHAPES, "msg_signature", "encrypt_type")}
+RAW_PARAMETERS = {name.encode(): name for name in (*PATTERNS, "msg_signature", "encrypt_type")}
 KNOWN_HEADERS = {"host", "user-agent", "x-forwarded-for", "x-forwarded-proto", "x-request-id"}
 
-# A longer query string is refused unread, so that nobody can keep us busy parsing.
-LONGEST_QUERY = 32_768
+# Bytes. A longer query string is refused unread, so that parsing cannot be used to overload us.
+MAX_QUERY_LENGTH = 32_768
 NO_MARK = Mark(0)
-LARGEST_SKEW = 2**31 - 1
+#: The largest value of the database's integer columns.
+MAX_INTEGER = 2**31 - 1
 PRINTABLE = bytes(byte if 0x20 <= byte <= 0x7E else ord("?") for byte in range(256))
 
 Parameters = Mapping[str, list[bytes]]
 
 
 class Request(NamedTuple):
-    """What an adapter hands over of an HTTP request."""
+    """Holds the parts of an HTTP request that an adapter passes on."""
 
     method: str
     path: bytes  #: percent-decoded, without the query string
-    query: bytes  #: as it came
+    query: bytes  #: still percent-encoded
     headers: Mapping[str, str]  #: lower-case names; values of a repeated header joined by commas
-    peer: str
+    peer: str  #: the IP address of the connection, empty if unknown
     scheme: str
     http_version: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Callback:
-    """One request to a server URL, bounded and cleaned: fit for any database as it is."""
+    """Holds one request to a server URL. Every text fits its column, in printable ASCII."""
 
     path_slug: str  #: empty at /
     kind: Kind
     method: Method
-    #: 20 bytes; None unless it had the shape of one. Whoever reads it can repeat the request.
+    #: 20 bytes; None if it was malformed. It is not in repr(), because anyone who reads a signature
+    #: can repeat the request.
     signature: bytes | None = field(repr=False)
     timestamp: str
     nonce: str
@@ -79,30 +82,30 @@ class Callback:
     request_id: UUID
     host: str
     marks: Mark
-    clock_skew: int | None  #: our clock minus WeChat's timestamp, in seconds
-    error: CallbackError | None  #: why it cannot be judged
+    clock_skew: int | None  #: this server's clock minus the request's timestamp, in seconds
+    error: CallbackError | None  #: why it cannot be judged, if it cannot
     started: float = field(default_factory=time.perf_counter)
 
     @property
-    def is_signed_with_nothing(self) -> bool:
-        return is_signed_with_nothing(self.timestamp, self.nonce, self.signature or b"")
+    def is_signed_with_empty_token(self) -> bool:
+        return is_signed_with_empty_token(self.timestamp, self.nonce, self.signature or b"")
 
     @property
     def elapsed(self) -> int:
-        """Microseconds since the request arrived."""
-        return min(int((time.perf_counter() - self.started) * 1_000_000), LARGEST_SKEW)
+        """Return the microseconds since the request arrived."""
+        return min(int((time.perf_counter() - self.started) * 1_000_000), MAX_INTEGER)
 
 
 def path_slug(request: Request) -> str | None:
-    """The slug that a request calls, empty at /; None when it is not a callback at all.
+    """Return the slug that a request calls, empty at /, or None if it is not a callback.
 
-    A slug that no account can have (odd, or longer than 40 characters) comes back cleaned,
-    with a character in it that no account's slug has.
+    A slug that no account can have, because it is longer than 40 characters or has other
+    characters, is returned cleaned. It still contains a character that no account's slug has.
     """
     if request.path == b"/":
         is_callback = (
             request.method == "POST"
-            or len(request.query) > LONGEST_QUERY
+            or len(request.query) > MAX_QUERY_LENGTH
             or ROOT_PARAMETERS & parameters(request.query).keys()
         )
         return "" if is_callback else None
@@ -114,6 +117,10 @@ def path_slug(request: Request) -> str | None:
 def parse_callback(
     request: Request, slug: str, trusted_proxy_count: int, self_test_key: bytes
 ) -> Callback:
+    """Return the callback of a request whose path_slug() is `slug`.
+
+    This never fails: what makes a callback invalid is in its `error`.
+    """
     method = Method.__members__.get(request.method, Method.OTHER)
     values = parameters(request.query)
     first = {name: given[0] for name, given in values.items()}
@@ -140,28 +147,36 @@ def parse_callback(
 
 
 def parse_signature(raw: bytes) -> bytes | None:
-    return bytes.fromhex(raw.decode()) if SHAPES["signature"].fullmatch(raw) else None
+    """Return the 20 bytes of a signature in lower-case hex digits, or None."""
+    return bytes.fromhex(raw.decode()) if PATTERNS["signature"].fullmatch(raw) else None
 
 
-def find_kind(method: Method, is_own: bool) -> Kind:
+def find_kind(method: Method, has_self_test_nonce: bool) -> Kind:
     if method is Method.POST:
         return Kind.MESSAGE_PUSH
-    return Kind.SELF_TEST if is_own and method is Method.GET else Kind.URL_VERIFICATION
+    if method is Method.GET and has_self_test_nonce:
+        return Kind.SELF_TEST
+    return Kind.URL_VERIFICATION
 
 
 def is_self_test(timestamp: str, nonce: str, key: bytes) -> bool:
-    """Whether the nonce proves that this server made the URL itself.
+    """Return whether the nonce proves that this server made the URL itself.
 
-    It does so for ever, but for one timestamp and nonce: whoever copies the URL can repeat that
-    test, and hides no call of WeChat's behind it.
+    The proof does not expire, but it is bound to one timestamp and nonce. Someone who copies the
+    URL can repeat that self-test, but cannot pass off a call of WeChat's as one.
     """
-    return OWN_NONCE.fullmatch(nonce) is not None and is_own_nonce(key, timestamp, nonce)
+    has_shape = SELF_TEST_NONCE.fullmatch(nonce) is not None
+    return has_shape and is_self_test_nonce(key, timestamp, nonce)
 
 
 def parameters(query: bytes) -> Parameters:
-    """Every value of each known parameter. '+' stays a plus: no value of ours can hold a space."""
+    """Return every value of each known parameter, percent-decoded.
+
+    '+' is not decoded to a space, because no valid value contains a space, and an echostr may
+    contain '+'. A query string over MAX_QUERY_LENGTH gives no values.
+    """
     values: dict[str, list[bytes]] = {}
-    for pair in query.split(b"&") if len(query) <= LONGEST_QUERY else ():
+    for pair in query.split(b"&") if len(query) <= MAX_QUERY_LENGTH else ():
         raw_name, _, raw_value = pair.partition(b"=")
         name = RAW_PARAMETERS.get(unquote(raw_name))
         if name is not None:
@@ -174,26 +189,27 @@ def unquote(raw: bytes) -> bytes:
 
 
 def find_error(method: Method, query: bytes, values: Parameters) -> CallbackError | None:
-    if method not in NEEDED:
+    """Return why a callback cannot be judged, or None."""
+    if method not in REQUIRED_PARAMETERS:
         return MethodNotAllowed()
-    if len(query) > LONGEST_QUERY:
+    if len(query) > MAX_QUERY_LENGTH:
         return MalformedParameter("query")
-    needed = NEEDED[method]
-    for name in needed:
+    required = REQUIRED_PARAMETERS[method]
+    for name in required:
         if name not in values:
             return MissingParameter(name)
-    for name in needed:
+    for name in required:
         if len(values[name]) > 1:
             return RepeatedParameter(name)
-    for name in needed:
-        if not SHAPES[name].fullmatch(values[name][0]):
+    for name in required:
+        if not PATTERNS[name].fullmatch(values[name][0]):
             return MalformedParameter(name)
     return None
 
 
 def parse_marks(request: Request, values: Parameters, forwarded_proto: str) -> Mark:
     scheme = forwarded_proto.rpartition(",")[2].strip() or request.scheme
-    return all_of(
+    return combine_marks(
         Mark.HTTPS if scheme == "https" else NO_MARK,
         Mark.HTTP_1_0 if request.http_version == "1.0" else NO_MARK,
         Mark.MSG_SIGNATURE if "msg_signature" in values else NO_MARK,
@@ -202,13 +218,13 @@ def parse_marks(request: Request, values: Parameters, forwarded_proto: str) -> M
 
 
 @lru_cache(maxsize=64)
-def all_of(*marks: Mark) -> Mark:
-    """They are few; putting flags together takes as long as all the rest of parsing them."""
+def combine_marks(*marks: Mark) -> Mark:
+    """Combine the marks. The cache helps: combining flags takes as long as finding all of them."""
     return reduce(or_, marks)
 
 
 def parse_request_id(header: str) -> UUID:
-    """The router's id when it is a UUID, as Heroku's is; otherwise one of our own."""
+    """Return the X-Request-ID of the router if it is a UUID, as Heroku's is, else a new UUID."""
     if header:
         with suppress(ValueError):
             return UUID(header)
@@ -216,12 +232,16 @@ def parse_request_id(header: str) -> UUID:
 
 
 def compute_clock_skew(timestamp: bytes) -> int | None:
-    if not SHAPES["timestamp"].fullmatch(timestamp):
+    """Return this server's clock minus the timestamp, in seconds; None without a valid one."""
+    if not PATTERNS["timestamp"].fullmatch(timestamp):
         return None
-    return max(-LARGEST_SKEW, min(int(time.time()) - int(timestamp), LARGEST_SKEW))
+    return max(-MAX_INTEGER, min(int(time.time()) - int(timestamp), MAX_INTEGER))
 
 
 def clean(raw: bytes, limit: int) -> str:
-    """At most `limit` printable ASCII characters: '?' for any other byte, '~' where it was cut."""
+    """Return at most `limit` printable ASCII characters.
+
+    Any other byte becomes '?'. A longer text is cut and ends with '~'.
+    """
     text = raw[: limit + 1].translate(PRINTABLE).decode("ascii")
     return text if len(text) <= limit else text[: limit - 1] + "~"

@@ -1,4 +1,4 @@
-"""The address a callback came from, in the spelling that PostgreSQL uses."""
+"""Parse the address that a callback came from, in the spelling that PostgreSQL uses."""
 
 from __future__ import annotations
 
@@ -7,25 +7,27 @@ from functools import lru_cache
 
 
 def parse_client_ip(peer: str, forwarded_for: str, trusted_proxy_count: int) -> str | None:
-    """The address that the outermost trusted proxy saw; without proxies, the peer's own.
+    """Return the address that the outermost trusted proxy saw; without proxies, the peer's.
 
-    X-Forwarded-For is read from the right: every entry left of our own proxies' is the
-    client's to forge. With fewer entries than proxies the header proves nothing.
+    X-Forwarded-For is read from the right, because a client can forge every entry to the left of
+    those that the trusted proxies added. If it has fewer entries than there are proxies, it is
+    ignored. Returns None for an address that is invalid or cannot be stored.
     """
     entries = [entry.strip() for entry in forwarded_for.split(",") if entry.strip()]
     if 0 < trusted_proxy_count <= len(entries):
         entry = entries[-trusted_proxy_count]
-        return canonical_ip(entry) if len(entry) <= LONGEST else None  # what is cached is bounded
+        # canonical_ip() caches its argument, so its length must be limited.
+        return canonical_ip(entry) if len(entry) <= MAX_IP_LENGTH else None
     return canonical_ip(peer)
 
 
 #: The longest spelling of an IPv6 address.
-LONGEST = 45
+MAX_IP_LENGTH = 45
 
 
 @lru_cache(maxsize=1024)
 def canonical_ip(text: str) -> str | None:
-    """One spelling per address, or None for what is no address or could not be stored."""
+    """Return the one spelling of an address, or None if it is invalid or cannot be stored."""
     try:
         address = ipaddress.ip_address(text)
     except ValueError:
@@ -35,7 +37,7 @@ def canonical_ip(text: str) -> str | None:
     if address.ipv4_mapped:
         # Python 3.11 and 3.13 spell a mapped address differently.
         return str(address.ipv4_mapped)
-    # PostgreSQL's inet takes no zone, and it spells the unroutable ::/96 in its own way.
+    # PostgreSQL's inet accepts no zone, and spells the unroutable ::/96 differently.
     if address.scope_id or (int(address) >> 32 == 0 and not address.is_loopback):
         return None
     return str(address)

@@ -1,4 +1,7 @@
-"""The closed lists of the domain. Their numbers are stored and sealed: never renumber, only add."""
+"""The enumerations of the domain.
+
+Their numbers are stored and sealed, so you can add members, but never renumber them.
+"""
 
 from __future__ import annotations
 
@@ -6,16 +9,16 @@ from enum import IntEnum, IntFlag
 
 
 class Term(IntEnum):
-    """A member of a closed list: its number is stored, its label is in logs and exports."""
+    """An enumeration whose number is stored, and whose label is in logs and exports."""
 
     @property
     def label(self) -> str:
-        """The spelling in logs and exports, such as ``url_verification``."""
+        """Return the spelling in logs and exports, such as ``url_verification``."""
         return self.name.lower()
 
 
 class Kind(Term):
-    """What a callback is for."""
+    """The purpose of a callback."""
 
     URL_VERIFICATION = 1
     MESSAGE_PUSH = 2
@@ -23,7 +26,7 @@ class Kind(Term):
 
 
 class Method(Term):
-    """The HTTP method; OTHER for anything a client made up."""
+    """The HTTP method. OTHER stands for all that are not listed."""
 
     OTHER = 0
     GET = 1
@@ -38,7 +41,7 @@ class Method(Term):
 
     @property
     def label(self) -> str:
-        """HTTP's own spelling, such as ``GET``."""
+        """Return the spelling of HTTP, such as ``GET``."""
         return self.name
 
 
@@ -61,10 +64,10 @@ class Reason(Term):
 
 
 class Mark(IntFlag):
-    """Facts about how a callback came in, kept in one small integer."""
+    """Facts about a request, stored as flags in one small integer."""
 
     HTTPS = 1
     HTTP_1_0 = 2
     MSG_SIGNATURE = 4
     ENCRYPTED = 8
-    EMPTY_TOKEN = 16  #: refused, and signed with an empty token, as probes are
+    EMPTY_TOKEN = 16  #: refused, and signed with an empty token, as probes do

@@ -1,4 +1,4 @@
-"""Why a callback cannot even be judged. Each error carries what the record needs."""
+"""Errors for callbacks that cannot be judged. Each has the values that are recorded with it."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from verification.protocol.enums import Reason
 
 
 class CallbackError(Exception):
-    """A callback that no token could make acceptable."""
+    """The callback is invalid, whatever its token."""
 
     reason: Reason
     status = 400
 
     def __init__(self, detail: str = "") -> None:
         super().__init__(detail)
-        #: Which parameter it was, at most 32 characters; empty where it is none.
+        #: The name of the invalid parameter, at most 32 characters; empty if there is none.
         self.detail = detail
 
 

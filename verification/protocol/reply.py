@@ -1,4 +1,4 @@
-"""The reply policy: a verdict in, status and bytes out. docs/architecture.md has it as a table."""
+"""The reply to each verdict: its status, headers and body. docs/architecture.md has the table."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from typing import NamedTuple
 from verification.protocol.callback import Callback
 from verification.protocol.enums import Kind, Outcome, Reason
 
-# echostr is not covered by WeChat's signature, so whoever saw one valid URL can make us send
-# any echostr: these headers and its alphabet are what keeps it from being a page.
+# WeChat's signature does not cover echostr, so anyone who has seen one valid URL can make us send
+# any echostr. These headers, and the alphabet of echostr, keep browsers from treating it as a page.
 SAFE_HEADERS = {
     "Content-Type": "text/plain; charset=utf-8",
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; sandbox",
 }
-NOTHING_MORE: Mapping[str, str] = MappingProxyType({})
+NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What was decided about a callback, and by which account and token."""
+    """Holds the decision about a callback, and the account and token that it is based on."""
 
     outcome: Outcome
     status: int
@@ -34,16 +34,16 @@ class Verdict:
 
 
 class Reply(NamedTuple):
-    """Text that no browser takes for a page."""
+    """A plain-text response that browsers do not treat as a page."""
 
     status: int
     body: bytes
-    extra: Mapping[str, str] = NOTHING_MORE  #: headers beside those that every reply has
+    extra_headers: Mapping[str, str] = NO_HEADERS  #: in addition to SAFE_HEADERS
 
     @property
     def headers(self) -> dict[str, str]:
         # WeChat speaks HTTP/1.0 and cannot read a chunked body.
-        return {**SAFE_HEADERS, "Content-Length": str(len(self.body)), **self.extra}
+        return {**SAFE_HEADERS, "Content-Length": str(len(self.body)), **self.extra_headers}
 
 
 REFUSALS = {
@@ -51,15 +51,16 @@ REFUSALS = {
     403: Reply(403, b"bad token"),
     405: Reply(405, b"method not allowed", {"Allow": "GET, POST"}),
 }
-#: "success" tells WeChat not to send the message again.
+#: "success" keeps WeChat from sending the message again.
 SUCCESS = Reply(200, b"success")
-#: Sent when an attempt could not be recorded in time: no answer without a record.
+#: Sent when an attempt could not be recorded in time. There is no answer without a record.
 TRY_AGAIN = Reply(503, b"try again", {"Retry-After": "5"})
-#: This process is alive.
+#: The response of /healthz: this process is alive.
 HEALTHY = Reply(200, b"ok")
 
 
 def reply_to(callback: Callback, verdict: Verdict) -> Reply:
+    """Return the reply to a callback that has been recorded with this verdict."""
     if verdict.outcome is Outcome.REFUSED:
         return REFUSALS[verdict.status]
     if callback.kind is Kind.MESSAGE_PUSH:

@@ -14,7 +14,7 @@ from enum import IntEnum
 from typing import Any
 from urllib.parse import SplitResult, urlencode, urlsplit
 
-from verification.protocol.signature import compute_signature, sign_nonce
+from verification.protocol.signature import compute_signature, make_self_test_nonce
 
 #: The number of seconds after which WeChat is assumed to give up.
 TIMEOUT = 5.0
@@ -46,7 +46,9 @@ def sign_url(server_url: str, token: str) -> tuple[str, str]:
 def sign_own_url(server_url: str, token: str, key: bytes) -> tuple[str, str]:
     """Return a signed URL like `sign_url`, but one that this server records as a self-test."""
     timestamp = str(int(time.time()))
-    return _sign(server_url, token, timestamp, sign_nonce(key, timestamp, secrets.token_hex(4)))
+    return _sign(
+        server_url, token, timestamp, make_self_test_nonce(key, timestamp, secrets.token_hex(4))
+    )
 
 
 def _sign(server_url: str, token: str, timestamp: str, nonce: str) -> tuple[str, str]:

@@ -15,23 +15,23 @@ from django.utils import timezone, translation
 from verification.callbacks import recording
 from verification.models import OfficialAccount
 from verification.tests.support.accounts import make_account
+from verification.tests.support.admin_client import PASSWORD, call
 from verification.tests.support.chromium import CHROMIUM
 from verification.tests.support.database import set_bypass
 from verification.tests.support.exports import export_sealed, make_sealed_log
 from verification.tests.support.gunicorn import Gunicorn, running_gunicorn
-from verification.tests.support.people import PASSWORD, call
 
-#: Fixtures that start processes or share the database with one: seconds, not milliseconds.
+#: Fixtures that start processes, or share the database with one. Such tests take seconds.
 PROCESSES = {"transactional_db", "gunicorn", "checkout", "demo", "one_worker", "runserver"}
 
 
 def pytest_report_header() -> list[str]:
-    browser = CHROMIUM or "none found: the browser tests are left out (apt install chromium)"
+    browser = CHROMIUM or "not found, so the browser tests are left out (apt install chromium)"
     return [f"database: {connection.vendor}", f"chromium: {browser}"]
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out, and count as deselected, what this machine or database cannot run."""
+    """Deselect the tests that cannot run on this machine or database."""
     for item in items:
         if _starts_processes(item):
             item.add_marker("process")
@@ -54,30 +54,30 @@ def _can_run(item: pytest.Item) -> bool:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _empty_test_database_through_the_door() -> Iterator[None]:
-    """Between transactional tests Django empties all tables, which the triggers refuse."""
+def _bypass_triggers_to_flush() -> Iterator[None]:
+    """Let Django empty all tables between transactional tests, which the triggers would refuse."""
     flush: Callable[[Any], None] = vars(TransactionTestCase)["_fixture_teardown"]
 
-    def flush_through_the_door(self: Any) -> None:
+    def flush_with_bypass(self: Any) -> None:
         set_bypass(is_open=True)
         flush(self)
         set_bypass(is_open=False)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(TransactionTestCase, "_fixture_teardown", flush_through_the_door)
+        patch.setattr(TransactionTestCase, "_fixture_teardown", flush_with_bypass)
         yield
 
 
 @pytest.fixture(autouse=True)
-def _language_of_the_settings() -> None:
-    """A request of the test client leaves its language behind in this thread."""
+def _activate_default_language() -> None:
+    """Reset the language, which stays active in this thread after a request of the test client."""
     translation.activate(settings.LANGUAGE_CODE)
 
 
 @pytest.fixture(autouse=True)
-def _no_flood() -> None:
-    """Refusals of the tests before are no flood of this one's."""
-    recording.flood.forget()
+def _reset_row_budget() -> None:
+    """Reset the budget, so that refusals of earlier tests do not count in this one."""
+    recording.row_budget.reset()
 
 
 @pytest.fixture
@@ -92,7 +92,7 @@ def brand_b(db: None) -> OfficialAccount:
 
 @pytest.fixture
 def li_wei(db: None) -> User:
-    """The operator, who may do everything."""
+    """Create the operator, a superuser."""
     return User.objects.create_superuser("li.wei", "li.wei@example.cn", PASSWORD)
 
 
@@ -105,7 +105,7 @@ def li_wei_at_work(li_wei: User) -> Client:
 
 @pytest.fixture
 def on_record(brand_a: OfficialAccount) -> OfficialAccount:
-    """Two attempts, their seals and tallies, and the change events of an account."""
+    """Record two attempts with their seals and tallies, and the change events of an account."""
     call("/wechat/brand-a", "TokenOfBrandA1234")
     call("/wechat/nobody", "TokenOfBrandA1234")
     return brand_a
@@ -116,11 +116,14 @@ Record = Callable[..., None]
 
 @pytest.fixture
 def record(brand_a: OfficialAccount, monkeypatch: pytest.MonkeyPatch) -> Record:
-    """Attempts so many days ago, each under a seal of its own; every other one is refused."""
+    """Return a function that records attempts in the past.
+
+    Each has a seal of its own. Every second one is refused.
+    """
 
     def record_attempts(days_ago: float, count: int = 2) -> None:
         moment = timezone.now() - timedelta(days=days_ago)
-        monkeypatch.setattr(recording, "moment_of", lambda *_: moment)
+        monkeypatch.setattr(recording, "recording_time", lambda *_: moment)
         for number in range(count):
             call("/wechat/brand-a", "WrongTokenOfB5678" if number % 2 else "TokenOfBrandA1234")
 
@@ -129,7 +132,7 @@ def record(brand_a: OfficialAccount, monkeypatch: pytest.MonkeyPatch) -> Record:
 
 @pytest.fixture
 def two_years(record: Record) -> None:
-    """Attempts 1–3 are 700 days old, 4 and 5 are 420, 6 and 7 are of today."""
+    """Record attempts 1–3 700 days ago, 4 and 5 420 days ago, and 6 and 7 today."""
     record(700, 3)
     record(420)
     record(0)
@@ -137,7 +140,7 @@ def two_years(record: Record) -> None:
 
 @pytest.fixture
 def sealed_file(brand_a: OfficialAccount, tmp_path: Path) -> Path:
-    """A sealed export of nine attempts under three seals."""
+    """Write a sealed export of nine attempts under three seals."""
     make_sealed_log()
     return export_sealed(tmp_path / "log.jsonl")
 
@@ -153,5 +156,5 @@ def _gunicorn(
 
 @pytest.fixture
 def gunicorn(_gunicorn: Gunicorn, transactional_db: None) -> Gunicorn:
-    """One gunicorn for the whole run, on the test's own data."""
+    """Return the gunicorn that serves the whole test run, with this test's data."""
     return _gunicorn

@@ -1,4 +1,4 @@
-"""How times are spelled, so that no year and no zone is left to guess."""
+"""Times are formatted so that the year and the zone are unambiguous."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ NOON = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)  # in Asia/Shanghai
 
 
 @pytest.fixture(autouse=True)
-def _it_is_noon() -> Iterator[None]:
+def _freeze_time_at_noon() -> Iterator[None]:
     with mock.patch("django.utils.timezone.now", return_value=NOON):
         yield
 
@@ -29,10 +29,10 @@ def _it_is_noon() -> Iterator[None]:
         (datetime(2025, 11, 23, 2, 42, tzinfo=UTC), "2025-11-23 10:42"),
     ],
 )
-def test_a_time_is_as_long_as_it_takes_to_tell_it_from_others(moment: datetime, text: str) -> None:
+def test_a_short_time_leaves_out_what_it_shares_with_today(moment: datetime, text: str) -> None:
     assert times.format_short(moment) == text
 
 
-def test_the_zone_is_said_by_its_name_and_its_distance() -> None:
+def test_a_zone_is_shown_with_its_name_and_offset() -> None:
     assert times.format_zone() == "Asia/Shanghai (UTC+8)"
     assert times.format_datetime(NOON) == "2026-11-23 12:00:00 (UTC+8)"

@@ -20,7 +20,7 @@ from verification.admin.accounts.pages import render_page
 from verification.admin.base import account_url, require
 from verification.change_log import actor_of
 from verification.models import OfficialAccount
-from verification.protocol.console import FOLLOWERS_READ
+from verification.protocol.console import SERVICE_FAILURE_MESSAGE
 
 LIST = "admin:verification_officialaccount_changelist"
 
@@ -58,7 +58,7 @@ class Step:
             "rows": [(account, statuses[account.pk]) for account in accounts],
             # Their followers will notice.
             "receiving": [account for account in accounts if statuses[account.pk].last_push],
-            "followers_read": FOLLOWERS_READ,
+            "followers_read": SERVICE_FAILURE_MESSAGE,
         }
         return render_page(request, site, "pause.html", only, context)
 

@@ -17,7 +17,7 @@ from verification.models import OfficialAccount, Tally, Token
 from verification.protocol.enums import Kind, Outcome
 from verification.tests.support.accounts import LI_WEI
 from verification.tests.support.adapter import A, B
-from verification.tests.support.people import we_test, wechat_pushes, wechat_verifies
+from verification.tests.support.admin_client import we_test, wechat_pushes, wechat_verifies
 
 NEW = "NewTokenOfBrandA99"
 

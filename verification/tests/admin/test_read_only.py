@@ -10,7 +10,7 @@ from django.apps import apps
 from django.test import Client
 
 from verification.models import OfficialAccount
-from verification.tests.support.people import ON_RECORD, page, staff
+from verification.tests.support.admin_client import ON_RECORD, page, staff
 
 VIEWER = [f"view_{name}" for name in ON_RECORD]
 EVERYTHING = [

@@ -8,7 +8,7 @@ from django.test import Client
 from django.urls import reverse
 
 from verification.models import ChangeEvent
-from verification.tests.support.people import PASSWORD
+from verification.tests.support.admin_client import PASSWORD
 
 Action = ChangeEvent.Action
 

@@ -14,16 +14,16 @@ from verification.alerts.watch import Watch
 from verification.callbacks import recording
 from verification.models import OfficialAccount
 from verification.tests.support.adapter import A
+from verification.tests.support.admin_client import wechat_verifies
 from verification.tests.support.mail_server import MailServer, mail_server
-from verification.tests.support.people import wechat_verifies
-from verification.tests.support.wecom import Robot, robot_in_a_group
+from verification.tests.support.wecom import Robot, running_robot
 
 Sent = Callable[[], str]
 
 
 @pytest.fixture(scope="session")
 def one_robot() -> Iterator[Robot]:
-    with robot_in_a_group() as robot:
+    with running_robot() as robot:
         yield robot
 
 
@@ -31,7 +31,7 @@ def one_robot() -> Iterator[Robot]:
 def robot(one_robot: Robot, settings: Any, db: None) -> Robot:
     settings.ALERT_WECOM_SECRET_URL = one_robot.url
     settings.PUBLIC_URL = "https://wx.example.cn"
-    one_robot.is_well()
+    one_robot.reset()
     return one_robot
 
 
@@ -56,10 +56,10 @@ def sent(watch: Watch, robot: Robot) -> Sent:
     """Run a round, and return the message it sent or an empty text. There is at most one."""
 
     def run_round() -> str:
-        before = len(robot.heard)
+        before = len(robot.received)
         assert watch.run_round().has_lease
-        assert len(robot.heard) <= before + 1
-        return "".join(robot.heard[before:])
+        assert len(robot.received) <= before + 1
+        return "".join(robot.received[before:])
 
     return run_round
 
@@ -87,5 +87,5 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
     monkeypatch.setattr(timezone, "now", clock.now)
-    monkeypatch.setattr(recording, "moment_of", lambda *_: clock.now())
+    monkeypatch.setattr(recording, "recording_time", lambda *_: clock.now())
     return clock

@@ -10,7 +10,7 @@ from verification.models import OfficialAccount
 from verification.tests.alerts.conftest import Clock, Sent
 from verification.tests.support.accounts import LI_WEI
 from verification.tests.support.adapter import A
-from verification.tests.support.people import wechat_pushes, wechat_verifies
+from verification.tests.support.admin_client import wechat_pushes, wechat_verifies
 
 NEW = "TokenOfBrandA1234New"
 

@@ -12,8 +12,8 @@ from verification.alerts.watch import Watch
 from verification.models import OfficialAccount
 from verification.tests.alerts.conftest import Sent
 from verification.tests.support.adapter import A, B
+from verification.tests.support.admin_client import wechat_pushes, wechat_verifies
 from verification.tests.support.mail_server import MailServer
-from verification.tests.support.people import wechat_pushes, wechat_verifies
 from verification.tests.support.wecom import KEY, Robot
 
 REFUSALS = [
@@ -43,7 +43,7 @@ def test_a_message_that_wecom_refuses_is_sent_again(
     assert caplog.messages[-1].startswith("Could not send by wecom, will retry: WeCom ")
     assert why in caplog.messages[-1]
 
-    robot.is_well()
+    robot.reset()
     assert "is refused" in sent()
 
 
@@ -107,9 +107,9 @@ def test_a_callback_connects_to_nothing(
     for name in ("connect", "connect_ex", "sendto"):
         monkeypatch.setattr(socket.socket, name, lambda *who, name=name: asked.append((name, who)))
     monkeypatch.setattr(socket, "getaddrinfo", lambda *who, **_: asked.append(who))
-    robot.heard.clear()
+    robot.received.clear()
     answers = [wechat_verifies(connected, A), wechat_pushes(connected, A)]
     answers += [wechat_verifies(connected, B) for _ in range(6)]
 
     assert answers == [200, 200, *[403] * 6]
-    assert (asked, robot.heard, mails.mails) == ([], [], [])
+    assert (asked, robot.received, mails.mails) == ([], [], [])

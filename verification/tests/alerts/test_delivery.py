@@ -13,7 +13,7 @@ from verification.models import OfficialAccount
 from verification.tests.alerts.conftest import Clock, Sent
 from verification.tests.support.accounts import make_account
 from verification.tests.support.adapter import A, B
-from verification.tests.support.people import wechat_verifies
+from verification.tests.support.admin_client import wechat_verifies
 from verification.tests.support.wecom import Robot
 
 # --- Once
@@ -24,10 +24,10 @@ def test_a_restart_sends_nothing_twice(
 ) -> None:
     wechat_verifies(connected, B)
     sent()
-    robot.heard.clear()
+    robot.received.clear()
     Watch(configured_channels()).run_round()
 
-    assert robot.heard == []
+    assert robot.received == []
 
 
 def test_what_happened_while_no_watch_ran_is_reported(
@@ -36,7 +36,7 @@ def test_what_happened_while_no_watch_ran_is_reported(
     wechat_verifies(connected, B)
     Watch(configured_channels()).run_round()
 
-    assert "is refused" in robot.heard[-1]
+    assert "is refused" in robot.received[-1]
 
 
 def test_only_one_of_two_watches_works_at_a_time(

@@ -8,7 +8,7 @@ from django.db import connection
 from verification.models import ChainHead, OfficialAccount, Seal, VerificationAttempt
 from verification.tests.alerts.conftest import Clock, Sent
 from verification.tests.support.adapter import A
-from verification.tests.support.people import actions, wechat_verifies
+from verification.tests.support.admin_client import actions, wechat_verifies
 from verification.tests.support.tampering import as_owner
 
 ALTER = "UPDATE {table} SET status = 500 WHERE id = "

@@ -9,7 +9,7 @@ from verification.models import OfficialAccount
 from verification.tests.alerts.conftest import Clock, Sent
 from verification.tests.support.accounts import LI_WEI
 from verification.tests.support.adapter import A, B
-from verification.tests.support.people import call, we_test, wechat_pushes, wechat_verifies
+from verification.tests.support.admin_client import call, we_test, wechat_pushes, wechat_verifies
 
 
 def test_the_first_refusal_after_a_success_is_reported_with_its_cause(

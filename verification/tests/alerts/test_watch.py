@@ -23,9 +23,9 @@ from verification.management.commands import watch as command
 from verification.models import OfficialAccount, VerificationAttempt, WatchPosition
 from verification.tests.support.accounts import make_account
 from verification.tests.support.adapter import A, B
+from verification.tests.support.admin_client import wechat_verifies
 from verification.tests.support.checkout import Checkout, assert_one_sentence, on_test_database
 from verification.tests.support.mail_server import MailServer
-from verification.tests.support.people import wechat_verifies
 from verification.tests.support.tampering import as_owner
 from verification.tests.support.wecom import KEY, Robot
 
@@ -74,7 +74,7 @@ def test_once_sends_alerts_prints_the_head_and_exits_0(
     again = checkout.manage_test_database("watch", "--once", ALERT_WECOM_WEBHOOK=robot.url)
 
     assert (first.returncode, first.stderr, again.returncode) == (0, "", 0)
-    [message] = robot.heard
+    [message] = robot.received
     assert "“Brand-A” is refused, after it had worked" in message
     heads = [line for line in again.stdout.splitlines() if '"chain_head"' in line]
     assert [json.loads(head)["head"][:2] for head in heads] == ["2:"]
@@ -106,7 +106,7 @@ def test_once_exits_1_when_the_log_was_altered(
 
     assert result.returncode == 1
     assert "The log is not intact: run verify_audit." in result.stderr
-    assert robot.heard[0].startswith("The log is not intact\n")
+    assert robot.received[0].startswith("The log is not intact\n")
 
 
 @pytest.mark.django_db
@@ -152,10 +152,10 @@ def worker(place: Path, **environment: str) -> Iterator[subprocess.Popen[str]]:
 
 def wait_for(robot: Robot, words: str) -> None:
     for _ in range(200):
-        if any(words in text for text in robot.heard):
+        if any(words in text for text in robot.received):
             return
         time.sleep(0.05)
-    raise AssertionError(robot.heard)
+    raise AssertionError(robot.received)
 
 
 def test_sigterm_ends_it_at_once_and_releases_the_lease(
@@ -269,7 +269,7 @@ def test_a_test_reaches_every_channel(
     call_command("watch", test=True)
 
     assert capsys.readouterr().out.splitlines() == ["Sent by wecom.", "Sent by email."]
-    assert robot.heard == ["This is a test: alerts arrive here."]
+    assert robot.received == ["This is a test: alerts arrive here."]
     assert "alerts arrive here" in mails.mails[0].get_content()
 
 

@@ -17,7 +17,7 @@ from verification.accounts.facts import read_facts
 from verification.attempts.counts import count_period, read_bars
 from verification.models import OfficialAccount, Tally
 from verification.protocol.enums import Kind, Outcome
-from verification.tests.support.plans import plan_of
+from verification.tests.support.query_plans import plan_of
 from verification.times import Period
 
 #: In New York, daylight saving time begins on the 8th.

@@ -14,8 +14,8 @@ from verification.models import OfficialAccount, VerificationAttempt
 from verification.models.noise import NOISE
 from verification.protocol.enums import Kind, Reason
 from verification.tests.support.adapter import A, B
-from verification.tests.support.people import call, wechat_verifies
-from verification.tests.support.plans import plan_of
+from verification.tests.support.admin_client import call, wechat_verifies
+from verification.tests.support.query_plans import plan_of
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ from verification.models import ChainHead, OfficialAccount, Seal, Tally, Verific
 from verification.models.attempt import RECORD_KEYS
 from verification.protocol.client_ip import canonical_ip
 from verification.tests.support.adapter import A, B
-from verification.tests.support.calls import call
+from verification.tests.support.callback_factory import make_callback
 from verification.tests.support.signer import push, verification
 from verification.tests.support.tampering import as_owner
 
@@ -33,9 +33,11 @@ from verification.tests.support.tampering import as_owner
 @pytest.fixture
 def sealed_log(brand_a: OfficialAccount) -> list[VerificationAttempt]:
     """Seven attempts under three seals: 1–2, 3–6, 7."""
-    verify([call(verification(A)), call(verification(B))])
-    verify([call(verification(A, nonce=f"n{number}")) for number in range(4)])
-    verify([call(push(A), method="POST"), call("signature=1", peer="2001:db8::1")])
+    verify([make_callback(verification(A)), make_callback(verification(B))])
+    verify([make_callback(verification(A, nonce=f"n{number}")) for number in range(4)])
+    verify(
+        [make_callback(push(A), method="POST"), make_callback("signature=1", peer="2001:db8::1")]
+    )
     return list(VerificationAttempt.objects.order_by("id"))
 
 
@@ -205,7 +207,7 @@ def test_a_new_key_seals_and_the_old_one_still_verifies(
         "a new key in front, of 32 letters or so",
         *settings.TOKEN_ENCRYPTION_KEYS,
     ]
-    [verdict] = verify([call(verification(A))])
+    [verdict] = verify([make_callback(verification(A))])
 
     assert verdict.status == 200  # the old key decrypts the token
     assert len(set(Seal.objects.values_list("key_id", flat=True))) == 2
@@ -257,7 +259,7 @@ class TestTampering:
 
         assert verify_audit().problems == ["There are seals, but the chain's head is missing."]
         with pytest.raises(Unrecorded):
-            verify([call(verification(A))])
+            verify([make_callback(verification(A))])
 
     def test_a_missing_trigger_is_found(self, sealed_log: list[VerificationAttempt]) -> None:
         on_table = " ON verification_seal" if connection.vendor == "postgresql" else ""

@@ -19,7 +19,7 @@ from verification.models import (
     VerificationAttempt,
 )
 from verification.tests.conftest import Record
-from verification.tests.support.prunings import prune_older_than
+from verification.tests.support.pruning import prune_older_than
 from verification.tests.support.tampering import as_owner
 
 NEW_KEY = "the-new-key-" * 4

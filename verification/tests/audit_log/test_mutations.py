@@ -16,7 +16,7 @@ from verification.callbacks.recording import verify
 from verification.models import ChainHead, OfficialAccount
 from verification.protocol.callback import Callback
 from verification.tests.support.adapter import A, B
-from verification.tests.support.calls import call
+from verification.tests.support.callback_factory import make_callback
 from verification.tests.support.mutations import Mutator, undone
 from verification.tests.support.signer import push, verification
 
@@ -28,11 +28,11 @@ def draw_callback(draws: random.Random) -> Callback:
     token, nonce = draws.choice([A, B, "NobodysToken99"]), str(draws.randrange(10**10))
     return draws.choice(
         [
-            call(verification(token, nonce=nonce), peer=f"10.0.0.{draws.randrange(250)}"),
-            call(verification(token, nonce=nonce), path=b"/wechat/brand-b"),
-            call(push(token, nonce=nonce), method="POST"),
-            call("signature=1", peer="2001:db8::1"),
-            call("", path=b"/wechat/nobody"),
+            make_callback(verification(token, nonce=nonce), peer=f"10.0.0.{draws.randrange(250)}"),
+            make_callback(verification(token, nonce=nonce), path=b"/wechat/brand-b"),
+            make_callback(push(token, nonce=nonce), method="POST"),
+            make_callback("signature=1", peer="2001:db8::1"),
+            make_callback("", path=b"/wechat/nobody"),
         ]
     )
 
@@ -45,7 +45,7 @@ def seed(brand_a: OfficialAccount, brand_b: OfficialAccount) -> int:
 def make_log(seed: int) -> None:
     """Record twelve batches of one to six callbacks."""
     draws = random.Random(seed)
-    verify([call(verification(A))])
+    verify([make_callback(verification(A))])
     for _ in range(12):
         verify([draw_callback(draws) for _ in range(draws.randint(1, 6))])
 

@@ -13,7 +13,7 @@ from verification.audit_log import pruning
 from verification.audit_log.verifier import verify_audit
 from verification.change_log import Actor
 from verification.tests.support.adapter import A
-from verification.tests.support.prunings import ids, prune_older_than, prunings
+from verification.tests.support.pruning import ids, prune_older_than, prunings
 from verification.tests.support.signer import verification
 
 

@@ -13,8 +13,8 @@ from django.test import Client
 from django.utils import timezone
 
 from verification.models import ChangeEvent, RecoveryCode, TotpDevice
+from verification.tests.support.admin_client import PASSWORD, Action, actions
 from verification.tests.support.authenticator import PAGE, App, is_in, set_up, sign_in_again
-from verification.tests.support.people import PASSWORD, Action, actions
 
 
 @pytest.fixture(autouse=True)

@@ -10,8 +10,8 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 
 from verification.models import ChangeEvent
+from verification.tests.support.admin_client import Action
 from verification.tests.support.authenticator import PAGE, App, is_in, set_up, sign_in_again
-from verification.tests.support.people import Action
 
 
 @pytest.fixture(autouse=True)

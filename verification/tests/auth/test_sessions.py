@@ -14,8 +14,8 @@ from django.utils import timezone
 from verification.admin.base import account_url
 from verification.auth import sessions
 from verification.models import ChangeEvent, OfficialAccount
+from verification.tests.support.admin_client import PASSWORD, press
 from verification.tests.support.checkout import PRODUCTION, Checkout
-from verification.tests.support.people import PASSWORD, press
 from wechat_gateway import urls
 
 ADMIN = "/admin/"

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from verification.models import ChangeEvent, OfficialAccount
 from verification.tests.support.adapter import A
-from verification.tests.support.people import PASSWORD
+from verification.tests.support.admin_client import PASSWORD
 from verification.tests.support.signer import verification
 
 CANARY = "CanaryPassword2026"

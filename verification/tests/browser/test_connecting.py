@@ -60,7 +60,7 @@ def test_li_wei_connects_an_account_by_keyboard_and_sees_wechat_verify_it(
     press_enter_on(page.get_by_role("button", name="Save", exact=True))
     server_url, token = shown(page)
     assert server_url == f"{fresh_desk.url}/wechat/{slug}"
-    inspection.look(page)
+    inspection.inspect(page)
     for button, text in enumerate((server_url, token)):
         assert copied_by(page.locator("[data-copy]").nth(button)) == text
 
@@ -96,7 +96,7 @@ def test_a_token_that_wechat_would_not_take_is_refused_in_a_sentence(
     sentence = page.get_by_text("The token has a space or line break in it; remove it.")
     expect(sentence).to_be_visible()
     expect(page.get_by_label("The token in WeChat")).to_have_value("")
-    inspection.look(page)
+    inspection.inspect(page)
 
     tab_to(page.get_by_label("The token in WeChat"))
     write(page.get_by_label("The token in WeChat"), "TheTokenInTheConsole1")

@@ -13,9 +13,9 @@ from verification.accounts.tokens import rotate_token
 from verification.models import ChangeEvent, OfficialAccount, VerificationAttempt
 from verification.tests.support.accounts import LI_WEI, make_account
 from verification.tests.support.adapter import A, B
+from verification.tests.support.admin_client import call, wechat_pushes, wechat_verifies
 from verification.tests.support.chromium import Desk
 from verification.tests.support.inspection import Inspection
-from verification.tests.support.people import call, wechat_pushes, wechat_verifies
 
 pytestmark = pytest.mark.browser
 
@@ -70,17 +70,17 @@ def test_the_pages_of_the_operator_are_for_everybody(
     language: str,
 ) -> None:
     page = inspection.watch(desk.open("/admin/", language))
-    inspection.look(page)
+    inspection.inspect(page)
     for path in pages:
         page.goto(f"/admin/verification/{path}")
-        inspection.look(page)
+        inspection.inspect(page)
     for path, button, answer in PRESSED:
         page.goto(f"/admin/verification/officialaccount/{brands['brand-a'].pk}/{path}")
         page.locator(button).click()
         page.locator(answer).wait_for()
-        inspection.look(page)
+        inspection.inspect(page)
     refuse_a_token(page)
-    inspection.look(page)
+    inspection.inspect(page)
 
 
 @pytest.mark.parametrize("language", ["zh-CN"])
@@ -88,16 +88,16 @@ def test_the_pages_of_the_auditor_are_for_everybody(
     pages: list[str], desk: Desk, inspection: Inspection, language: str
 ) -> None:
     page = inspection.watch(desk.open("/admin/verification/seal/integrity/", language))
-    inspection.look(page)
+    inspection.inspect(page)
     page.locator("section form [type=submit]").click()
     page.locator(".verdict.is-good").wait_for()
-    inspection.look(page)
+    inspection.inspect(page)
     page.goto("/admin/verification/changeevent/sign-off/?period=this_month")
-    inspection.look(page)
+    inspection.inspect(page)
     page.locator("#id_confirm").check()
     page.locator("form.sign [type=submit]").click()
     page.locator(".paper").wait_for()
-    inspection.look(page)
+    inspection.inspect(page)
 
 
 def refuse_a_token(page: Page) -> None:

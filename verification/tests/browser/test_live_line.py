@@ -34,7 +34,7 @@ def test_after_ten_minutes_it_stops_and_says_so(
         expect(again).to_be_hidden()
     poll_after(page, 2 * MINUTE)
     expect(line).to_contain_text("This page has stopped checking automatically.")
-    inspection.look(page)
+    inspection.inspect(page)
     asked = sum(polls)
     page.clock.run_for(10 * MINUTE)
     assert sum(polls) == asked
@@ -69,7 +69,7 @@ def test_once_verified_it_offers_to_reload_and_loses_nothing_that_was_typed(
     reload = page.get_by_role("link", name="Reload this page")
     reload.wait_for()
 
-    inspection.look(page)
+    inspection.inspect(page)
     assert notes.input_value() == "half a sentence"
     expect(page.get_by_text("Not used by WeChat yet")).to_be_visible()
     reload.click()

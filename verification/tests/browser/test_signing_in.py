@@ -63,28 +63,28 @@ def test_li_wei_sets_up_the_second_factor_by_keyboard_and_is_asked_for_it(
     signed_out_desk: Desk, inspection: Inspection
 ) -> None:
     page = inspection.watch(signed_out_desk.open())
-    inspection.look(page)
+    inspection.inspect(page)
     type_password(page, "a wrong guess")
     expect(page.get_by_text("Please enter the correct username and password")).to_be_visible()
-    inspection.look(page)
+    inspection.inspect(page)
     type_password(page, PASSWORD)
 
     drawn = page.get_by_role("img", name="QR code for the authenticator app").bounding_box()
     assert drawn is not None
     assert drawn["width"] == drawn["height"] > 150
-    inspection.look(page)
+    inspection.inspect(page)
     type_code(page, code_of_the_app(page))
     codes = page.locator(".recovery-codes code")
     expect(codes).to_have_count(10)
     recovery_codes = codes.all_inner_texts()
-    inspection.look(page)
+    inspection.inspect(page)
 
     page.reload()
     assert not [secret for secret in recovery_codes if secret in page.content()]
     sign_out(page)
     type_password(page, PASSWORD)
     expect(page.get_by_text("Enter the code that your authenticator app shows")).to_be_visible()
-    inspection.look(page)
+    inspection.inspect(page)
     type_code(page, recovery_codes[0])
     expect(page.locator("#logout-form")).to_be_visible()
 
@@ -104,7 +104,7 @@ def test_after_five_wrong_passwords_a_page_says_how_long_to_wait(
     type_password(page, "guess 5")
     expect(page.get_by_role("heading")).to_contain_text("Too many failed sign-ins.")
     expect(page.get_by_text("locked for 15 minutes")).to_be_visible()
-    inspection.look(page)
+    inspection.inspect(page)
 
     press_enter_on(page.get_by_role("link", name="sign in again"))
     type_password(page, PASSWORD)

@@ -52,7 +52,7 @@ def test_the_old_token_is_kept_longer_and_then_retired_by_keyboard(
     expect(page.locator(".messagelist")).to_have_text("The old token is retired.")
     expect(page.get_by_role("link", name="Retire old token now…")).to_have_count(0)
     expect(page.locator(".records")).to_contain_text("token retired")
-    inspection.look(page)
+    inspection.inspect(page)
 
 
 def test_an_account_is_paused_and_resumed_by_keyboard(

@@ -16,7 +16,7 @@ from verification.tests.support.signer import push, signed, verification
 
 
 class TestGunicorn(CallbackContract):
-    """The lean adapter, asked over the wire through a live gunicorn with two workers."""
+    """The ASGI adapter, tested through a running gunicorn with two workers."""
 
     @pytest.fixture(autouse=True)
     def _server(self, gunicorn: Gunicorn) -> None:
@@ -35,7 +35,7 @@ class TestGunicorn(CallbackContract):
 
 
 class TestTheWire:
-    """What only a real socket can send."""
+    """Requests that need a real socket."""
 
     def test_wechat_itself_speaks_http_1_0(
         self, brand_a: OfficialAccount, gunicorn: Gunicorn
@@ -78,21 +78,22 @@ class TestTheWire:
 
         assert answer.endswith(b"success")
 
-    def test_a_body_that_never_comes_is_not_waited_for(
+    def test_a_push_whose_body_never_comes_is_answered(
         self, brand_a: OfficialAccount, gunicorn: Gunicorn
     ) -> None:
         head = f"POST /wechat/brand-a?{push(A)} HTTP/1.0\r\nContent-Length: 10\r\n\r\n"
 
         assert gunicorn.send(head.encode()).endswith(b"success")
 
-    def test_ten_thousand_headers_keep_nobody_waiting(
+    def test_ten_thousand_headers_are_read_quickly(
         self, brand_a: OfficialAccount, gunicorn: Gunicorn
     ) -> None:
         started = time.perf_counter()
         many = "X-Forwarded-For: 6.6.6.6\r\n" * 10_000
         gunicorn.send(f"GET /healthz HTTP/1.0\r\n{many}\r\n".encode())
 
-        assert time.perf_counter() - started < 2  # quadratic joining took as long for a tenth
+        # With quadratic joining, a tenth of the headers took this long.
+        assert time.perf_counter() - started < 2
 
     def test_two_forwarded_for_headers_are_read_as_one(
         self, brand_a: OfficialAccount, gunicorn: Gunicorn
@@ -101,7 +102,7 @@ class TestTheWire:
         two = "X-Forwarded-For: 6.6.6.6\r\nX-Forwarded-For: 81.69.103.129\r\n"
         gunicorn.send(f"GET {target} HTTP/1.0\r\n{two}\r\n".encode())
 
-        assert last_attempt().client_ip == "127.0.0.1"  # no proxy is trusted here
+        assert last_attempt().client_ip == "127.0.0.1"  # No proxy is trusted here.
 
     @pytest.mark.parametrize(
         "raw",
@@ -116,14 +117,14 @@ class TestTheWire:
             b"nonsense\r\n\r\n",
         ],
     )
-    def test_nothing_on_the_wire_gives_a_server_error(
+    def test_no_malformed_request_gives_a_server_error(
         self, brand_a: OfficialAccount, gunicorn: Gunicorn, raw: bytes
     ) -> None:
         status = int(gunicorn.send(raw).split(b" ", 2)[1])
 
         assert 400 <= status < 500
 
-    def test_a_forged_forwarded_for_is_not_believed(
+    def test_a_forged_forwarded_for_is_ignored(
         self, brand_a: OfficialAccount, gunicorn: Gunicorn
     ) -> None:
         gunicorn.send(

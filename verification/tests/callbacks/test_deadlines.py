@@ -1,4 +1,4 @@
-"""Nobody is recorded for whom the answer would come too late."""
+"""Callbacks that cannot be answered in time are not recorded."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from verification.callbacks.recording import Unrecorded, is_in_time, verify
 from verification.models import OfficialAccount, VerificationAttempt
 from verification.protocol.enums import Outcome
 from verification.tests.support.adapter import A
-from verification.tests.support.calls import call
+from verification.tests.support.callback_factory import make_callback
 from verification.tests.support.signer import verification
 
 
-def test_what_nobody_waits_for_any_more_is_not_recorded(
+def test_a_callback_after_its_deadline_is_not_recorded(
     brand_a: OfficialAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    late = call(verification(A))
+    late = make_callback(verification(A))
     monkeypatch.setattr(recording, "BATCH_DEADLINE", -1)
-    # It would cut the connection that holds the test's own transaction.
+    # The watchdog would cut off the connection that holds the test's own transaction.
     monkeypatch.setattr(recording, "watchdog", lambda _seconds: nullcontext())
 
     with pytest.raises(Unrecorded, match="TooLate"):
@@ -30,32 +30,32 @@ def test_what_nobody_waits_for_any_more_is_not_recorded(
     assert not VerificationAttempt.objects.exists()
 
 
-def test_nor_what_became_late_while_it_was_judged(
+def test_a_callback_that_becomes_late_while_it_is_judged_is_not_recorded(
     brand_a: OfficialAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def dawdle(*_: Any) -> None:
         monkeypatch.setattr(recording, "BATCH_DEADLINE", -1)
 
-    monkeypatch.setattr(recording, "note_uses", dawdle)
+    monkeypatch.setattr(recording, "mark_first_uses", dawdle)
 
     with pytest.raises(Unrecorded, match="TooLate"):
-        verify([call(verification(A))])
+        verify([make_callback(verification(A))])
     assert not VerificationAttempt.objects.exists()
 
 
-def test_what_is_slow_but_in_time_is_recorded(
+def test_a_slow_callback_that_is_in_time_is_recorded(
     brand_a: OfficialAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def dawdle(*_: Any) -> None:
         monkeypatch.setattr(recording, "remaining", lambda _started: 0.1)
 
-    monkeypatch.setattr(recording, "note_uses", dawdle)
+    monkeypatch.setattr(recording, "mark_first_uses", dawdle)
 
-    assert verify([call(verification(A))])[0].outcome is Outcome.ACCEPTED
+    assert verify([make_callback(verification(A))])[0].outcome is Outcome.ACCEPTED
 
 
 @pytest.mark.parametrize(("age", "is_taken"), [(0, True), (1.9, True), (2.1, False)])
-def test_a_batch_takes_only_what_can_be_in_time(age: float, is_taken: bool) -> None:
-    callback = call(verification(A))
+def test_a_batch_takes_only_callbacks_that_can_be_in_time(age: float, is_taken: bool) -> None:
+    callback = make_callback(verification(A))
 
     assert is_in_time(replace(callback, started=callback.started - age)) is is_taken

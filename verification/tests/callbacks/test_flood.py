@@ -1,4 +1,4 @@
-"""Anyone can call a server URL, as often as they like, and the database has an end."""
+"""When many requests arrive, identical ones share a row."""
 
 from __future__ import annotations
 
@@ -9,41 +9,41 @@ import pytest
 
 from verification.audit_log.verifier import verify_audit
 from verification.callbacks import flood as flood_module
-from verification.callbacks.recording import flood, verify
+from verification.callbacks.recording import row_budget, verify
 from verification.models import OfficialAccount, Tally, VerificationAttempt
 from verification.protocol.callback import Callback
 from verification.tests.support.adapter import A, B
-from verification.tests.support.calls import call
+from verification.tests.support.callback_factory import make_callback
 from verification.tests.support.signer import push, verification
 
 STRANGER, WECHAT = "203.0.113.9", "81.69.103.129"
 
 
 @pytest.fixture(autouse=True)
-def _a_minute_that_does_not_end(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _stop_the_clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(flood_module, "monotonic", lambda: 30.0)
-    flood.forget()
+    row_budget.reset()
     yield
-    flood.forget()
+    row_budget.reset()
 
 
 @pytest.fixture(autouse=True)
 def _small_budgets(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(flood_module, "OWN_ROWS", 3)
-    monkeypatch.setattr(flood_module, "ROWS_OF_ALL", 7)
+    monkeypatch.setattr(flood_module, "MAX_INDIVIDUAL_ROWS", 3)
+    monkeypatch.setattr(flood_module, "MAX_REFUSED_ROWS", 7)
 
 
 def wrong(number: int, peer: str = STRANGER, **rest: Any) -> Callback:
-    return call(verification(B, nonce=str(number)), peer=peer, **rest)
+    return make_callback(verification(B, nonce=str(number)), peer=peer, **rest)
 
 
 def rows() -> list[tuple[str | None, int]]:
-    """Source and occurrences of each, the oldest first."""
-    found = VerificationAttempt.objects.order_by("id")
-    return [*found.values_list("client_ip", "occurrences")]
+    """Return the source and the occurrences of each row, the oldest first."""
+    attempts = VerificationAttempt.objects.order_by("id")
+    return [*attempts.values_list("client_ip", "occurrences")]
 
 
-def test_the_first_few_refusals_of_a_source_have_rows_of_their_own(
+def test_the_first_refusals_of_a_source_have_individual_rows(
     brand_a: OfficialAccount,
 ) -> None:
     verify([wrong(number) for number in range(10)])
@@ -53,7 +53,7 @@ def test_the_first_few_refusals_of_a_source_have_rows_of_their_own(
     assert verify_audit().problems == []
 
 
-def test_others_keep_rows_of_their_own_meanwhile(brand_a: OfficialAccount) -> None:
+def test_other_sources_keep_individual_rows(brand_a: OfficialAccount) -> None:
     verify([*(wrong(number) for number in range(5)), wrong(9, WECHAT)])
 
     assert rows() == [(STRANGER, 1)] * 3 + [(STRANGER, 2), (WECHAT, 1)]
@@ -61,20 +61,20 @@ def test_others_keep_rows_of_their_own_meanwhile(brand_a: OfficialAccount) -> No
 
 def test_different_refusals_share_no_row(brand_a: OfficialAccount) -> None:
     verify([wrong(number) for number in range(3)])
-    verify([wrong(3), wrong(4, path=b"/wechat/nobody"), wrong(5), call("", peer=STRANGER)])
+    verify([wrong(3), wrong(4, path=b"/wechat/nobody"), wrong(5), make_callback("", peer=STRANGER)])
 
     assert [count for _, count in rows()] == [1, 1, 1, 2, 1, 1]
     assert verify_audit().problems == []
 
 
-def test_what_lacks_another_parameter_shares_no_row(brand_a: OfficialAccount) -> None:
+def test_refusals_for_different_parameters_share_no_row(brand_a: OfficialAccount) -> None:
     verify([wrong(number) for number in range(3)])
-    verify([call(query, peer=STRANGER) for query in ("signature=1", "nonce=1", "nonce=2")])
+    verify([make_callback(query, peer=STRANGER) for query in ("signature=1", "nonce=1", "nonce=2")])
 
     assert [count for _, count in rows()][3:] == [1, 2]
 
 
-def test_when_all_sources_together_are_too_many_rows_name_none(brand_a: OfficialAccount) -> None:
+def test_a_row_shared_by_several_sources_has_no_address(brand_a: OfficialAccount) -> None:
     verify([wrong(number, peer=f"198.51.100.{number}") for number in range(20)])
 
     assert rows()[7:] == [(None, 13)]
@@ -87,28 +87,30 @@ def test_one_ipv6_network_is_one_source(brand_a: OfficialAccount) -> None:
     assert [count for _, count in rows()] == [1, 1, 1, 3]
 
 
-def test_a_valid_url_that_is_called_again_and_again_shares_a_row(brand_a: OfficialAccount) -> None:
+def test_repeated_calls_of_a_valid_url_share_a_row(brand_a: OfficialAccount) -> None:
     echostrs = [str(10**18 + number) for number in range(9)]
-    verify([call(verification(A, echostr=echostr)) for echostr in echostrs])
+    verify([make_callback(verification(A, echostr=echostr)) for echostr in echostrs])
 
     assert [count for _, count in rows()] == [1, 1, 1, 6]
     assert verify_audit().problems == []
 
 
-def test_what_passes_for_the_first_time_has_its_own_row(brand_a: OfficialAccount) -> None:
+def test_a_first_acceptance_has_an_individual_row(
+    brand_a: OfficialAccount,
+) -> None:
     verify([wrong(number) for number in range(9)])
-    verify([call(verification(A, nonce=str(n)), peer=STRANGER) for n in range(9)])
+    verify([make_callback(verification(A, nonce=str(n)), peer=STRANGER) for n in range(9)])
 
     assert rows()[4:] == [(STRANGER, 1)] * 9
 
 
-def test_pushes_are_only_counted_however_many(brand_a: OfficialAccount) -> None:
-    verify([call(push(A), method="POST")] * 9)
+def test_accepted_pushes_are_only_tallied(brand_a: OfficialAccount) -> None:
+    verify([make_callback(push(A), method="POST")] * 9)
 
     assert (rows(), Tally.objects.get().count) == ([], 9)
 
 
-def test_the_next_minute_begins_anew(
+def test_the_next_minute_has_a_new_budget(
     brand_a: OfficialAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     verify([wrong(number) for number in range(5)])
@@ -118,22 +120,22 @@ def test_the_next_minute_begins_anew(
     assert [count for _, count in rows()] == [1, 1, 1, 2, 1, 1]
 
 
-def test_what_is_remembered_is_bounded(
+def test_the_memory_of_the_budget_is_bounded(
     brand_a: OfficialAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(flood_module, "MOST_SIGNATURES", 5)
-    verify([call(verification(A, nonce=str(number))) for number in range(23)])
+    monkeypatch.setattr(flood_module, "MAX_SIGNATURES", 5)
+    verify([make_callback(verification(A, nonce=str(number))) for number in range(23)])
     verify([wrong(number, peer=f"198.51.100.{number}") for number in range(99)])
 
-    assert len(flood.accepted) <= 5
-    assert len(flood.refused) <= 7
+    assert len(row_budget.accepted) <= 5
+    assert len(row_budget.refused) <= 7
 
 
 def test_a_probe_shares_no_row_with_an_honest_mistake(brand_a: OfficialAccount) -> None:
-    """They are counted apart: one is internet noise, the other somebody's token."""
+    """They are counted separately, because only the probe is internet noise."""
     verify([wrong(number) for number in range(3)])
-    probe = call(verification("", nonce="7"), peer=STRANGER)
-    assert probe.is_signed_with_nothing
+    probe = make_callback(verification("", nonce="7"), peer=STRANGER)
+    assert probe.is_signed_with_empty_token
     verify([wrong(4), probe, wrong(5), probe])
 
     assert [count for _, count in rows()][3:] == [2, 2]

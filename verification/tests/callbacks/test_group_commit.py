@@ -17,14 +17,14 @@ from verification.protocol.callback import Callback
 from verification.protocol.enums import Outcome
 from verification.protocol.reply import Verdict
 from verification.tests.support.adapter import A
-from verification.tests.support.calls import call
+from verification.tests.support.callback_factory import make_callback
 from verification.tests.support.signer import verification
 
 PASSED = Verdict(outcome=Outcome.ACCEPTED, status=200)
 
 
 class Database:
-    """Stands where verify() stands: notes each batch, and takes as long as it is told to."""
+    """Replaces verify(): notes each batch, and waits until may_commit is set."""
 
     def __init__(self, poison: str = "", error: Exception | None = None) -> None:
         self.batches: list[list[str]] = []
@@ -44,18 +44,18 @@ class Database:
             raise PoisonedBatch("DataError")
         return [PASSED] * len(callbacks)
 
-    def find_obstacle(self) -> Exception | None:
+    def probe_database(self) -> Exception | None:
         return self.error
 
 
-def stand_in(monkeypatch: pytest.MonkeyPatch, database: Database) -> Database:
+def replace_database(monkeypatch: pytest.MonkeyPatch, database: Database) -> Database:
     monkeypatch.setattr(group_commit, "verify", database.verify)
-    monkeypatch.setattr(group_commit, "find_obstacle", database.find_obstacle)
+    monkeypatch.setattr(group_commit, "probe_database", database.probe_database)
     return database
 
 
 def callbacks(*nonces: str) -> list[Callback]:
-    return [call(verification(A, nonce=nonce)) for nonce in nonces]
+    return [make_callback(verification(A, nonce=nonce)) for nonce in nonces]
 
 
 async def outcomes(commits: GroupCommit, calls: list[Callback]) -> list[Verdict | BaseException]:
@@ -63,7 +63,7 @@ async def outcomes(commits: GroupCommit, calls: list[Callback]) -> list[Verdict 
 
 
 def test_what_arrives_during_a_commit_shares_the_next_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    database = stand_in(monkeypatch, Database())
+    database = replace_database(monkeypatch, Database())
     database.may_commit.clear()
     first, *others = callbacks("1", "2", "3", "4")
 
@@ -71,7 +71,7 @@ def test_what_arrives_during_a_commit_shares_the_next_one(monkeypatch: pytest.Mo
         commits = GroupCommit()
         before = commits.submit(first)
         await asyncio.to_thread(database.is_busy.wait, 5)
-        later = [commits.submit(it) for it in others]
+        later = [commits.submit(callback) for callback in others]
         database.may_commit.set()
         return await asyncio.gather(before, *later)
 
@@ -80,53 +80,54 @@ def test_what_arrives_during_a_commit_shares_the_next_one(monkeypatch: pytest.Mo
 
 
 def test_a_poisoned_callback_fails_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    stand_in(monkeypatch, Database(poison="3"))
+    replace_database(monkeypatch, Database(poison="3"))
 
     async def arrive() -> list[Verdict | BaseException]:
         return await outcomes(GroupCommit(), callbacks("1", "2", "3", "4", "5"))
 
-    found = asyncio.run(arrive())
-    assert [isinstance(it, Unrecorded) for it in found] == [False, False, True, False, False]
+    results = asyncio.run(arrive())
+    failed = [isinstance(result, Unrecorded) for result in results]
+    assert failed == [False, False, True, False, False]
 
 
-def test_without_a_database_nobody_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(group_commit, "LOOK_EVERY", 0.01)
-    database = stand_in(monkeypatch, Database(error=Unrecorded("OperationalError")))
+def test_without_a_database_no_batch_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(group_commit, "PROBE_INTERVAL", 0.01)
+    database = replace_database(monkeypatch, Database(error=Unrecorded("OperationalError")))
 
     async def arrive() -> list[Verdict | BaseException]:
         commits = GroupCommit()
-        found = await outcomes(commits, callbacks("1", "2", "3"))
-        await until(lambda: bool(commits.away))
+        results = await outcomes(commits, callbacks("1", "2", "3"))
+        await until(lambda: bool(commits.outage))
         database.error = None
-        await until(lambda: not commits.away)
-        return found
+        await until(lambda: not commits.outage)
+        return results
 
-    assert all(isinstance(it, Unrecorded) for it in asyncio.run(arrive()))
+    assert all(isinstance(result, Unrecorded) for result in asyncio.run(arrive()))
     assert sum(len(batch) for batch in database.batches) <= 3
 
 
-def test_while_the_database_is_away_nobody_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(group_commit, "LOOK_EVERY", 0.01)
-    database = stand_in(monkeypatch, Database(error=Unrecorded("OperationalError")))
+def test_callbacks_do_not_wait_for_an_unavailable_database(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(group_commit, "PROBE_INTERVAL", 0.01)
+    database = replace_database(monkeypatch, Database(error=Unrecorded("OperationalError")))
     first, second, third = callbacks("1", "2", "3")
 
     async def arrive() -> Verdict:
         commits = GroupCommit()
         await outcomes(commits, [first])
-        await until(lambda: bool(commits.away))
-        with pytest.raises(Unrecorded, match="away"):
+        await until(lambda: bool(commits.outage))
+        with pytest.raises(Unrecorded, match="unavailable"):
             commits.submit(second)
         database.error = None
-        await until(lambda: not commits.away)
+        await until(lambda: not commits.outage)
         return await commits.submit(third)
 
     assert asyncio.run(arrive()) == PASSED
     assert database.batches == [["1"], ["3"]]
 
 
-def test_one_failed_batch_is_no_outage(monkeypatch: pytest.MonkeyPatch) -> None:
-    database = stand_in(monkeypatch, Database(error=Unrecorded("lock timeout")))
-    monkeypatch.setattr(group_commit, "find_obstacle", lambda: None)
+def test_one_failed_batch_does_not_open_the_circuit(monkeypatch: pytest.MonkeyPatch) -> None:
+    database = replace_database(monkeypatch, Database(error=Unrecorded("lock timeout")))
+    monkeypatch.setattr(group_commit, "probe_database", lambda: None)
 
     async def arrive() -> Verdict:
         commits = GroupCommit()
@@ -138,10 +139,10 @@ def test_one_failed_batch_is_no_outage(monkeypatch: pytest.MonkeyPatch) -> None:
     assert asyncio.run(arrive()) == PASSED
 
 
-def test_one_that_came_too_late_is_not_the_end_of_the_others(
+def test_a_late_callback_does_not_fail_the_others(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    database = stand_in(monkeypatch, Database())
+    database = replace_database(monkeypatch, Database())
     late, fresh = callbacks("1", "2")
     late = replace(late, started=time.perf_counter() - 2.1)
 
@@ -154,9 +155,9 @@ def test_one_that_came_too_late_is_not_the_end_of_the_others(
     assert database.batches == [["2"]]
 
 
-def test_an_error_of_ours_is_not_the_end_of_the_writer(monkeypatch: pytest.MonkeyPatch) -> None:
-    database = stand_in(monkeypatch, Database(error=ZeroDivisionError()))
-    monkeypatch.setattr(group_commit, "find_obstacle", lambda: None)
+def test_the_writer_survives_an_unexpected_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    database = replace_database(monkeypatch, Database(error=ZeroDivisionError()))
+    monkeypatch.setattr(group_commit, "probe_database", lambda: None)
     first, second = callbacks("1", "2")
 
     async def arrive() -> Verdict:
@@ -169,17 +170,17 @@ def test_an_error_of_ours_is_not_the_end_of_the_writer(monkeypatch: pytest.Monke
     assert asyncio.run(arrive()) == PASSED
 
 
-async def until(is_so: Callable[[], bool]) -> None:
+async def until(condition: Callable[[], bool]) -> None:
     for _ in range(500):
-        if is_so():
+        if condition():
             return
         await asyncio.sleep(0.01)
-    raise AssertionError("it never came about")
+    raise AssertionError("The condition was never met.")
 
 
-def test_when_too_many_wait_the_next_is_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(group_commit, "MOST_WAITING", 2)
-    database = stand_in(monkeypatch, Database())
+def test_a_callback_is_refused_at_once_when_too_many_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(group_commit, "MAX_WAITING", 2)
+    database = replace_database(monkeypatch, Database())
     database.may_commit.clear()
     first, *others = callbacks("1", "2", "3", "4")
 
@@ -187,7 +188,7 @@ def test_when_too_many_wait_the_next_is_refused_at_once(monkeypatch: pytest.Monk
         commits = GroupCommit()
         begun = commits.submit(first)
         await asyncio.to_thread(database.is_busy.wait, 5)
-        waiting = [commits.submit(it) for it in others[:2]]
+        waiting = [commits.submit(callback) for callback in others[:2]]
         with pytest.raises(Unrecorded, match="too many"):
             commits.submit(others[2])
         database.may_commit.set()
@@ -196,8 +197,8 @@ def test_when_too_many_wait_the_next_is_refused_at_once(monkeypatch: pytest.Monk
     asyncio.run(arrive())
 
 
-def test_who_went_away_meanwhile_is_not_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
-    database = stand_in(monkeypatch, Database())
+def test_a_cancelled_callback_is_not_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    database = replace_database(monkeypatch, Database())
     database.may_commit.clear()
     first, second, third = callbacks("1", "2", "3")
 
@@ -214,14 +215,14 @@ def test_who_went_away_meanwhile_is_not_recorded(monkeypatch: pytest.MonkeyPatch
     assert database.batches == [["1"], ["3"]]
 
 
-def test_a_batch_has_a_largest_size(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(group_commit, "LARGEST_BATCH", 2)
-    database = stand_in(monkeypatch, Database())
+def test_the_size_of_a_batch_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(group_commit, "MAX_BATCH_SIZE", 2)
+    database = replace_database(monkeypatch, Database())
     database.may_commit.clear()
 
     async def arrive() -> None:
         commits = GroupCommit()
-        waiting = [commits.submit(it) for it in callbacks("1", "2", "3", "4", "5")]
+        waiting = [commits.submit(callback) for callback in callbacks("1", "2", "3", "4", "5")]
         database.may_commit.set()
         await asyncio.gather(*waiting)
 

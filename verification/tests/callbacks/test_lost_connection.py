@@ -6,11 +6,11 @@ import psycopg2
 import pytest
 from django.db import connection
 
-from verification.callbacks.recording import Unrecorded, find_obstacle, verify
+from verification.callbacks.recording import Unrecorded, probe_database, verify
 from verification.models import OfficialAccount
 from verification.protocol.enums import Outcome
 from verification.tests.support.adapter import A
-from verification.tests.support.calls import call
+from verification.tests.support.callback_factory import make_callback
 from verification.tests.support.gunicorn import database_url
 from verification.tests.support.signer import verification
 
@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.postgresql, pytest.mark.django_db(transaction=True)]
 
 
 def is_accepted() -> bool:
-    return verify([call(verification(A))])[0].outcome is Outcome.ACCEPTED
+    return verify([make_callback(verification(A))])[0].outcome is Outcome.ACCEPTED
 
 
 def process_id() -> int:
@@ -28,7 +28,7 @@ def process_id() -> int:
 
 
 def end_session(number: int) -> None:
-    """As a restart of PostgreSQL does while nobody calls, and wait until it has gone."""
+    """End a session, as a restart of PostgreSQL does, and wait until it has ended."""
     administrator = psycopg2.connect(database_url())
     administrator.autocommit = True
     with administrator.cursor() as cursor:
@@ -37,7 +37,7 @@ def end_session(number: int) -> None:
     administrator.close()
 
 
-def test_a_session_that_ended_while_all_was_quiet_costs_nobody_an_answer(
+def test_a_session_that_ended_while_idle_is_replaced_without_a_failed_callback(
     brand_a: OfficialAccount,
 ) -> None:
     assert is_accepted()
@@ -48,14 +48,14 @@ def test_a_session_that_ended_while_all_was_quiet_costs_nobody_an_answer(
     assert process_id() != before
 
 
-def test_a_connection_that_is_closed_on_our_side_is_opened_anew(brand_a: OfficialAccount) -> None:
+def test_a_connection_that_we_closed_is_opened_again(brand_a: OfficialAccount) -> None:
     assert is_accepted()
     connection.connection.close()
 
     assert is_accepted()
 
 
-def test_a_session_that_is_well_is_kept(brand_a: OfficialAccount) -> None:
+def test_a_working_session_is_kept(brand_a: OfficialAccount) -> None:
     assert is_accepted()
     before = process_id()
 
@@ -63,14 +63,14 @@ def test_a_session_that_is_well_is_kept(brand_a: OfficialAccount) -> None:
     assert process_id() == before
 
 
-def test_looks_at_a_table_that_is_locked_leave_no_sessions_behind(
+def test_probes_of_a_locked_table_leave_no_waiting_sessions(
     brand_a: OfficialAccount,
 ) -> None:
     assert is_accepted()
     administrator = psycopg2.connect(database_url())
     with administrator, administrator.cursor() as cursor:
         cursor.execute("LOCK TABLE verification_chainhead IN ACCESS EXCLUSIVE MODE")
-        obstacles = [str(find_obstacle()) for _ in range(3)]
+        obstacles = [str(probe_database()) for _ in range(3)]
         cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
         waiting = cursor.fetchone()
     administrator.close()
@@ -81,8 +81,8 @@ def test_looks_at_a_table_that_is_locked_leave_no_sessions_behind(
 
 
 @pytest.fixture
-def new_sessions() -> Iterator[Callable[[str], None]]:
-    """What sessions that begin from now on may do: "on" is reading only."""
+def set_new_sessions_read_only() -> Iterator[Callable[[str], None]]:
+    """Return a function that makes new sessions read-only ("on") or not ("off")."""
     administrator = psycopg2.connect(database_url())
     administrator.autocommit = True
 
@@ -97,16 +97,16 @@ def new_sessions() -> Iterator[Callable[[str], None]]:
     connection.close()
 
 
-def test_after_a_time_of_reading_only_callbacks_are_recorded_again(
-    brand_a: OfficialAccount, new_sessions: Callable[[str], None]
+def test_callbacks_are_recorded_again_after_the_database_was_read_only(
+    brand_a: OfficialAccount, set_new_sessions_read_only: Callable[[str], None]
 ) -> None:
-    """A session keeps what it began with."""
-    new_sessions("on")
+    """A session keeps the setting that it began with."""
+    set_new_sessions_read_only("on")
     connection.close()
     with pytest.raises(Unrecorded, match="25006: cannot execute"):
         is_accepted()
-    assert "25006" in str(find_obstacle())  # so that the circuit stays open
-    new_sessions("off")
+    assert "25006" in str(probe_database())  # The circuit stays open.
+    set_new_sessions_read_only("off")
 
-    assert find_obstacle() is None
+    assert probe_database() is None
     assert is_accepted()

@@ -14,11 +14,11 @@ from verification.tests.support.signer import signed, verification
 
 
 class TestDjangoView(CallbackContract):
-    """The middleware that answers under runserver, asked through Django's test client."""
+    """The middleware, tested through Django's test client."""
 
     @pytest.fixture(autouse=True)
     def _client(self, db: None) -> None:
-        # Enforces CSRF, and is told of errors as a server would be.
+        # CSRF is enforced, and exceptions become responses, as in a server.
         self.client = Client(enforce_csrf_checks=True, raise_request_exception=False)
 
     def send(
@@ -38,7 +38,7 @@ class TestDjangoView(CallbackContract):
         lower = {name.lower(): value for name, value in response.headers.items()}
         return Answer(response.status_code, lower, response.content)
 
-    def test_no_line_of_the_log_holds_what_was_signed(
+    def test_log_lines_contain_no_signed_values(
         self, brand_a: OfficialAccount, capfd: pytest.CaptureFixture[str], settings: Settings
     ) -> None:
         logging.config.dictConfig(settings.LOGGING)
@@ -51,7 +51,7 @@ class TestDjangoView(CallbackContract):
             assert secret not in out + err
 
     @pytest.mark.parametrize("count", [1, 2])
-    def test_the_client_is_read_from_the_right(
+    def test_forwarded_for_is_read_from_the_right(
         self, brand_a: OfficialAccount, settings: Settings, count: int
     ) -> None:
         settings.TRUSTED_PROXY_COUNT = count

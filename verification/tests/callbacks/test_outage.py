@@ -17,7 +17,7 @@ from verification.tests.support.signer import verification
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.django_db(transaction=True)]
 
-#: The end of COPY in PostgreSQL's protocol, after which it goes on to COMMIT.
+#: The end of COPY in PostgreSQL's protocol, after which it executes COMMIT.
 COPY_DONE = b"c\x00\x00\x00\x04"
 CALLERS = 8
 
@@ -31,35 +31,35 @@ def proxy(transactional_db: None) -> Iterator[Proxy]:
 
 @pytest.fixture
 def server(proxy: Proxy, tmp_path: Path) -> Iterator[Gunicorn]:
-    """A gunicorn of one worker that reaches PostgreSQL through the proxy only."""
+    """Run a gunicorn of one worker that reaches PostgreSQL only through the proxy."""
     url = database_url().replace(f":{connection.settings_dict['PORT']}/", f":{proxy.address[1]}/")
     with running_gunicorn(tmp_path / "output", DATABASE_URL=url, WEB_CONCURRENCY="1") as server:
         yield server
 
 
 def ask(server: Gunicorn) -> tuple[int, bytes, float]:
-    """Status, body, and the seconds it took."""
+    """Send a URL verification. Return the status, the body and the seconds it took."""
     started = time.perf_counter()
     target = f"/wechat/brand-a?{verification(A)}"
     head, _, body = server.send(f"GET {target} HTTP/1.0\r\n\r\n".encode()).partition(b"\r\n\r\n")
     return int(head.split(b" ", 2)[1]), body, time.perf_counter() - started
 
 
-def answer_once_it_is_back(server: Gunicorn) -> tuple[int, bytes, float]:
+def wait_for_recovery(server: Gunicorn) -> tuple[int, bytes, float]:
     for _ in range(50):
         answer = ask(server)
         if answer[0] != 503:
             return answer
         time.sleep(0.1)
-    raise AssertionError("it never came back")
+    raise AssertionError("The server did not recover.")
 
 
-def witnesses(server: Gunicorn) -> list[dict[str, object]]:
+def unrecorded_lines(server: Gunicorn) -> list[dict[str, object]]:
     records = map(json.loads, server.lines())
     return [record for record in records if record.get("event") == "attempt_unrecorded"]
 
 
-def test_without_a_database_nothing_is_answered_but_try_again(
+def test_without_a_database_every_reply_is_try_again(
     brand_a: OfficialAccount, proxy: Proxy, server: Gunicorn
 ) -> None:
     assert ask(server)[0] == 200
@@ -68,14 +68,14 @@ def test_without_a_database_nothing_is_answered_but_try_again(
 
     assert {answer[:2] for answer in answers} == {(503, b"try again")}
     assert max(seconds for _, _, seconds in answers) < 3
-    assert len(witnesses(server)) == 5
+    assert len(unrecorded_lines(server)) == 5
     assert VerificationAttempt.objects.count() == 1
 
     proxy.start()
-    assert answer_once_it_is_back(server)[:2] == (200, b"4375120948345356249")
+    assert wait_for_recovery(server)[:2] == (200, b"4375120948345356249")
 
 
-def test_a_restart_while_all_is_quiet_costs_no_answer(
+def test_a_restart_of_an_idle_database_fails_no_callback(
     brand_a: OfficialAccount, proxy: Proxy, server: Gunicorn
 ) -> None:
     assert ask(server)[0] == 200
@@ -85,41 +85,41 @@ def test_a_restart_while_all_is_quiet_costs_no_answer(
     assert ask(server)[0] == 200
 
 
-def test_a_database_that_hangs_is_not_waited_for(
+def test_a_callback_does_not_wait_for_a_hanging_database(
     brand_a: OfficialAccount, proxy: Proxy, server: Gunicorn
 ) -> None:
     assert ask(server)[0] == 200
-    proxy.is_swallowing.set()
+    proxy.is_dropping.set()
     status, body, seconds = ask(server)
 
     assert (status, body) == (503, b"try again")
     assert 2 < seconds < 3
-    assert witnesses(server)[-1]["why"]
+    assert unrecorded_lines(server)[-1]["why"]
 
-    proxy.is_swallowing.clear()
-    assert answer_once_it_is_back(server)[:2] == (200, b"4375120948345356249")
-    assert VerificationAttempt.objects.count() == 2  # what was answered, and nothing else
+    proxy.is_dropping.clear()
+    assert wait_for_recovery(server)[:2] == (200, b"4375120948345356249")
+    assert VerificationAttempt.objects.count() == 2  # Only what was answered is recorded.
 
 
-def test_while_the_database_is_away_nobody_waits_for_it(
+def test_callbacks_do_not_wait_for_an_unavailable_database(
     brand_a: OfficialAccount, proxy: Proxy, server: Gunicorn
 ) -> None:
     assert ask(server)[0] == 200
-    proxy.is_swallowing.set()
+    proxy.is_dropping.set()
     ask(server)
     answers = [ask(server) for _ in range(20)]
 
     assert {answer[:2] for answer in answers} == {(503, b"try again")}
-    assert sorted(seconds for _, _, seconds in answers)[17] < 1  # each would have waited 2.3
-    why = {str(line["why"]) for line in witnesses(server)[2:]}
-    assert {word.partition(":")[0] for word in why} == {"the database is away"}
+    assert sorted(seconds for _, _, seconds in answers)[17] < 1  # Each would have waited 2.3 s.
+    reasons = {str(line["why"]) for line in unrecorded_lines(server)[2:]}
+    assert {reason.partition(":")[0] for reason in reasons} == {"the database is unavailable"}
 
 
 def test_a_batch_whose_commit_is_uncertain_is_not_recorded_twice(
     brand_a: OfficialAccount, proxy: Proxy, server: Gunicorn
 ) -> None:
     assert ask(server)[0] == 200
-    proxy.delay, proxy.cuts_after = 0.05, COPY_DONE  # the delay lets callers share a batch
+    proxy.delay, proxy.cuts_after = 0.05, COPY_DONE  # The delay lets callers share a batch.
     with ThreadPoolExecutor(CALLERS) as callers:
         answers = [*callers.map(lambda _: ask(server), range(CALLERS))]
 
@@ -129,9 +129,7 @@ def test_a_batch_whose_commit_is_uncertain_is_not_recorded_twice(
     assert 1 < len(recorded) <= 1 + CALLERS
 
 
-def test_a_lock_that_somebody_holds_is_not_waited_for(
-    brand_a: OfficialAccount, server: Gunicorn
-) -> None:
+def test_a_callback_does_not_wait_for_a_lock(brand_a: OfficialAccount, server: Gunicorn) -> None:
     from django.db import transaction
 
     assert ask(server)[0] == 200
@@ -142,7 +140,7 @@ def test_a_lock_that_somebody_holds_is_not_waited_for(
     assert ask(server)[0] == 200
 
 
-def test_health_and_readiness_tell_the_difference(proxy: Proxy, server: Gunicorn) -> None:
+def test_only_readiness_depends_on_the_database(proxy: Proxy, server: Gunicorn) -> None:
     proxy.stop()
 
     assert server.send(b"GET /healthz HTTP/1.0\r\n\r\n").endswith(b"ok")

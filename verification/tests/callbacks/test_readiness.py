@@ -4,22 +4,24 @@ import pytest
 from django.db import connection
 from django.test import Client
 
-from verification.callbacks.readiness import RIGHTS
+from verification.callbacks.readiness import REQUIRED_RIGHTS
 from verification.callbacks.recording import Unrecorded, verify
 from verification.models import OfficialAccount
 from verification.protocol.enums import Outcome
 from verification.tests.support.adapter import A, B
-from verification.tests.support.calls import call
+from verification.tests.support.callback_factory import make_callback
 from verification.tests.support.signer import verification
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.django_db]
 
-EACH = [(model._meta.db_table, right) for model, rights in RIGHTS.items() for right in rights]
+EACH = [
+    (model._meta.db_table, right) for model, rights in REQUIRED_RIGHTS.items() for right in rights
+]
 
 
-def become_somebody_who_may(rights: list[tuple[str, str]]) -> None:
-    """Only this, and see which migrations there are, until the test ends."""
-    verify([call(verification(B))])  # from here on the chain has a head
+def restrict_to(rights: list[tuple[str, str]]) -> None:
+    """Use a role that has these rights and can read the migrations, until the test ends."""
+    verify([make_callback(verification(B))])  # from here on the chain has a head
     with connection.cursor() as cursor:
         cursor.execute("CREATE ROLE somebody; GRANT SELECT ON django_migrations TO somebody")
         for table, right in rights:
@@ -27,44 +29,42 @@ def become_somebody_who_may(rights: list[tuple[str, str]]) -> None:
         cursor.execute("SET LOCAL ROLE somebody")
 
 
-def test_a_database_that_only_reads_is_not_ready(client: Client) -> None:
+def test_a_read_only_database_is_not_ready(client: Client) -> None:
     assert client.get("/readyz").content == b"ready"
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL transaction_read_only = on")
     answer = client.get("/readyz")
 
     assert answer.status_code == 503
-    assert b"only reads" in answer.content
+    assert b"read-only" in answer.content
 
 
-def test_one_that_answers_and_may_not_be_asked_is_not_out_of_reach(client: Client) -> None:
+def test_a_database_that_refuses_the_query_is_not_called_unreachable(client: Client) -> None:
     with connection.cursor() as cursor:
         cursor.execute("CREATE ROLE nobody; SET LOCAL ROLE nobody")
     answer = client.get("/readyz")
 
     assert answer.status_code == 503
-    assert answer.content.startswith(b"The database refuses to be asked (SQLSTATE 42501). Its ")
+    assert answer.content.startswith(b"The database refused the query (SQLSTATE 42501). Its ")
 
 
-def test_what_it_looks_for_is_all_that_recording_takes(
-    client: Client, brand_a: OfficialAccount
-) -> None:
-    become_somebody_who_may(EACH)
+def test_the_required_rights_are_enough_to_record(client: Client, brand_a: OfficialAccount) -> None:
+    restrict_to(EACH)
 
     assert client.get("/readyz").content == b"ready"
-    assert verify([call(verification(A))])[0].outcome is Outcome.ACCEPTED
+    assert verify([make_callback(verification(A))])[0].outcome is Outcome.ACCEPTED
     assert brand_a.tokens.get().first_used_at is not None
 
 
 @pytest.mark.parametrize("refused", EACH)
-def test_without_any_of_these_rights_nothing_is_recorded_and_it_says_which(
+def test_a_missing_right_is_named_and_prevents_recording(
     client: Client, brand_a: OfficialAccount, refused: tuple[str, str]
 ) -> None:
-    become_somebody_who_may([it for it in EACH if it != refused])
+    restrict_to([right for right in EACH if right != refused])
     answer = client.get("/readyz")
 
     assert answer.status_code == 503
     table, right = refused
-    assert f"refuses {right} on {table}: " in answer.content.decode()
+    assert f"refuses {right} on {table}. " in answer.content.decode()
     with pytest.raises(Unrecorded, match="42501: permission denied for table"):
-        verify([call(verification(A))])
+        verify([make_callback(verification(A))])

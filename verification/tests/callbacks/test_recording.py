@@ -26,14 +26,14 @@ from verification.models.account import OVERLAP
 from verification.protocol.enums import Outcome
 from verification.tests.support.accounts import LI_WEI, make_account
 from verification.tests.support.adapter import A, B, last_attempt
-from verification.tests.support.calls import call
+from verification.tests.support.callback_factory import make_callback
 from verification.tests.support.signer import push, verification
 
 NEW = "NewTokenOfBrandA99"
 
 
 def is_accepted(token: str) -> bool:
-    [verdict] = verify([call(verification(token))])
+    [verdict] = verify([make_callback(verification(token))])
     return verdict.outcome is Outcome.ACCEPTED
 
 
@@ -51,7 +51,7 @@ class TestRotation:
         old.refresh_from_db()
         assert old.expires_at == last_attempt().recorded_at + OVERLAP
 
-    def test_a_token_under_a_lost_key_can_be_rotated_away(
+    def test_a_token_under_a_lost_key_can_be_replaced(
         self, brand_a: OfficialAccount, settings: Any
     ) -> None:
         settings.TOKEN_ENCRYPTION_KEYS = ["another key, of thirty-two letters or more"]
@@ -59,7 +59,7 @@ class TestRotation:
 
         assert is_accepted(NEW)
 
-    def test_the_old_token_ends(self, brand_a: OfficialAccount) -> None:
+    def test_the_old_token_expires(self, brand_a: OfficialAccount) -> None:
         rotate_token(brand_a, NEW, LI_WEI, keep_old=timedelta(hours=1))
         assert is_accepted(A)
         Token.objects.filter(superseded_at__isnull=False).update(expires_at=timezone.now())
@@ -67,12 +67,12 @@ class TestRotation:
         assert not is_accepted(A)
         assert is_accepted(NEW)
 
-    def test_after_a_leak_the_old_token_ends_at_once(self, brand_a: OfficialAccount) -> None:
+    def test_after_a_leak_the_old_token_expires_at_once(self, brand_a: OfficialAccount) -> None:
         rotate_token(brand_a, NEW, LI_WEI, keep_old=timedelta(0))
 
         assert not is_accepted(A)
 
-    def test_after_a_leak_no_earlier_token_lives_on(self, brand_a: OfficialAccount) -> None:
+    def test_after_a_leak_no_earlier_token_stays_valid(self, brand_a: OfficialAccount) -> None:
         rotate_token(brand_a, NEW, LI_WEI)
         rotate_token(brand_a, "TheThirdToken1234", LI_WEI, keep_old=timedelta(0))
 
@@ -82,8 +82,8 @@ class TestRotation:
             True,
         ]
 
-    def test_a_token_rotated_away_meanwhile_gets_no_end(self, brand_a: OfficialAccount) -> None:
-        first = brand_a.tokens.get()  # as a batch read it, current and unused
+    def test_a_late_use_of_a_replaced_token_sets_no_expiry(self, brand_a: OfficialAccount) -> None:
+        first = brand_a.tokens.get()  # as a batch read it: current and unused
         rotate_token(brand_a, NEW, LI_WEI)
         first.record_first_use(timezone.now())
 
@@ -91,11 +91,11 @@ class TestRotation:
         assert first.expires_at is None
 
     def test_a_push_counts_as_use(self, brand_a: OfficialAccount) -> None:
-        verify([call(push(A), method="POST")])
+        verify([make_callback(push(A), method="POST")])
 
         assert brand_a.tokens.get().first_used_at is not None
 
-    def test_first_use_stays_the_first(self, brand_a: OfficialAccount) -> None:
+    def test_a_later_use_does_not_change_the_first(self, brand_a: OfficialAccount) -> None:
         assert is_accepted(A)
         first = brand_a.tokens.get().first_used_at
         assert is_accepted(A)
@@ -117,7 +117,10 @@ class TestRotation:
     ) -> None:
         settings.TOKEN_ENCRYPTION_KEYS = ["another key, of thirty-two letters or more"]
         Token.objects.filter(account=brand_b).update(secret=Secret.of(B))
-        calls = [call(verification(A)), call(verification(B), path=b"/wechat/brand-b")]
+        calls = [
+            make_callback(verification(A)),
+            make_callback(verification(B), path=b"/wechat/brand-b"),
+        ]
 
         assert [verdict.status for verdict in verify(calls)] == [403, 200]
 
@@ -125,20 +128,20 @@ class TestRotation:
 class TestBatches:
     def test_each_callback_has_its_verdict_in_order(self, brand_a: OfficialAccount) -> None:
         queries = [verification(A), verification(B), "signature=1", verification(A)]
-        verdicts = verify([call(query) for query in queries])
+        verdicts = verify([make_callback(query) for query in queries])
 
         assert [verdict.status for verdict in verdicts] == [200, 403, 400, 200]
         assert Seal.objects.get().count == 4
 
-    def test_an_attempt_names_the_seal_that_it_is_under(self, brand_a: OfficialAccount) -> None:
+    def test_an_attempt_has_the_id_of_its_seal(self, brand_a: OfficialAccount) -> None:
         assert is_accepted(A)
         assert is_accepted(A)
 
         for seal in Seal.objects.all():
             assert VerificationAttempt.objects.get(pk=seal.first_id).seal_id == seal.pk
 
-    def test_pushes_alone_make_no_seal(self, brand_a: OfficialAccount) -> None:
-        verify([call(push(A), method="POST")] * 3)
+    def test_accepted_pushes_alone_create_no_seal(self, brand_a: OfficialAccount) -> None:
+        verify([make_callback(push(A), method="POST")] * 3)
 
         assert not Seal.objects.exists()
         assert Tally.objects.get().count == 3
@@ -165,12 +168,12 @@ class TestBatches:
         for account in accounts:
             rotate_token(account, f"TokenOfBrand{account.slug[6:]:>04}", LI_WEI)
         queries = [verification(f"TokenOfBrand{number:>04}") for number in (0, 49, 50)]
-        verdicts = verify([call(query, path=b"/") for query in queries])
+        verdicts = verify([make_callback(query, path=b"/") for query in queries])
 
         assert [verdict.status for verdict in verdicts] == [200, 200, 403]
 
 
-class TestWhatATimeTells:
+class TestTiming:
     @pytest.mark.parametrize("slug", ["brand-a", "nobody", "resting", "empty"])
     def test_every_refusal_costs_the_same_queries(
         self,
@@ -180,15 +183,15 @@ class TestWhatATimeTells:
     ) -> None:
         make_account("resting", "TokenOfTheResting", is_paused=True)
         make_account("empty")
-        verify([call(verification(B))])  # the first batch makes the head
+        verify([make_callback(verification(B))])  # The first batch creates the head.
         expected = 3 if connection.vendor == "postgresql" else 8
 
         with django_assert_num_queries(expected):
-            verify([call(verification(B), path=f"/wechat/{slug}".encode())])
+            verify([make_callback(verification(B), path=f"/wechat/{slug}".encode())])
 
 
 class TestFailure:
-    """No answer without a record."""
+    """There is no answer without a record."""
 
     @pytest.fixture(autouse=True)
     def _broken_seal(self, brand_a: OfficialAccount, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -199,9 +202,7 @@ class TestFailure:
         # In a test the connection holds the test's own transaction.
         monkeypatch.setattr(connection, "close", lambda: None)
 
-    def test_a_bug_of_ours_is_no_answer_either(
-        self, client: Client, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_a_bug_gives_a_503_too(self, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(batch, "make_seal", lambda *_: 1 / 0)
 
         assert client.get(f"/wechat/brand-a?{verification(A)}").status_code == 503
@@ -223,24 +224,24 @@ class TestFailure:
         error: type[Exception],
         raised: type[Unrecorded],
     ) -> None:
-        """What was lost later may be on record, and would be there twice."""
+        """After a later failure the batch may be on record, and would be recorded twice."""
 
         def fail(*_: Any) -> None:
             raise error
 
         monkeypatch.setattr(batch, "make_seal", fail)
         with pytest.raises(Unrecorded) as caught:
-            verify([call(verification(A))])
+            verify([make_callback(verification(A))])
         assert type(caught.value) is raised
 
     def test_nothing_of_the_batch_remains(self) -> None:
         with pytest.raises(Unrecorded):
-            verify([call(verification(A))])
+            verify([make_callback(verification(A))])
 
         assert not VerificationAttempt.objects.exists()
         assert not Tally.objects.exists()
 
-    def test_the_caller_is_told_to_try_again_and_stdout_has_a_witness(
+    def test_the_reply_is_try_again_and_the_log_has_a_line(
         self, client: Client, caplog: pytest.LogCaptureFixture
     ) -> None:
         response = client.get(f"/wechat/brand-a?{verification(A)}")

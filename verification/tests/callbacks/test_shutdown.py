@@ -15,15 +15,15 @@ from verification.tests.support.signer import push
 pytestmark = [pytest.mark.django_db(transaction=True)]
 
 
-def test_a_server_that_is_told_to_stop_answers_who_is_still_sending(
+def test_a_stopping_server_answers_a_client_that_is_still_sending(
     brand_a: OfficialAccount, tmp_path: Path
 ) -> None:
     head = f"POST /wechat/brand-a?{push(A)} HTTP/1.0\r\nContent-Length: 11\r\n\r\n"
     with running_gunicorn(tmp_path / "output", WEB_CONCURRENCY="1") as server:
-        server.send(b"GET /healthz HTTP/1.0\r\n\r\n")  # its worker is there
+        server.send(b"GET /healthz HTTP/1.0\r\n\r\n")  # The worker has started.
         with socket.create_connection(("127.0.0.1", server.port), timeout=10) as wire:
             wire.sendall(head.encode())
-            time.sleep(0.2)  # until the worker waits for the body, which it does for a second
+            time.sleep(0.2)  # The worker waits up to a second for the body.
             server.process.send_signal(signal.SIGTERM)
             time.sleep(0.2)
             wire.sendall(b"<xml></xml>")

@@ -15,18 +15,18 @@ def error_of(statement: str) -> DatabaseError:
 
 @pytest.mark.postgresql
 @pytest.mark.django_db
-def test_an_error_is_told_with_its_sqlstate_and_in_postgresqls_words() -> None:
+def test_an_error_is_described_with_its_sqlstate_and_message() -> None:
     error = error_of("SET LOCAL transaction_read_only = on; DELETE FROM verification_seal")
 
     assert describe(error) == (
         "InternalError 25006: cannot execute DELETE in a read-only transaction"
     )
-    assert advise(error) == "It only reads: it is a copy, or was set so."
+    assert advise(error) == "It is read-only: it is a standby, or was set to read-only."
 
 
 @pytest.mark.postgresql
 @pytest.mark.django_db
-def test_an_error_that_quotes_a_value_is_told_without_it() -> None:
+def test_an_error_that_quotes_a_value_is_described_without_its_message() -> None:
     error = error_of("SELECT 'CanaryInTheCoalMine2026'::inet")
 
     assert isinstance(error, DataError)
@@ -34,7 +34,7 @@ def test_an_error_that_quotes_a_value_is_told_without_it() -> None:
     assert describe(error) == "DataError 22P02"
 
 
-def test_of_an_error_that_no_server_gave_only_the_kind_is_told() -> None:
+def test_an_error_that_comes_from_no_server_is_described_by_its_kind() -> None:
     error = OperationalError("server closed the connection unexpectedly")
 
     assert describe(error) == "OperationalError"
@@ -42,7 +42,7 @@ def test_of_an_error_that_no_server_gave_only_the_kind_is_told() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "why"),
+    ("message", "cause"),
     [
         ("Connection refused\n\tIs the server running on that host", "Connection refused"),
         (
@@ -51,11 +51,11 @@ def test_of_an_error_that_no_server_gave_only_the_kind_is_told() -> None:
         ),
     ],
 )
-def test_where_nobody_could_ask_it_is_told_why(said: str, why: str) -> None:
-    error = OperationalError(f'connection to server at "10.0.0.7", port 5432 failed: {said}')
+def test_a_failed_connection_is_described_with_its_cause(message: str, cause: str) -> None:
+    error = OperationalError(f'connection to server at "10.0.0.7", port 5432 failed: {message}')
 
-    assert describe(error) == f"OperationalError: {why}"
-    assert advise(error) == "Is it running, and is DATABASE_URL right?"
+    assert describe(error) == f"OperationalError: {cause}"
+    assert advise(error) == "Is it running, and is DATABASE_URL correct?"
 
 
 @pytest.mark.postgresql

@@ -18,7 +18,7 @@ from verification.diagnosis import Explanation, StoredData, explain
 from verification.models import OfficialAccount, VerificationAttempt
 from verification.tests.support.accounts import LI_WEI, make_account
 from verification.tests.support.adapter import A, B, last_attempt
-from verification.tests.support.people import we_test
+from verification.tests.support.admin_client import we_test
 from verification.tests.support.signer import verification
 
 NEW = "NewTokenOfBrandA99"

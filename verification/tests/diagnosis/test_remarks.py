@@ -15,7 +15,7 @@ from verification.diagnosis import Remark, remark_on
 from verification.diagnosis.remarks import format_duration
 from verification.models import OfficialAccount, VerificationAttempt
 from verification.tests.support.adapter import A, B, last_attempt
-from verification.tests.support.people import call, wechat_verifies
+from verification.tests.support.admin_client import call, wechat_verifies
 from verification.tests.support.signer import verification
 from verification.tests.support.tampering import as_owner
 

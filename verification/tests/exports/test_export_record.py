@@ -9,8 +9,8 @@ import pytest
 from django.core.management import call_command
 
 from verification.models import OfficialAccount, VerificationAttempt
+from verification.tests.support.admin_client import last_event
 from verification.tests.support.exports import NOON, make_attempts
-from verification.tests.support.people import last_event
 
 FORMATS = ["jsonl", "csv", "sealed"]
 

@@ -19,9 +19,9 @@ from verification.audit_log.canonical import COLUMNS
 from verification.audit_log.pruning import remove_seal_batch
 from verification.change_log import Actor
 from verification.models import ChainHead, ChangeEvent, Checkpoint, Seal, VerificationAttempt
+from verification.tests.support.admin_client import last_event
 from verification.tests.support.checkout import Checkout
 from verification.tests.support.exports import complaints, export_sealed
-from verification.tests.support.people import last_event
 from verification.tests.support.tampering import as_owner
 
 

@@ -8,7 +8,7 @@ from urllib.parse import unquote_to_bytes
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from verification.callbacks.recording import flood
+from verification.callbacks.recording import row_budget
 from verification.models import OfficialAccount, VerificationAttempt
 from verification.tests.fire.conftest import RecordFigure
 from verification.tests.fire.support.adapters import Ask, through_the_endpoint, through_the_view
@@ -28,7 +28,7 @@ IGNORED_COLUMNS = {"id", "seal_id", "recorded_at", "duration", "clock_skew", "re
 
 
 def answer_and_record(ask: Ask, request: FuzzRequest) -> tuple[Answer, list[dict[str, Any]]]:
-    flood.forget()
+    row_budget.reset()
     before = VerificationAttempt.objects.count()
     [answer] = ask([request])
     rows = VerificationAttempt.objects.order_by("id").values()[before:]

@@ -19,9 +19,9 @@ from verification.tests.fire.conftest import RecordFigure
 from verification.tests.fire.support.mozilla_observatory import Page, results, score
 from verification.tests.fire.support.production import running_production
 from verification.tests.support.adapter import A
+from verification.tests.support.admin_client import PASSWORD, call
 from verification.tests.support.admin_urls import every_url
 from verification.tests.support.gunicorn import Gunicorn, free_port
-from verification.tests.support.people import PASSWORD, call
 
 pytestmark = pytest.mark.postgresql
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}

@@ -24,7 +24,7 @@ def test_requests_are_refused_at_once_while_the_database_is_known_to_be_unavaila
     ):
         load.wait_for(200)
         with postgresql.frozen():
-            server.wait_for("the database is away", times=50)
+            server.wait_for("the database is unavailable", times=50)
             known = time.monotonic()
             time.sleep(short_or_long(2, 60))
             ended = time.monotonic()

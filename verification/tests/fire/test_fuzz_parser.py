@@ -16,13 +16,13 @@ from verification.tests.fire.conftest import RecordFigure
 from verification.tests.fire.support.parser_input import FIELDS, check
 from verification.tests.fire.support.run_length import LONG
 from verification.tests.support.adapter import A
-from verification.tests.support.signer import own_nonce, push, verification
+from verification.tests.support.signer import push, self_test_nonce, verification
 
 INPUTS = 750_000
 SEEDS = [
     f"GET\n/wechat/brand-a\n{verification(A)}\n10.0.0.1\nwx.example.cn\nMozilla/4.0\n6.6.6.6",
     f"POST\n/\n{push(A)}&msg_signature=1&encrypt_type=aes\n::1\n\n\n2001:db8::1, ::ffff:1.2.3.4",
-    f"GET\n/wechat/\n{verification(A, nonce=own_nonce(key=b'key'))}\nfe80::1%eth0",
+    f"GET\n/wechat/\n{verification(A, nonce=self_test_nonce(key=b'key'))}\nfe80::1%eth0",
     "HEAD\n/wechat/%00\nsignature=%zz&signature=&timestamp=99999999999999999999&nonce=%ff",
 ]
 

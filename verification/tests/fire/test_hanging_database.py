@@ -31,9 +31,9 @@ Fault = Callable[[Proxy], AbstractContextManager[None]]
 
 @contextmanager
 def blackholed(proxy: Proxy) -> Iterator[None]:
-    proxy.is_swallowing.set()
+    proxy.is_dropping.set()
     yield
-    proxy.is_swallowing.clear()
+    proxy.is_dropping.clear()
 
 
 @contextmanager

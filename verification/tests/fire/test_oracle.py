@@ -16,7 +16,7 @@ from verification.protocol.signature import verify_signature
 from verification.tests.fire.conftest import RecordFigure
 from verification.tests.fire.support.run_length import short_or_long
 from verification.tests.support import signer
-from verification.tests.support.calls import call
+from verification.tests.support.callback_factory import make_callback
 
 TUPLES = short_or_long(5_000, 100_000)
 ALPHABETS = {
@@ -70,7 +70,7 @@ def wechatpy_accepts(signed: Signed) -> bool:
 def gateway_accepts(signed: Signed) -> bool:
     """Parse the query string of a request, and verify the signature in it."""
     query = urlencode({**signed._asdict(), "echostr": "4375120948345356249"})
-    callback = call(query)
+    callback = make_callback(query)
     return callback.error is None and verify_signature(
         signed.token, callback.timestamp, callback.nonce, callback.signature or b""
     )

@@ -24,8 +24,8 @@ from verification.models import OfficialAccount
 from verification.tests.fire.conftest import RecordFigure
 from verification.tests.fire.support.production import running_production, self_signed_certificate
 from verification.tests.support.adapter import A
+from verification.tests.support.admin_client import call
 from verification.tests.support.checkout import Checkout
-from verification.tests.support.people import call
 
 pytestmark = pytest.mark.postgresql
 SCANNERS = Path(os.environ.get("SCANNERS", settings.BASE_DIR / ".venv-scanners")) / "bin"

@@ -9,9 +9,9 @@ import pytest
 
 from script.with_postgres import find_binaries
 from verification.tests.fire.conftest import RecordFigure
-from verification.tests.support.canaries import TOKEN, find
-from verification.tests.support.day_at_work import Day
+from verification.tests.support.canary_secrets import TOKEN, find
 from verification.tests.support.gunicorn import database_url
+from verification.tests.support.secrets_scenario import Scenario
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.django_db(transaction=True)]
 
@@ -26,7 +26,7 @@ def test_no_secret_of_a_whole_day_is_in_a_dump_of_the_database(
     monkeypatch: pytest.MonkeyPatch, settings: Any, figure: RecordFigure
 ) -> None:
     settings.ADMIN_REQUIRE_TOTP = True
-    day = Day(monkeypatch)
+    day = Scenario(monkeypatch)
     secrets = [*day.secrets, settings.SECRET_KEY, *settings.TOKEN_ENCRYPTION_KEYS]
     stolen = dump()
     found = find(secrets, stolen)

@@ -22,7 +22,7 @@ from verification.tests.fire.conftest import RecordFigure
 from verification.tests.fire.support.run_length import LONG, short_or_long
 from verification.tests.support.accounts import make_account
 from verification.tests.support.adapter import A, B
-from verification.tests.support.calls import call
+from verification.tests.support.callback_factory import make_callback
 from verification.tests.support.signer import verification
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.django_db(transaction=True)]
@@ -39,12 +39,12 @@ def near_miss() -> str:
 
 
 REFUSED: dict[str, Callable[[], Callback]] = {
-    "wrong signature": lambda: call(verification(B)),
-    "one digit off": lambda: call(near_miss()),
-    "token cut by one": lambda: call(verification(A[:-1])),
-    "unknown account": lambda: call(verification(A), path=b"/wechat/brand-x"),
-    "paused account": lambda: call(verification(B), path=b"/wechat/brand-p"),
-    "account without token": lambda: call(verification(A), path=b"/wechat/brand-0"),
+    "wrong signature": lambda: make_callback(verification(B)),
+    "one digit off": lambda: make_callback(near_miss()),
+    "token cut by one": lambda: make_callback(verification(A[:-1])),
+    "unknown account": lambda: make_callback(verification(A), path=b"/wechat/brand-x"),
+    "paused account": lambda: make_callback(verification(B), path=b"/wechat/brand-p"),
+    "account without token": lambda: make_callback(verification(A), path=b"/wechat/brand-0"),
 }
 
 

@@ -11,8 +11,8 @@ from django.test import Client
 
 from verification.models import OfficialAccount
 from verification.tests.support.adapter import A, B, last_attempt
+from verification.tests.support.fake_server import refusing, serving
 from verification.tests.support.gunicorn import Gunicorn
-from verification.tests.support.odd_server import refusing, serving
 from verification.tests.support.signer import verification
 from verification.times import format_datetime
 

@@ -21,7 +21,7 @@ from verification.models import (
 )
 from verification.tests.conftest import Record
 from verification.tests.support.admin_urls import every_url
-from verification.tests.support.prunings import ids, prune_older_than, prunings
+from verification.tests.support.pruning import ids, prune_older_than, prunings
 from verification.tests.support.tampering import as_owner
 
 Output = pytest.CaptureFixture[str]

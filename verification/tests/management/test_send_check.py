@@ -15,12 +15,12 @@ from verification.accounts.tokens import rotate_token
 from verification.models import OfficialAccount
 from verification.protocol.enums import Kind
 from verification.self_test import client
-from verification.tests.support import odd_server
+from verification.tests.support import fake_server
 from verification.tests.support.accounts import LI_WEI
 from verification.tests.support.adapter import A, B, last_attempt
 from verification.tests.support.checkout import Checkout, assert_one_sentence
+from verification.tests.support.fake_server import AnswerFunction, ok, serving
 from verification.tests.support.gunicorn import Gunicorn, free_port
-from verification.tests.support.odd_server import Answering, ok, serving
 from verification.tests.support.signer import signature
 
 
@@ -100,9 +100,9 @@ def test_another_server_records_it_as_wechats(
 
 
 def test_it_calls_as_wechat_does(brand_a: OfficialAccount) -> None:
-    with serving(odd_server.right) as server:
+    with serving(fake_server.right) as server:
         call_command("send_check", "brand-a", url=f"{server.url}/wechat/brand-a")
-    line, *headers = server.heard.decode().splitlines()
+    line, *headers = server.received.decode().splitlines()
     method, target, version = line.split(" ")
     query = {name: values[0] for name, values in parse_qs(urlsplit(target).query).items()}
 
@@ -117,22 +117,22 @@ def test_it_calls_as_wechat_does(brand_a: OfficialAccount) -> None:
     ("answer", "why"),
     [
         (lambda echostr: ok(json.dumps(echostr).encode()), "21 bytes came instead of 19"),
-        (odd_server.with_a_mark, "A byte order mark"),
+        (fake_server.with_a_mark, "A byte order mark"),
         (lambda echostr: ok(echostr.encode() + b"\n"), "20 bytes came instead of 19"),
         (lambda echostr: ok(b""), "0 bytes came instead of 19"),
         (lambda echostr: ok(b"<html>" * 9), "54 bytes came .* “<html>"),
         (lambda echostr: iter([b"HTTP/1.1 500 Oh\r\n\r\n\xff" + b"no" * 99]), "It answers 500"),
         (lambda echostr: iter([b"HTTP/1.1 204 None\r\n\r\n"]), "It answers 204, not 200"),
-        (odd_server.redirect, "It redirects to https://wx.example.cn/A, and WeChat follows"),
-        (odd_server.chunked, "The body is chunked, which WeChat's HTTP/1.0 cannot read"),
-        (odd_server.nothing, "No HTTP answer came: the connection was closed"),
-        (odd_server.no_http, "No HTTP answer came: SSH"),
-        (odd_server.breaking_off, "The body broke off: the answer is shorter"),
-        (odd_server.without_end, "65536 bytes came instead"),
+        (fake_server.redirect, "It redirects to https://wx.example.cn/A, and WeChat follows"),
+        (fake_server.chunked, "The body is chunked, which WeChat's HTTP/1.0 cannot read"),
+        (fake_server.nothing, "No HTTP answer came: the connection was closed"),
+        (fake_server.no_http, "No HTTP answer came: SSH"),
+        (fake_server.breaking_off, "The body broke off: the answer is shorter"),
+        (fake_server.without_end, "65536 bytes came instead"),
     ],
 )
 def test_an_answer_that_wechat_would_not_accept_fails(
-    brand_a: OfficialAccount, answer: Answering, why: str
+    brand_a: OfficialAccount, answer: AnswerFunction, why: str
 ) -> None:
     with serving(answer) as server, pytest.raises(CommandError, match=why) as refusal:
         call_command("send_check", "brand-a", url=f"{server.url}/wechat/brand-a")
@@ -141,9 +141,9 @@ def test_an_answer_that_wechat_would_not_accept_fails(
     assert str(refusal.value).isprintable()
 
 
-@pytest.mark.parametrize("answer", [odd_server.in_a_moment, odd_server.drop_by_drop])
+@pytest.mark.parametrize("answer", [fake_server.in_a_moment, fake_server.drop_by_drop])
 def test_a_slow_server_would_not_pass(
-    brand_a: OfficialAccount, monkeypatch: pytest.MonkeyPatch, answer: Answering
+    brand_a: OfficialAccount, monkeypatch: pytest.MonkeyPatch, answer: AnswerFunction
 ) -> None:
     monkeypatch.setattr(client, "TIMEOUT", 0.2)
     started = time.monotonic()

@@ -11,7 +11,7 @@ from django.db import connection
 from verification.callbacks.recording import verify
 from verification.models import OfficialAccount
 from verification.tests.support.adapter import A
-from verification.tests.support.calls import call
+from verification.tests.support.callback_factory import make_callback
 from verification.tests.support.signer import verification
 
 MIGRATION = "verification.migrations.0003_postgresql_indexes"
@@ -26,7 +26,7 @@ def create_summaries() -> int:
 
 @pytest.mark.postgresql
 def test_a_new_log_has_no_summary_that_each_attempt_would_rewrite(brand_a: OfficialAccount) -> None:
-    verify([call(verification(A))])
+    verify([make_callback(verification(A))])
     create_summaries()
     with connection.schema_editor(atomic=False) as editor:
         import_module(MIGRATION).drop_indexes(apps, editor)

@@ -83,7 +83,7 @@ def test_the_table_has_every_reply(reply: Reply) -> None:
     said = " ".join(row[1] for row in table_of("Replies", "Request"))
 
     assert f"{reply.status} `{reply.body.decode()}`" in said
-    for name, value in reply.extra.items():
+    for name, value in reply.extra_headers.items():
         assert f"`{name}: {value}`" in said
 
 

@@ -27,29 +27,29 @@ from pytest_django import DjangoDbBlocker
 from verification.alerts.watch import Watch
 from verification.exports.sealed import sealed_pieces
 from verification.models import VerificationAttempt
+from verification.tests.support.admin_client import page
 from verification.tests.support.admin_urls import every_url
-from verification.tests.support.canaries import DISGUISES, NEXT_TOKEN, TOKEN, find
+from verification.tests.support.canary_secrets import ENCODINGS, NEXT_TOKEN, TOKEN, find
 from verification.tests.support.checkout import LOCAL, read_settings
-from verification.tests.support.day_at_work import Day
-from verification.tests.support.people import page
+from verification.tests.support.secrets_scenario import Scenario
 
 # --- Pages
 
 
-def answers(day: Day) -> str:
+def answers(day: Scenario) -> str:
     return "\n".join(whole(answer) for answer in day.browser.answers)
 
 
-def pages(day: Day, language: str) -> str:
+def pages(day: Scenario, language: str) -> str:
     urls = sorted(every_url(day.account) - {"/admin/logout/"})
     shown = [day.browser.get(url, headers={"Accept-Language": language}) for url in urls]
     assert sum(page.status_code == 200 for page in shown) > 60
     return "\n".join(whole(page) for page in shown)
 
 
-def error_pages(day: Day) -> str:
-    assert [answer.status_code for answer in day.broken] == [500, 500, 503]
-    return "\n".join(whole(answer) for answer in day.broken)
+def error_pages(day: Scenario) -> str:
+    assert [answer.status_code for answer in day.failed] == [500, 500, 503]
+    return "\n".join(whole(answer) for answer in day.failed)
 
 
 def whole(answer: Any) -> str:
@@ -60,16 +60,16 @@ def whole(answer: Any) -> str:
 # --- Lines
 
 
-def printed(day: Day) -> str:
+def printed(day: Scenario) -> str:
     return day.printed
 
 
-def error_mails(day: Day) -> str:
+def error_mails(day: Scenario) -> str:
     """Return the mails of a deployment that has Django mail its errors."""
     return "\n".join(message.message().as_string() for message in mail.outbox)
 
 
-def output_of(day: Day, command: str, *arguments: str) -> str:
+def output_of(day: Scenario, command: str, *arguments: str) -> str:
     """Return what the command prints on stdout and stderr."""
     out = TextIOWrapper(BytesIO())
     with redirect_stdout(out), redirect_stderr(out):
@@ -78,27 +78,27 @@ def output_of(day: Day, command: str, *arguments: str) -> str:
     return out.read()
 
 
-def download(day: Day) -> str:
+def download(day: Scenario) -> str:
     answer = day.browser.post(page("verificationattempt_export"))
     return f"{answer.getvalue().decode()} {answer.headers} {answer.cookies}"
 
 
-def verification_of_export(day: Day) -> str:
+def verification_of_export(day: Scenario) -> str:
     with NamedTemporaryFile() as file:
         file.write(b"".join(piece for piece, _rows in sealed_pieces()))
         file.flush()
         return output_of(day, "verify_export", file.name)
 
 
-def explanations(day: Day) -> str:
+def explanations(day: Scenario) -> str:
     numbers = VerificationAttempt.objects.values_list("id", flat=True)
     return "".join(output_of(day, "explain_attempt", str(number)) for number in numbers)
 
 
-def dump(day: Day) -> str:
+def dump(day: Scenario) -> str:
     """Dump all tables, which is refused, then all without secrets; return output and refusal."""
     with redirect_stdout(StringIO()) as out:
-        with pytest.raises(CommandError, match="Tokens are not serialised") as refusal:
+        with pytest.raises(CommandError, match="Tokens are not serialized") as refusal:
             call_command("dumpdata")
         message = f"{refusal.value!r} {refusal.value.__cause__!r}"
         del refusal
@@ -107,7 +107,7 @@ def dump(day: Day) -> str:
     return f"{out.getvalue()} {message}"
 
 
-def alerts(day: Day) -> str:
+def alerts(day: Scenario) -> str:
     """As watch finds them, in this order: what it keeps is in the tables."""
     Watch([]).run_round()
     return rows(day, "verification_alert")
@@ -116,7 +116,7 @@ def alerts(day: Day) -> str:
 # --- Database
 
 
-def rows(day: Day, *tables: str) -> str:
+def rows(day: Scenario, *tables: str) -> str:
     """Return every value of the tables, as a stolen copy of the database holds them."""
     values: list[Any] = []
     with connection.cursor() as cursor:
@@ -131,24 +131,24 @@ def as_text(value: object) -> str:
     return bytes(value).decode("latin-1") if is_binary else str(value)  # type: ignore[call-overload]
 
 
-def sessions(day: Day) -> str:
+def sessions(day: Scenario) -> str:
     return f"{[session.get_decoded() for session in Session.objects.all()]}"
 
 
-def objects(day: Day) -> str:
+def objects(day: Scenario) -> str:
     """Return str(), repr() and the attributes of every object."""
     every = [row for model in apps.get_models() for row in model._base_manager.all()]
     return "\n".join(f"{row} {row!r} {vars(row)}" for row in every)
 
 
 #: The places where a secret could appear: how to read each, and a text that must be found there.
-SINKS: dict[str, tuple[Callable[[Day], str], str]] = {
+SINKS: dict[str, tuple[Callable[[Scenario], str], str]] = {
     "the answers of that day": (answers, "That code is incorrect"),
     "the pages in English": (partial(pages, language="en"), "Retired token"),
     "the pages in Chinese": (partial(pages, language="zh-hans"), "接入微信"),
     "the error pages": (error_pages, "<html"),
     "stdout and stderr": (printed, '"event": "attempt"'),
-    "the mail about an error": (error_mails, "break_down"),
+    "the mail about an error": (error_mails, "raise_error"),
     "LogEntry": (lambda day: rows(day, "django_admin_log"), "Brand C"),
     "the change log": (lambda day: rows(day, "verification_changeevent"), "token_revealed"),
     "the alerts": (alerts, "is refused"),
@@ -191,7 +191,7 @@ def traces(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> dict[st
     changed = override_settings(ADMIN_REQUIRE_TOTP=True, ADMINS=[("Li Wei", "li.wei@example.cn")])
     with django_db_blocker.unblock(), changed, in_a_transaction():
         with all_output() as out, pytest.MonkeyPatch.context() as monkeypatch:
-            day = Day(monkeypatch)
+            day = Scenario(monkeypatch)
         day.printed = out.getvalue()
         contents = {"secrets": "\n".join(day.secrets)}
         for sink, (read, _expected) in SINKS.items():
@@ -219,9 +219,9 @@ def test_no_secret_is_in(traces: dict[str, str], sink: str) -> None:
     assert find(traces["secrets"].split(), traces[sink]) == []
 
 
-@pytest.mark.parametrize("disguise", DISGUISES)
+@pytest.mark.parametrize("disguise", ENCODINGS)
 def test_a_secret_would_be_found(disguise: str) -> None:
-    text = f"…{DISGUISES[disguise](TOKEN)}…"
+    text = f"…{ENCODINGS[disguise](TOKEN)}…"
 
     assert find([TOKEN], text)
     assert not find([NEXT_TOKEN], text)

@@ -13,7 +13,7 @@ from django.test import Client
 from django.utils.module_loading import import_string
 
 from verification.models import OfficialAccount
-from verification.tests.support.people import press
+from verification.tests.support.admin_client import press
 
 CANARY = "CanaryInTheCoalMine2026"
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from verification.models import VerificationAttempt
 from verification.protocol.callback import (
     KNOWN_HEADERS,
-    LARGEST_SKEW,
-    LONGEST_QUERY,
+    MAX_INTEGER,
+    MAX_QUERY_LENGTH,
     Callback,
     Request,
     clean,
@@ -21,7 +21,7 @@ from verification.protocol.callback import (
 from verification.protocol.client_ip import canonical_ip, parse_client_ip
 from verification.protocol.enums import Kind, Mark, Method, Outcome, Reason
 from verification.protocol.errors import MalformedParameter
-from verification.tests.support.signer import own_nonce, push, verification
+from verification.tests.support.signer import push, self_test_nonce, verification
 
 KEY = b"the key of self-tests"
 ANY_BYTES = st.binary(max_size=300)
@@ -75,7 +75,7 @@ def test_which_requests_are_callbacks(
 
 
 @given(ANY_BYTES, ANY_BYTES, ANY_HEADERS, st.sampled_from(["GET", "POST", "BREW", ""]))
-def test_whatever_comes_in_fits_the_columns(
+def test_every_request_fits_the_columns(
     path: bytes, query: bytes, headers: dict[str, str], method: str
 ) -> None:
     raw = request(b"/wechat/" + path, query, headers=headers, method=method)
@@ -88,19 +88,19 @@ def test_whatever_comes_in_fits_the_columns(
         assert len(text) <= longest(name)
     assert callback.signature is None or len(callback.signature) == 20
     assert len(callback.error.detail if callback.error else "") <= 32
-    assert abs(callback.clock_skew or 0) <= LARGEST_SKEW
+    assert abs(callback.clock_skew or 0) <= MAX_INTEGER
 
 
 @given(st.binary(min_size=1, max_size=80).filter(lambda raw: b"/" not in raw))
-def test_a_slug_that_was_cleaned_is_never_a_valid_one(raw: bytes) -> None:
+def test_a_cleaned_slug_is_never_valid(raw: bytes) -> None:
     slug = path_slug(request(b"/wechat/" + raw))
 
     is_clean = set(slug or "") <= set("abcdefghijklmnopqrstuvwxyz0123456789-")
     assert not is_clean or slug == raw.decode("ascii")
 
 
-def test_a_query_string_beyond_all_bounds_is_refused_unread() -> None:
-    callback = parse(verification("token") + "&" + "x" * LONGEST_QUERY)
+def test_a_query_string_over_the_limit_is_refused_unread() -> None:
+    callback = parse(verification("token") + "&" + "x" * MAX_QUERY_LENGTH)
 
     assert isinstance(callback.error, MalformedParameter)
     assert callback.error.detail == "query"
@@ -111,10 +111,10 @@ def test_a_push_needs_no_echostr() -> None:
     assert parse(push("token"), method="POST").kind is Kind.MESSAGE_PUSH
 
 
-OWN = own_nonce(key=KEY)
+OWN = self_test_nonce(key=KEY)
 
 
-def test_a_proof_makes_a_get_a_self_test_and_nothing_else() -> None:
+def test_only_a_get_with_a_proof_is_a_self_test() -> None:
     query = verification("token", nonce=OWN)
 
     assert parse(query).kind is Kind.SELF_TEST
@@ -127,8 +127,8 @@ def test_a_proof_makes_a_get_a_self_test_and_nothing_else() -> None:
     [
         "1514711492",
         "0" * 32,
-        own_nonce(key=b"another key"),
-        own_nonce(key=KEY, timestamp="1714036505"),
+        self_test_nonce(key=b"another key"),
+        self_test_nonce(key=KEY, timestamp="1714036505"),
         OWN.upper(),
         OWN[:-1],
         OWN + "0",
@@ -136,13 +136,13 @@ def test_a_proof_makes_a_get_a_self_test_and_nothing_else() -> None:
         OWN[:-1] + ("0" if OWN[-1] != "0" else "1"),
     ],
 )
-def test_a_claim_that_proves_nothing_is_ignored(nonce: str) -> None:
+def test_an_invalid_proof_is_ignored(nonce: str) -> None:
     callback = parse(verification("token", nonce=nonce))
 
     assert (callback.kind, callback.error) == (Kind.URL_VERIFICATION, None)
 
 
-def test_a_plus_stays_a_plus() -> None:
+def test_a_plus_is_not_decoded_to_a_space() -> None:
     assert parse(verification("token") + "&x=1").echostr == "4375120948345356249"
     assert parse("echostr=a+b%2Bc").echostr == "a+b+c"
 
@@ -155,7 +155,7 @@ def test_values_are_cleaned_and_cut(raw: bytes, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("timestamp", "skew"), [("99999999999999999999", -LARGEST_SKEW), ("0", None), ("x", None)]
+    ("timestamp", "skew"), [("99999999999999999999", -MAX_INTEGER), ("0", None), ("x", None)]
 )
 def test_the_clock_difference_is_bounded(timestamp: str, skew: int | None) -> None:
     difference = parse(f"timestamp={timestamp}").clock_skew
@@ -163,7 +163,7 @@ def test_the_clock_difference_is_bounded(timestamp: str, skew: int | None) -> No
     assert difference == skew or (timestamp == "0" and (difference or 0) > 1_700_000_000)
 
 
-def test_what_is_not_there_is_empty() -> None:
+def test_missing_values_are_empty() -> None:
     callback = parse("", method="BREW")
 
     assert (callback.timestamp, callback.nonce, callback.echostr) == ("", "", "")
@@ -185,16 +185,16 @@ def test_a_header_is_cut_where_its_column_ends(header: str, name: str, limit: in
     assert getattr(parse(headers={header: "x" * (limit + 1)}), name) == "x" * (limit - 1) + "~"
 
 
-def test_what_nobody_signed_is_known_for_a_probe() -> None:
+def test_a_signature_with_an_empty_token_is_recognized() -> None:
     of_nothing = hashlib.sha1(b"").hexdigest()
 
-    assert parse(verification("")).is_signed_with_nothing
-    assert parse(f"signature={of_nothing}&timestamp=1&nonce=2").is_signed_with_nothing
-    assert not parse(verification("token")).is_signed_with_nothing
-    assert not parse("timestamp=1&nonce=2").is_signed_with_nothing
+    assert parse(verification("")).is_signed_with_empty_token
+    assert parse(f"signature={of_nothing}&timestamp=1&nonce=2").is_signed_with_empty_token
+    assert not parse(verification("token")).is_signed_with_empty_token
+    assert not parse("timestamp=1&nonce=2").is_signed_with_empty_token
 
 
-def test_marks_tell_how_it_came() -> None:
+def test_marks_say_how_a_request_came() -> None:
     marks = parse(
         "msg_signature=1&encrypt_type=aes",
         http_version="1.0",
@@ -205,7 +205,7 @@ def test_marks_tell_how_it_came() -> None:
     assert parse(headers={"x-forwarded-proto": "https,http"}).marks == Mark(0)
 
 
-def test_a_request_id_that_is_none_is_replaced() -> None:
+def test_an_invalid_request_id_is_replaced() -> None:
     given_id = "5d0c2f1e-8f4a-4c67-9d1c-0a2b3c4d5e6f"
 
     assert str(parse(headers={"x-request-id": given_id}).request_id) == given_id
@@ -232,7 +232,7 @@ def test_a_request_id_that_is_none_is_replaced() -> None:
         ("１.2.3.4", 1, None),
     ],
 )
-def test_the_client_is_whom_the_outermost_trusted_proxy_saw(
+def test_the_client_ip_is_the_address_that_the_outermost_trusted_proxy_saw(
     forwarded: str, count: int, address: str | None
 ) -> None:
     assert parse_client_ip("10.0.0.1", forwarded, count) == address

@@ -1,4 +1,4 @@
-"""What the border makes of parameters that are gone, twice there or odd, and of a proxy's word."""
+"""Parse requests with missing, repeated and malformed parameters, and with proxy headers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from verification.protocol.callback import (
-    LONGEST_QUERY,
+    MAX_QUERY_LENGTH,
     Callback,
     Request,
     parse_callback,
@@ -40,36 +40,36 @@ def without(name: str) -> str:
 
 
 @pytest.mark.parametrize("name", GET)
-def test_a_parameter_that_is_needed_is_named_when_it_is_missing(name: str) -> None:
+def test_a_missing_parameter_is_named(name: str) -> None:
     assert error_of(without(name)) == (Reason.MISSING_PARAMETER, name)
 
 
 @pytest.mark.parametrize("name", GET)
 @pytest.mark.parametrize("more", [1, 2])
-def test_a_parameter_that_comes_more_than_once_is_named(name: str, more: int) -> None:
+def test_a_repeated_parameter_is_named(name: str, more: int) -> None:
     query = verification("token") + f"&{name}=1" * more
 
     assert error_of(query) == (Reason.REPEATED_PARAMETER, name)
 
 
 @pytest.mark.parametrize("name", GET)
-def test_a_parameter_of_another_shape_is_named(name: str) -> None:
+def test_a_malformed_parameter_is_named(name: str) -> None:
     assert error_of(f"{without(name)}&{name}=%00") == (Reason.MALFORMED_PARAMETER, name)
 
 
 def test_the_longest_query_that_is_read_is_32_kilobytes() -> None:
     query = verification("token") + "&x="
-    longest = query + "x" * (LONGEST_QUERY - len(query))
+    longest = query + "x" * (MAX_QUERY_LENGTH - len(query))
 
     assert error_of(longest) is None
     assert parse(longest).timestamp == "1714036504"
     assert error_of(f"{longest}x") == (Reason.MALFORMED_PARAMETER, "query")
     assert parse(f"{longest}x").timestamp == ""
-    assert path_slug(to(b"/", b"x" * LONGEST_QUERY)) is None
-    assert path_slug(to(b"/", b"x" * (LONGEST_QUERY + 1))) == ""
+    assert path_slug(to(b"/", b"x" * MAX_QUERY_LENGTH)) is None
+    assert path_slug(to(b"/", b"x" * (MAX_QUERY_LENGTH + 1))) == ""
 
 
-def test_a_value_begins_behind_the_first_equals_sign() -> None:
+def test_a_value_begins_after_the_first_equals_sign() -> None:
     assert parse("echostr=a=b==").echostr == "a=b=="
 
 
@@ -78,11 +78,11 @@ def test_a_slug_is_cut_where_its_column_ends() -> None:
     assert path_slug(to(b"/wechat/" + b"a" * 41)) == "a" * 39 + "~"
 
 
-def test_a_push_may_repeat_what_only_a_verification_needs() -> None:
+def test_a_push_may_repeat_a_parameter_that_only_a_verification_requires() -> None:
     assert error_of(push("token") + "&echostr=1&echostr=%00", method="POST") is None
 
 
-def test_an_address_is_the_peers_until_a_proxy_is_trusted_with_it() -> None:
+def test_forwarded_for_is_used_only_with_a_trusted_proxy() -> None:
     headers = {"x-forwarded-for": "81.69.103.129"}
 
     assert parse(headers=headers).client_ip == "10.0.0.1"
@@ -90,7 +90,7 @@ def test_an_address_is_the_peers_until_a_proxy_is_trusted_with_it() -> None:
     assert parse(proxies=1).client_ip == "10.0.0.1"
 
 
-def test_a_scheme_is_the_servers_own_until_a_proxy_is_trusted_with_it() -> None:
+def test_forwarded_proto_is_used_only_with_a_trusted_proxy() -> None:
     headers = {"x-forwarded-proto": "https"}
 
     assert Mark.HTTPS not in parse(headers=headers).marks

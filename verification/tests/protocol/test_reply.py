@@ -7,8 +7,8 @@ from verification.protocol.enums import Outcome
 from verification.protocol.errors import MethodNotAllowed, MissingParameter
 from verification.protocol.reply import Verdict, reply_to
 from verification.tests.support.adapter import A
-from verification.tests.support.calls import call
-from verification.tests.support.signer import own_nonce, push, verification
+from verification.tests.support.callback_factory import make_callback
+from verification.tests.support.signer import push, self_test_nonce, verification
 
 ACCEPTED = Verdict(outcome=Outcome.ACCEPTED, status=200)
 ALWAYS = {
@@ -26,12 +26,15 @@ def refused(status: int) -> Verdict:
 @pytest.mark.parametrize(
     ("callback", "body"),
     [
-        (call(verification(A, echostr="AZaz09_+/=.~-")), b"AZaz09_+/=.~-"),
-        (call(verification(A, nonce=own_nonce(key=b"key"))), b"4375120948345356249"),
-        (call(push(A), method="POST"), b"success"),
+        (make_callback(verification(A, echostr="AZaz09_+/=.~-")), b"AZaz09_+/=.~-"),
+        (
+            make_callback(verification(A, nonce=self_test_nonce(key=b"key"))),
+            b"4375120948345356249",
+        ),
+        (make_callback(push(A), method="POST"), b"success"),
     ],
 )
-def test_what_passed_is_answered_as_wechat_wants_it(callback: Callback, body: bytes) -> None:
+def test_accepted_callbacks_get_the_reply_for_wechat(callback: Callback, body: bytes) -> None:
     reply = reply_to(callback, ACCEPTED)
 
     assert (reply.status, reply.body) == (200, body)
@@ -47,15 +50,15 @@ def test_what_passed_is_answered_as_wechat_wants_it(callback: Callback, body: by
     ],
 )
 @pytest.mark.parametrize("method", ["GET", "POST", "HEAD"])
-def test_what_was_refused_is_told_as_little_as_possible(
+def test_refusals_get_a_fixed_reply(
     method: str, status: int, body: bytes, more: dict[str, str]
 ) -> None:
-    reply = reply_to(call(verification(A), method=method), refused(status))
+    reply = reply_to(make_callback(verification(A), method=method), refused(status))
 
     assert (reply.status, reply.body) == (status, body)
     assert reply.headers == {**ALWAYS, "Content-Length": str(len(body)), **more}
 
 
-def test_an_error_says_which_parameter_it_was_and_nothing_where_it_is_none() -> None:
+def test_an_error_names_its_parameter_if_it_has_one() -> None:
     assert (str(MissingParameter("nonce")), MissingParameter("nonce").detail) == ("nonce",) * 2
     assert (str(MethodNotAllowed()), MethodNotAllowed().detail) == ("", "")

@@ -18,13 +18,13 @@ printable = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), max_s
 
 
 @pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: vector["id"])
-def test_published_requests_are_judged_as_published(vector: dict[str, str]) -> None:
+def test_published_signatures_are_judged_as_published(vector: dict[str, str]) -> None:
     try:
         signature = bytes.fromhex(vector["signature"])
     except ValueError:
         signature = b""
     if vector["signature"] != vector["signature"].lower():
-        signature = b""  # the border lets no upper-case signature through
+        signature = b""  # parse_signature() accepts no upper-case signature.
     is_valid = verify_signature(vector["token"], vector["timestamp"], vector["nonce"], signature)
 
     assert is_valid is ACCEPTED[vector["expect"]]
@@ -41,7 +41,7 @@ def test_signatures_agree_with_an_independent_signer(
 
 
 @given(printable.filter(bool), st.integers(0, 159))
-def test_no_bit_of_a_signature_may_change(token: str, bit: int) -> None:
+def test_a_signature_with_one_changed_bit_is_invalid(token: str, bit: int) -> None:
     right = compute_signature(token, "1714036504", "1514711492")
     wrong = (int.from_bytes(right, "big") ^ (1 << bit)).to_bytes(20, "big")
 
@@ -59,10 +59,10 @@ def test_parts_are_sorted_as_strings_not_as_numbers() -> None:
 
 
 def test_signatures_are_compared_in_one_place_only() -> None:
-    places = [
+    files = [
         path.name
         for path in Path(settings.BASE_DIR, "verification").rglob("*.py")
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Attribute) and node.attr == "compare_digest"
     ]
-    assert places == ["signature.py"]
+    assert files == ["signature.py"]

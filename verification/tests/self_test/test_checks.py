@@ -14,10 +14,10 @@ from verification.protocol.enums import Kind
 from verification.self_test import client
 from verification.self_test.checks import Check, Result, check, worst
 from verification.self_test.client import Answer, Phase, Probe, probe_server_url, sign_url
-from verification.tests.support import odd_server
+from verification.tests.support import fake_server
 from verification.tests.support.adapter import A
+from verification.tests.support.fake_server import AnswerFunction, self_signed, serving
 from verification.tests.support.gunicorn import Gunicorn, free_port
-from verification.tests.support.odd_server import Answering, self_signed, serving
 
 Checks = dict[str, Check]
 LOCAL_HOSTS = ["localhost", "127.0.0.1", "[::1]", "10.0.0.7", "192.168.1.20", "gateway.local"]
@@ -34,13 +34,13 @@ def results(checks: Checks) -> list[Result]:
     return [checks[name].result for name in names]
 
 
-def try_answer(answer: Answering, certificate: Path | None = None) -> Checks:
+def try_answer(answer: AnswerFunction, certificate: Path | None = None) -> Checks:
     with serving(answer, certificate) as server:
         return run(server.url)
 
 
 def test_a_correct_answer_passes_every_check() -> None:
-    checks = try_answer(odd_server.right)
+    checks = try_answer(fake_server.right)
 
     assert results(checks) == [P] * 6
     assert checks["TLS"].result is Result.NOT_APPLICABLE
@@ -77,19 +77,19 @@ def test_a_correct_answer_at_a_public_address_passes() -> None:
 @pytest.mark.parametrize(
     ("answer", "expected", "name", "words"),
     [
-        (odd_server.redirect, [P, F, F, N, P, P], "No redirect", "to https://wx.example.cn/A,"),
-        (odd_server.refusing, [P, F, P, N, P, P], "Status", "403, not 200, and says “bad token”"),
-        (odd_server.chunked, [P, P, P, P, F, P], "Content-Length", "is chunked"),
-        (odd_server.without_length, [P, P, P, P, W, P], "Content-Length", "It is missing"),
-        (odd_server.as_a_page, [P, P, P, F, P, P], "Body", "25 bytes came instead of 19, be"),
-        (odd_server.with_a_mark, [P, P, P, F, P, P], "Body", "A byte order mark (BOM) precedes"),
-        (odd_server.breaking_off, [P, P, P, F, P, N], "Body", "shorter than its Content-Length"),
-        (odd_server.nothing, [P, F, N, N, N, N], "Status", "closed without an answer"),
-        (odd_server.no_http, [P, F, N, N, N, N], "Status", "No HTTP answer came: SSH-2.0-?[31"),
+        (fake_server.redirect, [P, F, F, N, P, P], "No redirect", "to https://wx.example.cn/A,"),
+        (fake_server.refusing, [P, F, P, N, P, P], "Status", "403, not 200, and says “bad token”"),
+        (fake_server.chunked, [P, P, P, P, F, P], "Content-Length", "is chunked"),
+        (fake_server.without_length, [P, P, P, P, W, P], "Content-Length", "It is missing"),
+        (fake_server.as_a_page, [P, P, P, F, P, P], "Body", "25 bytes came instead of 19, be"),
+        (fake_server.with_a_mark, [P, P, P, F, P, P], "Body", "A byte order mark (BOM) precedes"),
+        (fake_server.breaking_off, [P, P, P, F, P, N], "Body", "shorter than its Content-Length"),
+        (fake_server.nothing, [P, F, N, N, N, N], "Status", "closed without an answer"),
+        (fake_server.no_http, [P, F, N, N, N, N], "Status", "No HTTP answer came: SSH-2.0-?[31"),
     ],
 )
 def test_the_check_that_a_server_fails_says_why(
-    answer: Answering, expected: list[Result], name: str, words: str
+    answer: AnswerFunction, expected: list[Result], name: str, words: str
 ) -> None:
     checks = try_answer(answer)
 
@@ -105,9 +105,9 @@ def test_an_unreachable_server_leaves_the_other_checks_open() -> None:
     assert checks["Reached"].sentence.endswith("cannot be reached: connection refused.")
 
 
-@pytest.mark.parametrize("answer", [odd_server.in_a_moment, odd_server.drop_by_drop])
+@pytest.mark.parametrize("answer", [fake_server.in_a_moment, fake_server.drop_by_drop])
 def test_a_server_that_takes_too_long_fails_in_time(
-    monkeypatch: pytest.MonkeyPatch, answer: Answering
+    monkeypatch: pytest.MonkeyPatch, answer: AnswerFunction
 ) -> None:
     monkeypatch.setattr(client, "TIMEOUT", 0.2)
     started = time.monotonic()
@@ -120,7 +120,7 @@ def test_a_server_that_takes_too_long_fails_in_time(
 
 def test_a_slow_answer_gets_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("verification.self_test.checks.SLOW_SECONDS", 0.1)
-    checks = try_answer(odd_server.in_a_moment)
+    checks = try_answer(fake_server.in_a_moment)
 
     assert results(checks) == [P, P, P, P, P, W]
     assert re.fullmatch(
@@ -130,7 +130,7 @@ def test_a_slow_answer_gets_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
 
 class TestTLS:
     def test_an_untrusted_certificate_fails(self, tmp_path: Path) -> None:
-        checks = try_answer(odd_server.right, self_signed(tmp_path / "own"))
+        checks = try_answer(fake_server.right, self_signed(tmp_path / "own"))
 
         assert results(checks) == [P, N, N, N, N, N]
         assert checks["TLS"].result is F
@@ -142,7 +142,7 @@ class TestTLS:
     ) -> None:
         certificate = self_signed(tmp_path / "trusted", days=days)
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-        checks = try_answer(odd_server.right, certificate)
+        checks = try_answer(fake_server.right, certificate)
 
         assert checks["TLS"].result is result
         assert results(checks) == ([P] * 6 if days > 0 else [P, N, N, N, N, N])
@@ -152,7 +152,7 @@ class TestTLS:
     ) -> None:
         certificate = self_signed(tmp_path / "other", name="127.0.0.9")
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-        checks = try_answer(odd_server.right, certificate)
+        checks = try_answer(fake_server.right, certificate)
 
         assert "not valid for '127.0.0.1'" in checks["TLS"].sentence
 
@@ -164,12 +164,12 @@ class TestTLS:
 
 
 def test_a_self_test_differs_from_wechats_call_without_a_header() -> None:
-    with serving(odd_server.right) as server:
+    with serving(fake_server.right) as server:
         url = f"{server.url}/wechat/brand-a"
         probe_server_url(url, A, self_test_key())
-        tested = server.heard.decode()
+        tested = server.received.decode()
         Probe(*sign_url(url, A)).run()
-        played = server.heard.decode()
+        played = server.received.decode()
 
     assert tested.count("\n") == played.count("\n") == 4
     assert kind_of(tested) is Kind.SELF_TEST

@@ -1,4 +1,4 @@
-"""Official accounts that tests call."""
+"""Create official accounts for tests."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ LI_WEI = Actor("li.wei")
 
 
 def make_account(slug: str, token: str | None = None, **fields: Any) -> OfficialAccount:
+    """Create an account, with this token as the current one if there is one."""
     account = OfficialAccount.objects.create(slug=slug, name=slug.title(), **fields)
     if token:
         rotate_token(account, token, LI_WEI)

@@ -1,4 +1,4 @@
-"""Whoever stands between the wire and the verdict, as the contract sees it."""
+"""The interface of an adapter, as the contract tests use it."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class Adapter:
     def send(
         self, method: str, target: str, headers: dict[str, str] | None = None, body: bytes = b""
     ) -> Answer:
-        """`target` is a path and query string, percent-encoded."""
-        raise AssertionError("a subclass sends")
+        """Send a request to `target`, a percent-encoded path and query string."""
+        raise AssertionError("Subclasses must implement send().")
 
 
 def last_attempt() -> VerificationAttempt:

@@ -1,4 +1,4 @@
-"""Every URL of the admin, found by asking the resolver, and filled with rows that are there."""
+"""List every URL of the admin from the URL resolver, filled with existing rows."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from verification.models import OfficialAccount, VerificationAttempt
 
 
 def walk(patterns: list[URLPattern | URLResolver], prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Name and route of every URL below."""
+    """Yield the name and route of every URL in these patterns."""
     for pattern in patterns:
         route = prefix + str(pattern.pattern)
         if isinstance(pattern, URLResolver):
@@ -26,11 +26,11 @@ ROUTES = sorted({route for _name, route in walk(admin.site.get_urls())})
 
 
 def newest_rows(account: OfficialAccount) -> dict[str, int]:
-    """A row of every model, by the name it has in URLs, and of this account for its own pages."""
+    """Return the newest primary key of each model by its name in URLs, and this account's keys."""
     models = {model._meta.model_name: model for model in admin.site._registry}
     newest = {name: model._default_manager.order_by("-pk")[0].pk for name, model in models.items()}
-    own = {"account_id": account.pk, "token_id": account.tokens.latest("pk").pk}
-    return {**{str(name): pk for name, pk in newest.items()}, **own}
+    account_rows = {"account_id": account.pk, "token_id": account.tokens.latest("pk").pk}
+    return {**{str(name): pk for name, pk in newest.items()}, **account_rows}
 
 
 def url(route: str, rows: dict[str, int]) -> str:
@@ -44,7 +44,7 @@ def url(route: str, rows: dict[str, int]) -> str:
 
 
 def every_url(account: OfficialAccount) -> set[str]:
-    """Each route once, and for every row of every model its form."""
+    """Return the URL of each route once, and of the change form of every row."""
     rows = newest_rows(account)
     urls = {url(route, rows) for route in ROUTES}
     for model in admin.site._registry:

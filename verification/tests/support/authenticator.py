@@ -1,4 +1,4 @@
-"""The authenticator app on li.wei's phone, and how it gets li.wei in."""
+"""Simulate an authenticator app, and use it to sign in as li.wei."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import re
 from django.test import Client
 from django_otp.oath import TOTP
 
-from verification.tests.support.people import PASSWORD
+from verification.tests.support.admin_client import PASSWORD
 
 PAGE = "/admin/second-factor/"
 
 
 class App:
-    """It was given what the page shows."""
+    """An authenticator app that was set up with the seed on the page."""
 
     def __init__(self, page: str) -> None:
         seed = re.search(r'<code class="seed">(.*?)</code>', page)
@@ -27,6 +27,7 @@ class App:
 
 
 def set_up(browser: Client) -> tuple[App, list[str]]:
+    """Set up the second factor, and return the app and the recovery codes."""
     app = App(browser.get(PAGE).text)
     answer = browser.post(PAGE, {"code": app.code(steps=-1)})
     return app, re.findall(r"<li><code>([a-z0-9-]+)</code>", answer.text)

@@ -1,4 +1,4 @@
-"""A copy of the project without anybody's .env, and its programs run as an operator would."""
+"""Copy the project without its .env file, and run its commands as an operator would."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Checkout:
         shutil.copy2(settings.BASE_DIR / "manage.py", path)
 
     def python(self, *arguments: str, **environment: str) -> Result:
-        """Run Python here with these variables and no others."""
+        """Run Python in the copy, with only these environment variables."""
         return subprocess.run(
             [sys.executable, *arguments],
             cwd=self.path,
@@ -56,7 +56,7 @@ def on_test_database(**environment: str) -> dict[str, str]:
 
 
 def assert_one_sentence(result: Result, *, code: int = 1) -> str:
-    """The sentence that a refused command said, on stderr, and nothing else."""
+    """Return the output of a command that failed with one sentence on stderr and nothing else."""
     assert (result.returncode, result.stdout) == (code, ""), result
     assert result.stderr.count("\n") == 1, result.stderr
     assert result.stderr.endswith(".\n"), result.stderr
@@ -64,6 +64,6 @@ def assert_one_sentence(result: Result, *, code: int = 1) -> str:
 
 
 def read_settings(**environment: str) -> dict[str, Any]:
-    """What settings.py makes of these variables and no others."""
+    """Return the settings that settings.py makes of only these environment variables."""
     with patch.dict(os.environ, environment, clear=True):
         return runpy.run_path(str(settings.BASE_DIR / "wechat_gateway" / "settings.py"))

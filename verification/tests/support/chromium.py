@@ -1,4 +1,4 @@
-"""A Chromium with playwright in front of it, and the pages that tests open in it."""
+"""Run Chromium with Playwright, and open pages in it."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 
-expect.set_options(timeout=20_000)  # a busy machine is no failure
+expect.set_options(timeout=20_000)  # Tests must not fail because the machine is busy.
 
-#: It runs as root in a container, and calls nobody but our server.
+#: Chromium runs as root in a container here, and must call no server but ours.
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -37,7 +37,7 @@ def running_chromium() -> Iterator[Browser]:
 
 
 class Desk:
-    """A browser at which somebody is signed in, when `session` is the key of theirs."""
+    """A browser, signed in with the session key `session` if there is one."""
 
     def __init__(self, browser: Browser, url: str, session: str = "") -> None:
         self.browser, self.url, self.session = browser, url, session
@@ -52,7 +52,7 @@ class Desk:
 
 
 def poll_after(page: Page, milliseconds: int) -> None:
-    """Let so much time pass on the page's own clock, and the live line ask."""
+    """Advance the page's clock, and wait until its live line has polled the server."""
     with page.expect_response("**/live/"):
         page.clock.fast_forward(milliseconds)
 
@@ -61,7 +61,7 @@ def poll_after(page: Page, milliseconds: int) -> None:
 
 
 def tab_to(target: Locator) -> None:
-    """Press Tab until it has the focus; it must come after what has it now."""
+    """Press Tab until the target has the focus. It must come after the focused element."""
     target.wait_for()
     for _number in range(100):
         target.page.keyboard.press("Tab")
@@ -77,7 +77,7 @@ def press_enter_on(target: Locator) -> None:
 
 
 def write(field: Locator, text: str) -> None:
-    """Type it into the field that has the focus already, in place of what is there."""
+    """Replace the content of a field, which must have the focus already."""
     expect(field).to_be_focused()
     field.page.keyboard.press("ControlOrMeta+A")
     field.page.keyboard.insert_text(text)

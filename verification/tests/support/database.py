@@ -1,4 +1,4 @@
-"""The bypass of the triggers that protect the log, for tests alone."""
+"""Bypass the triggers that protect the log, in tests only."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from django.db import connection
 
 
 def set_bypass(*, is_open: bool) -> None:
-    door = "empty" if is_open else ""
-    connection.verification_bypass = door  # type: ignore[attr-defined]
+    bypass = "empty" if is_open else ""
+    connection.verification_bypass = bypass  # type: ignore[attr-defined]
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
-            cursor.execute("SELECT set_config('verification.bypass', %s, false)", [door])
+            cursor.execute("SELECT set_config('verification.bypass', %s, false)", [bypass])

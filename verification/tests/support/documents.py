@@ -1,4 +1,4 @@
-"""The Markdown files of the project: their commands, links and headings."""
+"""Read the commands, links and headings of the project's Markdown files."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 
 
 def documents() -> list[str]:
-    """The paths of all Markdown files, relative to the project."""
+    """Return the paths of all Markdown files, relative to the project."""
     return subprocess.run(
-        # In CI the directory may belong to another user.
+        # In CI, the directory may belong to another user.
         ["git", "-c", "safe.directory=*", "ls-files", "-co", "--exclude-standard", "*.md"],
         cwd=ROOT,
         capture_output=True,
@@ -33,18 +33,18 @@ def read(document: str) -> str:
 
 
 def commands_of(document: str) -> list[str]:
-    """The lines of its ``sh`` blocks."""
+    """Return the lines of the document's ``sh`` blocks."""
     blocks = [body for _, language, body in FENCED.findall(read(document)) if language == "sh"]
     return [line for block in blocks for line in dedent(block).splitlines() if line]
 
 
 def prose_of(document: str) -> str:
-    """The text without code blocks."""
+    """Return the document without its code blocks."""
     return FENCED.sub("", read(document))
 
 
 def anchors_of(document: str) -> set[str]:
-    """The anchors that GitHub gives to the headings."""
+    """Return the anchors that GitHub gives to the headings."""
     return {anchor(heading) for heading in HEADING.findall(prose_of(document))}
 
 
@@ -53,12 +53,12 @@ def anchor(heading: str) -> str:
 
 
 def broken_links_of(document: str) -> Iterator[str]:
-    """Relative links whose file or heading does not exist."""
+    """Yield the relative links whose file or heading does not exist."""
     for link in LINK.findall(prose_of(document)):
         # "../../actions" is a page of the repository on GitHub.
         if not link.startswith(("http://", "https://", "mailto:", "../../actions/")):
             path, _, fragment = link.partition("#")
             target = ((ROOT / document).parent / path).resolve() if path else ROOT / document
-            is_there = target.exists() and target.is_relative_to(ROOT)
-            if not is_there or (fragment and fragment not in anchors_of(str(target))):
+            exists = target.exists() and target.is_relative_to(ROOT)
+            if not exists or (fragment and fragment not in anchors_of(str(target))):
                 yield link

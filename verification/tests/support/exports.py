@@ -1,4 +1,4 @@
-"""The log, exported, and made of rows at times of our choice."""
+"""Create attempts at chosen times, and export the log."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from django.core.management.base import CommandError
 from verification.callbacks.recording import verify
 from verification.exports.sealed import sealed_pieces
 from verification.models import VerificationAttempt
-from verification.tests.support.calls import call
+from verification.tests.support.callback_factory import make_callback
 from verification.tests.support.signer import verification
 
 NOON = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)  # 12:00 in Shanghai
@@ -31,7 +31,7 @@ def ids(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[int]:
 
 
 def make_attempts(moments: list[datetime]) -> None:
-    """Rows as the writer makes them, but at times of our choice and under no seal."""
+    """Create unsealed attempts at these times, otherwise as the writer creates them."""
     VerificationAttempt.objects.bulk_create(
         VerificationAttempt(
             id=number,
@@ -57,11 +57,14 @@ def make_attempts(moments: list[datetime]) -> None:
 
 
 def make_sealed_log() -> None:
-    """Nine attempts under three seals, for brand-a; one has a backslash, one came bare."""
+    """Record nine attempts of brand-a under three seals.
+
+    Three have backslashes in their user agent, and one has no parameters.
+    """
     odd: dict[str, Any] = {"headers": {"user-agent": "Mozilla\\4.0 \\N"}}
     right, wrong = verification("TokenOfBrandA1234"), verification("AnotherToken1234")
     for first in (right, wrong, ""):
-        verify([call(first), call(right, **odd), call(wrong)])
+        verify([make_callback(first), make_callback(right, **odd), make_callback(wrong)])
 
 
 def export_sealed(path: Path) -> Path:
@@ -70,7 +73,7 @@ def export_sealed(path: Path) -> Path:
 
 
 def complaints(path: Path, **options: str) -> list[str]:
-    """What verify_export says of a file, a line each."""
+    """Return the lines in which verify_export reports what is wrong with a file."""
     with pytest.raises(CommandError) as refusal:
         call_command("verify_export", str(path), **options)
     return str(refusal.value).splitlines()

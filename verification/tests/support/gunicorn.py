@@ -1,4 +1,4 @@
-"""A real gunicorn on the test database, started as the Procfile does."""
+"""Run gunicorn on the test database, started as in the Procfile."""
 
 from __future__ import annotations
 
@@ -43,11 +43,11 @@ class Gunicorn:
         return f"http://127.0.0.1:{self.port}"
 
     def lines(self) -> list[str]:
-        """What it wrote so far, to stdout and stderr."""
+        """Return the lines that the server has written to stdout and stderr."""
         return self.output.read_text().splitlines()
 
     def wait_for(self, words: str, *, times: int) -> None:
-        """Until it wrote so many lines with these words."""
+        """Wait until this many lines of the output contain these words."""
         for _ in range(600):
             if sum(words in line for line in self.lines()) >= times:
                 return
@@ -55,7 +55,7 @@ class Gunicorn:
         raise AssertionError(f"not {times} times {words!r}:\n" + "\n".join(self.lines()))
 
     def send(self, raw: bytes, *, timeout: float = 10) -> bytes:
-        """Raw bytes in, everything until the server closes out."""
+        """Send raw bytes, and return everything until the server closes the connection."""
         with socket.create_connection(("127.0.0.1", self.port), timeout=timeout) as wire:
             wire.sendall(raw)
             return b"".join(iter(lambda: wire.recv(65536), b""))
@@ -90,7 +90,7 @@ def start(log: IO[bytes], place: str, **environment: str) -> subprocess.Popen[by
             **os.environ,
             "DATABASE_URL": database_url(),
             "WEB_CONCURRENCY": "2",
-            # As Heroku exports it: nothing secret may reach the log even so.
+            # Heroku sets this too. Even then, no secret may reach the log.
             "GUNICORN_CMD_ARGS": "--access-logfile -",
             "FORWARDED_ALLOW_IPS": "*",
             **environment,

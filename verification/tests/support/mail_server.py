@@ -1,4 +1,4 @@
-"""A mail server that takes everything, or refuses everything."""
+"""A mail server that accepts or refuses every mail."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ class Handler(socketserver.StreamRequestHandler):
             if word == b"MAIL" and server.is_refusing:
                 self.say("550 hunter2 may not send from here")
             elif word == b"DATA":
-                self.say("354 go on")
+                self.say("354 continue")
                 text = b"".join(iter(self.rfile.readline, b".\r\n"))
                 server.mails.append(message_from_bytes(text, policy=default))
-                self.say("250 taken")
+                self.say("250 accepted")
             else:
                 self.say("221 bye" if word == b"QUIT" else "250 ok")
 

@@ -1,4 +1,4 @@
-"""What the owner of the database can do to a sealed log with one statement or two."""
+"""Mutate a sealed log at random, as the owner of the database could with a statement or two."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from verification.tests.support.tampering import triggers_off
 
 Row = dict[str, Any]
 
-#: Tallies of accepted pushes have no rows to be held against. No promise is made of when the last
-#: call of an hour was.
+#: Tallies of accepted pushes have no rows to check them against. Nor is `last_at` of a tally
+#: protected.
 NOT_SEALED = Q(kind=Kind.MESSAGE_PUSH, outcome=Outcome.ACCEPTED)
-NO_PROMISE: dict[type[models.Model], set[str]] = {Tally: {"id", "last_at"}}
+UNPROTECTED_COLUMNS: dict[type[models.Model], set[str]] = {Tally: {"id", "last_at"}}
 SEALED: list[type[models.Model]] = [VerificationAttempt, Seal, ChainHead, Tally]
 CHAINED: list[type[models.Model]] = [VerificationAttempt, Seal]
 NUMBERED: list[type[models.Model]] = [*CHAINED, Tally]
@@ -29,62 +29,66 @@ OFTEN: list[type[models.Model]] = [*SEALED, VerificationAttempt]
 
 
 class Mutator:
-    """Draws mutations by chance; each says in words what it did, for whom it fails."""
+    """Draws random mutations. Each returns a description for the message of a failed test."""
 
     def __init__(self, seed: int) -> None:
-        self.chance = random.Random(seed)  # to be drawn again, not to be secret
+        self.random = random.Random(seed)  # The seed makes failures reproducible.
 
     def mutate(self) -> str:
-        """Change something; what the database itself refuses is not counted as a change."""
+        """Apply one mutation and describe it. One that the database refuses is drawn again."""
         kinds: list[Callable[[], str]] = [self.alter] * 12
         kinds += [self.delete] * 4 + [self.insert] * 2 + [self.swap] * 2 + [self.cut]
         while True:
             try:
                 with transaction.atomic(), triggers_off(*SEALED):
-                    return self.chance.choice(kinds)()
+                    return self.random.choice(kinds)()
             except DatabaseError:
-                continue  # a constraint of the table was in its way
+                continue  # A constraint of the table refused it.
 
     def alter(self) -> str:
-        model = self.chance.choice(OFTEN)
+        model = self.random.choice(OFTEN)
         row = self.draw(model)
         names = [field.attname for field in model._meta.concrete_fields]
-        name = self.chance.choice([it for it in names if it not in NO_PROMISE.get(model, ())])
+        unprotected = UNPROTECTED_COLUMNS.get(model, set())
+        name = self.random.choice([name for name in names if name not in unprotected])
         value = self.other_than(row[name], model._meta.get_field(name))
         self.rows(model).filter(id=row["id"]).update(**{name: value})
         return f"{model.__name__} {row['id']}: {name} from {row[name]!r} to {value!r}"
 
     def delete(self) -> str:
-        model = self.chance.choice(SEALED)
+        model = self.random.choice(SEALED)
         row = self.draw(model)
         self.rows(model).filter(pk=row["id"])._raw_delete(connection.alias)
         return f"{model.__name__} {row['id']}: deleted"
 
     def insert(self) -> str:
-        model = self.chance.choice(NUMBERED)
+        model = self.random.choice(NUMBERED)
         row = self.draw(model)
         top = max(model._default_manager.values_list("pk", flat=True))
-        row["id"] = self.chance.choice([top + 1, top + 7, 0, -1])
+        row["id"] = self.random.choice([top + 1, top + 7, 0, -1])
         if model is Tally:
-            row["hour"] -= timedelta(hours=self.chance.choice([1, 24]))
+            row["hour"] -= timedelta(hours=self.random.choice([1, 24]))
         model._default_manager.bulk_create([model(**row)])
         return f"{model.__name__} {row['id']}: inserted"
 
     def swap(self) -> str:
-        """Two rows exchange their ids."""
-        model = self.chance.choice(CHAINED)
+        """Exchange the ids of two rows."""
+        model = self.random.choice(CHAINED)
         ids = list(model._default_manager.values_list("pk", flat=True))
-        one, other = self.chance.sample(ids, 2)
+        one, other = self.random.sample(ids, 2)
         for old, new in ((one, 10**9), (other, one), (10**9, other)):
             self.rows(model).filter(id=old).update(id=new)
         return f"{model.__name__} {one} and {other}: swapped"
 
     def cut(self) -> str:
-        """The newest seals with all that belongs to them, so that only a kept head can tell."""
+        """Delete the newest seals with their attempts and tallies, and move the head back.
+
+        Only a checkpoint that was kept elsewhere can reveal this.
+        """
         seals = list(Seal.objects.order_by("id"))
-        last = seals[self.chance.randrange(len(seals) - 1)]
-        gone = VerificationAttempt.objects.filter(id__gt=last.last_id)
-        for attempt in gone:
+        last = seals[self.random.randrange(len(seals) - 1)]
+        deleted = VerificationAttempt.objects.filter(id__gt=last.last_id)
+        for attempt in deleted:
             hour = attempt.recorded_at.replace(minute=0, second=0, microsecond=0)
             same = {"account_id": attempt.account_id, "hour": hour}
             tally = Tally.objects.get(**same, kind=attempt.kind, outcome=attempt.outcome)
@@ -93,7 +97,7 @@ class Mutator:
                 left.update(count=tally.count - attempt.occurrences)
             else:
                 left._raw_delete(connection.alias)
-        gone._raw_delete(connection.alias)
+        deleted._raw_delete(connection.alias)
         Seal.objects.filter(id__gt=last.id)._raw_delete(connection.alias)
         head = ChainHead.objects.get()
         head.move_to(last)
@@ -108,7 +112,7 @@ class Mutator:
         return rows.exclude(NOT_SEALED) if model is Tally else rows
 
     def draw(self, model: type[models.Model]) -> Row:
-        row: Row = self.chance.choice(list(self.rows(model).values()))
+        row: Row = self.random.choice(list(self.rows(model).values()))
         return row
 
     def other_than(self, value: Any, field: Any) -> Any:
@@ -118,37 +122,37 @@ class Mutator:
                 return new
 
     def near(self, value: Any, field: Any) -> Any:
-        if field.null and value is not None and self.chance.random() < 0.2:
+        if field.null and value is not None and self.random.random() < 0.2:
             return None
         if isinstance(field, models.DateTimeField):
             moment: datetime = value
-            microseconds = self.chance.choice([-1, 1, 10**6, 3_600 * 10**6])
+            microseconds = self.random.choice([-1, 1, 10**6, 3_600 * 10**6])
             return moment + timedelta(microseconds=microseconds)
         if isinstance(field, models.BinaryField):
-            return self.flip(bytes(value)) if value else self.chance.randbytes(20)
+            return self.flip(bytes(value)) if value else self.random.randbytes(20)
         if isinstance(field, models.UUIDField):
-            return UUID(int=value.int ^ 1 << self.chance.randrange(128))
+            return UUID(int=value.int ^ 1 << self.random.randrange(128))
         if isinstance(field, models.GenericIPAddressField):
-            return f"192.0.2.{self.chance.randrange(256)}"
+            return f"192.0.2.{self.random.randrange(256)}"
         if isinstance(field, models.CharField):
             return self.spell(value, field.max_length)
-        return (value or 0) + self.chance.choice([-2, -1, 1, 2, 1000])
+        return (value or 0) + self.random.choice([-2, -1, 1, 2, 1000])
 
     def flip(self, value: bytes) -> bytes:
-        place = self.chance.randrange(len(value))
-        changed = value[place] ^ 1 << self.chance.randrange(8)
+        place = self.random.randrange(len(value))
+        changed = value[place] ^ 1 << self.random.randrange(8)
         return value[:place] + bytes([changed]) + value[place + 1 :]
 
     def spell(self, value: str, limit: int | None) -> str:
-        place = self.chance.randrange(len(value) + 1)
-        letter = self.chance.choice("aZ9 ?-\\")
-        written = self.chance.choice(["", letter])
+        place = self.random.randrange(len(value) + 1)
+        letter = self.random.choice("aZ9 ?-\\")
+        written = self.random.choice(["", letter])
         return (value[:place] + written + value[place + 1 :])[:limit]
 
 
 @contextmanager
 def undone() -> Iterator[None]:
-    """Whatever is done inside is undone after it."""
+    """Roll back what the block does to the database."""
     with transaction.atomic():
         yield
         transaction.set_rollback(True)

@@ -1,4 +1,4 @@
-"""A TCP proxy in front of PostgreSQL that can refuse, cut, swallow or slow down what passes."""
+"""A TCP proxy in front of PostgreSQL that can refuse, cut, drop or delay the traffic."""
 
 from __future__ import annotations
 
@@ -10,20 +10,19 @@ import threading
 import time
 from types import TracebackType
 
-#: SO_LINGER of no time: closing sends RST instead of FIN.
-WITH_A_RESET = struct.pack("ii", 1, 0)
+#: SO_LINGER with a timeout of 0: closing sends RST instead of FIN.
+RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
 class Proxy:
     def __init__(self, target: tuple[str, int]) -> None:
         self.target = target
         self.address: tuple[str, int] = ("127.0.0.1", 0)
-        self.is_swallowing = threading.Event()
-        self.delay = 0.0  #: seconds that each piece waits
+        self.is_dropping = threading.Event()
+        self.delay = 0.0  #: seconds before each piece is passed on
         self.bytes_per_second = float("inf")
-        self.cuts_after = (
-            b""  #: a piece that ends so arrives; its answer is lost with the connection
-        )
+        #: A piece with this end is passed on. Its answer is lost, because the connection is closed.
+        self.cuts_after = b""
         self._listener: socket.socket | None = None
         self._pairs: list[tuple[socket.socket, socket.socket]] = []
         self._forgotten: set[socket.socket] = set()
@@ -46,7 +45,7 @@ class Proxy:
         threading.Thread(target=self._accept, args=[self._listener], daemon=True).start()
 
     def stop(self) -> None:
-        """As when PostgreSQL is stopped: connections end, and new ones are refused."""
+        """End all connections and refuse new ones, as when PostgreSQL is stopped."""
         if self._listener:
             self._listener.shutdown(socket.SHUT_RDWR)
             self._listener.close()
@@ -57,14 +56,14 @@ class Proxy:
         self._listener, self._pairs = None, []
 
     def reset(self) -> None:
-        """As when the machine came up again: connections end with RST, and new ones work."""
+        """End all connections with RST and accept new ones, as after a restart of the machine."""
         for client, server in self._pairs:
             with contextlib.suppress(OSError):
-                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, WITH_A_RESET)
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
                 server.shutdown(socket.SHUT_RDWR)
 
     def forget(self) -> None:
-        """As when another machine took over: connections stay half open, and new ones work."""
+        """Leave all connections half open and accept new ones, as after a failover."""
         self._forgotten.update(client for client, _server in self._pairs)
 
     def _accept(self, listener: socket.socket) -> None:
@@ -86,7 +85,7 @@ class Proxy:
                     data = end.recv(65536)
                     if not data:
                         return
-                    if not (self.is_swallowing.is_set() or client in self._forgotten):
+                    if not (self.is_dropping.is_set() or client in self._forgotten):
                         self._pass_on(data, other[end])
                     if self.cuts_after and data.endswith(self.cuts_after):
                         server.recv(65536)

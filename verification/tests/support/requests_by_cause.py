@@ -15,11 +15,12 @@ from verification.accounts.tokens import rotate_token
 from verification.models import OfficialAccount
 from verification.tests.support.accounts import LI_WEI, make_account
 from verification.tests.support.adapter import A, B
-from verification.tests.support.signer import own_nonce, verification
+from verification.tests.support.signer import self_test_nonce, verification
 
 NEW = "NewTokenOfBrandA99"
 ECHOSTR = "4375120948345356249"
-EARLY, LATE = "384289189", "1714036504"  # as numbers; as text the other way round
+#: EARLY is the smaller number, but sorts after LATE as text.
+EARLY, LATE = "384289189", "1714036504"
 
 Send = Callable[..., None]
 
@@ -43,7 +44,7 @@ def signed_over(text: str, *, timestamp: str = LATE, nonce: str = EARLY) -> str:
 
 
 def own_test_accepted(send: Send) -> str:
-    send(f"/wechat/brand-a?{verification(A, nonce=own_nonce())}")
+    send(f"/wechat/brand-a?{verification(A, nonce=self_test_nonce())}")
     return "This server called itself with the token"
 
 

@@ -47,7 +47,7 @@ def came_to_another_host(send: Send) -> str:
 
 
 def slow_answer(send: Send) -> str:
-    with mock.patch("verification.callbacks.recording.moment_of", slow_clock):
+    with mock.patch("verification.callbacks.recording.recording_time", slow_clock):
         send(f"/wechat/brand-a?{verification(B, timestamp=now())}")
     return "We took 1."
 

@@ -1,4 +1,4 @@
-"""Signs as WeChat documents it, independently of the project's own code."""
+"""Sign requests as WeChat documents it, independently of the project's own code."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def signature(token: str, timestamp: str, nonce: str) -> str:
 def signed(
     token: str, *, timestamp: str = "1714036504", nonce: str = "1514711492"
 ) -> dict[str, str]:
-    """What WeChat sends with both URL verifications and message pushes."""
+    """Return the parameters that URL verifications and message pushes have in common."""
     return {
         "signature": signature(token, timestamp, nonce),
         "timestamp": timestamp,
@@ -32,17 +32,17 @@ def signed(
     }
 
 
-def own_nonce(*, timestamp: str = "1714036504", key: bytes | None = None) -> str:
-    """A nonce as a self-test of ours has it."""
+def self_test_nonce(*, timestamp: str = "1714036504", key: bytes | None = None) -> str:
+    """Return a nonce as a self-test of this server has it."""
     message = f"{timestamp} c0ffee00".encode()
     return "c0ffee00" + hmac.new(key or self_test_key(), message, "sha256").hexdigest()[:24]
 
 
 def verification(token: str, *, echostr: str = "4375120948345356249", **rest: str) -> str:
-    """The query string of a URL verification."""
+    """Return the query string of a URL verification."""
     return urlencode({**signed(token, **rest), "echostr": echostr})
 
 
 def push(token: str, **rest: str) -> str:
-    """The query string of a message push."""
+    """Return the query string of a message push."""
     return urlencode({**signed(token, **rest), "openid": "o9AgO5Kd5ggOC-bXrbNODIiE3bGY"})

@@ -1,4 +1,4 @@
-"""What the owner of the database can do to the log, and nobody else."""
+"""Tamper with the log, as only the owner of the database can."""
 
 from __future__ import annotations
 
@@ -9,14 +9,17 @@ from django.db import connection, models
 
 
 def as_owner(model: type[models.Model], statement: str) -> None:
-    """Run a statement on the model's {table} with its triggers switched off, then on again."""
+    """Run a statement with the triggers of the model's table disabled.
+
+    `{table}` in the statement stands for the name of the table.
+    """
     with triggers_off(model), connection.cursor() as cursor:
         cursor.execute(statement.format(table=model._meta.db_table))
 
 
 @contextmanager
 def triggers_off(*changed: type[models.Model]) -> Iterator[None]:
-    """Without the triggers of these models' tables, which come back afterwards."""
+    """Disable the triggers of these models' tables in the block."""
     tables = [model._meta.db_table for model in changed]
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":

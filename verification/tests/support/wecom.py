@@ -1,4 +1,4 @@
-"""Plays WeCom's side of a group robot, well or badly."""
+"""A fake of WeCom's webhook of a group robot, which can be set to fail."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ class Robot(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server_port}/cgi-bin/webhook/send?key={KEY}"
-        self.is_well()
+        self.reset()
 
-    def is_well(self) -> None:
-        self.heard: list[str] = []  #: the texts of messages
+    def reset(self) -> None:
+        self.received: list[str] = []  #: the texts of the messages
         self.status, self.answer = 200, OK
         self.delay = 0.0  #: seconds before each byte of the answer
 
@@ -35,8 +35,8 @@ class Handler(BaseHTTPRequestHandler):
         assert self.path.endswith(f"?key={KEY}")
         assert body["msgtype"] == "text"
         if robot.status == 200 and robot.answer == OK:
-            robot.heard.append(body["text"]["content"])
-        with suppress(OSError):  # who asked has left
+            robot.received.append(body["text"]["content"])
+        with suppress(OSError):  # The client has disconnected.
             self.send_response(robot.status)
             self.send_header("Content-Length", str(len(robot.answer)))
             self.end_headers()
@@ -49,7 +49,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def robot_in_a_group() -> Iterator[Robot]:
+def running_robot() -> Iterator[Robot]:
     with Robot() as robot:
         thread = threading.Thread(target=robot.serve_forever, args=[0.01])
         thread.start()

@@ -13,7 +13,7 @@ from verification.accounts.pausing import pause
 from verification.models import OfficialAccount
 from verification.tests.support.accounts import LI_WEI, make_account
 from verification.tests.support.adapter import A, B
-from verification.tests.support.people import open_list, we_test, wechat_verifies
+from verification.tests.support.admin_client import open_list, we_test, wechat_verifies
 
 
 class TestTheList:

@@ -12,7 +12,7 @@ from django.urls import reverse
 from verification.accounts.pausing import pause
 from verification.change_log import Actor
 from verification.models import ChangeEvent, OfficialAccount
-from verification.tests.support.people import last_event, open_account, press
+from verification.tests.support.admin_client import last_event, open_account, press
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from verification.models import OfficialAccount
 from verification.protocol import console
 from verification.tests.support.accounts import LI_WEI
 from verification.tests.support.adapter import A, B
-from verification.tests.support.people import (
+from verification.tests.support.admin_client import (
     open_account,
     someone_who_may,
     wechat_pushes,

@@ -15,7 +15,7 @@ from verification.change_log import Actor
 from verification.models import OfficialAccount, VerificationAttempt
 from verification.tests.support.accounts import LI_WEI
 from verification.tests.support.adapter import A, B
-from verification.tests.support.people import open_account, we_test, wechat_verifies
+from verification.tests.support.admin_client import open_account, we_test, wechat_verifies
 from verification.tests.support.signer import verification
 from verification.tests.support.tampering import as_owner
 

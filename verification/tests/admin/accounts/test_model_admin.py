@@ -13,7 +13,7 @@ from verification.models import ChangeEvent, OfficialAccount, Token
 from verification.models.account import SECRET_PATTERN
 from verification.tests.support.accounts import make_account
 from verification.tests.support.adapter import A
-from verification.tests.support.people import (
+from verification.tests.support.admin_client import (
     ON_RECORD,
     UNCHANGED,
     Action,

@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from verification.models import ChangeEvent, OfficialAccount
 from verification.tests.support.adapter import A, B
-from verification.tests.support.people import (
+from verification.tests.support.admin_client import (
     open_account,
     someone_who_may,
     we_test,

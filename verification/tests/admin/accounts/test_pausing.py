@@ -13,7 +13,7 @@ from verification.protocol import console
 from verification.protocol.enums import Reason
 from verification.tests.support.accounts import LI_WEI
 from verification.tests.support.adapter import A, last_attempt
-from verification.tests.support.people import (
+from verification.tests.support.admin_client import (
     Action,
     act,
     actions,
@@ -91,7 +91,7 @@ class TestPausing:
         text = li_wei_at_work.get(url).text
         assert "<h1>Pause Brand-A?</h1>" in text
         assert "Followers of Brand-A will notice" in text
-        assert console.FOLLOWERS_READ in text
+        assert console.SERVICE_FAILURE_MESSAGE in text
         assert wechat_pushes(brand_a, A) == 200
         li_wei_at_work.post(url)
         assert wechat_pushes(brand_a, A) == 403

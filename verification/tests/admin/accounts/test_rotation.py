@@ -14,7 +14,7 @@ from verification.accounts.tokens import rotate_token
 from verification.models import OfficialAccount
 from verification.tests.support.accounts import LI_WEI
 from verification.tests.support.adapter import A, B
-from verification.tests.support.people import (
+from verification.tests.support.admin_client import (
     Action,
     actions,
     call,

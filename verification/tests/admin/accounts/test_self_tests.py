@@ -23,15 +23,15 @@ from verification.change_log import Actor
 from verification.models import OfficialAccount, VerificationAttempt
 from verification.protocol.enums import Kind, Outcome
 from verification.self_test import client
-from verification.tests.support import odd_server
+from verification.tests.support import fake_server
 from verification.tests.support.accounts import LI_WEI, make_account
 from verification.tests.support.adapter import A, last_attempt
+from verification.tests.support.admin_client import staff
+from verification.tests.support.fake_server import serving
 from verification.tests.support.gunicorn import (
     Gunicorn,
     free_port,
 )
-from verification.tests.support.odd_server import serving
-from verification.tests.support.people import staff
 
 BUTTON = "Test from this server"
 
@@ -100,7 +100,7 @@ class TestTheButton:
     def test_no_other_target_can_be_given(
         self, li_wei_at_work: Client, brand_a: OfficialAccount, settings: Any
     ) -> None:
-        with serving(odd_server.right) as own, serving(odd_server.right) as other:
+        with serving(fake_server.right) as own, serving(fake_server.right) as other:
             settings.PUBLIC_URL = own.url
             targets = dict.fromkeys(("url", "host", "target", "PUBLIC_URL"), other.url)
             query = urlencode(targets)
@@ -108,8 +108,8 @@ class TestTheButton:
                 f"{url_of(brand_a)}?{query}", targets, headers={"Host": "localhost"}
             )
 
-            assert own.heard.startswith(b"GET /wechat/brand-a?signature=")
-            assert other.heard == b""
+            assert own.received.startswith(b"GET /wechat/brand-a?signature=")
+            assert other.received == b""
 
     def test_a_lost_encryption_key_is_said_in_a_sentence(
         self, li_wei_at_work: Client, brand_a: OfficialAccount, settings: Any
@@ -180,7 +180,7 @@ class TestTheResult:
     def test_another_server_at_our_address_leaves_no_attempt(
         self, li_wei_at_work: Client, brand_a: OfficialAccount, settings: Any
     ) -> None:
-        with serving(odd_server.as_a_page) as server:
+        with serving(fake_server.as_a_page) as server:
             settings.PUBLIC_URL = server.url
             text = li_wei_at_work.post(url_of(brand_a)).text
 

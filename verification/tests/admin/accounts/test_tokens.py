@@ -13,8 +13,8 @@ from django.urls import reverse
 from verification.models import ChangeEvent, OfficialAccount
 from verification.tests.support.accounts import make_account
 from verification.tests.support.adapter import A
+from verification.tests.support.admin_client import Action, actions, add, page, staff, tool
 from verification.tests.support.checkout import LOCAL, read_settings
-from verification.tests.support.people import Action, actions, add, page, staff, tool
 
 
 class TestTheTokenStaysHidden:

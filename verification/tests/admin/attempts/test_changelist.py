@@ -19,7 +19,7 @@ from verification.attempts.page import find_page
 from verification.models import OfficialAccount, VerificationAttempt
 from verification.protocol.enums import Kind, Outcome, Reason
 from verification.tests.support.adapter import A, B
-from verification.tests.support.people import staff, wechat_pushes, wechat_verifies
+from verification.tests.support.admin_client import staff, wechat_pushes, wechat_verifies
 from verification.tests.support.signer import verification
 from verification.tests.support.tampering import as_owner
 from verification.times import Period, preset
@@ -286,7 +286,7 @@ class TestPeriods:
         second = timedelta(seconds=1)
         for moment in (period.start - second, period.start, period.end - second, period.end):
             monkeypatch.setattr(
-                "verification.callbacks.recording.moment_of", lambda *_, moment=moment: moment
+                "verification.callbacks.recording.recording_time", lambda *_, moment=moment: moment
             )
             wechat_verifies(brand_a, A)
         monkeypatch.undo()

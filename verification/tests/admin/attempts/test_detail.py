@@ -14,8 +14,15 @@ from verification.callbacks import flood
 from verification.callbacks.recording import verify
 from verification.models import OfficialAccount, VerificationAttempt
 from verification.tests.support.adapter import A, B, last_attempt
-from verification.tests.support.calls import call as callback
-from verification.tests.support.people import call, open_list, page, staff, we_test, wechat_verifies
+from verification.tests.support.admin_client import (
+    call,
+    open_list,
+    page,
+    staff,
+    we_test,
+    wechat_verifies,
+)
+from verification.tests.support.callback_factory import make_callback
 from verification.tests.support.signer import verification
 
 WECHAT = {"Host": "wx.example.cn", "User-Agent": "Mozilla/4.0"}
@@ -35,8 +42,8 @@ def words(text: str) -> str:
 def test_requests_that_a_flood_combined_are_shown_with_their_number(
     li_wei_at_work: Client, brand_a: OfficialAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(flood, "OWN_ROWS", 1)
-    verify([callback(verification(B, nonce=str(number))) for number in range(1, 1_236)])
+    monkeypatch.setattr(flood, "MAX_INDIVIDUAL_ROWS", 1)
+    verify([make_callback(verification(B, nonce=str(number))) for number in range(1, 1_236)])
     text = words(open_attempt(li_wei_at_work))
 
     assert "Occurrences 1,234 identical requests of a flood" in text

@@ -16,9 +16,9 @@ from verification.admin.attempts.export import Download
 from verification.attempts.filter import latest_days
 from verification.models import ChainHead, OfficialAccount
 from verification.tests.support.adapter import A
+from verification.tests.support.admin_client import actions, call, last_event, page, someone_who_may
 from verification.tests.support.exports import NOON, make_attempts
 from verification.tests.support.gunicorn import Gunicorn
-from verification.tests.support.people import actions, call, last_event, page, someone_who_may
 
 BOM = b"\xef\xbb\xbf"
 

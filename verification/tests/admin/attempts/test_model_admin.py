@@ -10,7 +10,7 @@ from django.test import Client
 from verification import times
 from verification.models import OfficialAccount
 from verification.tests.support.adapter import A, last_attempt
-from verification.tests.support.people import call, page
+from verification.tests.support.admin_client import call, page
 
 
 class TestShowing:

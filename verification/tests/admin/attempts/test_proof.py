@@ -12,7 +12,7 @@ from verification.models import OfficialAccount, Seal, VerificationAttempt
 from verification.protocol.signature import compute_signature
 from verification.tests.support.accounts import LI_WEI
 from verification.tests.support.adapter import A, B, last_attempt
-from verification.tests.support.people import page, wechat_verifies
+from verification.tests.support.admin_client import page, wechat_verifies
 from verification.tests.support.tampering import as_owner
 
 

@@ -13,7 +13,7 @@ from verification.change_log import Actor
 from verification.models import OfficialAccount
 from verification.tests.support.accounts import LI_WEI, make_account
 from verification.tests.support.adapter import A, B
-from verification.tests.support.people import wechat_verifies
+from verification.tests.support.admin_client import wechat_verifies
 from verification.tests.support.signer import verification
 
 LIST = "admin:verification_verificationattempt_changelist"

@@ -13,7 +13,7 @@ from verification.accounts.tokens import rotate_token
 from verification.change_log import Actor
 from verification.models import ChangeEvent, OfficialAccount
 from verification.tests.support.accounts import make_account
-from verification.tests.support.people import PASSWORD, Action, actions, page
+from verification.tests.support.admin_client import PASSWORD, Action, actions, page
 
 CANARY = "CanaryInTheCoalMine2026"
 EXPORT: dict[str, Any] = {

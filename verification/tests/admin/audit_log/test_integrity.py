@@ -10,7 +10,7 @@ from django.test import Client
 from verification.audit_log import integrity
 from verification.models import ChainHead, ChangeEvent, OfficialAccount, VerificationAttempt
 from verification.tests.support.adapter import A
-from verification.tests.support.people import staff
+from verification.tests.support.admin_client import staff
 from verification.tests.support.signer import verification
 from verification.tests.support.tampering import as_owner
 

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from verification.models import ChainHead, ChangeEvent, OfficialAccount, VerificationAttempt
 from verification.tests.support.adapter import A, B
-from verification.tests.support.people import staff
+from verification.tests.support.admin_client import staff
 from verification.tests.support.signer import verification
 from verification.tests.support.tampering import as_owner
 from verification.times import Period, month_of, preset, quarter_of
@@ -30,7 +30,7 @@ def last_quarter(brand_a: OfficialAccount, monkeypatch: pytest.MonkeyPatch) -> P
     times = [period.start, period.start, period.end - timedelta(seconds=1), period.end]
     for moment, token in zip(times, [A, B, A, A], strict=True):
         monkeypatch.setattr(
-            "verification.callbacks.recording.moment_of", lambda *_, moment=moment: moment
+            "verification.callbacks.recording.recording_time", lambda *_, moment=moment: moment
         )
         Client().get(f"/wechat/brand-a?{verification(token)}")
     monkeypatch.undo()

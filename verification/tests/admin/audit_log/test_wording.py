@@ -11,7 +11,7 @@ from verification.accounts.pausing import pause
 from verification.models import OfficialAccount
 from verification.tests.support.accounts import LI_WEI
 from verification.tests.support.adapter import A, B, last_attempt
-from verification.tests.support.people import page, wechat_verifies
+from verification.tests.support.admin_client import page, wechat_verifies
 
 LIST = "/admin/verification/verificationattempt/"
 SIGN_OFF = "/admin/verification/changeevent/sign-off/"

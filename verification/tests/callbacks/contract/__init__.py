@@ -1,4 +1,4 @@
-"""What every adapter must do with a callback. Subclasses say how a request is sent."""
+"""The contract tests of adapters. Subclasses implement send()."""
 
 from __future__ import annotations
 
@@ -16,4 +16,4 @@ __all__ = ["CallbackContract"]
 class CallbackContract(
     UrlVerifications, MessagePushes, SelfTests, Refusals, Parameters, Addresses, Records
 ):
-    """Collected once for each adapter, because its own name does not begin with Test."""
+    """All tests of the contract. pytest collects them in subclasses whose name starts with Test."""

@@ -1,4 +1,4 @@
-"""Which methods, paths and hosts are callbacks."""
+"""The methods, paths and hosts of callbacks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a message push is given."""
+"""The replies to message pushes."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ class MessagePushes(Adapter):
 
         assert (answer.status, answer.body) == (200, b"success")
         assert not VerificationAttempt.objects.exists()
-        counted = Tally.objects.get()
-        assert (counted.kind, counted.outcome, counted.count) == (
+        tally = Tally.objects.get()
+        assert (tally.kind, tally.outcome, tally.count) == (
             Kind.MESSAGE_PUSH,
             Outcome.ACCEPTED,
             1,
@@ -31,7 +31,7 @@ class MessagePushes(Adapter):
 
         assert answer.body == b"success"
 
-    def test_a_body_of_one_megabyte_is_read_and_forgotten(self, brand_a: OfficialAccount) -> None:
+    def test_a_body_of_one_megabyte_is_read_and_discarded(self, brand_a: OfficialAccount) -> None:
         answer = self.send("POST", f"/wechat/brand-a?{push(A)}", body=b"x" * 1_048_576)
 
         assert answer.body == b"success"

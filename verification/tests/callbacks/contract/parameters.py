@@ -1,4 +1,4 @@
-"""What the parameters that are needed must be."""
+"""The checks of the required parameters."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Parameters(Adapter):
             ("html", Reason.MALFORMED_PARAMETER),
         ],
     )
-    def test_what_a_needed_parameter_must_not_be(
+    def test_an_invalid_parameter_is_refused_and_named(
         self, brand_a: OfficialAccount, name: str, change: str, reason: Reason
     ) -> None:
         parts = dict(part.split("=") for part in verification(A).split("&"))
@@ -45,7 +45,7 @@ class Parameters(Adapter):
             "html": f"{name}=%3Cscript%3Ealert(1)%3C/script%3E",
         }[change]
         if name == "nonce" and change == "html":
-            reason = Reason.SIGNATURE_MISMATCH  # printable: WeChat may send it
+            reason = Reason.SIGNATURE_MISMATCH  # Printable characters are valid in a nonce.
         rest = "&".join(f"{key}={text}" for key, text in parts.items())
         answer = self.send("GET", f"/wechat/brand-a?{changed}&{rest}")
 

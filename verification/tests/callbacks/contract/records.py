@@ -1,4 +1,4 @@
-"""What stays of a callback."""
+"""What is recorded of a callback."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from verification.tests.support.signer import push, signed, verification
 
 
 class Records(Adapter):
-    def test_everything_that_was_sent_is_on_record(self, brand_a: OfficialAccount) -> None:
+    def test_the_values_of_a_request_are_recorded(self, brand_a: OfficialAccount) -> None:
         headers = {
             "User-Agent": "Mozilla/4.0",
             "X-Request-ID": "5d0c2f1e-8f4a-4c67-9d1c-0a2b3c4d5e6f",
@@ -28,12 +28,12 @@ class Records(Adapter):
         assert (attempt.occurrences, attempt.status) == (1, 200)
         assert attempt.duration > 0
 
-    def test_an_endless_user_agent_is_cut(self, brand_a: OfficialAccount) -> None:
+    def test_a_long_user_agent_is_cut(self, brand_a: OfficialAccount) -> None:
         self.send("GET", f"/wechat/brand-a?{verification(A)}", {"User-Agent": "x" * 5000})
 
         assert last_attempt().user_agent == "x" * 199 + "~"
 
-    def test_every_answer_is_tallied_and_the_chain_holds(
+    def test_every_answer_is_tallied_and_the_chain_is_intact(
         self, brand_a: OfficialAccount, brand_b: OfficialAccount
     ) -> None:
         for query in (verification(A), verification(B), "signature=1", verification(A)):

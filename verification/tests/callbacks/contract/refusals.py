@@ -1,4 +1,4 @@
-"""Who is refused: all alike, and each with a reason on record."""
+"""Refusals look alike, and each is recorded with its reason."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A URL verification that this server sends itself, and what passes for one."""
+"""URL verifications that this server sends to itself."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from verification.models import OfficialAccount, Tally
 from verification.protocol.enums import Kind, Reason
 from verification.tests.support.accounts import LI_WEI
 from verification.tests.support.adapter import A, Adapter, Answer, B, last_attempt
-from verification.tests.support.signer import own_nonce, push, verification
+from verification.tests.support.signer import push, self_test_nonce, verification
 
 
 class SelfTests(Adapter):
     def self_test(self, token: str) -> Answer:
-        return self.send("GET", f"/wechat/brand-a?{verification(token, nonce=own_nonce())}")
+        return self.send("GET", f"/wechat/brand-a?{verification(token, nonce=self_test_nonce())}")
 
-    def test_a_proved_self_test_is_answered_and_recorded_as_one(
+    def test_a_proved_self_test_is_answered_and_recorded_as_a_self_test(
         self, brand_a: OfficialAccount
     ) -> None:
         answer = self.self_test(A)
@@ -33,7 +33,7 @@ class SelfTests(Adapter):
             Reason.SIGNATURE_MISMATCH,
         )
 
-    def test_a_self_test_is_no_use_of_a_token(self, brand_a: OfficialAccount) -> None:
+    def test_a_self_test_does_not_count_as_use_of_a_token(self, brand_a: OfficialAccount) -> None:
         new = rotate_token(brand_a, "NewTokenOfBrandA99", LI_WEI)
         used = brand_a.tokens.exclude(first_used_at=None)
         ending = brand_a.tokens.exclude(expires_at=None)
@@ -45,13 +45,13 @@ class SelfTests(Adapter):
         assert used.get() == new
         assert ending.exists()
 
-    def test_a_forged_self_test_is_taken_for_wechat(self, brand_a: OfficialAccount) -> None:
-        forged = own_nonce(key=b"another key")
+    def test_a_forged_self_test_is_a_url_verification(self, brand_a: OfficialAccount) -> None:
+        forged = self_test_nonce(key=b"another key")
         self.send("GET", f"/wechat/brand-a?{verification(A, nonce=forged)}")
 
         assert (last_attempt().kind, last_attempt().status) == (Kind.URL_VERIFICATION, 200)
 
-    def test_a_push_is_a_push_whatever_it_proves(self, brand_a: OfficialAccount) -> None:
-        self.send("POST", f"/wechat/brand-a?{push(A, nonce=own_nonce())}")
+    def test_a_push_with_a_proof_is_still_a_push(self, brand_a: OfficialAccount) -> None:
+        self.send("POST", f"/wechat/brand-a?{push(A, nonce=self_test_nonce())}")
 
         assert Tally.objects.get().kind == Kind.MESSAGE_PUSH

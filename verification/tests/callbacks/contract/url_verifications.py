@@ -1,4 +1,4 @@
-"""What a URL verification is given when it is accepted."""
+"""Accepted URL verifications."""
 
 from __future__ import annotations
 
@@ -13,9 +13,7 @@ from verification.tests.support.signer import SEED, verification
 
 class UrlVerifications(Adapter):
     @pytest.mark.parametrize("path", ["/wechat/brand-a", "/wechat/brand-a/", "/"])
-    def test_signed_echostr_comes_back_byte_for_byte(
-        self, brand_a: OfficialAccount, path: str
-    ) -> None:
+    def test_the_echostr_is_returned_unchanged(self, brand_a: OfficialAccount, path: str) -> None:
         answer = self.send("GET", f"{path}?{verification(A, echostr='18221983235484218331')}")
 
         assert (answer.status, answer.body) == (200, b"18221983235484218331")
@@ -54,7 +52,7 @@ class UrlVerifications(Adapter):
 
         assert answer.body == b"a+b/c=="
 
-    def test_the_same_request_may_come_again(self, brand_a: OfficialAccount) -> None:
+    def test_the_same_request_is_accepted_again(self, brand_a: OfficialAccount) -> None:
         target = f"/wechat/brand-a?{verification(A)}"
 
         assert [self.send("GET", target).status for _ in range(3)] == [200, 200, 200]

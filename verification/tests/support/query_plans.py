@@ -1,4 +1,4 @@
-"""How PostgreSQL would go about a statement."""
+"""Show how PostgreSQL plans a statement."""
 
 from __future__ import annotations
 
@@ -7,6 +7,6 @@ from django.db import connection
 
 def plan_of(statement: str) -> str:
     with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL enable_seqscan = off")  # of a table that fits on a page
+        cursor.execute("SET LOCAL enable_seqscan = off")  # The tests' tables fit on a page.
         cursor.execute(f"EXPLAIN {statement}")
         return "\n".join(line for (line,) in cursor.fetchall())

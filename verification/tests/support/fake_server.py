@@ -1,4 +1,4 @@
-"""Somebody else's server, which answers a URL verification in its own way."""
+"""A fake server that answers a URL verification correctly, or wrongly in a chosen way."""
 
 from __future__ import annotations
 
@@ -19,37 +19,37 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-# The pieces of an answer to this echostr, sent one after another.
+# An answer function takes the echostr, and yields the pieces to send one after another.
 Pieces = Iterator[bytes]
-Answering = Callable[[str], Pieces]
+AnswerFunction = Callable[[str], Pieces]
 
 
-class OddServer(socketserver.ThreadingTCPServer):
+class FakeServer(socketserver.ThreadingTCPServer):
     daemon_threads = True
 
-    def __init__(self, answer: Answering, certificate: Path | None) -> None:
+    def __init__(self, answer: AnswerFunction, certificate: Path | None) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
-        self.answer, self.certificate, self.heard = answer, certificate, b""
+        self.answer, self.certificate, self.received = answer, certificate, b""
         self.url = f"http{'s' if certificate else ''}://127.0.0.1:{self.server_address[1]}"
 
 
 class Handler(socketserver.StreamRequestHandler):
     def setup(self) -> None:
-        self.odd = cast("OddServer", self.server)
-        if self.odd.certificate:
+        self.fake_server = cast("FakeServer", self.server)
+        if self.fake_server.certificate:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            context.load_cert_chain(self.odd.certificate)
+            context.load_cert_chain(self.fake_server.certificate)
             self.request = context.wrap_socket(
                 self.request, server_side=True, do_handshake_on_connect=False
             )
         super().setup()
 
     def handle(self) -> None:
-        with suppress(OSError):  # the caller has left
+        with suppress(OSError):  # The client has disconnected.
             head = b"".join(iter(self.rfile.readline, b"\r\n"))
-            self.odd.heard = head
+            self.fake_server.received = head
             query = parse_qs(urlsplit(head.split(b" ")[1].decode()).query)
-            for piece in self.odd.answer(query["echostr"][0]):
+            for piece in self.fake_server.answer(query["echostr"][0]):
                 self.wfile.write(piece)
 
     def finish(self) -> None:
@@ -58,8 +58,8 @@ class Handler(socketserver.StreamRequestHandler):
 
 
 @contextmanager
-def serving(answer: Answering, certificate: Path | None = None) -> Iterator[OddServer]:
-    with OddServer(answer, certificate) as server:
+def serving(answer: AnswerFunction, certificate: Path | None = None) -> Iterator[FakeServer]:
+    with FakeServer(answer, certificate) as server:
         thread = threading.Thread(target=server.serve_forever, args=[0.01])
         thread.start()
         try:
@@ -70,9 +70,9 @@ def serving(answer: Answering, certificate: Path | None = None) -> Iterator[OddS
 
 
 def self_signed(path: Path, *, name: str = "127.0.0.1", days: int = 90) -> Path:
-    """A key and a certificate for `name` that ends in so many days, in one file."""
+    """Write a key and a certificate for `name`, valid for `days` days, to one file."""
     key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "odd server")])
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "fake server")])
     now = datetime.now(UTC)
     certificate = (
         x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number())
@@ -92,7 +92,7 @@ def self_signed(path: Path, *, name: str = "127.0.0.1", days: int = 90) -> Path:
     return path
 
 
-# --- Ways to answer
+# --- Answers
 
 
 def ok(body: bytes, *headers: str) -> Pieces:

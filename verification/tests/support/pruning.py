@@ -1,4 +1,4 @@
-"""Pruning as the command does it, and what is there afterwards."""
+"""Prune with the command, and list what is left."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ def prune_older_than(days: str, **options: bool) -> None:
 
 
 def ids() -> list[int]:
-    """Of the attempts that are left."""
+    """Return the ids of the attempts that are left."""
     return list(VerificationAttempt.objects.order_by("id").values_list("id", flat=True))
 
 
 def prunings() -> list[ChangeEvent]:
-    """What the change log tells of them, the newest first."""
+    """Return the change events of prunings, the newest first."""
     return list(ChangeEvent.objects.filter(action=ChangeEvent.Action.PRUNED))

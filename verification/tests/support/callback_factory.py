@@ -1,4 +1,4 @@
-"""Callbacks made without HTTP, for what lies behind the adapters."""
+"""Make callbacks without HTTP, to test the code behind the adapters."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from verification.protocol.callback import Callback, Request, parse_callback, path_slug
 
 
-def call(query: str, path: bytes = b"/wechat/brand-a", **rest: Any) -> Callback:
+def make_callback(query: str, path: bytes = b"/wechat/brand-a", **rest: Any) -> Callback:
     fields = {"method": "GET", "headers": {}, "peer": "10.0.0.1", "scheme": "http"}
     request = Request(path=path, query=query.encode(), **{**fields, "http_version": "1.0", **rest})
     return parse_callback(request, path_slug(request) or "", 0, b"key")

@@ -1,4 +1,4 @@
-"""A day on which li.wei types, sees and uses every kind of secret, and something breaks."""
+"""A scenario in which li.wei types, sees and uses every kind of secret, and requests fail."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from verification.models import OfficialAccount, TotpDevice
+from verification.tests.support.admin_client import UNCHANGED, add, page, tool
 from verification.tests.support.authenticator import PAGE, set_up
-from verification.tests.support.canaries import NEXT_PASSWORD, NEXT_TOKEN, PASSWORD, TOKEN
-from verification.tests.support.people import UNCHANGED, add, page, tool
+from verification.tests.support.canary_secrets import NEXT_PASSWORD, NEXT_TOKEN, PASSWORD, TOKEN
 from verification.tests.support.signer import push, signed, verification
 
 
 class Browser(Client):
-    """Keeps every answer, but forgets those in which a secret was asked for."""
+    """Keeps every response, except for those that must show a secret."""
 
     def __init__(self) -> None:
         super().__init__(raise_request_exception=False)
@@ -33,30 +33,32 @@ class Browser(Client):
         self.answers.remove(answer)
 
 
-class Day:
+class Scenario:
+    """Runs the scenario, and keeps its secrets, responses and failed responses."""
+
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.monkeypatch, self.browser = monkeypatch, Browser()
         self.secrets = [TOKEN, NEXT_TOKEN, PASSWORD, NEXT_PASSWORD]
-        self.broken: list[Any] = []
+        self.failed: list[Any] = []
         self.printed = ""
         User.objects.create_superuser("li.wei", password=PASSWORD)
         self.sign_in()
         self.account = self.connect()
-        self.anybody_calls()
+        self.send_callbacks()
         self.rotate()
         self.call(f"{self.account.server_path}?{verification(TOKEN)}")
-        self.give_wang_fang_a_password()
-        self.something_breaks()
+        self.add_user()
+        self.cause_errors()
 
     def sign_in(self) -> None:
-        """With mistakes: another password, a recovery code twice, and one too soon after that."""
+        """Sign in with mistakes: wrong passwords, a used recovery code, and one too soon after."""
         for password in (f"{PASSWORD}x", NEXT_PASSWORD):
             self.enter(password)
         self.enter(PASSWORD)
         app, codes = set_up(self.browser)
-        del self.browser.answers[-2:]  # which showed the seed, then the recovery codes
+        del self.browser.answers[-2:]  # These showed the seed and the recovery codes.
         self.secrets += [app.seed, base64.b32decode(app.seed).hex()]
-        self.secrets += [spelt for code in codes for spelt in (code, code.replace("-", ""))]
+        self.secrets += [text for code in codes for text in (code, code.replace("-", ""))]
         for typed in ([codes[0]], [codes[0], codes[1]]):
             self.browser.post("/admin/logout/")
             self.enter(PASSWORD)
@@ -69,7 +71,7 @@ class Day:
         self.browser.post("/admin/login/", {"username": "li.wei", "password": password})
 
     def connect(self) -> OfficialAccount:
-        """After a form that was refused; then the token is looked up again."""
+        """Add an account after a form that was refused, reveal its token, and change it."""
         add(self.browser, name="", token=TOKEN)
         self.browser.was_shown(TOKEN, add(self.browser, token=TOKEN))
         account = OfficialAccount.objects.get()
@@ -84,8 +86,8 @@ class Day:
         shown = tool(self.browser, "rotate", self.account, token=NEXT_TOKEN, keep_old="0")
         self.browser.was_shown(NEXT_TOKEN, shown)
 
-    def anybody_calls(self) -> None:
-        """Signed rightly, wrongly, nearly, for nobody, not at all, and with the token beside."""
+    def send_callbacks(self) -> None:
+        """Send callbacks with right, wrong and mistyped tokens, and with a token as parameter."""
         path = self.account.server_path
         for token in (TOKEN, TOKEN[:-1], TOKEN * 2, TOKEN.lower(), NEXT_TOKEN):
             self.call(f"{path}?{verification(token)}")
@@ -99,21 +101,21 @@ class Day:
     def call(self, target: str) -> Any:
         return self.browser.get(target, headers={"X-Token": TOKEN, "User-Agent": "Mozilla/4.0"})
 
-    def give_wang_fang_a_password(self) -> None:
+    def add_user(self) -> None:
         for repeated in (PASSWORD, NEXT_PASSWORD):
             form = {"username": "wang.fang", "password1": NEXT_PASSWORD, "password2": repeated}
             self.browser.post("/admin/auth/user/add/", {**form, "usable_password": "true"})
         assert User.objects.get(username="wang.fang").check_password(NEXT_PASSWORD)
 
-    def something_breaks(self) -> None:
-        """While a token is in local variables, in the form, or being compared."""
+    def cause_errors(self) -> None:
+        """Raise errors while a token is in local variables, in a form, or being compared."""
         with self.monkeypatch.context() as patch:
-            patch.setattr("verification.admin.accounts.tokens.render_page", break_down)
-            patch.setattr("verification.callbacks.recording.judge", break_down)
-            self.broken.append(tool(self.browser, "reveal", self.account))
-            self.broken.append(tool(self.browser, "rotate", self.account, token=NEXT_TOKEN))
-            self.broken.append(self.call(f"{self.account.server_path}?{verification(TOKEN)}"))
+            patch.setattr("verification.admin.accounts.tokens.render_page", raise_error)
+            patch.setattr("verification.callbacks.recording.judge", raise_error)
+            self.failed.append(tool(self.browser, "reveal", self.account))
+            self.failed.append(tool(self.browser, "rotate", self.account, token=NEXT_TOKEN))
+            self.failed.append(self.call(f"{self.account.server_path}?{verification(TOKEN)}"))
 
 
-def break_down(*arguments: Any, **more: Any) -> Any:
+def raise_error(*arguments: Any, **more: Any) -> Any:
     raise RuntimeError("Something broke.")

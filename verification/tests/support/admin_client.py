@@ -1,4 +1,4 @@
-"""What people do in the admin, for the tests of its pages."""
+"""Use the admin, and call server URLs, through Django's test client."""
 
 from __future__ import annotations
 
@@ -11,18 +11,19 @@ from django.urls import reverse
 
 from verification.accounts.tokens import NO_TOKEN
 from verification.models import ChangeEvent, OfficialAccount
-from verification.tests.support.signer import own_nonce, push, verification
+from verification.tests.support.signer import push, self_test_nonce, verification
 
-PASSWORD = "correct horse battery"  # of li_wei
+#: The password of li_wei.
+PASSWORD = "correct horse battery"
 Action = ChangeEvent.Action
-#: The models that the admin only reads.
+#: The models that are read-only in the admin.
 ON_RECORD = ["verificationattempt", "seal", "tally", "changeevent"]
-#: What the account page sends besides the name.
+#: The form values of the account page, without the name.
 UNCHANGED = {"answers_at_root": "on", "slug": "brand-c"}
 
 
 def staff(*codenames: str) -> Client:
-    """A member of staff at work, who has these permissions and no other."""
+    """Return a client of a member of staff who has only these permissions."""
     user = User.objects.create_user("wang.fang", is_staff=True)
     user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
     client = Client()
@@ -56,7 +57,7 @@ def add(client: Client, **fields: str) -> Any:
 
 
 def with_source(form: dict[str, str]) -> dict[str, str]:
-    """A token that is given is entered, else one is generated."""
+    """Add the choice of the token's source: entered if the form has a token, else generated."""
     return {"token_source": "enter" if form.get("token") else "generate", **form}
 
 
@@ -73,12 +74,12 @@ def tool(client: Client, name: str, account: OfficialAccount, **form: str) -> An
 
 
 def errors(response: Any) -> str:
-    """The sentences beside the fields of a form that came back."""
+    """Return the error messages beside the fields of a form."""
     return " ".join(re.findall(r'class="errorlist".*?</ul>', response.text, re.DOTALL))
 
 
 def someone_who_may(*permissions: str) -> User:
-    """A person with these permissions and no other."""
+    """Create a member of staff who has only these permissions."""
     user = User.objects.create_user(f"wang.fang-{User.objects.count()}", is_staff=True)
     user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
     return user
@@ -97,16 +98,16 @@ def wechat_pushes(account: OfficialAccount, token: str) -> int:
 
 
 def we_test(account: OfficialAccount, token: str) -> int:
-    """A self-test of this server's, as the button sends it."""
-    return wechat_verifies(account, token, nonce=own_nonce())
+    """Call the server URL with a self-test, as the button does, and return the status."""
+    return wechat_verifies(account, token, nonce=self_test_nonce())
 
 
 def call(path: str, token: str, **headers: str) -> int:
-    """WeChat, or somebody, calls; the status of the answer."""
+    """Send a URL verification that is signed with `token`, and return the status."""
     return Client(headers=headers).get(f"{path}?{verification(token)}").status_code
 
 
-# --- What stays of it
+# --- What is stored
 
 
 def current_secret(account: OfficialAccount) -> str:
