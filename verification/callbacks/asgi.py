@@ -12,6 +12,7 @@ from typing import Any
 
 from django.conf import settings
 
+from verification.callbacks.deadlines import ANSWER_DEADLINE, BODY_DEADLINE
 from verification.callbacks.group_commit import GroupCommit
 from verification.callbacks.log_lines import log_unrecorded
 from verification.callbacks.recording import Unrecorded
@@ -33,12 +34,9 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Any, Any, Any], Awaitable[None]]
 
-#: Seconds from a callback's arrival to its answer, recorded or not. WeChat waits 5 s, WeCom 1 s.
-DEADLINE = 2.5
-#: Bytes of a body that are read, and the seconds that this may take. WeChat signs the query string
-#: of a message push, not its body. It is read only so that the client can finish sending.
+#: Bytes of a body that are read. WeChat signs the query string of a message push, not its body,
+#: which is read only so that the client can finish sending.
 MAX_BODY_SIZE = 1_048_576
-BODY_DEADLINE = 1.0
 
 RAW_NAMES = {name.encode(): name for name in KNOWN_HEADERS}
 
@@ -81,9 +79,9 @@ class CallbackEndpoint:
             return TRY_AGAIN
 
     async def get_verdict(self, callback: Callback) -> Verdict:
-        """Wait for the verdict. Raises Unrecorded, at the latest after DEADLINE."""
+        """Wait for the verdict. Raises Unrecorded, at the latest after ANSWER_DEADLINE."""
         verdict = self.group_commit.submit(callback)
-        seconds = DEADLINE - callback.elapsed / 1_000_000
+        seconds = ANSWER_DEADLINE - callback.elapsed / 1_000_000
         # call_later() takes a fifth of the time of asyncio.timeout(). A batch leaves out callbacks
         # whose verdict is already set.
         timer = asyncio.get_running_loop().call_later(seconds, time_out, verdict)

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from time import monotonic
 from typing import NamedTuple
 
+from verification.callbacks.deadlines import is_in_time
 from verification.callbacks.recording import (
     PoisonedBatch,
     Unrecorded,
-    is_in_time,
     judge_without_recording,
     probe_database,
     row_budget,

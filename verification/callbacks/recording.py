@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 import select
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -25,6 +24,7 @@ from django.db import (
 )
 
 from verification.callbacks.batch import close_batch, make_attempt
+from verification.callbacks.deadlines import PROBE_DEADLINE, remaining
 from verification.callbacks.flood import RowBudget, coalesce
 from verification.callbacks.log_lines import log_attempts
 from verification.callbacks.postgresql_store import get_store
@@ -38,13 +38,6 @@ from verification.protocol.enums import Kind
 from verification.protocol.reply import Verdict
 
 logger = logging.getLogger(__name__)
-
-#: Seconds from a callback's arrival to its commit. The adapters answer 503 a little later.
-BATCH_DEADLINE = 2.3
-#: Seconds of BATCH_DEADLINE that must be left for a batch to take a callback.
-MIN_TIME_LEFT = 0.3
-#: Seconds that a probe of the database may take.
-PROBE_DEADLINE = 1.0
 
 #: The budget of this process.
 row_budget = RowBudget()
@@ -184,16 +177,3 @@ def close_lost_connection() -> None:
         poller.register(raw.fileno(), select.POLLIN)
     if raw.closed or poller.poll(0):
         connection.close()
-
-
-def is_in_time(callback: Callback) -> bool:
-    """Return whether a batch may take this callback.
-
-    A batch has the deadline of its oldest callback, so one that is too late would fail all others.
-    """
-    return remaining(callback.started) > MIN_TIME_LEFT
-
-
-def remaining(started: float) -> float:
-    """Return the seconds that are left of BATCH_DEADLINE."""
-    return started + BATCH_DEADLINE - time.perf_counter()

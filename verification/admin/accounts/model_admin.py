@@ -154,11 +154,15 @@ class OfficialAccountAdmin(AccountModelAdmin):
     def save_model(
         self, request: HttpRequest, obj: OfficialAccount, form: Any, change: bool
     ) -> None:
+        # From the database: the form's own initial values may come from the browser, or be old.
+        saved: Any = OfficialAccount.objects.filter(pk=obj.pk).values().first()
         super().save_model(request, obj, form, change)
         actor = actor_of(request)
         if change:
             changes = {
-                name: [form.initial[name], form.cleaned_data[name]] for name in form.changed_data
+                name: [saved[name], value]
+                for name, value in form.cleaned_data.items()
+                if saved and saved[name] != value
             }
             if changes:
                 change_log.record(Action.ACCOUNT_CHANGED, actor, obj, changes=changes)

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from verification.callbacks import recording
-from verification.callbacks.recording import Unrecorded, is_in_time, verify
+from verification.callbacks import deadlines, recording
+from verification.callbacks.deadlines import is_in_time
+from verification.callbacks.recording import Unrecorded, verify
 from verification.models import OfficialAccount, VerificationAttempt
 from verification.protocol.enums import Outcome
 from verification.tests.support.adapter import A
@@ -21,7 +22,7 @@ def test_a_callback_after_its_deadline_is_not_recorded(
     brand_a: OfficialAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     late = make_callback(verification(A))
-    monkeypatch.setattr(recording, "BATCH_DEADLINE", -1)
+    monkeypatch.setattr(deadlines, "BATCH_DEADLINE", -1)
     # The watchdog would cut off the connection that holds the test's own transaction.
     monkeypatch.setattr(recording, "watchdog", lambda _seconds: nullcontext())
 
@@ -34,7 +35,7 @@ def test_a_callback_that_becomes_late_while_it_is_judged_is_not_recorded(
     brand_a: OfficialAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def dawdle(*_: Any) -> None:
-        monkeypatch.setattr(recording, "BATCH_DEADLINE", -1)
+        monkeypatch.setattr(deadlines, "BATCH_DEADLINE", -1)
 
     monkeypatch.setattr(recording, "mark_first_uses", dawdle)
 

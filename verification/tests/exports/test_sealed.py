@@ -68,7 +68,7 @@ class TestWriting:
         }
 
     def test_a_part_of_the_log_cannot_be_exported_sealed(self, db: None) -> None:
-        with pytest.raises(CommandError, match="A chain can only be checked whole: leave out"):
+        with pytest.raises(CommandError, match="A chain can only be checked as a whole: leave out"):
             call_command("export_attempts", format="sealed", since="2026-11-23")
 
         assert not ChangeEvent.objects.exists()
@@ -83,7 +83,7 @@ class TestReading:
 
         assert output.startswith("The chain in this file is intact: 9 attempts under 3 seals.\n")
         assert f"Its head: {ChainHead.objects.get().text}\n" in output
-        assert "Not checked, because that takes the server's key" in output
+        assert "Not checked, because that needs the server's key" in output
 
     def test_an_empty_log_is_intact(self, db: None, tmp_path: Path) -> None:
         call_command("verify_export", str(export_sealed(tmp_path / "log.jsonl")))

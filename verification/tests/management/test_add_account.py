@@ -172,7 +172,10 @@ def test_the_fifty_first_account_stays_off_the_root(
     OfficialAccount.objects.bulk_create(OfficialAccount(slug=slug, name=slug) for slug in slugs)
     call_command("add_account", "one-more", token=TOKEN)
 
-    assert "50 accounts already answer at /, so this one does not." in capsys.readouterr().err
+    assert (
+        "50 accounts already accept calls at the bare domain, so this one does not."
+        in capsys.readouterr().err
+    )
     query = verification(TOKEN)
     assert Client().get(f"/?{query}").status_code == 403
     assert Client().get(f"/wechat/one-more?{query}").status_code == 200

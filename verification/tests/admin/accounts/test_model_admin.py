@@ -128,6 +128,27 @@ class TestChangingAnAccount:
         li_wei_at_work.post(url, {**form, "initial-slug": "a2"})
         assert ChangeEvent.objects.latest("id") == event
 
+    @pytest.mark.parametrize(
+        ("form", "changes"),
+        [
+            ({"slug": "hidden", "initial-slug": "hidden"}, {"slug": ["brand-a", "hidden"]}),
+            ({"slug": "brand-a"}, {}),
+        ],
+    )
+    def test_what_changed_is_told_by_the_database_and_not_by_the_browser(
+        self,
+        li_wei_at_work: Client,
+        brand_a: OfficialAccount,
+        form: dict[str, str],
+        changes: dict[str, list[str]],
+    ) -> None:
+        before = ChangeEvent.objects.latest("id")
+        url = page("officialaccount_change", brand_a.pk)
+        li_wei_at_work.post(url, {**UNCHANGED, "name": "Brand-A", **form})
+
+        events = ChangeEvent.objects.filter(pk__gt=before.pk)
+        assert [event.facts["changes"] for event in events] == [changes] * bool(changes)
+
     def test_the_slug_is_fixed_once_somebody_called(
         self, li_wei_at_work: Client, brand_a: OfficialAccount
     ) -> None:
