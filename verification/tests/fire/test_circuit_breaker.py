@@ -43,5 +43,5 @@ def test_requests_are_refused_at_once_while_the_database_is_known_to_be_unavaila
         is_met=statistics.quantiles(server_ms, n=100)[98] < 5,
     )
     assert {answer.status for answer in refused} == {503}
-    away = sum(event["why"].startswith("the database is away") for event in events)
-    assert away > len(events) / 2  # the other events: each worker has to find it out first
+    at_once = sum(event["why"].startswith("the database is unavailable") for event in events)
+    assert at_once > len(events) / 2  # the other events: each worker has to find it out first
