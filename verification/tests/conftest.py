@@ -5,6 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 from django.conf import settings
 from django.contrib.auth.models import User
@@ -20,6 +21,10 @@ from verification.tests.support.chromium import CHROMIUM
 from verification.tests.support.database import set_bypass
 from verification.tests.support.exports import export_sealed, make_sealed_log
 from verification.tests.support.gunicorn import Gunicorn, running_gunicorn
+
+# How long an example takes says how busy the machine is.
+hypothesis.settings.register_profile("gateway", deadline=None)
+hypothesis.settings.load_profile("gateway")
 
 #: Fixtures that start processes, or share the database with one. Such tests take seconds.
 PROCESSES = {"transactional_db", "gunicorn", "checkout", "demo", "one_worker", "runserver"}

@@ -79,8 +79,11 @@ def name_field(model: type[models.Model], name: str) -> str:
 
 def describe_rotation(facts: Facts) -> Iterator[str]:
     hours = facts["keep_old_hours"]
-    overlaps = dict(RotateForm.OVERLAPS)
-    overlap = overlaps.get("" if hours is None else str(hours), f"{hours} h")
+    if hours == 0:  # The form adds why one would choose it, which may not be why it was chosen.
+        overlap: Any = _("not at all")
+    else:
+        choice = "" if hours is None else str(hours)
+        overlap = dict(RotateForm.OVERLAPS).get(choice, f"{hours} h")
     yield f"{_('The old token stays valid')}: {overlap}"
 
 

@@ -27,7 +27,9 @@ class ChangeEventAdmin(ReadOnlyAdmin):
         "account__name",
         "account__slug",
     ]
-    search_help_text = _("A person, account, fingerprint or word of the detail.")
+    search_help_text = _(
+        "A person, an account, a fingerprint, or a value such as an old name or a SHA-256."
+    )
     date_hierarchy = "recorded_at"
     fields = ["time", "actor", "action", "about", "token_fingerprint", "what_exactly", "client_ip"]
 

@@ -78,7 +78,8 @@ class Command(GatewayCommand):
         finally:
             export.record()
         if export.is_complete:
-            summary = f"{export.rows:,} attempts, SHA-256 {export.sha256}"
+            noun = "attempt" if export.rows == 1 else "attempts"
+            summary = f"{export.rows:,} {noun}, SHA-256 {export.sha256}"
             self.stderr.write(summary, str)  # without the colour of errors
 
 

@@ -16,8 +16,8 @@ from verification.models import Token, TotpDevice
 class Command(GatewayCommand):
     help = (
         "Encrypts every stored token, and the key of every authenticator, with the newest key of "
-        "TOKEN_ENCRYPTION_KEYS. Put the new key first and run this command. Then keep the old key "
-        "for as long as you want to verify its seals."
+        "TOKEN_ENCRYPTION_KEYS. Put the new key in front of the old one, restart all processes, "
+        "then run this command. Keep the old key for as long as you want to verify its seals."
     )
 
     def handle(self, **options: Any) -> None:

@@ -52,7 +52,7 @@ def test_both_adapters_answer_and_record_alike(
 ) -> None:
     compared, ask_view = 0, through_the_view()
 
-    @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[*HealthCheck])
+    @settings(max_examples=EXAMPLES, suppress_health_check=[*HealthCheck])
     @given(REQUESTS.filter(is_comparable))
     def compare(request: FuzzRequest) -> None:
         nonlocal compared

@@ -80,7 +80,6 @@ def fuzz(ask: Ask, count: int, at_once: int) -> ResponseChecker:
 
     @settings(
         max_examples=count // at_once,
-        deadline=None,
         database=None,
         phases=[Phase.generate, Phase.shrink],
         suppress_health_check=[*HealthCheck],
