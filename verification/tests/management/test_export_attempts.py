@@ -214,5 +214,5 @@ def test_errors_are_one_sentence_and_an_exit_code(transactional_db: None, tmp_pa
     wrong = checkout.manage_test_database("export_attempts", "--since", "yesterday")
 
     assert (right.returncode, json.loads(right.stdout)["id"]) == (0, 1)
-    assert re.fullmatch(r"1 attempts, SHA-256 [0-9a-f]{64}\n", right.stderr)
+    assert re.fullmatch(r"1 attempt, SHA-256 [0-9a-f]{64}\n", right.stderr)
     assert '"yesterday" is not a time' in assert_one_sentence(wrong)
