@@ -27,7 +27,10 @@ from verification.tests.support.checkout import Checkout
         ("audit_totals", ["Counts every callback", "--json"]),
         ("verify_audit", ["has not been changed", "exit code is 1", "--head SEAL:DIGEST"]),
         ("ensure_admin", ["DJANGO_SUPERUSER_PASSWORD", "at every deployment"]),
-        ("rotate_encryption_keys", ["TOKEN_ENCRYPTION_KEYS", "restart all processes", "Keep the old key"]),
+        (
+            "rotate_encryption_keys",
+            ["TOKEN_ENCRYPTION_KEYS", "restart all processes", "Keep the old key"],
+        ),
         ("watch", ["--once", "exit code is 1", "--test", "every 5 minutes", "ALERT_WECOM_WEBHOOK"]),
         ("prepare_local", ["on this machine", "script/server"]),
     ],
