@@ -56,7 +56,7 @@ def name_permission(permission: Permission) -> str:
 
 
 def roles_of(user: User) -> set[str]:
-    """Return the user's roles: flags, groups, and permissions of their own."""
+    """Return the user's roles: flags, groups, and permissions granted directly."""
     flags = {name for name, field in FLAGS.items() if getattr(user, field)}
     groups = set(user.groups.values_list("name", flat=True))
     return flags | groups | set(user.user_permissions.values_list("codename", flat=True))

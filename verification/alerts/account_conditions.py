@@ -110,7 +110,8 @@ def first_success(snapshot: Snapshot, account: OfficialAccount) -> Finding | Non
 def rotation_ends_unused(snapshot: Snapshot, account: OfficialAccount) -> Finding | None:
     """Report that the old token ends soon and WeChat has not used the new one.
 
-    Soon is the last quarter of the time between rotation and end, and at most the last day.
+    “Soon” is the last quarter of the time between the rotation and the end, but no more than the
+    last day.
     """
     key, facts = f"rotation_ends_unused:{account.pk}", snapshot.facts[account.pk]
     current = facts.current_token

@@ -31,7 +31,10 @@ def chain_broken(snapshot: Snapshot) -> Finding | None:
 
 
 def cut_off(snapshot: Snapshot) -> Finding | None:
-    """Report that the log does not contain the head of the last snapshot. This has no end."""
+    """Report that the log does not contain the head of the last snapshot.
+
+    This problem is never reported as over.
+    """
     if not snapshot.head.cut_off:
         return None
     seen = _("Seen at {time}.").format(time=format_datetime(snapshot.now))

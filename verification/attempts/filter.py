@@ -174,7 +174,10 @@ def parse_filter(parameters: Mapping[str, str]) -> tuple[AttemptFilter, list[str
 
 
 def parse_period(parameters: Mapping[str, str], invalid: list[str]) -> Period:
-    """Return the period of the parameters `first` and `last`. Add them to `invalid` if they are."""
+    """Return the period from `first` to `last`.
+
+    If they are invalid, add a text to `invalid` and return the default period.
+    """
     if not parameters.get("first") and not parameters.get("last"):
         return latest_days()
     first, last = parse_day(parameters.get("first")), parse_day(parameters.get("last"))
@@ -194,7 +197,10 @@ def parse_day(text: str | None) -> date | None:
 
 
 def parse_account(parameters: Mapping[str, str], invalid: list[str]) -> int | str | None:
-    """Return an account's id, NO_ACCOUNT, or None. Add the parameter to `invalid` if it is."""
+    """Return an account's id, NO_ACCOUNT, or None.
+
+    If the parameter is invalid, add its name to `invalid`.
+    """
     text = parameters.get("account", "")
     if text in {"", NO_ACCOUNT}:
         return text or None

@@ -46,7 +46,8 @@ class HeadCheck:
 def check_head(kept: KeptHead) -> HeadCheck:
     """Check that the log contains the `kept` head, and verify everything that follows it.
 
-    If the log does not contain the seal of `kept`, only what follows the last seal is verified.
+    If the log does not contain the seal of `kept`, only the end of the log is verified: no attempt
+    follows the last seal, and the head matches it.
     """
     with read_snapshot():
         report = Report(head=ChainHead.objects.first(), checkpoint=Checkpoint.objects.first())

@@ -144,7 +144,7 @@ def accept(
 def warn_of_remaining_codes(request: HttpRequest, device: TotpDevice) -> None:
     """Tell the person how many recovery codes are left.
 
-    Once they are used up, only the administrator of this server can reset the second factor.
+    When no code is left, only the administrator of this server can reset the second factor.
     """
     left = device.recovery_codes.count()
     change_log.record(Action.RECOVERY_CODE_USED, actor_of(request), left=left)

@@ -25,8 +25,8 @@ def describe(error: Exception) -> str:
     """Return the kind, SQLSTATE and message of an error.
 
     For example: “ProgrammingError 42501: permission denied for table …”. The message is included
-    only if it comes from PostgreSQL, or says why the connection failed. A DataError or an
-    IntegrityError is described without it, because it may quote the values of the statement.
+    only if it comes from PostgreSQL, or says why the connection failed. For a DataError or an
+    IntegrityError it is left out, because it may quote values of the statement.
     """
     code = sqlstate(error)
     kind = f"{type(error).__name__} {code or ''}".strip()

@@ -132,10 +132,10 @@ class ExportCheck:
 
 
 def read_start(line: bytes) -> ChainHead:
-    """Return the place that the file's first seal continues, from the first line.
+    """Read the first line, and return the place in the chain from which the file continues.
 
-    Raise NotAnExport if it is not the first line of a sealed export, or of a version that this
-    release does not support.
+    Raise NotAnExport if the line is not the first line of a sealed export, or if this release
+    does not support its version.
     """
     try:
         entry = load(line)

@@ -92,7 +92,7 @@ def command_line_actor() -> Actor:
 
 
 def parse_time(text: str | None) -> datetime | None:
-    """Return an ISO date or time as a UTC time. Without a zone, `text` is in TIME_ZONE.
+    """Return the ISO date or time in `text` as a UTC time. Without a zone, it is in TIME_ZONE.
 
     Raises CommandError.
     """

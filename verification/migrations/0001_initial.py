@@ -6,6 +6,7 @@ import django.db.models.functions.comparison
 import django.utils.timezone
 import verification.fields
 import verification.models.account
+import verification.models.change_event
 from django.conf import settings
 from django.db import migrations, models
 
@@ -119,7 +120,7 @@ class Migration(migrations.Migration):
                 ('detail', models.CharField(blank=True, max_length=200, verbose_name='detail')),
                 ('client_ip', models.GenericIPAddressField(null=True, verbose_name='source IP')),
                 ('account', models.ForeignKey(db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='change_events', to='verification.officialaccount', verbose_name='official account')),
-                ('facts', models.JSONField(default=dict, verbose_name='facts')),
+                ('facts', models.JSONField(default=dict, encoder=verification.models.change_event.FactsEncoder, verbose_name='facts')),
             ],
             options={
                 'verbose_name': 'change event',

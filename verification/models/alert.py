@@ -34,7 +34,7 @@ class Alert(models.Model):
 
     @property
     def is_told(self) -> bool:
-        """Whether the problem was sent since it began."""
+        """Whether the problem was reported since it began."""
         return self.told_at is not None and self.told_at >= self.began_at
 
     def is_due(self, now: datetime) -> bool:

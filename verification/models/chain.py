@@ -66,7 +66,7 @@ class ChainHead(models.Model):
 
     @property
     def text(self) -> str:
-        """SEAL:DIGEST. A copy that is kept elsewhere shows if the log is cut off or rewritten."""
+        """The head as SEAL:DIGEST. A copy elsewhere shows if the log was cut off or rewritten."""
         return f"{self.last_seal_id}:{bytes(self.last_digest).hex()}"
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -10,6 +13,13 @@ from verification.models.account import OfficialAccount
 
 #: Characters. It is the limit of a user name.
 MAX_ACTOR_LENGTH = 150
+
+
+class FactsEncoder(json.JSONEncoder):
+    """Writes characters without escapes, so that a search on SQLite finds Chinese names."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{**options, "ensure_ascii": False})
 
 
 class ChangeEvent(models.Model):
@@ -61,7 +71,7 @@ class ChangeEvent(models.Model):
     detail = models.CharField(_("detail"), max_length=200, blank=True)
     client_ip = models.GenericIPAddressField(_("source IP"), null=True)
     #: The details of an action as data, for programs and pages to read.
-    facts = models.JSONField(_("facts"), default=dict)
+    facts = models.JSONField(_("facts"), default=dict, encoder=FactsEncoder)
 
     class Meta:
         verbose_name = _("change event")

@@ -1,4 +1,4 @@
-"""Hourly counts of all callbacks answered. Accepted message pushes are recorded only here."""
+"""Hourly counts of all recorded callbacks. Accepted message pushes have no other record."""
 
 from __future__ import annotations
 

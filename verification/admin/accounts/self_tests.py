@@ -31,7 +31,7 @@ SUMMARIES = {
 
 
 def run(site: admin.AdminSite, request: HttpRequest, account_id: int) -> HttpResponse:
-    """Send the account's own server URL a verification, as WeChat would, and show the result.
+    """Send a URL verification to the account's server URL, as WeChat would; show the result.
 
     The URL comes from PUBLIC_URL and the account alone: a user cannot choose another target.
     """

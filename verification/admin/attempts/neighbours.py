@@ -47,13 +47,13 @@ def find_later(attempt: VerificationAttempt) -> VerificationAttempt | None:
 
 
 def before(attempt: VerificationAttempt, rows: int) -> QuerySet[VerificationAttempt]:
-    """Return the attempts within this many rows, the nearest first."""
+    """Return the attempts among the previous `rows` rows, the nearest first."""
     attempts = VerificationAttempt.objects.filter(id__range=(attempt.pk - rows, attempt.pk - 1))
     return attempts.select_related("account").order_by("-id")
 
 
 def after(attempt: VerificationAttempt, rows: int) -> QuerySet[VerificationAttempt]:
-    """Return the attempts within this many rows, the nearest first."""
+    """Return the attempts among the next `rows` rows, the nearest first."""
     attempts = VerificationAttempt.objects.filter(id__range=(attempt.pk + 1, attempt.pk + rows))
     return attempts.select_related("account").order_by("id")
 

@@ -24,8 +24,6 @@ from verification.models import ChangeEvent, OfficialAccount, Token
 from verification.times import format_datetime
 
 Facts = dict[str, Any]
-#: Characters of an old or new value; longer ones are cut.
-MAX_VALUE_LENGTH = 60
 
 
 def describe(event: ChangeEvent) -> str:
@@ -62,8 +60,7 @@ def format_value(model: type[models.Model], name: str, value: Any) -> str:
         return _("yes") if value else _("no")
     if model is Token and name == "expires_at":
         return format_datetime(datetime.fromisoformat(value))
-    text = str(value)
-    return text if len(text) <= MAX_VALUE_LENGTH else f"{text[:MAX_VALUE_LENGTH]}…"
+    return str(value)
 
 
 def name_field(model: type[models.Model], name: str) -> str:

@@ -7,6 +7,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import URLPattern, path
+from django.utils.text import Truncator
 from django.utils.translation import gettext_lazy as _
 
 from verification.admin.audit_log.change_details import describe
@@ -14,10 +15,13 @@ from verification.admin.audit_log.sign_offs import sign_off, signed_off
 from verification.admin.base import ReadOnlyAdmin, moment_column
 from verification.models import ChangeEvent
 
+#: Characters of a detail in the list. The page of the event shows all of them.
+MAX_SUMMARY_LENGTH = 200
+
 
 @admin.register(ChangeEvent)
 class ChangeEventAdmin(ReadOnlyAdmin):
-    list_display = ["time", "actor", "action", "about", "token_fingerprint", "what_exactly"]
+    list_display = ["time", "actor", "action", "about", "token_fingerprint", "summary"]
     list_filter = ["action", "account"]
     search_fields = [
         "actor",
@@ -50,6 +54,10 @@ class ChangeEventAdmin(ReadOnlyAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[ChangeEvent]:
         # The detail page needs the join, too: it would fail to look up an account that was deleted.
         return super().get_queryset(request).select_related("account")
+
+    @admin.display(description=_("detail"))
+    def summary(self, event: ChangeEvent) -> str:
+        return Truncator(self.what_exactly(event)).chars(MAX_SUMMARY_LENGTH)
 
     @admin.display(description=_("detail"))
     def what_exactly(self, event: ChangeEvent) -> str:

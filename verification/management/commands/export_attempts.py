@@ -84,12 +84,12 @@ class Command(GatewayCommand):
 
 
 def close_output() -> None:
-    """Redirect standard output, so that Python can flush what can no longer be written."""
+    """Redirect standard output to the null device, so that Python's last flush does not fail."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def read_filters(options: dict[str, Any]) -> dict[str, Any]:
-    """Return the lookups of the given options."""
+    """Return the ORM lookups for the options that were given."""
     slug = options["account"]
     filters = {
         "account": None if slug is None else find_account(slug),

@@ -41,7 +41,7 @@ def read(client: Client, event: ChangeEvent, language: str) -> str:
         (
             Action.ACCOUNT_CHANGED,
             {"changes": {"a_field_of_old": [1, "long" * 30]}},
-            f"a_field_of_old: 1 → {'long' * 15}…",
+            f"a_field_of_old: 1 → {'long' * 30}",
             "a_field_of_old: 1 → ",
         ),
         (Action.ACCOUNT_DELETED, {"name": "旗舰店", "slug": "a"}, "旗舰店 (a)", "旗舰店 (a)"),

@@ -69,6 +69,32 @@ class TestTheChangeLog:
             text = li_wei_at_work.get(page("changeevent_changelist"), {"q": term}).text
             assert "wang.fang" in text, term
 
+    def test_it_is_searched_by_a_chinese_name_that_only_the_facts_have(
+        self, li_wei_at_work: Client
+    ) -> None:
+        change_log.record(Action.USER_CREATED, Actor("li.wei"), user="王芳")
+        change_log.record(Action.USER_CREATED, Actor("li.wei"), user="张敏")
+
+        found = li_wei_at_work.get(page("changeevent_changelist"), {"q": "王芳"}).text
+
+        assert "王芳" in found
+        assert "张敏" not in found
+
+    def test_a_long_value_is_cut_in_the_list_and_whole_on_its_page(
+        self, li_wei_at_work: Client
+    ) -> None:
+        old, new = "旧" * 250, "新" * 250
+        event = change_log.record(
+            ChangeEvent.Action.USER_RENAMED, Actor("li.wei"), changes={"username": [old, new]}
+        )
+
+        listed = li_wei_at_work.get(page("changeevent_changelist")).text
+        whole = li_wei_at_work.get(page("changeevent_change", event.pk)).text
+
+        assert "旧" * 50 in listed
+        assert old not in listed
+        assert f"{old} → {new}" in whole
+
     def test_whoever_has_an_exported_file_finds_out_who_exported_it(
         self, li_wei_at_work: Client
     ) -> None:
