@@ -48,7 +48,7 @@ def make_checkpoint(last: Seal, recorded_at: datetime, actor: str) -> Checkpoint
 
 
 def verify_checkpoint(checkpoint: Checkpoint, keys: Mapping[str, bytes]) -> None:
-    """Raise BrokenChain unless the checkpoint is unchanged and its MAC was made with one of `keys`."""
+    """Raise BrokenChain unless the checkpoint is unchanged and one of `keys` made its MAC."""
     verify_mac(partial(_name, checkpoint), checkpoint, checkpoint_text(checkpoint), keys)
 
 
