@@ -1,4 +1,4 @@
-"""Reads what is recorded about accounts. The number of queries does not depend on how many."""
+"""Reads what is recorded about accounts, in a constant number of queries."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ from verification.models import (
 from verification.models.account import current_token_of
 from verification.protocol.enums import Kind, Outcome, Reason
 
-#: The length of the history, before the last push, that decides what is a usual pause.
+#: The period before the last push in which the longest pause counts as usual.
 PUSH_HISTORY = timedelta(days=7)
-#: The number of hours of PUSH_HISTORY with pushes from which on an account can fall silent.
+#: An account can fall silent only if at least this many hours of PUSH_HISTORY have pushes.
 MIN_PUSH_HOURS = 24
 #: The number of refusals read per account: a stray request must not hide one with a known cause.
 MAX_REFUSALS = 3

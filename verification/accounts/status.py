@@ -47,14 +47,14 @@ def read_statuses(accounts: Sequence[OfficialAccount]) -> dict[int, AccountStatu
     """Return the current status of each account by its id."""
     now = timezone.now()
     facts = read_facts(accounts, now)
-    return {account.pk: _read_status(account, facts[account.pk], now) for account in accounts}
-
-
-def _read_status(account: OfficialAccount, facts: Facts, now: datetime) -> AccountStatus:
-    level, text = judge(account, facts, now)
-    return AccountStatus(
-        level, text, facts.refusal, facts.last_push, facts.last_accepted, facts.refused_in_24_h
-    )
+    statuses = {}
+    for account in accounts:
+        known = facts[account.pk]
+        level, text = judge(account, known, now)
+        statuses[account.pk] = AccountStatus(
+            level, text, known.refusal, known.last_push, known.last_accepted, known.refused_in_24_h
+        )
+    return statuses
 
 
 def judge(account: OfficialAccount, facts: Facts, now: datetime) -> tuple[Level, str]:

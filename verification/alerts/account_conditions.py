@@ -19,7 +19,7 @@ TIME_FORMAT = "%Y-%m-%d %H:%M"
 
 
 def refused(snapshot: Snapshot, account: OfficialAccount) -> Finding | None:
-    """Report the first refusal after a success. Over when the account is accepted again."""
+    """Report the first refusal after a success. It ends when the account is accepted again."""
     key, last_at = f"refused:{account.pk}", snapshot.new_refusals.get(account.pk)
     if last_at is None:
         return _accepted_again(snapshot, account, key)
@@ -53,7 +53,7 @@ def _accepted_again(snapshot: Snapshot, account: OfficialAccount, key: str) -> F
 
 
 def often_refused(snapshot: Snapshot, account: OfficialAccount) -> Finding | None:
-    """Report ALERT_REFUSALS refusals within ALERT_MINUTES. Over when there are fewer."""
+    """Report ALERT_REFUSALS refusals within ALERT_MINUTES. It ends when there are fewer."""
     key, last_at = f"often_refused:{account.pk}", snapshot.new_refusals.get(account.pk)
     span = timedelta(minutes=settings.ALERT_MINUTES)
     if last_at is not None:
@@ -157,7 +157,7 @@ def _rotation_finished(
 
 
 def silent(snapshot: Snapshot, account: OfficialAccount) -> Finding | None:
-    """Report that pushes have stopped. Over with the next push."""
+    """Report that pushes have stopped. It ends with the next push."""
     key, facts = f"silent:{account.pk}", snapshot.facts[account.pk]
     last, alert = facts.last_push, snapshot.open_alerts.get(key)
     if alert and last and last > alert.began_at:

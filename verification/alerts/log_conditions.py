@@ -43,7 +43,7 @@ def cut_off(snapshot: Snapshot) -> Finding | None:
 
 
 def not_append_only(snapshot: Snapshot) -> Finding | None:
-    """Report missing triggers. Over when all are in place."""
+    """Report missing triggers. It ends when all are in place."""
     key, names = "not_append_only", snapshot.head.missing_triggers
     if not names:
         title = _("The log is append-only again")

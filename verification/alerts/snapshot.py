@@ -16,7 +16,7 @@ from verification.models import Alert, OfficialAccount, VerificationAttempt
 from verification.models.noise import NOISE
 from verification.protocol.enums import Kind, Outcome, Reason
 
-#: The first snapshot covers this time. A refusal that nothing follows is over after it.
+#: The first snapshot covers this time. The alert of a refusal ends this long after the last one.
 DAY = timedelta(days=1)
 #: In a flood, the exact number of refusals beyond this does not matter.
 MAX_REFUSALS = 1000

@@ -21,7 +21,7 @@ def apply_findings(findings: Iterable[Finding], now: datetime) -> Iterator[Alert
         if not finding.is_over:
             alerts[finding.key] = _begin(alert, finding, now)
         elif alert and not alert.is_over:
-            is_to_send = finding.title and alert.is_told
+            is_to_send = finding.title and alert.was_reported
             _end(alert, finding)
             if is_to_send:
                 yield alert
@@ -42,7 +42,7 @@ def _begin(alert: Alert | None, finding: Finding, now: datetime) -> Alert:
     elif alert.seen_at == finding.at:
         return alert
     alert.seen_at = finding.at
-    if not alert.is_told or alert.is_due(now):
+    if not alert.was_reported or alert.is_due(now):
         _set_text(alert, finding)
     alert.save()
     return alert

@@ -1,4 +1,4 @@
-"""A round of the watch: make a snapshot, evaluate the conditions, save the alerts, send them."""
+"""Runs a round of the watch: snapshot, conditions, stored alerts, messages."""
 
 from __future__ import annotations
 

@@ -119,9 +119,10 @@ class Bar(NamedTuple):
 
 
 def read_bars(period: Period, account: int | None = None) -> list[Bar]:
-    """Return a bar for each day of the period, or for several days; days without attempts too.
+    """Return a bar for each day of the period, or for each span of days if the period is long.
 
-    They count one account's verifications (0 for paths that belong to no account), or all.
+    Days without attempts are included. `account` limits the counts to one account (0: paths of
+    no account).
     """
     spans = list(split_into_spans(period))
     bounds = [(number, _adapt(span.start), _adapt(span.end)) for number, span in enumerate(spans)]

@@ -213,7 +213,10 @@ def parse_account(parameters: Mapping[str, str], invalid: list[str]) -> int | st
 def parse_member(
     members: type[Member], name: str, parameters: Mapping[str, str], invalid: list[str]
 ) -> Member | None:
-    """Return the member whose label the parameter has. Add its name to `invalid` if none has it."""
+    """Return the member whose label the parameter has, or None.
+
+    If no member has that label, add the parameter's name to `invalid`.
+    """
     label = parameters.get(name, "")
     for member in members:
         if member.label == label:

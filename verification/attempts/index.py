@@ -40,9 +40,9 @@ INDEXED_ID = f"((id & {ID_LIMIT})::int)"
 ALL_IDS = range(1, ID_LIMIT)
 
 FIND = f"""
-SELECT found.id FROM unnest(%s::int[]) AS wanted (key), LATERAL (
+SELECT found.id FROM unnest(%s::int[]) AS chosen (key), LATERAL (
     SELECT id FROM {TABLE}
-    WHERE {{key}} = wanted.key AND {INDEXED_ID} >= %s AND {INDEXED_ID} < %s
+    WHERE {{key}} = chosen.key AND {INDEXED_ID} >= %s AND {INDEXED_ID} < %s
     ORDER BY {INDEXED_ID} {{order}} LIMIT %s) AS found
 ORDER BY found.id {{order}}"""
 

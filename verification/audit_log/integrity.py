@@ -74,9 +74,9 @@ def check_within_budget() -> Report:
 
 
 def last_verified_head() -> ChainHead | None:
-    """Return where the last check ended, or None if the next one must begin at the beginning.
+    """Return where the next check can continue, or None if it must check the whole log.
 
-    It must if the last check found a problem, or the log no longer contains that check's head.
+    It must after a check that found a problem, and if the log no longer contains its head.
     """
     check = latest_check()
     if check is None or not check.is_intact:

@@ -1,4 +1,4 @@
-"""The times that a callback has: until its answer, its commit, the end of its body."""
+"""Defines how long a callback may take: until its answer, its commit and the end of its body."""
 
 from __future__ import annotations
 

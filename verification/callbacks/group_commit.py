@@ -42,7 +42,7 @@ DEFER_INTERVAL = 0.1
 
 
 class Waiting(NamedTuple):
-    """A callback, and the future that gets its verdict."""
+    """Holds a callback and the future that gets its verdict."""
 
     callback: Callback
     verdict: asyncio.Future[Verdict]
@@ -122,7 +122,7 @@ class GroupCommit:
         return waiting.verdict
 
     def start_writer(self) -> asyncio.AbstractEventLoop:
-        """Start the thread. The first callback does, because a worker forks after the import."""
+        """Start the thread at the first callback, because a worker forks after the import."""
         loop = asyncio.get_running_loop()
         threading.Thread(target=self.run_writer, args=[loop], daemon=True, name="writer").start()
         self.loop = loop

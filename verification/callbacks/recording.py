@@ -150,7 +150,7 @@ def mark_first_uses(
     accounts: Accounts,
     now: datetime,
 ) -> None:
-    """Mark each token that was used for the first time, which starts the end of a rotation.
+    """Mark each token that was used for the first time, which sets the end of the previous tokens.
 
     A self-test does not count as use, because WeChat's console may still hold the old token.
     """

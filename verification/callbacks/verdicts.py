@@ -41,7 +41,7 @@ class LiveToken(NamedTuple):
 class Candidates:
     """Holds the accounts that may have signed a callback, and their live tokens.
 
-    At a server URL this is one account, at / up to MAX_ACCOUNTS_AT_ROOT.
+    /wechat/SLUG has one candidate at most; / has up to MAX_ACCOUNTS_AT_ROOT.
     """
 
     def __init__(self, accounts: list[CandidateAccount], tokens: list[LiveToken]) -> None:

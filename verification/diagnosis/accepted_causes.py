@@ -52,7 +52,7 @@ def describe_validity(token: Token) -> str:
     if token.expires_at is None:
         return _(
             "Signed with the previous token {fingerprint} of “{account}”, which was replaced on "
-            "{date} and stays valid until WeChat has used the current one."
+            "{date} and stays valid until 24 hours after WeChat first uses the current one."
         )
     if token.expires_at > timezone.now():
         return _(

@@ -40,17 +40,17 @@ def account_paused(evidence: Evidence) -> Explanation | None:
 
 
 def account_not_at_root(evidence: Evidence) -> Explanation | None:
-    """Recognize the token of an account that does not answer at the bare address."""
+    """Recognize the token of an account that does not accept calls at the bare domain."""
     if evidence.attempt.path_slug:
         return None
     for token, text in evidence.live(evidence.stored.secrets):
         account = token.account
         if not account.answers_at_root and evidence.is_signed_with(text):
             return Explanation(
-                _("“{account}” does not answer at /").format(account=account),
+                _("“{account}” does not accept calls at the bare domain").format(account=account),
                 _(
-                    "WeChat called the bare address / with the token of “{account}”, which does "
-                    "not answer there."
+                    "WeChat called the bare domain with the token of “{account}”, which does not "
+                    "accept calls there."
                 ).format(account=account),
                 _("Put its server URL {url} into the console and press Submit (提交).").format(
                     url=account.server_url
@@ -66,8 +66,8 @@ def no_account_at_root(evidence: Evidence) -> Explanation | None:
     if evidence.attempt.path_slug or not evidence.is_refused_for(Reason.UNKNOWN_ACCOUNT):
         return None
     return Explanation(
-        _("no account answers at /"),
-        _("No account answered at the bare address /."),
+        _("no account accepts calls at the bare domain"),
+        _("No account accepted calls at the bare domain."),
         _("Put the server URL from the account page into the console."),
     )
 

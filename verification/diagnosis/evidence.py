@@ -82,8 +82,8 @@ class Evidence:
 
     @property
     def name(self) -> str:
-        """The name of the account, or the words for the bare address."""
-        return str(self.attempt.account or _("the bare address /"))
+        """The name of the account, or “the bare domain”."""
+        return str(self.attempt.account or _("the bare domain"))
 
     @property
     def accepted_token(self) -> Token | None:
@@ -119,7 +119,7 @@ class Evidence:
         return ((token, text) for token, text in secrets if token.is_live_at(now))
 
     def own_secrets(self) -> Iterator[tuple[Token, str]]:
-        """Yield the secrets of the account that was called; at the bare address, all secrets."""
+        """Yield the secrets of the account that was called; at the bare domain, all secrets."""
         for token, text in self.stored.secrets:
             if not self.attempt.path_slug or self.attempt.account_id == token.account_id:
                 yield token, text

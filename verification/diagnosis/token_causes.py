@@ -30,7 +30,7 @@ def token_since_added(evidence: Evidence) -> Explanation | None:
 def token_fits_today(evidence: Evidence) -> Explanation | None:
     """Recognize a token that is valid now and was not usable at the time.
 
-    Its encryption key was missing, or the account did not answer at the bare address.
+    Its encryption key was missing, or the account did not accept calls at the bare domain.
     """
     for token, text in evidence.live(evidence.own_secrets()):
         if evidence.is_signed_with(text):

@@ -27,7 +27,7 @@ def token_incomplete_or_doubled(evidence: Evidence) -> Explanation | None:
 
 
 def paste_mistakes(text: bytes) -> Iterator[bytes]:
-    """Yield the first or last part of the token, it without one character, and it twice.
+    """Yield a first or last part of the token, the token without one character, and it twice.
 
     No part is shorter than half. Otherwise a person with permission to read explanations, but not
     tokens, could send guesses and find the token letter by letter.

@@ -1,4 +1,4 @@
-"""Shared by the project's management commands."""
+"""Provides what the project's management commands share."""
 
 from __future__ import annotations
 

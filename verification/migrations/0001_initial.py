@@ -93,7 +93,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.AutoField(primary_key=True, serialize=False)),
                 ('name', models.CharField(help_text='The name that your colleagues use. Only shown in this admin.', max_length=100, verbose_name='name')),
-                ('slug', models.CharField(default=verification.models.account.random_slug, help_text='The last part of the server URL. It cannot change once WeChat has used it.', max_length=40, unique=True, validators=[django.core.validators.RegexValidator('\\A[a-z0-9-]{1,40}\\Z', 'Use 1 to 40 lower-case letters a–z, digits and hyphens.')], verbose_name='slug')),
+                ('slug', models.CharField(default=verification.models.account.random_slug, help_text='The last part of the server URL. It cannot change once the URL has been called.', max_length=40, unique=True, validators=[django.core.validators.RegexValidator('\\A[a-z0-9-]{1,40}\\Z', 'Use 1 to 40 lower-case letters a–z, digits and hyphens.')], verbose_name='slug')),
                 ('app_id', models.CharField(blank=True, max_length=40, verbose_name='AppID')),
                 ('original_id', models.CharField(blank=True, max_length=40, verbose_name='original ID')),
                 ('is_paused', models.BooleanField(default=False, editable=False, verbose_name='paused')),

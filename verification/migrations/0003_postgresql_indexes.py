@@ -21,7 +21,7 @@ NOISE = """
     OR (reason = 2 AND NOT (user_agent = 'Mozilla/4.0'))
     OR (marks IN (16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31) AND outcome = 2)"""
 OWNER = f"(COALESCE(account_id, 0) << 1) + CASE WHEN {NOISE} THEN 1 ELSE 0 END"
-STRAND = f"(((({OWNER}) << 2) + kind) << 4) + COALESCE(reason, 0)"
+KEY = f"(((({OWNER}) << 2) + kind) << 4) + COALESCE(reason, 0)"
 
 # Ids only grow, so the pages of the primary key can be full. PostgreSQL adds new rows to the BRIN
 # when vacuum or autosummarize processes their pages. Until then a search reads those pages.
@@ -30,7 +30,7 @@ STRAND = f"(((({OWNER}) << 2) + kind) << 4) + COALESCE(reason, 0)"
 # range only when it is full. Each of the first several thousand rows would then rewrite a filter of
 # 7 KB, which takes as long as writing eight more rows. The summary is therefore removed.
 CREATE = f"""
-CREATE INDEX attempt_strand ON {TABLE} (({STRAND}), ((id & 2147483647)::int));
+CREATE INDEX attempt_strand ON {TABLE} (({KEY}), ((id & 2147483647)::int));
 CREATE INDEX attempt_ip ON {TABLE} (client_ip);
 CREATE INDEX attempt_request_id ON {TABLE} USING brin (
     request_id uuid_bloom_ops (n_distinct_per_range = 5200)

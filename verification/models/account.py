@@ -58,7 +58,9 @@ class OfficialAccount(models.Model):
                 SLUG_PATTERN, _("Use 1 to 40 lower-case letters a–z, digits and hyphens.")
             )
         ],
-        help_text=_("The last part of the server URL. It cannot change once WeChat has used it."),
+        help_text=_(
+            "The last part of the server URL. It cannot change once the URL has been called."
+        ),
     )
     app_id = models.CharField(_("AppID"), max_length=40, blank=True)
     original_id = models.CharField(_("original ID"), max_length=40, blank=True)

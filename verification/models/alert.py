@@ -14,7 +14,7 @@ MAX_TITLE_LENGTH, MAX_TEXT_LENGTH = 200, 1000
 
 
 class Alert(models.Model):
-    """One problem, from its beginning to its end, and the channels that have yet to send it."""
+    """Records a problem from its beginning to its end, and which channels have yet to send it."""
 
     key = models.CharField(max_length=64, unique=True)
     title = models.CharField(max_length=MAX_TITLE_LENGTH)
@@ -33,7 +33,7 @@ class Alert(models.Model):
         return self.key
 
     @property
-    def is_told(self) -> bool:
+    def was_reported(self) -> bool:
         """Whether the problem was reported since it began."""
         return self.told_at is not None and self.told_at >= self.began_at
 
@@ -46,13 +46,13 @@ class Alert(models.Model):
             return False
         if self.told_at is None:
             return True
-        if self.is_told:
+        if self.was_reported:
             return self.seen_at > self.told_at and now - self.told_at >= REMINDER
         return now - self.told_at >= QUIET_TIME
 
 
 class WatchPosition(models.Model):
-    """One row: how far the last round read, what was sent this hour, and who holds the lease."""
+    """Holds, in one row, how far a round read, what was sent this hour, and who has the lease."""
 
     id = models.SmallIntegerField(primary_key=True, default=1)
     began_at = models.DateTimeField()

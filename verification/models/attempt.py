@@ -20,7 +20,7 @@ from verification.protocol.enums import Kind, Mark, Method, Outcome, Reason
 
 
 class VerificationAttempt(models.Model):
-    """One callback, or several identical ones.
+    """Records one callback, or several identical ones.
 
     The columns are ordered by size, so that PostgreSQL pads little. There are no foreign keys in
     the database: checking them costs more than writing the row, and the time would tell known

@@ -37,7 +37,7 @@ class Seal(models.Model):
 
 
 class ChainHead(models.Model):
-    """One row: the end of the chain.
+    """Holds the end of the chain, in one row.
 
     The writer locks it when a batch has been judged, so commits have the order of the chain.
     """

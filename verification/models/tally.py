@@ -1,4 +1,4 @@
-"""Hourly counts of all recorded callbacks. Accepted message pushes have no other record."""
+"""Counts all recorded callbacks by the hour. Accepted message pushes have no other record."""
 
 from __future__ import annotations
 

@@ -67,7 +67,7 @@ class StatusFilter(admin.SimpleListFilter):
         return queryset
 
     def level(self) -> Level | None:
-        """Return the level that is chosen, or None if none or an unknown one is."""
+        """Return the chosen level, or None if no valid level is chosen."""
         return {level.name.lower(): level for level in Level}.get(str(self.value()))
 
 

@@ -52,7 +52,7 @@ class AddAccountForm(ChoosesToken, AccountModelForm):
         help_texts = {
             "slug": _(
                 "The last part of the server URL. The suggestion is random, so that it reveals "
-                "nothing; you can change it. It is fixed once WeChat has used it."
+                "nothing; you can change it until the URL has been called."
             )
         }
 

@@ -1,4 +1,4 @@
-"""Pausing and resuming accounts, after a page that says what followers will notice."""
+"""Pauses and resumes accounts, after a page that says what followers will notice."""
 
 from __future__ import annotations
 

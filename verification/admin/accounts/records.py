@@ -72,7 +72,7 @@ def last_verifications(account: OfficialAccount) -> Record:
 
 
 def cause(attempt: VerificationAttempt, stored: StoredData) -> str:
-    """Return the cause in a few words, with the number of occurrences if it is not one."""
+    """Return the cause in a few words, with the number of occurrences if it is above one."""
     times = f" ×{attempt.occurrences}" if attempt.occurrences > 1 else ""
     return explain(attempt, stored).summary + times
 

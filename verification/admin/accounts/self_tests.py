@@ -59,7 +59,7 @@ def find_secret(account: OfficialAccount) -> str | None:
 
 
 def find_attempt(probe: Probe, last_id: int) -> VerificationAttempt | None:
-    """Return the attempt that the probe left behind attempt `last_id`, if it left one.
+    """Return the probe's attempt, recorded after attempt `last_id`, or None.
 
     The nonce identifies it, because a proxy may change everything else.
     """

@@ -62,7 +62,7 @@ def after(attempt: VerificationAttempt, rows: int) -> QuerySet[VerificationAttem
 
 
 def around(attempt: VerificationAttempt, explanation: Explanation) -> list[Neighbour]:
-    """Return attempts from the same source around this one, and the one that solved it.
+    """Return attempts from the same source around this one, and the one that solved the problem.
 
     The attempt itself is among them. If there is no other, the list is empty.
     """

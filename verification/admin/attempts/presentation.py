@@ -58,7 +58,7 @@ def occurrences_of(attempt: VerificationAttempt) -> list[Fact]:
     if attempt.occurrences == 1:
         return []
     explanation = _(
-        "identical requests of a flood, combined into one row; the details are those of the first "
+        "identical requests that were combined into one row; the details are those of the first "
         "one, without a source if they came from several"
     )
     return [Fact(_("Occurrences"), intcomma(attempt.occurrences), explanation)]

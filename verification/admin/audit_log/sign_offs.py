@@ -1,4 +1,4 @@
-"""Signing off a period: records who reviewed it, its counts, and the head of the chain."""
+"""Signs off a period: records who reviewed it, its counts, and the head of the chain."""
 
 from __future__ import annotations
 
@@ -202,7 +202,9 @@ def read_sign_offs() -> list[dict[str, Any]]:
 
 def doubts_of(event: ChangeEvent) -> list[str]:
     facts = event.facts
-    return list(facts["doubts"] if "doubts" in facts else facts["in_spite_of"])  # before 0.2
+    return list(
+        facts["doubts"] if "doubts" in facts else facts["in_spite_of"]
+    )  # of a former release
 
 
 def signed_off(site: admin.AdminSite, request: HttpRequest, event_id: int) -> HttpResponse:

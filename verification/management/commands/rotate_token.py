@@ -26,7 +26,7 @@ def format_ends(account: OfficialAccount) -> Iterator[str]:
         yield "Every earlier token has ended: WeChat is refused until you have pasted the new one."
     for token in live:
         if token.expires_at is None:
-            yield f"Token {token} stays valid until WeChat has used the new one, and 24 hours more."
+            yield f"Token {token} stays valid until 24 hours after WeChat first uses the new one."
         else:
             yield f"Token {token} ends at {format_datetime(token.expires_at)}, used or not."
 
@@ -43,7 +43,7 @@ def parse_hours(text: str | None) -> timedelta | None:
 class Command(GatewayCommand):
     help = (
         "Gives an official account a new token and prints it only once. The old token stays valid "
-        "until 24 hours after WeChat has first used the new one."
+        "until 24 hours after WeChat first uses the new one."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:

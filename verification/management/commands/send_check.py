@@ -22,7 +22,7 @@ class Command(GatewayCommand):
         "Sends a signed URL verification over HTTP/1.0, as WeChat does, and compares the answer "
         "with the echostr, byte for byte. The exit code is 0 if WeChat would accept the answer, "
         "and 1 if not. A server with the same TOKEN_ENCRYPTION_KEYS records the request as a "
-        "self-test, which neither verifies the account nor starts the end of an old token. Another "
+        "self-test, which neither verifies the account nor sets the end of an old token. Another "
         "server records it as WeChat's."
     )
 

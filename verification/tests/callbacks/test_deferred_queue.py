@@ -29,7 +29,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 @pytest.fixture
 def spent_budget(brand_a: OfficialAccount) -> None:
-    """Spend the row budget of 10.0.0.1."""
+    """Use up the row budget of 10.0.0.1."""
     verify(
         [make_callback(verification(B, nonce=str(number))) for number in range(MAX_INDIVIDUAL_ROWS)]
     )

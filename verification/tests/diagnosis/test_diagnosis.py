@@ -82,16 +82,16 @@ def test_an_account_that_was_added_later_is_named(diagnose: Diagnose) -> None:
     assert explanation.what_to_do == "Press Submit (提交) again."
 
 
-def test_the_bare_address_is_named_where_no_account_answers(diagnose: Diagnose) -> None:
+def test_the_bare_domain_is_named_where_no_account_accepts_calls(diagnose: Diagnose) -> None:
     OfficialAccount.objects.update(answers_at_root=False)
     explanation = diagnose(f"/?{verification('Nonsense')}")
 
-    assert explanation.what_happened == "No account answered at the bare address /."
+    assert explanation.what_happened == "No account accepted calls at the bare domain."
     assert "/wechat/" not in explanation.full_text
 
 
 @pytest.mark.parametrize("is_another_there", [True, False])
-def test_an_account_that_does_not_answer_at_the_bare_address_is_named(
+def test_an_account_that_does_not_accept_calls_at_the_bare_domain_is_named(
     diagnose: Diagnose, is_another_there: bool
 ) -> None:
     OfficialAccount.objects.update(answers_at_root=is_another_there)
@@ -99,11 +99,11 @@ def test_an_account_that_does_not_answer_at_the_bare_address_is_named(
     explanation = diagnose(f"/?{verification(B)}")
 
     assert explanation.cause == "account_not_at_root"
-    assert "the token of “Brand-B”, which does not answer there" in explanation.what_happened
+    assert "the token of “Brand-B”, which does not accept calls there" in explanation.what_happened
     assert "/wechat/brand-b" in explanation.what_to_do
 
 
-def test_an_account_that_has_since_begun_to_answer_at_the_bare_address_is_recognised(
+def test_an_account_that_has_since_begun_to_accept_calls_at_the_bare_domain_is_recognised(
     diagnose: Diagnose,
 ) -> None:
     OfficialAccount.objects.update(answers_at_root=False)
@@ -248,7 +248,10 @@ def test_a_fingerprint_in_place_of_the_token_is_recognised(
 
 @pytest.mark.parametrize(
     ("keep_old", "words"),
-    [(None, "stays valid until WeChat has used the current one"), (HOUR, "is valid until 20")],
+    [
+        (None, "stays valid until 24 hours after WeChat first uses the current"),
+        (HOUR, "is valid until 20"),
+    ],
 )
 def test_the_explanation_says_how_long_the_previous_token_is_valid(
     diagnose: Diagnose, brand_a: OfficialAccount, keep_old: timedelta | None, words: str

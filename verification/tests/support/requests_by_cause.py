@@ -115,13 +115,13 @@ def account_paused(send: Send) -> str:
 def account_not_at_root(send: Send) -> str:
     OfficialAccount.objects.filter(slug="brand-b").update(answers_at_root=False)
     send(f"/?{verification(B)}")
-    return "with the token of “Brand-B”, which does not answer there"
+    return "with the token of “Brand-B”, which does not accept calls there"
 
 
 def no_account_at_root(send: Send) -> str:
     OfficialAccount.objects.update(answers_at_root=False)
     send(f"/?{verification('Nonsense')}")
-    return "No account answered at the bare address"
+    return "No account accepted calls at the bare domain"
 
 
 def path_since_added(send: Send) -> str:

@@ -126,7 +126,7 @@ class TestConnecting:
         )
         assert line["why"]
 
-    def test_why_is_told_to_those_who_may_read_the_record(
+    def test_the_reason_is_shown_only_with_permission_to_read_the_log(
         self, client: Client, brand_a: OfficialAccount
     ) -> None:
         wechat_verifies(brand_a, "Nonsense")

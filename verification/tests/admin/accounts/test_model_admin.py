@@ -90,7 +90,7 @@ class TestAddingAnAccount:
     def test_a_slug_is_given_once(self, li_wei_at_work: Client, brand_a: OfficialAccount) -> None:
         assert "already exists" in errors(add(li_wei_at_work, slug="brand-a"))
 
-    def test_the_fifty_first_account_at_the_root_is_told_to_stay_off_it(
+    def test_the_form_refuses_a_fifty_first_account_at_the_bare_domain(
         self, li_wei_at_work: Client
     ) -> None:
         for number in range(50):
@@ -135,7 +135,7 @@ class TestChangingAnAccount:
             ({"slug": "brand-a"}, {}),
         ],
     )
-    def test_what_changed_is_told_by_the_database_and_not_by_the_browser(
+    def test_changes_are_compared_with_the_database_and_not_with_the_form(
         self,
         li_wei_at_work: Client,
         brand_a: OfficialAccount,

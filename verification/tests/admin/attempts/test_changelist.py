@@ -131,9 +131,7 @@ class TestOpening:
         text = show(li_wei_at_work, account=str(brand_a.pk))
         assert column(text, "in_short") == ["token of “Brand-B”", f"accepted {token.fingerprint}"]
 
-    def test_folded_attempts_say_how_many_they_are(
-        self, a_day: None, li_wei_at_work: Client
-    ) -> None:
+    def test_combined_attempts_show_their_number(self, a_day: None, li_wei_at_work: Client) -> None:
         as_owner(VerificationAttempt, "UPDATE {table} SET occurrences = 1200 WHERE id = 5")
 
         assert column(show(li_wei_at_work), "in_short")[0] == "token of “Brand-A” ×1,200"

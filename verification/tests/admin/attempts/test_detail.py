@@ -46,7 +46,7 @@ def test_requests_that_a_flood_combined_are_shown_with_their_number(
     verify([make_callback(verification(B, nonce=str(number))) for number in range(1, 1_236)])
     text = words(open_attempt(li_wei_at_work))
 
-    assert "Occurrences 1,234 identical requests of a flood" in text
+    assert "Occurrences 1,234 identical requests that were combined" in text
 
 
 class TestWhatHappened:

@@ -73,7 +73,7 @@ def test_it_is_checked_as_the_page_is_opened(
         ("DELETE FROM {table} WHERE id = 1", "verifies"),
     ],
 )
-def test_a_row_that_was_altered_is_told_from_its_neighbours(
+def test_an_altered_row_is_distinguished_from_its_neighbours(
     li_wei_at_work: Client, on_record: OfficialAccount, statement: str, sentence: str
 ) -> None:
     as_owner(VerificationAttempt, statement)

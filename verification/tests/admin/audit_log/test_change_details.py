@@ -73,7 +73,7 @@ def read(client: Client, event: ChangeEvent, language: str) -> str:
             Action.TOKEN_ROTATED,
             {"keep_old_hours": None},
             "until 24 hours after WeChat first uses",
-            "直到微信使用新令牌",
+            "至微信首次使用新令牌后 24 小时",
         ),
         (Action.TOKEN_ROTATED, {"keep_old_hours": 5}, "valid: 5 h", "旧令牌继续有效: 5 h"),
         (

@@ -27,7 +27,7 @@ def test_noise_has_one_name_in_chinese(li_wei_at_work: Client) -> None:
         assert "噪声" not in text
 
 
-def test_a_refusal_is_told_from_the_change_that_led_to_it(
+def test_a_refusal_is_worded_unlike_the_change_that_led_to_it(
     brand_a: OfficialAccount, li_wei_at_work: Client
 ) -> None:
     pause(brand_a, LI_WEI)
