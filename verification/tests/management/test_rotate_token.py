@@ -38,7 +38,7 @@ def test_an_operator_reads_what_to_paste_and_where(
         "Server URL: /wechat/brand-a",
         f"Token:      {NEW}",
         "Paste the token into WeChat's console (令牌(Token)) and press Submit (提交).",
-        f"Token {old_token()} stays valid until WeChat has used the new one, and 24 hours more.",
+        f"Token {old_token()} stays valid until 24 hours after WeChat first uses the new one.",
     ]
     assert err == ""
 
@@ -63,7 +63,7 @@ def test_an_operator_reads_of_each_earlier_token_when_it_ends(
     call_command("rotate_token", "brand-a")
 
     assert capsys.readouterr().out.splitlines()[-2:] == [
-        f"Token {old_token()} stays valid until WeChat has used the new one, and 24 hours more.",
+        f"Token {old_token()} stays valid until 24 hours after WeChat first uses the new one.",
         f"Token {first} ends at {format_datetime(first.expires_at)}, used or not.",
     ]
 
