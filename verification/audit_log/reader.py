@@ -74,8 +74,13 @@ def _copy_lines(first_id: int, last_id: int, version: int) -> list[bytes]:
         f"SELECT {columns} FROM {VerificationAttempt._meta.db_table}"
         f" WHERE id BETWEEN {first_id:d} AND {last_id:d} ORDER BY id"
     )
+    return copy_to_text(rows).splitlines(keepends=True)
+
+
+def copy_to_text(query: str) -> bytes:
+    """Return the rows of a query as the text that PostgreSQL's COPY writes, with times in UTC."""
     out = BytesIO()
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL timezone = 'UTC'")
-        cursor.copy_expert(f"COPY ({rows}) TO STDOUT", out)
-    return out.getvalue().splitlines(keepends=True)
+        cursor.copy_expert(f"COPY ({query}) TO STDOUT", out)
+    return out.getvalue()

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
-from io import BytesIO
 from operator import itemgetter
 from typing import Any
 
@@ -16,6 +15,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from verification.audit_log.canonical import COLUMNS_BY_VERSION, encode_time
+from verification.audit_log.reader import copy_to_text
 from verification.models import Tally
 from verification.models.noise import is_noise
 from verification.protocol.enums import Kind, Outcome, Term
@@ -154,11 +154,7 @@ def _copy_tallies() -> Iterable[bytes]:
         f"SELECT account_id, hour, kind, outcome, count, noise FROM {Tally._meta.db_table}"
         f" WHERE NOT (kind = {kind:d} AND outcome = {outcome:d}) ORDER BY hour, id"
     )
-    out = BytesIO()
-    with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL timezone = 'UTC'")
-        cursor.copy_expert(f"COPY ({rows}) TO STDOUT", out)
-    return out.getvalue().splitlines()
+    return copy_to_text(rows).splitlines()
 
 
 def _format_problem(sentence: str, key: Key, count: int, total: int) -> str:

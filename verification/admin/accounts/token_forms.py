@@ -54,18 +54,14 @@ class TokenField(forms.CharField):
         )
 
 
-class ChoosesToken:
+class ChoosesToken(forms.BaseForm):
     """Validates the fields `token_source` and `token` of a form that has both."""
 
-    cleaned_data: dict[str, Any]
-
     def clean(self) -> dict[str, Any] | None:
-        cleaned: dict[str, Any] | None = super().clean()  # type: ignore[misc]
+        cleaned: dict[str, Any] | None = super().clean()
         is_missing = not self.cleaned_data.get("token", "missing")
         if self.cleaned_data.get("token_source") == ENTER and is_missing:
-            self.add_error(  # type: ignore[attr-defined]
-                "token", _("Enter the token, or let one be generated.")
-            )
+            self.add_error("token", _("Enter the token, or let one be generated."))
         return cleaned
 
     def chosen_secret(self) -> str:

@@ -16,18 +16,7 @@ from verification.models import ChangeEvent, RecoveryCode, TotpDevice
 from verification.tests.support.admin_client import PASSWORD, Action, actions
 from verification.tests.support.authenticator import PAGE, App, is_in, set_up, sign_in_again
 
-
-@pytest.fixture(autouse=True)
-def _required(settings: Any) -> None:
-    settings.ADMIN_REQUIRE_TOTP = True
-
-
-@pytest.fixture
-def browser(li_wei: User) -> Client:
-    """The browser of li.wei, who has entered the password."""
-    client = Client()
-    client.force_login(li_wei)
-    return client
+pytestmark = pytest.mark.usefixtures("_totp_required")
 
 
 class TestSettingUp:
