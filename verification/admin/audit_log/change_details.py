@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from django.contrib.auth.models import Group, Permission, User
@@ -98,9 +99,14 @@ def name_role(role: str) -> str:
         return name_field(User, FLAGS[role])
     if role in GROUPS:
         return str(GROUPS[role])
-    # Two apps' permissions with one codename have the same name here, so the first one will do.
-    permission = Permission.objects.select_related("content_type").filter(codename=role).first()
+    permission = find_permission(role)
     return name_permission(permission) if permission else role
+
+
+@lru_cache(maxsize=256)  # Only a migration changes permissions, and the server restarts after it.
+def find_permission(codename: str) -> Permission | None:
+    # Two apps' permissions with one codename have the same name here, so the first one will do.
+    return Permission.objects.select_related("content_type").filter(codename=codename).first()
 
 
 def describe_recovery_code(facts: Facts) -> Iterator[str]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib.auth.models import User
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from verification import change_log
@@ -79,6 +81,26 @@ class TestTheChangeLog:
 
         assert "王芳" in found
         assert "张敏" not in found
+
+    def test_fifty_events_of_one_role_take_no_more_queries_than_one(
+        self, li_wei_at_work: Client
+    ) -> None:
+        def count_queries() -> int:
+            with CaptureQueriesContext(connection) as queries:
+                li_wei_at_work.get(page("changeevent_changelist"))
+            return len(queries)
+
+        def grant() -> None:
+            change_log.record(
+                ChangeEvent.Action.ROLE_GRANTED, Actor("li.wei"), user="wang.fang", role="view_seal"
+            )
+
+        grant()
+        one = count_queries()
+        for _ in range(49):
+            grant()
+
+        assert count_queries() <= one
 
     def test_a_long_value_is_cut_in_the_list_and_whole_on_its_page(
         self, li_wei_at_work: Client
