@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib import import_module
 
 from wechat_gateway import env
 
@@ -18,9 +19,10 @@ WITHOUT_VARIABLES = {
 def main(arguments: list[str]) -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "wechat_gateway.settings")
     with env.exit_if_misconfigured():
-        env.load_file()
+        env.load()
         if arguments[1:] and not needs_no_variable(arguments):
             env.require()
+            import_module("wechat_gateway.settings")  # Django would hide its problems in some cases
         from django.core.management import execute_from_command_line
         from django.db import OperationalError
 

@@ -15,6 +15,7 @@ class VerificationConfig(AppConfig):
     verbose_name = _("Verification")
 
     def ready(self) -> None:
+        from verification import checks  # noqa: F401, registers them
         from verification.audit_log import triggers
         from verification.auth import sign_ins
 

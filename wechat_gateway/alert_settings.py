@@ -6,10 +6,11 @@ import re
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from django.core.exceptions import ImproperlyConfigured, ValidationError
+from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
 from wechat_gateway import env
+from wechat_gateway.env import _
 
 WECOM = r"https://qyapi\.weixin\.qq\.com/cgi-bin/webhook/send\?key=[A-Za-z0-9-]{1,80}"
 #: Allowed with WECHAT_GATEWAY_LOCAL=1 only: a stand-in for WeCom on this machine.
@@ -37,9 +38,11 @@ def refusal_threshold() -> tuple[int, int]:
     match = re.fullmatch(r"([0-9]{1,3})/([0-9]{1,3})", env.text("ALERT_REFUSALS", "5/10"))
     count, minutes = map(int, match.groups()) if match else (0, 0)
     if not (count and minutes):
-        raise ImproperlyConfigured(
-            "ALERT_REFUSALS must look like 5/10 (alert after 5 refusals within 10 minutes), "
-            "with both numbers from 1 to 999."
+        env.report(
+            _(
+                "ALERT_REFUSALS must look like 5/10 (alert after 5 refusals within 10 minutes), "
+                "with both numbers from 1 to 999."
+            )
         )
     return count, minutes
 
@@ -52,9 +55,11 @@ def wecom_webhook(*, is_local: bool) -> str:
     url = env.text("ALERT_WECOM_WEBHOOK")
     allowed = rf"{WECOM}|{LOOPBACK}" if is_local else WECOM
     if url and not re.fullmatch(allowed, url):
-        raise ImproperlyConfigured(
-            "ALERT_WECOM_WEBHOOK must be the robot's address as WeCom shows it: "
-            "https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=…."
+        env.report(
+            _(
+                "ALERT_WECOM_WEBHOOK must be the robot's address as WeCom shows it: "
+                "https://qyapi.weixin.qq.com/cgi-bin/webhook/send?key=…."
+            )
         )
     return url
 
@@ -63,7 +68,7 @@ def email_addresses(name: str) -> list[str]:
     """Return the e-mail addresses that the variable `name` lists."""
     addresses = env.comma_separated(name)
     if not all(map(is_email_address, addresses)):
-        raise ImproperlyConfigured(f"{name} must hold e-mail addresses, separated by commas.")
+        env.report(_("%(name)s must hold e-mail addresses, separated by commas."), name=name)
     return addresses
 
 
@@ -72,22 +77,24 @@ def mail_settings(recipients: list[str]) -> dict[str, Any]:
     url = env.text("EMAIL_URL")
     if not url:
         if recipients:
-            raise ImproperlyConfigured(
-                "ALERT_EMAIL_TO must not be set without EMAIL_URL: set EMAIL_URL, too."
-            )
+            env.report(_("ALERT_EMAIL_TO must not be set without EMAIL_URL: set EMAIL_URL, too."))
         return {}
     server = _mail_server(url)
+    if not server:
+        return {}
     sender = email_addresses("ALERT_EMAIL_FROM")[:1] or [server["EMAIL_HOST_USER"]]
     if not is_email_address(sender[0]):
-        raise ImproperlyConfigured(
-            "ALERT_EMAIL_FROM must be set to an e-mail address, because the user in EMAIL_URL "
-            "is not one."
+        env.report(
+            _(
+                "ALERT_EMAIL_FROM must be set to an e-mail address, because the user in EMAIL_URL "
+                "is not one."
+            )
         )
     return {**server, "EMAIL_TIMEOUT": MAIL_TIMEOUT, "DEFAULT_FROM_EMAIL": sender[0]}
 
 
 def _mail_server(url: str) -> dict[str, Any]:
-    """Return the settings that EMAIL_URL holds.
+    """Return the settings that EMAIL_URL holds. They are empty if it is malformed.
 
     smtps:// uses TLS from the first byte. smtp:// starts it with STARTTLS, unless the URL ends
     with ?tls=0.
@@ -100,9 +107,8 @@ def _mail_server(url: str) -> dict[str, Any]:
     query = parse_qs(parts.query, keep_blank_values=True) if host else {}
     is_known = host and parts.scheme in {"smtp", "smtps"} and parts.path in {"", "/"}
     if not is_known or parts.fragment or query not in ({}, {"tls": ["0"]}, {"tls": ["1"]}):
-        raise ImproperlyConfigured(
-            "EMAIL_URL must look like smtp://user:password@host:587 or smtps://…:465."
-        )
+        env.report(_("EMAIL_URL must look like smtp://user:password@host:587 or smtps://…:465."))
+        return {}
     is_implicit_tls = parts.scheme == "smtps"
     return {
         "EMAIL_HOST": host,

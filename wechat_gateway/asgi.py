@@ -6,17 +6,13 @@
 from __future__ import annotations
 
 import os
-import warnings
 
 from wechat_gateway import env
-
-# Django warns that it reads whitenoise's files into memory as a whole; they are small enough.
-warnings.filterwarnings("ignore", "StreamingHttpResponse must consume synchronous iterators")
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "wechat_gateway.settings")
 
 with env.exit_if_misconfigured():
-    env.load_file()
+    env.load()
     env.require()
     from django.core.asgi import get_asgi_application
 

@@ -7,23 +7,26 @@ from contextlib import suppress
 from typing import Any
 
 import dj_database_url
-from django.core.exceptions import ImproperlyConfigured
+
+from wechat_gateway import env
+from wechat_gateway.env import _
 
 ENGINES = {"django.db.backends.postgresql", "django.db.backends.sqlite3"}
 
 
 def database(url: str) -> dict[str, Any]:
-    """Return the dictionary for Django's DATABASES.
-
-    Raises ImproperlyConfigured without quoting the URL, because it holds a password.
-    """
+    """Return the dictionary for Django's DATABASES. It is empty if the URL is malformed."""
     config: dict[str, Any] = {}
     with suppress(ValueError):  # its message may quote a part of the password
         config = {**dj_database_url.parse(url)}
     if config.get("ENGINE") not in ENGINES or not config["NAME"]:
-        raise ImproperlyConfigured(
-            "DATABASE_URL must look like postgres://user:password@host:5432/name or sqlite:///file."
+        env.report(
+            _(
+                "DATABASE_URL must look like postgres://user:password@host:5432/name "
+                "or sqlite:///file."
+            )
         )
+        return {}
     options = config.setdefault("OPTIONS", {})
     if config["ENGINE"] == "django.db.backends.sqlite3":
         # IMMEDIATE: a batch takes the write lock when it opens, as FOR UPDATE does on PostgreSQL.

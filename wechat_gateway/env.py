@@ -1,38 +1,107 @@
 """Reads settings from the environment.
 
-Every function raises ImproperlyConfigured with one sentence that names the variable and never
+A missing or malformed variable does not raise an error at once. It is reported, and
+raise_problems() raises all of them together. Each is a sentence that names the variable and never
 shows its value, which may be a secret.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from gettext import translation
 from pathlib import Path
+from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 
-ENV_FILE = Path(__file__).resolve().parent.parent / ".env"
+ROOT = Path(__file__).resolve().parent.parent
+ENV_FILE = ROOT / ".env"
 LOCAL_SWITCH = "WECHAT_GATEWAY_LOCAL"
 
-# The variables that a server cannot run without, and what to set each of them to.
+
+def _(sentence: str) -> str:
+    """Mark a sentence for the catalogue. raise_problems() translates it."""
+    return sentence
+
+
+# The variables that a server cannot run without.
 REQUIRED = {
-    "SECRET_KEY": "set it to 50 or more random characters",
-    "TOKEN_ENCRYPTION_KEYS": "set it to a random string of 32 or more characters",
-    "DATABASE_URL": "set it to postgres://user:password@host:5432/name",
-    "ALLOWED_HOSTS": "set it to the host names of this server, separated by commas",
+    "SECRET_KEY": _("SECRET_KEY is not set: set it to 50 or more random characters."),
+    "TOKEN_ENCRYPTION_KEYS": _(
+        "TOKEN_ENCRYPTION_KEYS is not set: set it to a random string of 32 or more characters."
+    ),
+    "DATABASE_URL": _(
+        "DATABASE_URL is not set: set it to postgres://user:password@host:5432/name."
+    ),
+    "ALLOWED_HOSTS": _(
+        "ALLOWED_HOSTS is not set: set it to the host names of this server, separated by commas."
+    ),
 }
 LOCAL_DEFAULTS = {"DATABASE_URL", "ALLOWED_HOSTS"}
+
+#: Each of them may be given as NAME_FILE, the path of a file that holds the value.
+SECRETS = [
+    *("SECRET_KEY", "SECRET_KEY_FALLBACKS", "TOKEN_ENCRYPTION_KEYS", "DATABASE_URL", "EMAIL_URL"),
+    *("ALERT_WECOM_WEBHOOK", "METRICS_KEY", "DJANGO_SUPERUSER_PASSWORD"),
+]
 
 # A worker that exits with this code makes gunicorn stop instead of starting the worker again.
 WORKER_BOOT_ERROR = 3
 
+_problems: list[tuple[str, dict[str, Any]]] = []
+
+
+# --- Problems
+
+
+def report(sentence: str, **values: Any) -> None:
+    """Keep a sentence, such as ``_("%(name)s must be 1 or 0.")``, for raise_problems()."""
+    _problems.append((sentence, values))
+
+
+def raise_problems() -> None:
+    """Raise ImproperlyConfigured with everything that was reported, a line for each problem."""
+    if not _problems:
+        return
+    sentences = [translate(sentence) % values for sentence, values in _problems]
+    _problems.clear()
+    raise ImproperlyConfigured("\n".join(dict.fromkeys(sentences)))
+
+
+def translate(sentence: str) -> str:
+    """Translate as LANGUAGE_CODE says. Django's gettext cannot: it needs the settings."""
+    language = "zh_Hans" if text("LANGUAGE_CODE") == "zh-hans" else "en"
+    catalogue = translation("django", ROOT / "verification/locale", [language], fallback=True)
+    return catalogue.gettext(sentence)
+
+
+@contextmanager
+def exit_if_misconfigured() -> Iterator[None]:
+    """Print what ImproperlyConfigured says and exit, without a traceback that hides it."""
+    try:
+        yield
+    except ImproperlyConfigured as error:
+        problems = str(error).splitlines()
+        start = translate(_("wechat_gateway cannot start:"))
+        lines = [f"{start} {problems[0]}"] if len(problems) == 1 else [start, *problems]
+        print("\n- ".join(lines), file=sys.stderr, flush=True)
+        sys.exit(WORKER_BOOT_ERROR)
+
+
+# --- Values
+
 
 def text(name: str, default: str = "") -> str:
-    """Return the variable without the blanks around it; an empty variable counts as not set."""
-    return os.environ.get(name, "").strip() or default
+    """Return the variable without the blanks around it.
+
+    A variable that is empty, or holds only blanks and commas, counts as not set.
+    """
+    value = os.environ.get(name, "").strip()
+    return value if value.strip(" ,") else default
 
 
 def comma_separated(name: str) -> list[str]:
@@ -43,70 +112,104 @@ def comma_separated(name: str) -> list[str]:
 def flag(name: str) -> bool:
     value = text(name, "0").lower()
     if value not in {"1", "true", "yes", "on", "0", "false", "no", "off"}:
-        raise ImproperlyConfigured(f"{name} must be 1 or 0.")
+        report(_("%(name)s must be 1 or 0."), name=name)
     return value in {"1", "true", "yes", "on"}
 
 
 def integer(name: str, default: int, *, lowest: int, highest: int) -> int:
     value = text(name, str(default))
     is_number = value.isascii() and value.isdigit() and len(value) <= 9
-    if not (is_number and lowest <= int(value) <= highest):
-        raise ImproperlyConfigured(f"{name} must be a whole number from {lowest} to {highest}.")
-    return int(value)
+    if is_number and lowest <= int(value) <= highest:
+        return int(value)
+    report(
+        _("%(name)s must be a whole number from %(lowest)d to %(highest)d."),
+        name=name,
+        lowest=lowest,
+        highest=highest,
+    )
+    return default
 
 
 def choice(name: str, default: str, allowed: list[str]) -> str:
     value = text(name, default)
-    if value not in allowed:
-        raise ImproperlyConfigured(f"{name} must be one of {', '.join(allowed)}.")
-    return value
+    if value in allowed:
+        return value
+    report(_("%(name)s must be one of %(allowed)s."), name=name, allowed=", ".join(allowed))
+    return default
 
 
 def require() -> None:
-    """Raise ImproperlyConfigured unless every variable that a running server needs is set."""
-    needed = set(REQUIRED) - LOCAL_DEFAULTS if flag(LOCAL_SWITCH) else set(REQUIRED)
-    for name, remedy in REQUIRED.items():
-        if name in needed and not comma_separated(name):
-            raise ImproperlyConfigured(
-                f"{name} is not set: {remedy} (to try it on this machine, run script/server)."
-            )
+    """Report every variable that a running server needs and that is not set."""
+    is_local = text(LOCAL_SWITCH).lower() in {"1", "true", "yes", "on"}
+    needed = set(REQUIRED) - LOCAL_DEFAULTS if is_local else set(REQUIRED)
+    missing = [name for name in REQUIRED if name in needed and not comma_separated(name)]
+    for name in missing:
+        report(REQUIRED[name])
+    if len(missing) == len(REQUIRED):
+        report(_("To try wechat_gateway on your own machine, run script/server."))
 
 
-def load_file(path: Path = ENV_FILE) -> None:
-    """Add the NAME=value lines of a file, such as the one script/server writes, to the environment.
+# --- Files
 
-    A variable that is set already keeps its value. If a name has two lines, the last one counts.
-    """
+
+def load(path: Path = ENV_FILE) -> None:
+    """Complete the environment with the lines of .env and with the secrets that NAME_FILE names."""
+    for name, value in parse_file(path).items():
+        # A variable in the environment overrides the file, in whichever of the two forms.
+        if not (text(name) or text(f"{name}_FILE") or text(name.removesuffix("_FILE"))):
+            os.environ[name] = value
+    for name in SECRETS:
+        # Removed, so that a process that inherits this environment does not load the file again.
+        secret_file = os.environ.pop(f"{name}_FILE", "").strip()
+        if secret_file and text(name):
+            report(_("%(name)s and %(name)s_FILE must not both be set."), name=name)
+        elif secret_file:
+            os.environ[name] = read_secret(name, secret_file)
+
+
+def read_secret(name: str, path: str) -> str:
+    try:
+        secret = Path(path).read_text("utf-8").strip()
+    except (OSError, ValueError):
+        secret = ""
+    if not secret or "\0" in secret:
+        report(
+            _("%(name)s_FILE must name a file that this process can read and that is not empty."),
+            name=name,
+        )
+        return ""
+    return secret
+
+
+def parse_file(path: Path) -> dict[str, str]:
+    """Return the NAME=value lines of a file. If a name has two lines, the last one counts."""
     if not path.is_file():
-        return
+        return {}
     try:
         lines = path.read_text("utf-8-sig").splitlines()
-    except (OSError, ValueError) as error:
-        raise ImproperlyConfigured(f"{path.name} must be a readable file in UTF-8.") from error
-    settings: dict[str, str] = {}
+    except (OSError, ValueError):
+        report(_("%(file)s must be a readable file in UTF-8."), file=path.name)
+        return {}
+    variables = {}
     for number, line in enumerate(lines, start=1):
         if line.strip() and not line.strip().startswith("#"):
-            name, value = parse_line(line, f"{path.name}, line {number},")
-            settings[name] = value
-    for name, value in settings.items():
-        os.environ.setdefault(name, value)
+            name, value = parse_line(line)
+            if name:
+                variables[name] = value
+            else:
+                sentence = _("%(file)s, line %(number)d, must look like NAME=value.")
+                report(sentence, file=path.name, number=number)
+    return variables
 
 
-def parse_line(line: str, place: str) -> tuple[str, str]:
-    """Return name and value of a line; `place` begins the message if it is malformed."""
+def parse_line(line: str) -> tuple[str, str]:
+    """Return name and value of a line. Of a malformed line, the name is empty.
+
+    As in a shell, a comment may follow the value: a blank, then #.
+    """
     name, separator, value = line.strip().removeprefix("export ").partition("=")
-    if not (separator and name.strip()) or "\0" in line:
-        raise ImproperlyConfigured(f"{place} must look like NAME=value.")
-    value = value.strip()
-    is_quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "'\""
-    return name.strip(), value[1:-1] if is_quoted else value
-
-
-@contextmanager
-def exit_if_misconfigured() -> Iterator[None]:
-    """Print the sentence of ImproperlyConfigured and exit, without a traceback that hides it."""
-    try:
-        yield
-    except ImproperlyConfigured as error:
-        print(f"wechat_gateway cannot start: {error}", file=sys.stderr, flush=True)
-        sys.exit(WORKER_BOOT_ERROR)
+    name = name.strip()
+    if not separator or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) or "\0" in value:
+        return "", ""
+    quoted = re.fullmatch(r"""\s*(['"])(?P<text>.*?)\1(\s+#.*)?""", value)
+    return name, quoted["text"] if quoted else re.split(r"\s#", value)[0].strip()

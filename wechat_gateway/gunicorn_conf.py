@@ -1,7 +1,4 @@
-"""gunicorn's settings: gunicorn -c python:wechat_gateway.gunicorn_conf wechat_gateway.asgi
-
-WEB_CONCURRENCY sets the number of workers; gunicorn reads it itself.
-"""
+"""gunicorn's settings: gunicorn -c python:wechat_gateway.gunicorn_conf wechat_gateway.asgi"""
 
 from __future__ import annotations
 
@@ -10,12 +7,12 @@ import os
 from wechat_gateway import env, log_format
 
 with env.exit_if_misconfigured():
-    env.load_file()
-    _port = env.integer("PORT", 8000, lowest=1, highest=65535)
-    # Heroku's router connects to a dyno over IPv4.
-    _host = "127.0.0.1" if env.flag(env.LOCAL_SWITCH) else "0.0.0.0"  # noqa: S104
+    env.load()
+    env.require()
+    from wechat_gateway import settings  # reports all problems before a worker starts
 
-bind = f"{_host}:{_port}"
+bind = f"{settings.BIND}:{settings.PORT}"
+workers = settings.WEB_CONCURRENCY
 worker_class = "wechat_gateway.worker.GatewayWorker"
 timeout = 30
 graceful_timeout = 20  # Heroku kills a process after 30 s

@@ -1,5 +1,7 @@
 """All settings, read from the environment. The defaults are safe for production.
 
+What is missing or malformed is collected, and raised at the end as one ImproperlyConfigured.
+
 There are three modes:
 
 - build: no variable is set. Imports and collectstatic work.
@@ -11,55 +13,79 @@ from __future__ import annotations
 
 import os
 import re
+import warnings
 import zoneinfo
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from csp.constants import NONE, SELF
-from django.core.exceptions import ImproperlyConfigured
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_lazy
 
 from wechat_gateway import alert_settings, env, log_format
 from wechat_gateway.database import database
+from wechat_gateway.env import _
 
 BASE_DIR = Path(__file__).resolve().parent.parent
+YEAR = 365 * 24 * 3600
 LOCAL = env.flag(env.LOCAL_SWITCH)
 DEBUG = env.flag("DEBUG")
 
-# gunicorn reads these two itself. They are checked here as well because `manage.py migrate` runs
-# first in a release, and reports in one sentence what gunicorn would report in a traceback.
+# What the web process listens on, and its number of workers: see gunicorn_conf.py. Heroku's router
+# connects to a dyno over IPv4.
+BIND = env.text("BIND", "127.0.0.1" if LOCAL else "0.0.0.0")  # noqa: S104
 PORT = env.integer("PORT", 8000, lowest=1, highest=65535)
-env.integer("WEB_CONCURRENCY", 1, lowest=1, highest=64)
+WEB_CONCURRENCY = env.integer("WEB_CONCURRENCY", 1, lowest=1, highest=64)
 
 # --- Secrets ---------------------------------------------------------------------------------
 
 SECRET_KEY = env.text("SECRET_KEY")
 if SECRET_KEY and len(SECRET_KEY) < 50:
-    raise ImproperlyConfigured("SECRET_KEY must have 50 or more characters.")
+    env.report(_("SECRET_KEY must have 50 or more characters."))
 SECRET_KEY_FALLBACKS = env.comma_separated("SECRET_KEY_FALLBACKS")
 
 # The newest key comes first. It encrypts and seals; all keys decrypt and verify.
 TOKEN_ENCRYPTION_KEYS = env.comma_separated("TOKEN_ENCRYPTION_KEYS")
 if any(len(key) < 32 for key in TOKEN_ENCRYPTION_KEYS):
-    raise ImproperlyConfigured(
-        "TOKEN_ENCRYPTION_KEYS must hold keys of 32 or more characters each."
-    )
+    env.report(_("TOKEN_ENCRYPTION_KEYS must hold keys of 32 or more characters each."))
 
 # --- Addresses -------------------------------------------------------------------------------
 
 HOST = r"([A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])"
+LOOPBACK = r"localhost|127\.[0-9.]+|\[::1\]"
+
+if not re.fullmatch(HOST, BIND):
+    env.report(_("BIND must be an address such as 127.0.0.1 or [::1]; PORT sets the port."))
+elif LOCAL and not re.fullmatch(LOOPBACK, BIND):
+    env.report(
+        _(
+            "BIND must be a loopback address such as 127.0.0.1 with WECHAT_GATEWAY_LOCAL=1, "
+            "which switches https off."
+        )
+    )
 
 PUBLIC_URL = env.text("PUBLIC_URL").rstrip("/")
 if PUBLIC_URL and not re.fullmatch(rf"https?://{HOST}(:[0-9]+)?", PUBLIC_URL):
-    raise ImproperlyConfigured("PUBLIC_URL must look like https://wx.example.cn, without a path.")
+    env.report(_("PUBLIC_URL must look like https://wx.example.cn, without a path."))
+    PUBLIC_URL = ""
 
 ALLOWED_HOSTS = env.comma_separated("ALLOWED_HOSTS")
+is_public = not all(re.fullmatch(LOOPBACK, host) for host in ALLOWED_HOSTS)
+if LOCAL and (is_public or "DYNO" in os.environ):
+    env.report(
+        _(
+            "WECHAT_GATEWAY_LOCAL must not be 1 on a server, because it switches https off: remove "
+            "it from the environment and from .env. On your own machine, remove ALLOWED_HOSTS."
+        )
+    )
 if LOCAL and not ALLOWED_HOSTS:
     ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
 if not all(re.fullmatch(rf"\*|{HOST}", host) for host in ALLOWED_HOSTS):
-    raise ImproperlyConfigured(
-        "ALLOWED_HOSTS must hold names such as wx.example.cn, without https:// and without a port."
+    env.report(
+        _(
+            "ALLOWED_HOSTS must hold names such as wx.example.cn, without https:// and without a "
+            "port."
+        )
     )
 if PUBLIC_URL:
     ALLOWED_HOSTS.append(str(urlsplit(PUBLIC_URL).hostname))
@@ -67,12 +93,10 @@ if PUBLIC_URL:
 CSRF_TRUSTED_ORIGINS = env.comma_separated("CSRF_TRUSTED_ORIGINS")
 ORIGIN = rf"https?://(\*\.)?{HOST}(:[0-9]+)?"
 if not all(re.fullmatch(ORIGIN, origin) for origin in CSRF_TRUSTED_ORIGINS):
-    raise ImproperlyConfigured(
-        "CSRF_TRUSTED_ORIGINS must hold origins such as https://wx.example.cn."
-    )
+    env.report(_("CSRF_TRUSTED_ORIGINS must hold origins such as https://wx.example.cn."))
 
 # The number of proxies in front of the server that append to X-Forwarded-For. Heroku's router is
-# one.
+# one. Without any, X-Forwarded-Proto is not believed either: see HttpsRedirectMiddleware.
 TRUSTED_PROXY_COUNT = env.integer(
     "TRUSTED_PROXY_COUNT", 1 if "DYNO" in os.environ else 0, lowest=0, highest=9
 )
@@ -100,6 +124,8 @@ MIDDLEWARE = [
     # Second, so that every page has a policy, whichever middleware below it responds.
     "csp.middleware.CSPMiddleware",
     "wechat_gateway.middleware.BrowserHeadersMiddleware",
+    # Before SecurityMiddleware, whose redirects to https it replaces if they would not end.
+    "wechat_gateway.middleware.HttpsRedirectMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "verification.auth.sessions.SessionMiddleware",
@@ -152,29 +178,30 @@ DATABASES = {"default": database(database_url)} if database_url else {}
 
 # --- Language and time -----------------------------------------------------------------------
 
-LANGUAGES = [("en", _("English")), ("zh-hans", _("Simplified Chinese"))]
+LANGUAGES = [("en", gettext_lazy("English")), ("zh-hans", gettext_lazy("Simplified Chinese"))]
 LANGUAGE_CODE = env.choice("LANGUAGE_CODE", "en", ["en", "zh-hans"])
 # Listed here so that these translations take precedence over Django's own.
 LOCALE_PATHS = [BASE_DIR / "verification" / "locale"]
 USE_TZ = True
 TIME_ZONE = env.text("TIME_ZONE", "Asia/Shanghai")
 if TIME_ZONE not in zoneinfo.available_timezones():
-    raise ImproperlyConfigured("TIME_ZONE must be a name such as Asia/Shanghai or UTC.")
+    env.report(_("TIME_ZONE must be a name such as Asia/Shanghai or UTC."))
 
 # --- Static files ----------------------------------------------------------------------------
 
 STATIC_URL = "static/"
-STATIC_ROOT = None if LOCAL else BASE_DIR / "staticfiles"
-WHITENOISE_USE_FINDERS = LOCAL
+STATIC_ROOT = BASE_DIR / "staticfiles"
+# Pages work before collectstatic has run: the originals are served, too.
+WHITENOISE_USE_FINDERS = True
 WHITENOISE_ALLOW_ALL_ORIGINS = False  # no other site's page uses the static files
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {
-        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
-        if LOCAL
-        else "whitenoise.storage.CompressedManifestStaticFilesStorage",
-    },
+    "staticfiles": {"BACKEND": "wechat_gateway.static_files.CollectedOrOriginalStorage"},
 }
+# WhiteNoise warns if STATIC_ROOT does not exist. `check --deploy` says it in a sentence.
+warnings.filterwarnings("ignore", "No directory at: ")
+# Django warns that it reads WhiteNoise's files into memory as a whole; they are small enough.
+warnings.filterwarnings("ignore", "StreamingHttpResponse must consume synchronous iterators")
 
 # --- Browser security (callbacks set their own headers) --------------------------------------
 
@@ -192,11 +219,26 @@ CONTENT_SECURITY_POLICY = {
 }
 SECURE_SSL_REDIRECT = not LOCAL
 LANGUAGE_COOKIE_SECURE, LANGUAGE_COOKIE_HTTPONLY = not LOCAL, True
-LANGUAGE_COOKIE_AGE = 365 * 24 * 3600
+LANGUAGE_COOKIE_AGE = YEAR
 LANGUAGE_COOKIE_SAMESITE = "Lax"
-SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]  # a platform's health checks use plain http
-SECURE_HSTS_SECONDS = 0 if LOCAL else 365 * 24 * 3600
-SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = not LOCAL
+SECURE_REDIRECT_EXEMPT = [
+    *(r"^healthz$", r"^readyz$"),  # a platform's health checks use plain http
+    r"^static/",  # the page that HttpsRedirectMiddleware shows has a style sheet, too
+]
+# An hour by default: a longer time cannot be taken back, and subdomains may not have https.
+SECURE_HSTS_SECONDS = env.integer("HSTS_SECONDS", 3600, lowest=0, highest=2 * YEAR)
+SECURE_HSTS_INCLUDE_SUBDOMAINS = env.flag("HSTS_INCLUDE_SUBDOMAINS")
+SECURE_HSTS_PRELOAD = env.flag("HSTS_PRELOAD")
+if SECURE_HSTS_PRELOAD and not (SECURE_HSTS_INCLUDE_SUBDOMAINS and SECURE_HSTS_SECONDS >= YEAR):
+    env.report(
+        _(
+            "HSTS_PRELOAD must not be 1 without HSTS_INCLUDE_SUBDOMAINS=1 and HSTS_SECONDS of "
+            "31536000 or more: browsers accept no other site into their lists."
+        )
+    )
+SILENCED_SYSTEM_CHECKS = [
+    *("security.W005", "security.W021"),  # subdomains and preloading are the operator's choice
+]
 X_FRAME_OPTIONS = "DENY"
 
 # --- Signing in ------------------------------------------------------------------------------
@@ -287,3 +329,5 @@ LOGGING = {
         "django.server": {"handlers": [], "level": "CRITICAL", "propagate": False},
     },
 }
+
+env.raise_problems()

@@ -9,7 +9,7 @@ from wechat_gateway import env
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "wechat_gateway.settings")
 
 with env.exit_if_misconfigured():
-    env.load_file()
+    env.load()
     env.require()
     from django.core.wsgi import get_wsgi_application
 

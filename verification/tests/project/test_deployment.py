@@ -78,6 +78,7 @@ def test_what_the_button_sets_passes_the_deployment_check(tmp_path: Path) -> Non
         for name, field in APP["env"].items()
     }
     checkout = Checkout(tmp_path)
+    checkout.manage("collectstatic", "--noinput")  # Heroku does this before each release
     result = checkout.manage("check", "--deploy", "--fail-level", "WARNING", **by_heroku, **chosen)
 
     assert (result.returncode, result.stderr) == (0, "")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -50,7 +51,32 @@ def test_a_command_names_the_variable_that_is_missing(
     message = refusal(checkout.manage("check", **without(name, empty)))
 
     assert message.startswith(f"{name} is not set: set it to ")
-    assert message.endswith("(to try it on this machine, run script/server).")
+
+
+def problems(result: Result) -> list[str]:
+    """Return the lines of a refusal that has several; assert that they hold no secret."""
+    assert (result.returncode, result.stdout) == (CANNOT_START, ""), result
+    first, *lines = result.stderr.splitlines()
+    assert first == "wechat_gateway cannot start:"
+    assert all(re.fullmatch(r"- .+\.", line) for line in lines), lines
+    assert not [secret for secret in SECRETS if secret in result.stderr]
+    return [line.removeprefix("- ") for line in lines]
+
+
+def test_a_command_names_everything_that_is_wrong_at_once(checkout: Checkout) -> None:
+    malformed = {"PORT": "eighty", "EMAIL_URL": "hunter2", "ALERT_REFUSALS": "many"}
+    named = [line.split()[0] for line in problems(checkout.manage("check", **malformed))]
+
+    assert named == [*PRODUCTION, "To", "PORT", "ALERT_REFUSALS", "EMAIL_URL"]
+
+
+def test_the_sentences_follow_the_language_of_the_environment(checkout: Checkout) -> None:
+    result = checkout.manage("check", LANGUAGE_CODE="zh-hans", PORT="eighty")
+    first, *lines = result.stderr.splitlines()
+
+    assert first == "wechat_gateway 无法启动："
+    assert len(lines) == 6
+    assert all(re.search("[一-鿿]", line) for line in lines), lines
 
 
 @pytest.mark.parametrize("name", ["SECRET_KEY", "DATABASE_URL"])
@@ -158,9 +184,9 @@ def test_a_command_reads_the_env_file_and_the_environment_takes_precedence(tmp_p
 def test_a_server_reads_the_env_file_too(tmp_path: Path, entry: str) -> None:
     write_env(tmp_path, f"SECRET_KEY={KEY}\n")
     checkout = Checkout(tmp_path)
-    message = refusal(checkout.python("-c", f"import {entry}"))
+    named = [line.split()[0] for line in problems(checkout.python("-c", f"import {entry}"))]
 
-    assert message.startswith("TOKEN_ENCRYPTION_KEYS is not set: ")
+    assert named == ["TOKEN_ENCRYPTION_KEYS", "DATABASE_URL", "ALLOWED_HOSTS"]
 
 
 @pytest.fixture
@@ -183,15 +209,19 @@ def _clean_environment() -> object:
         ("export LOG_LEVEL=DEBUG", "DEBUG"),
         ("\ufeffLOG_LEVEL=DEBUG", "DEBUG"),
         ("LOG_LEVEL=DEBUG\r", "DEBUG"),
+        ("LOG_LEVEL=DEBUG # while we look for it", "DEBUG"),
+        ("LOG_LEVEL='DEBUG # 1' # while we look for it", "DEBUG # 1"),
+        ("LOG_LEVEL=DEBUG#1", "DEBUG#1"),
+        ("LOG_LEVEL= # INFO", None),
         ("# LOG_LEVEL=DEBUG", None),
         ("", None),
     ],
 )
 def test_a_line_of_the_env_file(tmp_path: Path, line: str, expected: str | None) -> None:
     os.environ.pop("LOG_LEVEL", None)
-    env.load_file(write_env(tmp_path, f"{line}\n"))
+    env.load(write_env(tmp_path, f"{line}\n"))
 
-    assert os.environ.get("LOG_LEVEL") == expected
+    assert os.environ.get("LOG_LEVEL", "") == (expected or "")
 
 
 @pytest.mark.process
@@ -209,13 +239,78 @@ def test_an_invalid_env_file_is_reported_in_a_sentence(tmp_path: Path, content: 
 @pytest.mark.usefixtures("_clean_environment")
 def test_the_last_of_two_lines_for_a_variable_counts(tmp_path: Path) -> None:
     os.environ.pop("LOG_LEVEL", None)
-    env.load_file(write_env(tmp_path, "LOG_LEVEL=ERROR\nLOG_LEVEL=DEBUG\n"))
+    env.load(write_env(tmp_path, "LOG_LEVEL=ERROR\nLOG_LEVEL=DEBUG\n"))
 
     assert os.environ["LOG_LEVEL"] == "DEBUG"
 
 
+@pytest.mark.usefixtures("_clean_environment")
+def test_an_empty_variable_does_not_hide_a_line_of_the_env_file(tmp_path: Path) -> None:
+    os.environ["LOG_LEVEL"] = " "
+    env.load(write_env(tmp_path, "LOG_LEVEL=DEBUG\n"))
+
+    assert os.environ["LOG_LEVEL"] == "DEBUG"
+
+
+# --- Secrets in files
+
+
+@pytest.mark.process
+def test_a_secret_may_be_in_a_file(tmp_path: Path) -> None:
+    checkout = Checkout(tmp_path)
+    variables = {}
+    for name, value in PRODUCTION.items():
+        variables[f"{name}_FILE"] = str(tmp_path / name)
+        (tmp_path / name).write_text(f"{value}\n")
+    hosts = variables.pop("ALLOWED_HOSTS_FILE")
+
+    assert refusal(checkout.manage("check", **variables)).startswith("ALLOWED_HOSTS is not set: ")
+    variables["ALLOWED_HOSTS"] = Path(hosts).read_text()
+    assert checkout.manage("check", **variables).returncode == 0
+
+
+@pytest.mark.process
+@pytest.mark.parametrize(
+    ("content", "also", "expected"),
+    [
+        (None, "", "SECRET_KEY_FILE must name a file that this process can read"),
+        (b"", "", "SECRET_KEY_FILE must name a file that this process can read"),
+        (b"\xff\xfe", "", "SECRET_KEY_FILE must name a file that this process can read"),
+        (KEY.encode(), KEY, "SECRET_KEY and SECRET_KEY_FILE must not both be set."),
+        (b"hunter2", "", "SECRET_KEY must have 50 or more characters."),
+    ],
+)
+def test_a_useless_secret_file_is_reported(
+    tmp_path: Path, content: bytes | None, also: str, expected: str
+) -> None:
+    checkout = Checkout(tmp_path)
+    path = tmp_path / "secret"
+    if content is not None:
+        path.write_bytes(content)
+    variables = {**PRODUCTION, "SECRET_KEY": also, "SECRET_KEY_FILE": str(path)}
+    result = checkout.manage("check", **variables)
+
+    assert result.returncode == CANNOT_START
+    assert expected in result.stderr
+    assert "hunter2" not in result.stderr
+
+
+@pytest.mark.usefixtures("_clean_environment")
+def test_the_environment_overrides_the_env_file_in_either_form(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("from the file")
+    os.environ["SECRET_KEY"] = "from the environment"
+    os.environ.pop("DATABASE_URL", None)
+    os.environ["DATABASE_URL_FILE"] = str(secret)
+    env.load(write_env(tmp_path, f"SECRET_KEY_FILE={secret}\nDATABASE_URL=sqlite:///x"))
+
+    assert os.environ["SECRET_KEY"] == "from the environment"
+    assert os.environ["DATABASE_URL"] == "from the file"
+    env.raise_problems()
+
+
 def test_the_env_file_is_optional(tmp_path: Path) -> None:
-    env.load_file(tmp_path / ".env")
+    env.load(tmp_path / ".env")
 
 
 # --- Values
@@ -242,8 +337,9 @@ def test_only_plain_digits_are_a_number(monkeypatch: pytest.MonkeyPatch, value: 
     if value == "":
         assert env.integer("PORT", 8000, lowest=1, highest=65535) == 8000
         return
+    env.integer("PORT", 8000, lowest=1, highest=65535)
     with pytest.raises(ImproperlyConfigured, match="PORT must be a whole number from 1 to 65535"):
-        env.integer("PORT", 8000, lowest=1, highest=65535)
+        env.raise_problems()
 
 
 def test_parts_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -257,4 +353,4 @@ def test_a_command_without_settings_needs_no_variable(tmp_path: Path) -> None:
     checkout = Checkout(tmp_path)
     for arguments in (["version"], ["check", "--help"]):
         assert checkout.manage(*arguments).returncode == 0, arguments
-    refusal(checkout.manage("check"))
+    assert checkout.manage("check").returncode == CANNOT_START

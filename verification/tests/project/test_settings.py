@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
@@ -84,6 +85,14 @@ MALFORMED = [
     ("PORT", "00000"),
     ("PORT", "70000"),
     ("PORT", "８０００"),
+    ("BIND", "127.0.0.1:8000"),
+    ("BIND", "unix:/run/gateway.sock"),
+    ("BIND", "127.0.0.1/8"),
+    ("HSTS_SECONDS", "forever"),
+    ("HSTS_SECONDS", "63072001"),
+    ("HSTS_INCLUDE_SUBDOMAINS", "perhaps"),
+    ("HSTS_PRELOAD", "perhaps"),
+    ("HSTS_PRELOAD", "1"),  # without the other two
     ("WEB_CONCURRENCY", "many"),
     ("WEB_CONCURRENCY", "00"),
 ]
@@ -97,10 +106,11 @@ def test_a_malformed_variable_is_named_and_its_value_is_not(name: str, value: st
         read_settings(**{**PRODUCTION, name: value})
     message = str(refusal.value)
 
-    assert message.startswith(f"{name} must ")
-    assert value not in message
+    for sentence in message.splitlines():
+        assert sentence.startswith(f"{name} must ")
+        assert sentence.endswith(".")
+    assert value not in message or len(value) < 3
     assert "hunter2" not in message
-    assert (message.count("\n"), message[-1]) == (0, ".")
     assert refusal.value.__cause__ is None  # a cause would show the value in a traceback
 
 
@@ -123,6 +133,10 @@ def test_a_malformed_variable_is_named_and_its_value_is_not(name: str, value: st
         ("TIME_ZONE", "UTC"),
         ("WEB_CONCURRENCY", " 2 "),
         ("PORT", "65535"),
+        ("BIND", "127.0.0.1"),
+        ("BIND", "[::]"),
+        ("HSTS_SECONDS", "0"),
+        ("HSTS_INCLUDE_SUBDOMAINS", "1"),
     ],
 )
 def test_a_well_formed_variable_is_accepted(name: str, value: str) -> None:
@@ -140,7 +154,9 @@ def test_production_is_safe_by_default() -> None:
     assert settings["SESSION_COOKIE_SECURE"]
     assert settings["CSRF_COOKIE_SECURE"]
     assert settings["SECURE_SSL_REDIRECT"]
-    assert settings["SECURE_HSTS_SECONDS"] == 365 * 24 * 3600
+    assert settings["SECURE_HSTS_SECONDS"] == 3600
+    assert not settings["SECURE_HSTS_INCLUDE_SUBDOMAINS"]
+    assert not settings["SECURE_HSTS_PRELOAD"]
     assert settings["TRUSTED_PROXY_COUNT"] == 0
     assert "SECURE_PROXY_SSL_HEADER" not in settings  # without a proxy, any client could send it
 
@@ -211,12 +227,29 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     return Checkout(tmp_path_factory.mktemp("checkout"))
 
 
-@pytest.mark.parametrize("extra", [{}, {"DYNO": "web.1", "PUBLIC_URL": "https://wx.example.cn"}])
+@pytest.mark.parametrize(
+    "extra",
+    [{"TRUSTED_PROXY_COUNT": "1"}, {"DYNO": "web.1", "PUBLIC_URL": "https://wx.example.cn"}],
+)
 def test_the_deployment_check_reports_no_issues(checkout: Checkout, extra: dict[str, str]) -> None:
+    collected = checkout.manage("collectstatic", "--noinput")
+    assert (collected.returncode, collected.stderr) == (0, "")
     result = checkout.manage("check", "--deploy", "--fail-level", "WARNING", **PRODUCTION, **extra)
 
-    assert result.stdout == "System check identified no issues (0 silenced).\n"
+    assert result.stdout == "System check identified no issues (2 silenced).\n"
     assert (result.returncode, result.stderr) == (0, "")
+
+
+def test_the_deployment_check_names_what_is_missing(tmp_path: Path) -> None:
+    result = Checkout(tmp_path).manage("check", "--deploy", "--database", "default", **PRODUCTION)
+
+    assert result.returncode == 1
+    for sentence in (
+        "(verification.E001) The database cannot be reached.",
+        "(verification.W001) TRUSTED_PROXY_COUNT is 0, so behind an https proxy no page opens.",
+        "(verification.I001) The static files are not collected",
+    ):
+        assert sentence in result.stderr
 
 
 # --- Build
@@ -257,6 +290,7 @@ def test_a_local_copy_needs_no_database_and_no_host() -> None:
         (LOCAL, "127.0.0.1:8000"),
         ({**LOCAL, "PORT": "9000"}, "127.0.0.1:9000"),
         (PRODUCTION, "0.0.0.0:8000"),
+        ({**PRODUCTION, "BIND": "[::1]"}, "[::1]:8000"),
         ({**PRODUCTION, "PORT": "9000"}, "0.0.0.0:9000"),
     ],
 )
@@ -266,6 +300,28 @@ def test_only_production_listens_on_all_interfaces(
     program = "from wechat_gateway import gunicorn_conf; print(gunicorn_conf.bind)"
 
     assert checkout.python("-c", program, **variables).stdout.strip() == bound
+
+
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        ({"ALLOWED_HOSTS": "wx.example.cn"}, "WECHAT_GATEWAY_LOCAL must not be 1 on a server"),
+        ({"ALLOWED_HOSTS": "*"}, "WECHAT_GATEWAY_LOCAL must not be 1 on a server"),
+        ({"DYNO": "web.1"}, "WECHAT_GATEWAY_LOCAL must not be 1 on a server"),
+        ({"BIND": "0.0.0.0"}, "BIND must be a loopback address"),
+    ],
+)
+def test_local_mode_is_refused_where_others_can_call(
+    variables: dict[str, str], expected: str
+) -> None:
+    with pytest.raises(ImproperlyConfigured, match=f"^{expected}"):
+        read_settings(**LOCAL, **variables)
+
+
+def test_a_tunnel_to_a_local_copy_is_allowed() -> None:
+    tunnel = {"PUBLIC_URL": "https://wx.example.cn", "TRUSTED_PROXY_COUNT": "1"}
+
+    assert "wx.example.cn" in read_settings(**LOCAL, **tunnel)["ALLOWED_HOSTS"]
 
 
 def test_sqlite_waits_for_locks_and_survives_a_crash() -> None:

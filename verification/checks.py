@@ -1,0 +1,47 @@
+"""Django's system checks of a deployment: manage.py check --deploy --database default."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.conf import settings
+from django.contrib.staticfiles.storage import staticfiles_storage
+from django.core import checks
+from django.core.checks import CheckMessage, Tags, register
+from django.utils.translation import gettext as _
+
+from verification.callbacks.readiness import find_problem
+
+
+@register(Tags.security, deploy=True)
+def check_proxies(**_options: Any) -> list[CheckMessage]:
+    if settings.TRUSTED_PROXY_COUNT or not settings.SECURE_SSL_REDIRECT:
+        return []
+    return [
+        checks.Warning(
+            _("TRUSTED_PROXY_COUNT is 0, so behind an https proxy no page opens."),
+            hint=_("Set it to the number of proxies in front of the server, usually 1."),
+            id="verification.W001",
+        )
+    ]
+
+
+@register(Tags.staticfiles, deploy=True)
+def check_static_files(**_options: Any) -> list[CheckMessage]:
+    storage: Any = staticfiles_storage
+    if storage.is_current():
+        return []
+    return [
+        checks.Info(
+            _("The static files are not collected, so they are served uncompressed."),
+            hint=_("Run manage.py collectstatic --noinput after each upgrade."),
+            id="verification.I001",
+        )
+    ]
+
+
+@register(Tags.database, deploy=True)
+def check_database(databases: Sequence[str] | None = None, **_options: Any) -> list[CheckMessage]:
+    problem = find_problem() if databases else None
+    return [checks.Error(problem, id="verification.E001")] if problem else []
