@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 
 from django.db import DataError, IntegrityError
+from django.utils.translation import gettext, gettext_noop
 
-MIGRATE = "Has manage.py migrate been run?"
+MIGRATE = gettext_noop("Has manage.py migrate been run?")
+IS_RUNNING = gettext_noop("Is it running, and is DATABASE_URL correct?")
 #: Advice by SQLSTATE. See https://www.postgresql.org/docs/current/errcodes-appendix.html
 ADVICE = {
-    "42501": "Its plan may be full, or its user lacks that right.",
-    "25006": "It is read-only: it is a standby, or was set to read-only.",
-    "53100": "Its disk is full.",
+    "42501": gettext_noop("Its plan may be full, or its user lacks that right."),
+    "25006": gettext_noop("It is read-only: it is a standby, or was set to read-only."),
+    "53100": gettext_noop("Its disk is full."),
     "42P01": MIGRATE,
     "42703": MIGRATE,
 }
@@ -39,13 +41,13 @@ def describe(error: Exception) -> str:
 
 
 def advise(error: Exception) -> str:
-    """Return one sentence of advice, or an empty string if there is none to give."""
+    """Return one English sentence of advice, or an empty string if there is none to give."""
     code = sqlstate(error)
     if code is not None:
         return ADVICE.get(code, "")
     if "no such table" in str(error) or "no such column" in str(error):  # SQLite
         return MIGRATE
-    return "Is it running, and is DATABASE_URL correct?" if NO_CONNECTION.search(str(error)) else ""
+    return IS_RUNNING if NO_CONNECTION.search(str(error)) else ""
 
 
 def sqlstate(error: Exception) -> str | None:
@@ -55,7 +57,9 @@ def sqlstate(error: Exception) -> str | None:
 
 def format_unusable(error: Exception) -> str:
     """Return one or two sentences for a person at the terminal: what is wrong, what to do."""
-    return f"The database cannot be used: {first_line(error)}. {advise(error)}".strip()
+    advice = advise(error)
+    sentence = gettext("The database cannot be used: {why}. {advice}")
+    return sentence.format(why=first_line(error), advice=gettext(advice) if advice else "").strip()
 
 
 def first_line(error: Exception) -> str:

@@ -13,6 +13,8 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, transaction
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from verification import change_log
 from verification.accounts.tokens import other_accounts_with
@@ -31,6 +33,11 @@ class GatewayCommand(BaseCommand):
 
     # /readyz reports missing migrations. They must not stop a command that looks for the cause.
     requires_system_checks: Any = []
+    help: Any = ""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.help = str(self.help)  # argparse cannot wrap a lazy translation
 
     def execute(self, *args: Any, **options: Any) -> str | None:
         try:
@@ -44,14 +51,14 @@ class GatewayCommand(BaseCommand):
 
     def warn_about_token(self, account: OfficialAccount, token: str) -> None:
         if len(token) < MIN_SAFE_LENGTH:
-            self.stderr.write(
-                f"Warning: a token of {len(token)} characters can be guessed from one captured "
-                f"request. Use {MIN_SAFE_LENGTH} or more; rotate_token generates 32."
+            warning = _(
+                "Warning: a token of {length} characters can be guessed from one captured request. "
+                "Use {safe} or more; rotate_token generates 32."
             )
+            self.stderr.write(warning.format(length=len(token), safe=MIN_SAFE_LENGTH))
         for other in other_accounts_with(token, account):
-            self.stderr.write(
-                f'Warning: "{other.slug}" has the same token. Give each account its own token.'
-            )
+            warning = _('Warning: "{slug}" has the same token. Give each account its own token.')
+            self.stderr.write(warning.format(slug=other.slug))
 
 
 def format_validation_error(error: ValidationError) -> str:
@@ -79,7 +86,9 @@ def find_account(slug: str) -> OfficialAccount:
     """Return the account with this slug. Raises CommandError."""
     account = OfficialAccount.objects.filter(slug=slug).first()
     if account is None:
-        raise CommandError(f'There is no official account with the slug "{slug}".')
+        raise CommandError(
+            _('There is no official account with the slug "{slug}".').format(slug=slug)
+        )
     return account
 
 
@@ -89,6 +98,18 @@ def command_line_actor() -> Actor:
         return Actor(f"command line ({getpass.getuser()})")
     except (KeyError, OSError):  # a dyno's user has no name
         return Actor("command line")
+
+
+def format_sealed(attempts: int, seals: int) -> str:
+    """Return how many attempts there are, under how many seals."""
+    return _("{attempts} under {seals}").format(
+        attempts=format_attempts(attempts),
+        seals=ngettext("{count} seal", "{count} seals", seals).format(count=f"{seals:,}"),
+    )
+
+
+def format_attempts(count: int) -> str:
+    return ngettext("{count} attempt", "{count} attempts", count).format(count=f"{count:,}")
 
 
 def parse_time(text: str | None) -> datetime | None:
@@ -105,7 +126,9 @@ def parse_time(text: str | None) -> datetime | None:
             return aware.astimezone(UTC)  # raises OverflowError near the years 1 and 9999
     except (ValueError, OverflowError):
         pass
-    raise CommandError(f'"{text}" is not a time such as 2026-11-23 or 2026-11-23T10:42+08:00.')
+    raise CommandError(
+        _('"{text}" is not a time such as 2026-11-23 or 2026-11-23T10:42+08:00.').format(text=text)
+    )
 
 
 def parse_head(text: str) -> KeptHead:
@@ -113,6 +136,8 @@ def parse_head(text: str) -> KeptHead:
     match = HEAD_PATTERN.fullmatch(text.strip())
     if match is None:
         raise CommandError(
-            f'"{text}" is not a head: a seal\'s number, a colon and 64 hexadecimal digits.'
+            _(
+                '"{text}" is not a head: a seal\'s number, a colon and 64 hexadecimal digits.'
+            ).format(text=text)
         )
     return KeptHead(int(match[1]), bytes.fromhex(match[2]))

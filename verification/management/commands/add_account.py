@@ -5,6 +5,8 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.db import transaction
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from verification import change_log
 from verification.accounts.tokens import rotate_token
@@ -15,17 +17,23 @@ from verification.models.account import MAX_ACCOUNTS_AT_ROOT, generate_secret
 
 
 class Command(GatewayCommand):
-    help = "Adds an official account and prints its server URL and token, which is shown only once."
+    help = gettext_lazy(
+        "Adds an official account and prints its server URL and token, which is shown only once."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("slug", help="The last part of the server URL: a-z, 0-9 and hyphens.")
-        parser.add_argument("--name", help="The name that the admin shows (default: the slug).")
+        parser.add_argument(
+            "slug", help=_("The last part of the server URL: a-z, 0-9 and hyphens.")
+        )
+        parser.add_argument("--name", help=_("The name that the admin shows (default: the slug)."))
         parser.add_argument(
             "--token",
-            help="The token, if WeChat already has one. The default is a generated token of 32 "
-            "characters.",
+            help=_(
+                "The token, if WeChat already has one. The default is a generated token of 32 "
+                "characters."
+            ),
         )
-        parser.add_argument("--json", action="store_true", help="Prints one JSON object.")
+        parser.add_argument("--json", action="store_true", help=_("Prints one JSON object."))
 
     def handle(self, *, slug: str, name: str | None, token: str | None, **options: Any) -> None:
         text = generate_secret() if token is None else token
@@ -34,10 +42,11 @@ class Command(GatewayCommand):
             account = OfficialAccount(slug=slug, name=name or slug)
             if OfficialAccount.objects.filter(answers_at_root=True).count() >= MAX_ACCOUNTS_AT_ROOT:
                 account.answers_at_root = False
-                self.stderr.write(
-                    f"{MAX_ACCOUNTS_AT_ROOT} accounts already accept calls at the bare domain, "
-                    "so this one does not."
+                warning = _(
+                    "{limit} accounts already accept calls at the bare domain, so this one does "
+                    "not."
                 )
+                self.stderr.write(warning.format(limit=MAX_ACCOUNTS_AT_ROOT))
             account.full_clean()
             account.save()
             change_log.record(
@@ -49,7 +58,11 @@ class Command(GatewayCommand):
             output = {"slug": slug, "path": account.server_path, "url": account.server_url}
             self.stdout.write(json.dumps({**output, "token": text}))
             return
-        self.stdout.write(f"Server URL: {account.server_url}\nToken:      {text}")
+        self.stdout.write(_("Server URL: {url}").format(url=account.server_url))
+        self.stdout.write(_("Token:      {token}").format(token=text))
         self.stdout.write(
-            "The token is not printed again. People with the permission can reveal it in the admin."
+            _(
+                "The token is not printed again. People with the permission can reveal it in the "
+                "admin."
+            )
         )

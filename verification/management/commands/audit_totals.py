@@ -5,6 +5,8 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.db.models import Sum
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from verification.management.base import GatewayCommand
 from verification.models import Tally
@@ -12,10 +14,10 @@ from verification.protocol.enums import Kind, Outcome
 
 
 class Command(GatewayCommand):
-    help = "Counts every callback that was answered, by account, kind and outcome."
+    help = gettext_lazy("Counts every callback that was answered, by account, kind and outcome.")
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--json", action="store_true", help="Prints one JSON object.")
+        parser.add_argument("--json", action="store_true", help=_("Prints one JSON object."))
 
     def handle(self, **options: Any) -> None:
         rows = [
@@ -35,8 +37,8 @@ class Command(GatewayCommand):
             self.stdout.write(json.dumps({"total": total, "rows": rows}))
             return
         for row in rows:
-            account = row["account"] or "(no account)"
+            account = row["account"] or _("(no account)")
             self.stdout.write(
                 f"{row['count']:>12,}  {row['outcome']:<8}  {row['kind']:<16}  {account}"
             )
-        self.stdout.write(f"{total:>12,}  answered in total")
+        self.stdout.write(_("{total}  answered in total").format(total=f"{total:>12,}"))

@@ -8,12 +8,14 @@ from django.contrib.auth.models import User
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from verification.management.base import GatewayCommand, create_administrator
 
 
 class Command(GatewayCommand):
-    help = (
+    help = gettext_lazy(
         "Creates the first administrator from DJANGO_SUPERUSER_USERNAME, DJANGO_SUPERUSER_PASSWORD "
         "and DJANGO_SUPERUSER_EMAIL. Does nothing if that user exists, so that it can run at every "
         "deployment."
@@ -23,17 +25,18 @@ class Command(GatewayCommand):
         users = get_user_model()
         username = os.environ.get("DJANGO_SUPERUSER_USERNAME", "").strip()
         if not username:
-            raise CommandError("DJANGO_SUPERUSER_USERNAME is not set.")
+            raise CommandError(_("{name} is not set.").format(name="DJANGO_SUPERUSER_USERNAME"))
         if users.objects.filter(username=username).exists():
-            self.stdout.write(f'The user "{username}" already exists; nothing was changed.')
+            sentence = _('The user "{user}" already exists; nothing was changed.')
+            self.stdout.write(sentence.format(user=username))
             return
         password = os.environ.get("DJANGO_SUPERUSER_PASSWORD", "")
         if not password.strip():
-            raise CommandError("DJANGO_SUPERUSER_PASSWORD is not set.")
+            raise CommandError(_("{name} is not set.").format(name="DJANGO_SUPERUSER_PASSWORD"))
         email = os.environ.get("DJANGO_SUPERUSER_EMAIL", "").strip()
         validate_user(users(username=username, email=email), password)
         create_administrator(username, email, password)
-        self.stdout.write(f'Created the administrator "{username}".')
+        self.stdout.write(_('Created the administrator "{user}".').format(user=username))
 
 
 def validate_user(user: User, password: str) -> None:

@@ -4,6 +4,8 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import CommandError
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from verification.diagnosis import explain, remark_on
 from verification.management.base import GatewayCommand
@@ -14,7 +16,7 @@ from verification.times import format_datetime
 
 
 class Command(GatewayCommand):
-    help = (
+    help = gettext_lazy(
         "Explains why an attempt ended as it did and what to do, based on the tokens currently "
         "stored, and reports what else is unusual."
     )
@@ -24,21 +26,26 @@ class Command(GatewayCommand):
             "id",
             type=int,
             nargs="?",
-            help="The number of the attempt, as in logs and exports. The default is the last "
-            "refused attempt that is not a self-test, a browser or a bot.",
+            help=_(
+                "The number of the attempt, as in logs and exports. The default is the last "
+                "refused attempt that is not a self-test, a browser or a bot."
+            ),
         )
 
     def handle(self, *, id: int | None = None, **options: Any) -> None:  # noqa: A002
         attempt = find_last_refused() if id is None else find_attempt(id)
         explanation = explain(attempt)
         self.stdout.write(
-            f"Attempt {attempt.pk}, {format_datetime(attempt.recorded_at)}: "
-            f"{attempt.get_outcome_display()}"
+            _("Attempt {attempt}, {time}: {outcome}").format(
+                attempt=attempt.pk,
+                time=format_datetime(attempt.recorded_at),
+                outcome=attempt.get_outcome_display(),
+            )
         )
-        self.stdout.write(f"What happened: {explanation.what_happened}")
-        self.stdout.write(f"What to do:    {explanation.what_to_do}")
+        self.stdout.write(_("What happened: {text}").format(text=explanation.what_happened))
+        self.stdout.write(_("What to do:    {text}").format(text=explanation.what_to_do))
         for remark in remark_on(attempt):
-            self.stdout.write(f"Also:          {remark.text}")
+            self.stdout.write(_("Also:          {text}").format(text=remark.text))
 
 
 def find_attempt(number: int) -> VerificationAttempt:
@@ -49,8 +56,9 @@ def find_attempt(number: int) -> VerificationAttempt:
     checkpoint = Checkpoint.objects.first()
     if checkpoint and 0 < number <= checkpoint.last_attempt_id:
         first = checkpoint.last_attempt_id + 1
-        raise CommandError(f"Attempt {number} was pruned: the log begins with attempt {first}.")
-    raise CommandError(f"There is no attempt {number}.")
+        sentence = _("Attempt {attempt} was pruned: the log begins with attempt {first}.")
+        raise CommandError(sentence.format(attempt=number, first=first))
+    raise CommandError(_("There is no attempt {attempt}.").format(attempt=number))
 
 
 def find_last_refused() -> VerificationAttempt:
@@ -59,5 +67,5 @@ def find_last_refused() -> VerificationAttempt:
     refused = refused.exclude(kind=Kind.SELF_TEST)
     attempt = refused.select_related("account").order_by("-id").first()
     if attempt is None:
-        raise CommandError("No attempt was refused, except for self-tests, browsers and bots.")
+        raise CommandError(_("No attempt was refused, except for self-tests, browsers and bots."))
     return attempt

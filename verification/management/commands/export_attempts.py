@@ -6,6 +6,8 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import CommandError
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from tqdm import tqdm
 
 from verification.audit_log.checkpoint import start_of_log
@@ -16,6 +18,7 @@ from verification.management.base import (
     GatewayCommand,
     command_line_actor,
     find_account,
+    format_attempts,
     parse_time,
 )
 from verification.models import ChainHead, Checkpoint, VerificationAttempt
@@ -25,7 +28,7 @@ OPTIONS = {"account": "account", "recorded_at__gte": "since", "recorded_at__lt":
 
 
 class Command(GatewayCommand):
-    help = (
+    help = gettext_lazy(
         "Writes the recorded attempts to standard output, oldest first, and then their number and "
         "the SHA-256 of the file to standard error. Accepted message pushes are only counted: see "
         "audit_totals."
@@ -36,19 +39,23 @@ class Command(GatewayCommand):
             "--format",
             choices=[*sorted(PIECES_BY_FORMAT), "sealed"],
             default="jsonl",
-            help="The format (default: jsonl). sealed is the whole log with its seals, for "
-            "verify_export.",
+            help=_(
+                "The format (default: jsonl). sealed is the whole log with its seals, for "
+                "verify_export."
+            ),
         )
         parser.add_argument(
-            "--account", metavar="SLUG", help="Exports only this account's attempts."
+            "--account", metavar="SLUG", help=_("Exports only this account's attempts.")
         )
         parser.add_argument(
             "--since",
             metavar="ISO",
-            help="Exports attempts from this time on, such as 2026-11-23T10:42. Without a zone, "
-            "the time is in TIME_ZONE.",
+            help=_(
+                "Exports attempts from this time on, such as 2026-11-23T10:42. Without a zone, the "
+                "time is in TIME_ZONE."
+            ),
         )
-        parser.add_argument("--until", metavar="ISO", help="Exports attempts before this time.")
+        parser.add_argument("--until", metavar="ISO", help=_("Exports attempts before this time."))
 
     def handle(self, **options: Any) -> None:
         filters = read_filters(options)
@@ -56,8 +63,10 @@ class Command(GatewayCommand):
         if export.format == "sealed":
             if filters:
                 raise CommandError(
-                    "A chain can only be checked as a whole: leave out --account, --since and "
-                    "--until, or choose another --format."
+                    _(
+                        "A chain can only be checked as a whole: leave out --account, --since and "
+                        "--until, or choose another --format."
+                    )
                 )
             self.write(export, sealed_pieces(), count_sealed())
         else:
@@ -74,12 +83,15 @@ class Command(GatewayCommand):
             close_output()
         except OSError as error:
             close_output()
-            raise CommandError(f"The export cannot be written: {error.strerror}.") from error
+            raise CommandError(
+                _("The export cannot be written: {why}.").format(why=error.strerror)
+            ) from error
         finally:
             export.record()
         if export.is_complete:
-            noun = "attempt" if export.rows == 1 else "attempts"
-            summary = f"{export.rows:,} {noun}, SHA-256 {export.sha256}"
+            summary = _("{attempts}, SHA-256 {sha256}").format(
+                attempts=format_attempts(export.rows), sha256=export.sha256
+            )
             self.stderr.write(summary, str)  # without the colour of errors
 
 

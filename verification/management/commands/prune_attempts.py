@@ -9,13 +9,16 @@ from contextlib import contextmanager
 from typing import Any
 
 from django.core.management.base import CommandError
+from django.utils.text import format_lazy
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from tqdm import tqdm
 
 from verification.audit_log.chain import BrokenChain
 from verification.audit_log.checkpoint import verified_start_of_log
 from verification.audit_log.integrity import record_check
 from verification.audit_log.pruning import Cut, find_cut, prune
-from verification.management.base import GatewayCommand, command_line_actor
+from verification.management.base import GatewayCommand, command_line_actor, format_sealed
 from verification.management.commands.verify_audit import verify_with_progress
 from verification.times import format_datetime
 
@@ -25,13 +28,16 @@ SIX_MONTHS = 184
 
 
 class Command(GatewayCommand):
-    help = (
-        "Removes the oldest attempts permanently, in whole seals. Hourly counts, accounts and the "
-        "change log stay. Checks the log first, and changes nothing if the log does not verify. "
-        "The remaining log verifies from a sealed checkpoint on. When interrupted, the command "
-        "stops after a short step; run it again to continue. Fewer than "
-        f"{SIX_MONTHS} days need --yes: six months can have that many days, and the law may "
-        "require you to keep the log for six months."
+    help = format_lazy(
+        gettext_lazy(
+            "Removes the oldest attempts permanently, in whole seals. Hourly counts, accounts "
+            "and the change log stay. Checks the log first, and changes nothing if the log does "
+            "not verify. The remaining log verifies from a sealed checkpoint on. When "
+            "interrupted, the command stops after a short step; run it again to continue. Fewer "
+            "than {days} days need --yes: six months can have that many days, and the law may "
+            "require you to keep the log for six months."
+        ),
+        days=SIX_MONTHS,
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -39,40 +45,55 @@ class Command(GatewayCommand):
             "--older-than",
             metavar="DAYS",
             required=True,
-            help="The age from which on attempts are removed: 400d removes attempts that were "
-            "recorded more than 400 days ago.",
+            help=_(
+                "The age from which on attempts are removed: 400d removes attempts that were "
+                "recorded more than 400 days ago."
+            ),
         )
         parser.add_argument(
             "--dry-run",
             action="store_true",
-            help="Prints what would be removed, and changes nothing.",
+            help=_("Prints what would be removed, and changes nothing."),
         )
         parser.add_argument(
-            "--yes", action="store_true", help=f"Permits fewer than {SIX_MONTHS} days."
+            "--yes",
+            action="store_true",
+            help=_("Permits fewer than {days} days.").format(days=SIX_MONTHS),
         )
 
     def handle(self, *, older_than: str, dry_run: bool, yes: bool, **options: Any) -> None:
         days = parse_days(older_than)
         if days < SIX_MONTHS and not yes:
-            raise CommandError(
-                f"{days} days are fewer than six months can have ({SIX_MONTHS}), and the law may "
+            sentence = _(
+                "{days} days are fewer than six months can have ({six_months}), and the law may "
                 "require you to keep the log that long. Nothing was pruned; add --yes if you are "
                 "sure."
             )
+            raise CommandError(sentence.format(days=days, six_months=SIX_MONTHS))
         report = verify_with_progress()
         if not dry_run:
             record_check(report, command_line_actor())
         if report.problems:
             # The attempts may be evidence of who changed the log, and of what it held before.
-            raise CommandError(
-                f"The log does not verify, so nothing was pruned. {report.problems[0]} "
-                "Run verify_audit to see every problem."
+            sentence = _(
+                "The log does not verify, so nothing was pruned. {problem} Run verify_audit to see "
+                "every problem."
             )
+            raise CommandError(sentence.format(problem=report.problems[0]))
         cut = find_cut(days)
         if cut is None:
-            self.stdout.write(f"Nothing to prune: no whole seal is older than {days} days.")
+            sentence = _("Nothing to prune: no whole seal is older than {days} days.")
+            self.stdout.write(sentence.format(days=days))
         elif dry_run:
-            self.stdout.write(f"Would remove {describe(cut)}. Nothing was changed.")
+            self.stdout.write(
+                describe(
+                    cut,
+                    _(
+                        "Would remove {sealed}, recorded from {first} to {last}; the log then "
+                        "begins with attempt {next}. Nothing was changed."
+                    ),
+                )
+            )
         else:
             self.prune(cut)
 
@@ -90,29 +111,43 @@ class Command(GatewayCommand):
             try:
                 prune(cut, command_line_actor(), continue_pruning)
             except BrokenChain as broken:
-                raise CommandError(f"{broken} Pruning stopped before that seal.") from broken
+                sentence = _("{problem} Pruning stopped before that seal.")
+                raise CommandError(sentence.format(problem=broken)) from broken
         left = cut.last.last_id - verified_start_of_log().last_attempt_id
         if left > 0:
+            sentence = _(
+                "Stopped: {left} of {total} attempts are still there. The log verifies. Run this "
+                "command again to continue."
+            )
             raise CommandError(
-                f"Stopped: {left:,} of {cut.attempts:,} attempts are still there. The log "
-                "verifies. Run this command again to continue.",
+                sentence.format(left=f"{left:,}", total=f"{cut.attempts:,}"),
                 returncode=128 + signals[0],
             )
-        self.stdout.write(f"Removed {describe(cut)}.")
+        self.stdout.write(
+            describe(
+                cut,
+                _(
+                    "Removed {sealed}, recorded from {first} to {last}; the log then begins with "
+                    "attempt {next}."
+                ),
+            )
+        )
 
 
 def parse_days(text: str) -> int:
     match = re.fullmatch(r"([0-9]{1,5})d", text)
     if match is None:
-        raise CommandError(f'"{text}" is not a number of days such as 400d.')
+        raise CommandError(_('"{text}" is not a number of days such as 400d.').format(text=text))
     return int(match[1])
 
 
-def describe(cut: Cut) -> str:
-    return (
-        f"{cut.attempts:,} attempts under {cut.seals:,} seals, recorded from "
-        f"{format_datetime(cut.first_at)} to {format_datetime(cut.last_at)}; the log then begins "
-        f"with attempt {cut.last.last_id + 1:,}"
+def describe(cut: Cut, sentence: str) -> str:
+    """Return the sentence with what the cut removes."""
+    return sentence.format(
+        sealed=format_sealed(cut.attempts, cut.seals),
+        first=format_datetime(cut.first_at),
+        last=format_datetime(cut.last_at),
+        next=f"{cut.last.last_id + 1:,}",
     )
 
 

@@ -7,6 +7,8 @@ from typing import Any
 
 from django.core.management.base import CommandError
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from verification.accounts.tokens import rotate_token
 from verification.management.base import GatewayCommand, command_line_actor, find_account
@@ -23,12 +25,19 @@ def format_ends(account: OfficialAccount) -> Iterator[str]:
     earlier = Token.objects.filter(account=account, superseded_at__isnull=False)
     live = [token for token in earlier if token.is_live_at(timezone.now())]
     if earlier and not live:
-        yield "Every earlier token has ended: WeChat is refused until you have pasted the new one."
+        yield _(
+            "Every earlier token has ended: WeChat is refused until you have pasted the new one."
+        )
     for token in live:
         if token.expires_at is None:
-            yield f"Token {token} stays valid until 24 hours after WeChat first uses the new one."
+            sentence = _(
+                "Token {fingerprint} stays valid until 24 hours after WeChat first uses the new "
+                "one."
+            )
+            yield sentence.format(fingerprint=token)
         else:
-            yield f"Token {token} ends at {format_datetime(token.expires_at)}, used or not."
+            sentence = _("Token {fingerprint} ends at {time}, used or not.")
+            yield sentence.format(fingerprint=token, time=format_datetime(token.expires_at))
 
 
 def parse_hours(text: str | None) -> timedelta | None:
@@ -36,24 +45,26 @@ def parse_hours(text: str | None) -> timedelta | None:
     if text is None:
         return None
     if not (text.isascii() and text.isdigit() and len(text) <= 3 and int(text) <= 168):
-        raise CommandError("--keep-old takes whole hours from 0 to 168 (7 days).")
+        raise CommandError(_("--keep-old takes whole hours from 0 to 168 (7 days)."))
     return timedelta(hours=int(text))
 
 
 class Command(GatewayCommand):
-    help = (
+    help = gettext_lazy(
         "Gives an official account a new token and prints it only once. The old token stays valid "
         "until 24 hours after WeChat first uses the new one."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("slug", help="The slug of the account.")
-        parser.add_argument("--token", help="The new token (default: a generated one).")
+        parser.add_argument("slug", help=_("The slug of the account."))
+        parser.add_argument("--token", help=_("The new token (default: a generated one)."))
         parser.add_argument(
             "--keep-old",
             metavar="HOURS",
-            help="Ends every earlier token after this many whole hours, from 0 to 168, whether or "
-            "not WeChat has used the new one. Use 0 after a leak.",
+            help=_(
+                "Ends every earlier token after this many whole hours, from 0 to 168, whether or "
+                "not WeChat has used the new one. Use 0 after a leak."
+            ),
         )
 
     def handle(self, *, slug: str, token: str | None, keep_old: str | None, **options: Any) -> None:
@@ -62,9 +73,10 @@ class Command(GatewayCommand):
         text = generate_secret() if token is None else token
         rotate_token(account, text, command_line_actor(), keep_old=overlap)
         self.warn_about_token(account, text)
-        self.stdout.write(f"Server URL: {account.server_url}\nToken:      {text}")
+        self.stdout.write(_("Server URL: {url}").format(url=account.server_url))
+        self.stdout.write(_("Token:      {token}").format(token=text))
         self.stdout.write(
-            "Paste the token into WeChat's console (令牌(Token)) and press Submit (提交)."
+            _("Paste the token into WeChat's console (令牌(Token)) and press Submit (提交).")
         )
         for sentence in format_ends(account):
             self.stdout.write(sentence)

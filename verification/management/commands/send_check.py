@@ -7,6 +7,8 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.management.base import CommandError
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from verification.diagnosis import explain
 from verification.keys import self_test_key
@@ -18,7 +20,7 @@ from verification.self_test.client import Probe, probe_server_url
 
 
 class Command(GatewayCommand):
-    help = (
+    help = gettext_lazy(
         "Sends a signed URL verification over HTTP/1.0, as WeChat does, and compares the answer "
         "with the echostr, byte for byte. The exit code is 0 if WeChat would accept the answer, "
         "and 1 if not. A server with the same TOKEN_ENCRYPTION_KEYS records the request as a "
@@ -27,17 +29,21 @@ class Command(GatewayCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("slug", help="The slug of the account whose token signs the request.")
-        parser.add_argument("--url", help="The server URL to call (default: the account's).")
-        parser.add_argument("--token", help="Signs with this token instead of the current one.")
+        parser.add_argument(
+            "slug", help=_("The slug of the account whose token signs the request.")
+        )
+        parser.add_argument("--url", help=_("The server URL to call (default: the account's)."))
+        parser.add_argument("--token", help=_("Signs with this token instead of the current one."))
 
     def handle(self, *, slug: str, url: str | None, token: str | None, **options: Any) -> None:
         account = find_account(slug)
         target = default_url(account) if url is None else url
         if not is_url(target):
             raise CommandError(
-                "The URL must begin with http:// or https://, name a host, and consist of ASCII "
-                "characters without spaces and #."
+                _(
+                    "The URL must begin with http:// or https://, name a host, and consist of "
+                    "ASCII characters without spaces and #."
+                )
             )
         secret = current_secret(account) if token is None else token
         probe = probe_server_url(target, secret, self_test_key())
@@ -45,14 +51,21 @@ class Command(GatewayCommand):
         if failed:
             if is_unrecorded(probe):
                 failed.append(
-                    "That server could not record it: see its attempt_unrecorded log lines."
+                    _("That server could not record it: see its attempt_unrecorded log lines.")
                 )
             elif token is None:  # a token from the command line says nothing about WeChat's token
                 failed += explain_refusal(probe)
-            raise CommandError(f"{target} would not pass. {' '.join(map(str, failed))}")
+            sentence = _("{url} would not pass. {why}")
+            raise CommandError(sentence.format(url=target, why=" ".join(map(str, failed))))
+        sentence = _(
+            "{url} passes: 200 and the exact echostr ({length} bytes) in {milliseconds} ms."
+        )
         self.stdout.write(
-            f"{target} passes: 200 and the exact echostr ({len(probe.echostr)} bytes) "
-            f"in {probe.seconds * 1000:.0f} ms."
+            sentence.format(
+                url=target,
+                length=len(probe.echostr),
+                milliseconds=f"{probe.seconds * 1000:.0f}",
+            )
         )
 
 
@@ -69,8 +82,9 @@ def explain_refusal(probe: Probe) -> list[str]:
     last = VerificationAttempt.objects.select_related("account").order_by("-id")[:100]
     attempt = next((attempt for attempt in last if attempt.echostr == probe.echostr), None)
     if attempt is None:
-        return ["Run `manage.py explain_attempt` on that server: it is not recorded here."]
-    return [f"Attempt {attempt.pk}: {explain(attempt).full_text}"]
+        return [_("Run `manage.py explain_attempt` on that server: it is not recorded here.")]
+    sentence = _("Attempt {attempt}: {explanation}")
+    return [sentence.format(attempt=attempt.pk, explanation=explain(attempt).full_text)]
 
 
 def is_url(text: str) -> bool:
@@ -90,6 +104,7 @@ def default_url(account: OfficialAccount) -> str:
 def current_secret(account: OfficialAccount) -> str:
     current = account.current_token
     if current is None or current.secret is None:
-        raise CommandError(f'"{account}" has no token yet: run rotate_token {account.slug}.')
+        sentence = _('"{account}" has no token yet: run rotate_token {slug}.')
+        raise CommandError(sentence.format(account=account, slug=account.slug))
     text: str = current.secret.reveal()
     return text

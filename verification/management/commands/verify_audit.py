@@ -6,19 +6,26 @@ from typing import Any
 
 from django.core.management.base import CommandError
 from django.db import DatabaseError
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from tqdm import tqdm
 
 from verification.audit_log.checkpoint import start_of_log
 from verification.audit_log.integrity import record_check
 from verification.audit_log.verifier import Report, verify_audit, verify_kept_head
 from verification.db.errors import first_line
-from verification.management.base import GatewayCommand, command_line_actor, parse_head
+from verification.management.base import (
+    GatewayCommand,
+    command_line_actor,
+    format_sealed,
+    parse_head,
+)
 from verification.models import ChainHead, Checkpoint
 from verification.times import format_datetime
 
 
 class Command(GatewayCommand):
-    help = (
+    help = gettext_lazy(
         "Checks that the log has not been changed: every seal of the chain, the tallies and the "
         "triggers. The exit code is 1 if something is wrong, with a sentence for each finding."
     )
@@ -27,8 +34,10 @@ class Command(GatewayCommand):
         parser.add_argument(
             "--head",
             metavar="SEAL:DIGEST",
-            help="A head that you have kept, to find a log whose end was cut off or whose "
-            "past was rewritten.",
+            help=_(
+                "A head that you have kept, to find a log whose end was cut off or whose past was "
+                "rewritten."
+            ),
         )
 
     def handle(self, *, head: str | None, **options: Any) -> None:
@@ -40,18 +49,22 @@ class Command(GatewayCommand):
             record_check(report, command_line_actor())
         except DatabaseError as error:
             # A read-only database is no reason to withhold the findings.
-            self.stderr.write(f"Warning: this check is not in the change log: {first_line(error)}.")
+            warning = _("Warning: this check is not in the change log: {why}.")
+            self.stderr.write(warning.format(why=first_line(error)))
         self.print_report(report)
 
     def print_report(self, report: Report) -> None:
         if report.checkpoint:
             self.stdout.write(format_checkpoint(report.checkpoint))
-        counts = f"{report.attempts:,} attempts under {report.seals:,} seals"
+        sealed = format_sealed(report.attempts, report.seals)
         if report.problems:
-            raise CommandError("\n".join([*report.problems, f"Checked: {counts}."]))
-        self.stdout.write(f"The log is intact: {counts}; tallies add up, triggers are in place.")
+            checked = _("Checked: {sealed}.").format(sealed=sealed)
+            raise CommandError("\n".join([*report.problems, checked]))
+        sentence = _("The log is intact: {sealed}; tallies add up, triggers are in place.")
+        self.stdout.write(sentence.format(sealed=sealed))
         if report.head:
-            self.stdout.write(f"Keep this elsewhere, for --head: {report.head.text}")
+            sentence = _("Keep this elsewhere, for --head: {head}")
+            self.stdout.write(sentence.format(head=report.head.text))
 
 
 def verify_with_progress() -> Report:
@@ -63,10 +76,13 @@ def verify_with_progress() -> Report:
 
 
 def format_checkpoint(checkpoint: Checkpoint) -> str:
-    return (
-        f"Records up to {format_datetime(checkpoint.recorded_at)} were pruned, last on "
-        f"{format_datetime(checkpoint.pruned_at)} by {checkpoint.actor}: "
-        f"{checkpoint.last_attempt_id:,} attempts under {checkpoint.last_seal_id:,} seals. The "
-        f"check began at the checkpoint that stands for them, with attempt "
-        f"{checkpoint.last_attempt_id + 1:,}."
+    return _(
+        "Records up to {time} were pruned, last on {pruned_at} by {actor}: {sealed}. The check "
+        "began at the checkpoint that stands for them, with attempt {first}."
+    ).format(
+        time=format_datetime(checkpoint.recorded_at),
+        pruned_at=format_datetime(checkpoint.pruned_at),
+        actor=checkpoint.actor,
+        sealed=format_sealed(checkpoint.last_attempt_id, checkpoint.last_seal_id),
+        first=f"{checkpoint.last_attempt_id + 1:,}",
     )

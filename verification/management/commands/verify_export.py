@@ -8,27 +8,31 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import CommandError
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from tqdm import tqdm
 
 from verification.audit_log.verifier import KeptHead, Report
 from verification.exports.verifier import NotAnExport, verify_export
-from verification.management.base import GatewayCommand, parse_head
+from verification.management.base import GatewayCommand, format_sealed, parse_head
 
 
 class Command(GatewayCommand):
-    help = (
+    help = gettext_lazy(
         "Checks the chain of seals in a file of export_attempts --format sealed, which may be "
         "gzipped. Needs no database, no key and no environment variable. The exit code is 1 if "
         "something is wrong, with a sentence for each finding."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("file", type=Path, help="The exported file.")
+        parser.add_argument("file", type=Path, help=_("The exported file."))
         parser.add_argument(
             "--head",
             metavar="SEAL:DIGEST",
-            help="A head that you have kept, to find a log whose end was cut off or whose "
-            "past was rewritten.",
+            help=_(
+                "A head that you have kept, to find a log whose end was cut off or whose past was "
+                "rewritten."
+            ),
         )
 
     def handle(self, *, file: Path, head: str | None, **options: Any) -> None:
@@ -38,23 +42,29 @@ class Command(GatewayCommand):
         except NotAnExport as error:
             raise CommandError(f"{file}: {error}") from error
         except (OSError, EOFError, zlib.error) as error:
-            reason = getattr(error, "strerror", None) or "it is damaged or cut off"
-            raise CommandError(f"{file} cannot be read: {reason}.") from error
+            why = getattr(error, "strerror", None) or _("it is damaged or cut off")
+            sentence = _("{file} cannot be read: {why}.")
+            raise CommandError(sentence.format(file=file, why=why)) from error
         self.print_report(report, kept)
 
     def print_report(self, report: Report, kept: KeptHead | None) -> None:
-        counts = f"{report.attempts:,} attempts under {report.seals:,} seals"
+        sealed = format_sealed(report.attempts, report.seals)
         if report.problems:
-            raise CommandError("\n".join([*report.problems, f"Checked: {counts}."]))
+            checked = _("Checked: {sealed}.").format(sealed=sealed)
+            raise CommandError("\n".join([*report.problems, checked]))
         assert report.head is not None
-        self.stdout.write(f"The chain in this file is intact: {counts}.")
-        self.stdout.write(f"Its head: {report.head.text}")
+        self.stdout.write(_("The chain in this file is intact: {sealed}.").format(sealed=sealed))
+        self.stdout.write(_("Its head: {head}").format(head=report.head.text))
         if kept:
-            self.stdout.write(f"It contains the head that you kept, of seal {kept.seal_id}.")
+            sentence = _("It contains the head that you kept, of seal {seal}.")
+            self.stdout.write(sentence.format(seal=kept.seal_id))
         self.stdout.write(
-            "Not checked, because that needs the server's key: whether the server made these "
-            "seals (their MACs). A person who can write the file could make a whole new chain. "
-            "Compare its head with one that was kept elsewhere, or pass it to verify_audit --head."
+            _(
+                "Not checked, because that needs the server's key: whether the server made these "
+                "seals (their MACs). A person who can write the file could make a whole new chain. "
+                "Compare its head with one that was kept elsewhere, or pass it to verify_audit "
+                "--head."
+            )
         )
 
 

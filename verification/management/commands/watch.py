@@ -14,6 +14,7 @@ from django.core.management.base import CommandError
 from django.db import DatabaseError, InterfaceError, connection
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from verification.alerts.channels import DeliveryError, configured_channels
 from verification.alerts.message import Message
@@ -33,7 +34,7 @@ HEAD_INTERVAL = 300
 
 
 class Command(GatewayCommand):
-    help = (
+    help = gettext_lazy(
         "Sends alerts by a WeCom group robot (ALERT_WECOM_WEBHOOK) and by e-mail "
         "(ALERT_EMAIL_TO): refusals, a first success, a rotation about to end before WeChat has "
         "used the new token, silence, a broken chain. Prints the chain's head every 5 minutes, so "
@@ -44,11 +45,15 @@ class Command(GatewayCommand):
         parser.add_argument(
             "--once",
             action="store_true",
-            help="Runs one round and exits, for a scheduler. The exit code is 1 if a channel "
-            "failed, the log is broken, or /readyz is not ready.",
+            help=_(
+                "Runs one round and exits, for a scheduler. The exit code is 1 if a channel "
+                "failed, the log is broken, or /readyz is not ready."
+            ),
         )
         parser.add_argument(
-            "--test", action="store_true", help="Sends a test message to every channel and exits."
+            "--test",
+            action="store_true",
+            help=_("Sends a test message to every channel and exits."),
         )
 
     def handle(self, *, once: bool, test: bool, **options: Any) -> None:
@@ -72,16 +77,19 @@ class Command(GatewayCommand):
         """Send a test message to each channel, even if another one fails."""
         channels = configured_channels()
         if not channels:
-            raise CommandError("Set ALERT_WECOM_WEBHOOK, or ALERT_EMAIL_TO and EMAIL_URL, first.")
+            raise CommandError(
+                _("Set ALERT_WECOM_WEBHOOK, or ALERT_EMAIL_TO and EMAIL_URL, first.")
+            )
         with translation.override(settings.ALERT_LANGUAGE):
             text = _("This is a test: alerts arrive here.")
         failures = []
         for channel in channels:
             try:
                 channel.send(Message(text, text))
-                self.stdout.write(f"Sent by {channel.name}.")
+                self.stdout.write(_("Sent by {channel}.").format(channel=channel.name))
             except DeliveryError as error:
-                failures.append(f"Could not send by {channel.name}: {error}.")
+                sentence = _("Could not send by {channel}: {why}.")
+                failures.append(sentence.format(channel=channel.name, why=error))
         if failures:
             raise CommandError("\n".join(failures))
 
@@ -92,13 +100,14 @@ def run_once(watch: Watch) -> None:
     if not result.has_lease:
         logger.info("Nothing was done: another watch is running.")
     if result.is_log_broken:
-        raise CommandError("The log is not intact: run verify_audit.")
+        raise CommandError(_("The log is not intact: run verify_audit."))
     if result.failed_channels:
         names = ", ".join(result.failed_channels)
-        raise CommandError(f"Could not send by {names}: the lines above say why.")
+        sentence = _("Could not send by {channels}: the lines above say why.")
+        raise CommandError(sentence.format(channels=names))
     problem = find_problem()
     if problem:
-        raise CommandError(f"Not ready: {problem}")
+        raise CommandError(_("Not ready: {problem}").format(problem=problem))
 
 
 def run_forever(watch: Watch) -> None:
