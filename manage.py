@@ -8,6 +8,7 @@ import sys
 from importlib import import_module
 
 from wechat_gateway import env
+from wechat_gateway.catalogue import use_catalogue
 
 # These need no variables: they run while an image is built, while a developer edits texts, or on
 # an auditor's machine that has only a file.
@@ -20,6 +21,7 @@ def main(arguments: list[str]) -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "wechat_gateway.settings")
     with env.exit_if_misconfigured():
         env.load()
+        use_catalogue()
         if arguments[1:] and not needs_no_variable(arguments):
             env.require()
             import_module("wechat_gateway.settings")  # Django would hide its problems in some cases

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import getpass
 import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError, transaction
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
@@ -22,6 +25,7 @@ from verification.audit_log.verifier import KeptHead
 from verification.change_log import Action, Actor
 from verification.db.errors import format_unusable
 from verification.fields import UndecryptableSecret
+from verification.management.help_formatter import HelpFormatter
 from verification.models import OfficialAccount
 from verification.models.account import MIN_SAFE_LENGTH
 
@@ -33,21 +37,30 @@ class GatewayCommand(BaseCommand):
 
     # /readyz reports missing migrations. They must not stop a command that looks for the cause.
     requires_system_checks: Any = []
+    _called_from_command_line: bool  # Django's; its type stubs leave it out
     help: Any = ""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.help = str(self.help)  # argparse cannot wrap a lazy translation
 
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
+        kwargs.setdefault("formatter_class", HelpFormatter)
+        return super().create_parser(prog_name, subcommand, **kwargs)
+
+    def add_base_argument(self, parser: CommandParser, *args: Any, **kwargs: Any) -> None:
+        super().add_base_argument(parser, *args, **{**kwargs, "help": _(kwargs["help"])})
+
     def execute(self, *args: Any, **options: Any) -> str | None:
         try:
-            return super().execute(*args, **options)
-        except ValidationError as error:
-            raise CommandError(format_validation_error(error)) from error
-        except UndecryptableSecret as error:
-            raise CommandError(f"{error} Rotate the token, or put the lost key back.") from error
-        except DatabaseError as error:
-            raise CommandError(format_unusable(error)) from error
+            with expected_errors():
+                return super().execute(*args, **options)
+        except CommandError as error:
+            if options["traceback"] or not self._called_from_command_line:
+                raise
+            # run_from_argv would print the name of the class before it, in every language.
+            self.stderr.write(_("CommandError: %(error)s") % {"error": error})
+            sys.exit(error.returncode)
 
     def warn_about_token(self, account: OfficialAccount, token: str) -> None:
         if len(token) < MIN_SAFE_LENGTH:
@@ -59,6 +72,19 @@ class GatewayCommand(BaseCommand):
         for other in other_accounts_with(token, account):
             warning = _('Warning: "{slug}" has the same token. Give each account its own token.')
             self.stderr.write(warning.format(slug=other.slug))
+
+
+@contextmanager
+def expected_errors() -> Iterator[None]:
+    """Turn each error that an operator can mend into a CommandError of one sentence."""
+    try:
+        yield
+    except ValidationError as error:
+        raise CommandError(format_validation_error(error)) from error
+    except UndecryptableSecret as error:
+        raise CommandError(f"{error} Rotate the token, or put the lost key back.") from error
+    except DatabaseError as error:
+        raise CommandError(format_unusable(error)) from error
 
 
 def format_validation_error(error: ValidationError) -> str:
