@@ -14,6 +14,8 @@ ROOT = Path(settings.BASE_DIR)
 FENCED = re.compile(r"^( *)```(\w*)\n(.*?)^ *```$", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+#: The anchor that a Chinese heading has in common with the English one.
+ANCHOR = re.compile(r'^<a id="([a-z0-9-]+)"></a>$', re.MULTILINE)
 
 
 def documents() -> list[str]:
@@ -44,8 +46,9 @@ def prose_of(document: str) -> str:
 
 
 def anchors_of(document: str) -> set[str]:
-    """Return the anchors that GitHub gives to the headings."""
-    return {anchor(heading) for heading in HEADING.findall(prose_of(document))}
+    """Return the anchors that GitHub gives to the headings, and those written beside them."""
+    prose = prose_of(document)
+    return {*map(anchor, HEADING.findall(prose)), *ANCHOR.findall(prose)}
 
 
 def anchor(heading: str) -> str:
