@@ -12,7 +12,7 @@ PAIRS = {"docs/RUNBOOK.md": "docs/RUNBOOK.zh-CN.md"}
 ENGLISH = re.compile(r"^(##+) (.+)$", re.MULTILINE)
 CHINESE = re.compile(r'^<a id="([a-z0-9-]+)"></a>\n\n(##+) .*[一-鿿]', re.MULTILINE)
 #: Commands of Heroku stand in the English documents only, and those of systemd in the Chinese ones.
-HOSTS = ("heroku ", "journalctl ", "sudo systemctl ")
+HOSTS = ("heroku ", "sudo journalctl ", "sudo systemctl restart ")
 
 
 def commands_for_every_host(document: str) -> list[str]:

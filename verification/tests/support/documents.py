@@ -14,8 +14,8 @@ ROOT = Path(settings.BASE_DIR)
 FENCED = re.compile(r"^( *)```(\w*)\n(.*?)^ *```$", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
-#: The anchor that a Chinese heading has in common with the English one.
-ANCHOR = re.compile(r'^<a id="([a-z0-9-]+)"></a>$', re.MULTILINE)
+#: An anchor of its own, such as the one that a Chinese heading has in common with the English.
+ANCHOR = re.compile(r'<a id="([a-z0-9-]+)"></a>')
 
 
 def documents() -> list[str]:
