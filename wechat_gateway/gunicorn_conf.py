@@ -26,8 +26,8 @@ logconfig_dict = {
     "formatters": {"json": log_format.FORMATTER},
     "handlers": {
         "json": {
-            "class": "logging.StreamHandler",
-            "stream": "ext://sys.stderr",
+            "class": "wechat_gateway.log_writer.QueuedHandler",
+            "stream": "stderr",
             "formatter": "json",
         },
     },

@@ -14,11 +14,11 @@ class JsonLine(JsonFormatter):
     converter = staticmethod(time.gmtime)
 
 
-FORMATTER = {
-    "()": "wechat_gateway.log_format.JsonLine",
+OPTIONS = {
     "fmt": "%(asctime)s %(levelname)s %(name)s %(message)s",
     "datefmt": "%Y-%m-%d %H:%M:%S +0000",
     # Leave out the request that Django attaches, whose repr() holds the query and so the
     # signature, and the coloured copy of the message that uvicorn attaches.
     "reserved_attrs": [*RESERVED_ATTRS, "request", "color_message"],
 }
+FORMATTER = {"()": "wechat_gateway.log_format.JsonLine", **OPTIONS}

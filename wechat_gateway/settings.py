@@ -299,13 +299,13 @@ LOGGING = {
     },
     "handlers": {
         "json": {
-            "class": "logging.StreamHandler",
-            "stream": "ext://sys.stdout",
+            "class": "wechat_gateway.log_writer.QueuedHandler",
+            "stream": "stdout",
             "formatter": "json",
         },
         "attempts": {
-            "class": "logging.StreamHandler",
-            "stream": "ext://sys.stdout",
+            "class": "wechat_gateway.log_writer.QueuedHandler",
+            "stream": "stdout",
             "formatter": "line",
         },
     },

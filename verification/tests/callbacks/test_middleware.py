@@ -10,6 +10,7 @@ from pytest_django.fixtures import Settings
 from verification.models import OfficialAccount
 from verification.tests.callbacks.contract import CallbackContract
 from verification.tests.support.adapter import A, Answer, B, last_attempt
+from verification.tests.support.log_lines import printed_log_lines
 from verification.tests.support.signer import signed, verification
 
 
@@ -41,9 +42,11 @@ class TestDjangoView(CallbackContract):
     def test_log_lines_contain_no_signed_values(
         self, brand_a: OfficialAccount, capfd: pytest.CaptureFixture[str], settings: Settings
     ) -> None:
-        logging.config.dictConfig(settings.LOGGING)
-        for query in (verification(A), verification(B), "signature=0123456789abcdef"):
-            self.send("GET", f"/wechat/brand-a?{query}")
+        logging.config.dictConfig(settings.LOGGING)  # writes the lines of earlier tests
+        capfd.readouterr()
+        with printed_log_lines():
+            for query in (verification(A), verification(B), "signature=0123456789abcdef"):
+                self.send("GET", f"/wechat/brand-a?{query}")
         out, err = capfd.readouterr()
 
         assert out.count('"event": "attempt"') == 3

@@ -26,6 +26,7 @@ from verification.tests.fire.support.fuzz_requests import (
 )
 from verification.tests.fire.support.run_length import short_or_long
 from verification.tests.support.adapter import A, Answer
+from verification.tests.support.log_lines import printed_log_lines
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.django_db(transaction=True)]
 
@@ -68,7 +69,7 @@ class ResponseChecker:
 @contextmanager
 def captured_log_lines() -> Iterator[StringIO]:
     """Capture stdout with the logging of production."""
-    with redirect_stdout(StringIO()) as out:
+    with redirect_stdout(StringIO()) as out, printed_log_lines():
         logging.config.dictConfig(django_settings.LOGGING)
         yield out
     logging.config.dictConfig(django_settings.LOGGING)

@@ -31,6 +31,7 @@ from verification.tests.support.admin_client import page
 from verification.tests.support.admin_urls import every_url
 from verification.tests.support.canary_secrets import ENCODINGS, NEXT_TOKEN, TOKEN, find
 from verification.tests.support.checkout import LOCAL, read_settings
+from verification.tests.support.log_lines import printed_log_lines
 from verification.tests.support.secrets_scenario import Scenario
 
 # --- Pages
@@ -174,7 +175,7 @@ SINKS: dict[str, tuple[Callable[[Scenario], str], str]] = {
 def all_output() -> Iterator[StringIO]:
     """Capture stdout and stderr at LOG_LEVEL=DEBUG, with errors being mailed as well."""
     mailer = AdminEmailHandler(include_html=True)
-    with redirect_stdout(StringIO()) as out, redirect_stderr(out):
+    with redirect_stdout(StringIO()) as out, redirect_stderr(out), printed_log_lines():
         logging.config.dictConfig(read_settings(**LOCAL, LOG_LEVEL="DEBUG")["LOGGING"])
         logging.getLogger("django.request").addHandler(mailer)
         yield out
