@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from django.apps import AppConfig, apps
@@ -34,13 +35,37 @@ class GatewayAdminConfig(admin_apps.AdminConfig):
     default_site = "verification.auth.site.GatewayAdminSite"
 
 
+#: The triggers that were missing when a migrate began, by database.
+_missing_before: dict[str, list[str]] = {}
+
+
 def _remove_triggers(using: str, **_: Any) -> None:
     from verification.audit_log import triggers
 
+    _missing_before[using] = triggers.installable_triggers(connections[using])
     triggers.remove_triggers_on_sqlite(connections[using])
 
 
-def _install_triggers(using: str, **_: Any) -> None:
+def _install_triggers(using: str, **options: Any) -> None:
     from verification.audit_log import triggers
 
-    triggers.install_triggers(connections[using])
+    installed = triggers.install_triggers(connections[using])
+    restored = [name for name in _missing_before.pop(using, []) if name in installed]
+    if restored:
+        _report_restored_triggers(restored, **options)
+
+
+def _report_restored_triggers(
+    names: list[str], *, verbosity: int, stdout: Any = sys.stdout, **_: Any
+) -> None:
+    """Print and record which triggers a migrate put back, because it removes that evidence."""
+    from verification import change_log
+    from verification.management.base import command_line_actor
+
+    change_log.record(change_log.Action.TRIGGERS_INSTALLED, command_line_actor(), triggers=names)
+    if verbosity > 0:
+        stdout.write(
+            f"Installed triggers that were missing: {', '.join(names)}. If you neither upgraded "
+            "nor restored a backup, somebody may have opened the log to changes: see "
+            "docs/RUNBOOK.md, “Chain broken”. The change log has this as well.\n"
+        )

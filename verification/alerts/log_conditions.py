@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from verification.alerts.finding import Finding, link_to
 from verification.alerts.snapshot import Snapshot
 from verification.audit_log.integrity import latest_check
+from verification.audit_log.triggers import MISSING_ADVICE
 from verification.times import format_datetime
 
 #: The number of sentences of a report that fit into a message.
@@ -53,15 +54,16 @@ def not_append_only(snapshot: Snapshot) -> Finding | None:
         return Finding(key, snapshot.now, title, text, link_to("integrity"), is_over=True)
     seen = _("Seen at {time}.").format(time=format_datetime(snapshot.now))
     missing = [_("The trigger {name} is missing.").format(name=name) for name in names]
-    remedy = _("Run manage.py migrate, then manage.py verify_audit.")
-    sentences = [seen, *missing[:MAX_SENTENCES], remedy]
+    sentences = [seen, *missing[:MAX_SENTENCES], str(MISSING_ADVICE)]
     title = _("The log is no longer append-only")
     return Finding(key, snapshot.now, title, "\n".join(sentences), link_to("integrity"))
 
 
 def _report_broken_log(snapshot: Snapshot, key: str, sentences: Sequence[str]) -> Finding:
     remedy = _(
-        "Do not change anything. Run manage.py verify_audit with the last head that you kept."
+        "First keep the evidence, as docs/RUNBOOK.md says under “Chain broken”; until then, change "
+        "nothing and run no migration. Then run manage.py verify_audit with the last head that you "
+        "kept."
     )
     text = "\n".join([*sentences[: MAX_SENTENCES + 1], remedy])
     return Finding(key, snapshot.now, _("The log is not intact"), text, link_to("integrity"))

@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.utils.translation import gettext_lazy as _
 
 from verification.models import (
     ChainHead,
@@ -38,6 +39,12 @@ BYPASS = {
     "postgresql": "COALESCE(current_setting('verification.bypass', true), '')",
     "sqlite": "verification_bypass()",
 }
+
+#: What a missing trigger means and what to do, in the same words everywhere.
+MISSING_ADVICE = _(
+    "Somebody may have opened the log to changes. First keep the evidence, as docs/RUNBOOK.md says "
+    "under “Chain broken”. Only then run manage.py migrate, which installs the triggers again."
+)
 
 #: The statements that each table refuses. Tallies and the chain head are counters that change.
 REFUSED: dict[Model, tuple[str, ...]] = {
@@ -74,17 +81,31 @@ class Trigger(NamedTuple):
     statement: str  #: creates the trigger, or replaces one that does something else
 
 
-def install_triggers(connection: BaseDatabaseWrapper) -> None:
-    """Create the triggers that are missing or of another release, on tables that exist."""
+def install_triggers(connection: BaseDatabaseWrapper) -> list[str]:
+    """Create the triggers that are missing or of another release, and return their names."""
+    triggers = _installable_triggers(connection)
+    with connection.cursor() as cursor:
+        for trigger in triggers:
+            for statement in trigger.statement.split(";;"):
+                cursor.execute(statement)
+    return [trigger.name for trigger in triggers]
+
+
+def installable_triggers(connection: BaseDatabaseWrapper) -> list[str]:
+    """Return the names of missing triggers whose tables exist; in an empty database, none."""
+    return [trigger.name for trigger in _installable_triggers(connection)]
+
+
+def _installable_triggers(connection: BaseDatabaseWrapper) -> list[Trigger]:
     tables = set(connection.introspection.table_names())
     missing = set(missing_triggers(connection))
-    with connection.cursor() as cursor:
-        for trigger in _triggers(connection.vendor):
-            # SQLite creates a trigger only if the tables that its condition names exist.
-            named = {trigger.table, _ATTEMPTS, _TALLIES, _CHECKPOINTS}
-            if trigger.name in missing and named <= tables:
-                for statement in trigger.statement.split(";;"):
-                    cursor.execute(statement)
+    return [
+        trigger
+        for trigger in _triggers(connection.vendor)
+        if trigger.name in missing
+        # SQLite creates a trigger only if the tables that its condition names exist.
+        and {trigger.table, _ATTEMPTS, _TALLIES, _CHECKPOINTS} <= tables
+    ]
 
 
 def remove_triggers_on_sqlite(connection: BaseDatabaseWrapper) -> None:

@@ -45,6 +45,7 @@ class Report:
     attempts: int = 0
     problems: list[str] = field(default_factory=list)  #: a sentence each; empty when intact
     broken_seals: list[int] = field(default_factory=list)
+    missing_triggers: list[str] = field(default_factory=list)  #: names
     head: ChainHead | None = None
     checkpoint: Checkpoint | None = None  #: where a pruned log begins
     start: ChainHead = field(default_factory=ChainHead)  #: the place from which it was checked
@@ -86,7 +87,8 @@ def verify_audit(
             verify_end(report)
         for problem in islice(find_wrong_tallies(totals), MAX_PROBLEMS):
             report.add_problem(problem)
-    for name in missing_triggers(connection):
+    report.missing_triggers = missing_triggers(connection)
+    for name in report.missing_triggers:
         report.add_problem(_("The trigger {name} is missing.").format(name=name))
     return report
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from django.db import DatabaseError, InterfaceError, connection
 from django.db.migrations.executor import MigrationExecutor
+from django.utils import translation
 
-from verification.audit_log.triggers import missing_triggers
+from verification.audit_log.triggers import MISSING_ADVICE, missing_triggers
 from verification.db.errors import advise, sqlstate
 from verification.models import (
     ChainHead,
@@ -48,7 +49,8 @@ def _find_problem() -> str | None:
         return "Migrations are missing. Run manage.py migrate."
     missing = missing_triggers(connection)
     if missing:
-        return f"Triggers are missing: {', '.join(missing)}. Run manage.py migrate."
+        with translation.override("en"):  # as all sentences here
+            return f"Triggers are missing: {', '.join(missing)}. {MISSING_ADVICE}"
     return find_missing_rights() if connection.vendor == "postgresql" else None
 
 

@@ -52,6 +52,7 @@ class ChangeEvent(models.Model):
         LOG_CHECKED = "log_checked", _("log checked")
         EXPORTED = "exported", _("log exported")
         SIGNED_OFF = "signed_off", _("period signed off")
+        TRIGGERS_INSTALLED = "triggers_installed", _("triggers installed again")
         PRUNED = "pruned", _("old records pruned")
         KEYS_ROTATED = "keys_rotated", _("encryption keys rotated")
 

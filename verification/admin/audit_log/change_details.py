@@ -137,6 +137,10 @@ def describe_sign_off(facts: Facts) -> Iterator[str]:
     yield facts["period"]
 
 
+def describe_triggers(facts: Facts) -> Iterator[str]:
+    yield ", ".join(facts["triggers"])
+
+
 def describe_pruning(facts: Facts) -> Iterator[str]:
     attempts = facts["attempts"]
     yield _("older than {age}").format(age=facts["older_than"])
@@ -170,5 +174,6 @@ DESCRIPTIONS: dict[str, Callable[[Facts], Iterator[str]]] = {
     Action.LOG_CHECKED: describe_check,
     Action.EXPORTED: describe_export,
     Action.SIGNED_OFF: describe_sign_off,
+    Action.TRIGGERS_INSTALLED: describe_triggers,
     Action.PRUNED: describe_pruning,
 }

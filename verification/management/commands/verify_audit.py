@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from verification.audit_log.checkpoint import start_of_log
 from verification.audit_log.integrity import record_check
+from verification.audit_log.triggers import MISSING_ADVICE
 from verification.audit_log.verifier import Report, verify_audit, verify_kept_head
 from verification.db.errors import first_line
 from verification.management.base import (
@@ -58,8 +59,9 @@ class Command(GatewayCommand):
             self.stdout.write(format_checkpoint(report.checkpoint))
         sealed = format_sealed(report.attempts, report.seals)
         if report.problems:
+            advice = [str(MISSING_ADVICE)] if report.missing_triggers else []
             checked = _("Checked: {sealed}.").format(sealed=sealed)
-            raise CommandError("\n".join([*report.problems, checked]))
+            raise CommandError("\n".join([*report.problems, *advice, checked]))
         sentence = _("The log is intact: {sealed}; tallies add up, triggers are in place.")
         self.stdout.write(sentence.format(sealed=sealed))
         if report.head:

@@ -75,6 +75,8 @@ def test_a_missing_trigger_is_reported_in_the_next_round_with_what_was_altered(
     assert "Something in seal 1 (attempt 1) was altered." in message
     assert "The log is no longer append-only\nSeen at 20" in message
     assert "The trigger seal_refuses_delete is missing." in message
+    # Both alerts give the same order.
+    assert message.count("First keep the evidence, as docs/RUNBOOK.md says") == 2
 
 
 def test_a_cut_end_is_reported_even_if_the_head_was_reset(

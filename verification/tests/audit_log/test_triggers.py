@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+from io import StringIO
 from pathlib import Path
 
 import pytest
+from django.core.management import call_command
 from django.db import IntegrityError, connection, models, transaction
 from django.test import Client
 
@@ -22,6 +24,7 @@ from verification.tests.support.checkout import LOCAL, Checkout
 from verification.tests.support.database import set_bypass
 from verification.tests.support.signer import push, verification
 
+COUNT_CHANGES = "from verification.models import ChangeEvent; print(ChangeEvent.objects.count())"
 RECORDED = [VerificationAttempt, Seal, ChangeEvent]
 
 
@@ -121,15 +124,37 @@ def test_with_the_bypass_rows_can_be_deleted_but_never_updated() -> None:
     assert not Seal.objects.exists()
 
 
-def test_missing_triggers_are_installed_again(client: Client) -> None:
+def drop_trigger() -> None:
     on_table = " ON verification_seal" if connection.vendor == "postgresql" else ""
     with connection.cursor() as cursor:
         cursor.execute(f"DROP TRIGGER seal_refuses_update{on_table}")
 
-    assert triggers.missing_triggers(connection) == ["seal_refuses_update"]
-    assert client.get("/readyz").status_code == 503
-    triggers.install_triggers(connection)
+
+def test_missing_triggers_are_evidence_that_migrate_puts_back_prints_and_records(
+    client: Client,
+) -> None:
+    drop_trigger()
+    not_ready = client.get("/readyz")
+    output = StringIO()
+    call_command("migrate", stdout=output)
+    event = ChangeEvent.objects.latest("id")
+
+    assert triggers.missing_triggers(connection) == []
+    assert not_ready.status_code == 503
+    assert not_ready.text == f"Triggers are missing: seal_refuses_update. {triggers.MISSING_ADVICE}"
+    assert "Installed triggers that were missing: seal_refuses_update. If " in output.getvalue()
+    assert event.action == ChangeEvent.Action.TRIGGERS_INSTALLED
+    assert event.facts == {"triggers": ["seal_refuses_update"]}
+    assert event.actor.startswith("command line")
     assert client.get("/readyz").content == b"ready"
+
+
+def test_a_migrate_that_finds_all_triggers_reports_none() -> None:
+    output = StringIO()
+    call_command("migrate", stdout=output)
+
+    assert "triggers" not in output.getvalue()
+    assert not ChangeEvent.objects.filter(action="triggers_installed").exists()
 
 
 @pytest.mark.postgresql
@@ -138,6 +163,8 @@ def test_a_disabled_trigger_counts_as_missing(client: Client) -> None:
         cursor.execute("ALTER TABLE verification_seal DISABLE TRIGGER seal_refuses_update")
 
     assert "seal_refuses_update" in client.get("/readyz").content.decode()
+    call_command("migrate", stdout=StringIO())
+    assert client.get("/readyz").content == b"ready"
 
 
 @pytest.mark.process
@@ -149,5 +176,8 @@ def test_migrations_run_back_and_forth(tmp_path: Path) -> None:
         migrated = checkout.manage("migrate", "-v0", *target, **on_sqlite)
         assert (migrated.returncode, migrated.stderr) == (0, "")
 
+    # A migrate that creates the tables has put nothing back.
+    totals = checkout.manage("shell", "-v0", "-c", COUNT_CHANGES, **on_sqlite)
+    assert totals.stdout == "0\n"
     checked = checkout.manage("verify_audit", **on_sqlite)
     assert "triggers are in place" in checked.stdout
