@@ -139,6 +139,7 @@ CONVENTIONAL = {
     *("app.json", "pyproject.toml", "requirements-dev.txt", "LICENSE", "CHANGELOG.md"),
     *("SECURITY.md", "README.zh-CN.md"),
     *(".gitignore", ".ci", ".github", "benchmarks", "docs", "script"),
+    *("Dockerfile", ".dockerignore", "compose.yaml", "deploy"),
 }
 
 
