@@ -36,8 +36,20 @@ def read(document: str) -> str:
 
 def commands_of(document: str) -> list[str]:
     """Return the lines of the document's ``sh`` blocks."""
-    blocks = [body for _, language, body in FENCED.findall(read(document)) if language == "sh"]
-    return [line for block in blocks for line in dedent(block).splitlines() if line]
+    return [line for block in blocks_of(read(document)) for line in block.splitlines() if line]
+
+
+def blocks_of(text: str) -> list[str]:
+    """Return the ``sh`` blocks of a Markdown text."""
+    return [dedent(body) for _, language, body in FENCED.findall(text) if language == "sh"]
+
+
+def section_of(document: str, heading: str) -> str:
+    """Return the text below this heading, up to the next one of the same level."""
+    section = rf"^(#+ ){re.escape(heading)}\n(.*?)(?=^\1|\Z)"
+    match = re.search(section, read(document), re.DOTALL | re.MULTILINE)
+    assert match, heading
+    return match[2]
 
 
 def prose_of(document: str) -> str:
