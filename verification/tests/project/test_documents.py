@@ -9,14 +9,12 @@ import signal
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from django.core.management import get_commands
 
-from verification.tests.support.checkout import PRODUCTION, Checkout
 from verification.tests.support.documents import (
     ROOT,
     broken_links_of,
@@ -32,15 +30,12 @@ README, CHINESE_README = "README.md", "README.zh-CN.md"
 DEPLOY, CONFIGURATION, OPERATE = "docs/deploy.md", "docs/configuration.md", "docs/operate.md"
 #: Their commands run in script/server's copy, in this order.
 IN_THE_DEMO = [README, "docs/connect.md", OPERATE, "docs/alerts.md", CONFIGURATION]
+#: test_own_server.py and test_containers.py run the commands of DEPLOY.
 FOR_USERS = [*IN_THE_DEMO, DEPLOY, "docs/recording.md"]
 
-START_SERVER = (
-    ".venv/bin/gunicorn -c python:wechat_gateway.gunicorn_conf wechat_gateway.asgi:application"
-)
 #: Commands that the tests below do not call as the document writes them, and the reason.
 NOT_CALLED = {
     "script/server": "the fixture `demo` starts it",
-    "script/bootstrap": "script/server calls it first",
     "script/test": "it runs this test; .ci/run calls it",
     "script/test --quick": "it is script/test with fewer tests",
     ".venv/bin/python manage.py changepassword admin": "it asks for the password at a terminal",
@@ -128,67 +123,12 @@ def test_secrets_of_the_copy_are_its_owners_alone(demo: Demo) -> None:
     assert (demo.place / ".env").stat().st_mode & 0o077 == 0
 
 
-@pytest.mark.process
-def test_a_server_that_is_set_up_by_the_steps_of_deploy_md_serves_the_admin(
-    tmp_path: Path,
-) -> None:
-    checkout, port = Checkout(tmp_path), free_port()
-    environment = {
-        **PRODUCTION,
-        "DATABASE_URL": f"sqlite:///{tmp_path / 'production.sqlite3'}",
-        "TRUSTED_PROXY_COUNT": "1",
-        "DJANGO_SUPERUSER_USERNAME": "li.wei",
-        "DJANGO_SUPERUSER_PASSWORD": "violet-kettle-71-orbit",
-        "GUNICORN_CMD_ARGS": f"--bind 127.0.0.1:{port}",
-    }
-    *steps, start_server = called_commands(DEPLOY)
-    for step in steps:
-        result = checkout.python(*step.split()[1:], **environment)
-        assert result.returncode == 0, f"{step}\n{result.stderr}"
-    assert 'Created the administrator "li.wei"' in result.stdout
-
-    assert start_server == START_SERVER
-    with (tmp_path / "output").open("wb") as output:
-        server = subprocess.Popen(
-            [sys.executable, "-m", "gunicorn", *start_server.split()[1:]],
-            cwd=tmp_path,
-            env=environment,
-            stdout=output,
-            stderr=output,
-        )
-    try:
-        assert ask(port, "/readyz") == (200, b"ready")
-        status, page = ask(port, "/admin/login/")
-        assert status == 200
-        assert b"csrfmiddlewaretoken" in page
-    finally:
-        server.send_signal(signal.SIGTERM)
-        assert server.wait(timeout=30) == 0, (tmp_path / "output").read_text()
-
-
-def ask(port: int, path: str) -> tuple[int, bytes]:
-    """What the https proxy of deploy.md gets for this path, as soon as the server listens."""
-    headers = {
-        "Host": PRODUCTION["ALLOWED_HOSTS"],
-        "X-Forwarded-For": "203.0.113.9",
-        "X-Forwarded-Proto": "https",
-    }
-    request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", headers=headers)
-    for _ in range(200):
-        try:
-            with urllib.request.urlopen(request, timeout=10) as response:
-                return response.status, response.read()
-        except urllib.error.HTTPError:
-            raise
-        except OSError:
-            time.sleep(0.05)
-    raise AssertionError("the server does not listen")
-
-
 def test_no_document_for_users_has_a_command_that_is_neither_called_nor_excused() -> None:
-    in_the_documents = {command for document in FOR_USERS for command in commands_of(document)}
+    in_the_documents = {
+        command for document in FOR_USERS if document != DEPLOY for command in commands_of(document)
+    }
     not_called = in_the_documents - {
-        command for document in [*IN_THE_DEMO, DEPLOY] for command in called_commands(document)
+        command for document in IN_THE_DEMO for command in called_commands(document)
     }
 
     assert not_called == set(NOT_CALLED)
