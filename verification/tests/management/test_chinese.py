@@ -16,12 +16,15 @@ from verification.tests.support.checkout import Checkout
 from wechat_gateway.catalogue import use_catalogue
 
 COMMANDS = sorted(name for name, app in get_commands().items() if app == "verification")
-#: What stays as it is in Chinese: names of options, variables, commands, files and placeholders.
+#: What stays as it is in Chinese: options, paths, commands, modules, variables, {choices}.
 NAMES = re.compile(
-    r"--?[a-z][\w-]*|\b[A-Z]+(?:_[A-Z]+)*\b|\b\w+(?:\.\w+)+\b|\b\w+_\w+\b|\{[\w,]+\}|https?://\S+"
+    r"--?[a-z][\w-]*|[\w:.]*/[\w./]+|\b\w+(?:[._]\w+)+\b|\b[A-Z]+(?:[_:-][A-Z\d]+)*\b|\{[\w,]+\}"
 )
-#: WeChat's words, formats, and the names of positional arguments.
-TERMS: set[str] = set()
+#: Arguments and values, one-word commands, and words that a Chinese operator uses as well.
+TERMS = {
+    *("slug", "id", "file", "user", "sealed", "jsonl", "watch"),
+    *("CommandError", "Python", "Token", "echostr", "gzip"),
+}
 
 
 @pytest.fixture
