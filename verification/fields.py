@@ -30,14 +30,19 @@ class Secret:
         """Return a secret that holds this plain text, encrypted with the newest key."""
         return cls(token_cipher().encrypt(text.encode()).decode("ascii"))
 
+    @property
+    def is_decryptable(self) -> bool:
+        return _decrypt(self.ciphertext, token_cipher()) is not None
+
     def reveal(self) -> str:
         """Return the plain text. Raises UndecryptableSecret."""
-        try:
-            return _decrypt(self.ciphertext, token_cipher())
-        except InvalidToken as error:
+        text = _decrypt(self.ciphertext, token_cipher())
+        if text is None:
             raise UndecryptableSecret(
-                "A stored token cannot be decrypted with TOKEN_ENCRYPTION_KEYS."
-            ) from error
+                "A stored secret cannot be decrypted, because TOKEN_ENCRYPTION_KEYS lacks the key "
+                "that encrypted it."
+            )
+        return text
 
     def reencrypt(self) -> Secret:
         """Return the same secret, encrypted with the newest key. Raises UndecryptableSecret."""
@@ -51,13 +56,16 @@ class Secret:
 
 
 @lru_cache(maxsize=4096)
-def _decrypt(ciphertext: str, cipher: MultiFernet) -> str:
-    """Decrypt, and cache the result by ciphertext, never by account.
+def _decrypt(ciphertext: str, cipher: MultiFernet) -> str | None:
+    """Decrypt, and cache the result by ciphertext, never by account. None if no key fits.
 
     A caller must have just read the ciphertext from the database, so rotating and pausing take
-    effect at once.
+    effect at once. A failure is cached as well, so that the time of an answer does not reveal it.
     """
-    return cipher.decrypt(ciphertext).decode()
+    try:
+        return cipher.decrypt(ciphertext).decode()
+    except InvalidToken:
+        return None
 
 
 if TYPE_CHECKING:

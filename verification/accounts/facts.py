@@ -40,7 +40,7 @@ IS_PUSH = Q(kind=Kind.MESSAGE_PUSH)
 IS_VERIFICATION = Q(kind=Kind.URL_VERIFICATION)
 #: The reasons for which WeChat's own requests are refused. A bot that opens the address without
 #: parameters is refused for another one, and needs no action.
-ACTIONABLE_REASONS = [Reason.SIGNATURE_MISMATCH, Reason.NO_TOKEN]
+ACTIONABLE_REASONS = [Reason.SIGNATURE_MISMATCH, Reason.NO_TOKEN, Reason.UNDECRYPTABLE_TOKEN]
 IS_ACCEPTED_OR_ACTIONABLE = Q(reason=None) | Q(reason__in=ACTIONABLE_REASONS)
 
 
@@ -72,6 +72,11 @@ class Facts:
     @property
     def current_token(self) -> Token | None:
         return current_token_of(self.tokens)
+
+    def undecryptable_token(self, now: datetime) -> Token | None:
+        """Return a live token that no key of TOKEN_ENCRYPTION_KEYS decrypts, the newest first."""
+        live = (token for token in self.tokens if token.is_live_at(now))
+        return next((token for token in live if not token.is_decryptable), None)
 
     @property
     def last_accepted(self) -> datetime | None:

@@ -41,6 +41,7 @@ class AccountStatus:
     last_push: datetime | None
     last_accepted: datetime | None
     refused_in_24_h: int
+    is_key_missing: bool  #: a live token cannot be decrypted
 
 
 def read_statuses(accounts: Sequence[OfficialAccount]) -> dict[int, AccountStatus]:
@@ -52,7 +53,13 @@ def read_statuses(accounts: Sequence[OfficialAccount]) -> dict[int, AccountStatu
         known = facts[account.pk]
         level, text = judge(account, known, now)
         statuses[account.pk] = AccountStatus(
-            level, text, known.refusal, known.last_push, known.last_accepted, known.refused_in_24_h
+            level,
+            text,
+            known.refusal,
+            known.last_push,
+            known.last_accepted,
+            known.refused_in_24_h,
+            is_key_missing=known.undecryptable_token(now) is not None,
         )
     return statuses
 
@@ -61,7 +68,8 @@ def judge(account: OfficialAccount, facts: Facts, now: datetime) -> tuple[Level,
     if account.is_paused:
         return Level.PAUSED, _describe_pause(facts.paused)
     trouble = (
-        _describe_unfinished_rotation(facts, now)
+        _describe_missing_key(facts, now)
+        or _describe_unfinished_rotation(facts, now)
         or _describe_refusal(facts, now)
         or _describe_silence(facts, now)
     )
@@ -79,6 +87,15 @@ def judge(account: OfficialAccount, facts: Facts, now: datetime) -> tuple[Level,
 
 
 # --- What needs attention, or an empty text
+
+
+def _describe_missing_key(facts: Facts, now: datetime) -> str:
+    token = facts.undecryptable_token(now)
+    if token is None:
+        return ""
+    if token.is_current:
+        return _("The token cannot be decrypted: its key is missing in TOKEN_ENCRYPTION_KEYS")
+    return _("The old token cannot be decrypted: its key is missing in TOKEN_ENCRYPTION_KEYS")
 
 
 def _describe_unfinished_rotation(facts: Facts, now: datetime) -> str:

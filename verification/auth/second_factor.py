@@ -25,8 +25,9 @@ from verification.models import TotpDevice
 from verification.models.totp_device import CODE_PATTERN
 
 UNREADABLE = _(
-    "The key of your authenticator cannot be decrypted. The administrator of this server must put "
-    "the encryption key back, or run reset_totp."
+    "Your authenticator cannot be checked, because TOKEN_ENCRYPTION_KEYS lacks the key that "
+    "encrypted it. Enter a recovery code, or ask the administrator of this server to put that key "
+    "back."
 )
 
 

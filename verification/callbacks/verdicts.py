@@ -36,6 +36,7 @@ class LiveToken(NamedTuple):
     account_id: int
     secret: Secret
     is_unused: bool
+    slug: str  #: of the account
 
 
 class Candidates:
@@ -57,9 +58,14 @@ class Candidates:
 
         Without tokens this is a dummy secret, so that unknown accounts take as long as known ones.
         """
+        keys = tuple(settings.TOKEN_ENCRYPTION_KEYS)
         if not self.tokens:
-            return [_reveal(_dummy_secret(tuple(settings.TOKEN_ENCRYPTION_KEYS)))]
-        return [_reveal(token.secret) for token in self.tokens]
+            return [_dummy_secret(keys).reveal().encode()]
+        return [_reveal(token.secret, token.slug, keys) for token in self.tokens]
+
+    @property
+    def has_undecryptable_token(self) -> bool:
+        return not all(self.secrets)
 
 
 class Accounts:
@@ -73,7 +79,9 @@ class Accounts:
             account_rows = list(group)
             account = CandidateAccount(*account_rows[0][:4])
             tokens = [
-                LiveToken(row.token_id, account.id, Secret(row.ciphertext), row.is_unused)
+                LiveToken(
+                    row.token_id, account.id, Secret(row.ciphertext), row.is_unused, account.slug
+                )
                 for row in account_rows
                 if row.token_id is not None
             ]
@@ -114,8 +122,8 @@ class Accounts:
 def judge(callback: Callback, candidates: Candidates) -> Verdict:
     """Decide by the signature alone, as WeChat's rules require.
 
-    An unknown account, a paused one and a wrong token take the same work, so that the response time
-    does not reveal which it was.
+    An unknown account, a paused one, a wrong token and one that cannot be decrypted take the same
+    work, so that the response time does not reveal which it was.
     """
     called_account = candidates.accounts[0] if callback.path_slug and candidates.accounts else None
     if callback.error is not None:
@@ -129,6 +137,8 @@ def judge(callback: Callback, candidates: Candidates) -> Verdict:
         return _refuse(Reason.PAUSED_ACCOUNT, account)
     if not candidates.tokens:
         return _refuse(Reason.NO_TOKEN, account)
+    if token is None and candidates.has_undecryptable_token:
+        return _refuse(Reason.UNDECRYPTABLE_TOKEN, account)
     if token is None:
         return _refuse(Reason.SIGNATURE_MISMATCH, account)
     return Verdict(
@@ -149,12 +159,22 @@ def _find_match(callback: Callback, candidates: Candidates) -> LiveToken | None:
     return min(matches, key=lambda token: candidates.by_id[token.account_id].is_paused)
 
 
-def _reveal(secret: Secret) -> bytes:
+def _reveal(secret: Secret, slug: str, keys: tuple[str, ...]) -> bytes:
     try:
         return secret.reveal().encode()
-    except UndecryptableSecret as error:
-        logger.error("%s", error)
+    except UndecryptableSecret:
+        _log_undecryptable(secret.ciphertext, slug, keys)
         return b""  # An empty token matches no signature.
+
+
+@lru_cache(maxsize=4096)
+def _log_undecryptable(_ciphertext: str, slug: str, _keys: tuple[str, ...]) -> None:
+    """Log that a token cannot be decrypted: once for each token, not for each request."""
+    logger.error(
+        'A token of "%s" cannot be decrypted, because TOKEN_ENCRYPTION_KEYS lacks the key that '
+        "encrypted it. Put that key back behind the newest one, and restart all processes.",
+        slug,
+    )
 
 
 @lru_cache(maxsize=1)

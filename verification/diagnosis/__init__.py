@@ -38,6 +38,7 @@ CAUSES: list[Callable[[Evidence], Explanation | None]] = [
     request_causes.parameter_malformed,
     account_causes.account_paused,
     account_causes.account_not_at_root,
+    token_causes.key_was_missing,
     token_causes.token_since_added,
     token_causes.token_fits_today,
     account_causes.no_account_at_root,
@@ -55,6 +56,7 @@ CAUSES: list[Callable[[Evidence], Explanation | None]] = [
     script_causes.not_sorted,
     script_causes.separator_between_parts,
     script_causes.echostr_in_signature,
+    token_causes.key_missing,
     token_causes.token_unknown,
 ]
 #: An attempt has one cause, and any number of these remarks, in this order.

@@ -59,6 +59,12 @@ class StoredData:
         return [(token, text) for token in self.tokens.values() if (text := _reveal(token))]
 
     @cached_property
+    def undecryptable(self) -> list[Token]:
+        """The tokens that no key of TOKEN_ENCRYPTION_KEYS decrypts."""
+        tokens = self.tokens.values()
+        return [token for token in tokens if token.secret and not token.is_decryptable]
+
+    @cached_property
     def accounts(self) -> dict[str, OfficialAccount]:
         return {account.slug: account for account in OfficialAccount.objects.all()}
 
@@ -120,9 +126,19 @@ class Evidence:
 
     def own_secrets(self) -> Iterator[tuple[Token, str]]:
         """Yield the secrets of the account that was called; at the bare domain, all secrets."""
-        for token, text in self.stored.secrets:
-            if not self.attempt.path_slug or self.attempt.account_id == token.account_id:
-                yield token, text
+        return ((token, text) for token, text in self.stored.secrets if self._is_own(token))
+
+    def own_undecryptable(self) -> list[Token]:
+        """Return the tokens that own_secrets() leaves out, because no key decrypts them."""
+        return [token for token in self.stored.undecryptable if self._is_own(token)]
+
+    def _is_own(self, token: Token) -> bool:
+        return not self.attempt.path_slug or self.attempt.account_id == token.account_id
+
+    def was_live(self, token: Token) -> bool:
+        """Return whether the token was valid at the time of the attempt."""
+        recorded_at = self.attempt.recorded_at
+        return token.created_at <= recorded_at and token.is_live_at(recorded_at)
 
 
 def _reveal(token: Token) -> str:

@@ -2,11 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from verification.diagnosis.evidence import Evidence, Explanation
+from verification.models import OfficialAccount
+from verification.protocol.enums import Reason
 from verification.times import format_date
+
+#: Accounts that an explanation names at the bare domain, where up to 50 answer.
+MAX_NAMES = 3
+
+
+def key_was_missing(evidence: Evidence) -> Explanation | None:
+    """Recognize a correct request that was refused because the token could not be decrypted."""
+    if not evidence.is_refused_for(Reason.UNDECRYPTABLE_TOKEN):
+        return None
+    for token, text in evidence.own_secrets():
+        if evidence.was_live(token) and evidence.is_signed_with(text):
+            return Explanation(
+                _("encryption key was missing"),
+                _(
+                    "WeChat signed this with the right token of “{account}”, but the server that "
+                    "answered could not decrypt it: its TOKEN_ENCRYPTION_KEYS lacked the key that "
+                    "encrypted it."
+                ).format(account=token.account),
+                _(
+                    "This process has the key. Make sure that all processes were restarted with "
+                    "it; then press Submit (提交) again."
+                ),
+                (token.account,),
+                token,
+                depends_on_stored_data=True,
+            )
+    return None
 
 
 def token_since_added(evidence: Evidence) -> Explanation | None:
@@ -30,7 +62,8 @@ def token_since_added(evidence: Evidence) -> Explanation | None:
 def token_fits_today(evidence: Evidence) -> Explanation | None:
     """Recognize a token that is valid now and was not usable at the time.
 
-    Its encryption key was missing, or the account did not accept calls at the bare domain.
+    The account did not accept calls at the bare domain. Or a release that did not record
+    UNDECRYPTABLE_TOKEN lacked the encryption key.
     """
     for token, text in evidence.live(evidence.own_secrets()):
         if evidence.is_signed_with(text):
@@ -89,13 +122,72 @@ def token_of_another_account(evidence: Evidence) -> Explanation | None:
     return None
 
 
+def key_missing(evidence: Evidence) -> Explanation | None:
+    """Recognize that the token cannot be compared, because it cannot be decrypted now."""
+    if not evidence.is_refused_for(Reason.UNDECRYPTABLE_TOKEN, Reason.SIGNATURE_MISMATCH):
+        return None
+    lost = [token for token in evidence.own_undecryptable() if evidence.was_live(token)]
+    if not lost:
+        return None
+    accounts = sorted({token.account for token in lost}, key=str)
+    if evidence.is_refused_for(Reason.UNDECRYPTABLE_TOKEN):
+        happened = _("{what_happened} WeChat's request may be right.")
+    else:
+        happened = _("{what_happened} So the cause cannot be found now.")
+    return Explanation(
+        _("encryption key missing"),
+        happened.format(what_happened=describe_missing_key(accounts)),
+        put_key_back(),
+        tuple(accounts),
+        depends_on_stored_data=True,
+    )
+
+
+def explain_missing_key(accounts: Collection[OfficialAccount]) -> str:
+    """Return that the tokens of these accounts cannot be decrypted, and what to do."""
+    return _("{what_happened} {what_to_do}").format(
+        what_happened=describe_missing_key(accounts), what_to_do=put_key_back()
+    )
+
+
+def describe_missing_key(accounts: Collection[OfficialAccount]) -> str:
+    return _(
+        "This server cannot decrypt the token of {accounts}, because TOKEN_ENCRYPTION_KEYS lacks "
+        "the key that encrypted it."
+    ).format(accounts=name_accounts(accounts))
+
+
+def name_accounts(accounts: Collection[OfficialAccount]) -> str:
+    """Return the names of the accounts, at most MAX_NAMES of them, and the number of the others."""
+    names = " · ".join(f"“{account}”" for account in [*accounts][:MAX_NAMES])
+    others = len(accounts) - MAX_NAMES
+    if others <= 0:
+        return names
+    return ngettext("{names} and {count} other", "{names} and {count} others", others).format(
+        names=names, count=others
+    )
+
+
+def put_key_back() -> str:
+    """Return what to do when a token cannot be decrypted."""
+    return _(
+        "Put the former key back behind the newest one in TOKEN_ENCRYPTION_KEYS, and restart all "
+        "processes. Change nothing in WeChat's console."
+    )
+
+
 def token_unknown(evidence: Evidence) -> Explanation:
     account = evidence.attempt.account
+    happened = _("The token in WeChat has never been stored here for “{account}”.")
+    if evidence.own_undecryptable():
+        happened = _(
+            "The token in WeChat is none that this server can decrypt for “{account}”. A former "
+            "token cannot be compared, because TOKEN_ENCRYPTION_KEYS lacks the key that encrypted "
+            "it."
+        )
     return Explanation(
         _("unknown token"),
-        _("The token in WeChat has never been stored here for “{account}”.").format(
-            account=evidence.name
-        ),
+        happened.format(account=evidence.name),
         _(
             "Reveal the token on the account page, paste it into Token (令牌) in the console and "
             "press Submit (提交)."

@@ -82,7 +82,13 @@ def expected_errors() -> Iterator[None]:
     except ValidationError as error:
         raise CommandError(format_validation_error(error)) from error
     except UndecryptableSecret as error:
-        raise CommandError(f"{error} Rotate the token, or put the lost key back.") from error
+        raise CommandError(
+            _(
+                "A stored secret cannot be decrypted, because TOKEN_ENCRYPTION_KEYS lacks the key "
+                "that encrypted it. Put that key back behind the newest one, and restart all "
+                "processes."
+            )
+        ) from error
     except DatabaseError as error:
         raise CommandError(format_unusable(error)) from error
 

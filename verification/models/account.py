@@ -204,6 +204,11 @@ class Token(models.Model):
     def is_live_at(self, moment: datetime) -> bool:
         return self.secret is not None and (self.expires_at is None or self.expires_at > moment)
 
+    @property
+    def is_decryptable(self) -> bool:
+        """Whether a key of TOKEN_ENCRYPTION_KEYS decrypts it; False if it has been purged."""
+        return self.secret is not None and self.secret.is_decryptable
+
     def holds(self, text: str) -> bool:
         """Return whether `text` is the secret. A secret that no key decrypts matches no text."""
         try:

@@ -24,5 +24,6 @@ REASON_CHOICES = [
     (Reason.REPEATED_PARAMETER.value, _("Repeated parameter")),
     (Reason.MALFORMED_PARAMETER.value, _("Malformed parameter")),
     (Reason.METHOD_NOT_ALLOWED.value, _("Method not allowed")),
+    (Reason.UNDECRYPTABLE_TOKEN.value, _("Undecryptable token")),
 ]
 METHOD_CHOICES = [(method.value, method.name) for method in Method]

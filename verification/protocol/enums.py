@@ -61,6 +61,7 @@ class Reason(Term):
     REPEATED_PARAMETER = 6
     MALFORMED_PARAMETER = 7
     METHOD_NOT_ALLOWED = 8
+    UNDECRYPTABLE_TOKEN = 9  #: so the signature could not be compared with every token
 
 
 class Mark(IntFlag):

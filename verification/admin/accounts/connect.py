@@ -20,6 +20,7 @@ from verification.accounts.status import AccountStatus, read_statuses
 from verification.admin.accounts import console_advice
 from verification.admin.accounts.pages import server_url
 from verification.admin.base import MINUTE
+from verification.diagnosis.token_causes import put_key_back
 from verification.models import OfficialAccount, Token
 from verification.protocol import console
 from verification.self_test.checks import is_local
@@ -45,6 +46,8 @@ def read_progress(account: OfficialAccount, current: Token | None) -> Progress:
     status = read_statuses([account])[account.pk]
     if account.is_paused:
         return Progress("paused", status.text)
+    if status.is_key_missing:
+        return Progress("refused", status.text, put_key_back())
     if current is None:
         return Progress("waiting", _("No token yet: rotate the token to give it one."))
     if current.first_used_at:

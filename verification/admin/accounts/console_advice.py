@@ -15,7 +15,8 @@ from verification.diagnosis.remarks import (
     describe_intermediaries,
     format_slow_answer,
 )
-from verification.models import OfficialAccount, VerificationAttempt
+from verification.diagnosis.token_causes import explain_missing_key
+from verification.models import OfficialAccount, Token, VerificationAttempt
 from verification.models.noise import NOISE
 from verification.protocol.console import ANSWERS
 from verification.protocol.enums import Kind, Outcome
@@ -37,12 +38,19 @@ def advise(answer: str, account: OfficialAccount) -> str:
             "is restricted. Wait a few minutes and press Submit (提交) again; if that does not "
             "help, try another domain."
         )
+    if answer != "timeout" and has_undecryptable_token(account):
+        return explain_missing_key([account])
     attempt = last_recent_attempt(account)
     if attempt is None:
         return NOTHING_RECORDED[answer]().format(account=account)
     if attempt.outcome == Outcome.REFUSED:
         return advise_after_refusal(answer, attempt)
     return advise_after_acceptance(answer, attempt)
+
+
+def has_undecryptable_token(account: OfficialAccount) -> bool:
+    live = Token.objects.live_at(timezone.now()).filter(account=account)
+    return not all(token.is_decryptable for token in live)
 
 
 def last_recent_attempt(account: OfficialAccount) -> VerificationAttempt | None:

@@ -34,7 +34,10 @@ from verification.models import OfficialAccount, Token
 from verification.models.account import MIN_SAFE_LENGTH
 from verification.times import format_datetime
 
-LOST_KEY = _("The current token cannot be decrypted: put its key back into TOKEN_ENCRYPTION_KEYS.")
+LOST_KEY = _(
+    "The token cannot be decrypted, because TOKEN_ENCRYPTION_KEYS lacks the key that encrypted it. "
+    "Put that key back behind the newest one, and restart all processes."
+)
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from verification.accounts.tokens import rotate_token
 from verification.models import OfficialAccount
 from verification.tests.support.accounts import LI_WEI, make_account
 from verification.tests.support.adapter import A, B
+from verification.tests.support.lost_keys import lose_key, without_key
 from verification.tests.support.signer import self_test_nonce, verification
 
 NEW = "NewTokenOfBrandA99"
@@ -149,6 +150,12 @@ def no_token_yet(send: Send) -> str:
 # --- The token
 
 
+def key_was_missing(send: Send) -> str:
+    with without_key(brand_a()):
+        send(f"/wechat/brand-a?{verification(A)}")
+    return "the right token of “Brand-A”, but the server that answered could not decrypt it"
+
+
 def token_since_added(send: Send) -> str:
     send(f"/wechat/brand-a?{verification(NEW)}")
     rotate()
@@ -171,6 +178,12 @@ def token_retired(send: Send) -> str:
 def token_of_another_account(send: Send) -> str:
     send(f"/wechat/brand-a?{verification(B)}")
     return "the token of “Brand-B”, but the URL belongs to “Brand-A”"
+
+
+def key_missing(send: Send) -> str:
+    lose_key(brand_a())
+    send(f"/wechat/brand-a?{verification(A)}")
+    return "This server cannot decrypt the token of “Brand-A”"
 
 
 def token_unknown(send: Send) -> str:

@@ -130,7 +130,7 @@ class TestRotating:
         settings: Any,
     ) -> None:
         settings.TOKEN_ENCRYPTION_KEYS = ["another-key-" * 4, *settings.TOKEN_ENCRYPTION_KEYS]
-        call_command("rotate_encryption_keys")
+        call_command("rotate_encryption_keys", yes=True)
 
         text = tool(li_wei_at_work, "rotate", brand_a, token=B).text
         assert "“Brand-B” has the same token." in text

@@ -118,7 +118,7 @@ class TestTheButton:
         settings.TOKEN_ENCRYPTION_KEYS = ["another-key-" * 4]
         text = li_wei_at_work.post(url_of(brand_a), follow=True).text
 
-        assert "put its key back into TOKEN_ENCRYPTION_KEYS" in text
+        assert "because TOKEN_ENCRYPTION_KEYS lacks the key that encrypted it. Put that key" in text
 
 
 class TestTheResult:

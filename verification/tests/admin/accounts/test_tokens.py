@@ -88,4 +88,4 @@ class TestTheTokenStaysHidden:
         url = reverse("admin:reveal_token", args=[brand_a.pk])
         text = li_wei_at_work.post(url, follow=True).text
 
-        assert "put its key back into TOKEN_ENCRYPTION_KEYS" in text
+        assert "because TOKEN_ENCRYPTION_KEYS lacks the key that encrypted it. Put that key" in text

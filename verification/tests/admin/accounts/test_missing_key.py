@@ -1,0 +1,112 @@
+"""The pages of an account name the encryption key when its token cannot be decrypted."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.test import Client
+from django.urls import reverse
+
+from verification.accounts.status import Level, read_statuses
+from verification.accounts.tokens import rotate_token
+from verification.models import OfficialAccount
+from verification.tests.support.accounts import LI_WEI
+from verification.tests.support.adapter import A, last_attempt
+from verification.tests.support.admin_client import (
+    open_account,
+    open_list,
+    page,
+    wechat_pushes,
+    wechat_verifies,
+)
+from verification.tests.support.lost_keys import lose_key, without_key
+
+SENTENCE = "The token cannot be decrypted: its key is missing in TOKEN_ENCRYPTION_KEYS"
+REMEDY = "Put the former key back behind the newest one in TOKEN_ENCRYPTION_KEYS"
+
+
+def status_text(account: OfficialAccount) -> tuple[Level, str]:
+    status = read_statuses([account])[account.pk]
+    return status.level, status.text
+
+
+def test_the_list_names_the_key_before_wechat_calls(
+    li_wei_at_work: Client, brand_a: OfficialAccount, brand_b: OfficialAccount
+) -> None:
+    lose_key(brand_a)
+
+    assert status_text(brand_a) == (Level.ATTENTION, SENTENCE)
+    assert SENTENCE in open_list(li_wei_at_work)
+
+
+def test_an_account_that_worked_needs_attention_until_the_key_is_back(
+    brand_a: OfficialAccount,
+) -> None:
+    wechat_verifies(brand_a, A)
+    wechat_pushes(brand_a, A)
+    with without_key(brand_a):
+        wechat_pushes(brand_a, A)
+        assert status_text(brand_a) == (Level.ATTENTION, SENTENCE)
+
+    assert status_text(brand_a) == (Level.ATTENTION, "Refused: encryption key was missing")
+    wechat_pushes(brand_a, A)
+    assert status_text(brand_a)[0] is Level.RECEIVING
+
+
+def test_an_old_token_that_wechat_may_still_use_is_told_from_the_current_one(
+    brand_a: OfficialAccount,
+) -> None:
+    lose_key(brand_a)
+    rotate_token(brand_a, "NewTokenOfBrandA99", LI_WEI)
+    assert status_text(brand_a)[1].startswith("The old token cannot be decrypted: its key is")
+
+    brand_a.tokens.filter(superseded_at__isnull=False).delete()
+    assert status_text(brand_a)[0] is Level.WAITING
+
+
+def test_a_rotation_that_ends_the_old_token_ends_the_problem(brand_a: OfficialAccount) -> None:
+    lose_key(brand_a)
+    rotate_token(brand_a, "NewTokenOfBrandA99", LI_WEI, keep_old=timedelta(0))
+
+    assert status_text(brand_a)[0] is Level.WAITING
+
+
+def test_the_live_line_says_what_to_do_and_the_card_is_open(
+    li_wei_at_work: Client, brand_a: OfficialAccount
+) -> None:
+    wechat_verifies(brand_a, A)
+    lose_key(brand_a)
+    line = li_wei_at_work.get(reverse("admin:live_account", args=[brand_a.pk])).json()
+
+    assert (line["state"], line["text"]) == ("refused", SENTENCE)
+    assert line["advice"].startswith(REMEDY)
+    assert '<details class="module card" id="connect" open>' in open_account(
+        li_wei_at_work, brand_a
+    )
+
+
+def test_the_advice_on_the_consoles_answer_names_the_key(
+    li_wei_at_work: Client, brand_a: OfficialAccount
+) -> None:
+    lose_key(brand_a)
+
+    for answer in ("token", "success"):
+        text = open_account(li_wei_at_work, brand_a, console=answer)
+        assert "cannot decrypt the token of “Brand-A”" in text
+        assert "another host answered" not in text
+        assert "another server URL" not in text
+
+
+def test_the_pages_of_attempts_show_the_reason(
+    li_wei_at_work: Client, brand_a: OfficialAccount
+) -> None:
+    lose_key(brand_a)
+    wechat_verifies(brand_a, A)
+    detail = li_wei_at_work.get(page("verificationattempt_change", last_attempt().pk)).text
+    found = li_wei_at_work.get(
+        page("verificationattempt_changelist"), {"reason": "undecryptable_token"}
+    )
+
+    assert "Undecryptable token" in detail
+    assert "WeChat&#x27;s request may be right" in detail
+    assert "encryption key missing" in found.text

@@ -1,0 +1,32 @@
+"""Make tokens undecryptable, as they are when TOKEN_ENCRYPTION_KEYS lacks their key."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.test import override_settings
+
+from verification.fields import Secret
+from verification.models import OfficialAccount, Token
+
+LOST_KEY = "the-key-that-was-lost-" * 2
+
+
+def lose_key(account: OfficialAccount) -> None:
+    """Encrypt the tokens of the account with a key that no server has."""
+    for token in account.tokens.filter(secret__isnull=False):
+        assert token.secret is not None
+        text = token.secret.reveal()
+        with override_settings(TOKEN_ENCRYPTION_KEYS=[LOST_KEY]):
+            Token.objects.filter(pk=token.pk).update(secret=Secret.of(text))
+
+
+@contextmanager
+def without_key(account: OfficialAccount) -> Iterator[None]:
+    """Make the tokens of the account undecryptable until the block ends."""
+    secrets = dict(account.tokens.values_list("pk", "secret"))
+    lose_key(account)
+    yield
+    for pk, secret in secrets.items():
+        Token.objects.filter(pk=pk).update(secret=secret)
