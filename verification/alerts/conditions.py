@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from verification.alerts import account_conditions, log_conditions
+from verification.alerts import account_conditions, key_conditions, log_conditions
 from verification.alerts.finding import Finding
 from verification.alerts.snapshot import Snapshot
 from verification.models import OfficialAccount
@@ -23,11 +23,12 @@ LOG_CONDITIONS: list[Callable[[Snapshot], Finding | None]] = [
     log_conditions.cut_off,
     log_conditions.not_append_only,
 ]
+KEY_CONDITIONS: list[Callable[[Snapshot], Finding | None]] = [key_conditions.key_missing]
 
 
 def findings(snapshot: Snapshot) -> Iterator[Finding]:
     """Yield what every condition finds; for paused accounts, the end of their findings."""
-    found = [condition(snapshot) for condition in LOG_CONDITIONS]
+    found = [condition(snapshot) for condition in (*LOG_CONDITIONS, *KEY_CONDITIONS)]
     for account in snapshot.accounts:
         if account.is_paused:
             for name in ENDED_BY_PAUSE:

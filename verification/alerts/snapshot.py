@@ -21,9 +21,11 @@ DAY = timedelta(days=1)
 #: In a flood, the exact number of refusals beyond this does not matter.
 MAX_REFUSALS = 1000
 
-#: Refusals of a paused account are intended, so they are left out.
+#: Refusals of a paused account are intended, so they are left out. A missing key is one problem of
+#: the server, which key_missing() reports, and not one of each account.
+OTHER_REASONS = [Reason.PAUSED_ACCOUNT, Reason.UNDECRYPTABLE_TOKEN]
 ALERTABLE = (
-    ~NOISE & ~Q(kind=Kind.SELF_TEST) & ~Q(reason=Reason.PAUSED_ACCOUNT) & Q(outcome=Outcome.REFUSED)
+    ~NOISE & ~Q(kind=Kind.SELF_TEST) & ~Q(reason__in=OTHER_REASONS) & Q(outcome=Outcome.REFUSED)
 )
 
 
@@ -54,6 +56,18 @@ class Snapshot:
         rows = self.refusals().filter(id__gt=self.after_id, account__isnull=False)
         by_account = rows.order_by().values_list("account_id")
         return dict(by_account.annotate(Max("recorded_at")))
+
+    @cached_property
+    def last_undecryptable_at(self) -> datetime | None:
+        """The time of the last refusal since the previous snapshot for want of a key."""
+        rows = VerificationAttempt.objects.filter(
+            ~NOISE,
+            id__gt=max(self.after_id, self.last_id_before_day),
+            id__lte=self.head.last_attempt_id,
+            reason=Reason.UNDECRYPTABLE_TOKEN,
+        )
+        last: datetime | None = rows.aggregate(last=Max("recorded_at"))["last"]
+        return last
 
     def first_refusal_since(
         self, moment: datetime, account: OfficialAccount

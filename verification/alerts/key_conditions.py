@@ -1,0 +1,54 @@
+"""Conditions of the encryption keys. A condition is a function that returns a finding, or None."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.conf import settings
+from django.utils.translation import gettext as _
+
+from verification.alerts.finding import Finding, link_to
+from verification.alerts.snapshot import Snapshot
+from verification.diagnosis.token_causes import explain_missing_key
+from verification.times import format_datetime
+
+KEY = "key_missing"
+
+
+def key_missing(snapshot: Snapshot) -> Finding | None:
+    """Report that this process, or one that answers callbacks, cannot decrypt a valid token.
+
+    It ends when this process can decrypt all tokens, and for ALERT_MINUTES no callback was refused
+    because of a missing key.
+    """
+    lost = [account for account in snapshot.accounts if _is_key_missing(snapshot, account.pk)]
+    link = link_to("verification_officialaccount_changelist")
+    if lost:
+        text = _("At {time}: {explanation}").format(
+            time=format_datetime(snapshot.now), explanation=explain_missing_key(lost)
+        )
+        return Finding(KEY, snapshot.now, _title(), text, link)
+    refused_at = snapshot.last_undecryptable_at
+    if refused_at:
+        text = _(
+            "At {time}, a request was refused because the process that answered could not decrypt "
+            "a token. This process can, so that one runs with other TOKEN_ENCRYPTION_KEYS. Restart "
+            "all processes with the same keys."
+        ).format(time=format_datetime(refused_at))
+        return Finding(KEY, refused_at, _title(), text, link)
+    alert = snapshot.open_alerts.get(KEY)
+    if alert is None or snapshot.now - alert.seen_at <= timedelta(minutes=settings.ALERT_MINUTES):
+        return None
+    text = _("No request has been refused because of a missing key since {time}.").format(
+        time=format_datetime(alert.seen_at)
+    )
+    title = _("All tokens can be decrypted again")
+    return Finding(KEY, snapshot.now, title, text, link, is_over=True)
+
+
+def _title() -> str:
+    return _("A key is missing in TOKEN_ENCRYPTION_KEYS")
+
+
+def _is_key_missing(snapshot: Snapshot, account_id: int) -> bool:
+    return snapshot.facts[account_id].undecryptable_token(snapshot.now) is not None
