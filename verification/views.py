@@ -13,7 +13,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from verification.callbacks.middleware import as_response
-from verification.callbacks.readiness import find_problem
+from verification.callbacks.readiness import check_readiness
 from verification.protocol.reply import HEALTHY, Reply
 
 logger = logging.getLogger(__name__)
@@ -44,12 +44,12 @@ def healthz(request: HttpRequest) -> HttpResponse:
 @require_safe
 @never_cache
 def readyz(request: HttpRequest) -> HttpResponse:
-    """Return 200 if attempts can be recorded, else 503 and what is wrong.
+    """Return 200 if attempts can be recorded and judged, else 503 and what is wrong.
 
-    The database must respond, accept writes, and have all migrations and triggers.
+    The database must respond, accept writes, and have all migrations and triggers. The encryption
+    keys must decrypt at least one of the valid tokens, if there are any.
     """
-    problem = find_problem()
-    if problem:
-        logger.error("Not ready: %s", problem)
-        return as_response(Reply(503, problem.encode()))
-    return as_response(Reply(200, b"ready"))
+    readiness = check_readiness()
+    if not readiness.is_ready:
+        logger.error("Not ready: %s", readiness.text)
+    return as_response(Reply(200 if readiness.is_ready else 503, readiness.text.encode()))

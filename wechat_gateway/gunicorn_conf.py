@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import threading
+from typing import Any
 
 from wechat_gateway import env, log_format
 
@@ -36,3 +38,11 @@ logconfig_dict = {
 }
 # Heroku sets --access-logfile, and gunicorn's default format would print the signature.
 access_log_format = 'method=%(m)s path="%(U)s" status=%(s)s ms=%(M)s'
+
+
+def post_worker_init(worker: Any) -> None:
+    """Let the first worker log what /readyz answers, in a thread that cannot delay serving."""
+    if worker.age == 1:
+        from verification.callbacks.readiness import log_readiness  # the worker has loaded Django
+
+        threading.Thread(target=log_readiness, daemon=True, name="readiness").start()

@@ -14,7 +14,7 @@ class GatewayWorker(UvicornWorker):
         "loop": "uvloop",
         "http": "httptools",
         "ws": "none",
-        "lifespan": "off",
+        "lifespan": "on",
         # Heroku exports FORWARDED_ALLOW_IPS='*', which makes uvicorn trust the leftmost address
         # in X-Forwarded-For, which a client can forge. protocol/client_ip.py reads the header
         # from the right instead.

@@ -56,6 +56,9 @@ class CallbackEndpoint:
         self.group_commit = GroupCommit()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self.start_and_stop(receive, send)
+            return
         if scope["type"] != "http":
             await self.django(scope, receive, send)
             return
@@ -67,6 +70,14 @@ class CallbackEndpoint:
             await self.django(scope, receive, send)
         else:
             await send_reply(send, await self.answer(request, slug, receive))
+
+    async def start_and_stop(self, receive: Receive, send: Send) -> None:
+        """Start the writer when the server has started its event loop."""
+        await receive()
+        self.group_commit.start_writer()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await send({"type": "lifespan.shutdown.complete"})
 
     async def answer(self, request: Request, slug: str, receive: Receive) -> Reply:
         callback = parse_callback(request, slug, settings.TRUSTED_PROXY_COUNT, self_test_key())

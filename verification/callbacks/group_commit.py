@@ -14,6 +14,7 @@ from verification.callbacks.deadlines import is_in_time
 from verification.callbacks.recording import (
     PoisonedBatch,
     Unrecorded,
+    connect_to_database,
     judge_without_recording,
     probe_database,
     row_budget,
@@ -122,13 +123,17 @@ class GroupCommit:
         return waiting.verdict
 
     def start_writer(self) -> asyncio.AbstractEventLoop:
-        """Start the thread at the first callback, because a worker forks after the import."""
+        """Start the thread. A server calls this when its event loop runs, else the first callback.
+
+        It cannot start at import, because a worker forks after that.
+        """
         loop = asyncio.get_running_loop()
         threading.Thread(target=self.run_writer, args=[loop], daemon=True, name="writer").start()
         self.loop = loop
         return loop
 
     def run_writer(self, loop: asyncio.AbstractEventLoop) -> None:
+        connect_to_database()
         while True:
             self.arrived.wait(self.deferred.seconds_left)
             self.arrived.clear()

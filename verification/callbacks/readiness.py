@@ -1,13 +1,17 @@
-"""Check whether attempts can be recorded, without recording one."""
+"""Check whether attempts can be recorded and tokens decrypted, without recording an attempt."""
 
 from __future__ import annotations
 
+import logging
+from typing import NamedTuple
+
 from django.db import DatabaseError, InterfaceError, connection
 from django.db.migrations.executor import MigrationExecutor
-from django.utils import translation
+from django.utils import timezone, translation
 
 from verification.audit_log.triggers import MISSING_ADVICE, missing_triggers
 from verification.db.errors import advise, sqlstate
+from verification.db.watchdog import watchdog
 from verification.models import (
     ChainHead,
     OfficialAccount,
@@ -16,6 +20,12 @@ from verification.models import (
     Token,
     VerificationAttempt,
 )
+
+logger = logging.getLogger(__name__)
+
+#: Seconds that the check at start may take.
+START_DEADLINE = 30.0
+READY = "ready"
 
 #: Rights that recording needs once the chain has a head. Heroku revokes INSERT from a full plan.
 REQUIRED_RIGHTS = {
@@ -31,16 +41,45 @@ SELECT needed || ' on ' || name FROM unnest(%s::text[], %s::text[]) AS rights (n
 WHERE NOT has_table_privilege(name, needed)"""
 
 
-def find_problem() -> str | None:
-    """Return what is wrong and what to do, in one or two sentences, or None."""
+class Readiness(NamedTuple):
+    """The answer of /readyz: what is wrong and what to do, or “ready”."""
+
+    is_ready: bool
+    text: str
+
+
+def check_readiness() -> Readiness:
     try:
-        return _find_problem()
+        problem = _find_problem()
+        return Readiness(False, problem) if problem else check_tokens()
     except (DatabaseError, InterfaceError) as error:
         code = sqlstate(error)
         if code is None:
-            return "The database cannot be reached."
+            return Readiness(False, "The database cannot be reached.")
         # Anyone can open /readyz, and the error's text may name roles and tables.
-        return f"The database refused the query (SQLSTATE {code}). {advise(error)}".strip()
+        text = f"The database refused the query (SQLSTATE {code}). {advise(error)}".strip()
+        return Readiness(False, text)
+
+
+def find_problem() -> str | None:
+    """Return what is wrong and what to do, in one or two sentences, or None."""
+    readiness = check_readiness()
+    return None if readiness.is_ready else readiness.text
+
+
+def log_readiness() -> None:
+    """Log what /readyz answers now, in one line."""
+    try:
+        with watchdog(START_DEADLINE):
+            readiness = check_readiness()
+    finally:
+        connection.close()
+    if not readiness.is_ready:
+        logger.error("Not ready: %s", readiness.text)
+    elif readiness.text == READY:
+        logger.info("Ready.")
+    else:
+        logger.error("Ready, but %s", readiness.text.removeprefix(f"{READY}, but "))
 
 
 def _find_problem() -> str | None:
@@ -52,6 +91,22 @@ def _find_problem() -> str | None:
         with translation.override("en"):  # as all sentences here
             return f"Triggers are missing: {', '.join(missing)}. {MISSING_ADVICE}"
     return find_missing_rights() if connection.vendor == "postgresql" else None
+
+
+def check_tokens() -> Readiness:
+    """Check whether TOKEN_ENCRYPTION_KEYS decrypts the tokens that are valid now."""
+    secrets = Token.objects.live_at(timezone.now()).values_list("secret", flat=True)
+    decryptable = [secret is not None and secret.is_decryptable for secret in secrets]
+    if all(decryptable):
+        return Readiness(True, READY)
+    remedy = (
+        "TOKEN_ENCRYPTION_KEYS lacks the key that encrypted them. Put that key back behind the "
+        "newest one, and restart all processes."
+    )
+    if not any(decryptable):
+        return Readiness(False, f"No stored token can be decrypted. {remedy}")
+    lost, total = decryptable.count(False), len(decryptable)
+    return Readiness(True, f"{READY}, but {lost} of {total} tokens cannot be decrypted. {remedy}")
 
 
 def find_missing_rights() -> str | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import select
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from itertools import repeat
 
@@ -104,6 +104,15 @@ def probe_database() -> Unrecorded | None:
     except Unrecorded as error:
         return error
     return None
+
+
+def connect_to_database() -> None:
+    """Open this thread's connection to PostgreSQL, if it can be opened now.
+
+    The first callback need not wait for it then, and rotate_encryption_keys sees this process.
+    """
+    with suppress(Unrecorded), open_store(PROBE_DEADLINE):
+        pass
 
 
 @contextmanager
