@@ -20,8 +20,17 @@ def token_cipher() -> MultiFernet:
 
 
 def seal_keys() -> dict[str, bytes]:
-    """Return the keys that seal the log by their id (8 hex digits), the newest first."""
-    return {_derive(key, b"key id")[:4].hex(): _derive(key, b"seal") for key in _master_keys()}
+    """Return the keys that seal the log by their id, the newest first."""
+    return {key_id(key): _derive(key, b"seal") for key in _master_keys()}
+
+
+def key_id(key: str) -> str:
+    """Return eight hex digits that identify a key of TOKEN_ENCRYPTION_KEYS without showing it."""
+    return _derive(key, b"key id")[:4].hex()
+
+
+def newest_key_id() -> str:
+    return key_id(_master_keys()[0])
 
 
 def fingerprint(secret: str) -> str:

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
 
 import dj_database_url
 
+from verification.db.sessions import application_name
 from wechat_gateway import env
 from wechat_gateway.env import _
 
 ENGINES = {"django.db.backends.postgresql", "django.db.backends.sqlite3"}
 
 
-def database(url: str) -> dict[str, Any]:
-    """Return the dictionary for Django's DATABASES. It is empty if the URL is malformed."""
+def database(url: str, encryption_keys: Iterable[str]) -> dict[str, Any]:
+    """Return the dictionary for Django's DATABASES. It is empty if the URL is malformed.
+
+    Sessions show the ids of the encryption keys, for rotate_encryption_keys.
+    """
     config: dict[str, Any] = {}
     with suppress(ValueError):  # its message may quote a part of the password
         config = {**dj_database_url.parse(url)}
@@ -37,7 +42,7 @@ def database(url: str) -> dict[str, Any]:
         )
     elif config["ENGINE"] == "django.db.backends.postgresql":
         # libpq's shortest timeout is 2 s. callbacks/postgresql_store.py sets those of statements.
-        options.update(connect_timeout=2, application_name="wechat_gateway")
+        options.update(connect_timeout=2, application_name=application_name(encryption_keys))
         # Detect a server that vanished without closing the connection in seconds instead of
         # TCP's two hours.
         options.update(tcp_user_timeout=3000, keepalives_idle=10, keepalives_interval=3)

@@ -193,7 +193,7 @@ def execute(statement: str) -> None:
 def test_a_checkpoint_needs_its_key_as_a_seal_does(pruned: None, settings) -> None:
     old = settings.TOKEN_ENCRYPTION_KEYS
     settings.TOKEN_ENCRYPTION_KEYS = [NEW_KEY, *old]
-    call_command("rotate_encryption_keys")
+    call_command("rotate_encryption_keys", yes=True)
     assert verify_audit().problems == []
 
     settings.TOKEN_ENCRYPTION_KEYS = [NEW_KEY]
@@ -204,7 +204,7 @@ def test_an_old_key_is_not_needed_once_all_its_seals_are_pruned(
     pruned: None, record: Record, settings
 ) -> None:
     settings.TOKEN_ENCRYPTION_KEYS = [NEW_KEY, *settings.TOKEN_ENCRYPTION_KEYS]
-    call_command("rotate_encryption_keys")
+    call_command("rotate_encryption_keys", yes=True)
     record(0, 1)
     prune_older_than("0d", yes=True)
     settings.TOKEN_ENCRYPTION_KEYS = [NEW_KEY]

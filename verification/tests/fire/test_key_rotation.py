@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,19 +12,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 
+from verification.db.sessions import other_sessions
 from verification.models import OfficialAccount, Token
 from verification.tests.fire.conftest import RecordFigure
 from verification.tests.fire.support.run_length import short_or_long
 from verification.tests.support.accounts import make_account
 from verification.tests.support.adapter import B
+from verification.tests.support.database import end_other_sessions
 from verification.tests.support.gunicorn import Gunicorn, running_gunicorn
 from verification.tests.support.signer import verification
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.django_db(transaction=True)]
 
 ACCOUNTS, ROTATIONS, CALLERS = 20, short_or_long(3, 400), 4
+#: Of the server; each has a session from its start.
+WORKERS = 2
 OLD, NEW = "the-old-key-of-" * 4, "the-new-key-of-" * 4
 
 Verdicts = Counter[tuple[bool, int]]
@@ -69,6 +74,7 @@ def traffic(server: Gunicorn) -> Iterator[Verdicts]:
 
 @pytest.fixture
 def accounts(transactional_db: None, settings: Any) -> list[OfficialAccount]:
+    end_other_sessions()
     settings.TOKEN_ENCRYPTION_KEYS = [OLD]
     return [make_account(f"account-{number}", token_of(number)) for number in range(ACCOUNTS)]
 
@@ -86,6 +92,14 @@ def start(tmp_path: Path) -> Start:
     )
 
 
+def wait_until(condition: Callable[[], bool]) -> None:
+    for _ in range(200):
+        if condition():
+            return
+        time.sleep(0.05)
+    raise AssertionError("It did not happen within 10 s.")
+
+
 def ciphertexts() -> set[str]:
     return {getattr(token.secret, "ciphertext", "") for token in Token.objects.all()}
 
@@ -94,7 +108,9 @@ def test_while_keys_are_rotated_every_verdict_is_correct(
     accounts: list[OfficialAccount], start: Start, settings: Any, figure: RecordFigure
 ) -> None:
     before = ciphertexts()
+    settings.TOKEN_ENCRYPTION_KEYS = [NEW, OLD]
     with start(f"{NEW},{OLD}") as server, traffic(server) as verdicts:
+        wait_until(lambda: len(other_sessions()) >= WORKERS)
         for number in range(ROTATIONS):
             settings.TOKEN_ENCRYPTION_KEYS = [OLD, NEW] if number % 2 else [NEW, OLD]
             call_command("rotate_encryption_keys")
@@ -119,11 +135,37 @@ def test_while_keys_are_rotated_every_verdict_is_correct(
     assert not before & ciphertexts()
 
 
+def test_in_the_wrong_order_it_refuses_and_every_verdict_stays_correct(
+    accounts: list[OfficialAccount], start: Start, settings: Any
+) -> None:
+    before = ciphertexts()
+    settings.TOKEN_ENCRYPTION_KEYS = [NEW, OLD]
+    with start(OLD) as server:
+        server.wait_for("Ready.", times=1)
+        with traffic(server) as verdicts, pytest.raises(CommandError) as refusal:
+            call_command("rotate_encryption_keys")
+
+    assert "belong to processes that lack the newest key" in str(refusal.value)
+    assert ciphertexts() == before
+    assert set(verdicts) <= {(True, 200), (False, 403)}
+
+
+def test_a_server_that_nobody_has_called_yet_is_seen(
+    accounts: list[OfficialAccount], start: Start, settings: Any
+) -> None:
+    settings.TOKEN_ENCRYPTION_KEYS = [NEW, OLD]
+    with start(OLD) as server:
+        server.wait_for("Ready.", times=1)
+        wait_until(lambda: len(other_sessions()) >= WORKERS)
+        with pytest.raises(CommandError, match="2 of 2 database sessions"):
+            call_command("rotate_encryption_keys")
+
+
 def test_after_the_rotation_a_server_needs_the_new_key_only(
     accounts: list[OfficialAccount], start: Start, settings: Any
 ) -> None:
     settings.TOKEN_ENCRYPTION_KEYS = [NEW, OLD]
-    call_command("rotate_encryption_keys")
+    call_command("rotate_encryption_keys", yes=True)
 
     with start(NEW) as server:
         answers = {ask(server, number, is_right=True) for number in range(ACCOUNTS)}

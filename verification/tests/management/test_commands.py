@@ -29,7 +29,7 @@ from verification.tests.support.checkout import Checkout
         ("ensure_admin", ["DJANGO_SUPERUSER_PASSWORD", "at every deployment"]),
         (
             "rotate_encryption_keys",
-            ["TOKEN_ENCRYPTION_KEYS", "restart all processes", "Keep the old key"],
+            ["TOKEN_ENCRYPTION_KEYS=NEW,OLD", "restart all processes", "Keep the old key", "--yes"],
         ),
         ("watch", ["--once", "exit code is 1", "--test", "every 5 minutes", "ALERT_WECOM_WEBHOOK"]),
         ("prepare_local", ["on this machine", "script/server"]),

@@ -45,10 +45,13 @@ def test_afterwards_the_new_key_alone_reads_every_token(
     rotate_token(brand_a, "NewTokenOfBrandA99", LI_WEI)
     before = ciphertexts()
     put_in_front(settings, NEW_KEY)
-    call_command("rotate_encryption_keys")
+    call_command("rotate_encryption_keys", yes=True)
     settings.TOKEN_ENCRYPTION_KEYS = [NEW_KEY]
 
-    assert capsys.readouterr().out == "3 tokens are encrypted with the newest key.\n"
+    assert capsys.readouterr().out == (
+        "3 tokens are encrypted with the newest key. No token and no authenticator needs an older "
+        "key; keep those that sealed the log for as long as you want to verify their seals.\n"
+    )
     assert not before & ciphertexts()
     assert [status_with(A), status_with("NewTokenOfBrandA99")] == [200, 200]
     assert status_with(B, "brand-b") == 200
@@ -59,7 +62,7 @@ def test_the_seals_of_the_old_key_verify_while_it_is_kept(
 ) -> None:
     status_with(A)
     put_in_front(settings, NEW_KEY)
-    call_command("rotate_encryption_keys")
+    call_command("rotate_encryption_keys", yes=True)
     status_with(A)
     call_command("verify_audit")
 
@@ -69,7 +72,7 @@ def test_the_seals_of_the_old_key_verify_while_it_is_kept(
 def test_it_can_run_again(brand_a: OfficialAccount, settings) -> None:
     put_in_front(settings, NEW_KEY)
     for _ in range(2):
-        call_command("rotate_encryption_keys")
+        call_command("rotate_encryption_keys", yes=True)
 
     assert status_with(A) == 200
 
@@ -77,7 +80,7 @@ def test_it_can_run_again(brand_a: OfficialAccount, settings) -> None:
 def test_a_purged_token_is_left_alone(brand_a: OfficialAccount) -> None:
     rotate_token(brand_a, "NewTokenOfBrandA99", LI_WEI)
     Token.objects.filter(superseded_at__isnull=False).update(secret=None)
-    call_command("rotate_encryption_keys")
+    call_command("rotate_encryption_keys", yes=True)
 
     assert Token.objects.filter(secret=None).count() == 1
 
@@ -85,13 +88,13 @@ def test_a_purged_token_is_left_alone(brand_a: OfficialAccount) -> None:
 def test_without_tokens_there_is_nothing_to_do(
     db: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    call_command("rotate_encryption_keys")
+    call_command("rotate_encryption_keys", yes=True)
 
     assert capsys.readouterr().out.startswith("0 tokens ")
 
 
 def test_it_is_in_the_change_log(brand_a: OfficialAccount) -> None:
-    call_command("rotate_encryption_keys")
+    call_command("rotate_encryption_keys", yes=True)
     event = ChangeEvent.objects.latest("id")
 
     assert (event.action, event.account) == ("keys_rotated", None)
@@ -107,7 +110,7 @@ def test_a_token_whose_key_is_lost_is_named_and_the_others_are_encrypted(
     token = rotate_token(lost, "TokenOfTheLostOne", LI_WEI)
     settings.TOKEN_ENCRYPTION_KEYS = [NEW_KEY, *keys]
     with pytest.raises(CommandError) as refusal:
-        call_command("rotate_encryption_keys")
+        call_command("rotate_encryption_keys", yes=True)
     settings.TOKEN_ENCRYPTION_KEYS = [NEW_KEY]
 
     message = str(refusal.value)
@@ -131,7 +134,7 @@ def test_a_token_that_is_purged_meanwhile_stays_purged(
         return reencrypt(secret)
 
     monkeypatch.setattr(Secret, "reencrypt", reencrypt_while_it_is_purged)
-    call_command("rotate_encryption_keys")
+    call_command("rotate_encryption_keys", yes=True)
 
     old.refresh_from_db()
     assert old.secret is None
