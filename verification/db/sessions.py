@@ -28,7 +28,7 @@ class Session(NamedTuple):
 
     pid: int  #: of PostgreSQL's own process
     host: str | None  #: None over a Unix socket, or if this role may not see it
-    began_at: datetime
+    began_at: datetime | None  #: None if this role may not see it
     application_name: str
 
     @property

@@ -151,9 +151,12 @@ def explain_missing_key(accounts: Collection[OfficialAccount]) -> str:
 
 
 def describe_missing_key(accounts: Collection[OfficialAccount]) -> str:
-    return _(
+    return ngettext(
         "This server cannot decrypt the token of {accounts}, because TOKEN_ENCRYPTION_KEYS lacks "
-        "the key that encrypted it."
+        "the key that encrypted it.",
+        "This server cannot decrypt the tokens of {accounts}, because TOKEN_ENCRYPTION_KEYS lacks "
+        "the key that encrypted them.",
+        len(accounts),
     ).format(accounts=name_accounts(accounts))
 
 

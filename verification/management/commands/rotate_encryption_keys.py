@@ -58,8 +58,8 @@ class Command(GatewayCommand):
         if lost:
             raise CommandError(
                 f"No key of TOKEN_ENCRYPTION_KEYS decrypts the tokens of {', '.join(lost)}: put "
-                "the key that encrypted them back, or rotate them if it is lost. All others are "
-                "encrypted with the newest key."
+                "the key that encrypted them back, or rotate them if it is lost. The other tokens "
+                f"({len(tokens) - len(lost)}) are encrypted with the newest key."
             )
         if unreadable:
             raise CommandError(
@@ -108,11 +108,12 @@ def require_newest_key_everywhere() -> None:
 
 
 def describe(sessions: list[Session]) -> str:
-    """Return the sessions in words: host, PostgreSQL's process id and start."""
-    texts = [
-        f"{session.host or 'local'} (PostgreSQL process {session.pid}, since "
-        f"{format_datetime(session.began_at)})"
-        for session in sessions[:MAX_SESSIONS]
-    ]
-    others = len(sessions) - MAX_SESSIONS
-    return ", ".join([*texts, *([f"and {others} more"] if others > 0 else [])])
+    """Return PostgreSQL's process id of each session, and its host and start if they are known."""
+    texts = []
+    for session in sessions[:MAX_SESSIONS]:
+        host = f" from {session.host}" if session.host else ""
+        began = f" since {format_datetime(session.began_at)}" if session.began_at else ""
+        texts.append(f"PostgreSQL process {session.pid}{host}{began}")
+    if len(sessions) > MAX_SESSIONS:
+        texts.append(f"and {len(sessions) - MAX_SESSIONS} more")
+    return ", ".join(texts)

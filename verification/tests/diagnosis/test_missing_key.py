@@ -114,7 +114,7 @@ def test_at_the_bare_domain_the_accounts_are_named(db: None, count: int, named: 
         lose_key(make_account(f"shop-{number}", f"TokenOfShopNumber{number}"))
     explanation = explain_call(f"/?{verification('Nonsense')}")
 
-    assert f"cannot decrypt the token of {named} because" in explanation.what_happened
+    assert f"cannot decrypt the tokens of {named} because" in explanation.what_happened
     assert len(explanation.accounts) == count
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import psycopg2
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
 
 from verification.db import sessions
 from verification.db.sessions import application_name
@@ -106,7 +107,7 @@ class TestSessions:
         message = refusal()
 
         assert message.startswith("Nothing was changed: 1 of 2 database sessions of the gateway")
-        assert f"(PostgreSQL process {late.info.backend_pid}, since 20" in message
+        assert f"PostgreSQL process {late.info.backend_pid} from 127.0.0.1 since 20" in message
         assert ciphertext(brand_a) == before
 
     def test_a_process_of_the_release_before_counts_as_one_without_the_key(
@@ -122,7 +123,7 @@ class TestSessions:
         message = refusal()
 
         assert "7 of 7 database sessions" in message
-        assert message.count("(PostgreSQL process") == 5
+        assert message.count("PostgreSQL process") == 5
         assert ", and 2 more. " in message
 
     def test_programs_that_are_not_the_gateway_do_not_count(self, connect: Connect) -> None:
@@ -138,6 +139,15 @@ class TestSessions:
         monkeypatch.setattr(rotate_encryption_keys, "is_pooled", lambda: True)
 
         assert "a connection pooler hides which processes" in refusal()
+
+    def test_a_role_that_may_not_see_the_sessions_of_others_sees_their_keys(
+        self, connect: Connect
+    ) -> None:
+        late = connect(OLD)
+        with connection.cursor() as cursor:
+            cursor.execute("CREATE ROLE somebody; SET LOCAL ROLE somebody")
+
+        assert f": PostgreSQL process {late.info.backend_pid}. Put the new key" in refusal()
 
     def test_without_a_pooler_there_is_none(self, db: None) -> None:
         assert not sessions.is_pooled()

@@ -38,6 +38,7 @@ NOT_CALLED = {
     "script/server": "the fixture `demo` starts it",
     "script/test": "it runs this test; .ci/run calls it",
     "script/test --quick": "it is script/test with fewer tests",
+    "python manage.py rotate_encryption_keys": "on SQLite it needs --yes",
     ".venv/bin/python manage.py changepassword admin": "it asks for the password at a terminal",
 }
 
