@@ -1,7 +1,11 @@
-"""Django's system checks of a deployment: manage.py check --deploy --database default."""
+"""Django's system checks of a deployment: manage.py check --deploy --database default.
+
+The server logs what is missing when it starts, too.
+"""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,7 +15,16 @@ from django.core import checks
 from django.core.checks import CheckMessage, Tags, register
 from django.utils.translation import gettext as _
 
-from verification.callbacks.readiness import find_problem
+from verification.callbacks.readiness import find_problem, log_readiness
+
+logger = logging.getLogger(__name__)
+
+
+def log_at_start() -> None:
+    """Log what /readyz answers now, and why pages cannot be opened, if they cannot."""
+    log_readiness()
+    for message in check_proxies():
+        logger.warning("%s %s", message.msg, message.hint)
 
 
 @register(Tags.security, deploy=True)

@@ -41,8 +41,8 @@ access_log_format = 'method=%(m)s path="%(U)s" status=%(s)s ms=%(M)s'
 
 
 def post_worker_init(worker: Any) -> None:
-    """Let the first worker log what /readyz answers, in a thread that cannot delay serving."""
+    """Let the first worker log what is missing, in a thread that cannot delay serving."""
     if worker.age == 1:
-        from verification.callbacks.readiness import log_readiness  # the worker has loaded Django
+        from verification.checks import log_at_start  # the worker has loaded Django
 
-        threading.Thread(target=log_readiness, daemon=True, name="readiness").start()
+        threading.Thread(target=log_at_start, daemon=True, name="checks").start()
