@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import IntEnum
@@ -29,6 +29,20 @@ class Level(IntEnum):
     VERIFIED = 4
     WAITING = 5
     PAUSED = 6
+
+    @property
+    def sign(self) -> str:
+        return SIGNS[self]
+
+
+SIGNS = {
+    Level.ATTENTION: "!",
+    Level.RECEIVING: "✓",
+    Level.QUIET: "–",
+    Level.VERIFIED: "✓",
+    Level.WAITING: "–",
+    Level.PAUSED: "‖",
+}
 
 
 @dataclass(frozen=True)
@@ -62,6 +76,16 @@ def read_statuses(accounts: Sequence[OfficialAccount]) -> dict[int, AccountStatu
             is_key_missing=known.undecryptable_token(now) is not None,
         )
     return statuses
+
+
+def read_sorted_statuses(
+    accounts: Iterable[OfficialAccount],
+) -> list[tuple[OfficialAccount, AccountStatus]]:
+    """Return each account with its status, those that need attention first."""
+    listed = list(accounts)
+    statuses = read_statuses(listed)
+    rows = [(account, statuses[account.pk]) for account in listed]
+    return sorted(rows, key=lambda row: (row[1].level, row[0].name.casefold()))
 
 
 def judge(account: OfficialAccount, facts: Facts, now: datetime) -> tuple[Level, str]:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import getpass
+import json
 import re
 import sys
+from argparse import ArgumentParser
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -27,7 +30,7 @@ from verification.db.errors import format_unusable
 from verification.fields import UndecryptableSecret
 from verification.management.help_formatter import HelpFormatter
 from verification.models import OfficialAccount
-from verification.models.account import MIN_SAFE_LENGTH
+from verification.models.account import MIN_SAFE_LENGTH, generate_secret
 
 HEAD_PATTERN = re.compile(r"([0-9]{1,18}):([0-9a-f]{64})")
 
@@ -72,6 +75,79 @@ class GatewayCommand(BaseCommand):
         for other in other_accounts_with(token, account):
             warning = _('Warning: "{slug}" has the same token. Give each account its own token.')
             self.stderr.write(warning.format(slug=other.slug))
+
+    def print_json(self, **facts: Any) -> None:
+        """Print one JSON object on one line; it is ASCII, so that every terminal shows it."""
+        self.stdout.write(json.dumps(facts, default=_format_value))
+
+
+# --- JSON, for scripts
+#
+# A command with --json prints one object on one line, whatever it prints without. A list is a value
+# in it. Keys are those of exports and log lines, and never translated; times are in UTC.
+
+
+def add_json_argument(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--json", action="store_true", help=_("Prints one JSON object, for a script.")
+    )
+
+
+def account_facts(account: OfficialAccount) -> dict[str, Any]:
+    """Return the keys that every object about an account begins with."""
+    return {
+        "slug": account.slug,
+        "name": account.name,
+        "path": account.server_path,
+        "url": account.server_url if settings.PUBLIC_URL else None,
+    }
+
+
+def _format_value(value: Any) -> str:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat()
+    return str(value)  # a translation that is still lazy
+
+
+# --- Tokens and accounts
+
+
+def add_token_argument(parser: ArgumentParser, text: str) -> None:
+    """Add --token; `text` says what the token is for."""
+    advice = _(
+        "A token on the command line stays in the shell's history: write --token - to type or pipe "
+        "it to standard input instead."
+    )
+    parser.add_argument("--token", metavar="TOKEN", help=f"{text} {advice}")
+
+
+def read_token(option: str | None) -> str:
+    """Return the token of --token: a generated one without it, one line of input for "-"."""
+    if option is None:
+        return generate_secret()
+    return read_secret_line() if option == "-" else option
+
+
+def read_secret_line() -> str:
+    """Return one line of standard input, without echo on a terminal. Raises CommandError."""
+    try:
+        if sys.stdin.isatty():
+            return getpass.getpass(_("Token: "))
+        line = sys.stdin.readline()
+    except EOFError:
+        line = ""
+    if not line:
+        raise CommandError(_("--token - reads the token from standard input, which was empty."))
+    return line.rstrip("\r\n")
+
+
+def format_server_url(account: OfficialAccount) -> Iterator[str]:
+    """Yield the line with the server URL; without PUBLIC_URL, its path and a sentence."""
+    if settings.PUBLIC_URL:
+        yield _("Server URL: {url}").format(url=account.server_url)
+        return
+    yield _("Path:       {path}").format(path=account.server_path)
+    yield _("PUBLIC_URL is not set: put the address of your server in front of this path.")
 
 
 @contextmanager

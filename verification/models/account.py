@@ -93,8 +93,8 @@ class OfficialAccount(models.Model):
             raise ValidationError(
                 {
                     "answers_at_root": _(
-                        "%(limit)d accounts already accept calls at the bare domain. Clear this "
-                        "box. The account still answers at its own server URL."
+                        "%(limit)d accounts already accept calls at the bare domain, and no more "
+                        "can. This account still answers at its own server URL."
                     )
                     % {"limit": MAX_ACCOUNTS_AT_ROOT}
                 }

@@ -17,22 +17,12 @@ from django.utils.html import escape
 from django.utils.safestring import mark_safe
 from django.utils.translation import gettext_lazy as _
 
-from verification.accounts.status import AccountStatus, Level, read_statuses
+from verification.accounts.status import AccountStatus, Level, read_sorted_statuses
 from verification.admin.base import NarrowingChangeList
 from verification.attempts.filter import AttemptFilter
 from verification.models import OfficialAccount
 from verification.protocol.enums import Outcome
 from verification.times import Period
-
-SIGNS = {
-    Level.ATTENTION: "!",
-    Level.RECEIVING: "✓",
-    Level.QUIET: "–",
-    Level.VERIFIED: "✓",
-    Level.WAITING: "–",
-    Level.PAUSED: "‖",
-}
-
 
 #: The attribute in which AccountChangeList keeps the status of an account.
 STATUS = "_status"
@@ -80,11 +70,10 @@ class AccountChangeList(NarrowingChangeList):
     @cached_property
     def accounts(self) -> list[OfficialAccount]:
         """All accounts with their status, those that need attention first."""
-        accounts: list[OfficialAccount] = list(self.root_queryset)
-        statuses = read_statuses(accounts)
-        for account in accounts:
-            vars(account)[STATUS] = statuses[account.pk]
-        return sorted(accounts, key=lambda a: (status_of(a).level, a.name.casefold()))
+        rows = read_sorted_statuses(self.root_queryset)
+        for account, status in rows:
+            vars(account)[STATUS] = status
+        return [account for account, _status in rows]
 
     def attention(self) -> list[tuple[OfficialAccount, AccountStatus]]:
         """Return the accounts that need attention, whatever the list is filtered by."""

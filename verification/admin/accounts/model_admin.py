@@ -16,10 +16,10 @@ from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
 from verification import change_log
+from verification.accounts.editing import save_changes
 from verification.accounts.tokens import rotate_token
 from verification.admin.accounts import connect, pausing, self_tests, tokens
 from verification.admin.accounts.changelist import (
-    SIGNS,
     AccountChangeList,
     StatusFilter,
     refused_attempts_url,
@@ -100,7 +100,7 @@ class OfficialAccountAdmin(AccountModelAdmin):
         return format_html(
             '<span class="status is-{}"><span class="sign">{}</span>{}</span>',
             status.level.name.lower(),
-            SIGNS[status.level],
+            status.level.sign,
             with_whole_dates(status.text),
         )
 
@@ -154,19 +154,11 @@ class OfficialAccountAdmin(AccountModelAdmin):
     def save_model(
         self, request: HttpRequest, obj: OfficialAccount, form: Any, change: bool
     ) -> None:
-        # From the database: the form's own initial values may come from the browser, or be old.
-        saved: Any = OfficialAccount.objects.filter(pk=obj.pk).values().first()
-        super().save_model(request, obj, form, change)
         actor = actor_of(request)
         if change:
-            changes = {
-                name: [saved[name], value]
-                for name, value in form.cleaned_data.items()
-                if saved and saved[name] != value
-            }
-            if changes:
-                change_log.record(Action.ACCOUNT_CHANGED, actor, obj, changes=changes)
+            save_changes(obj, form.cleaned_data, actor)
             return
+        super().save_model(request, obj, form, change)
         change_log.record(Action.ACCOUNT_CREATED, actor, obj, name=obj.name, slug=obj.slug)
         rotate_token(obj, form.chosen_secret(), actor)
 

@@ -34,7 +34,7 @@ class Step:
     question_of_one: Any
     done: Any
     done_with_one: Any
-    act: Callable[..., None]
+    act: Callable[..., bool]
     changes: dict[str, bool]  #: the filter for the accounts that it changes
 
     def ask(self, accounts: QuerySet[OfficialAccount]) -> HttpResponse:

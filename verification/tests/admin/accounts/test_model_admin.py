@@ -96,7 +96,8 @@ class TestAddingAnAccount:
         for number in range(50):
             make_account(f"outlet-{number}")
 
-        assert "50 accounts already accept calls at the bare domain." in errors(add(li_wei_at_work))
+        refusal = errors(add(li_wei_at_work))
+        assert "50 accounts already accept calls at the bare domain, and no more can." in refusal
         add(li_wei_at_work, answers_at_root="")
         assert OfficialAccount.objects.filter(slug="brand-c").exists()
 

@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.utils.text import format_lazy
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from verification.accounts.pausing import pause
+from verification.management.base import GatewayCommand, command_line_actor, find_account
+from verification.protocol.console import SERVICE_FAILURE_MESSAGE
+
+
+class Command(GatewayCommand):
+    help = format_lazy(
+        gettext_lazy(
+            "Pauses an official account: all its callbacks are refused until resume_account. "
+            "Followers who write to it read “{message}”, if the server is enabled in WeChat's "
+            "console."
+        ),
+        message=SERVICE_FAILURE_MESSAGE,
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("slug", help=_("The slug of the account."))
+
+    def handle(self, *, slug: str, **options: Any) -> None:
+        account = find_account(slug)
+        if pause(account, command_line_actor()):
+            sentence = _("Paused {account}: its callbacks are refused until resume_account {slug}.")
+        else:
+            sentence = _("{account} is paused already; nothing was changed.")
+        self.stdout.write(sentence.format(account=account, slug=slug))

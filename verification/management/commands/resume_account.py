@@ -1,0 +1,25 @@
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from verification.accounts.pausing import resume
+from verification.management.base import GatewayCommand, command_line_actor, find_account
+
+
+class Command(GatewayCommand):
+    help = gettext_lazy("Resumes a paused official account: its callbacks are answered again.")
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("slug", help=_("The slug of the account."))
+
+    def handle(self, *, slug: str, **options: Any) -> None:
+        account = find_account(slug)
+        if resume(account, command_line_actor()):
+            sentence = _("Resumed {account}: its callbacks are answered again.")
+        else:
+            sentence = _("{account} is not paused; nothing was changed.")
+        self.stdout.write(sentence.format(account=account))

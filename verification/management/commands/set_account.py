@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.management.base import CommandError
+from django.forms import modelform_factory
+from django.forms.models import model_to_dict
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from verification.accounts.editing import save_changes
+from verification.management.base import (
+    GatewayCommand,
+    command_line_actor,
+    find_account,
+    format_server_url,
+)
+from verification.models import OfficialAccount
+
+#: The field of each option.
+FIELDS = {
+    "name": "name",
+    "new_slug": "slug",
+    "at_root": "answers_at_root",
+    "app_id": "app_id",
+    "original_id": "original_id",
+    "notes": "notes",
+}
+ANSWERS = {"yes": True, "no": False}
+
+
+class Command(GatewayCommand):
+    help = gettext_lazy(
+        "Changes the settings of an official account, as its page in the admin does. The change "
+        "log records the old and the new values."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("slug", help=_("The slug of the account."))
+        parser.add_argument("--name", help=_("The name that the admin shows."))
+        parser.add_argument("--notes", help=_("Notes for your colleagues."))
+        parser.add_argument("--app-id", metavar="ID", help=_("The AppID, for your own reference."))
+        parser.add_argument(
+            "--original-id", metavar="ID", help=_("The original ID, for your own reference.")
+        )
+        parser.add_argument(
+            "--new-slug",
+            metavar="SLUG",
+            help=_(
+                "The new last part of the server URL. It cannot change once the URL has been "
+                "called."
+            ),
+        )
+        parser.add_argument(
+            "--at-root",
+            choices=[*ANSWERS],
+            help=_("Whether the account also accepts calls at the bare domain."),
+        )
+
+    def handle(self, *, slug: str, **options: Any) -> None:
+        account = find_account(slug)
+        chosen = {name: options[name] for name in FIELDS if options[name] is not None}
+        values = {FIELDS[name]: value for name, value in chosen.items()}
+        if not values:
+            raise CommandError(_("Name at least one setting to change: see --help."))
+        if "answers_at_root" in values:
+            values["answers_at_root"] = ANSWERS[values["answers_at_root"]]
+        if values.get("slug", slug) != slug and account.was_called():
+            raise CommandError(
+                _("The slug cannot change: the server URL of {account} has been called.").format(
+                    account=account
+                )
+            )
+        validate(account, values)
+        changed = save_changes(account, values, command_line_actor())
+        if not changed:
+            sentence = _("{account} has these settings already; nothing was changed.")
+            self.stdout.write(sentence.format(account=account))
+            return
+        sentence = _("Changed {fields} of {account}.")
+        self.stdout.write(sentence.format(fields=", ".join(changed), account=account))
+        if "slug" in changed:
+            for line in format_server_url(account):
+                self.stdout.write(line)
+
+
+def validate(account: OfficialAccount, values: dict[str, Any]) -> None:
+    """Set the values on the account, as the form in the admin does. Raises ValidationError."""
+    names = [*FIELDS.values()]
+    form_class = modelform_factory(OfficialAccount, fields=names)
+    form = form_class({**model_to_dict(account, names), **values}, instance=account)
+    if not form.is_valid():
+        raise ValidationError(form.errors.as_data())

@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import pytest
+from django.core.management import call_command
+from django.core.management.base import CommandError
+from django.test import Client
+
+from verification.models import ChangeEvent, OfficialAccount
+from verification.tests.support.adapter import A
+from verification.tests.support.signer import verification
+
+
+def status() -> int:
+    return Client().get(f"/wechat/brand-a?{verification(A)}").status_code
+
+
+def test_a_paused_account_is_refused_until_it_is_resumed(
+    brand_a: OfficialAccount, capsys: pytest.CaptureFixture[str]
+) -> None:
+    call_command("pause_account", "brand-a")
+    assert status() == 403
+    call_command("resume_account", "brand-a")
+    assert status() == 200
+
+    assert capsys.readouterr().out.splitlines() == [
+        "Paused Brand-A: its callbacks are refused until resume_account brand-a.",
+        "Resumed Brand-A: its callbacks are answered again.",
+    ]
+
+
+def test_the_change_log_says_who_paused_and_resumed(brand_a: OfficialAccount) -> None:
+    for command in ("pause_account", "pause_account", "resume_account", "resume_account"):
+        call_command(command, "brand-a")
+    events = ChangeEvent.objects.exclude(action="token_created").order_by("id")
+
+    assert [event.action for event in events] == ["account_paused", "account_resumed"]
+    assert all(event.actor.startswith("command line") for event in events)
+
+
+@pytest.mark.parametrize("command", ["pause_account", "resume_account"])
+def test_an_unknown_account_is_refused(db: None, command: str) -> None:
+    with pytest.raises(CommandError, match='no official account with the slug "nobody"'):
+        call_command(command, "nobody")
+
+
+def test_what_is_so_already_is_said(
+    brand_a: OfficialAccount, capsys: pytest.CaptureFixture[str]
+) -> None:
+    call_command("resume_account", "brand-a")
+
+    assert capsys.readouterr().out == "Brand-A is not paused; nothing was changed.\n"
