@@ -121,7 +121,9 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     # First, so that a callback gets no redirect, no Host check, no cookie and no CSRF check.
     "verification.callbacks.middleware.CallbackMiddleware",
-    # Second, so that every page has a policy, whichever middleware below it responds.
+    # Second, so that /healthz and /readyz answer a probe whatever Host it sends, and over http.
+    "verification.callbacks.probes.ProbeMiddleware",
+    # Third, so that every page has a policy, whichever middleware below it responds.
     "csp.middleware.CSPMiddleware",
     "wechat_gateway.middleware.BrowserHeadersMiddleware",
     # Before SecurityMiddleware, whose redirects to https it replaces if they would not end.
@@ -221,10 +223,8 @@ SECURE_SSL_REDIRECT = not LOCAL
 LANGUAGE_COOKIE_SECURE, LANGUAGE_COOKIE_HTTPONLY = not LOCAL, True
 LANGUAGE_COOKIE_AGE = YEAR
 LANGUAGE_COOKIE_SAMESITE = "Lax"
-SECURE_REDIRECT_EXEMPT = [
-    *(r"^healthz$", r"^readyz$"),  # a platform's health checks use plain http
-    r"^static/",  # the page that HttpsRedirectMiddleware shows has a style sheet, too
-]
+# The page that HttpsRedirectMiddleware shows has a style sheet, too.
+SECURE_REDIRECT_EXEMPT = [r"^static/"]
 # An hour by default: a longer time cannot be taken back, and subdomains may not have https.
 SECURE_HSTS_SECONDS = env.integer("HSTS_SECONDS", 3600, lowest=0, highest=2 * YEAR)
 SECURE_HSTS_INCLUDE_SUBDOMAINS = env.flag("HSTS_INCLUDE_SUBDOMAINS")
@@ -266,7 +266,7 @@ AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_RESET_ON_SUCCESS = True
-AXES_CLIENT_IP_CALLABLE = "verification.change_log.client_ip"
+AXES_CLIENT_IP_CALLABLE = "verification.auth.sign_ins.lockout_address"
 AXES_LOCKOUT_CALLABLE = "verification.views.locked_out"
 AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "csrfmiddlewaretoken"]
 # Sign-ins are recorded in the change log, which cannot be edited.

@@ -1,4 +1,7 @@
-"""The URLs of pages for people. Callbacks are answered by CallbackMiddleware before routing."""
+"""The URLs of pages for people.
+
+Callbacks and probes are answered by the first two middlewares, before routing.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +13,6 @@ from verification import views
 
 urlpatterns = [
     path("", views.landing_page, name="landing_page"),
-    path("healthz", views.healthz, name="healthz"),
-    path("readyz", views.readyz, name="readyz"),
     path("language", set_language, name="set_language"),
     path("admin/", admin.site.urls),
 ]

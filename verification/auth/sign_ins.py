@@ -13,6 +13,7 @@ from verification import change_log
 from verification.auth import sessions
 from verification.change_log import Action, Actor, client_ip
 from verification.models.change_event import MAX_ACTOR_LENGTH
+from verification.protocol.client_ip import canonical_ip
 
 
 def connect() -> None:
@@ -24,6 +25,15 @@ def connect() -> None:
 def requires_code(user: Any) -> bool:
     """Return whether this user needs a code in addition to the password."""
     return bool(settings.ADMIN_REQUIRE_TOTP and user.is_active and user.is_staff)
+
+
+def lockout_address(request: HttpRequest) -> str | None:
+    """Return the address that failed sign-ins of a user are counted for.
+
+    If the trusted proxy passes on no valid address, it is the proxy's. Without an address, all
+    sign-ins of a user would share one lock, whatever they come through.
+    """
+    return client_ip(request) or canonical_ip(request.META.get("REMOTE_ADDR", ""))
 
 
 def record_sign_in(request: HttpRequest, user: AbstractBaseUser, **_: Any) -> None:

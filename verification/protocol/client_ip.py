@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from functools import lru_cache
 
 
@@ -15,7 +16,7 @@ def parse_client_ip(peer: str, forwarded_for: str, trusted_proxy_count: int) -> 
     """
     entries = [entry.strip() for entry in forwarded_for.split(",") if entry.strip()]
     if 0 < trusted_proxy_count <= len(entries):
-        entry = entries[-trusted_proxy_count]
+        entry = without_port(entries[-trusted_proxy_count])
         # canonical_ip() caches its argument, so its length must be limited.
         return canonical_ip(entry) if len(entry) <= MAX_IP_LENGTH else None
     return canonical_ip(peer)
@@ -23,6 +24,16 @@ def parse_client_ip(peer: str, forwarded_for: str, trusted_proxy_count: int) -> 
 
 #: The longest spelling of an IPv6 address.
 MAX_IP_LENGTH = 45
+
+
+#: Some load balancers append the client's port, such as Azure's.
+WITH_PORT = re.compile(r"([0-9.]+):[0-9]{1,5}|\[([^\]]+)\](?::[0-9]{1,5})?", re.ASCII)
+
+
+def without_port(entry: str) -> str:
+    """Return the address of 192.0.2.7:443, [2001:db8::1]:443 or [2001:db8::1]."""
+    match = WITH_PORT.fullmatch(entry)
+    return match[1] or match[2] if match else entry
 
 
 @lru_cache(maxsize=1024)

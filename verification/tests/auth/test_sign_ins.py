@@ -56,6 +56,22 @@ class TestLocking:
         assert sign_in(PASSWORD, as_="wang.fang").status_code == 302
         assert sign_in(PASSWORD, at=THERE).status_code == 302
 
+    def test_a_load_balancer_that_appends_the_port_counts_for_each_address(self) -> None:
+        fail(3, at=f"{HERE}:1024")
+
+        assert fail(2, at=f"{HERE}:1025").status_code == 429
+        assert sign_in(PASSWORD, at=f"{THERE}:1024").status_code == 302
+
+    def test_failures_through_a_proxy_that_hides_addresses_lock_no_other_proxy(self) -> None:
+        def post(proxy: str, password: str) -> int:
+            client = Client(headers={"X-Forwarded-For": "unknown"}, REMOTE_ADDR=proxy)
+            data = {"username": "li.wei", "password": password}
+            return client.post("/admin/login/", data).status_code
+
+        assert [post("10.0.0.1", CANARY) for _ in range(5)][-1] == 429
+        assert post("10.0.0.1", PASSWORD) == 429
+        assert post("10.0.0.2", PASSWORD) == 302
+
     def test_a_forged_address_does_not_help(self) -> None:
         fail(5)
         response = Client(headers={"X-Forwarded-For": f"{THERE}, {HERE}"}).post(

@@ -154,7 +154,10 @@ class TestTheWire:
 
         assert answer.endswith(b"\r\n\r\nok")
 
-    def test_ready_when_attempts_can_be_recorded(self, gunicorn: Gunicorn) -> None:
-        answer = gunicorn.send(b"GET /readyz HTTP/1.0\r\nHost: localhost\r\n\r\n")
+    @pytest.mark.parametrize("host", ["localhost", "10.0.0.1:8000", "no host at all", ""])
+    def test_ready_when_attempts_can_be_recorded_whatever_host_a_probe_sends(
+        self, gunicorn: Gunicorn, host: str
+    ) -> None:
+        answer = gunicorn.send(f"GET /readyz HTTP/1.0\r\nHost: {host}\r\n\r\n".encode())
 
         assert answer.endswith(b"\r\n\r\nready")

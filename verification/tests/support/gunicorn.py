@@ -16,6 +16,8 @@ from typing import IO, Any
 from django.conf import settings
 from django.db import connection
 
+from wechat_gateway.log_writer import GATHER_DELAY
+
 COMMAND = ["-c", "python:wechat_gateway.gunicorn_conf", "wechat_gateway.asgi:application"]
 
 
@@ -43,7 +45,11 @@ class Gunicorn:
         return f"http://127.0.0.1:{self.port}"
 
     def lines(self) -> list[str]:
-        """Return the lines that the server has written to stdout and stderr."""
+        """Return the lines that the server has written to stdout and stderr.
+
+        It writes a line a little later than the answer.
+        """
+        time.sleep(4 * GATHER_DELAY)
         return self.output.read_text().splitlines()
 
     def wait_for(self, words: str, *, times: int) -> None:
