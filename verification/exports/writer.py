@@ -118,14 +118,16 @@ class Export:
         out.flush()
         self.is_complete = True
 
+    @property
+    def facts(self) -> dict[str, Any]:
+        return {
+            "format": self.format,
+            "rows": self.rows,
+            "sha256": self.sha256,
+            "filters": self.filters,
+            "complete": self.is_complete,
+        }
+
     def record(self) -> ChangeEvent:
         """Record in the change log what was exported, even if the export was interrupted."""
-        return change_log.record(
-            Action.EXPORTED,
-            self.actor,
-            format=self.format,
-            rows=self.rows,
-            sha256=self.sha256,
-            filters=self.filters,
-            complete=self.is_complete,
-        )
+        return change_log.record(Action.EXPORTED, self.actor, **self.facts)

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 from argparse import ArgumentParser
 from typing import Any
 
@@ -11,9 +10,17 @@ from django.utils.translation import gettext_lazy
 from verification import change_log
 from verification.accounts.tokens import rotate_token
 from verification.change_log import Action
-from verification.management.base import GatewayCommand, command_line_actor
+from verification.management.base import (
+    GatewayCommand,
+    account_facts,
+    add_json_argument,
+    add_token_argument,
+    command_line_actor,
+    format_server_url,
+    read_token,
+)
 from verification.models import OfficialAccount
-from verification.models.account import MAX_ACCOUNTS_AT_ROOT, generate_secret
+from verification.models.account import MAX_ACCOUNTS_AT_ROOT
 
 
 class Command(GatewayCommand):
@@ -26,17 +33,17 @@ class Command(GatewayCommand):
             "slug", help=_("The last part of the server URL: a-z, 0-9 and hyphens.")
         )
         parser.add_argument("--name", help=_("The name that the admin shows (default: the slug)."))
-        parser.add_argument(
-            "--token",
-            help=_(
+        add_token_argument(
+            parser,
+            _(
                 "The token, if WeChat already has one. The default is a generated token of 32 "
                 "characters."
             ),
         )
-        parser.add_argument("--json", action="store_true", help=_("Prints one JSON object."))
+        add_json_argument(parser)
 
     def handle(self, *, slug: str, name: str | None, token: str | None, **options: Any) -> None:
-        text = generate_secret() if token is None else token
+        text = read_token(token)
         actor = command_line_actor()
         with transaction.atomic():
             account = OfficialAccount(slug=slug, name=name or slug)
@@ -55,10 +62,10 @@ class Command(GatewayCommand):
             rotate_token(account, text, actor)
         self.warn_about_token(account, text)
         if options["json"]:
-            output = {"slug": slug, "path": account.server_path, "url": account.server_url}
-            self.stdout.write(json.dumps({**output, "token": text}))
+            self.print_json(**account_facts(account), token=text)
             return
-        self.stdout.write(_("Server URL: {url}").format(url=account.server_url))
+        for line in format_server_url(account):
+            self.stdout.write(line)
         self.stdout.write(_("Token:      {token}").format(token=text))
         self.stdout.write(
             _(

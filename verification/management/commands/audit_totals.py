@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 from argparse import ArgumentParser
 from typing import Any
 
@@ -8,7 +7,7 @@ from django.db.models import Sum
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from verification.management.base import GatewayCommand
+from verification.management.base import GatewayCommand, add_json_argument
 from verification.models import Tally
 from verification.protocol.enums import Kind, Outcome
 
@@ -17,7 +16,7 @@ class Command(GatewayCommand):
     help = gettext_lazy("Counts every callback that was answered, by account, kind and outcome.")
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--json", action="store_true", help=_("Prints one JSON object."))
+        add_json_argument(parser)
 
     def handle(self, **options: Any) -> None:
         rows = [
@@ -34,7 +33,7 @@ class Command(GatewayCommand):
         ]
         total = sum(row["count"] for row in rows)
         if options["json"]:
-            self.stdout.write(json.dumps({"total": total, "rows": rows}))
+            self.print_json(total=total, rows=rows)
             return
         for row in rows:
             account = row["account"] or _("(no account)")

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from verification.diagnosis import explain, remark_on
-from verification.management.base import GatewayCommand
+from verification.management.base import GatewayCommand, add_json_argument
 from verification.models import Checkpoint, VerificationAttempt
 from verification.models.noise import NOISE
 from verification.protocol.enums import Kind, Outcome
@@ -31,10 +31,20 @@ class Command(GatewayCommand):
                 "refused attempt that is not a self-test, a browser or a bot."
             ),
         )
+        add_json_argument(parser)
 
     def handle(self, *, id: int | None = None, **options: Any) -> None:  # noqa: A002
         attempt = find_last_refused() if id is None else find_attempt(id)
-        explanation = explain(attempt)
+        explanation, remarks = explain(attempt), list(remark_on(attempt))
+        if options["json"]:
+            self.print_json(
+                attempt=attempt.as_record(),
+                cause=explanation.cause,
+                what_happened=explanation.what_happened,
+                what_to_do=explanation.what_to_do,
+                remarks=[{"remark": remark.name, "text": remark.text} for remark in remarks],
+            )
+            return
         self.stdout.write(
             _("Attempt {attempt}, {time}: {outcome}").format(
                 attempt=attempt.pk,
@@ -44,7 +54,7 @@ class Command(GatewayCommand):
         )
         self.stdout.write(_("What happened: {text}").format(text=explanation.what_happened))
         self.stdout.write(_("What to do:    {text}").format(text=explanation.what_to_do))
-        for remark in remark_on(attempt):
+        for remark in remarks:
             self.stdout.write(_("Also:          {text}").format(text=remark.text))
 
 

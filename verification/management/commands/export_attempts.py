@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import sys
 from argparse import ArgumentParser
@@ -56,6 +57,11 @@ class Command(GatewayCommand):
             ),
         )
         parser.add_argument("--until", metavar="ISO", help=_("Exports attempts before this time."))
+        parser.add_argument(
+            "--json",
+            action="store_true",
+            help=_("Prints the number and the SHA-256 as one JSON object, for a script."),
+        )
 
     def handle(self, **options: Any) -> None:
         filters = read_filters(options)
@@ -68,19 +74,35 @@ class Command(GatewayCommand):
                         "--until, or choose another --format."
                     )
                 )
+            if sys.stdout.isatty():
+                raise CommandError(
+                    _(
+                        "Standard output is a terminal, which would change the file. Redirect it "
+                        "to a file. With heroku run, see “Export the log” in docs/operate.md."
+                    )
+                )
             self.write(export, sealed_pieces(), count_sealed())
         else:
             attempts = VerificationAttempt.objects.filter(**filters).order_by("id")
             self.write(export, PIECES_BY_FORMAT[export.format](attempts), attempts.count())
+        if options["json"]:
+            self.stderr.write(json.dumps(export.facts), str)
+        else:
+            summary = _("{attempts}, SHA-256 {sha256}").format(
+                attempts=format_attempts(export.rows), sha256=export.sha256
+            )
+            self.stderr.write(summary, str)  # without the colour of errors
 
     def write(self, export: Export, pieces: Pieces, total: int) -> None:
         """Write the export to standard output, and record it even if that fails."""
-        bar = tqdm(total=total, unit=" attempts", file=sys.stderr, disable=None)
+        # On a terminal, a bar would stand between the lines of the export.
+        is_hidden = True if sys.stdout.isatty() else None
+        bar = tqdm(total=total, unit=" attempts", file=sys.stderr, disable=is_hidden)
         try:
             with bar, read_snapshot():
                 export.write(pieces, sys.stdout.buffer, bar.update)
         except BrokenPipeError:  # piped into head
-            close_output()
+            raise
         except OSError as error:
             close_output()
             raise CommandError(
@@ -88,11 +110,6 @@ class Command(GatewayCommand):
             ) from error
         finally:
             export.record()
-        if export.is_complete:
-            summary = _("{attempts}, SHA-256 {sha256}").format(
-                attempts=format_attempts(export.rows), sha256=export.sha256
-            )
-            self.stderr.write(summary, str)  # without the colour of errors
 
 
 def close_output() -> None:

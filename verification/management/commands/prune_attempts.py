@@ -18,7 +18,12 @@ from verification.audit_log.chain import BrokenChain
 from verification.audit_log.checkpoint import verified_start_of_log
 from verification.audit_log.integrity import record_check
 from verification.audit_log.pruning import Cut, find_cut, prune
-from verification.management.base import GatewayCommand, command_line_actor, format_sealed
+from verification.management.base import (
+    GatewayCommand,
+    add_json_argument,
+    command_line_actor,
+    format_sealed,
+)
 from verification.management.commands.verify_audit import verify_with_progress
 from verification.times import format_datetime
 
@@ -60,10 +65,11 @@ class Command(GatewayCommand):
             action="store_true",
             help=_("Permits fewer than {days} days.").format(days=SIX_MONTHS),
         )
+        add_json_argument(parser)
 
     def handle(self, *, older_than: str, dry_run: bool, yes: bool, **options: Any) -> None:
         days = parse_days(older_than)
-        if days < SIX_MONTHS and not yes:
+        if days < SIX_MONTHS and not (yes or dry_run):
             sentence = _(
                 "{days} days are fewer than six months can have ({six_months}), and the law may "
                 "require you to keep the log that long. Nothing was pruned; add --yes if you are "
@@ -81,7 +87,11 @@ class Command(GatewayCommand):
             )
             raise CommandError(sentence.format(problem=report.problems[0]))
         cut = find_cut(days)
-        if cut is None:
+        if cut and not dry_run:
+            self.prune(cut)
+        if options["json"]:
+            self.print_json(dry_run=dry_run, older_than=older_than, **cut_facts(cut))
+        elif cut is None:
             sentence = _("Nothing to prune: no whole seal is older than {days} days.")
             self.stdout.write(sentence.format(days=days))
         elif dry_run:
@@ -95,7 +105,15 @@ class Command(GatewayCommand):
                 )
             )
         else:
-            self.prune(cut)
+            self.stdout.write(
+                describe(
+                    cut,
+                    _(
+                        "Removed {sealed}, recorded from {first} to {last}; the log then begins "
+                        "with attempt {next}."
+                    ),
+                )
+            )
 
     def prune(self, cut: Cut) -> None:
         """Remove the attempts, with a progress bar. A signal ends it after the current step."""
@@ -123,15 +141,6 @@ class Command(GatewayCommand):
                 sentence.format(left=f"{left:,}", total=f"{cut.attempts:,}"),
                 returncode=128 + signals[0],
             )
-        self.stdout.write(
-            describe(
-                cut,
-                _(
-                    "Removed {sealed}, recorded from {first} to {last}; the log then begins with "
-                    "attempt {next}."
-                ),
-            )
-        )
 
 
 def parse_days(text: str) -> int:
@@ -139,6 +148,16 @@ def parse_days(text: str) -> int:
     if match is None:
         raise CommandError(_('"{text}" is not a number of days such as 400d.').format(text=text))
     return int(match[1])
+
+
+def cut_facts(cut: Cut | None) -> dict[str, Any]:
+    """Return what the cut removes, under the keys of the change log."""
+    return {
+        "attempts": cut.attempts if cut else 0,
+        "seals": cut.seals if cut else 0,
+        "from": cut.first_at if cut else None,
+        "to": cut.last_at if cut else None,
+    }
 
 
 def describe(cut: Cut, sentence: str) -> str:

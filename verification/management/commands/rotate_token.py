@@ -11,19 +11,34 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from verification.accounts.tokens import rotate_token
-from verification.management.base import GatewayCommand, command_line_actor, find_account
+from verification.management.base import (
+    GatewayCommand,
+    account_facts,
+    add_json_argument,
+    add_token_argument,
+    command_line_actor,
+    find_account,
+    format_server_url,
+    read_token,
+)
 from verification.models import OfficialAccount, Token
-from verification.models.account import generate_secret
 from verification.times import format_datetime
 
 
-def format_ends(account: OfficialAccount) -> Iterator[str]:
+def read_earlier_tokens(account: OfficialAccount) -> list[Token]:
+    return list(Token.objects.filter(account=account, superseded_at__isnull=False))
+
+
+def valid_now(tokens: list[Token]) -> list[Token]:
+    return [token for token in tokens if token.is_live_at(timezone.now())]
+
+
+def format_ends(earlier: list[Token]) -> Iterator[str]:
     """Yield a sentence for each previous token that is still valid, or one if none is.
 
     Several can be valid, and an earlier rotation may already have set the end of one.
     """
-    earlier = Token.objects.filter(account=account, superseded_at__isnull=False)
-    live = [token for token in earlier if token.is_live_at(timezone.now())]
+    live = valid_now(earlier)
     if earlier and not live:
         yield _(
             "Every earlier token has ended: WeChat is refused until you have pasted the new one."
@@ -57,7 +72,7 @@ class Command(GatewayCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("slug", help=_("The slug of the account."))
-        parser.add_argument("--token", help=_("The new token (default: a generated one)."))
+        add_token_argument(parser, _("The new token (default: a generated one)."))
         parser.add_argument(
             "--keep-old",
             metavar="HOURS",
@@ -66,17 +81,27 @@ class Command(GatewayCommand):
                 "not WeChat has used the new one. Use 0 after a leak."
             ),
         )
+        add_json_argument(parser)
 
     def handle(self, *, slug: str, token: str | None, keep_old: str | None, **options: Any) -> None:
         overlap = parse_hours(keep_old)
         account = find_account(slug)
-        text = generate_secret() if token is None else token
+        text = read_token(token)
         rotate_token(account, text, command_line_actor(), keep_old=overlap)
         self.warn_about_token(account, text)
-        self.stdout.write(_("Server URL: {url}").format(url=account.server_url))
+        earlier = read_earlier_tokens(account)
+        if options["json"]:
+            valid = [
+                {"fingerprint": token.fingerprint, "expires_at": token.expires_at}
+                for token in valid_now(earlier)
+            ]
+            self.print_json(**account_facts(account), token=text, earlier_tokens=valid)
+            return
+        for line in format_server_url(account):
+            self.stdout.write(line)
         self.stdout.write(_("Token:      {token}").format(token=text))
         self.stdout.write(
             _("Paste the token into WeChat's console (令牌(Token)) and press Submit (提交).")
         )
-        for sentence in format_ends(account):
+        for sentence in format_ends(earlier):
             self.stdout.write(sentence)

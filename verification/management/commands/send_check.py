@@ -12,7 +12,14 @@ from django.utils.translation import gettext_lazy
 
 from verification.diagnosis import explain
 from verification.keys import self_test_key
-from verification.management.base import GatewayCommand, find_account
+from verification.management.base import (
+    GatewayCommand,
+    account_facts,
+    add_json_argument,
+    add_token_argument,
+    find_account,
+    read_token,
+)
 from verification.models import OfficialAccount, VerificationAttempt
 from verification.protocol.reply import TRY_AGAIN
 from verification.self_test.checks import Result, check
@@ -33,7 +40,8 @@ class Command(GatewayCommand):
             "slug", help=_("The slug of the account whose token signs the request.")
         )
         parser.add_argument("--url", help=_("The server URL to call (default: the account's)."))
-        parser.add_argument("--token", help=_("Signs with this token instead of the current one."))
+        add_token_argument(parser, _("Signs with this token instead of the current one."))
+        add_json_argument(parser)
 
     def handle(self, *, slug: str, url: str | None, token: str | None, **options: Any) -> None:
         account = find_account(slug)
@@ -45,9 +53,11 @@ class Command(GatewayCommand):
                     "ASCII characters without spaces and #."
                 )
             )
-        secret = current_secret(account) if token is None else token
+        secret = current_secret(account) if token is None else read_token(token)
         probe = probe_server_url(target, secret, self_test_key())
         failed = [result.sentence for result in check(probe) if result.result is Result.FAILED]
+        if options["json"]:
+            self.print_json(**account_facts(account), **probe_facts(probe, target, failed))
         if failed:
             if is_unrecorded(probe):
                 failed.append(
@@ -55,8 +65,18 @@ class Command(GatewayCommand):
                 )
             elif token is None:  # a token from the command line says nothing about WeChat's token
                 failed += explain_refusal(probe)
+            if url is None and probe.answer is None and not settings.PUBLIC_URL:
+                failed.append(
+                    _(
+                        "PUBLIC_URL is not set, so the request went to this machine, to the port "
+                        "in PORT (default: 8000). Set one of them to where the server answers, or "
+                        "use --url."
+                    )
+                )
             sentence = _("{url} would not pass. {why}")
             raise CommandError(sentence.format(url=target, why=" ".join(map(str, failed))))
+        if options["json"]:
+            return
         sentence = _(
             "{url} passes: 200 and the exact echostr ({length} bytes) in {milliseconds} ms."
         )
@@ -67,6 +87,16 @@ class Command(GatewayCommand):
                 milliseconds=f"{probe.seconds * 1000:.0f}",
             )
         )
+
+
+def probe_facts(probe: Probe, url: str, failed: list[Any]) -> dict[str, Any]:
+    return {
+        "called": url,
+        "passes": not failed,
+        "status": probe.answer.status if probe.answer else None,
+        "duration": round(probe.seconds * 1_000_000),
+        "problems": [str(sentence) for sentence in failed],
+    }
 
 
 def is_unrecorded(probe: Probe) -> bool:

@@ -17,6 +17,7 @@ from verification.audit_log.verifier import Report, verify_audit, verify_kept_he
 from verification.db.errors import first_line
 from verification.management.base import (
     GatewayCommand,
+    add_json_argument,
     command_line_actor,
     format_sealed,
     parse_head,
@@ -40,6 +41,7 @@ class Command(GatewayCommand):
                 "rewritten."
             ),
         )
+        add_json_argument(parser)
 
     def handle(self, *, head: str | None, **options: Any) -> None:
         kept = parse_head(head) if head is not None else None
@@ -52,18 +54,19 @@ class Command(GatewayCommand):
             # A read-only database is no reason to withhold the findings.
             warning = _("Warning: this check is not in the change log: {why}.")
             self.stderr.write(warning.format(why=first_line(error)))
-        self.print_report(report)
+        if options["json"]:
+            checkpoint = report.checkpoint and checkpoint_facts(report.checkpoint)
+            self.print_json(**report_facts(report), checkpoint=checkpoint)
+            exit_if_problems(report)
+        else:
+            self.print_report(report)
 
     def print_report(self, report: Report) -> None:
         if report.checkpoint:
             self.stdout.write(format_checkpoint(report.checkpoint))
-        sealed = format_sealed(report.attempts, report.seals)
-        if report.problems:
-            advice = [str(MISSING_ADVICE)] if report.missing_triggers else []
-            checked = _("Checked: {sealed}.").format(sealed=sealed)
-            raise CommandError("\n".join([*report.problems, *advice, checked]))
+        exit_if_problems(report)
         sentence = _("The log is intact: {sealed}; tallies add up, triggers are in place.")
-        self.stdout.write(sentence.format(sealed=sealed))
+        self.stdout.write(sentence.format(sealed=format_sealed(report.attempts, report.seals)))
         if report.head:
             sentence = _("Keep this elsewhere, for --head: {head}")
             self.stdout.write(sentence.format(head=report.head.text))
@@ -75,6 +78,35 @@ def verify_with_progress() -> Report:
     total = head.last_attempt_id - start.last_attempt_id
     with tqdm(total=total, unit=" attempts", file=sys.stderr, disable=None) as bar:
         return verify_audit(bar.update)
+
+
+def report_facts(report: Report) -> dict[str, Any]:
+    return {
+        "intact": not report.problems,
+        "attempts": report.attempts,
+        "seals": report.seals,
+        "head": report.head.text if report.head else None,
+        "problems": report.problems,
+    }
+
+
+def checkpoint_facts(checkpoint: Checkpoint) -> dict[str, Any]:
+    return {
+        "attempts": checkpoint.last_attempt_id,
+        "seals": checkpoint.last_seal_id,
+        "recorded_at": checkpoint.recorded_at,
+        "pruned_at": checkpoint.pruned_at,
+        "actor": checkpoint.actor,
+    }
+
+
+def exit_if_problems(report: Report) -> None:
+    """Raise CommandError with the problems of the report, if it has any."""
+    if report.problems:
+        sealed = format_sealed(report.attempts, report.seals)
+        advice = [str(MISSING_ADVICE)] if report.missing_triggers else []
+        checked = _("Checked: {sealed}.").format(sealed=sealed)
+        raise CommandError("\n".join([*report.problems, *advice, checked]))
 
 
 def format_checkpoint(checkpoint: Checkpoint) -> str:

@@ -14,7 +14,13 @@ from tqdm import tqdm
 
 from verification.audit_log.verifier import KeptHead, Report
 from verification.exports.verifier import NotAnExport, verify_export
-from verification.management.base import GatewayCommand, format_sealed, parse_head
+from verification.management.base import (
+    GatewayCommand,
+    add_json_argument,
+    format_sealed,
+    parse_head,
+)
+from verification.management.commands.verify_audit import exit_if_problems, report_facts
 
 
 class Command(GatewayCommand):
@@ -34,6 +40,7 @@ class Command(GatewayCommand):
                 "rewritten."
             ),
         )
+        add_json_argument(parser)
 
     def handle(self, *, file: Path, head: str | None, **options: Any) -> None:
         kept = parse_head(head) if head is not None else None
@@ -45,13 +52,15 @@ class Command(GatewayCommand):
             why = getattr(error, "strerror", None) or _("it is damaged or cut off")
             sentence = _("{file} cannot be read: {why}.")
             raise CommandError(sentence.format(file=file, why=why)) from error
-        self.print_report(report, kept)
+        if options["json"]:
+            self.print_json(**report_facts(report))
+            exit_if_problems(report)
+        else:
+            self.print_report(report, kept)
 
     def print_report(self, report: Report, kept: KeptHead | None) -> None:
         sealed = format_sealed(report.attempts, report.seals)
-        if report.problems:
-            checked = _("Checked: {sealed}.").format(sealed=sealed)
-            raise CommandError("\n".join([*report.problems, checked]))
+        exit_if_problems(report)
         assert report.head is not None
         self.stdout.write(_("The chain in this file is intact: {sealed}.").format(sealed=sealed))
         self.stdout.write(_("Its head: {head}").format(head=report.head.text))

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import io
 import json
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -47,8 +49,9 @@ def test_json_is_one_object_for_a_script(db: None, capsys: pytest.CaptureFixture
 
     assert json.loads(out) == {
         "slug": "brand-a",
+        "name": "一号店",
         "path": "/wechat/brand-a",
-        "url": "/wechat/brand-a",
+        "url": None,
         "token": TOKEN,
     }
     assert out.count("\n") == 1
@@ -96,6 +99,35 @@ def test_the_change_log_says_who_added_what(db: None) -> None:
         ("token_created", OfficialAccount.objects.get()),
     ]
     assert all(event.actor.startswith("command line") for event in events)
+
+
+def test_without_a_public_url_the_path_is_printed_as_a_path(
+    db: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    call_command("add_account", "brand-a", token=TOKEN)
+
+    assert capsys.readouterr().out.splitlines()[:2] == [
+        "Path:       /wechat/brand-a",
+        "PUBLIC_URL is not set: put the address of your server in front of this path.",
+    ]
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\r\n", "\nAnotherLine12345"])
+def test_a_token_is_read_from_the_first_line_of_standard_input(
+    db: None, monkeypatch: pytest.MonkeyPatch, end: str
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO(f"{TOKEN}{end}"))
+    call_command("add_account", "brand-a", "--token", "-")
+
+    assert Token.objects.get().holds(TOKEN)
+
+
+def test_an_empty_standard_input_is_refused(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO(""))
+    with pytest.raises(CommandError, match="standard input, which was empty"):
+        call_command("add_account", "brand-a", "--token", "-")
+
+    assert not OfficialAccount.objects.exists()
 
 
 @pytest.mark.parametrize("token", ["abc", "jerry", "a" * 15])

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
+import json
 import re
-from datetime import timedelta
+from datetime import UTC, timedelta
 from pathlib import Path
 
 import pytest
@@ -29,18 +30,44 @@ def old_token() -> Token:
 
 
 def test_an_operator_reads_what_to_paste_and_where(
-    brand_a: OfficialAccount, capsys: pytest.CaptureFixture[str]
+    brand_a: OfficialAccount, capsys: pytest.CaptureFixture[str], settings
 ) -> None:
+    settings.PUBLIC_URL = "https://wx.example.cn"
     call_command("rotate_token", "brand-a", token=NEW)
     out, err = capsys.readouterr()
 
     assert out.splitlines() == [
-        "Server URL: /wechat/brand-a",
+        "Server URL: https://wx.example.cn/wechat/brand-a",
         f"Token:      {NEW}",
         "Paste the token into WeChat's console (令牌(Token)) and press Submit (提交).",
         f"Token {old_token()} stays valid until 24 hours after WeChat first uses the new one.",
     ]
     assert err == ""
+
+
+def test_json_says_until_when_the_earlier_tokens_are_valid(
+    brand_a: OfficialAccount, capsys: pytest.CaptureFixture[str]
+) -> None:
+    call_command("rotate_token", "brand-a", "--keep-old", "1")
+    first = old_token()
+    assert first.expires_at is not None
+    capsys.readouterr()
+    call_command("rotate_token", "brand-a", "--token", NEW, "--json")
+
+    assert json.loads(capsys.readouterr().out) == {
+        "slug": "brand-a",
+        "name": "Brand-A",
+        "path": "/wechat/brand-a",
+        "url": None,
+        "token": NEW,
+        "earlier_tokens": [
+            {"fingerprint": old_token().fingerprint, "expires_at": None},
+            {
+                "fingerprint": first.fingerprint,
+                "expires_at": first.expires_at.astimezone(UTC).isoformat(),
+            },
+        ],
+    }
 
 
 def test_an_operator_reads_after_a_leak_that_every_earlier_token_has_ended(
