@@ -7,7 +7,7 @@ import os
 import sys
 from importlib import import_module
 
-from wechat_gateway import env
+from wechat_gateway import env, terminal
 from wechat_gateway.catalogue import use_catalogue
 
 # These need no variables: they run while an image is built, while a developer edits texts, or on
@@ -19,20 +19,24 @@ WITHOUT_VARIABLES = {
 
 def main(arguments: list[str]) -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "wechat_gateway.settings")
-    with env.exit_if_misconfigured():
+    terminal.escape_unprintable()
+    with terminal.exit_quietly(), env.exit_if_misconfigured():
         env.load()
         use_catalogue()
         if arguments[1:] and not needs_no_variable(arguments):
             env.require()
             import_module("wechat_gateway.settings")  # Django would hide its problems in some cases
         from django.core.management import execute_from_command_line
-        from django.db import OperationalError
+        from django.db import OperationalError, ProgrammingError
+        from django.db.migrations.exceptions import MigrationSchemaMissing
 
         from verification.db.errors import format_unusable
 
         try:
             execute_from_command_line(arguments)
-        except OperationalError as error:
+        except (OperationalError, ProgrammingError, MigrationSchemaMissing) as error:
+            if "--traceback" in arguments:
+                raise
             sys.exit(format_unusable(error))
 
 

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import re
 
-from django.db import DataError, IntegrityError
+from django.db import DatabaseError, DataError, IntegrityError
 from django.utils.translation import gettext, gettext_noop
 
 MIGRATE = gettext_noop("Has manage.py migrate been run?")
 IS_RUNNING = gettext_noop("Is it running, and is DATABASE_URL correct?")
+INVALID_OPTION = gettext_noop("Correct DATABASE_URL: PostgreSQL has no such option.")
+NO_CREATE = gettext_noop(
+    "Its user may not create tables there: make it the owner of the database, or run GRANT CREATE "
+    "ON SCHEMA with this schema and user as the owner."
+)
 #: Advice by SQLSTATE. See https://www.postgresql.org/docs/current/errcodes-appendix.html
 ADVICE = {
     "42501": gettext_noop("Its plan may be full, or its user lacks that right."),
@@ -42,17 +47,30 @@ def describe(error: Exception) -> str:
 
 def advise(error: Exception) -> str:
     """Return one English sentence of advice, or an empty string if there is none to give."""
+    error = cause_of(error)
     code = sqlstate(error)
+    if "permission denied for schema" in str(error):
+        return NO_CREATE
     if code is not None:
         return ADVICE.get(code, "")
     if "no such table" in str(error) or "no such column" in str(error):  # SQLite
         return MIGRATE
+    if "invalid dsn" in str(error):
+        return INVALID_OPTION
     return IS_RUNNING if NO_CONNECTION.search(str(error)) else ""
 
 
 def sqlstate(error: Exception) -> str | None:
     """Return the SQLSTATE of the driver's error, or None if it does not come from a server."""
     return getattr(error.__cause__, "pgcode", None)
+
+
+def cause_of(error: Exception) -> Exception:
+    """Return the database's own error for one that Django raises on account of it."""
+    context = error.__context__
+    if sqlstate(error) is None and isinstance(context, DatabaseError):
+        return context
+    return error
 
 
 def format_unusable(error: Exception) -> str:
@@ -64,4 +82,4 @@ def format_unusable(error: Exception) -> str:
 
 def first_line(error: Exception) -> str:
     """Return the first line of what the driver says, which names neither password nor values."""
-    return str(error).strip().split("\n")[0].rstrip(".")
+    return str(cause_of(error)).strip().split("\n")[0].rstrip(".")
