@@ -23,7 +23,7 @@ class VerificationConfig(AppConfig):
         connection_created.connect(triggers.register_bypass)
         # On SQLite, a migration rebuilds tables without their triggers, so every migrate removes
         # the triggers first and installs them afterwards.
-        pre_migrate.connect(_remove_triggers, sender=self)
+        pre_migrate.connect(_prepare_database, sender=self)
         post_migrate.connect(_install_triggers, sender=self)
         sign_ins.connect()
         # Django's Chinese name for this app contains 认证, which means something else in WeChat.
@@ -39,9 +39,15 @@ class GatewayAdminConfig(admin_apps.AdminConfig):
 _missing_before: dict[str, list[str]] = {}
 
 
-def _remove_triggers(using: str, **_: Any) -> None:
-    from verification.audit_log import triggers
+def _prepare_database(using: str, **_: Any) -> None:
+    from django.core.management.base import CommandError
 
+    from verification.audit_log import triggers
+    from verification.db.encoding import find_wrong_encoding
+
+    wrong_encoding = find_wrong_encoding(connections[using])
+    if wrong_encoding:
+        raise CommandError(wrong_encoding)
     _missing_before[using] = triggers.installable_triggers(connections[using])
     triggers.remove_triggers_on_sqlite(connections[using])
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import NamedTuple
 
 from django.conf import settings
@@ -88,7 +88,14 @@ class Period(NamedTuple):
 
 
 def midnight(day: date) -> datetime:
-    return timezone.make_aware(datetime.combine(day, time()))
+    """Return when a day of the log begins: at midnight, or at the next full hour of UTC.
+
+    Tallies count by the hour of UTC. So that everything else agrees with them, a day in
+    Asia/Kolkata (UTC+5:30) begins at 00:30.
+    """
+    start = timezone.make_aware(datetime.combine(day, time())).astimezone(UTC)
+    hour = start.replace(minute=0, second=0)
+    return timezone.localtime(hour if hour == start else hour + timedelta(hours=1))
 
 
 def can_have_records(day: date) -> bool:

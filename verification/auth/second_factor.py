@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from typing import Any
 
 import django_otp
@@ -9,8 +10,8 @@ import segno
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -59,7 +60,9 @@ class CodeForm(forms.Form):
         self.device = device
 
     def clean_code(self) -> str:
-        code = "".join(self.cleaned_data["code"].split()).lower()
+        # A Chinese input method may type full-width digits.
+        code = unicodedata.normalize("NFKC", self.cleaned_data["code"])
+        code = "".join(code.split()).lower()
         is_allowed, lock = self.device.verify_is_allowed()
         if not is_allowed:
             seconds = round((lock["locked_until"] - timezone.now()).total_seconds()) + 1
@@ -93,7 +96,7 @@ def is_required(request: HttpRequest) -> bool:
 def second_factor(site: admin.AdminSite, request: HttpRequest) -> HttpResponse:
     """Ask for the code, or set up the authenticator of a person who has none."""
     if not is_required(request):
-        return redirect(next_url(request))
+        return HttpResponseRedirect(next_url(request))
     assert request.user.is_authenticated
     device = TotpDevice.of(request.user, since=sessions.started_at(request))
     form = CodeForm(request.POST if request.method == "POST" else None, device=device)
@@ -137,7 +140,7 @@ def accept(
         warn_of_remaining_codes(request, device)
     change_log.record(Action.SIGNED_IN, actor_of(request))
     if not codes:
-        return redirect(next_url(request))
+        return HttpResponseRedirect(next_url(request))
     context = {"title": _("Recovery codes"), "codes": codes}
     return render_page(site, request, "recovery_codes.html", context)
 

@@ -10,6 +10,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone, translation
 
 from verification.audit_log.triggers import MISSING_ADVICE, missing_triggers
+from verification.db.encoding import find_wrong_encoding
 from verification.db.errors import advise, sqlstate
 from verification.db.watchdog import watchdog
 from verification.models import (
@@ -83,6 +84,9 @@ def log_readiness() -> None:
 
 
 def _find_problem() -> str | None:
+    wrong_encoding = find_wrong_encoding(connection)
+    if wrong_encoding:
+        return wrong_encoding
     executor = MigrationExecutor(connection)
     if executor.migration_plan(executor.loader.graph.leaf_nodes()):
         return "Migrations are missing. Run manage.py migrate."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import re
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -20,8 +21,14 @@ from verification.change_log import Action, Actor
 from verification.models import ChangeEvent, VerificationAttempt
 from verification.models.attempt import RECORD_KEYS
 
-#: A spreadsheet interprets a cell that begins with one of these as a formula.
-FORMULA_PREFIXES = ("=", "+", "-", "@", "\t", "\r")
+#: A spreadsheet interprets a cell that begins with one of these as a formula. An apostrophe is
+#: among them, so that a program can remove the first apostrophe of every cell that has one.
+FORMULA_PREFIXES = ("=", "+", "-", "@", "\t", "\r", "'")
+#: Text that a spreadsheet shows as another number or date: 4.048E+18 for 19 digits, 7 for 007.
+NUMBER_LIKE = re.compile(
+    r"\d{12,} | 0\d+ | \d*\.?\d+e\d+ | \d{1,4}[-/]\d{1,2}([-/]\d{1,4})?",
+    re.ASCII | re.IGNORECASE | re.VERBOSE,
+)
 #: Without a byte order mark, Excel reads UTF-8 as the local encoding of the computer.
 BOM = b"\xef\xbb\xbf"
 
@@ -73,12 +80,15 @@ def csv_cells(attempt: VerificationAttempt) -> list[object]:
     """Return the values of the attempt's record, with the time in TIME_ZONE and its offset."""
     local = timezone.localtime(attempt.recorded_at)
     record = {**attempt.as_record(), "recorded_at": local.isoformat(" ", "milliseconds")}
-    return [escape_formula(value) for value in record.values()]
+    return [keep_text(value) for value in record.values()]
 
 
-def escape_formula(value: object) -> object:
-    is_formula = isinstance(value, str) and value.startswith(FORMULA_PREFIXES)
-    return f"'{value}" if is_formula else value
+def keep_text(value: object) -> object:
+    """Put an apostrophe before text that a spreadsheet would run or show as something else."""
+    if not isinstance(value, str):
+        return value
+    is_changed = value.startswith(FORMULA_PREFIXES) or NUMBER_LIKE.fullmatch(value)
+    return f"'{value}" if is_changed else value
 
 
 # --- The change log

@@ -18,7 +18,7 @@ from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError, transaction
 from django.utils import timezone
-from django.utils.dateparse import parse_datetime
+from django.utils.dateparse import parse_date, parse_datetime
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -31,6 +31,7 @@ from verification.fields import UndecryptableSecret
 from verification.management.help_formatter import HelpFormatter
 from verification.models import OfficialAccount
 from verification.models.account import MIN_SAFE_LENGTH, generate_secret
+from verification.times import midnight
 
 HEAD_PATTERN = re.compile(r"([0-9]{1,18}):([0-9a-f]{64})")
 
@@ -228,7 +229,9 @@ def parse_time(text: str | None) -> datetime | None:
     if text is None:
         return None
     try:
-        time = parse_datetime(text)  # accepts a date, too
+        if day := parse_date(text):
+            return midnight(day).astimezone(UTC)
+        time = parse_datetime(text)
         if time is not None:
             aware = time if timezone.is_aware(time) else timezone.make_aware(time)
             return aware.astimezone(UTC)  # raises OverflowError near the years 1 and 9999

@@ -15,8 +15,10 @@ from django.utils import timezone
 
 from verification.accounts.facts import read_facts
 from verification.attempts.counts import count_period, read_bars
-from verification.models import OfficialAccount, Tally
+from verification.attempts.filter import AttemptFilter
+from verification.models import ChainHead, OfficialAccount, Tally
 from verification.protocol.enums import Kind, Outcome
+from verification.tests.support.exports import ids, make_attempts
 from verification.tests.support.query_plans import plan_of
 from verification.times import Period
 
@@ -39,7 +41,34 @@ def tally(account: OfficialAccount | None, hours: Sequence[datetime], **other: A
     Tally.objects.bulk_create(Tally(account=account, hour=hour, **columns) for hour in hours)
 
 
-@pytest.mark.parametrize("zone", ["Asia/Shanghai", "Asia/Kolkata", "America/New_York", "UTC"])
+ZONES = [
+    *("Asia/Shanghai", "America/New_York", "UTC"),
+    *("Asia/Kolkata", "Asia/Kathmandu", "Australia/Lord_Howe", "America/St_Johns"),
+]
+
+
+@pytest.mark.parametrize("zone", ZONES)
+def test_the_list_an_export_and_the_counts_have_the_same_days(
+    brand_a: OfficialAccount, settings: Any, capsys: pytest.CaptureFixture[str], zone: str
+) -> None:
+    settings.TIME_ZONE = zone
+    moments = [HOURS[0] + timedelta(minutes=5 + 15 * quarter) for quarter in range(4 * 24 * 4)]
+    make_attempts(moments)
+    ChainHead.objects.create(last_attempt_id=len(moments), last_seal_id=1)
+    hours = Counter(moment.replace(minute=0) for moment in moments)
+    for hour, count in hours.items():
+        tally(brand_a, [hour], outcome=Outcome.REFUSED.value, count=count, noise=0)
+    days = [Period(date(2026, 3, 1), date(2026, 3, 1)), Period(date(2026, 3, 1), date(2026, 3, 2))]
+    for period in days:
+        until = period.last + timedelta(days=1)
+        listed = AttemptFilter(period).queryset().count()
+
+        assert listed == count_period(period).refused
+        assert listed == sum(bar.refused for bar in read_bars(period))
+        assert listed == len(ids(capsys, "--since", str(period.first), "--until", str(until)))
+
+
+@pytest.mark.parametrize("zone", ZONES)
 def test_an_hour_belongs_to_the_day_in_which_it_begins(
     brand_a: OfficialAccount, settings: Any, zone: str
 ) -> None:

@@ -182,6 +182,18 @@ class TestAsking:
 
         assert codes[0][1:] not in browser.post(PAGE, {"code": codes[0][1:]}).text
 
+    def test_full_width_digits_are_accepted(self, browser: Client) -> None:
+        def full_width(code: str) -> str:
+            return "".join(chr(ord(letter) + 0xFEE0) for letter in code)
+
+        app = App(browser.get(PAGE).text)
+        answer = browser.post(PAGE, {"code": full_width(app.code(steps=-1))})
+        codes = re.findall(r"<li><code>([a-z0-9-]+)</code>", answer.text)
+        for code in (app.code(), codes[0]):
+            sign_in_again(browser)
+            browser.post(PAGE, {"code": full_width(code)})
+            assert is_in(browser)
+
     @pytest.mark.parametrize("code", ["", "12345", "1234567", "１２３４５６", "+12345", "a" * 41])
     def test_a_malformed_code_is_refused(self, browser: Client, code: str) -> None:
         set_up(browser)

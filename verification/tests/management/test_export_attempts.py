@@ -113,6 +113,7 @@ def test_both_formats_hold_the_same_and_csv_has_local_time(
     records = exported(capsys, "--format", "jsonl")
     for row, record in zip(rows_of_csv(capsys), records, strict=True):
         time, utc = row.pop("recorded_at"), record.pop("recorded_at")
+        row = {name: value.removeprefix("'") for name, value in row.items()}
 
         assert row == {name: "" if value is None else str(value) for name, value in record.items()}
         assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}\+08:00", time)
@@ -135,6 +136,28 @@ def test_no_cell_is_a_formula_in_a_spreadsheet(
         f"'{start}1+1",
     )
     assert exported(capsys)[0]["user_agent"] == evil
+
+
+@pytest.mark.parametrize(
+    ("text", "cell"),
+    [
+        ("4375120948345356249", "'4375120948345356249"),  # otherwise 4.37512E+18
+        ("1514711492", "1514711492"),
+        ("0012", "'0012"),
+        ("1e5", "'1e5"),
+        ("2026-07-01", "'2026-07-01"),
+        ("7-1", "'7-1"),
+        ("'1", "''1"),  # the first apostrophe of a cell is never part of the value
+        ("a12345678901234567", "a12345678901234567"),
+    ],
+)
+def test_no_text_is_another_number_or_date_in_a_spreadsheet(
+    brand_a: OfficialAccount, capsys: pytest.CaptureFixture[str], text: str, cell: str
+) -> None:
+    call("brand-a", verification(B), HTTP_USER_AGENT=text)
+
+    assert rows_of_csv(capsys)[0]["user_agent"] == cell
+    assert exported(capsys)[0]["user_agent"] == text
 
 
 def test_a_negative_number_stays_a_number(
