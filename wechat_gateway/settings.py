@@ -121,8 +121,8 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     # First, so that a callback gets no redirect, no Host check, no cookie and no CSRF check.
     "verification.callbacks.middleware.CallbackMiddleware",
-    # Second, so that /healthz and /readyz answer a probe whatever Host it sends, and over http.
-    "verification.callbacks.probes.ProbeMiddleware",
+    # Second, so that a probe is answered whatever Host it sends, and over http.
+    "verification.probes.ProbeMiddleware",
     # Third, so that every page has a policy, whichever middleware below it responds.
     "csp.middleware.CSPMiddleware",
     "wechat_gateway.middleware.BrowserHeadersMiddleware",
@@ -284,6 +284,10 @@ ALERT_LANGUAGE = env.choice("ALERT_LANGUAGE", LANGUAGE_CODE, [code for code, _na
 ALERT_WECOM_SECRET_URL = alert_settings.wecom_webhook(is_local=LOCAL)
 ALERT_EMAIL_TO = alert_settings.email_addresses("ALERT_EMAIL_TO")
 globals().update(alert_settings.mail_settings(ALERT_EMAIL_TO))  # sets Django's EMAIL_…
+
+METRICS_KEY = env.text("METRICS_KEY")
+if METRICS_KEY and len(METRICS_KEY) < 32:
+    env.report(_("METRICS_KEY must have 32 or more characters."))
 
 # --- Logs: JSON lines on stdout --------------------------------------------------------------
 

@@ -20,7 +20,7 @@ ACCOUNT_CONDITIONS: list[Callable[[Snapshot, OfficialAccount], Finding | None]] 
 ENDED_BY_PAUSE = [condition.__name__ for condition in ACCOUNT_CONDITIONS[1:]]
 LOG_CONDITIONS: list[Callable[[Snapshot], Finding | None]] = [
     log_conditions.chain_broken,
-    log_conditions.cut_off,
+    log_conditions.head_went_back,
     log_conditions.not_append_only,
 ]
 KEY_CONDITIONS: list[Callable[[Snapshot], Finding | None]] = [key_conditions.key_missing]

@@ -30,7 +30,8 @@ def lease(holder: str) -> Iterator[WatchPosition | None]:
     try:
         yield WatchPosition.objects.get()
     finally:
-        WatchPosition.objects.filter(holder=holder).update(held_until=None)
+        # Not None: /metrics shows the end of the last round as the last sign of life.
+        WatchPosition.objects.filter(holder=holder).update(held_until=timezone.now())
 
 
 def acquire(holder: str, length: timedelta) -> bool:
@@ -38,5 +39,5 @@ def acquire(holder: str, length: timedelta) -> bool:
     now = timezone.now()
     first = WatchPosition(began_at=now - DAY)
     WatchPosition.objects.bulk_create([first], ignore_conflicts=True)
-    free = Q(held_until=None) | Q(held_until__lt=now) | Q(holder=holder)
+    free = Q(held_until=None) | Q(held_until__lte=now) | Q(holder=holder)
     return bool(WatchPosition.objects.filter(free).update(holder=holder, held_until=now + length))

@@ -31,16 +31,26 @@ def chain_broken(snapshot: Snapshot) -> Finding | None:
     return Finding(key, snapshot.now, title, text, link_to("integrity"), is_over=True)
 
 
-def cut_off(snapshot: Snapshot) -> Finding | None:
-    """Report that the log does not contain the head of the last snapshot.
+def head_went_back(snapshot: Snapshot) -> Finding | None:
+    """Report that the log does not contain the head of the last round, or the one printed last.
 
     This problem is never reported as over.
     """
     if not snapshot.head.cut_off:
         return None
-    seen = _("Seen at {time}.").format(time=format_datetime(snapshot.now))
-    key = f"cut_off:{snapshot.head.last_attempt_id}"
-    return _report_broken_log(snapshot, key, [seen, *snapshot.head.cut_off])
+    sentences = [
+        _("Seen at {time}.").format(time=format_datetime(snapshot.now)),
+        *snapshot.head.cut_off,
+        _("An older backup of the database was restored, or the log was replaced."),
+        _("Follow docs/RUNBOOK.md, “Log went back”. Until then, change and prune nothing."),
+    ]
+    return Finding(
+        f"head_went_back:{snapshot.head.last_attempt_id}",
+        snapshot.now,
+        _("The log's head went back"),
+        "\n".join(sentences),
+        link_to("integrity"),
+    )
 
 
 def not_append_only(snapshot: Snapshot) -> Finding | None:

@@ -51,9 +51,10 @@ class Watch:
     def __init__(self, channels: Sequence[Channel]) -> None:
         self.channels = channels
         self.holder = uuid.uuid4().hex
-        self.kept: KeptHead | None = (
-            None  # kept outside the database, so that a rewritten log shows
-        )
+        # These two are kept outside of the database, so that an older backup or a rewritten log
+        # shows: the head of the last round, and the one that was printed last or is given.
+        self.kept: KeptHead | None = None
+        self.printed: KeptHead | None = None
 
     def run_round(self) -> Round:
         """Check the log, save new alerts and send them. Raises DatabaseError."""
@@ -74,9 +75,8 @@ class Watch:
         if self.is_full_check_due():
             self.check_whole_log()
         with watchdog(LEASE_LENGTH.total_seconds()):
-            head = check_head(
-                self.kept or KeptHead(position.last_seal_id, bytes(position.last_digest))
-            )
+            kept = self.kept or KeptHead(position.last_seal_id, bytes(position.last_digest))
+            head = check_head(kept, self.printed)
         check = latest_check()
         if not head.is_well and (check is None or check.is_intact):
             self.check_whole_log()  # finds and records what is broken
@@ -117,7 +117,7 @@ class Watch:
             position.last_attempt_id = head.last_attempt_id
             position.last_seal_id, position.last_digest = head.kept
             position.save(update_fields=["last_attempt_id", "last_seal_id", "last_digest"])
-        self.kept = head.kept
+        self.kept, self.printed = head.kept, None
         return any(is_about_log(finding.key) for finding in found if not finding.is_over)
 
     def queue_alert(self, alert: Alert) -> None:

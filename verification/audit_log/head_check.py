@@ -43,17 +43,19 @@ class HeadCheck:
         return not (self.is_broken or self.cut_off or self.missing_triggers)
 
 
-def check_head(kept: KeptHead) -> HeadCheck:
-    """Check that the log contains the `kept` head, and verify everything that follows it.
+def check_head(kept: KeptHead, printed: KeptHead | None = None) -> HeadCheck:
+    """Check that the log contains both heads, and verify everything that follows the `kept` one.
 
     If the log does not contain the seal of `kept`, only the end of the log is verified: no attempt
-    follows the last seal, and the head matches it.
+    follows the last seal, and the head matches it. A head whose seal was pruned proves nothing.
     """
     with read_snapshot():
         report = Report(head=ChainHead.objects.first(), checkpoint=Checkpoint.objects.first())
         report.start = start_of_log(report.checkpoint)
-        if kept.seal_id >= report.start.last_seal_id and kept.seal_id:
-            verify_kept_head(report, kept.seal_id, kept.digest)
+        for earlier in filter(None, [printed, kept]):
+            is_comparable = earlier.seal_id >= max(report.start.last_seal_id, 1)
+            if is_comparable and not report.problems:
+                verify_kept_head(report, *earlier)
         cut_off, report.problems = report.problems, []
 
         seals = Seal.objects.order_by("-id")

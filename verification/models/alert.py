@@ -10,6 +10,8 @@ from django.db import models
 QUIET_TIME = timedelta(hours=1)
 #: A problem that lasts is sent again after this time.
 REMINDER = timedelta(hours=24)
+#: Conditions that report no problem, and have no end.
+GOOD_NEWS = {"first_success"}
 MAX_TITLE_LENGTH, MAX_TEXT_LENGTH = 200, 1000
 
 
@@ -31,6 +33,11 @@ class Alert(models.Model):
 
     def __str__(self) -> str:
         return self.key
+
+    @property
+    def condition(self) -> str:
+        """The name of the condition that found the problem."""
+        return self.key.partition(":")[0]
 
     @property
     def was_reported(self) -> bool:

@@ -19,10 +19,11 @@ from django.utils.translation import gettext_lazy
 from verification.alerts.channels import DeliveryError, configured_channels
 from verification.alerts.message import Message
 from verification.alerts.watch import Watch
+from verification.audit_log.verifier import KeptHead
 from verification.callbacks.postgresql_store import get_store
 from verification.callbacks.readiness import find_problem
 from verification.db.errors import describe
-from verification.management.base import GatewayCommand
+from verification.management.base import GatewayCommand, parse_head
 from verification.models import ChainHead
 
 logger = logging.getLogger(__name__)
@@ -55,8 +56,16 @@ class Command(GatewayCommand):
             action="store_true",
             help=_("Sends a test message to every channel and exits."),
         )
+        parser.add_argument(
+            "--head",
+            metavar="SEAL:DIGEST",
+            help=_(
+                "The last head that an earlier watch printed, to find out if an older backup was "
+                "restored while no watch was running."
+            ),
+        )
 
-    def handle(self, *, once: bool, test: bool, **options: Any) -> None:
+    def handle(self, *, once: bool, test: bool, head: str | None, **options: Any) -> None:
         signal.signal(signal.SIGTERM, exit_cleanly)
         signal.signal(signal.SIGINT, exit_cleanly)
         if test:
@@ -68,6 +77,7 @@ class Command(GatewayCommand):
                 "Neither ALERT_WECOM_WEBHOOK nor ALERT_EMAIL_TO is set: alerts go to this log only."
             )
         watch = Watch(channels)
+        watch.printed = parse_head(head) if head is not None else None
         if once:
             run_once(watch)
         else:
@@ -117,10 +127,10 @@ def run_forever(watch: Watch) -> None:
     while True:
         started = time.monotonic()
         try:
-            if started >= head_due:
-                print_head()
-                head_due = started + HEAD_INTERVAL
             watch.run_round()
+            if started >= head_due:
+                watch.printed = print_head()
+                head_due = started + HEAD_INTERVAL
             problem = log_readiness(find_problem(), problem)
             if is_away:
                 logger.info("The database answers again.")
@@ -142,12 +152,16 @@ def log_readiness(problem: str | None, before: str | None) -> str | None:
     return problem
 
 
-def print_head() -> None:
-    """Print the chain's head to a place that a change of the database cannot reach."""
+def print_head() -> KeptHead:
+    """Print the chain's head to a place that a change of the database cannot reach, and return it.
+
+    The next round compares the log with it.
+    """
     head = ChainHead.objects.first() or ChainHead()
     get_store().wait_for_disk()  # a head that is not on disk could be lost in a crash
     line = {"event": "chain_head", "at": timezone.now().isoformat(), "head": head.text}
     lines.info("%s", json.dumps(line))
+    return KeptHead(head.last_seal_id, bytes(head.last_digest))
 
 
 def exit_cleanly(_number: int, _frame: FrameType | None) -> None:

@@ -1,17 +1,22 @@
-"""Answer the probes of platforms and load balancers: /healthz and /readyz."""
+"""Answer probes of platforms, load balancers and Prometheus: /healthz, /readyz and /metrics."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
 
+from django.conf import settings
+from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from verification.callbacks.middleware import as_response
 from verification.callbacks.readiness import check_readiness
+from verification.db.errors import describe
+from verification.metrics import render_metrics
 from verification.protocol.reply import HEALTHY, Reply
+from verification.protocol.signature import constant_time_compare
 
 logger = logging.getLogger(__name__)
 
@@ -28,7 +33,9 @@ class ProbeMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         probe = PROBES.get(request.path_info)
-        return probe(request) if probe else self.get_response(request)
+        if probe is None or (probe is metrics and not settings.METRICS_KEY):
+            return self.get_response(request)
+        return probe(request)
 
 
 @require_safe
@@ -54,4 +61,26 @@ def readyz(request: HttpRequest) -> HttpResponse:
     return as_response(Reply(200 if readiness.is_ready else 503, readiness.text.encode()))
 
 
-PROBES = {"/healthz": healthz, "/readyz": readyz}
+def metrics(request: HttpRequest) -> HttpResponse:
+    """Return the metrics to Prometheus, which sends METRICS_KEY as a bearer token."""
+    if not has_metrics_key(request):
+        challenge = {"WWW-Authenticate": 'Bearer realm="metrics"'}
+        return as_response(Reply(401, b"Send METRICS_KEY as a bearer token.", challenge))
+    if request.method not in {"GET", "HEAD"}:
+        return as_response(Reply(405, b"method not allowed", {"Allow": "GET, HEAD"}))
+    try:
+        body, content_type = render_metrics(request.headers.get("Accept", ""))
+    except (DatabaseError, InterfaceError) as error:
+        logger.error("No metrics: the database cannot be used (%s).", describe(error))
+        return as_response(Reply(503, b"The database cannot be used. /readyz says why."))
+    return as_response(Reply(200, body, {"Content-Type": content_type}))
+
+
+def has_metrics_key(request: HttpRequest) -> bool:
+    scheme, _blank, key = request.headers.get("Authorization", "").partition(" ")
+    sent = key.strip().encode("latin-1", "replace")  # the bytes as they were sent
+    is_equal = constant_time_compare(sent, settings.METRICS_KEY.encode())
+    return is_equal and scheme.lower() == "bearer"
+
+
+PROBES = {"/healthz": healthz, "/readyz": readyz, "/metrics": metrics}
