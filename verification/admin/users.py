@@ -100,6 +100,7 @@ class GatewayUserAdmin(NamesRoles, GatewayUserModelAdmin):
     list_display = ["username", "email", "member_of", "is_superuser", "is_active"]
     list_filter = ["is_active"]
     show_facets = admin.ShowFacets.NEVER
+    actions = ["delete_selected"]  # the site disables it elsewhere
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         return super().get_queryset(request).prefetch_related("groups")
@@ -150,6 +151,7 @@ class GatewayUserAdmin(NamesRoles, GatewayUserModelAdmin):
 @admin.register(Group)
 class GatewayGroupAdmin(NamesRoles, GroupAdmin):
     list_display = ["shown_name"]
+    actions = ["delete_selected"]
 
     @admin.display(description=_("name"), ordering="name")
     def shown_name(self, group: Group) -> str:

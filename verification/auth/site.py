@@ -23,6 +23,12 @@ from verification.change_log import Action, actor_of
 
 
 class GatewayAdminSite(admin.AdminSite):
+    def __init__(self, name: str = "admin") -> None:
+        super().__init__(name)
+        # Deleting in bulk does not ask each object whether it may be deleted: an account with
+        # attempts may not.
+        self.disable_action("delete_selected")
+
     def has_permission(self, request: HttpRequest) -> bool:
         return (
             super().has_permission(request)

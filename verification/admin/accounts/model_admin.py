@@ -187,12 +187,6 @@ class OfficialAccountAdmin(AccountModelAdmin):
             return False
         return super().has_delete_permission(request, obj)
 
-    def get_actions(self, request: HttpRequest) -> Any:
-        """Leave out the bulk delete, which would not check each account for attempts."""
-        actions = super().get_actions(request)
-        actions.pop("delete_selected", None)
-        return actions
-
     @admin.action(description=_("Pause the selected accounts"), permissions=["change"])
     def pause(self, request: HttpRequest, accounts: QuerySet[OfficialAccount]) -> HttpResponse:
         return pausing.PAUSE.ask(accounts)
