@@ -72,17 +72,20 @@ def email_addresses(name: str) -> list[str]:
     return addresses
 
 
-def mail_settings(recipients: list[str]) -> dict[str, Any]:
-    """Return Django's settings for sending mail, read from EMAIL_URL."""
+def mail_settings(recipients: list[str]) -> tuple[str, dict[str, Any]]:
+    """Return the sender of mails and the arguments of Django's SMTP backend.
+
+    Both are empty if EMAIL_URL is not set.
+    """
     url = env.text("EMAIL_URL")
     if not url:
         if recipients:
             env.report(_("ALERT_EMAIL_TO must not be set without EMAIL_URL: set EMAIL_URL, too."))
-        return {}
+        return "", {}
     server = _mail_server(url)
     if not server:
-        return {}
-    sender = email_addresses("ALERT_EMAIL_FROM")[:1] or [server["EMAIL_HOST_USER"]]
+        return "", {}
+    sender = email_addresses("ALERT_EMAIL_FROM")[:1] or [server["username"]]
     if not is_email_address(sender[0]):
         env.report(
             _(
@@ -90,11 +93,11 @@ def mail_settings(recipients: list[str]) -> dict[str, Any]:
                 "is not one."
             )
         )
-    return {**server, "EMAIL_TIMEOUT": MAIL_TIMEOUT, "DEFAULT_FROM_EMAIL": sender[0]}
+    return sender[0], server
 
 
 def _mail_server(url: str) -> dict[str, Any]:
-    """Return the settings that EMAIL_URL holds. They are empty if it is malformed.
+    """Return the arguments of Django's SMTP backend that EMAIL_URL holds; none if it is malformed.
 
     smtps:// uses TLS from the first byte. smtp:// starts it with STARTTLS, unless the URL ends
     with ?tls=0.
@@ -111,12 +114,13 @@ def _mail_server(url: str) -> dict[str, Any]:
         return {}
     is_implicit_tls = parts.scheme == "smtps"
     return {
-        "EMAIL_HOST": host,
-        "EMAIL_PORT": port or (465 if is_implicit_tls else 587),
-        "EMAIL_HOST_USER": unquote(parts.username or ""),
-        "EMAIL_HOST_PASSWORD": unquote(parts.password or ""),
-        "EMAIL_USE_SSL": is_implicit_tls,
-        "EMAIL_USE_TLS": not is_implicit_tls and query != {"tls": ["0"]},
+        "host": host,
+        "port": port or (465 if is_implicit_tls else 587),
+        "username": unquote(parts.username or ""),
+        "password": unquote(parts.password or ""),
+        "use_ssl": is_implicit_tls,
+        "use_tls": not is_implicit_tls and query != {"tls": ["0"]},
+        "timeout": MAIL_TIMEOUT,
     }
 
 

@@ -283,7 +283,7 @@ ALERT_LANGUAGE = env.choice("ALERT_LANGUAGE", LANGUAGE_CODE, [code for code, _na
 # contains SECRET.
 ALERT_WECOM_SECRET_URL = alert_settings.wecom_webhook(is_local=LOCAL)
 ALERT_EMAIL_TO = alert_settings.email_addresses("ALERT_EMAIL_TO")
-globals().update(alert_settings.mail_settings(ALERT_EMAIL_TO))  # sets Django's EMAIL_…
+ALERT_EMAIL_FROM, ALERT_EMAIL_SERVER = alert_settings.mail_settings(ALERT_EMAIL_TO)
 
 METRICS_KEY = env.text("METRICS_KEY")
 if METRICS_KEY and len(METRICS_KEY) < 32:

@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.mail import EmailMessage
+from django.core.mail.backends.smtp import EmailBackend
 
 from verification.alerts.message import Message
 
@@ -99,12 +100,17 @@ class Email:
     def send(self, message: Message) -> None:
         subject = " ".join(f"[wechat_gateway] {message.title}".split())
         try:
-            mail = EmailMessage(subject, message.text, to=self._recipients)
-            run_with_timeout(MAIL_TIMEOUT, mail.send)
+            mail = EmailMessage(subject, message.text, settings.ALERT_EMAIL_FROM, self._recipients)
+            run_with_timeout(MAIL_TIMEOUT, partial(self._deliver, mail))
         except Exception as error:  # no error of a channel may stop the watch
             raise DeliveryError(
                 f"the mail server did not accept the message ({_describe(error)})"
             ) from None
+
+    def _deliver(self, mail: EmailMessage) -> None:
+        # Not Django's EMAIL_… settings: Django 6.1 replaces them with others, which 5.2 does not
+        # know. Only an `alias` tells 6.1 that these arguments are complete; 5.2 ignores it.
+        EmailBackend(**settings.ALERT_EMAIL_SERVER, alias="alerts").send_messages([mail])
 
 
 def _describe(error: Exception) -> str:

@@ -38,11 +38,10 @@ def robot(one_robot: Robot, settings: Any, db: None) -> Robot:
 @pytest.fixture
 def mails(settings: Any) -> Iterator[MailServer]:
     """A mail server that receives the mail to li.wei."""
-    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     settings.ALERT_EMAIL_TO = ["li.wei@example.cn"]
-    settings.DEFAULT_FROM_EMAIL = "gateway@example.cn"
+    settings.ALERT_EMAIL_FROM = "gateway@example.cn"
     with mail_server() as server:
-        settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", server.port
+        settings.ALERT_EMAIL_SERVER = {"host": "127.0.0.1", "port": server.port}
         yield server
 
 

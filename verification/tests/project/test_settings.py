@@ -347,13 +347,10 @@ def test_mail_is_sent_as_email_url_says(url: str, expected: tuple[int, bool, boo
     mail = {"EMAIL_URL": url, "ALERT_EMAIL_TO": "li.wei@example.cn, wang.fang@example.cn"}
     settings = read_settings(**PRODUCTION, **mail)
 
-    names = ("EMAIL_PORT", "EMAIL_USE_TLS", "EMAIL_USE_SSL")
-    assert tuple(settings[name] for name in names) == expected
-    assert (settings["EMAIL_HOST"], settings["EMAIL_HOST_PASSWORD"]) == (
-        "mail.example.cn",
-        "hunter#2",
-    )
-    assert settings["DEFAULT_FROM_EMAIL"] == "gateway@example.cn"
+    server = settings["ALERT_EMAIL_SERVER"]
+    assert tuple(server[name] for name in ("port", "use_tls", "use_ssl")) == expected
+    assert (server["host"], server["password"]) == ("mail.example.cn", "hunter#2")
+    assert settings["ALERT_EMAIL_FROM"] == "gateway@example.cn"
     assert settings["ALERT_EMAIL_TO"] == ["li.wei@example.cn", "wang.fang@example.cn"]
 
 
@@ -363,7 +360,7 @@ def test_mail_needs_a_sender() -> None:
         read_settings(**PRODUCTION, **mail)
 
     settings = read_settings(**PRODUCTION, **mail, ALERT_EMAIL_FROM="gateway@example.cn")
-    assert settings["DEFAULT_FROM_EMAIL"] == "gateway@example.cn"
+    assert settings["ALERT_EMAIL_FROM"] == "gateway@example.cn"
 
 
 def test_local_mode_allows_a_robot_on_this_machine() -> None:
