@@ -5,6 +5,9 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import CommandError
+from django.utils.text import format_lazy
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
 from tqdm import tqdm
 
 from verification import change_log
@@ -17,28 +20,34 @@ from verification.times import format_datetime
 
 #: Sessions that a message names.
 MAX_SESSIONS = 5
-ORDER = (
+ORDER = gettext_lazy(
     "Put the new key in front of the old one (TOKEN_ENCRYPTION_KEYS=NEW,OLD), restart all "
     "processes, then run this command."
 )
 
 
 class Command(GatewayCommand):
-    help = (
-        "Encrypts every stored token, and the key of every authenticator, with the newest key of "
-        f"TOKEN_ENCRYPTION_KEYS. {ORDER} Keep the old key for as long as you want to verify its "
-        "seals. The command changes nothing while a process that is connected to the database "
-        "lacks the newest key, because that process would refuse all callbacks. It recognizes "
-        "processes by their PostgreSQL sessions. On SQLite, behind a connection pooler such as "
-        "PgBouncer, and if no process is connected, it cannot tell, and needs --yes."
+    help = format_lazy(
+        gettext_lazy(
+            "Encrypts every stored token, and the key of every authenticator, with the newest key "
+            "of TOKEN_ENCRYPTION_KEYS. {order} Keep the old key for as long as you want to verify "
+            "its seals. The command changes nothing while a process that is connected to the "
+            "database lacks the newest key, because that process would refuse all callbacks. It "
+            "recognizes processes by their PostgreSQL sessions. On SQLite, behind a connection "
+            "pooler such as PgBouncer, and if no process is connected, it cannot tell, and needs "
+            "--yes."
+        ),
+        order=ORDER,
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
             "--yes",
             action="store_true",
-            help="Encrypts without looking at other processes. Use it only after you have "
-            "restarted all of them with both keys, or stopped them.",
+            help=_(
+                "Encrypts without looking at other processes. Use it only after you have restarted "
+                "all of them with both keys, or stopped them."
+            ),
         )
 
     def handle(self, *, yes: bool, **options: Any) -> None:
@@ -56,22 +65,29 @@ class Command(GatewayCommand):
         unreadable = self.reencrypt_authenticators()
         change_log.record(Action.KEYS_ROTATED, command_line_actor())
         if lost:
-            raise CommandError(
-                f"No key of TOKEN_ENCRYPTION_KEYS decrypts the tokens of {', '.join(lost)}: put "
-                "the key that encrypted them back, or rotate them if it is lost. The other tokens "
-                f"({len(tokens) - len(lost)}) are encrypted with the newest key."
+            sentence = _(
+                "No key of TOKEN_ENCRYPTION_KEYS decrypts the tokens of {lost}: put the key that "
+                "encrypted them back, or rotate them if it is lost. The other tokens ({count}) are "
+                "encrypted with the newest key."
             )
+            count = len(tokens) - len(lost)
+            raise CommandError(sentence.format(lost=", ".join(lost), count=count))
         if unreadable:
-            raise CommandError(
-                f"No key of TOKEN_ENCRYPTION_KEYS decrypts the authenticators of "
-                f"{', '.join(unreadable)}: put the key that encrypted them back, or run reset_totp "
-                "if it is lost."
+            sentence = _(
+                "No key of TOKEN_ENCRYPTION_KEYS decrypts the authenticators of {users}: put the "
+                "key that encrypted them back, or run reset_totp if it is lost."
             )
-        self.stdout.write(
-            f"{len(tokens)} tokens are encrypted with the newest key. No token and no "
-            "authenticator needs an older key; keep those that sealed the log for as long as you "
-            "want to verify their seals."
+            raise CommandError(sentence.format(users=", ".join(unreadable)))
+        sentence = ngettext(
+            "{count} token is encrypted with the newest key. No token and no authenticator needs "
+            "an older key; keep those that sealed the log for as long as you want to verify their "
+            "seals.",
+            "{count} tokens are encrypted with the newest key. No token and no authenticator needs "
+            "an older key; keep those that sealed the log for as long as you want to verify their "
+            "seals.",
+            len(tokens),
         )
+        self.stdout.write(sentence.format(count=len(tokens)))
 
     def reencrypt_authenticators(self) -> list[str]:
         """Encrypt every authenticator; return the names of users whose authenticator is lost."""
@@ -90,30 +106,37 @@ def require_newest_key_everywhere() -> None:
     sessions = other_sessions()
     lacking = [session for session in sessions if not session.has_newest_key]
     if lacking:
+        sentence = _(
+            "Nothing was changed: {lacking} of {count} database sessions of the gateway belong to "
+            "processes that lack the newest key and could not read what this command writes: "
+            "{sessions}. {order}"
+        )
         raise CommandError(
-            f"Nothing was changed: {len(lacking)} of {len(sessions)} database sessions of the "
-            "gateway belong to processes that lack the newest key and could not read what this "
-            f"command writes: {describe(lacking)}. {ORDER}"
+            sentence.format(
+                lacking=len(lacking), count=len(sessions), sessions=describe(lacking), order=ORDER
+            )
         )
     if is_pooled():
-        obstacle = "a connection pooler hides which processes use this database"
+        obstacle = _("a connection pooler hides which processes use this database")
     elif not sessions:
-        obstacle = "no other process of the gateway is connected to this database"
+        obstacle = _("no other process of the gateway can be seen in this database")
     else:
         return
-    raise CommandError(
-        f"Nothing was changed: {obstacle}, so this command cannot tell whether all of them have "
-        f"the newest key. {ORDER} If you have restarted all processes, or none runs, add --yes."
+    sentence = _(
+        "Nothing was changed: {obstacle}, so this command cannot tell whether all of them have the "
+        "newest key. {order} If you have restarted all processes, or none runs, add --yes."
     )
+    raise CommandError(sentence.format(obstacle=obstacle, order=ORDER))
 
 
 def describe(sessions: list[Session]) -> str:
     """Return PostgreSQL's process id of each session, and its host and start if they are known."""
     texts = []
     for session in sessions[:MAX_SESSIONS]:
-        host = f" from {session.host}" if session.host else ""
-        began = f" since {format_datetime(session.began_at)}" if session.began_at else ""
-        texts.append(f"PostgreSQL process {session.pid}{host}{began}")
+        began = format_datetime(session.began_at) if session.began_at else ""
+        details = ", ".join(filter(None, [session.host, began]))
+        text = _("PostgreSQL process {pid}").format(pid=session.pid)
+        texts.append(f"{text} ({details})" if details else text)
     if len(sessions) > MAX_SESSIONS:
-        texts.append(f"and {len(sessions) - MAX_SESSIONS} more")
+        texts.append(_("and {count} more").format(count=len(sessions) - MAX_SESSIONS))
     return ", ".join(texts)
