@@ -8,7 +8,10 @@ import pytest
 
 from verification.tests.support.documents import anchor, commands_of, prose_of, read
 
-PAIRS = {"docs/RUNBOOK.md": "docs/RUNBOOK.zh-CN.md"}
+PAIRS = {
+    "docs/RUNBOOK.md": "docs/RUNBOOK.zh-CN.md",
+    "docs/deploy.md": "docs/deploy.zh-CN.md",
+}
 ENGLISH = re.compile(r"^(##+) (.+)$", re.MULTILINE)
 CHINESE = re.compile(r'^<a id="([a-z0-9-]+)"></a>\n\n(##+) .*[一-鿿]', re.MULTILINE)
 #: Commands of Heroku stand in the English documents only, and those of systemd in the Chinese ones.
