@@ -44,6 +44,7 @@ OVERRIDDEN = (
         "Single Sign-On or LDAP."
     ),
     _("Password-based authentication"),
+    _("%(model_name)s with this %(field_label)s already exists."),
     _("Enabled"),
     _("Disabled"),
     _(
