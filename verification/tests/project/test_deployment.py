@@ -6,12 +6,14 @@ import shlex
 import socket
 import subprocess
 import time
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.conf import settings
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from verification.models import OfficialAccount
 from verification.tests.support.adapter import A
@@ -47,7 +49,7 @@ def test_alerts_are_sent_by_a_worker_that_is_off_by_default() -> None:
 def test_the_python_version_is_a_supported_minor_version() -> None:
     runtime = (ROOT / "runtime.txt").read_text().strip()
 
-    assert re.fullmatch(r"python-3\.(11|12|13)", runtime)
+    assert re.fullmatch(r"python-3\.(11|12|13|14)", runtime)
 
 
 def test_the_button_sets_up_everything_that_is_needed() -> None:
@@ -87,9 +89,18 @@ def test_what_the_button_sets_passes_the_deployment_check(tmp_path: Path) -> Non
 # --- Packages
 
 LINE = re.compile(r"([\w-]+)==([\d.]+) +# (.+)")
-REQUIREMENTS = [
-    line for line in (ROOT / "requirements.txt").read_text().splitlines() if line[:1] != "#"
-]
+LOCKS = {
+    "requirements.txt": "requirements-lock.txt",
+    "requirements-dev.txt": "requirements-dev-lock.txt",
+}
+
+
+def direct_requirements(name: str) -> list[str]:
+    lines = (ROOT / name).read_text().splitlines()
+    return [line for line in lines if not line.startswith(("#", "-r "))]
+
+
+REQUIREMENTS = direct_requirements("requirements.txt")
 # Each package with a text in the sources that shows that it is used.
 USED = {
     "Django": "from django.",
@@ -129,6 +140,77 @@ def test_every_expected_package_is_required() -> None:
     assert names == set(USED)
 
 
+@pytest.mark.parametrize(("name", "lock"), LOCKS.items())
+def test_pip_reads_the_hashes_first(name: str, lock: str) -> None:
+    """pip 23 takes the hashes of a package from the first line that names it."""
+    lines = [line for line in (ROOT / name).read_text().splitlines() if line[:1] != "#"]
+
+    assert lines[0] == f"-r {lock}"
+
+
+def locked(name: str) -> dict[str, tuple[str, str]]:
+    """Return the version and the hashes of each package in the lock."""
+    entries = re.findall(
+        r"^([\w.-]+)==([\w.]+)[^\n]*((?:\\\n +--hash=sha256:[0-9a-f]{64} ?)+)$",
+        (ROOT / name).read_text(),
+        re.MULTILINE,
+    )
+    return {canonicalize_name(package): (pin, hashes) for package, pin, hashes in entries}
+
+
+@pytest.mark.parametrize(("name", "lock"), LOCKS.items())
+def test_the_lock_fits_the_requirements(name: str, lock: str) -> None:
+    """Otherwise, run script/lock."""
+    packages = locked(lock)
+    direct = [Requirement(line.partition("#")[0]) for line in direct_requirements(name)]
+
+    for requirement in direct:
+        pin, _hashes = packages[canonicalize_name(requirement.name)]
+        assert str(requirement.specifier) == f"=={pin}"
+
+
+def needs(name: str) -> set[str]:
+    """Return the packages that this installed package needs here."""
+    requirements = [Requirement(text) for text in requires(name) or []]
+    return {
+        canonicalize_name(requirement.name)
+        for requirement in requirements
+        if requirement.marker is None or requirement.marker.evaluate({"extra": ""})
+    }
+
+
+@pytest.mark.parametrize("lock", LOCKS.values())
+def test_every_package_that_a_locked_package_needs_is_locked_and_installed_as_locked(
+    lock: str,
+) -> None:
+    packages = locked(lock)
+    installed = {name for name in packages if installed_version(name)}
+
+    assert len(installed) > 25
+    assert {name: installed_version(name) for name in installed} == {
+        name: packages[name][0] for name in installed
+    }
+    assert set().union(*map(needs, installed)) - packages.keys() == set()
+
+
+def installed_version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None  # for another system
+
+
+def test_the_development_lock_holds_the_same_packages_for_production() -> None:
+    production, development = (locked(lock) for lock in LOCKS.values())
+
+    assert production == {name: development[name] for name in production}
+
+
+@pytest.mark.parametrize("lock", LOCKS.values())
+def test_a_lock_names_no_package_index(lock: str) -> None:
+    assert "://" not in (ROOT / lock).read_text()
+
+
 # --- The top level
 
 REQUIRED = {
@@ -137,6 +219,7 @@ REQUIRED = {
 }
 CONVENTIONAL = {
     *("app.json", "pyproject.toml", "requirements-dev.txt", "LICENSE", "CHANGELOG.md"),
+    *("requirements-lock.txt", "requirements-dev-lock.txt"),
     *("SECURITY.md", "README.zh-CN.md"),
     *(".gitignore", ".ci", ".github", "benchmarks", "docs", "script"),
     *("Dockerfile", ".dockerignore", "compose.yaml", "deploy"),
