@@ -1,3 +1,3 @@
 from __future__ import annotations
 
-__version__ = "0.1"  # the newest version in CHANGELOG.md
+__version__ = "0.1"  # the newest release in CHANGELOG.md; sealed exports name it

@@ -197,5 +197,6 @@ def test_a_file_that_cannot_be_opened_is_reported(tmp_path: Path, name: str) -> 
 
 def test_the_release_is_the_newest_of_the_changelog() -> None:
     changelog = (settings.BASE_DIR / "CHANGELOG.md").read_text()
+    releases = re.findall(r"^## (\d\S*) – \d{4}-\d\d-\d\d$", changelog, re.MULTILINE)
 
-    assert re.findall(r"^## (\S+)", changelog, re.MULTILINE)[0] == __version__
+    assert releases[0] == __version__
