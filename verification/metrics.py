@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from itertools import product
 
-from django.db.models import F, Max, Sum
+from django.db.models import Max, Sum
 from django.utils import timezone
 from prometheus_client.core import (
     CollectorRegistry,
@@ -20,6 +21,7 @@ from prometheus_client.registry import Collector
 
 from verification import __version__
 from verification.accounts.status import Level, read_statuses
+from verification.attempts.totals import read_totals
 from verification.audit_log.integrity import latest_check
 from verification.audit_log.positions import first_id_since
 from verification.callbacks.readiness import find_problem
@@ -29,7 +31,6 @@ from verification.models import (
     Alert,
     ChainHead,
     OfficialAccount,
-    Tally,
     Token,
     VerificationAttempt,
     WatchPosition,
@@ -51,7 +52,7 @@ def render_metrics(accept: str) -> tuple[bytes, str]:
     """
     try:
         encode, content_type = choose_encoder(accept)
-    except ValueError:  # a malformed version
+    except (TypeError, ValueError):  # a malformed version, which the library does not expect
         encode, content_type = choose_encoder("")
     registry = CollectorRegistry()
     registry.register(DatabaseCollector())
@@ -91,28 +92,19 @@ def gauge(name: str, text: str, value: float | None = None, labels: str = "") ->
 
 
 def _count_attempts(slugs: dict[int | None, str]) -> Iterator[Metric]:
-    # All series exist from the start: Prometheus does not see the increase of one that is new.
-    counts = Counter(
-        {(pk, kind, outcome): 0 for pk in slugs for kind in Kind for outcome in Outcome}
-    )
-    noise = 0
-    # Without .iterator(): for a cursor, PostgreSQL would choose a plan four times as slow.
-    sums = Tally.objects.order_by().values_list("account_id", "kind", "outcome")
-    for pk, kind, outcome, number, left_out in sums.annotate(
-        number=Sum(F("count") - F("noise")), left_out=Sum("noise")
-    ):
-        counts[pk, Kind(kind), Outcome(outcome)] += int(number)
-        noise += int(left_out)
-
+    totals = read_totals()
     attempts = CounterMetricFamily(
         "wechat_gateway_attempts",
         "Callbacks that were answered, without internet noise. Without an account, the path "
         "belongs to none.",
         labels=["account", "kind", "outcome"],
     )
-    for (pk, kind, outcome), count in counts.items():
-        attempts.add_metric([slugs[pk], kind.label, outcome.label], count)
+    # All series exist from the start: Prometheus does not see the increase of one that is new.
+    for pk, kind, outcome in product(slugs, Kind, Outcome):
+        labels = [slugs[pk], kind.label, outcome.label]
+        attempts.add_metric(labels, totals[pk, kind, outcome, False])
     yield attempts
+    noise = sum(count for (*_key, is_noise), count in totals.items() if is_noise)
     yield CounterMetricFamily(
         "wechat_gateway_noise", "Refused callbacks of browsers, monitors and bots.", value=noise
     )

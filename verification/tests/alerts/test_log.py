@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from django.core.management import call_command
-from django.db import connection
+from collections.abc import Iterator
+from contextlib import contextmanager
 
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection, transaction
+
+from verification.alerts.watch import Watch
+from verification.audit_log.verifier import KeptHead, verify_audit
+from verification.management.commands.watch import print_head
 from verification.models import ChainHead, OfficialAccount, Seal, VerificationAttempt
 from verification.tests.alerts.conftest import Clock, Sent
 from verification.tests.support.adapter import A
 from verification.tests.support.admin_client import actions, wechat_verifies
 from verification.tests.support.tampering import as_owner
+from verification.tests.support.wecom import Robot
 
 ALTER = "UPDATE {table} SET status = 500 WHERE id = "
 
@@ -88,7 +96,9 @@ def test_a_cut_end_is_reported_even_if_the_head_was_reset(
     as_owner(Seal, "DELETE FROM {table} WHERE id = 2")
     ChainHead.objects.update(**first)
 
-    assert "The log ends at seal 1, but you kept seal 2: its end was cut off." in sent()
+    message = sent()
+    assert "The log's head went back\nSeen at 20" in message
+    assert "The log ends at seal 1, but you kept seal 2: its end was cut off." in message
 
 
 def test_a_head_that_does_not_match_is_reported(connected: OfficialAccount, sent: Sent) -> None:
@@ -106,3 +116,88 @@ def test_a_pruned_log_is_not_reported(connected: OfficialAccount, sent: Sent, cl
 
     assert Seal.objects.count() == 1
     assert sent() == ""
+
+
+# --- An older backup
+
+
+@contextmanager
+def restored_afterwards() -> Iterator[None]:
+    """Bring the whole database back to its state before the block, as restoring a backup does."""
+    backup = transaction.savepoint()
+    yield
+    transaction.savepoint_rollback(backup)
+
+
+def test_a_restored_backup_is_reported_with_what_to_do(
+    connected: OfficialAccount, sent: Sent
+) -> None:
+    with restored_afterwards():
+        wechat_verifies(connected, A)
+        sent()
+    message = sent()
+
+    assert message.startswith("The log's head went back\nSeen at 20")
+    assert "The log ends at seal 1, but you kept seal 2: its end was cut off." in message
+    assert "An older backup of the database was restored, or the log was replaced." in message
+    assert "docs/RUNBOOK.md, “Log went back”" in message
+    assert sent() == ""
+
+
+def test_a_restored_backup_is_reported_even_if_the_log_goes_on(
+    connected: OfficialAccount, sent: Sent
+) -> None:
+    with restored_afterwards():
+        wechat_verifies(connected, A)
+        sent()
+    wechat_verifies(connected, A)
+    wechat_verifies(connected, A)
+
+    assert "Seal 2 is not the one that you kept: the log was rewritten." in sent()
+    assert verify_audit().problems == []  # no check of the log alone can find it
+
+
+def test_a_restart_does_not_hide_a_restored_backup_from_a_kept_head(
+    connected: OfficialAccount, robot: Robot
+) -> None:
+    with restored_afterwards():
+        wechat_verifies(connected, A)
+        head = ChainHead.objects.get().text
+    wechat_verifies(connected, A)
+
+    call_command("watch", once=True)
+    assert "went back" not in "".join(robot.received)
+    with pytest.raises(CommandError, match="not intact"):
+        call_command("watch", once=True, head=head)
+    assert robot.received[-1].startswith("The log's head went back\n")
+
+
+def test_the_head_that_was_printed_last_is_compared_too(
+    connected: OfficialAccount, watch: Watch, sent: Sent
+) -> None:
+    with restored_afterwards():
+        wechat_verifies(connected, A)
+        watch.printed = print_head()  # and no round after it
+
+    assert "The log ends at seal 1, but you kept seal 2" in sent()
+    assert sent() == ""
+
+
+def test_a_kept_head_that_was_pruned_or_still_fits_is_not_reported(
+    connected: OfficialAccount, watch: Watch, sent: Sent, clock: Clock
+) -> None:
+    head = KeptHead(1, bytes(ChainHead.objects.get().last_digest))
+    watch.printed = head
+    wechat_verifies(connected, A)
+    assert sent() == ""
+
+    clock.advance(days=500)
+    wechat_verifies(connected, A)
+    call_command("prune_attempts", older_than="400d")
+    watch.printed = head
+    assert sent() == ""
+
+
+def test_a_malformed_head_is_refused(db: None) -> None:
+    with pytest.raises(CommandError, match='"77" is not a head'):
+        call_command("watch", once=True, head="77")

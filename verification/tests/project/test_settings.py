@@ -66,6 +66,7 @@ MALFORMED = [
     ("TRUSTED_PROXY_COUNT", "12"),
     ("TRUSTED_PROXY_COUNT", "00000000099"),
     ("TRUSTED_PROXY_COUNT", "0" * 5000),
+    ("METRICS_KEY", "hunter2"),
     ("DEBUG", "perhaps"),
     ("WECHAT_GATEWAY_LOCAL", "perhaps"),
     ("TIME_ZONE", "Mars/Base"),
