@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotAllowed
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
@@ -67,7 +67,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
         challenge = {"WWW-Authenticate": 'Bearer realm="metrics"'}
         return as_response(Reply(401, b"Send METRICS_KEY as a bearer token.", challenge))
     if request.method not in {"GET", "HEAD"}:
-        return as_response(Reply(405, b"method not allowed", {"Allow": "GET, HEAD"}))
+        return HttpResponseNotAllowed(["GET", "HEAD"])
     try:
         body, content_type = render_metrics(request.headers.get("Accept", ""))
     except (DatabaseError, InterfaceError) as error:

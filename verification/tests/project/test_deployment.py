@@ -113,6 +113,7 @@ USED = {
     "dj-database-url": "import dj_database_url",
     "psycopg2-binary": '"django.db.backends.postgresql"',
     "cryptography": "from cryptography.",
+    "prometheus-client": "from prometheus_client.",
     "python-json-logger": "from pythonjsonlogger.",
     "django-axes": '"axes.middleware.',
     "django-otp": "from django_otp",
