@@ -9,17 +9,21 @@ from __future__ import annotations
 import http.client
 import json
 import smtplib
+import socket
+import ssl
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import closing
 from functools import partial
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.mail import EmailMessage
 from django.core.mail.backends.smtp import EmailBackend
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from verification.alerts.message import Message
 
@@ -28,8 +32,23 @@ WECOM_TIMEOUT, MAIL_TIMEOUT = 5.0, 20.0
 MAX_ANSWER_BYTES = 4096
 #: The errcodes of WeCom that the administrator can act on.
 WECOM_ERRORS = {
-    93000: "the key in ALERT_WECOM_WEBHOOK does not belong to a robot, or no longer does",
-    45009: "too many messages in one minute",
+    93000: gettext_lazy(
+        "the key in ALERT_WECOM_WEBHOOK does not belong to a robot, or no longer does"
+    ),
+    45009: gettext_lazy("too many messages in one minute"),
+}
+#: What each kind of error means to a person; the first that fits counts.
+MEANINGS: dict[type[Exception], Any] = {
+    TimeoutError: gettext_lazy("no answer in time"),
+    ConnectionRefusedError: gettext_lazy("connection refused"),
+    socket.gaierror: gettext_lazy("the name has no address"),
+    ssl.SSLCertVerificationError: gettext_lazy("the certificate is not trusted"),
+    ssl.SSLError: gettext_lazy("no secure connection"),
+    smtplib.SMTPServerDisconnected: gettext_lazy("the connection was closed"),
+    smtplib.SMTPRecipientsRefused: gettext_lazy("the recipients were refused"),
+    smtplib.SMTPNotSupportedError: gettext_lazy("the mail server lacks a feature that is needed"),
+    ConnectionError: gettext_lazy("the connection was closed"),
+    http.client.HTTPException: gettext_lazy("the answer is not HTTP"),
 }
 
 
@@ -69,10 +88,12 @@ class WeCom:
             payload = json.dumps(body, ensure_ascii=False).encode()
             code = run_with_timeout(WECOM_TIMEOUT, partial(self._post, payload))
         except Exception as error:  # no error of a channel may stop the watch
-            raise DeliveryError(f"WeCom did not answer as expected ({_describe(error)})") from None
+            sentence = _("WeCom did not answer as expected ({why})")
+            raise DeliveryError(sentence.format(why=_describe(error))) from None
         if code != 0:
             meaning = f": {WECOM_ERRORS[code]}" if code in WECOM_ERRORS else ""
-            raise DeliveryError(f"WeCom refused the message with errcode {code}{meaning}")
+            sentence = _("WeCom refused the message with errcode {code}")
+            raise DeliveryError(f"{sentence.format(code=code)}{meaning}")
 
     def _post(self, body: bytes) -> int:
         """Post the message and return WeCom's errcode; 0 means that WeCom accepted it."""
@@ -81,8 +102,12 @@ class WeCom:
             connection.request("POST", target, body, {"Content-Type": "application/json"})
             with connection.getresponse() as response:
                 if response.status != 200:
-                    raise DeliveryError(f"status {response.status}")
-                return int(json.loads(response.read(MAX_ANSWER_BYTES))["errcode"])
+                    raise DeliveryError(_("status {status}").format(status=response.status))
+                answer = response.read(MAX_ANSWER_BYTES)
+        try:
+            return int(json.loads(answer)["errcode"])
+        except (KeyError, TypeError, ValueError):
+            raise DeliveryError(_("the answer is not WeCom's")) from None
 
     def _connect(self) -> http.client.HTTPConnection:
         is_https = self._parts.scheme == "https"
@@ -103,9 +128,8 @@ class Email:
             mail = EmailMessage(subject, message.text, settings.ALERT_EMAIL_FROM, self._recipients)
             run_with_timeout(MAIL_TIMEOUT, partial(self._deliver, mail))
         except Exception as error:  # no error of a channel may stop the watch
-            raise DeliveryError(
-                f"the mail server did not accept the message ({_describe(error)})"
-            ) from None
+            sentence = _("the mail server did not accept the message ({why})")
+            raise DeliveryError(sentence.format(why=_describe(error))) from None
 
     def _deliver(self, mail: EmailMessage) -> None:
         # Not Django's EMAIL_… settings: Django 6.1 replaces them with others, which 5.2 does not
@@ -114,14 +138,16 @@ class Email:
 
 
 def _describe(error: Exception) -> str:
-    """Return the kind of the error, but not its text, which may quote the message."""
+    """Return what the error means, but not its text, which may quote the message."""
     if isinstance(error, DeliveryError):
         return str(error)
     if isinstance(error, smtplib.SMTPResponseException):
-        return f"code {error.smtp_code}"
-    name = type(error).__name__
+        return _("code {code}").format(code=error.smtp_code)
+    for kind, meaning in MEANINGS.items():
+        if isinstance(error, kind):
+            return str(meaning)
     reason = error.strerror if isinstance(error, OSError) else None
-    return f"{name}: {reason}" if reason else name
+    return reason or type(error).__name__
 
 
 T = TypeVar("T")

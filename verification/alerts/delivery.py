@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from django.conf import settings
-from django.utils import timezone
+from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
 from verification.alerts.channels import Channel, DeliveryError
@@ -50,8 +50,10 @@ def send_alerts(channel: Channel, alerts: list[Alert], position: WatchPosition) 
         return True
     sent.append(now)
     footnote = format_limit_note(sent[0] + HOUR) if left == 1 else ""
+    message = compose(alerts, channel.max_bytes, footnote)
     try:
-        channel.send(compose(alerts, channel.max_bytes, footnote))
+        with translation.override("en"):  # the language of log lines
+            channel.send(message)
     except DeliveryError as error:
         logger.warning("Could not send by %s, will retry: %s.", channel.name, error)
         return False

@@ -20,9 +20,9 @@ REFUSALS = [
     (200, '{"errcode":93000,"errmsg":"invalid webhook url"}', "errcode 93000: the key in"),
     (200, '{"errcode":45009}', "errcode 45009: too many messages in one minute"),
     (200, '{"errcode":-1}', "refused the message with errcode -1."),
-    (200, "[]", "did not answer as expected (TypeError)."),
-    (200, "{}", "did not answer as expected (KeyError)."),
-    (200, "<html>", "did not answer as expected (JSONDecodeError)."),
+    (200, "[]", "did not answer as expected (the answer is not WeCom's)."),
+    (200, "{}", "did not answer as expected (the answer is not WeCom's)."),
+    (200, "<html>", "did not answer as expected (the answer is not WeCom's)."),
     (500, "", "did not answer as expected (status 500)."),
 ]
 

@@ -26,6 +26,7 @@ from verification.tests.support.accounts import make_account
 from verification.tests.support.adapter import A, B
 from verification.tests.support.admin_client import wechat_verifies
 from verification.tests.support.checkout import Checkout, assert_one_sentence, on_test_database
+from verification.tests.support.gunicorn import free_port
 from verification.tests.support.mail_server import MailServer
 from verification.tests.support.tampering import as_owner
 from verification.tests.support.wecom import KEY, Robot
@@ -283,6 +284,14 @@ def test_a_test_reaches_a_channel_even_if_the_other_one_fails(
         call_command("watch", test=True)
 
     assert len(mails.mails) == 1
+
+
+@pytest.mark.django_db
+def test_a_test_says_in_words_why_a_channel_fails(settings) -> None:
+    settings.ALERT_WECOM_SECRET_URL = f"http://127.0.0.1:{free_port()}/cgi-bin/webhook/send?key=k"
+    settings.ALERT_EMAIL_TO = []
+    with pytest.raises(CommandError, match=r"as expected \(connection refused\)\.$"):
+        call_command("watch", test=True)
 
 
 @pytest.mark.process
