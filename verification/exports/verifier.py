@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import BinaryIO
 
@@ -25,6 +26,8 @@ from verification.models import ChainHead, Seal
 MAX_LINE_LENGTH = 16_384
 #: Lines between two calls of `on_progress`.
 PROGRESS_INTERVAL = 1_000
+#: Matches the summary of an export, in any language and as JSON.
+SUMMARY = re.compile(rb"\b[0-9a-f]{64}\b")
 
 
 class NotAnExport(Exception):
@@ -66,6 +69,8 @@ class ExportCheck:
             self._read_entry(load(line))
         except (KeyError, ValueError):
             self.is_readable = False
+            if self._read_summary(number, line):
+                return
             if len(self.report.problems) < MAX_PROBLEMS:
                 sentence = _("Line {line} is not valid in an export of an intact log.")
                 self.report.add_problem(sentence.format(line=number))
@@ -77,6 +82,17 @@ class ExportCheck:
         self.report.head = self.chain.head
         if self.kept:
             compare_kept_head(self.report, self.kept, self.start, self.digests)
+
+    def _read_summary(self, number: int, line: bytes) -> bool:
+        """Report the summary of export_attempts after the last line; return whether it is one."""
+        if not (self.is_over and SUMMARY.search(line)):
+            return False
+        sentence = _(
+            "Line {line} is what export_attempts prints on standard error, which was saved with "
+            "the export. Remove this line."
+        )
+        self.report.add_problem(sentence.format(line=number))
+        return True
 
     def _read_entry(self, entry: Entry) -> None:
         if self.is_over:
@@ -131,12 +147,27 @@ class ExportCheck:
             )
 
 
+def is_first_line(line: bytes) -> bool:
+    try:
+        return bool(load(line)["format"] == FORMAT)
+    except (KeyError, ValueError):
+        return False
+
+
 def read_start(line: bytes) -> ChainHead:
     """Read the first line, and return the place in the chain from which the file continues.
 
     Raise NotAnExport if the line is not the first line of a sealed export, or if this release
     does not support its version.
     """
+    if line.endswith(b"\r\n") and is_first_line(line[:-2] + b"\n"):
+        raise NotAnExport(
+            _(
+                "A terminal, such as that of heroku run, has changed the ends of its lines. Remove "
+                "the carriage returns, and every line that is not the export's, into a new file: "
+                "tr -d '\\r' < FILE | grep '^{' > NEW_FILE"
+            )
+        )
     try:
         entry = load(line)
         is_export, version = entry["format"] == FORMAT, entry["version"]

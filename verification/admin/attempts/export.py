@@ -10,7 +10,8 @@ from typing import Any
 from asgiref.sync import sync_to_async
 from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import FileResponse, HttpRequest
+from django.http import FileResponse, HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
@@ -46,16 +47,22 @@ def export_view(
     request: HttpRequest,
     attempts: QuerySet[VerificationAttempt],
     described: dict[str, str],
-) -> FileResponse:
+) -> FileResponse | HttpResponse:
     """Send the attempts as CSV, and record the export with its filters in the change log.
 
     The file is finished before its first byte is sent, so that the change log has its SHA-256 by
     then.
     """
     require(request, "export_attempts")
-    export, file = Export("csv", actor_of(request), described), TemporaryFile()  # noqa: SIM115 - closed with the response
-    with read_snapshot():
-        export.write(csv_pieces(attempts.order_by("id")), file)
+    export = Export("csv", actor_of(request), described)
+    try:
+        file = TemporaryFile()  # noqa: SIM115 - closed with the response
+        with read_snapshot():
+            export.write(csv_pieces(attempts.order_by("id")), file)
+    except OSError as error:  # a full disk, or a file system that is read-only
+        sentence = gettext("The export cannot be written: {why}.")
+        messages.error(request, sentence.format(why=error.strerror))
+        return redirect(f"{site.name}:verification_verificationattempt_changelist")
     event = export.record()
     messages.success(request, format_export(site, request, export, event))
     file.seek(0)

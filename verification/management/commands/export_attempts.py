@@ -101,8 +101,8 @@ class Command(GatewayCommand):
         try:
             with bar, read_snapshot():
                 export.write(pieces, sys.stdout.buffer, bar.update)
-        except BrokenPipeError:  # piped into head
-            raise
+        except BrokenPipeError:
+            raise  # manage.py ends every command quietly whose output is piped into head
         except OSError as error:
             close_output()
             raise CommandError(

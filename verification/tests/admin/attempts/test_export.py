@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import hashlib
 import re
 from io import BytesIO
@@ -54,6 +55,20 @@ def test_everything_is_exported_oldest_first(
         r'attachment; filename="attempts-\d{4}-\d\d-\d\d-\d{4}\.csv"',
         download["Content-Disposition"],
     )
+
+
+def test_a_file_system_that_is_read_only_is_named_on_the_list(
+    on_record: OfficialAccount, li_wei_at_work: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse() -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr("verification.admin.attempts.export.TemporaryFile", refuse)
+    answer = press_export(li_wei_at_work)
+
+    assert answer.url == page("verificationattempt_changelist")
+    shown = li_wei_at_work.get(answer.url).text
+    assert "The export cannot be written: Read-only file system." in shown
 
 
 @pytest.mark.parametrize(
