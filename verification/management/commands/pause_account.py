@@ -16,7 +16,8 @@ class Command(GatewayCommand):
     help = format_lazy(
         gettext_lazy(
             "Pauses an official account: all its callbacks are refused until resume_account. "
-            "Followers who write to it read “{message}”, if it is enabled (启用) in WeChat's console."
+            "Followers who write to it read “{message}”, if it is enabled (启用) in WeChat's "
+            "console."
         ),
         message=SERVICE_FAILURE_MESSAGE,
     )

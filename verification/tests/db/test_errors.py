@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import DatabaseError, DataError, OperationalError, connection
+from django.db import DatabaseError, DataError, OperationalError, ProgrammingError, connection
+from django.db.migrations.exceptions import MigrationSchemaMissing
 
-from verification.db.errors import advise, describe
+from verification.db.errors import advise, describe, format_unusable
 
 
 def error_of(statement: str) -> DatabaseError:
@@ -56,6 +57,22 @@ def test_a_failed_connection_is_described_with_its_cause(message: str, cause: st
 
     assert describe(error) == f"OperationalError: {cause}"
     assert advise(error) == "Is it running, and is DATABASE_URL correct?"
+
+
+def test_a_schema_without_the_right_to_create_is_named_instead_of_djangos_table() -> None:
+    """The error of PostgreSQL 15 and later, as migrate raises it."""
+    message = "permission denied for schema public\nLINE 1: CREATE TABLE django_migrations"
+    try:
+        try:
+            raise ProgrammingError(message)
+        except ProgrammingError as error:
+            raise MigrationSchemaMissing(f"Unable to create the table ({error})")  # noqa: B904
+    except MigrationSchemaMissing as error:
+        sentences = format_unusable(error)
+
+    assert sentences.startswith(
+        "The database cannot be used: permission denied for schema public. Its user may not create"
+    )
 
 
 @pytest.mark.postgresql

@@ -11,6 +11,7 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.utils.translation import override
 
+from verification.diagnosis import remark_on
 from verification.models import ChainHead, OfficialAccount, VerificationAttempt
 from verification.tests.support import fake_server
 from verification.tests.support.fake_server import serving
@@ -33,10 +34,13 @@ def test_an_explanation_has_the_record_of_its_attempt(
     call_command("explain_attempt", "2", "--json")
     facts = read(capsys)
 
-    assert facts["attempt"] == VerificationAttempt.objects.get(pk=2).as_record()
+    attempt = VerificationAttempt.objects.get(pk=2)
+    assert facts["attempt"] == attempt.as_record()
     assert facts["cause"] == "path_mistyped"
     assert facts["what_happened"].endswith(".")
-    assert facts["remarks"] == []
+    assert facts["remarks"] == [
+        {"remark": remark.name, "text": remark.text} for remark in remark_on(attempt)
+    ]
 
 
 def test_keys_and_labels_stay_english_in_chinese(

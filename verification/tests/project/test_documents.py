@@ -60,7 +60,13 @@ class Demo:
         here = re.sub(r"^(\.venv/bin/)?python ", f"{sys.executable} ", command)
         here = here.replace(":8000", f":{self.port}")
         return subprocess.run(
-            here, shell=True, cwd=self.place, env=self.environment, capture_output=True, text=True
+            here,
+            shell=True,
+            cwd=self.place,
+            env=self.environment,
+            input="TheTokenWeChatHas16\n",  # for --token -
+            capture_output=True,
+            text=True,
         )
 
     def wait_until_it_serves(self, server: subprocess.Popen[bytes]) -> None:
