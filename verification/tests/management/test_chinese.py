@@ -23,7 +23,7 @@ NAMES = re.compile(
 #: Arguments and values, one-word commands, and words that a Chinese operator uses as well.
 TERMS = {
     *("slug", "id", "file", "user", "sealed", "jsonl", "watch"),
-    *("CommandError", "Python", "Token", "echostr", "gzip"),
+    *("CommandError", "Python", "Token", "echostr", "gzip", "PostgreSQL", "SQLite", "PgBouncer"),
 }
 
 
