@@ -38,12 +38,12 @@ def test_an_operator_reads_the_count_of_each_account_kind_and_outcome(
     lines = [" ".join(line.split()) for line in out.splitlines()]
 
     assert sorted(lines[:-1]) == [
-        "1 accepted message_push brand-b",
-        "1 refused message_push brand-b",
-        "1 refused url_verification (no account)",
-        "1 refused url_verification brand-a",
-        "1 refused url_verification brand-b",
-        "2 accepted url_verification brand-a",
+        "1 Accepted Message push brand-b",
+        "1 Refused Message push brand-b",
+        "1 Refused URL verification (no account)",
+        "1 Refused URL verification brand-a",
+        "1 Refused URL verification brand-b",
+        "2 Accepted URL verification brand-a",
     ]
     assert (lines[-1], err) == ("7 answered in total", "")
 
@@ -76,7 +76,7 @@ def test_hours_are_summed(brand_a: OfficialAccount, capsys: pytest.CaptureFixtur
         )
     call_command("audit_totals")
 
-    assert "2,469,134  accepted  message_push      brand-a\n" in capsys.readouterr().out
+    assert "2,469,134  Accepted  Message push      brand-a\n" in capsys.readouterr().out
 
 
 def test_without_callbacks_the_total_is_zero(db: None, capsys: pytest.CaptureFixture[str]) -> None:

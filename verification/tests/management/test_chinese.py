@@ -11,7 +11,7 @@ import pytest
 from django.core.management import call_command, get_commands
 from django.utils.translation import override
 
-from verification.management.help_formatter import columns_of, wrap
+from verification.management.columns import columns_of, wrap
 from verification.tests.support.checkout import Checkout
 from wechat_gateway.catalogue import use_catalogue
 
@@ -22,8 +22,8 @@ NAMES = re.compile(
 )
 #: Arguments and values, one-word commands, and words that a Chinese operator uses as well.
 TERMS = {
-    *("slug", "id", "file", "user", "sealed", "jsonl", "watch"),
-    *("CommandError", "Python", "Token", "echostr", "gzip", "PostgreSQL", "SQLite", "PgBouncer"),
+    *("slug", "id", "file", "user", "sealed", "jsonl", "watch", "Token", "AppID", "echostr"),
+    *("CommandError", "Python", "PostgreSQL", "SQLite", "PgBouncer", "gzip", "shell"),
 }
 
 
