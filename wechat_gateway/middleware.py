@@ -1,14 +1,16 @@
-"""Completes what Django's SecurityMiddleware and django-csp do for browsers."""
+"""Middleware for pages: headers for browsers, redirects to https, and URLs with NUL."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from django.conf import settings
+from django.core.exceptions import SuspiciousOperation
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.template.loader import render_to_string
 from django.utils import translation
 from django.utils.cache import add_never_cache_headers
+from django.views.defaults import bad_request
 
 #: Browser features that no page uses. Denying them limits what an injected script could do.
 DENIED_FEATURES = ["camera", "display-capture", "geolocation", "microphone", "payment", "usb"]
@@ -30,6 +32,21 @@ class BrowserHeadersMiddleware:
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)
         return response
+
+
+class NulMiddleware:
+    """Refuses a NUL character in a URL with 400. PostgreSQL can neither store nor compare it.
+
+    Django's forms refuse it themselves, but the filters and searches of its admin do not.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if "\0" in request.path_info or "%00" in request.META.get("QUERY_STRING", ""):
+            return bad_request(request, SuspiciousOperation())
+        return self.get_response(request)
 
 
 class HttpsRedirectMiddleware:
