@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import dj_database_url
@@ -16,14 +17,18 @@ from wechat_gateway.env import _
 ENGINES = {"django.db.backends.postgresql", "django.db.backends.sqlite3"}
 
 
-def database(url: str, encryption_keys: Iterable[str]) -> dict[str, Any]:
+def database(url: str | Path, encryption_keys: Iterable[str]) -> dict[str, Any]:
     """Return the dictionary for Django's DATABASES. It is empty if the URL is malformed.
 
+    A Path is the file of an SQLite database. In a URL, #, ? and % would mean something else.
     Sessions show the ids of the encryption keys, for rotate_encryption_keys.
     """
     config: dict[str, Any] = {}
-    with suppress(ValueError):  # its message may quote a part of the password
-        config = {**dj_database_url.parse(url)}
+    if isinstance(url, Path):
+        config = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(url)}
+    else:
+        with suppress(ValueError):  # its message may quote a part of the password
+            config = {**dj_database_url.parse(url)}
     if config.get("ENGINE") not in ENGINES or not config["NAME"]:
         env.report(
             _(

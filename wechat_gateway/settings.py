@@ -176,7 +176,7 @@ AUTH_PASSWORD_VALIDATORS = [
 # --- Database --------------------------------------------------------------------------------
 
 # In lower case, so that it is not a setting: it holds the password, and DEBUG pages list settings.
-database_url = env.text("DATABASE_URL", f"sqlite:///{BASE_DIR / 'db.sqlite3'}" if LOCAL else "")
+database_url = env.text("DATABASE_URL") or (BASE_DIR / "db.sqlite3" if LOCAL else "")
 DATABASES = {"default": database(database_url, TOKEN_ENCRYPTION_KEYS)} if database_url else {}
 
 # --- Language and time -----------------------------------------------------------------------

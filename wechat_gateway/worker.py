@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 from types import FrameType
 from typing import Any
 
@@ -26,6 +27,20 @@ class GatewayWorker(UvicornWorker):
         "timeout_graceful_shutdown": 20,
     }
 
+    def run(self) -> None:
+        """Serve on plain sockets: uvloop closes those of gunicorn twice, which logs an error."""
+        listeners: list[Any] = self.sockets
+        self.sockets = [listener.sock for listener in listeners]
+        # uvicorn raises the signals that it has handled once more, which would kill the process
+        # before it has written its last log lines.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, exit_process)
+        super().run()
+
     def handle_exit(self, number: int, frame: FrameType | None) -> None:
         """Handle SIGQUIT, gunicorn's quick stop, as SIGTERM: uvicorn does not know SIGQUIT."""
         signal.raise_signal(signal.SIGTERM)
+
+
+def exit_process(number: int, frame: FrameType | None) -> None:
+    sys.exit()

@@ -31,3 +31,17 @@ def test_a_stopping_server_answers_a_client_that_is_still_sending(
 
     assert answer.endswith(b"success")
     assert Tally.objects.get().count == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_server_stops_with_its_last_line_and_no_error(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    with running_gunicorn(tmp_path / "output", WEB_CONCURRENCY="1") as server:
+        server.send(b"GET /healthz HTTP/1.0\r\n\r\n")  # The worker has started.
+        server.process.send_signal(number)
+        assert server.process.wait(timeout=10) == 0
+        text = "\n".join(server.lines())
+
+    assert "Finished server process" in text  # the last line of the worker
+    assert "Error" not in text

@@ -120,6 +120,7 @@ USED = {
     "segno": "import segno",
     "django-csp": '"csp.middleware.',
     "tqdm": "from tqdm ",
+    "tzdata": "zoneinfo.available_timezones()",
     "pytest-django": "DJANGO_SETTINGS_MODULE = ",
 }
 
@@ -222,7 +223,7 @@ CONVENTIONAL = {
     *("app.json", "pyproject.toml", "requirements-dev.txt", "LICENSE", "CHANGELOG.md"),
     *("requirements-lock.txt", "requirements-dev-lock.txt"),
     *("SECURITY.md", "README.zh-CN.md"),
-    *(".gitignore", ".ci", ".github", "benchmarks", "docs", "script"),
+    *(".gitignore", ".gitattributes", ".ci", ".github", "benchmarks", "docs", "script"),
     *("Dockerfile", ".dockerignore", "compose.yaml", "deploy"),
 }
 
