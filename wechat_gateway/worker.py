@@ -11,6 +11,8 @@ from uvicorn_worker import UvicornWorker
 
 
 class GatewayWorker(UvicornWorker):
+    sockets: list[Any]
+
     CONFIG_KWARGS: dict[str, Any] = {
         "loop": "uvloop",
         "http": "httptools",
@@ -29,8 +31,7 @@ class GatewayWorker(UvicornWorker):
 
     def run(self) -> None:
         """Serve on plain sockets: uvloop closes those of gunicorn twice, which logs an error."""
-        listeners: list[Any] = self.sockets
-        self.sockets = [listener.sock for listener in listeners]
+        self.sockets = [listener.sock for listener in self.sockets]
         # uvicorn raises the signals that it has handled once more, which would kill the process
         # before it has written its last log lines.
         for number in (signal.SIGINT, signal.SIGTERM):
