@@ -26,16 +26,11 @@ class TestEncryptionKeys:
 
         assert browser.post(PAGE, {"code": app.code()}).status_code == 302
 
-    def test_without_the_key_the_page_names_it_and_a_recovery_code_lets_in(
-        self, browser: Client, settings: Any
-    ) -> None:
-        app, recovery_codes = set_up(browser)
+    def test_without_the_key_a_recovery_code_lets_in(self, browser: Client, settings: Any) -> None:
+        _app, recovery_codes = set_up(browser)
         settings.TOKEN_ENCRYPTION_KEYS = ["another-key-" * 4]
         sign_in_again(browser)
 
-        refused = browser.post(PAGE, {"code": app.code()})
-        assert refused.status_code == 200
-        assert "Your authenticator cannot be checked, because TOKEN_ENCRYPTION_KEYS" in refused.text
         assert browser.post(PAGE, {"code": recovery_codes[0]}).status_code == 302
 
     def test_those_that_cannot_be_read_are_named(self, browser: Client, settings: Any) -> None:

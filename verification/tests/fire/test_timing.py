@@ -23,6 +23,7 @@ from verification.tests.fire.support.run_length import LONG, short_or_long
 from verification.tests.support.accounts import make_account
 from verification.tests.support.adapter import A, B
 from verification.tests.support.callback_factory import make_callback
+from verification.tests.support.lost_keys import lose_key
 from verification.tests.support.signer import verification
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.django_db(transaction=True)]
@@ -45,6 +46,7 @@ REFUSED: dict[str, Callable[[], Callback]] = {
     "unknown account": lambda: make_callback(verification(A), path=b"/wechat/brand-x"),
     "paused account": lambda: make_callback(verification(B), path=b"/wechat/brand-p"),
     "account without token": lambda: make_callback(verification(A), path=b"/wechat/brand-0"),
+    "undecryptable token": lambda: make_callback(verification(A), path=b"/wechat/brand-l"),
 }
 
 
@@ -52,6 +54,7 @@ REFUSED: dict[str, Callable[[], Callback]] = {
 def _accounts(brand_a: OfficialAccount) -> None:
     make_account("brand-p", B, is_paused=True)
     make_account("brand-0")
+    lose_key(make_account("brand-l", A))
 
 
 def refuse(case: str) -> tuple[Reply, float]:
