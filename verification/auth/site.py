@@ -5,17 +5,21 @@ This is not in verification/admin, because the modules of that package register 
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Callable
+from functools import partial, wraps
 from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib import admin
 from django.contrib.auth import logout
+from django.core.exceptions import SuspiciousOperation
+from django.db import DataError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, URLResolver, path, reverse
 from django.utils.cache import add_never_cache_headers
 from django.views.decorators.cache import never_cache
+from django.views.defaults import bad_request
 
 from verification import change_log
 from verification.auth import second_factor, sessions
@@ -35,6 +39,20 @@ class GatewayAdminSite(admin.AdminSite):
             and not sessions.has_expired(request)
             and not second_factor.is_required(request)
         )
+
+    def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Any:
+        """Answer 400, not 500, if a filter's number or year is more than a database holds."""
+
+        @wraps(view)
+        def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+            try:
+                return view(request, *args, **kwargs)
+            except (OverflowError, DataError):
+                if request.method != "GET":
+                    raise
+                return bad_request(request, SuspiciousOperation())
+
+        return super().admin_view(answer, cacheable)
 
     def get_urls(self) -> list[URLResolver | URLPattern]:
         second_factor_view = never_cache(partial(second_factor.second_factor, self))

@@ -12,16 +12,13 @@ from django.urls import reverse
 
 from verification.models import OfficialAccount
 
-VALUES = ["%00", "1,2,%00", "9" * 10_000, "9" * 30, "-1", "%ff%fe", "%ed%a0%80", "１"]
+VALUES = ["1,%00", "9" * 10_000, "9" * 30, "%ed%a0%80"]
 NAMES = [
     # Django's own, and those of the pages of this project
-    *("q", "o", "p", "e", "all", "_popup", "_to_field", "_facets", "_changelist_filters"),
-    *("period", "first", "last", "account", "outcome", "reason", "kind", "noise", "before"),
-    *("after", "console", "next"),
+    *("q", "o", "p", "_to_field", "period", "first", "account", "outcome", "before", "console"),
+    "next",
     # fields
-    *("id", "id__in", "id__gte", "name", "slug", "action", "actor", "account__id__exact"),
-    *("recorded_at__gte", "recorded_at__year", "hour__gte", "is_active__exact"),
-    *("groups__id__exact", "state", "nonsense"),
+    *("id__in", "name", "action", "account__id__exact", "recorded_at__gte", "recorded_at__year"),
 ]
 
 
@@ -30,7 +27,7 @@ def every_page(account: OfficialAccount) -> Iterator[str]:
         yield reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
     yield reverse("admin:verification_officialaccount_change", args=[account.pk])
     yield reverse("admin:sign_off")
-    yield from ("/admin/second-factor/", "/admin/login/", "/admin/autocomplete/")
+    yield from ("/admin/second-factor/", "/admin/login/")
 
 
 @pytest.mark.parametrize("value", VALUES, ids=lambda value: value[:8])
