@@ -4,10 +4,12 @@ import sys
 from typing import Any
 
 from django.apps import AppConfig, apps
+from django.conf import settings
 from django.contrib.admin import apps as admin_apps
 from django.db import connections
 from django.db.backends.signals import connection_created
 from django.db.models.signals import post_migrate, pre_migrate
+from django.utils.translation import gettext, override
 from django.utils.translation import gettext_lazy as _
 
 
@@ -45,7 +47,8 @@ def _prepare_database(using: str, **_: Any) -> None:
     from verification.audit_log import triggers
     from verification.db.encoding import find_wrong_encoding
 
-    wrong_encoding = find_wrong_encoding(connections[using])
+    with override(settings.LANGUAGE_CODE):  # migrate switches translations off
+        wrong_encoding = find_wrong_encoding(connections[using])
     if wrong_encoding:
         raise CommandError(wrong_encoding)
     _missing_before[using] = triggers.installable_triggers(connections[using])
@@ -70,8 +73,10 @@ def _report_restored_triggers(
 
     change_log.record(change_log.Action.TRIGGERS_INSTALLED, command_line_actor(), triggers=names)
     if verbosity > 0:
-        stdout.write(
-            f"Installed triggers that were missing: {', '.join(names)}. If you neither upgraded "
-            "nor restored a backup, somebody may have opened the log to changes: see "
-            "docs/RUNBOOK.md, “Chain broken”. The change log has this as well.\n"
-        )
+        with override(settings.LANGUAGE_CODE):  # migrate switches translations off
+            sentence = gettext(
+                "Installed triggers that were missing: {names}. If you neither upgraded nor "
+                "restored a backup, somebody may have opened the log to changes: see "
+                "docs/RUNBOOK.md, “Chain broken”. The change log has this as well."
+            )
+        stdout.write(sentence.format(names=", ".join(names)) + "\n")

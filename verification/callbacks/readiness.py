@@ -8,6 +8,7 @@ from typing import NamedTuple
 from django.db import DatabaseError, InterfaceError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone, translation
+from django.utils.translation import gettext as _
 
 from verification.audit_log.triggers import MISSING_ADVICE, missing_triggers
 from verification.db.encoding import find_wrong_encoding
@@ -50,21 +51,29 @@ class Readiness(NamedTuple):
 
 
 def check_readiness() -> Readiness:
+    """Return the answer of /readyz, in English, because monitors and searches of logs match it."""
+    with translation.override("en"):
+        return _check_readiness()
+
+
+def _check_readiness() -> Readiness:
     try:
         problem = _find_problem()
         return Readiness(False, problem) if problem else check_tokens()
     except (DatabaseError, InterfaceError) as error:
         code = sqlstate(error)
         if code is None:
-            return Readiness(False, "The database cannot be reached.")
+            return Readiness(False, _("The database cannot be reached."))
         # Anyone can open /readyz, and the error's text may name roles and tables.
-        text = f"The database refused the query (SQLSTATE {code}). {advise(error)}".strip()
-        return Readiness(False, text)
+        advice = advise(error)
+        sentence = _("The database refused the query (SQLSTATE {code}). {advice}")
+        text = sentence.format(code=code, advice=_(advice) if advice else "")
+        return Readiness(False, text.strip())
 
 
 def find_problem() -> str | None:
-    """Return what is wrong and what to do, in one or two sentences, or None."""
-    readiness = check_readiness()
+    """Return what is wrong and what to do, in the language that is active, or None."""
+    readiness = _check_readiness()
     return None if readiness.is_ready else readiness.text
 
 
@@ -89,11 +98,11 @@ def _find_problem() -> str | None:
         return wrong_encoding
     executor = MigrationExecutor(connection)
     if executor.migration_plan(executor.loader.graph.leaf_nodes()):
-        return "Migrations are missing. Run manage.py migrate."
+        return _("Migrations are missing. Run manage.py migrate.")
     missing = missing_triggers(connection)
     if missing:
-        with translation.override("en"):  # as all sentences here
-            return f"Triggers are missing: {', '.join(missing)}. {MISSING_ADVICE}"
+        sentence = _("Triggers are missing: {names}. {advice}")
+        return sentence.format(names=", ".join(missing), advice=MISSING_ADVICE)
     return find_missing_rights() if connection.vendor == "postgresql" else None
 
 
@@ -103,12 +112,14 @@ def check_tokens() -> Readiness:
     decryptable = [secret is not None and secret.is_decryptable for secret in secrets]
     if all(decryptable):
         return Readiness(True, READY)
-    remedy = (
+    remedy = _(
         "TOKEN_ENCRYPTION_KEYS lacks the key that encrypted them. Put that key back behind the "
         "newest one, and restart all processes."
     )
     if not any(decryptable):
-        return Readiness(False, f"No stored token can be decrypted. {remedy}")
+        return Readiness(
+            False, _("No stored token can be decrypted. {remedy}").format(remedy=remedy)
+        )
     lost, total = decryptable.count(False), len(decryptable)
     return Readiness(True, f"{READY}, but {lost} of {total} tokens cannot be decrypted. {remedy}")
 
@@ -121,7 +132,7 @@ def find_missing_rights() -> str | None:
     with connection.cursor() as cursor:
         cursor.execute("SHOW transaction_read_only")
         if cursor.fetchone() == ("on",):
-            return (
+            return _(
                 "The database is read-only. Check whether it is a standby or was set to read-only."
             )
         needed = [
@@ -132,5 +143,6 @@ def find_missing_rights() -> str | None:
         cursor.execute(SELECT_MISSING_RIGHTS, [*map(list, zip(*needed, strict=True))])
         missing = ", ".join(right for (right,) in cursor.fetchall())
     if missing:
-        return f"The database refuses {missing}. Check whether its plan is full."
+        sentence = _("The database refuses {rights}. Check whether its plan is full.")
+        return sentence.format(rights=missing)
     return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.utils.translation import gettext as _
 
 
 def find_wrong_encoding(connection: BaseDatabaseWrapper) -> str | None:
@@ -17,7 +18,7 @@ def find_wrong_encoding(connection: BaseDatabaseWrapper) -> str | None:
         (encoding,) = cursor.fetchone()
     if encoding == "UTF8":
         return None
-    return (
-        f"The encoding of the database is {encoding}, but must be UTF8. Create a database WITH "
+    return _(
+        "The encoding of the database is {encoding}, but must be UTF8. Create a database WITH "
         "TEMPLATE template0 ENCODING 'UTF8', and restore the data there."
-    )
+    ).format(encoding=encoding)

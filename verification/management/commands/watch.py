@@ -131,7 +131,8 @@ def run_forever(watch: Watch) -> None:
             if started >= head_due:
                 watch.printed = print_head()
                 head_due = started + HEAD_INTERVAL
-            problem = log_readiness(find_problem(), problem)
+            with translation.override("en"):  # as all lines of the log
+                problem = log_readiness(find_problem(), problem)
             if is_away:
                 logger.info("The database answers again.")
             is_away = False

@@ -23,6 +23,7 @@ from verification.tests.support.adapter import A
 from verification.tests.support.checkout import LOCAL, Checkout
 from verification.tests.support.database import set_bypass
 from verification.tests.support.signer import push, verification
+from verification.tests.support.tampering import drop_trigger
 
 COUNT_CHANGES = "from verification.models import ChangeEvent; print(ChangeEvent.objects.count())"
 RECORDED = [VerificationAttempt, Seal, ChangeEvent]
@@ -122,12 +123,6 @@ def test_with_the_bypass_rows_can_be_deleted_but_never_updated() -> None:
     finally:
         set_bypass(is_open=False)
     assert not Seal.objects.exists()
-
-
-def drop_trigger() -> None:
-    on_table = " ON verification_seal" if connection.vendor == "postgresql" else ""
-    with connection.cursor() as cursor:
-        cursor.execute(f"DROP TRIGGER seal_refuses_update{on_table}")
 
 
 def test_missing_triggers_are_evidence_that_migrate_puts_back_prints_and_records(

@@ -1,18 +1,26 @@
-"""With LANGUAGE_CODE=zh-hans, commands are Chinese: their help, and argparse's errors."""
+"""With LANGUAGE_CODE=zh-hans, commands are Chinese: their help, output and errors."""
 
 from __future__ import annotations
 
 import gettext
 import re
 from collections.abc import Iterator
+from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.management import call_command, get_commands
+from django.test import Client
 from django.utils.translation import override
 
+from verification.callbacks.readiness import find_problem
 from verification.management.columns import columns_of, wrap
+from verification.models import OfficialAccount
+from verification.tests.support.adapter import A, B
 from verification.tests.support.checkout import Checkout
+from verification.tests.support.signer import push, verification
+from verification.tests.support.tampering import drop_trigger
 from wechat_gateway.catalogue import use_catalogue
 
 COMMANDS = sorted(name for name, app in get_commands().items() if app == "verification")
@@ -47,10 +55,64 @@ def test_the_help_of_every_command_is_chinese(
     with pytest.raises(SystemExit, match="0"):
         call_command(command, "--help")
     text = capsys.readouterr().out
-    words = set(re.findall(r"[A-Za-z]{2,}", NAMES.sub(" ", text)))
 
     assert re.search("[一-鿿]", text)
-    assert words - TERMS == set()
+    assert english_words(text) == set()
+
+
+def english_words(text: str) -> set[str]:
+    return set(re.findall(r"[A-Za-z]{2,}", NAMES.sub(" ", text))) - TERMS
+
+
+@pytest.mark.usefixtures("chinese")
+def test_an_explanation_is_chinese_as_a_whole(
+    client: Client,
+    brand_a: OfficialAccount,
+    brand_b: OfficialAccount,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    client.get(f"/wechat/brand-a?{verification(B)}")
+    with override("zh-hans"):  # the client has switched to English
+        call_command("explain_attempt")
+    text = capsys.readouterr().out
+
+    assert "情况说明：该请求用的是“Brand-B”的令牌" in text
+    assert english_words(text) - {"Brand", "User", "Agent", "Mozilla"} == set()
+
+
+@pytest.mark.usefixtures("chinese")
+def test_the_totals_are_in_columns_of_equal_width(
+    client: Client, brand_a: OfficialAccount, capsys: pytest.CaptureFixture[str]
+) -> None:
+    client.get(f"/wechat/brand-a?{verification(A)}")
+    client.post(f"/wechat/brand-a?{push(A)}")
+    with override("zh-hans"):
+        call_command("audit_totals")
+    *rows, total = capsys.readouterr().out.splitlines()
+
+    assert [row.split() for row in rows] == [
+        ["1", "通过", "URL", "验证", "brand-a"],
+        ["1", "通过", "消息推送", "brand-a"],
+    ]
+    assert len({columns_of(row) for row in rows}) == 1
+    assert total.split() == ["2", "响应总数"]
+
+
+@pytest.mark.usefixtures("chinese")
+def test_a_missing_trigger_is_reported_in_chinese_except_to_monitors(
+    db: None, client: Client, settings: Any
+) -> None:
+    settings.LANGUAGE_CODE = "zh-hans"
+    drop_trigger()
+    for_monitors = client.get("/readyz").text
+    output = StringIO()
+    with override("zh-hans"):
+        problem = find_problem()
+        call_command("migrate", stdout=output)
+
+    assert for_monitors.startswith("Triggers are missing: seal_refuses_update. ")
+    assert str(problem).startswith("缺少触发器：seal_refuses_update。")
+    assert "已重新安装缺少的触发器：seal_refuses_update。" in output.getvalue()
 
 
 @pytest.mark.process

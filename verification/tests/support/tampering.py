@@ -36,3 +36,10 @@ def triggers_off(*changed: type[models.Model]) -> Iterator[None]:
         yield
         for _, create in triggers:
             cursor.execute(create)
+
+
+def drop_trigger() -> None:
+    """Drop the trigger seal_refuses_update."""
+    on_table = " ON verification_seal" if connection.vendor == "postgresql" else ""
+    with connection.cursor() as cursor:
+        cursor.execute(f"DROP TRIGGER seal_refuses_update{on_table}")
