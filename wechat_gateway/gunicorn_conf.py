@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from typing import Any
 
+import wechat_gateway
 from wechat_gateway import env, log_format
 
 with env.exit_if_misconfigured():
@@ -38,6 +40,21 @@ logconfig_dict = {
 }
 # Heroku sets --access-logfile, and gunicorn's default format would print the signature.
 access_log_format = 'method=%(m)s path="%(U)s" status=%(s)s ms=%(M)s'
+
+
+def post_fork(_server: Any, _worker: Any) -> None:
+    """Unload the modules that this file has read, so that a worker starts with the newest code.
+
+    After SIGHUP it would otherwise mix old settings with new code. The writer of log lines is kept,
+    because gunicorn's loggers hold it.
+    """
+    kept = {"wechat_gateway", __name__, log_format.__name__, "wechat_gateway.log_writer"}
+    for name in {*sys.modules} - kept:
+        package, _dot, module = name.partition(".")
+        if package in {"wechat_gateway", "verification"}:
+            del sys.modules[name]
+        if package == "wechat_gateway":
+            delattr(wechat_gateway, module)
 
 
 def post_worker_init(worker: Any) -> None:

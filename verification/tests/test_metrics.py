@@ -23,7 +23,7 @@ from prometheus_client.openmetrics.parser import (
 )
 from prometheus_client.parser import text_string_to_metric_families
 
-from verification import __version__, views
+from verification import __version__, probes
 from verification.accounts.tokens import rotate_token
 from verification.alerts.watch import Watch
 from verification.change_log import Actor
@@ -117,7 +117,7 @@ def test_the_key_is_on_no_error_page_and_in_no_log(
     key: str, settings: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     settings.DEBUG = True
-    monkeypatch.setattr(views, "render_metrics", lambda accept: 1 / 0)
+    monkeypatch.setattr(probes, "render_metrics", lambda accept: 1 / 0)
     answer = Client(raise_request_exception=False).get("/metrics", headers=BEARER)
 
     assert answer.status_code == 500
@@ -131,7 +131,7 @@ def test_a_database_that_is_away_is_said_in_a_sentence(
     def fail(accept: str) -> None:
         raise OperationalError("hunter2")
 
-    monkeypatch.setattr(views, "render_metrics", fail)
+    monkeypatch.setattr(probes, "render_metrics", fail)
     answer = client.get("/metrics", headers=BEARER)
 
     assert (answer.status_code, answer.text) == (

@@ -56,7 +56,9 @@ def test_a_browser_that_really_used_http_is_redirected_and_then_served(
     assert client.get("/", headers={"x-forwarded-proto": "https"}).status_code == 200
 
 
-def test_the_page_is_chinese_for_a_chinese_browser_and_has_its_style_sheet(client: Client) -> None:
+def test_the_page_is_chinese_for_a_chinese_browser_and_has_its_style_sheet(
+    db: None, client: Client
+) -> None:
     response = client.get("/", headers={"accept-language": "zh-CN"})
 
     assert response.status_code == 503

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from django.conf import settings
 
 from verification.tests.support.checkout import LOCAL, Checkout
+from verification.tests.support.gunicorn import running_gunicorn
 
 ROOT = Path(settings.BASE_DIR)
 
@@ -49,3 +51,28 @@ def test_a_clone_has_scripts_without_carriage_returns(tmp_path: Path) -> None:
 
     for path in ("script/server", "Procfile", "docs/screenshots/connect.png"):
         assert (tmp_path / "clone" / path).read_bytes() == (ROOT / path).read_bytes()
+
+
+# Starts its own gunicorn, because the test changes its code: 4 s.
+@pytest.mark.process
+def test_sighup_starts_workers_with_new_code_and_settings(
+    transactional_db: None, tmp_path: Path
+) -> None:
+    checkout = Checkout(tmp_path / "checkout")
+    with running_gunicorn(
+        tmp_path / "output", place=str(checkout.path), WEB_CONCURRENCY="1"
+    ) as server:
+        server.wait_for("Started server process", times=1)
+        for path, old, new in (
+            ("wechat_gateway/env.py", "def flag(", "def new_in_env() -> None: ...\n\n\ndef flag("),
+            ("wechat_gateway/settings.py", "env.raise_problems()", "env.new_in_env()"),
+            ("verification/protocol/reply.py", 'Reply(200, b"ok")', 'Reply(200, b"new code")'),
+        ):
+            file = checkout.path / path
+            assert old in file.read_text()
+            file.write_text(file.read_text().replace(old, new))
+        server.process.send_signal(signal.SIGHUP)
+        server.wait_for("Started server process", times=2)
+        server.wait_for("Finished server process", times=1)
+
+        assert server.send(b"GET /healthz HTTP/1.0\r\n\r\n").endswith(b"new code")

@@ -187,7 +187,7 @@ class TestFiltering:
         for spelling in (str(attempt.request_id), attempt.request_id.hex.upper()):
             assert len(column(show(li_wei_at_work, q=spelling), "time")) == 1
 
-    @pytest.mark.parametrize("term", ["haystack", "%", "'", "e" * 5000, "a\x00b", "1.2.3"])
+    @pytest.mark.parametrize("term", ["haystack", "%", "'", "e" * 5000, "1.2.3"])
     def test_what_is_no_address_is_said_to_be_none(
         self, a_day: None, li_wei_at_work: Client, term: str
     ) -> None:
