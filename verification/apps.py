@@ -69,9 +69,9 @@ def _report_restored_triggers(
 ) -> None:
     """Print and record which triggers a migrate put back, because it removes that evidence."""
     from verification import change_log
-    from verification.management.base import command_line_actor
 
-    change_log.record(change_log.Action.TRIGGERS_INSTALLED, command_line_actor(), triggers=names)
+    actor = change_log.command_line_actor()
+    change_log.record(change_log.Action.TRIGGERS_INSTALLED, actor, triggers=names)
     if verbosity > 0:
         with override(settings.LANGUAGE_CODE):  # migrate switches translations off
             sentence = gettext(

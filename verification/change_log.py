@@ -6,6 +6,7 @@ language of the page, is in verification/admin/audit_log/change_details.py.
 
 from __future__ import annotations
 
+import getpass
 from typing import Any, NamedTuple
 
 from django.conf import settings
@@ -51,6 +52,14 @@ def record(
 def actor_of(request: HttpRequest) -> Actor:
     """Return who is signed in, and from which address."""
     return Actor(request.user.get_username(), client_ip(request))
+
+
+def command_line_actor() -> Actor:
+    """Return the operating system user who runs this command, for the change log."""
+    try:
+        return Actor(f"command line ({getpass.getuser()})")
+    except (KeyError, OSError):  # a dyno's user has no name
+        return Actor("command line")
 
 
 def client_ip(request: HttpRequest | None) -> str | None:

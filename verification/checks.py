@@ -42,7 +42,7 @@ def check_proxies(**_options: Any) -> list[CheckMessage]:
 
 @register(Tags.staticfiles, deploy=True)
 def check_static_files(**_options: Any) -> list[CheckMessage]:
-    storage: Any = staticfiles_storage
+    storage: Any = staticfiles_storage  # a lazy object, whose type does not know is_current()
     if storage.is_current():
         return []
     return [

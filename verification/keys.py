@@ -12,6 +12,13 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
+from django.utils.translation import gettext_lazy
+
+#: What to do if a token cannot be decrypted, in the same words everywhere.
+MISSING_KEY_ADVICE = gettext_lazy(
+    "Put the key that encrypted it back behind the newest one in TOKEN_ENCRYPTION_KEYS, and "
+    "restart all processes."
+)
 
 
 def token_cipher() -> MultiFernet:

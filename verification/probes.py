@@ -66,6 +66,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
     if not has_metrics_key(request):
         challenge = {"WWW-Authenticate": 'Bearer realm="metrics"'}
         return as_response(Reply(401, b"Send METRICS_KEY as a bearer token.", challenge))
+    # After the key, so that a stranger does not learn which methods there are.
     if request.method not in {"GET", "HEAD"}:
         return HttpResponseNotAllowed(["GET", "HEAD"])
     try:

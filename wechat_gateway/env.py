@@ -49,6 +49,8 @@ SECRETS = [
     *("ALERT_WECOM_WEBHOOK", "METRICS_KEY", "DJANGO_SUPERUSER_PASSWORD"),
 ]
 
+TRUE, FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off"}
+
 # A worker that exits with this code makes gunicorn stop instead of starting the worker again.
 WORKER_BOOT_ERROR = 3
 
@@ -111,9 +113,9 @@ def comma_separated(name: str) -> list[str]:
 
 def flag(name: str) -> bool:
     value = text(name, "0").lower()
-    if value not in {"1", "true", "yes", "on", "0", "false", "no", "off"}:
+    if value not in TRUE | FALSE:
         report(_("%(name)s must be 1 or 0."), name=name)
-    return value in {"1", "true", "yes", "on"}
+    return value in TRUE
 
 
 def integer(name: str, default: int, *, lowest: int, highest: int) -> int:
@@ -140,7 +142,7 @@ def choice(name: str, default: str, allowed: list[str]) -> str:
 
 def require() -> None:
     """Report every variable that a running server needs and that is not set."""
-    is_local = text(LOCAL_SWITCH).lower() in {"1", "true", "yes", "on"}
+    is_local = text(LOCAL_SWITCH).lower() in TRUE
     needed = set(REQUIRED) - LOCAL_DEFAULTS if is_local else set(REQUIRED)
     missing = [name for name in REQUIRED if name in needed and not comma_separated(name)]
     for name in missing:

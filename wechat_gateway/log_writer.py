@@ -1,4 +1,4 @@
-"""Write log lines from a thread, so that no request waits for whoever reads them.
+"""Write log lines from a thread, so that a slow reader delays no request.
 
 A pipe whose reader stalls blocks every write to it. Lines are therefore queued, and dropped while
 the queue is full. As soon as it is empty again, a line says how many were dropped.
@@ -26,7 +26,7 @@ FLUSH_DEADLINE = 10
 #: Seconds after which it does not wait any longer for a reader that reads nothing.
 STALL_DEADLINE = 2
 
-FORMATTER = JsonLine(**OPTIONS)  # type: ignore[arg-type]
+DROPPED_FORMATTER = JsonLine(**OPTIONS)  # type: ignore[arg-type] # OPTIONS mixes str and list
 
 
 class QueuedHandler(logging.Handler):
@@ -140,7 +140,7 @@ def format_dropped(count: int) -> bytes:
     message = f"{count:,} log lines were dropped, because they were not read fast enough"
     record = logging.LogRecord(__name__, logging.WARNING, __file__, 0, message, None, None)
     record.dropped_lines = count
-    return f"{FORMATTER.format(record)}\n".encode()
+    return f"{DROPPED_FORMATTER.format(record)}\n".encode()
 
 
 # A process that is started with a closed standard output may use its number for something else.

@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 from csp.constants import NONE, SELF
 from django.utils.translation import gettext_lazy
 
-from wechat_gateway import alert_settings, env, log_format
+from wechat_gateway import alert_settings, env, log_settings
 from wechat_gateway.database import database
 from wechat_gateway.env import _
 
@@ -127,7 +127,7 @@ MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "wechat_gateway.middleware.BrowserHeadersMiddleware",
     # Before SecurityMiddleware, whose redirects to https it replaces if they would not end.
-    "wechat_gateway.middleware.HttpsRedirectMiddleware",
+    "wechat_gateway.https_redirect.HttpsRedirectMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "verification.auth.sessions.SessionMiddleware",
@@ -295,44 +295,6 @@ if METRICS_KEY and len(METRICS_KEY) < 32:
 # For DEBUG pages, and for error mails if you add a handler that sends them.
 DEFAULT_EXCEPTION_REPORTER_FILTER = "wechat_gateway.error_reporting.WithoutValues"
 LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", ["DEBUG", "INFO", "WARNING", "ERROR"])
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {
-        "json": log_format.FORMATTER,
-        "line": {"format": "%(message)s"},
-    },
-    "handlers": {
-        "json": {
-            "class": "wechat_gateway.log_writer.QueuedHandler",
-            "stream": "stdout",
-            "formatter": "json",
-        },
-        "attempts": {
-            "class": "wechat_gateway.log_writer.QueuedHandler",
-            "stream": "stdout",
-            "formatter": "line",
-        },
-    },
-    "root": {"handlers": ["json"], "level": LOG_LEVEL},
-    "loggers": {
-        "django": {"handlers": [], "level": LOG_LEVEL, "propagate": True},
-        # Refused callbacks are logged by verification.attempts.
-        "django.request": {"level": "ERROR"},
-        # At DEBUG, it logs statements with their values, signatures among them.
-        "django.db.backends": {"level": "INFO"},
-        # At DEBUG, it logs the whole context of a page for each name that is missing in it.
-        "django.template": {"level": "INFO"},
-        # A scanner's made-up Host header needs no traceback.
-        "django.security.DisallowedHost": {"level": "CRITICAL"},
-        # Its lines name no user; the change log has each sign-in and each failure.
-        "axes": {"level": "CRITICAL"},
-        # An independent copy of the audit log. Its lines are JSON already, and are written at
-        # every LOG_LEVEL.
-        "verification.attempts": {"handlers": ["attempts"], "level": "INFO", "propagate": False},
-        # runserver's lines hold the query string, and with it the signature.
-        "django.server": {"handlers": [], "level": "CRITICAL", "propagate": False},
-    },
-}
+LOGGING = log_settings.logging_configuration(LOG_LEVEL)
 
 env.raise_problems()

@@ -38,7 +38,7 @@ WECOM_ERRORS = {
     45009: gettext_lazy("too many messages in one minute"),
 }
 #: What each kind of error means to a person; the first that fits counts.
-MEANINGS: dict[type[Exception], Any] = {
+ERROR_MEANINGS: dict[type[Exception], Any] = {  # lazy translations
     TimeoutError: gettext_lazy("no answer in time"),
     ConnectionRefusedError: gettext_lazy("connection refused"),
     socket.gaierror: gettext_lazy("the name has no address"),
@@ -143,7 +143,7 @@ def _describe(error: Exception) -> str:
         return str(error)
     if isinstance(error, smtplib.SMTPResponseException):
         return _("code {code}").format(code=error.smtp_code)
-    for kind, meaning in MEANINGS.items():
+    for kind, meaning in ERROR_MEANINGS.items():
         if isinstance(error, kind):
             return str(meaning)
     reason = error.strerror if isinstance(error, OSError) else None

@@ -28,12 +28,12 @@ def key_missing(snapshot: Snapshot) -> Finding | None:
             time=format_datetime(snapshot.now), explanation=explain_missing_key(lost)
         )
         return Finding(KEY, snapshot.now, _title(), text, link)
-    refused_at = snapshot.last_undecryptable_at
+    refused_at = snapshot.last_key_refusal_at
     if refused_at:
         text = _(
             "At {time}, a request was refused because the process that answered could not decrypt "
-            "a token. This process can, so that one runs with other TOKEN_ENCRYPTION_KEYS. Restart "
-            "all processes with the same keys."
+            "a token. This process can decrypt all tokens, so the other one probably has other "
+            "TOKEN_ENCRYPTION_KEYS. Restart all processes with the same keys."
         ).format(time=format_datetime(refused_at))
         return Finding(KEY, refused_at, _title(), text, link)
     alert = snapshot.open_alerts.get(KEY)

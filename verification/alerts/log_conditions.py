@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from verification.alerts.finding import Finding, link_to
 from verification.alerts.snapshot import Snapshot
 from verification.audit_log.integrity import latest_check
-from verification.audit_log.triggers import MISSING_ADVICE
+from verification.audit_log.triggers import MISSING_TRIGGER_ADVICE
 from verification.times import format_datetime
 
 #: The number of sentences of a report that fit into a message.
@@ -64,7 +64,7 @@ def not_append_only(snapshot: Snapshot) -> Finding | None:
         return Finding(key, snapshot.now, title, text, link_to("integrity"), is_over=True)
     seen = _("Seen at {time}.").format(time=format_datetime(snapshot.now))
     missing = [_("The trigger {name} is missing.").format(name=name) for name in names]
-    sentences = [seen, *missing[:MAX_SENTENCES], str(MISSING_ADVICE)]
+    sentences = [seen, *missing[:MAX_SENTENCES], str(MISSING_TRIGGER_ADVICE)]
     title = _("The log is no longer append-only")
     return Finding(key, snapshot.now, title, "\n".join(sentences), link_to("integrity"))
 

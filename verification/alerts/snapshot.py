@@ -23,9 +23,12 @@ MAX_REFUSALS = 1000
 
 #: Refusals of a paused account are intended, so they are left out. A missing key is one problem of
 #: the server, which key_missing() reports, and not one of each account.
-OTHER_REASONS = [Reason.PAUSED_ACCOUNT, Reason.UNDECRYPTABLE_TOKEN]
+REASONS_WITHOUT_ALERT = [Reason.PAUSED_ACCOUNT, Reason.UNDECRYPTABLE_TOKEN]
 ALERTABLE = (
-    ~NOISE & ~Q(kind=Kind.SELF_TEST) & ~Q(reason__in=OTHER_REASONS) & Q(outcome=Outcome.REFUSED)
+    ~NOISE
+    & ~Q(kind=Kind.SELF_TEST)
+    & ~Q(reason__in=REASONS_WITHOUT_ALERT)
+    & Q(outcome=Outcome.REFUSED)
 )
 
 
@@ -58,8 +61,8 @@ class Snapshot:
         return dict(by_account.annotate(Max("recorded_at")))
 
     @cached_property
-    def last_undecryptable_at(self) -> datetime | None:
-        """The time of the last refusal since the previous snapshot for want of a key."""
+    def last_key_refusal_at(self) -> datetime | None:
+        """The time of the last refusal since the previous snapshot because of a missing key."""
         rows = VerificationAttempt.objects.filter(
             ~NOISE,
             id__gt=max(self.after_id, self.last_id_before_day),

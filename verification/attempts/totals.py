@@ -17,7 +17,6 @@ from verification.protocol.enums import Kind, Outcome
 
 Key = tuple[int | None, Kind, Outcome, bool]  #: account, kind, outcome, whether it is noise
 
-
 BEGINNING = datetime.min.replace(tzinfo=UTC)
 
 
@@ -59,9 +58,9 @@ def _add_up(**hours: Any) -> Counter[Key]:
     totals: Counter[Key] = Counter()
     # Without .iterator(): for a cursor, PostgreSQL would choose a plan four times as slow.
     tallies = Tally.objects.filter(**hours).order_by().values_list("account_id", "kind", "outcome")
-    for pk, kind, outcome, number, noise in tallies.annotate(
-        number=Sum(F("count") - F("noise")), left_out=Sum("noise")
+    for pk, kind, outcome, number, noise_count in tallies.annotate(
+        number=Sum(F("count") - F("noise")), noise_count=Sum("noise")
     ):
         totals[pk, Kind(kind), Outcome(outcome), False] += int(number)
-        totals[pk, Kind(kind), Outcome(outcome), True] += int(noise)
+        totals[pk, Kind(kind), Outcome(outcome), True] += int(noise_count)
     return totals

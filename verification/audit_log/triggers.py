@@ -41,7 +41,7 @@ BYPASS = {
 }
 
 #: What a missing trigger means and what to do, in the same words everywhere.
-MISSING_ADVICE = _(
+MISSING_TRIGGER_ADVICE = _(
     "Somebody may have opened the log to changes. First keep the evidence, as docs/RUNBOOK.md says "
     "under “Chain broken”. Only then run manage.py migrate, which installs the triggers again."
 )

@@ -5,6 +5,7 @@ This is not in verification/admin, because the modules of that package register 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from functools import partial, wraps
 from typing import Any
@@ -24,6 +25,8 @@ from django.views.defaults import bad_request
 from verification import change_log
 from verification.auth import second_factor, sessions
 from verification.change_log import Action, actor_of
+
+logger = logging.getLogger(__name__)
 
 
 class GatewayAdminSite(admin.AdminSite):
@@ -47,9 +50,10 @@ class GatewayAdminSite(admin.AdminSite):
         def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
             try:
                 return view(request, *args, **kwargs)
-            except (OverflowError, DataError):
-                if request.method != "GET":
+            except (OverflowError, DataError) as error:
+                if request.method not in {"GET", "HEAD"}:
                     raise
+                logger.warning("Refused a filter of %s (%s).", request.path, type(error).__name__)
                 return bad_request(request, SuspiciousOperation())
 
         return super().admin_view(answer, cacheable)

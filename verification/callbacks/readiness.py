@@ -10,10 +10,11 @@ from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
-from verification.audit_log.triggers import MISSING_ADVICE, missing_triggers
+from verification.audit_log.triggers import MISSING_TRIGGER_ADVICE, missing_triggers
 from verification.db.encoding import find_wrong_encoding
 from verification.db.errors import advise, sqlstate
 from verification.db.watchdog import watchdog
+from verification.keys import MISSING_KEY_ADVICE
 from verification.models import (
     ChainHead,
     OfficialAccount,
@@ -102,7 +103,7 @@ def _find_problem() -> str | None:
     missing = missing_triggers(connection)
     if missing:
         sentence = _("Triggers are missing: {names}. {advice}")
-        return sentence.format(names=", ".join(missing), advice=MISSING_ADVICE)
+        return sentence.format(names=", ".join(missing), advice=MISSING_TRIGGER_ADVICE)
     return find_missing_rights() if connection.vendor == "postgresql" else None
 
 
@@ -112,16 +113,12 @@ def check_tokens() -> Readiness:
     decryptable = [secret is not None and secret.is_decryptable for secret in secrets]
     if all(decryptable):
         return Readiness(True, READY)
-    remedy = _(
-        "TOKEN_ENCRYPTION_KEYS lacks the key that encrypted them. Put that key back behind the "
-        "newest one, and restart all processes."
-    )
     if not any(decryptable):
-        return Readiness(
-            False, _("No stored token can be decrypted. {remedy}").format(remedy=remedy)
-        )
+        sentence = _("No stored token can be decrypted. {advice}")
+        return Readiness(False, sentence.format(advice=MISSING_KEY_ADVICE))
     lost, total = decryptable.count(False), len(decryptable)
-    return Readiness(True, f"{READY}, but {lost} of {total} tokens cannot be decrypted. {remedy}")
+    text = f"{READY}, but {lost} of {total} tokens cannot be decrypted. {MISSING_KEY_ADVICE}"
+    return Readiness(True, text)
 
 
 def find_missing_rights() -> str | None:

@@ -10,9 +10,11 @@ from operator import attrgetter
 from typing import NamedTuple
 
 from django.conf import settings
+from django.utils import translation
 
 from verification.callbacks.store import AccountTokenRow
 from verification.fields import Secret, UndecryptableSecret
+from verification.keys import MISSING_KEY_ADVICE
 from verification.models.account import MAX_ACCOUNTS_AT_ROOT, generate_secret
 from verification.protocol.callback import Callback
 from verification.protocol.enums import Outcome, Reason
@@ -170,11 +172,8 @@ def _reveal(secret: Secret, slug: str, keys: tuple[str, ...]) -> bytes:
 @lru_cache(maxsize=4096)
 def _log_undecryptable(_ciphertext: str, slug: str, _keys: tuple[str, ...]) -> None:
     """Log that a token cannot be decrypted: once for each token, not for each request."""
-    logger.error(
-        'A token of "%s" cannot be decrypted, because TOKEN_ENCRYPTION_KEYS lacks the key that '
-        "encrypted it. Put that key back behind the newest one, and restart all processes.",
-        slug,
-    )
+    with translation.override("en"):
+        logger.error('A token of "%s" cannot be decrypted. %s', slug, MISSING_KEY_ADVICE)
 
 
 @lru_cache(maxsize=1)

@@ -33,7 +33,7 @@ class Session(NamedTuple):
 
     @property
     def has_newest_key(self) -> bool:
-        """Whether the process knows the newest key of this process."""
+        """Return whether the process has the newest key of this process."""
         return newest_key_id() in self.application_name.split()
 
 

@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from verification.diagnosis.evidence import Evidence, Explanation
+from verification.keys import MISSING_KEY_ADVICE
 from verification.models import OfficialAccount
 from verification.protocol.enums import Reason
 from verification.times import format_date
@@ -173,10 +174,8 @@ def name_accounts(accounts: Collection[OfficialAccount]) -> str:
 
 def put_key_back() -> str:
     """Return what to do when a token cannot be decrypted."""
-    return _(
-        "Put the former key back behind the newest one in TOKEN_ENCRYPTION_KEYS, and restart all "
-        "processes. Change nothing in WeChat's console."
-    )
+    leave_console = _("Change nothing in WeChat's console.")
+    return f"{MISSING_KEY_ADVICE} {leave_console}"
 
 
 def token_unknown(evidence: Evidence) -> Explanation:
@@ -184,9 +183,9 @@ def token_unknown(evidence: Evidence) -> Explanation:
     happened = _("The token in WeChat has never been stored here for “{account}”.")
     if evidence.own_undecryptable():
         happened = _(
-            "The token in WeChat is none that this server can decrypt for “{account}”. A former "
-            "token cannot be compared, because TOKEN_ENCRYPTION_KEYS lacks the key that encrypted "
-            "it."
+            "The token in WeChat matches no token of “{account}” that this server can decrypt. A "
+            "previous token cannot be compared, because TOKEN_ENCRYPTION_KEYS lacks the key that "
+            "encrypted it."
         )
     return Explanation(
         _("unknown token"),

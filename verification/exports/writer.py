@@ -80,10 +80,10 @@ def csv_cells(attempt: VerificationAttempt) -> list[object]:
     """Return the values of the attempt's record, with the time in TIME_ZONE and its offset."""
     local = timezone.localtime(attempt.recorded_at)
     record = {**attempt.as_record(), "recorded_at": local.isoformat(" ", "milliseconds")}
-    return [keep_text(value) for value in record.values()]
+    return [escape_for_spreadsheet(value) for value in record.values()]
 
 
-def keep_text(value: object) -> object:
+def escape_for_spreadsheet(value: object) -> object:
     """Put an apostrophe before text that a spreadsheet would run or show as something else."""
     if not isinstance(value, str):
         return value

@@ -25,9 +25,10 @@ from django.utils.translation import ngettext
 from verification import change_log
 from verification.accounts.tokens import other_accounts_with
 from verification.audit_log.verifier import KeptHead
-from verification.change_log import Action, Actor
+from verification.change_log import Action, command_line_actor
 from verification.db.errors import format_unusable
 from verification.fields import UndecryptableSecret
+from verification.keys import MISSING_KEY_ADVICE
 from verification.management.help_formatter import HelpFormatter
 from verification.models import OfficialAccount
 from verification.models.account import MIN_SAFE_LENGTH, generate_secret
@@ -153,19 +154,14 @@ def format_server_url(account: OfficialAccount) -> Iterator[str]:
 
 @contextmanager
 def expected_errors() -> Iterator[None]:
-    """Turn each error that an operator can mend into a CommandError of one sentence."""
+    """Turn each error that an operator can fix into a CommandError of one sentence."""
     try:
         yield
     except ValidationError as error:
         raise CommandError(format_validation_error(error)) from error
     except UndecryptableSecret as error:
-        raise CommandError(
-            _(
-                "A stored secret cannot be decrypted, because TOKEN_ENCRYPTION_KEYS lacks the key "
-                "that encrypted it. Put that key back behind the newest one, and restart all "
-                "processes."
-            )
-        ) from error
+        sentence = _("A stored secret cannot be decrypted. {advice}")
+        raise CommandError(sentence.format(advice=MISSING_KEY_ADVICE)) from error
     except DatabaseError as error:
         raise CommandError(format_unusable(error)) from error
 
@@ -199,14 +195,6 @@ def find_account(slug: str) -> OfficialAccount:
             _('There is no official account with the slug "{slug}".').format(slug=slug)
         )
     return account
-
-
-def command_line_actor() -> Actor:
-    """Return the operating system user who runs this command, for the change log."""
-    try:
-        return Actor(f"command line ({getpass.getuser()})")
-    except (KeyError, OSError):  # a dyno's user has no name
-        return Actor("command line")
 
 
 def format_sealed(attempts: int, seals: int) -> str:

@@ -70,7 +70,7 @@ def read(text: str | None = None) -> Samples:
 
 
 @pytest.mark.django_db
-def test_without_a_key_there_is_no_such_page(client: Client) -> None:
+def test_metrics_answers_404_unless_its_key_is_set(client: Client) -> None:
     for method in (client.get, client.head, client.post):
         assert method("/metrics", headers=BEARER).status_code == 404
     assert client.get("/metrics").content == client.get("/no-such-page").content

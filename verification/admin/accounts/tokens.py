@@ -14,6 +14,8 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.utils import timezone
+from django.utils.text import format_lazy
+from django.utils.translation import gettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from verification.accounts.tokens import (
@@ -30,14 +32,12 @@ from verification.admin.accounts.token_forms import GENERATE, RotateForm
 from verification.admin.base import MINUTE, account_url, require
 from verification.change_log import actor_of
 from verification.fields import UndecryptableSecret
+from verification.keys import MISSING_KEY_ADVICE
 from verification.models import OfficialAccount, Token
 from verification.models.account import MIN_SAFE_LENGTH
 from verification.times import format_datetime
 
-LOST_KEY = _(
-    "The token cannot be decrypted, because TOKEN_ENCRYPTION_KEYS lacks the key that encrypted it. "
-    "Put that key back behind the newest one, and restart all processes."
-)
+LOST_KEY = format_lazy("{} {}", gettext_lazy("The token cannot be decrypted."), MISSING_KEY_ADVICE)
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,12 @@ from django.utils.translation import gettext_lazy
 
 from verification import change_log
 from verification.accounts.tokens import rotate_token
-from verification.change_log import Action
+from verification.change_log import Action, command_line_actor
 from verification.management.base import (
     GatewayCommand,
     account_facts,
     add_json_argument,
     add_token_argument,
-    command_line_actor,
     format_server_url,
     read_token,
 )

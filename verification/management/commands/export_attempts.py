@@ -12,16 +12,11 @@ from django.utils.translation import gettext_lazy
 from tqdm import tqdm
 
 from verification.audit_log.checkpoint import start_of_log
+from verification.change_log import command_line_actor
 from verification.db.snapshot import read_snapshot
 from verification.exports.sealed import sealed_pieces
 from verification.exports.writer import PIECES_BY_FORMAT, Export, Pieces
-from verification.management.base import (
-    GatewayCommand,
-    command_line_actor,
-    find_account,
-    format_attempts,
-    parse_time,
-)
+from verification.management.base import GatewayCommand, find_account, format_attempts, parse_time
 from verification.models import ChainHead, Checkpoint, VerificationAttempt
 
 #: The option of each lookup.

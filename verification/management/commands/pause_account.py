@@ -8,14 +8,16 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from verification.accounts.pausing import pause
-from verification.management.base import GatewayCommand, command_line_actor, find_account
+from verification.change_log import command_line_actor
+from verification.management.base import GatewayCommand, find_account
 from verification.protocol.console import SERVICE_FAILURE_MESSAGE
 
 
 class Command(GatewayCommand):
     help = format_lazy(
         gettext_lazy(
-            "Pauses an official account: all its callbacks are refused until resume_account. "
+            "Pauses an official account: all its callbacks are refused until you run "
+            "resume_account. "
             "Followers who write to it read “{message}”, if it is enabled (启用) in WeChat's "
             "console."
         ),
@@ -28,7 +30,9 @@ class Command(GatewayCommand):
     def handle(self, *, slug: str, **options: Any) -> None:
         account = find_account(slug)
         if pause(account, command_line_actor()):
-            sentence = _("Paused {account}: its callbacks are refused until resume_account {slug}.")
+            sentence = _(
+                "Paused {account}. Run resume_account {slug} to accept its callbacks again."
+            )
         else:
             sentence = _("{account} is paused already; nothing was changed.")
         self.stdout.write(sentence.format(account=account, slug=slug))

@@ -18,12 +18,8 @@ from verification.audit_log.chain import BrokenChain
 from verification.audit_log.checkpoint import verified_start_of_log
 from verification.audit_log.integrity import record_check
 from verification.audit_log.pruning import Cut, find_cut, prune
-from verification.management.base import (
-    GatewayCommand,
-    add_json_argument,
-    command_line_actor,
-    format_sealed,
-)
+from verification.change_log import command_line_actor
+from verification.management.base import GatewayCommand, add_json_argument, format_sealed
 from verification.management.commands.verify_audit import verify_with_progress
 from verification.times import format_datetime
 

@@ -10,8 +10,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from verification import change_log
-from verification.change_log import Action
-from verification.management.base import GatewayCommand, command_line_actor
+from verification.change_log import Action, command_line_actor
+from verification.management.base import GatewayCommand
 from verification.models import TotpDevice
 
 

@@ -7,7 +7,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from verification.accounts.pausing import resume
-from verification.management.base import GatewayCommand, command_line_actor, find_account
+from verification.change_log import command_line_actor
+from verification.management.base import GatewayCommand, find_account
 
 
 class Command(GatewayCommand):

@@ -11,10 +11,10 @@ from django.utils.translation import gettext_lazy, ngettext
 from tqdm import tqdm
 
 from verification import change_log
-from verification.change_log import Action
+from verification.change_log import Action, command_line_actor
 from verification.db.sessions import Session, is_pooled, other_sessions
 from verification.fields import UndecryptableSecret
-from verification.management.base import GatewayCommand, command_line_actor
+from verification.management.base import GatewayCommand, add_json_argument
 from verification.models import Token, TotpDevice
 from verification.times import format_datetime
 
@@ -41,6 +41,7 @@ class Command(GatewayCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
+        add_json_argument(parser)
         parser.add_argument(
             "--yes",
             action="store_true",
@@ -64,6 +65,10 @@ class Command(GatewayCommand):
                 lost.append(f"{token.account.slug} ({token.fingerprint})")
         unreadable = self.reencrypt_authenticators()
         change_log.record(Action.KEYS_ROTATED, command_line_actor())
+        if options["json"]:
+            self.print_json(
+                tokens=len(tokens) - len(lost), lost_tokens=lost, lost_authenticators=unreadable
+            )
         if lost:
             sentence = _(
                 "No key of TOKEN_ENCRYPTION_KEYS decrypts the tokens of {lost}: put the key that "
@@ -87,7 +92,8 @@ class Command(GatewayCommand):
             "seals.",
             len(tokens),
         )
-        self.stdout.write(sentence.format(count=len(tokens)))
+        if not options["json"]:
+            self.stdout.write(sentence.format(count=len(tokens)))
 
     def reencrypt_authenticators(self) -> list[str]:
         """Encrypt every authenticator; return the names of users whose authenticator is lost."""
@@ -124,7 +130,7 @@ def require_newest_key_everywhere() -> None:
         return
     sentence = _(
         "Nothing was changed: {obstacle}, so this command cannot tell whether all of them have the "
-        "newest key. {order} If you have restarted all processes, or none runs, add --yes."
+        "newest key. {order} If you have restarted all processes, or stopped them, add --yes."
     )
     raise CommandError(sentence.format(obstacle=obstacle, order=ORDER))
 

@@ -11,12 +11,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from verification.accounts.tokens import rotate_token
+from verification.change_log import command_line_actor
 from verification.management.base import (
     GatewayCommand,
     account_facts,
     add_json_argument,
     add_token_argument,
-    command_line_actor,
     find_account,
     format_server_url,
     read_token,
@@ -25,7 +25,7 @@ from verification.models import OfficialAccount, Token
 from verification.times import format_datetime
 
 
-def read_earlier_tokens(account: OfficialAccount) -> list[Token]:
+def read_previous_tokens(account: OfficialAccount) -> list[Token]:
     return list(Token.objects.filter(account=account, superseded_at__isnull=False))
 
 
@@ -41,7 +41,7 @@ def format_ends(earlier: list[Token]) -> Iterator[str]:
     live = valid_now(earlier)
     if earlier and not live:
         yield _(
-            "Every earlier token has ended: WeChat is refused until you have pasted the new one."
+            "Every previous token has ended: WeChat is refused until you have pasted the new one."
         )
     for token in live:
         if token.expires_at is None:
@@ -77,7 +77,7 @@ class Command(GatewayCommand):
             "--keep-old",
             metavar="HOURS",
             help=_(
-                "Ends every earlier token after this many whole hours, from 0 to 168, whether or "
+                "Ends every previous token after this many whole hours, from 0 to 168, whether or "
                 "not WeChat has used the new one. Use 0 after a leak."
             ),
         )
@@ -89,13 +89,13 @@ class Command(GatewayCommand):
         text = read_token(token)
         rotate_token(account, text, command_line_actor(), keep_old=overlap)
         self.warn_about_token(account, text)
-        earlier = read_earlier_tokens(account)
+        earlier = read_previous_tokens(account)
         if options["json"]:
             valid = [
                 {"fingerprint": token.fingerprint, "expires_at": token.expires_at}
                 for token in valid_now(earlier)
             ]
-            self.print_json(**account_facts(account), token=text, earlier_tokens=valid)
+            self.print_json(**account_facts(account), token=text, previous_tokens=valid)
             return
         for line in format_server_url(account):
             self.stdout.write(line)

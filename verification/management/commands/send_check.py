@@ -61,7 +61,10 @@ class Command(GatewayCommand):
         if failed:
             if is_unrecorded(probe):
                 failed.append(
-                    _("That server could not record it: see its attempt_unrecorded log lines.")
+                    _(
+                        "That server could not record the request: see the attempt_unrecorded "
+                        "lines in its log."
+                    )
                 )
             elif token is None:  # a token from the command line says nothing about WeChat's token
                 failed += explain_refusal(probe)

@@ -11,12 +11,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from verification.accounts.editing import save_changes
-from verification.management.base import (
-    GatewayCommand,
-    command_line_actor,
-    find_account,
-    format_server_url,
-)
+from verification.change_log import command_line_actor
+from verification.management.base import GatewayCommand, find_account, format_server_url
 from verification.models import OfficialAccount
 
 #: The field of each option.
@@ -79,8 +75,9 @@ class Command(GatewayCommand):
             sentence = _("{account} has these settings already; nothing was changed.")
             self.stdout.write(sentence.format(account=account))
             return
+        labels = [str(account._meta.get_field(name).verbose_name) for name in changed]  # type: ignore[union-attr]
         sentence = _("Changed {fields} of {account}.")
-        self.stdout.write(sentence.format(fields=", ".join(changed), account=account))
+        self.stdout.write(sentence.format(fields=", ".join(labels), account=account))
         if "slug" in changed:
             for line in format_server_url(account):
                 self.stdout.write(line)

@@ -12,13 +12,13 @@ from tqdm import tqdm
 
 from verification.audit_log.checkpoint import start_of_log
 from verification.audit_log.integrity import record_check
-from verification.audit_log.triggers import MISSING_ADVICE
+from verification.audit_log.triggers import MISSING_TRIGGER_ADVICE
 from verification.audit_log.verifier import Report, verify_audit, verify_kept_head
+from verification.change_log import command_line_actor
 from verification.db.errors import first_line
 from verification.management.base import (
     GatewayCommand,
     add_json_argument,
-    command_line_actor,
     format_sealed,
     parse_head,
 )
@@ -104,7 +104,7 @@ def exit_if_problems(report: Report) -> None:
     """Raise CommandError with the problems of the report, if it has any."""
     if report.problems:
         sealed = format_sealed(report.attempts, report.seals)
-        advice = [str(MISSING_ADVICE)] if report.missing_triggers else []
+        advice = [str(MISSING_TRIGGER_ADVICE)] if report.missing_triggers else []
         checked = _("Checked: {sealed}.").format(sealed=sealed)
         raise CommandError("\n".join([*report.problems, *advice, checked]))
 

@@ -132,7 +132,7 @@ def run_forever(watch: Watch) -> None:
                 watch.printed = print_head()
                 head_due = started + HEAD_INTERVAL
             with translation.override("en"):  # as all lines of the log
-                problem = log_readiness(find_problem(), problem)
+                problem = log_change_of_readiness(find_problem(), problem)
             if is_away:
                 logger.info("The database answers again.")
             is_away = False
@@ -144,7 +144,7 @@ def run_forever(watch: Watch) -> None:
         time.sleep(max(started + settings.ALERT_EVERY - time.monotonic(), 0))
 
 
-def log_readiness(problem: str | None, before: str | None) -> str | None:
+def log_change_of_readiness(problem: str | None, before: str | None) -> str | None:
     """Log a problem of /readyz once, and its end. Return the problem for the next call."""
     if problem and problem != before:
         logger.error("Not ready: %s", problem)

@@ -23,12 +23,12 @@ def test_a_missing_key_is_reported_once_before_anyone_calls(
     assert message.startswith(f"{TITLE}At 20")
     assert "This server cannot decrypt the token of “Brand-A”, because" in message
     assert "Brand-B" not in message
-    assert "Put the former key back behind the newest one" in message
+    assert "Put the key that encrypted it back behind the newest one" in message
     assert message.endswith(LINK)
     assert sent() == ""
 
 
-def test_refusals_for_want_of_the_key_are_no_alert_of_the_account(
+def test_refusals_because_of_a_missing_key_are_no_alert_of_the_account(
     connected: OfficialAccount, sent: Sent
 ) -> None:
     lose_key(connected)

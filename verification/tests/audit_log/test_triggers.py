@@ -136,7 +136,10 @@ def test_missing_triggers_are_evidence_that_migrate_puts_back_prints_and_records
 
     assert triggers.missing_triggers(connection) == []
     assert not_ready.status_code == 503
-    assert not_ready.text == f"Triggers are missing: seal_refuses_update. {triggers.MISSING_ADVICE}"
+    assert (
+        not_ready.text
+        == f"Triggers are missing: seal_refuses_update. {triggers.MISSING_TRIGGER_ADVICE}"
+    )
     assert "Installed triggers that were missing: seal_refuses_update. If " in output.getvalue()
     assert event.action == ChangeEvent.Action.TRIGGERS_INSTALLED
     assert event.facts == {"triggers": ["seal_refuses_update"]}

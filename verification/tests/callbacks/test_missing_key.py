@@ -21,8 +21,8 @@ from verification.tests.support.lost_keys import lose_key
 from verification.tests.support.signer import verification
 
 NO_TOKEN_DECRYPTS = (
-    "No stored token can be decrypted. TOKEN_ENCRYPTION_KEYS lacks the key that encrypted them. "
-    "Put that key back behind the newest one, and restart all processes."
+    "No stored token can be decrypted. Put the key that encrypted it back behind the newest one "
+    "in TOKEN_ENCRYPTION_KEYS, and restart all processes."
 )
 
 
@@ -51,7 +51,7 @@ def test_a_server_that_can_decrypt_some_tokens_is_ready_and_counts_the_others(
     status, text = readyz(client)
 
     assert status == 200
-    assert text.startswith("ready, but 1 of 2 tokens cannot be decrypted. TOKEN_ENCRYPTION_KEYS ")
+    assert text.startswith("ready, but 1 of 2 tokens cannot be decrypted. Put the key ")
 
 
 def test_a_retired_token_without_its_key_does_not_count(
@@ -73,7 +73,7 @@ def test_a_token_without_its_key_is_logged_once_and_names_its_account(
     lines = [line for line in caplog.messages if "decrypted" in line]
 
     assert len(lines) == 1
-    assert lines[0].startswith('A token of "brand-a" cannot be decrypted, because TOKEN_ENCRYPTION')
+    assert lines[0].startswith('A token of "brand-a" cannot be decrypted. Put the key')
 
 
 @pytest.mark.parametrize(

@@ -31,9 +31,9 @@ def test_while_the_key_is_missing_the_request_may_be_right(brand_a: OfficialAcco
 
     assert explanation.full_text == (
         "This server cannot decrypt the token of “Brand-A”, because TOKEN_ENCRYPTION_KEYS lacks "
-        "the key that encrypted it. WeChat's request may be right. Put the former key back behind "
-        "the newest one in TOKEN_ENCRYPTION_KEYS, and restart all processes. Change nothing in "
-        "WeChat's console."
+        "the key that encrypted it. WeChat's request may be right. Put the key that encrypted it "
+        "back behind the newest one in TOKEN_ENCRYPTION_KEYS, and restart all processes. Change "
+        "nothing in WeChat's console."
     )
     assert explanation.summary == "encryption key missing"
 
@@ -101,7 +101,7 @@ def test_a_former_token_without_its_key_is_not_said_to_be_compared(
     explanation = explain_call(f"/wechat/brand-a?{verification('Nonsense')}")
 
     assert explanation.cause == "token_unknown"
-    assert "none that this server can decrypt for “Brand-A”" in explanation.what_happened
+    assert "matches no token of “Brand-A” that this server can decrypt" in explanation.what_happened
     assert "never been stored" not in explanation.what_happened
 
 

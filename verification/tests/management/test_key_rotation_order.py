@@ -54,7 +54,7 @@ def test_when_nobody_can_be_seen_it_changes_nothing_and_says_the_order(
     assert not ChangeEvent.objects.filter(action="keys_rotated").exists()
 
 
-def test_with_yes_it_asks_nobody(brand_a: OfficialAccount) -> None:
+def test_yes_skips_the_look_at_other_processes(brand_a: OfficialAccount) -> None:
     before = ciphertext(brand_a)
     call_command("rotate_encryption_keys", yes=True)
 
@@ -149,5 +149,5 @@ class TestSessions:
 
         assert f": PostgreSQL process {late.info.backend_pid}. Put the new key" in refusal()
 
-    def test_without_a_pooler_there_is_none(self, db: None) -> None:
+    def test_a_direct_connection_is_not_taken_for_a_pooler(self, db: None) -> None:
         assert not sessions.is_pooled()

@@ -23,7 +23,7 @@ def test_a_paused_account_is_refused_until_it_is_resumed(
     assert status() == 200
 
     assert capsys.readouterr().out.splitlines() == [
-        "Paused Brand-A: its callbacks are refused until resume_account brand-a.",
+        "Paused Brand-A. Run resume_account brand-a to accept its callbacks again.",
         "Resumed Brand-A: its callbacks are answered again.",
     ]
 
@@ -43,7 +43,7 @@ def test_an_unknown_account_is_refused(db: None, command: str) -> None:
         call_command(command, "nobody")
 
 
-def test_what_is_so_already_is_said(
+def test_pausing_or_resuming_twice_changes_nothing_and_says_so(
     brand_a: OfficialAccount, capsys: pytest.CaptureFixture[str]
 ) -> None:
     call_command("resume_account", "brand-a")

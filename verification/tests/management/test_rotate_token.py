@@ -45,7 +45,7 @@ def test_an_operator_reads_what_to_paste_and_where(
     assert err == ""
 
 
-def test_json_says_until_when_the_earlier_tokens_are_valid(
+def test_json_says_until_when_the_previous_tokens_are_valid(
     brand_a: OfficialAccount, capsys: pytest.CaptureFixture[str]
 ) -> None:
     call_command("rotate_token", "brand-a", "--keep-old", "1")
@@ -60,7 +60,7 @@ def test_json_says_until_when_the_earlier_tokens_are_valid(
         "path": "/wechat/brand-a",
         "url": None,
         "token": NEW,
-        "earlier_tokens": [
+        "previous_tokens": [
             {"fingerprint": old_token().fingerprint, "expires_at": None},
             {
                 "fingerprint": first.fingerprint,
@@ -76,7 +76,7 @@ def test_an_operator_reads_after_a_leak_that_every_earlier_token_has_ended(
     call_command("rotate_token", "brand-a", "--keep-old", "0")
 
     assert capsys.readouterr().out.splitlines()[-1] == (
-        "Every earlier token has ended: WeChat is refused until you have pasted the new one."
+        "Every previous token has ended: WeChat is refused until you have pasted the new one."
     )
 
 

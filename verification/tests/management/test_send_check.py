@@ -85,7 +85,9 @@ def test_a_server_that_cannot_record_refers_to_its_log(brand_a: OfficialAccount)
     with serving(try_again) as server, pytest.raises(CommandError) as refusal:
         call_command("send_check", "brand-a", url=server.url)
 
-    assert str(refusal.value).endswith("could not record it: see its attempt_unrecorded log lines.")
+    assert str(refusal.value).endswith(
+        "could not record the request: see the attempt_unrecorded lines in its log."
+    )
 
 
 def test_another_server_records_it_as_wechats(

@@ -26,7 +26,7 @@ def test_the_change_log_has_the_old_and_the_new_values(
     assert event.action == "account_changed"
     assert event.facts == {"changes": {"name": ["Brand-A", "一号店"], "app_id": ["", "wx1"]}}
     assert event.actor.startswith("command line")
-    assert capsys.readouterr().out == "Changed name, app_id of 一号店.\n"
+    assert capsys.readouterr().out == "Changed name, AppID of 一号店.\n"
 
 
 def test_every_setting_can_be_changed(brand_a: OfficialAccount, settings, capsys: Output) -> None:

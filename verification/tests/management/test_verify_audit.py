@@ -8,7 +8,7 @@ from django.core.management.base import CommandError
 from django.db import connection
 from django.test import Client
 
-from verification.audit_log.triggers import MISSING_ADVICE
+from verification.audit_log.triggers import MISSING_TRIGGER_ADVICE
 from verification.models import ChainHead, OfficialAccount, Seal, Tally, VerificationAttempt
 from verification.tests.support.adapter import A, B
 from verification.tests.support.checkout import Checkout
@@ -87,7 +87,10 @@ def test_every_finding_has_a_line() -> None:
 
     assert lines[0] == "Something in seal 2 (attempt 2) was altered."
     assert sum(line.startswith("The tally of account ") for line in lines) == 2
-    assert lines[-3:-1] == ["The trigger seal_refuses_update is missing.", str(MISSING_ADVICE)]
+    assert lines[-3:-1] == [
+        "The trigger seal_refuses_update is missing.",
+        str(MISSING_TRIGGER_ADVICE),
+    ]
     assert lines[-1] == "Checked: 3 attempts under 3 seals."
 
 

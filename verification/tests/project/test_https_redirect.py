@@ -56,6 +56,12 @@ def test_a_browser_that_really_used_http_is_redirected_and_then_served(
     assert client.get("/", headers={"x-forwarded-proto": "https"}).status_code == 200
 
 
+def test_a_redirect_that_led_to_https_is_forgotten(db: None, client: Client) -> None:
+    for _ in range(2):  # as when a browser without HSTS restores several tabs
+        assert client.get("/", headers={"x-forwarded-proto": "http"}).status_code == 301
+        assert client.get("/", headers={"x-forwarded-proto": "https"}).status_code == 200
+
+
 def test_the_page_is_chinese_for_a_chinese_browser_and_has_its_style_sheet(
     db: None, client: Client
 ) -> None:

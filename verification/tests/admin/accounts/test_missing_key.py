@@ -22,7 +22,7 @@ from verification.tests.support.admin_client import (
 from verification.tests.support.lost_keys import lose_key, without_key
 
 SENTENCE = "The token cannot be decrypted: its key is missing in TOKEN_ENCRYPTION_KEYS"
-REMEDY = "Put the former key back behind the newest one in TOKEN_ENCRYPTION_KEYS"
+REMEDY = "Put the key that encrypted it back behind the newest one in TOKEN_ENCRYPTION_KEYS"
 
 
 def status_text(account: OfficialAccount) -> tuple[Level, str]:

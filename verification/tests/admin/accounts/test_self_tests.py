@@ -118,7 +118,10 @@ class TestTheButton:
         settings.TOKEN_ENCRYPTION_KEYS = ["another-key-" * 4]
         text = li_wei_at_work.post(url_of(brand_a), follow=True).text
 
-        assert "because TOKEN_ENCRYPTION_KEYS lacks the key that encrypted it. Put that key" in text
+        assert (
+            "Put the key that encrypted it back behind the newest one in TOKEN_ENCRYPTION_KEYS"
+            in text
+        )
 
 
 class TestTheResult:

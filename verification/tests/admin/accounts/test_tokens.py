@@ -88,4 +88,7 @@ class TestTheTokenStaysHidden:
         url = reverse("admin:reveal_token", args=[brand_a.pk])
         text = li_wei_at_work.post(url, follow=True).text
 
-        assert "because TOKEN_ENCRYPTION_KEYS lacks the key that encrypted it. Put that key" in text
+        assert (
+            "Put the key that encrypted it back behind the newest one in TOKEN_ENCRYPTION_KEYS"
+            in text
+        )
