@@ -55,7 +55,10 @@ class Demo:
 
     def __init__(self, place: Path, port: int) -> None:
         self.place, self.port, self.output = place, port, place / "output"
-        unset = {"WECHAT_GATEWAY_LOCAL", "SECRET_KEY", "TOKEN_ENCRYPTION_KEYS", "DATABASE_URL"}
+        unset = {
+            *("WECHAT_GATEWAY_LOCAL", "SECRET_KEY", "TOKEN_ENCRYPTION_KEYS", "DATABASE_URL"),
+            "DJANGO_SETTINGS_MODULE",
+        }
         clean = {name: value for name, value in os.environ.items() if name not in unset}
         self.environment = {**clean, "PORT": str(port), "VENV": sys.prefix}
 
