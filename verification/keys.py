@@ -16,8 +16,8 @@ from django.utils.translation import gettext_lazy
 
 #: What to do if a token cannot be decrypted, in the same words everywhere.
 MISSING_KEY_ADVICE = gettext_lazy(
-    "Put the key that encrypted it back behind the newest one in TOKEN_ENCRYPTION_KEYS, and "
-    "restart all processes."
+    "Put the key that encrypted it back behind the newest one in TOKEN_ENCRYPTION_KEYS, keep the "
+    "keys that are there, and restart all processes."
 )
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from gettext import translation
 from pathlib import Path
@@ -54,7 +54,11 @@ TRUE, FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off"}
 # A worker that exits with this code makes gunicorn stop instead of starting the worker again.
 WORKER_BOOT_ERROR = 3
 
+MAX_SECRET_BYTES = 64 * 1024
+
 _problems: list[tuple[str, dict[str, Any]]] = []
+#: The secrets whose file is of no use. They are reported once, not as missing as well.
+_unusable: set[str] = set()
 
 
 # --- Problems
@@ -144,6 +148,7 @@ def require() -> None:
     """Report every variable that a running server needs and that is not set."""
     is_local = text(LOCAL_SWITCH).lower() in TRUE
     needed = set(REQUIRED) - LOCAL_DEFAULTS if is_local else set(REQUIRED)
+    needed -= _unusable
     missing = [name for name in REQUIRED if name in needed and not comma_separated(name)]
     for name in missing:
         report(REQUIRED[name])
@@ -156,41 +161,53 @@ def require() -> None:
 
 def load(path: Path = ENV_FILE) -> None:
     """Complete the environment with the lines of .env and with the secrets that NAME_FILE names."""
-    for name, value in parse_file(path).items():
+    variables = parse_file(path)
+    report_pairs(variables)
+    for name, value in variables.items():
         # A variable in the environment overrides the file, in whichever of the two forms.
         if not (text(name) or text(f"{name}_FILE") or text(name.removesuffix("_FILE"))):
             os.environ[name] = value
+    report_pairs(os.environ)
     for name in SECRETS:
         # Removed, so that a process that inherits this environment does not load the file again.
         secret_file = os.environ.pop(f"{name}_FILE", "").strip()
-        if secret_file and text(name):
-            report(_("%(name)s and %(name)s_FILE must not both be set."), name=name)
-        elif secret_file:
+        if secret_file and not text(name):
             os.environ[name] = read_secret(name, secret_file)
 
 
+def report_pairs(variables: Mapping[str, str]) -> None:
+    """Report each secret that is given in both forms."""
+    for name in SECRETS:
+        if variables.get(name, "").strip() and variables.get(f"{name}_FILE", "").strip():
+            report(_("%(name)s and %(name)s_FILE must not both be set."), name=name)
+
+
 def read_secret(name: str, path: str) -> str:
+    """Return the one line that the file holds, or an empty string if it is of no use."""
     try:
-        secret = Path(path).read_text("utf-8").strip()
+        file = Path(path)
+        is_small = file.is_file() and file.stat().st_size <= MAX_SECRET_BYTES
+        secret = file.read_text("utf-8-sig").strip() if is_small else ""
     except (OSError, ValueError):
         secret = ""
-    if not secret or "\0" in secret:
-        report(
-            _("%(name)s_FILE must name a file that this process can read and that is not empty."),
-            name=name,
-        )
-        return ""
-    return secret
+    if secret and secret.isprintable():
+        return secret
+    _unusable.add(name)
+    report(
+        _("%(name)s_FILE must name a file that this process can read and that holds one line."),
+        name=name,
+    )
+    return ""
 
 
 def parse_file(path: Path) -> dict[str, str]:
     """Return the NAME=value lines of a file. If a name has two lines, the last one counts."""
-    if not path.is_file():
-        return {}
     try:
-        lines = path.read_text("utf-8-sig").splitlines()
+        lines = path.read_text("utf-8-sig").split("\n")
+    except (FileNotFoundError, IsADirectoryError):
+        return {}
     except (OSError, ValueError):
-        report(_("%(file)s must be a readable file in UTF-8."), file=path.name)
+        report(_("%(file)s must be a file in UTF-8 that this user can read."), file=path.name)
         return {}
     variables = {}
     for number, line in enumerate(lines, start=1):
@@ -209,9 +226,12 @@ def parse_line(line: str) -> tuple[str, str]:
 
     As in a shell, a comment may follow the value: a blank, then #.
     """
-    name, separator, value = line.strip().removeprefix("export ").partition("=")
+    name, separator, value = re.sub(r"^export\s+", "", line.strip()).partition("=")
     name = name.strip()
     if not separator or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) or "\0" in value:
         return "", ""
     quoted = re.fullmatch(r"""\s*(['"])(?P<text>.*?)\1(\s+#.*)?""", value)
-    return name, quoted["text"] if quoted else re.split(r"\s#", value)[0].strip()
+    if quoted:
+        return name, quoted["text"]
+    value = re.split(r"\s#", value)[0].strip()
+    return ("", "") if value[:1] in {"'", '"'} else (name, value)

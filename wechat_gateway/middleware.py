@@ -1,4 +1,4 @@
-"""Middleware for pages: headers for browsers, redirects to https, and URLs with NUL."""
+"""Middleware for pages: headers for browsers, and URLs with NUL."""
 
 from __future__ import annotations
 

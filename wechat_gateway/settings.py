@@ -12,7 +12,6 @@ There are three modes:
 from __future__ import annotations
 
 import os
-import re
 import warnings
 import zoneinfo
 from datetime import timedelta
@@ -22,7 +21,7 @@ from urllib.parse import urlsplit
 from csp.constants import NONE, SELF
 from django.utils.translation import gettext_lazy
 
-from wechat_gateway import alert_settings, env, log_settings
+from wechat_gateway import addresses, alert_settings, env, log_settings
 from wechat_gateway.database import database
 from wechat_gateway.env import _
 
@@ -51,12 +50,9 @@ if any(len(key) < 32 for key in TOKEN_ENCRYPTION_KEYS):
 
 # --- Addresses -------------------------------------------------------------------------------
 
-HOST = r"([A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])"
-LOOPBACK = r"localhost|127\.[0-9.]+|\[::1\]"
-
-if not re.fullmatch(HOST, BIND):
+if not addresses.is_ip_address(BIND):
     env.report(_("BIND must be an address such as 127.0.0.1 or [::1]; PORT sets the port."))
-elif LOCAL and not re.fullmatch(LOOPBACK, BIND):
+elif LOCAL and not addresses.is_loopback(BIND):
     env.report(
         _(
             "BIND must be a loopback address such as 127.0.0.1 with WECHAT_GATEWAY_LOCAL=1, "
@@ -65,13 +61,12 @@ elif LOCAL and not re.fullmatch(LOOPBACK, BIND):
     )
 
 PUBLIC_URL = env.text("PUBLIC_URL").rstrip("/")
-if PUBLIC_URL and not re.fullmatch(rf"https?://{HOST}(:[0-9]+)?", PUBLIC_URL):
+if PUBLIC_URL and not addresses.is_origin(PUBLIC_URL):
     env.report(_("PUBLIC_URL must look like https://wx.example.cn, without a path."))
     PUBLIC_URL = ""
 
 ALLOWED_HOSTS = env.comma_separated("ALLOWED_HOSTS")
-is_public = not all(re.fullmatch(LOOPBACK, host) for host in ALLOWED_HOSTS)
-if LOCAL and (is_public or "DYNO" in os.environ):
+if LOCAL and (not all(map(addresses.is_loopback, ALLOWED_HOSTS)) or "DYNO" in os.environ):
     env.report(
         _(
             "WECHAT_GATEWAY_LOCAL must not be 1 on a server, because it switches https off: remove "
@@ -80,19 +75,18 @@ if LOCAL and (is_public or "DYNO" in os.environ):
     )
 if LOCAL and not ALLOWED_HOSTS:
     ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
-if not all(re.fullmatch(rf"\*|{HOST}", host) for host in ALLOWED_HOSTS):
+if not all(host == "*" or addresses.is_host(host) for host in ALLOWED_HOSTS):
     env.report(
         _(
             "ALLOWED_HOSTS must hold names such as wx.example.cn, without https:// and without a "
             "port."
         )
     )
+CSRF_TRUSTED_ORIGINS = env.comma_separated("CSRF_TRUSTED_ORIGINS")
 if PUBLIC_URL:
     ALLOWED_HOSTS.append(str(urlsplit(PUBLIC_URL).hostname))
-
-CSRF_TRUSTED_ORIGINS = env.comma_separated("CSRF_TRUSTED_ORIGINS")
-ORIGIN = rf"https?://(\*\.)?{HOST}(:[0-9]+)?"
-if not all(re.fullmatch(ORIGIN, origin) for origin in CSRF_TRUSTED_ORIGINS):
+    CSRF_TRUSTED_ORIGINS.append(PUBLIC_URL)  # a proxy may drop the port from Host
+if not all(addresses.is_origin(origin.replace("://*.", "://")) for origin in CSRF_TRUSTED_ORIGINS):
     env.report(_("CSRF_TRUSTED_ORIGINS must hold origins such as https://wx.example.cn."))
 
 # The number of proxies in front of the server that append to X-Forwarded-For. Heroku's router is

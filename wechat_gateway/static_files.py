@@ -17,20 +17,24 @@ class CollectedOrOriginalStorage(CompressedManifestStaticFilesStorage):
     """
 
     def load_manifest(self) -> Any:
-        """Return the collected names by the original ones; none if they are not current."""
-        return super().load_manifest() if self.is_current() else ({}, "")
-
-    def is_current(self) -> bool:
-        """Return whether no static file has changed since collectstatic ran."""
-        manifest = Path(self.path(self.manifest_name))
-        if not manifest.is_file():
-            return False
-        collected = manifest.stat().st_mtime
-        return all(
-            Path(storage.path(path)).stat().st_mtime <= collected
+        """Return the collected names by the original ones; none if the files are not current."""
+        try:
+            collected_at = Path(self.path(self.manifest_name)).stat().st_mtime
+            manifest: Any = super().load_manifest()  # the type in the stubs is wrong
+            names, digest = manifest
+            is_complete = all(map(self.exists, names.values()))
+        except (OSError, ValueError, TypeError, AttributeError):  # missing, or damaged
+            return {}, ""
+        is_newest = all(
+            Path(storage.path(path)).stat().st_mtime <= collected_at
             for finder in finders.get_finders()
             for path, storage in finder.list(None)
         )
+        return (names, digest) if is_complete and is_newest else ({}, "")
+
+    def is_current(self) -> bool:
+        """Return whether pages use the collected files."""
+        return bool(self.hashed_files)
 
     def stored_name(self, name: str) -> str:
         collected: dict[str, Any] = self.hashed_files

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import signal
@@ -15,6 +16,9 @@ def escape_unprintable() -> None:
 
     A command may already have changed something, such as a token that it prints only once.
     """
+    # The caller may have closed them.
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115, stays open
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -35,3 +39,8 @@ def exit_quietly() -> Iterator[None]:
         sys.exit(128 + signal.SIGPIPE)
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        sys.exit("The output cannot be written, because the disk is full.")

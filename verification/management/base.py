@@ -133,9 +133,9 @@ def read_token(option: str | None) -> str:
 def read_secret_line() -> str:
     """Return one line of standard input, without echo on a terminal. Raises CommandError."""
     try:
-        if sys.stdin.isatty():
+        if sys.stdin is not None and sys.stdin.isatty():
             return getpass.getpass(_("Token: "))
-        line = sys.stdin.readline()
+        line = sys.stdin.readline() if sys.stdin is not None else ""
     except EOFError:
         line = ""
     if not line:

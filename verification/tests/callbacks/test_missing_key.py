@@ -22,7 +22,7 @@ from verification.tests.support.signer import verification
 
 NO_TOKEN_DECRYPTS = (
     "No stored token can be decrypted. Put the key that encrypted it back behind the newest one "
-    "in TOKEN_ENCRYPTION_KEYS, and restart all processes."
+    "in TOKEN_ENCRYPTION_KEYS, keep the keys that are there, and restart all processes."
 )
 
 

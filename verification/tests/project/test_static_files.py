@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
+from django.core.management import call_command
 
 from verification.tests.fire.support.production import DEPLOYED
 from verification.tests.support.checkout import PRODUCTION, Checkout
 from verification.tests.support.gunicorn import Gunicorn, free_port, running_gunicorn
+from wechat_gateway.static_files import CollectedOrOriginalStorage
 
 HTTPS = b"Host: 127.0.0.1\r\nX-Forwarded-Proto: https\r\nConnection: close\r\n\r\n"
 
@@ -63,3 +66,31 @@ def test_pages_have_style_sheets_with_and_without_collectstatic(
     assert not is_hashed()
     assert checkout.manage("collectstatic", "--noinput").returncode == 0
     assert is_hashed()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        b"",
+        b"{",
+        b"\xff\xfe",
+        b"[]",
+        b'{"version": "9"}',
+        b'{"version": "1.1", "paths": null}',
+        None,
+    ],
+)
+def test_damaged_collected_files_are_not_used(
+    tmp_path: Path, settings: Any, damage: bytes | None
+) -> None:
+    settings.STATIC_ROOT = tmp_path
+    call_command("collectstatic", "--noinput", verbosity=0)
+    assert CollectedOrOriginalStorage().is_current()
+    if damage is None:
+        next(tmp_path.glob("verification/site.*.css")).unlink()
+    else:
+        (tmp_path / "staticfiles.json").write_bytes(damage)
+    storage = CollectedOrOriginalStorage()
+
+    assert not storage.is_current()
+    assert storage.url("verification/site.css") == "/static/verification/site.css"

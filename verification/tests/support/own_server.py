@@ -128,12 +128,11 @@ class OwnServer:
         service = ConfigParser(strict=False, interpolation=None, delimiters="=")
         service.read_string(self.localise((self.place / "etc/systemd/system" / unit).read_text()))
         command = service["Service"]["ExecStart"].split()
-        lines = Path(service["Service"]["EnvironmentFile"]).read_text().splitlines()
         with (self.place / "output").open("ab") as output:
             process = subprocess.Popen(
                 command,
                 cwd=service["Service"]["WorkingDirectory"],
-                env=dict(line.split("=", 1) for line in lines),
+                env={},  # the variables are in .env
                 stdout=output,
                 stderr=output,
             )
