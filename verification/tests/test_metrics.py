@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from django.conf import settings as project_settings
 from django.core.management import call_command
-from django.db import OperationalError, transaction
+from django.db import OperationalError
 from django.test import Client
 from django.utils import timezone
 from prometheus_client.openmetrics.parser import (
@@ -35,6 +35,7 @@ from verification.tests.support.admin_client import (
     wechat_pushes,
     wechat_verifies,
 )
+from verification.tests.support.backups import restored_afterwards
 from verification.tests.support.gunicorn import running_gunicorn
 from verification.tests.support.tampering import as_owner
 
@@ -175,12 +176,11 @@ def test_the_sums_of_past_hours_are_kept_but_not_for_an_older_backup(
     accepted = ("attempts_total", "brand-a", "url_verification", "accepted")
     record(2, 1)
     assert read()[accepted] == 1
-    backup = transaction.savepoint()
-    record(1, 1)
-    record(0, 1)
-    assert (read()[accepted], read()[accepted]) == (3, 3)
+    with restored_afterwards():
+        record(1, 1)
+        record(0, 1)
+        assert (read()[accepted], read()[accepted]) == (3, 3)
 
-    transaction.savepoint_rollback(backup)
     assert read()[accepted] == 1
     record(0, 1)
     assert read()[accepted] == 2

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection, transaction
+from django.db import connection
 
 from verification.alerts.watch import Watch
 from verification.audit_log.verifier import KeptHead, verify_audit
@@ -16,6 +13,7 @@ from verification.models import ChainHead, OfficialAccount, Seal, VerificationAt
 from verification.tests.alerts.conftest import Clock, Sent
 from verification.tests.support.adapter import A
 from verification.tests.support.admin_client import actions, wechat_verifies
+from verification.tests.support.backups import restored_afterwards
 from verification.tests.support.tampering import as_owner
 from verification.tests.support.wecom import Robot
 
@@ -119,14 +117,6 @@ def test_a_pruned_log_is_not_reported(connected: OfficialAccount, sent: Sent, cl
 
 
 # --- An older backup
-
-
-@contextmanager
-def restored_afterwards() -> Iterator[None]:
-    """Bring the whole database back to its state before the block, as restoring a backup does."""
-    backup = transaction.savepoint()
-    yield
-    transaction.savepoint_rollback(backup)
 
 
 def test_a_restored_backup_is_reported_with_what_to_do(
