@@ -40,7 +40,7 @@ class Scenario:
         self.monkeypatch, self.browser = monkeypatch, Browser()
         self.secrets = [TOKEN, NEXT_TOKEN, PASSWORD, NEXT_PASSWORD]
         self.failed: list[Any] = []
-        self.printed = ""
+        self.printed = self.mailed = ""
         User.objects.create_superuser("li.wei", password=PASSWORD)
         self.sign_in()
         self.account = self.connect()
