@@ -105,6 +105,13 @@ def test_a_container_gets_secrets_as_files_that_it_is_given(name: str) -> None:
     assert not {"SECRET_KEY", "TOKEN_ENCRYPTION_KEYS", "DATABASE_URL"} & variables.keys()
 
 
+@pytest.mark.parametrize("name", ["web", "worker", "migrate"])
+def test_a_password_in_the_address_of_pips_index_does_not_reach_the_gateway(name: str) -> None:
+    """.env holds the address for the build. compose.yaml passes that file on as a whole."""
+    assert SERVICES[name]["env_file"] == [".env"]
+    assert SERVICES[name]["environment"]["PIP_INDEX_URL"] == ""
+
+
 def test_the_database_is_migrated_before_the_gateway_starts() -> None:
     migrated = {"migrate": {"condition": "service_completed_successfully"}}
 
