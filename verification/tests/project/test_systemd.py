@@ -57,6 +57,10 @@ def test_systemd_waits_until_the_requests_in_progress_are_answered() -> None:
     assert service["KillMode"] == "mixed"  # SIGTERM to gunicorn only, which stops its workers
 
 
+def test_a_reload_sends_the_signal_that_starts_workers_with_new_code() -> None:
+    assert read_unit("wechat-gateway.service")["Service"]["ExecReload"] == "/bin/kill -HUP $MAINPID"
+
+
 @needs_systemd
 def test_systemd_accepts_the_units_and_finds_them_hardened(tmp_path: Path) -> None:
     assert ANALYZE is not None
