@@ -89,7 +89,7 @@ class OwnServer:
             subprocess.run(["git", *command], cwd=repository, check=True)
 
     def localise(self, text: str) -> str:
-        """Replace the paths and addresses of the document by those in the folder."""
+        """Replace the paths and addresses of the document with those in the folder."""
         at = self.database
         for ours, theirs in {
             "https://github.com/OWNER/wechat_gateway": f"{self.place}/repository",
