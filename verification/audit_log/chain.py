@@ -124,8 +124,8 @@ def verify_mac(
     if key is None:
         raise BrokenChain(
             _(
-                "The key {key} of {seal} is not in TOKEN_ENCRYPTION_KEYS, "
-                "so its MAC proves nothing."
+                "The key {key} of {seal} is not in TOKEN_ENCRYPTION_KEYS, so its MAC cannot be "
+                "checked. Put the key back, at the end."
             ).format(key=sealed.key_id, seal=name())
         )
     if compute_mac(key, text) != bytes(sealed.mac):

@@ -174,8 +174,7 @@ def name_accounts(accounts: Collection[OfficialAccount]) -> str:
 
 def put_key_back() -> str:
     """Return what to do when a token cannot be decrypted."""
-    leave_console = _("Change nothing in WeChat's console.")
-    return f"{MISSING_KEY_ADVICE} {leave_console}"
+    return _("{advice} Change nothing in WeChat's console.").format(advice=MISSING_KEY_ADVICE)
 
 
 def token_unknown(evidence: Evidence) -> Explanation:

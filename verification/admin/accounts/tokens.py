@@ -15,7 +15,6 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.utils import timezone
 from django.utils.text import format_lazy
-from django.utils.translation import gettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from verification.accounts.tokens import (
@@ -37,7 +36,7 @@ from verification.models import OfficialAccount, Token
 from verification.models.account import MIN_SAFE_LENGTH
 from verification.times import format_datetime
 
-LOST_KEY = format_lazy("{} {}", gettext_lazy("The token cannot be decrypted."), MISSING_KEY_ADVICE)
+LOST_KEY = format_lazy(_("The token cannot be decrypted. {advice}"), advice=MISSING_KEY_ADVICE)
 
 
 @dataclass(frozen=True)

@@ -183,7 +183,7 @@ def test_a_seal_made_with_another_key_is_refused(
 
     assert problem_of(sealed_log) == (
         f"The key {Seal.objects.all()[0].key_id} of seal 1 (attempts 1 to 2) is not in "
-        "TOKEN_ENCRYPTION_KEYS, so its MAC proves nothing."
+        "TOKEN_ENCRYPTION_KEYS, so its MAC cannot be checked. Put the key back, at the end."
     )
 
 
