@@ -9,7 +9,12 @@ from django.utils.translation import gettext_lazy
 
 from verification.accounts.pausing import pause
 from verification.change_log import command_line_actor
-from verification.management.base import GatewayCommand, find_account
+from verification.management.base import (
+    GatewayCommand,
+    account_facts,
+    add_json_argument,
+    find_account,
+)
 from verification.protocol.console import SERVICE_FAILURE_MESSAGE
 
 
@@ -17,19 +22,23 @@ class Command(GatewayCommand):
     help = format_lazy(
         gettext_lazy(
             "Pauses an official account: all its callbacks are refused until you run "
-            "resume_account. "
-            "Followers who write to it read “{message}”, if it is enabled (启用) in WeChat's "
-            "console."
+            "resume_account. Followers who write to it read “{message}”, if it is enabled (启用) "
+            "in WeChat's console."
         ),
         message=SERVICE_FAILURE_MESSAGE,
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("slug", help=_("The slug of the account."))
+        add_json_argument(parser)
 
     def handle(self, *, slug: str, **options: Any) -> None:
         account = find_account(slug)
-        if pause(account, command_line_actor()):
+        changed = pause(account, command_line_actor())
+        if options["json"]:
+            self.print_json(**account_facts(account), is_paused=True, changed=changed)
+            return
+        if changed:
             sentence = _(
                 "Paused {account}. Run resume_account {slug} to accept its callbacks again."
             )

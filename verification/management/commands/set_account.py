@@ -12,7 +12,13 @@ from django.utils.translation import gettext_lazy
 
 from verification.accounts.editing import save_changes
 from verification.change_log import command_line_actor
-from verification.management.base import GatewayCommand, find_account, format_server_url
+from verification.management.base import (
+    GatewayCommand,
+    account_facts,
+    add_json_argument,
+    find_account,
+    format_server_url,
+)
 from verification.models import OfficialAccount
 
 #: The field of each option.
@@ -54,6 +60,7 @@ class Command(GatewayCommand):
             choices=[*ANSWERS],
             help=_("Whether the account also accepts calls at the bare domain."),
         )
+        add_json_argument(parser)
 
     def handle(self, *, slug: str, **options: Any) -> None:
         account = find_account(slug)
@@ -71,6 +78,9 @@ class Command(GatewayCommand):
             )
         validate(account, values)
         changed = save_changes(account, values, command_line_actor())
+        if options["json"]:
+            self.print_json(**account_facts(account), changed=changed)
+            return
         if not changed:
             sentence = _("{account} has these settings already; nothing was changed.")
             self.stdout.write(sentence.format(account=account))

@@ -19,7 +19,12 @@ from django.utils import timezone
 
 from verification.accounts.tokens import rotate_token
 from verification.callbacks import batch
-from verification.callbacks.recording import PoisonedBatch, Unrecorded, verify
+from verification.callbacks.recording import (
+    PoisonedBatch,
+    Unrecorded,
+    connect_to_database,
+    verify,
+)
 from verification.fields import Secret
 from verification.models import ChainHead, OfficialAccount, Seal, Tally, Token, VerificationAttempt
 from verification.models.account import OVERLAP
@@ -250,3 +255,12 @@ class TestFailure:
         assert response["Retry-After"] == "5"
         assert '"event": "attempt_unrecorded"' in caplog.text
         assert "the disk is full" not in caplog.text
+
+
+@pytest.mark.postgresql
+def test_a_writer_connects_before_the_first_callback(transactional_db: None) -> None:
+    connection.close()
+    connect_to_database()
+
+    assert connection.connection is not None
+    assert connection.connection.closed == 0

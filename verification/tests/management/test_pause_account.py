@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
@@ -41,6 +43,20 @@ def test_the_change_log_says_who_paused_and_resumed(brand_a: OfficialAccount) ->
 def test_an_unknown_account_is_refused(db: None, command: str) -> None:
     with pytest.raises(CommandError, match='no official account with the slug "nobody"'):
         call_command(command, "nobody")
+
+
+def test_json_says_whether_anything_changed(
+    brand_a: OfficialAccount, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for command in ("pause_account", "pause_account", "resume_account"):
+        call_command(command, "brand-a", "--json")
+    call_command("set_account", "brand-a", "--json", name="一号店")
+    facts = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+    assert [fact.get("is_paused") for fact in facts] == [True, True, False, None]
+    assert [fact["changed"] for fact in facts] == [True, False, True, ["name"]]
+    assert {fact["slug"] for fact in facts} == {"brand-a"}
+    assert facts[-1]["name"] == "一号店"
 
 
 def test_pausing_or_resuming_twice_changes_nothing_and_says_so(
