@@ -68,6 +68,26 @@ def test_a_reader_that_leaves_early_ends_a_command_without_a_message(
     assert (result.returncode, result.stderr) == (128 + signal.SIGPIPE, "")
 
 
+@pytest.mark.parametrize(
+    ("command", "code", "message"),
+    [
+        ("list_accounts >&-", 0, ""),
+        ("list_accounts > /dev/full", 1, "The output cannot be written, because the disk is full."),
+        ("add_account brand-b --token - <&-", 1, "--token - reads the token from standard input"),
+    ],
+)
+def test_a_closed_or_full_stream_gives_a_sentence_at_most(
+    transactional_db: None, tmp_path: Path, command: str, code: int, message: str
+) -> None:
+    OfficialAccount.objects.create(slug="brand-a", name="Brand A")
+    Checkout(tmp_path)
+    result = run_in_shell(f"$python manage.py {command}", tmp_path)
+
+    assert result.returncode == code, result.stderr
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr
+
+
 def test_a_token_is_typed_without_echo(
     transactional_db: None, brand_a: OfficialAccount, tmp_path: Path
 ) -> None:

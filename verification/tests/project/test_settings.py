@@ -189,11 +189,12 @@ def test_a_dyno_is_behind_one_proxy_by_default(variables: dict[str, str], expect
 @pytest.mark.parametrize(
     "url", ["https://gate.example.com", "https://gate.example.com:8443", "http://gate.example.com/"]
 )
-def test_the_host_of_the_public_url_is_allowed(url: str) -> None:
+def test_the_public_url_is_an_allowed_host_and_a_trusted_origin(url: str) -> None:
     settings = read_settings(**PRODUCTION, PUBLIC_URL=url)
 
     assert settings["ALLOWED_HOSTS"] == ["wx.example.cn", "gate.example.com"]
     assert settings["PUBLIC_URL"] == url.rstrip("/")
+    assert settings["CSRF_TRUSTED_ORIGINS"] == [url.rstrip("/")]
 
 
 @pytest.mark.parametrize(
