@@ -8,7 +8,6 @@ import sys
 from importlib import import_module
 
 from wechat_gateway import env, terminal
-from wechat_gateway.catalogue import use_catalogue
 
 # These need no variables: they run while an image is built, while a developer edits texts, or on
 # an auditor's machine that has only a file.
@@ -22,7 +21,7 @@ def main(arguments: list[str]) -> None:
     terminal.escape_unprintable()
     with terminal.exit_quietly(), env.exit_if_misconfigured():
         env.load()
-        use_catalogue()
+        env.use_catalogue()
         if arguments[1:] and not needs_no_variable(arguments):
             env.require()
             import_module("wechat_gateway.settings")  # Django would hide its problems in some cases

@@ -13,6 +13,7 @@ from django.conf import settings
 from django.contrib.staticfiles.storage import staticfiles_storage
 from django.core import checks
 from django.core.checks import CheckMessage, Tags, register
+from django.utils import translation
 from django.utils.translation import gettext as _
 
 from verification.callbacks.readiness import find_problem, log_readiness
@@ -23,8 +24,9 @@ logger = logging.getLogger(__name__)
 def log_at_start() -> None:
     """Log what /readyz answers now, and why pages cannot be opened, if they cannot."""
     log_readiness()
-    for message in check_proxies():
-        logger.warning("%s %s", message.msg, message.hint)
+    with translation.override("en"):  # as all lines of the log
+        for message in check_proxies():
+            logger.warning("%s %s", message.msg, message.hint)
 
 
 @register(Tags.security, deploy=True)

@@ -95,8 +95,8 @@ def _count_attempts(slugs: dict[int | None, str]) -> Iterator[Metric]:
     totals = read_totals()
     attempts = CounterMetricFamily(
         "wechat_gateway_attempts",
-        "Callbacks that were answered, without internet noise. Without an account, the path "
-        "belongs to none.",
+        "Callbacks that were answered, without internet noise. The account is empty if the path "
+        "belongs to no account.",
         labels=["account", "kind", "outcome"],
     )
     # All series exist from the start: Prometheus does not see the increase of one that is new.

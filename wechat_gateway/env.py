@@ -7,16 +7,17 @@ shows its value, which may be a secret.
 
 from __future__ import annotations
 
+import gettext
 import os
 import re
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from gettext import translation
 from pathlib import Path
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
+from django.utils.translation import to_locale
 
 ROOT = Path(__file__).resolve().parent.parent
 ENV_FILE = ROOT / ".env"
@@ -78,11 +79,20 @@ def raise_problems() -> None:
     raise ImproperlyConfigured("\n".join(dict.fromkeys(sentences)))
 
 
+def use_catalogue() -> None:
+    """Let the standard library's gettext read the project's catalogue, as LANGUAGE_CODE says.
+
+    argparse translates its own words with it, whatever the language of the terminal is.
+    """
+    gettext.bindtextdomain("django", ROOT / "verification" / "locale")
+    gettext.textdomain("django")
+    os.environ["LANGUAGE"] = to_locale(text("LANGUAGE_CODE", "en"))
+
+
 def translate(sentence: str) -> str:
-    """Translate as LANGUAGE_CODE says. Django's gettext cannot: it needs the settings."""
-    language = "zh_Hans" if text("LANGUAGE_CODE") == "zh-hans" else "en"
-    catalogue = translation("django", ROOT / "verification/locale", [language], fallback=True)
-    return catalogue.gettext(sentence)
+    """Translate a sentence. Django's gettext cannot do it before it has the settings."""
+    use_catalogue()
+    return gettext.gettext(sentence)
 
 
 @contextmanager

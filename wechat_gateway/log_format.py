@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 from pythonjsonlogger.core import RESERVED_ATTRS
 from pythonjsonlogger.json import JsonFormatter
@@ -14,7 +15,7 @@ class JsonLine(JsonFormatter):
     converter = staticmethod(time.gmtime)
 
 
-OPTIONS = {
+OPTIONS: dict[str, Any] = {
     "fmt": "%(asctime)s %(levelname)s %(name)s %(message)s",
     "datefmt": "%Y-%m-%d %H:%M:%S +0000",
     # Leave out the request that Django attaches, whose repr() holds the query and so the

@@ -26,7 +26,7 @@ FLUSH_DEADLINE = 10
 #: Seconds after which it does not wait any longer for a reader that reads nothing.
 STALL_DEADLINE = 2
 
-DROPPED_FORMATTER = JsonLine(**OPTIONS)  # type: ignore[arg-type] # OPTIONS mixes str and list
+DROPPED_FORMATTER = JsonLine(**OPTIONS)
 
 
 class QueuedHandler(logging.Handler):

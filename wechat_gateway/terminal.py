@@ -10,6 +10,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from wechat_gateway.env import _, translate
+
 
 def escape_unprintable() -> None:
     """Write characters that the terminal's encoding lacks as escapes, instead of failing.
@@ -43,4 +45,4 @@ def exit_quietly() -> Iterator[None]:
         if error.errno != errno.ENOSPC:
             raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        sys.exit("The output cannot be written, because the disk is full.")
+        sys.exit(translate(_("The output cannot be written, because the disk is full.")))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import getpass
 import json
-import re
 import sys
 from argparse import ArgumentParser
 from collections.abc import Iterator
@@ -20,11 +19,9 @@ from django.db import DatabaseError, transaction
 from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from verification import change_log
 from verification.accounts.tokens import other_accounts_with
-from verification.audit_log.verifier import KeptHead
 from verification.change_log import Action, command_line_actor
 from verification.db.errors import format_unusable
 from verification.fields import UndecryptableSecret
@@ -33,8 +30,6 @@ from verification.management.help_formatter import HelpFormatter
 from verification.models import OfficialAccount
 from verification.models.account import MIN_SAFE_LENGTH, generate_secret
 from verification.times import midnight
-
-HEAD_PATTERN = re.compile(r"([0-9]{1,18}):([0-9a-f]{64})")
 
 
 class GatewayCommand(BaseCommand):
@@ -197,18 +192,6 @@ def find_account(slug: str) -> OfficialAccount:
     return account
 
 
-def format_sealed(attempts: int, seals: int) -> str:
-    """Return how many attempts there are, under how many seals."""
-    return _("{attempts} under {seals}").format(
-        attempts=format_attempts(attempts),
-        seals=ngettext("{count} seal", "{count} seals", seals).format(count=f"{seals:,}"),
-    )
-
-
-def format_attempts(count: int) -> str:
-    return ngettext("{count} attempt", "{count} attempts", count).format(count=f"{count:,}")
-
-
 def parse_time(text: str | None) -> datetime | None:
     """Return the ISO date or time in `text` as a UTC time. Without a zone, it is in TIME_ZONE.
 
@@ -228,15 +211,3 @@ def parse_time(text: str | None) -> datetime | None:
     raise CommandError(
         _('"{text}" is not a time such as 2026-11-23 or 2026-11-23T10:42+08:00.').format(text=text)
     )
-
-
-def parse_head(text: str) -> KeptHead:
-    """Return the head in `SEAL:DIGEST`. Raises CommandError."""
-    match = HEAD_PATTERN.fullmatch(text.strip())
-    if match is None:
-        raise CommandError(
-            _(
-                '"{text}" is not a head: a seal\'s number, a colon and 64 hexadecimal digits.'
-            ).format(text=text)
-        )
-    return KeptHead(int(match[1]), bytes.fromhex(match[2]))

@@ -206,7 +206,7 @@ class Token(models.Model):
 
     @property
     def is_decryptable(self) -> bool:
-        """Whether a key of TOKEN_ENCRYPTION_KEYS decrypts it; False if it has been purged."""
+        """Return whether a key of TOKEN_ENCRYPTION_KEYS decrypts it; False if it was purged."""
         return self.secret is not None and self.secret.is_decryptable
 
     def holds(self, text: str) -> bool:

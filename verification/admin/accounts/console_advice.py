@@ -7,7 +7,7 @@ from datetime import timedelta
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from verification.accounts.facts import IS_ACCEPTED_OR_ACTIONABLE, IS_VERIFICATION
+from verification.accounts.facts import IS_ACCEPTED_OR_ACTIONABLE, IS_VERIFICATION, read_facts
 from verification.audit_log.positions import first_id_since
 from verification.diagnosis import explain
 from verification.diagnosis.remarks import (
@@ -16,7 +16,7 @@ from verification.diagnosis.remarks import (
     format_slow_answer,
 )
 from verification.diagnosis.token_causes import explain_missing_key
-from verification.models import OfficialAccount, Token, VerificationAttempt
+from verification.models import OfficialAccount, VerificationAttempt
 from verification.models.noise import NOISE
 from verification.protocol.console import ANSWERS
 from verification.protocol.enums import Kind, Outcome
@@ -38,7 +38,8 @@ def advise(answer: str, account: OfficialAccount) -> str:
             "is restricted. Wait a few minutes and press Submit (提交) again; if that does not "
             "help, try another domain."
         )
-    if answer != "timeout" and has_undecryptable_token(account):
+    now = timezone.now()
+    if answer != "timeout" and read_facts([account], now)[account.pk].undecryptable_token(now):
         return explain_missing_key([account])
     attempt = last_recent_attempt(account)
     if attempt is None:
@@ -46,11 +47,6 @@ def advise(answer: str, account: OfficialAccount) -> str:
     if attempt.outcome == Outcome.REFUSED:
         return advise_after_refusal(answer, attempt)
     return advise_after_acceptance(answer, attempt)
-
-
-def has_undecryptable_token(account: OfficialAccount) -> bool:
-    live = Token.objects.live_at(timezone.now()).filter(account=account)
-    return not all(token.is_decryptable for token in live)
 
 
 def last_recent_attempt(account: OfficialAccount) -> VerificationAttempt | None:

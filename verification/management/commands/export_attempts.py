@@ -16,7 +16,8 @@ from verification.change_log import command_line_actor
 from verification.db.snapshot import read_snapshot
 from verification.exports.sealed import sealed_pieces
 from verification.exports.writer import PIECES_BY_FORMAT, Export, Pieces
-from verification.management.base import GatewayCommand, find_account, format_attempts, parse_time
+from verification.management.base import GatewayCommand, find_account, parse_time
+from verification.management.reports import format_attempts
 from verification.models import ChainHead, Checkpoint, VerificationAttempt
 
 #: The option of each lookup.

@@ -19,8 +19,8 @@ from verification.audit_log.checkpoint import verified_start_of_log
 from verification.audit_log.integrity import record_check
 from verification.audit_log.pruning import Cut, find_cut, prune
 from verification.change_log import command_line_actor
-from verification.management.base import GatewayCommand, add_json_argument, format_sealed
-from verification.management.commands.verify_audit import verify_with_progress
+from verification.management.base import GatewayCommand, add_json_argument
+from verification.management.reports import format_sealed, verify_with_progress
 from verification.times import format_datetime
 
 #: Six months have at most this many days. China's Cybersecurity Law requires logs to be kept for
@@ -72,16 +72,7 @@ class Command(GatewayCommand):
                 "sure."
             )
             raise CommandError(sentence.format(days=days, six_months=SIX_MONTHS))
-        report = verify_with_progress()
-        if not dry_run:
-            record_check(report, command_line_actor())
-        if report.problems:
-            # The attempts may be evidence of who changed the log, and of what it held before.
-            sentence = _(
-                "The log does not verify, so nothing was pruned. {problem} Run verify_audit to see "
-                "every problem."
-            )
-            raise CommandError(sentence.format(problem=report.problems[0]))
+        require_intact_log(is_recorded=not dry_run)
         cut = find_cut(days)
         if cut and not dry_run:
             self.prune(cut)
@@ -90,26 +81,8 @@ class Command(GatewayCommand):
         elif cut is None:
             sentence = _("Nothing to prune: no whole seal is older than {days} days.")
             self.stdout.write(sentence.format(days=days))
-        elif dry_run:
-            self.stdout.write(
-                describe(
-                    cut,
-                    _(
-                        "Would remove {sealed}, recorded from {first} to {last}; the log then "
-                        "begins with attempt {next}. Nothing was changed."
-                    ),
-                )
-            )
         else:
-            self.stdout.write(
-                describe(
-                    cut,
-                    _(
-                        "Removed {sealed}, recorded from {first} to {last}; the log then begins "
-                        "with attempt {next}."
-                    ),
-                )
-            )
+            self.stdout.write(describe(cut, is_removed=not dry_run))
 
     def prune(self, cut: Cut) -> None:
         """Remove the attempts, with a progress bar. A signal ends it after the current step."""
@@ -139,6 +112,22 @@ class Command(GatewayCommand):
             )
 
 
+def require_intact_log(*, is_recorded: bool) -> None:
+    """Raise CommandError unless the log verifies; if `is_recorded`, record the check.
+
+    The attempts may be evidence of who changed the log, and of what it held before.
+    """
+    report = verify_with_progress()
+    if is_recorded:
+        record_check(report, command_line_actor())
+    if report.problems:
+        sentence = _(
+            "The log does not verify, so nothing was pruned. {problem} Run verify_audit to see "
+            "every problem."
+        )
+        raise CommandError(sentence.format(problem=report.problems[0]))
+
+
 def parse_days(text: str) -> int:
     match = re.fullmatch(r"([0-9]{1,5})d", text)
     if match is None:
@@ -156,8 +145,17 @@ def cut_facts(cut: Cut | None) -> dict[str, Any]:
     }
 
 
-def describe(cut: Cut, sentence: str) -> str:
-    """Return the sentence with what the cut removes."""
+def describe(cut: Cut, *, is_removed: bool) -> str:
+    """Return what the cut has removed or would remove, as one sentence."""
+    sentence = _(
+        "Would remove {sealed}, recorded from {first} to {last}; the log then begins with attempt "
+        "{next}. Nothing was changed."
+    )
+    if is_removed:
+        sentence = _(
+            "Removed {sealed}, recorded from {first} to {last}; the log then begins with attempt "
+            "{next}."
+        )
     return sentence.format(
         sealed=format_sealed(cut.attempts, cut.seals),
         first=format_datetime(cut.first_at),

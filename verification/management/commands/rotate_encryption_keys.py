@@ -55,7 +55,7 @@ class Command(GatewayCommand):
         if not yes:
             require_newest_key_everywhere()
         lost = []
-        tokens = Token.objects.filter(secret__isnull=False).order_by("id")
+        tokens = Token.objects.filter(secret__isnull=False).select_related("account").order_by("id")
         for token in tqdm(tokens, unit=" tokens", file=sys.stderr, disable=None):
             try:
                 # Only if it is unchanged: a token that has been purged since must stay purged.

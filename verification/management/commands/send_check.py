@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 from argparse import ArgumentParser
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -59,36 +60,32 @@ class Command(GatewayCommand):
         if options["json"]:
             self.print_json(**account_facts(account), **probe_facts(probe, target, failed))
         if failed:
-            if is_unrecorded(probe):
-                failed.append(
-                    _(
-                        "That server could not record the request: see the attempt_unrecorded "
-                        "lines in its log."
-                    )
-                )
-            elif token is None:  # a token from the command line says nothing about WeChat's token
-                failed += explain_refusal(probe)
-            if url is None and probe.answer is None and not settings.PUBLIC_URL:
-                failed.append(
-                    _(
-                        "PUBLIC_URL is not set, so the request went to this machine, to the port "
-                        "in PORT (default: 8000). Set one of them to where the server answers, or "
-                        "use --url."
-                    )
-                )
+            # A token from the command line says nothing about WeChat's token.
+            why = [*failed, *advise(probe, is_own_token=token is None, is_own_url=url is None)]
             sentence = _("{url} would not pass. {why}")
-            raise CommandError(sentence.format(url=target, why=" ".join(map(str, failed))))
-        if options["json"]:
-            return
-        sentence = _(
-            "{url} passes: 200 and the exact echostr ({length} bytes) in {milliseconds} ms."
-        )
-        self.stdout.write(
-            sentence.format(
-                url=target,
-                length=len(probe.echostr),
-                milliseconds=f"{probe.seconds * 1000:.0f}",
+            raise CommandError(sentence.format(url=target, why=" ".join(map(str, why))))
+        if not options["json"]:
+            sentence = _(
+                "{url} passes: 200 and the exact echostr ({length} bytes) in {milliseconds} ms."
             )
+            milliseconds = f"{probe.seconds * 1000:.0f}"
+            self.stdout.write(
+                sentence.format(url=target, length=len(probe.echostr), milliseconds=milliseconds)
+            )
+
+
+def advise(probe: Probe, *, is_own_token: bool, is_own_url: bool) -> Iterator[str]:
+    """Yield what this machine knows about the failure, besides the answer itself."""
+    if is_unrecorded(probe):
+        yield _(
+            "That server could not record the request: see the attempt_unrecorded lines in its log."
+        )
+    elif is_own_token:
+        yield from explain_refusal(probe)
+    if is_own_url and probe.answer is None and not settings.PUBLIC_URL:
+        yield _(
+            "PUBLIC_URL is not set, so the request went to this machine, to the port in PORT "
+            "(default: 8000). Set one of them to where the server answers, or use --url."
         )
 
 

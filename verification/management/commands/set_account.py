@@ -3,6 +3,7 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from typing import Any
 
+from django.contrib.admin.utils import label_for_field
 from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError
 from django.forms import modelform_factory
@@ -85,7 +86,7 @@ class Command(GatewayCommand):
             sentence = _("{account} has these settings already; nothing was changed.")
             self.stdout.write(sentence.format(account=account))
             return
-        labels = [str(account._meta.get_field(name).verbose_name) for name in changed]  # type: ignore[union-attr]
+        labels = [str(label_for_field(name, OfficialAccount)) for name in changed]
         sentence = _("Changed {fields} of {account}.")
         self.stdout.write(sentence.format(fields=", ".join(labels), account=account))
         if "slug" in changed:

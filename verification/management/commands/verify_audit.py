@@ -1,28 +1,26 @@
 from __future__ import annotations
 
-import sys
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import CommandError
 from django.db import DatabaseError
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from tqdm import tqdm
 
-from verification.audit_log.checkpoint import start_of_log
 from verification.audit_log.integrity import record_check
-from verification.audit_log.triggers import MISSING_TRIGGER_ADVICE
-from verification.audit_log.verifier import Report, verify_audit, verify_kept_head
+from verification.audit_log.verifier import Report, verify_kept_head
 from verification.change_log import command_line_actor
 from verification.db.errors import first_line
-from verification.management.base import (
-    GatewayCommand,
-    add_json_argument,
+from verification.management.base import GatewayCommand, add_json_argument
+from verification.management.reports import (
+    add_head_argument,
+    exit_if_problems,
     format_sealed,
     parse_head,
+    report_facts,
+    verify_with_progress,
 )
-from verification.models import ChainHead, Checkpoint
+from verification.models import Checkpoint
 from verification.times import format_datetime
 
 
@@ -33,14 +31,7 @@ class Command(GatewayCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument(
-            "--head",
-            metavar="SEAL:DIGEST",
-            help=_(
-                "A head that you have kept, to find a log whose end was cut off or whose past was "
-                "rewritten."
-            ),
-        )
+        add_head_argument(parser)
         add_json_argument(parser)
 
     def handle(self, *, head: str | None, **options: Any) -> None:
@@ -72,24 +63,6 @@ class Command(GatewayCommand):
             self.stdout.write(sentence.format(head=report.head.text))
 
 
-def verify_with_progress() -> Report:
-    """Verify the log, with a progress bar on a terminal."""
-    head, start = ChainHead.objects.first() or ChainHead(), start_of_log(Checkpoint.objects.first())
-    total = head.last_attempt_id - start.last_attempt_id
-    with tqdm(total=total, unit=" attempts", file=sys.stderr, disable=None) as bar:
-        return verify_audit(bar.update)
-
-
-def report_facts(report: Report) -> dict[str, Any]:
-    return {
-        "intact": not report.problems,
-        "attempts": report.attempts,
-        "seals": report.seals,
-        "head": report.head.text if report.head else None,
-        "problems": report.problems,
-    }
-
-
 def checkpoint_facts(checkpoint: Checkpoint) -> dict[str, Any]:
     return {
         "attempts": checkpoint.last_attempt_id,
@@ -98,15 +71,6 @@ def checkpoint_facts(checkpoint: Checkpoint) -> dict[str, Any]:
         "pruned_at": checkpoint.pruned_at,
         "actor": checkpoint.actor,
     }
-
-
-def exit_if_problems(report: Report) -> None:
-    """Raise CommandError with the problems of the report, if it has any."""
-    if report.problems:
-        sealed = format_sealed(report.attempts, report.seals)
-        advice = [str(MISSING_TRIGGER_ADVICE)] if report.missing_triggers else []
-        checked = _("Checked: {sealed}.").format(sealed=sealed)
-        raise CommandError("\n".join([*report.problems, *advice, checked]))
 
 
 def format_checkpoint(checkpoint: Checkpoint) -> str:

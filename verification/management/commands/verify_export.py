@@ -14,13 +14,14 @@ from tqdm import tqdm
 
 from verification.audit_log.verifier import KeptHead, Report
 from verification.exports.verifier import NotAnExport, verify_export
-from verification.management.base import (
-    GatewayCommand,
-    add_json_argument,
+from verification.management.base import GatewayCommand, add_json_argument
+from verification.management.reports import (
+    add_head_argument,
+    exit_if_problems,
     format_sealed,
     parse_head,
+    report_facts,
 )
-from verification.management.commands.verify_audit import exit_if_problems, report_facts
 
 
 class Command(GatewayCommand):
@@ -32,14 +33,7 @@ class Command(GatewayCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", type=Path, help=_("The exported file."))
-        parser.add_argument(
-            "--head",
-            metavar="SEAL:DIGEST",
-            help=_(
-                "A head that you have kept, to find a log whose end was cut off or whose past was "
-                "rewritten."
-            ),
-        )
+        add_head_argument(parser)
         add_json_argument(parser)
 
     def handle(self, *, file: Path, head: str | None, **options: Any) -> None:

@@ -23,7 +23,8 @@ from verification.audit_log.verifier import KeptHead
 from verification.callbacks.postgresql_store import get_store
 from verification.callbacks.readiness import find_problem
 from verification.db.errors import describe
-from verification.management.base import GatewayCommand, parse_head
+from verification.management.base import GatewayCommand
+from verification.management.reports import parse_head
 from verification.models import ChainHead
 
 logger = logging.getLogger(__name__)

@@ -21,7 +21,7 @@ from verification.tests.support.adapter import A, B
 from verification.tests.support.checkout import Checkout
 from verification.tests.support.signer import push, verification
 from verification.tests.support.tampering import drop_trigger
-from wechat_gateway.catalogue import use_catalogue
+from wechat_gateway.env import use_catalogue
 
 COMMANDS = sorted(name for name, app in get_commands().items() if app == "verification")
 #: What stays as it is in Chinese: options, paths, commands, modules, variables, {choices}.
