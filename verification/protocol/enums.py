@@ -72,3 +72,26 @@ class Mark(IntFlag):
     MSG_SIGNATURE = 4
     ENCRYPTED = 8
     EMPTY_TOKEN = 16  #: refused, and signed with an empty token, as probes do
+
+
+class DeliveryResult(Term):
+    """How the delivery of a message push to a backend ended."""
+
+    DELIVERED = 1
+    UNUSABLE_REPLY = 2  #: the backend has taken the message, but its reply cannot go to a follower
+    CONNECTION_REFUSED = 3
+    NAME_NOT_FOUND = 4
+    TIMEOUT = 5
+    TLS_FAILED = 6
+    CONNECTION_LOST = 7
+    NOT_HTTP = 8
+    REDIRECT = 9
+    CLIENT_ERROR = 10  #: a status 4xx that would be the same the next time
+    SERVER_ERROR = 11  #: any other status
+    REPLY_TOO_LARGE = 12
+    FORBIDDEN_ADDRESS = 13  #: the host has an address that a backend must not have
+    BUSY = 14  #: too many messages of the account are on their way
+    REPLAYED = 15  #: too many pushes with one signature
+    LOOP = 16  #: a push that this gateway itself has forwarded
+    SPOOL_FULL = 17
+    KEY_MISSING = 18  #: a waiting message that no key of TOKEN_ENCRYPTION_KEYS decrypts
