@@ -14,7 +14,8 @@ from verification.change_log import Action, Actor
 from verification.fields import Secret
 from verification.keys import fingerprint
 from verification.models import OfficialAccount, Token
-from verification.models.account import OVERLAP, validate_secret
+from verification.models.account import validate_secret
+from verification.models.rotating_secret import OVERLAP
 
 #: The value of `replaces` for an account without a token.
 NO_TOKEN = 0

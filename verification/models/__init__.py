@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from verification.models.account import OfficialAccount, Token
+from verification.models.aes_key import AESKey
 from verification.models.alert import Alert, WatchPosition
 from verification.models.attempt import VerificationAttempt
+from verification.models.backend import Backend
 from verification.models.chain import ChainHead, Checkpoint, Seal
 from verification.models.change_event import ChangeEvent
+from verification.models.delivery import Delivery, DeliveryTally
 from verification.models.tally import Tally
 from verification.models.totp_device import RecoveryCode, TotpDevice
 
 __all__ = [
+    "AESKey",
     "Alert",
+    "Backend",
     "ChainHead",
     "ChangeEvent",
     "Checkpoint",
+    "Delivery",
+    "DeliveryTally",
     "OfficialAccount",
     "RecoveryCode",
     "Seal",

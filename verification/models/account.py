@@ -5,17 +5,16 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Iterable
-from datetime import datetime, timedelta
 from typing import ClassVar
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db import models
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from verification.fields import EncryptedTextField, UndecryptableSecret
+from verification.fields import EncryptedTextField
+from verification.models.rotating_secret import RotatingSecret, RotatingSecretQuerySet
 from verification.protocol.enums import Kind
 
 SLUG_PATTERN = r"\A[a-z0-9-]{1,40}\Z"
@@ -29,8 +28,6 @@ SECRET_PATTERN = re.compile(r"[A-Za-z0-9]{3,32}")
 #: A shorter token is accepted with a warning, because it can be guessed.
 MIN_SAFE_LENGTH = 16
 ALPHABET = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"
-#: How long the old token stays valid after WeChat has used the new one.
-OVERLAP = timedelta(hours=24)
 
 
 def random_slug() -> str:
@@ -149,33 +146,18 @@ def current_token_of(tokens: Iterable[Token]) -> Token | None:
     return next((token for token in tokens if token.is_current), None)
 
 
-class TokenQuerySet(models.QuerySet["Token"]):
-    def live_at(self, moment: datetime) -> TokenQuerySet:
-        """Return current tokens, and previous ones that are still valid at that moment."""
-        is_valid = models.Q(expires_at=None) | models.Q(expires_at__gt=moment)
-        return self.filter(is_valid, secret__isnull=False)
-
-
-class Token(models.Model):
+class Token(RotatingSecret):
     id = models.AutoField(primary_key=True)
     account = models.ForeignKey(
         OfficialAccount, models.CASCADE, related_name="tokens", verbose_name=_("official account")
     )
     secret = EncryptedTextField(_("token"), null=True, editable=False)
-    fingerprint = models.CharField(_("fingerprint"), max_length=6, editable=False)
-    created_at = models.DateTimeField(_("since"), default=timezone.now, editable=False)
-    created_by = models.CharField(_("by"), max_length=150, editable=False)
-    superseded_at = models.DateTimeField(_("superseded"), null=True, editable=False)
-    expires_at = models.DateTimeField(_("valid until"), null=True, editable=False)
-    first_used_at = models.DateTimeField(_("first used"), null=True, editable=False)
 
-    objects: ClassVar[models.Manager[Token]] = TokenQuerySet.as_manager()
+    objects: ClassVar[models.Manager[Token]] = RotatingSecretQuerySet.as_manager()
 
-    class Meta:
+    class Meta(RotatingSecret.Meta):
         verbose_name = _("token")
         verbose_name_plural = _("tokens")
-        ordering = ["-id"]
-        default_permissions = ()
         permissions = [
             ("reveal_token", "Can reveal a token"),
             ("rotate_token", "Can rotate a token"),
@@ -193,42 +175,3 @@ class Token(models.Model):
                 name="token_current_has_secret_and_no_end",
             ),
         ]
-
-    def __str__(self) -> str:
-        return self.fingerprint
-
-    @property
-    def is_current(self) -> bool:
-        return self.superseded_at is None
-
-    def is_live_at(self, moment: datetime) -> bool:
-        return self.secret is not None and (self.expires_at is None or self.expires_at > moment)
-
-    @property
-    def is_decryptable(self) -> bool:
-        """Return whether a key of TOKEN_ENCRYPTION_KEYS decrypts it; False if it was purged."""
-        return self.secret is not None and self.secret.is_decryptable
-
-    def holds(self, text: str) -> bool:
-        """Return whether `text` is the secret. A secret that no key decrypts matches no text."""
-        try:
-            return self.secret is not None and self.secret.reveal() == text
-        except UndecryptableSecret:
-            return False
-
-    def record_first_use(self, moment: datetime) -> None:
-        """Record that WeChat first signed with this token at `moment`.
-
-        If it is the current token, the tokens that it replaced expire after OVERLAP.
-        """
-        if self.first_used_at is not None:
-            return
-        Token.objects.filter(pk=self.pk).update(first_used_at=moment)
-        if self.is_current:
-            replaced = Token.objects.filter(
-                account=self.account_id,
-                superseded_at__isnull=False,
-                expires_at=None,
-                pk__lt=self.pk,  # not this token, in case it was rotated meanwhile
-            )
-            replaced.update(expires_at=moment + OVERLAP)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.utils.translation import gettext_lazy as _
 
-from verification.protocol.enums import Kind, Method, Outcome, Reason
+from verification.protocol.enums import DeliveryResult, Kind, Method, Outcome, Reason
 
 KIND_CHOICES = [
     (Kind.URL_VERIFICATION.value, _("URL verification")),
@@ -25,5 +25,27 @@ REASON_CHOICES = [
     (Reason.MALFORMED_PARAMETER.value, _("Malformed parameter")),
     (Reason.METHOD_NOT_ALLOWED.value, _("Method not allowed")),
     (Reason.UNDECRYPTABLE_TOKEN.value, _("Undecryptable token")),
+    (Reason.MESSAGE_SIGNATURE_MISMATCH.value, _("Message signature mismatch")),
+    (Reason.UNDECRYPTABLE_MESSAGE.value, _("Undecryptable message")),
 ]
 METHOD_CHOICES = [(method.value, method.name) for method in Method]
+DELIVERY_RESULT_CHOICES = [
+    (DeliveryResult.DELIVERED.value, _("Delivered")),
+    (DeliveryResult.UNUSABLE_REPLY.value, _("Unusable reply")),
+    (DeliveryResult.CONNECTION_REFUSED.value, _("Connection refused")),
+    (DeliveryResult.NAME_NOT_FOUND.value, _("Name not found")),
+    (DeliveryResult.TIMEOUT.value, _("No answer in time")),
+    (DeliveryResult.TLS_FAILED.value, _("No secure connection")),
+    (DeliveryResult.CONNECTION_LOST.value, _("Connection lost")),
+    (DeliveryResult.NOT_HTTP.value, _("Answer is not HTTP")),
+    (DeliveryResult.REDIRECT.value, _("Redirect")),
+    (DeliveryResult.CLIENT_ERROR.value, _("Refused by the backend")),
+    (DeliveryResult.SERVER_ERROR.value, _("Error of the backend")),
+    (DeliveryResult.REPLY_TOO_LARGE.value, _("Reply too large")),
+    (DeliveryResult.FORBIDDEN_ADDRESS.value, _("Forbidden address")),
+    (DeliveryResult.BUSY.value, _("Too many at a time")),
+    (DeliveryResult.REPLAYED.value, _("Signature used too often")),
+    (DeliveryResult.LOOP.value, _("Loop")),
+    (DeliveryResult.SPOOL_FULL.value, _("Spool full")),
+    (DeliveryResult.KEY_MISSING.value, _("Encryption key missing")),
+]

@@ -62,6 +62,8 @@ class Reason(Term):
     MALFORMED_PARAMETER = 7
     METHOD_NOT_ALLOWED = 8
     UNDECRYPTABLE_TOKEN = 9  #: so the signature could not be compared with every token
+    MESSAGE_SIGNATURE_MISMATCH = 10  #: msg_signature does not cover the encrypted message
+    UNDECRYPTABLE_MESSAGE = 11  #: the account's EncodingAESKey does not decrypt the message
 
 
 class Mark(IntFlag):

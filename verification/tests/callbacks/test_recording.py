@@ -27,7 +27,7 @@ from verification.callbacks.recording import (
 )
 from verification.fields import Secret
 from verification.models import ChainHead, OfficialAccount, Seal, Tally, Token, VerificationAttempt
-from verification.models.account import OVERLAP
+from verification.models.rotating_secret import OVERLAP
 from verification.protocol.enums import Outcome
 from verification.tests.support.accounts import LI_WEI, make_account
 from verification.tests.support.adapter import A, B, last_attempt

@@ -26,7 +26,8 @@ def status_with(token: str) -> int:
 
 
 def old_token() -> Token:
-    return Token.objects.filter(superseded_at__isnull=False).latest("id")
+    token: Token = Token.objects.filter(superseded_at__isnull=False).latest("id")
+    return token
 
 
 def test_an_operator_reads_what_to_paste_and_where(

@@ -1,0 +1,45 @@
+"""EncodingAESKeys: the keys with which WeChat encrypts an account's messages."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from verification.fields import EncryptedTextField
+from verification.models.account import OfficialAccount
+from verification.models.rotating_secret import RotatingSecret, RotatingSecretQuerySet
+
+
+class AESKey(RotatingSecret):
+    """An EncodingAESKey. It is used for the first time when it decrypts a push of WeChat's.
+
+    Until then it may be mistyped, so no push is refused because of it. It has the permissions of
+    tokens.
+    """
+
+    id = models.AutoField(primary_key=True)
+    account = models.ForeignKey(
+        OfficialAccount, models.CASCADE, related_name="aes_keys", verbose_name=_("official account")
+    )
+    secret = EncryptedTextField("EncodingAESKey", null=True, editable=False)
+
+    objects: ClassVar[models.Manager[AESKey]] = RotatingSecretQuerySet.as_manager()
+
+    class Meta(RotatingSecret.Meta):
+        verbose_name = "EncodingAESKey"
+        verbose_name_plural = "EncodingAESKeys"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["account"],
+                condition=models.Q(superseded_at=None),
+                name="aes_key_one_current_per_account",
+            ),
+            models.CheckConstraint(condition=~models.Q(secret=""), name="aes_key_not_empty"),
+            models.CheckConstraint(
+                condition=models.Q(superseded_at__isnull=False)
+                | models.Q(secret__isnull=False, expires_at=None),
+                name="aes_key_current_has_secret_and_no_end",
+            ),
+        ]
