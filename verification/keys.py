@@ -51,6 +51,11 @@ def self_test_key() -> bytes:
     return _derive(_master_keys()[0], b"self-test")
 
 
+def message_id_key() -> bytes:
+    """Return the key that turns message ids and OpenIDs into values that reveal neither."""
+    return _derive(_master_keys()[0], b"message id")
+
+
 def _master_keys() -> tuple[str, ...]:
     if not settings.TOKEN_ENCRYPTION_KEYS:
         raise ImproperlyConfigured("TOKEN_ENCRYPTION_KEYS is not set.")

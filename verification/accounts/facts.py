@@ -40,7 +40,13 @@ IS_PUSH = Q(kind=Kind.MESSAGE_PUSH)
 IS_VERIFICATION = Q(kind=Kind.URL_VERIFICATION)
 #: The reasons for which WeChat's own requests are refused. A bot that opens the address without
 #: parameters is refused for another one, and needs no action.
-ACTIONABLE_REASONS = [Reason.SIGNATURE_MISMATCH, Reason.NO_TOKEN, Reason.UNDECRYPTABLE_TOKEN]
+ACTIONABLE_REASONS = [
+    Reason.SIGNATURE_MISMATCH,
+    Reason.NO_TOKEN,
+    Reason.UNDECRYPTABLE_TOKEN,
+    Reason.MESSAGE_SIGNATURE_MISMATCH,
+    Reason.UNDECRYPTABLE_MESSAGE,
+]
 IS_ACCEPTED_OR_ACTIONABLE = Q(reason=None) | Q(reason__in=ACTIONABLE_REASONS)
 
 

@@ -7,18 +7,20 @@ attempt.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
 from django.conf import settings
 
-from verification.callbacks.deadlines import ANSWER_DEADLINE, BODY_DEADLINE
+from verification.callbacks.deadlines import ANSWER_DEADLINE, BODY_DEADLINE, HOLD_DEADLINE
 from verification.callbacks.group_commit import GroupCommit
 from verification.callbacks.log_lines import log_unrecorded
 from verification.callbacks.recording import Unrecorded
 from verification.keys import self_test_key
 from verification.protocol.callback import (
     KNOWN_HEADERS,
+    MAX_BODY_SIZE,
     Callback,
     Request,
     parse_callback,
@@ -27,6 +29,8 @@ from verification.protocol.callback import (
 )
 from verification.protocol.enums import Method
 from verification.protocol.reply import HEALTHY, SAFE_HEADERS, TRY_AGAIN, Reply, Verdict, reply_to
+from verification.relay.forward import Relay
+from verification.relay.writer import SpoolWriter
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -34,9 +38,8 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Any, Any, Any], Awaitable[None]]
 
-#: Bytes of a body that are read. WeChat signs the query string of a message push, not its body,
-#: which is read only so that the client can finish sending.
-MAX_BODY_SIZE = 1_048_576
+#: Connections that a process leaves without an answer at a time; see CallbackEndpoint.hold().
+MAX_HELD = 1_000
 
 RAW_NAMES = {name.encode(): name for name in KNOWN_HEADERS}
 
@@ -54,6 +57,9 @@ class CallbackEndpoint:
     def __init__(self, django: Application) -> None:
         self.django = django
         self.group_commit = GroupCommit()
+        self.spool = SpoolWriter()
+        self.relay = Relay(self.spool)
+        self.held = 0  #: connections without an answer; see hold()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -77,17 +83,43 @@ class CallbackEndpoint:
         self.group_commit.start_writer()
         await send({"type": "lifespan.startup.complete"})
         await receive()
+        await self.relay.close()
+        await asyncio.to_thread(self.spool.stop)
         await send({"type": "lifespan.shutdown.complete"})
 
     async def answer(self, request: Request, slug: str, receive: Receive) -> Reply:
+        if request.method == "POST":
+            request = request._replace(body=await read_body(receive))
         callback = parse_callback(request, slug, settings.TRUSTED_PROXY_COUNT, self_test_key())
-        if callback.method is Method.POST:
-            await drain(receive)
         try:
-            return reply_to(callback, await self.get_verdict(callback))
+            verdict = await self.get_verdict(callback)
         except Unrecorded as error:
             log_unrecorded(callback, error)
             return TRY_AGAIN
+        if verdict.push is None:
+            return reply_to(callback, verdict)
+        reply = await self.relay.answer(callback, verdict.push)
+        if reply is None:
+            await self.hold(callback, receive)
+        return reply or TRY_AGAIN
+
+    async def hold(self, callback: Callback, receive: Receive) -> None:
+        """Leave WeChat without an answer until it disconnects, so that it sends the push again.
+
+        It disconnects after 5 s. Closing the connection here would not do: a proxy in front would
+        send an error of its own, and nothing documents that WeChat repeats after one.
+        """
+        if self.held >= MAX_HELD:
+            return
+        self.held += 1
+        try:
+            async with asyncio.timeout(HOLD_DEADLINE - callback.elapsed / 1_000_000):
+                while (await receive())["type"] != "http.disconnect":
+                    pass
+        except TimeoutError:
+            pass
+        finally:
+            self.held -= 1
 
     async def get_verdict(self, callback: Callback) -> Verdict:
         """Wait for the verdict. Raises Unrecorded, at the latest after ANSWER_DEADLINE."""
@@ -120,28 +152,36 @@ def parse_request(scope: Scope) -> Request:
         peer=scope["client"][0] if scope["client"] else "",
         scheme=scope["scheme"],
         http_version=scope["http_version"],
+        arrived=time.perf_counter(),
     )
 
 
-async def drain(receive: Receive) -> None:
-    """Read and discard the body.
+async def read_body(receive: Receive) -> bytes | None:
+    """Return the body, or None if it is too large or does not arrive in time.
 
-    Closing the connection while the client is still sending would reset it, and lose the answer.
+    A body that is too large is read up to the limit: closing the connection while the client is
+    still sending would reset it, and lose the answer.
     """
-    size = 0
+    chunks, size = [], 0
     try:
         async with asyncio.timeout(BODY_DEADLINE):
-            while size < MAX_BODY_SIZE:
+            while size <= MAX_BODY_SIZE:
                 message = await receive()
-                size += len(message.get("body", b""))
+                if message["type"] == "http.disconnect":
+                    return None
+                chunks.append(message.get("body", b""))
+                size += len(chunks[-1])
                 if not message.get("more_body"):
-                    return
+                    return b"".join(chunks) if size <= MAX_BODY_SIZE else None
     except TimeoutError:
-        return
+        pass
+    return None
 
 
 async def send_reply(send: Send, reply: Reply) -> None:
-    length = b"%d" % len(reply.body)
-    headers = [*RAW_SAFE_HEADERS, (b"content-length", length), *encode_headers(reply.extra_headers)]
+    if reply.extra_headers:
+        headers = encode_headers(reply.headers)
+    else:
+        headers = [*RAW_SAFE_HEADERS, (b"content-length", b"%d" % len(reply.body))]
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
     await send({"type": "http.response.body", "body": reply.body})

@@ -14,6 +14,8 @@ BATCH_DEADLINE = 2.3
 MIN_TIME_LEFT = 0.3
 #: Seconds that reading a body may take.
 BODY_DEADLINE = 1.0
+#: Seconds from a push's arrival until a connection without an answer is given up. WeChat waits 5 s.
+HOLD_DEADLINE = 6.0
 #: Seconds that a probe of the database may take.
 PROBE_DEADLINE = 1.0
 

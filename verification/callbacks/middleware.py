@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
+from asgiref.sync import async_to_sync
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, UnreadablePostError
 
+from verification.callbacks.deadlines import HOLD_DEADLINE
 from verification.callbacks.log_lines import log_unrecorded
 from verification.callbacks.recording import Unrecorded, verify
 from verification.keys import self_test_key
-from verification.protocol.callback import KNOWN_HEADERS, Request, parse_callback, path_slug
-from verification.protocol.reply import TRY_AGAIN, Reply, reply_to
+from verification.protocol.callback import (
+    KNOWN_HEADERS,
+    MAX_BODY_SIZE,
+    Callback,
+    Request,
+    parse_callback,
+    path_slug,
+)
+from verification.protocol.reply import TRY_AGAIN, AcceptedPush, Reply, reply_to
+from verification.relay.forward import Relay
+from verification.relay.writer import DirectSpool
 
 
 class CallbackMiddleware:
@@ -30,19 +42,49 @@ class CallbackMiddleware:
         if slug is None:
             return self.get_response(http_request)
         if http_request.method == "POST":
-            http_request.read()  # The body is not used: WeChat signs the query string.
+            request = request._replace(body=read_body(http_request))
         callback = parse_callback(request, slug, settings.TRUSTED_PROXY_COUNT, self_test_key())
         try:
             verdict = verify([callback])[0]
         except Unrecorded as error:
             log_unrecorded(callback, error)
             return as_response(TRY_AGAIN)
-        return as_response(reply_to(callback, verdict))
+        if verdict.push is None:
+            return as_response(reply_to(callback, verdict))
+        reply = forward(callback, verdict.push)
+        if reply is None:  # As in asgi.py: WeChat sends the push again after 5 s of silence.
+            time.sleep(max(HOLD_DEADLINE - callback.elapsed / 1_000_000, 0))
+        return as_response(reply or TRY_AGAIN)
+
+
+def read_body(http_request: HttpRequest) -> bytes | None:
+    """Return the body, or None if it is too large or incomplete."""
+    try:
+        body = http_request.read(MAX_BODY_SIZE + 1)
+    except UnreadablePostError:
+        return None
+    return body if len(body) <= MAX_BODY_SIZE else None
+
+
+def forward(callback: Callback, push: AcceptedPush) -> Reply | None:
+    """Forward a push in an event loop of its own, and return the reply, or None for no answer."""
+
+    async def answer() -> Reply | None:
+        spool = DirectSpool()
+        relay = Relay(spool)
+        try:
+            return await relay.answer(callback, push)
+        finally:
+            await relay.close()
+            await spool.close()
+
+    return async_to_sync(answer)()
 
 
 def parse_request(http_request: HttpRequest) -> Request:
     meta = http_request.META
     names = {name: f"HTTP_{name.upper().replace('-', '_')}" for name in KNOWN_HEADERS}
+    names["content-type"] = "CONTENT_TYPE"
     return Request(
         method=str(http_request.method),
         path=meta.get("PATH_INFO", "/").encode("utf-8", "replace"),  # Django has decoded it.
@@ -51,6 +93,7 @@ def parse_request(http_request: HttpRequest) -> Request:
         peer=meta.get("REMOTE_ADDR", ""),
         scheme=meta.get("wsgi.url_scheme", "http"),
         http_version=meta.get("SERVER_PROTOCOL", "HTTP/1.1").rpartition("/")[2],
+        arrived=time.perf_counter(),
     )
 
 

@@ -96,9 +96,10 @@ class PostgreSQLAttemptStore(AttemptStore):
     def wait_for_disk(self) -> None:
         self.cursor.execute(WAIT_FOR_DISK)
 
-    def read_accounts(self, slugs: set[str]) -> list[AccountTokenRow]:
-        statement, parameters = accounts_statement(slugs)
-        statement = statement.replace("%s", "clock_timestamp()", 1)
+    def read_accounts(self, slugs: set[str], *, with_backends: bool) -> list[AccountTokenRow]:
+        statement, parameters = accounts_statement(
+            slugs, "clock_timestamp()", "string_agg", with_backends
+        )
         self.cursor.execute(f"{self.begin} {TIMEOUTS}; {statement}", parameters)
         return [AccountTokenRow(*row) for row in self.cursor.fetchall()]
 

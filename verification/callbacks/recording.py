@@ -32,7 +32,7 @@ from verification.callbacks.store import AttemptStore
 from verification.callbacks.verdicts import Accounts, judge
 from verification.db.errors import describe
 from verification.db.watchdog import watchdog
-from verification.models import ChainHead, Token
+from verification.models import AESKey, ChainHead, Token
 from verification.protocol.callback import Callback
 from verification.protocol.enums import Kind
 from verification.protocol.reply import Verdict
@@ -65,7 +65,7 @@ def verify(callbacks: Sequence[Callback]) -> list[Verdict]:
     started = min(callback.started for callback in callbacks)
     with open_store(remaining(started)) as store, store.transaction():
         # The lock comes after the verdicts, so that other processes can write in the meantime.
-        accounts = Accounts(store.read_accounts({callback.path_slug for callback in callbacks}))
+        accounts = read_accounts(store, callbacks)
         verdicts = [judge(callback, accounts.candidates_for(callback)) for callback in callbacks]
         head, clock = store.lock_head()
         now = recording_time(head, clock)
@@ -82,6 +82,13 @@ def verify(callbacks: Sequence[Callback]) -> list[Verdict]:
     return verdicts
 
 
+def read_accounts(store: AttemptStore, callbacks: Sequence[Callback]) -> Accounts:
+    """Read the accounts that the callbacks call; with their backends, if one is a push."""
+    slugs = {callback.path_slug for callback in callbacks}
+    has_push = any(callback.push is not None for callback in callbacks)
+    return Accounts(store.read_accounts(slugs, with_backends=has_push))
+
+
 def judge_without_recording(callbacks: Sequence[Callback]) -> list[Verdict]:
     """Return the verdicts that verify() would return now, without recording anything.
 
@@ -89,7 +96,7 @@ def judge_without_recording(callbacks: Sequence[Callback]) -> list[Verdict]:
     """
     started = min(callback.started for callback in callbacks)
     with open_store(remaining(started)) as store:
-        accounts = Accounts(store.read_accounts({callback.path_slug for callback in callbacks}))
+        accounts = read_accounts(store, callbacks)
         return [judge(callback, accounts.candidates_for(callback)) for callback in callbacks]
 
 
@@ -159,17 +166,23 @@ def mark_first_uses(
     accounts: Accounts,
     now: datetime,
 ) -> None:
-    """Mark each token that was used for the first time, which sets the end of the previous tokens.
+    """Mark each token and key that was used for the first time, which ends the previous ones.
 
-    A self-test does not count as use, because WeChat's console may still hold the old token.
+    A self-test does not count as use, because WeChat's console may still hold the old token. A new
+    key that did not decrypt a push is marked as well: it may be mistyped.
     """
-    used = {
-        verdict.token_id
+    real = [
+        verdict
         for callback, verdict in zip(callbacks, verdicts, strict=True)
-        if verdict.token_id and callback.kind is not Kind.SELF_TEST
-    }
-    for token_id in used & accounts.unused_tokens:
+        if callback.kind is not Kind.SELF_TEST
+    ]
+    for token_id in {verdict.token_id for verdict in real} & accounts.unused_tokens:
         Token.objects.get(pk=token_id).record_first_use(now)
+    for key_id in {verdict.used_key_id for verdict in real} & accounts.unused_keys:
+        AESKey.objects.get(pk=key_id).record_first_use(now)
+    failed_keys = {key_id for verdict in real for key_id in verdict.failed_key_ids}
+    if failed_keys:
+        AESKey.objects.filter(pk__in=failed_keys, failed_at=None).update(failed_at=now)
 
 
 def close_lost_connection() -> None:

@@ -17,7 +17,17 @@ from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
 from verification.audit_log.canonical import Values
-from verification.models import ChainHead, OfficialAccount, Seal, Tally, Token, VerificationAttempt
+from verification.models import (
+    AESKey,
+    Backend,
+    ChainHead,
+    Delivery,
+    OfficialAccount,
+    Seal,
+    Tally,
+    Token,
+    VerificationAttempt,
+)
 from verification.models.account import MAX_ACCOUNTS_AT_ROOT
 from verification.models.chain import GENESIS
 
@@ -35,15 +45,41 @@ class AccountTokenRow(NamedTuple):
     token_id: int | None  #: None where the account has no live token
     ciphertext: str
     is_unused: bool
+    # The rest is read only for batches with a POST, and is the same in all rows of an account.
+    app_id: str = ""
+    aes_keys: str | None = None  #: ID:UNUSED:FAILED:CIPHERTEXT of each live key, the newest first
+    backend_url: str | None = None  #: None where the account has no backend
+    on_failure: str | None = None
+    secret: str | None = None
+    previous_secret: str | None = None
+    failures: int | None = None
+    is_probe_due: bool | None = None
+    has_waiting: bool | None = None
 
 
 _ACCOUNTS, _TOKENS = OfficialAccount._meta.db_table, Token._meta.db_table
+_AES_KEYS, _BACKENDS = AESKey._meta.db_table, Backend._meta.db_table
+_DELIVERIES = Delivery._meta.db_table
 READ_ACCOUNTS = f"""
 SELECT account.id, account.slug, account.is_paused, account.answers_at_root,
-    token.id, token.secret, token.first_used_at IS NULL
+    token.id, token.secret, token.first_used_at IS NULL{{push_columns}}
 FROM {_ACCOUNTS} account LEFT JOIN {_TOKENS} token ON token.account_id = account.id
-    AND token.secret IS NOT NULL AND (token.expires_at IS NULL OR token.expires_at > %s)
-WHERE {{conditions}} ORDER BY account.id, token.id DESC"""
+    AND token.secret IS NOT NULL AND (token.expires_at IS NULL OR token.expires_at > {{now}})
+{{push_join}}WHERE {{conditions}} ORDER BY account.id, token.id DESC"""
+PUSH_COLUMNS = f""", account.app_id,
+    (SELECT {{aggregate}}(text, ' ') FROM (
+        SELECT aes_key.id || ':' || CASE WHEN aes_key.first_used_at IS NULL THEN 1 ELSE 0 END || ':'
+            || CASE WHEN aes_key.failed_at IS NULL THEN 0 ELSE 1 END || ':' || aes_key.secret AS text
+        FROM {_AES_KEYS} aes_key WHERE aes_key.account_id = account.id
+            AND aes_key.secret IS NOT NULL
+            AND (aes_key.expires_at IS NULL OR aes_key.expires_at > {{now}})
+        ORDER BY aes_key.id DESC) live),
+    backend.url, backend.on_failure, backend.secret,
+    CASE WHEN backend.previous_secret_ends_at > {{now}} THEN backend.previous_secret END,
+    backend.failures, backend.next_probe_at <= {{now}},
+    backend.url IS NOT NULL AND EXISTS (SELECT 1 FROM {_DELIVERIES} delivery
+        WHERE delivery.account_id = account.id AND delivery.state = {Delivery.State.WAITING:d})"""
+PUSH_JOIN = f"LEFT JOIN {_BACKENDS} backend ON backend.account_id = account.id\n"
 IS_AT_ROOT = f"""account.id IN
     (SELECT id FROM {_ACCOUNTS} WHERE answers_at_root ORDER BY id LIMIT {MAX_ACCOUNTS_AT_ROOT})"""
 
@@ -91,16 +127,16 @@ class AttemptStore:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
 
-    def read_accounts(self, slugs: set[str]) -> list[AccountTokenRow]:
+    def read_accounts(self, slugs: set[str], *, with_backends: bool) -> list[AccountTokenRow]:
         """Return the accounts with these slugs, each with its live tokens, the newest first.
 
         The empty slug stands for the accounts that answer at the root. An unknown slug takes the
         same single statement as a known one, so that the response time does not reveal it.
         """
-        statement, parameters = accounts_statement(slugs)
-        now = connection.ops.adapt_datetimefield_value(timezone.now())
+        now = f"'{connection.ops.adapt_datetimefield_value(timezone.now())}'"
+        statement, parameters = accounts_statement(slugs, now, "group_concat", with_backends)
         with connection.cursor() as cursor:
-            cursor.execute(statement, [now, *parameters])
+            cursor.execute(statement, parameters)
             return [AccountTokenRow(*row) for row in cursor.fetchall()]
 
     def lock_head(self) -> tuple[ChainHead, datetime]:
@@ -135,13 +171,26 @@ class AttemptStore:
             cursor.execute(statement, parameters)
 
 
-def accounts_statement(slugs: set[str]) -> tuple[str, list[str]]:
-    """Return READ_ACCOUNTS for these slugs, and its parameters after the current time."""
+def accounts_statement(
+    slugs: set[str], now: str, aggregate: str, with_backends: bool
+) -> tuple[str, list[str]]:
+    """Return READ_ACCOUNTS for these slugs, and its parameters.
+
+    `now` and `aggregate` are SQL: the current time, and the function that joins texts. Backends are
+    read only for batches with a POST, so that URL verifications do not become slower.
+    """
     parameters = sorted(slugs - {""})
     conditions = [IS_AT_ROOT] if "" in slugs else []
     if parameters:
         conditions.append(f"account.slug IN ({', '.join(['%s'] * len(parameters))})")
-    return READ_ACCOUNTS.format(conditions=" OR ".join(conditions)), parameters
+    columns = PUSH_COLUMNS.format(now=now, aggregate=aggregate) if with_backends else ""
+    statement = READ_ACCOUNTS.format(
+        now=now,
+        push_columns=columns,
+        push_join=PUSH_JOIN if with_backends else "",
+        conditions=" OR ".join(conditions),
+    )
+    return statement, parameters
 
 
 def tallies_statement(batch: Batch) -> tuple[str, list[Any]]:

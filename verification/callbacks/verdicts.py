@@ -12,6 +12,7 @@ from typing import NamedTuple
 from django.conf import settings
 from django.utils import translation
 
+from verification.callbacks.push_verdicts import PushSettings, judge_push, read_push_settings
 from verification.callbacks.store import AccountTokenRow
 from verification.fields import Secret, UndecryptableSecret
 from verification.keys import MISSING_KEY_ADVICE
@@ -47,8 +48,14 @@ class Candidates:
     /wechat/SLUG has one candidate at most; / has up to MAX_ACCOUNTS_AT_ROOT.
     """
 
-    def __init__(self, accounts: list[CandidateAccount], tokens: list[LiveToken]) -> None:
+    def __init__(
+        self,
+        accounts: list[CandidateAccount],
+        tokens: list[LiveToken],
+        push_settings: dict[int, PushSettings],
+    ) -> None:
         self.accounts, self.tokens = accounts, tokens
+        self.push_settings = push_settings  #: by account id; only if the batch has a push
 
     @cached_property
     def by_id(self) -> dict[int, CandidateAccount]:
@@ -76,7 +83,8 @@ class Accounts:
     def __init__(self, rows: Iterable[AccountTokenRow]) -> None:
         self.by_id: dict[int, CandidateAccount] = {}
         self.by_slug: dict[str, Candidates] = {}
-        self.no_candidates = Candidates([], [])
+        self.push_settings: dict[int, PushSettings] = {}
+        self.no_candidates = Candidates([], [], {})
         for _, group in groupby(rows, key=attrgetter("account_id")):
             account_rows = list(group)
             account = CandidateAccount(*account_rows[0][:4])
@@ -88,7 +96,8 @@ class Accounts:
                 if row.token_id is not None
             ]
             self.by_id[account.id] = account
-            self.by_slug[account.slug] = Candidates([account], tokens)
+            self.push_settings[account.id] = read_push_settings(account_rows[0])
+            self.by_slug[account.slug] = Candidates([account], tokens, self.push_settings)
 
     def candidates_for(self, callback: Callback) -> Candidates:
         if not callback.path_slug:
@@ -108,6 +117,16 @@ class Accounts:
             if token.is_unused
         }
 
+    @property
+    def unused_keys(self) -> set[int]:
+        """Return the ids of the EncodingAESKeys that have not decrypted a push of WeChat's yet."""
+        return {
+            key.id
+            for settings in self.push_settings.values()
+            for key in settings.keys
+            if key.is_unused
+        }
+
     @cached_property
     def at_root(self) -> Candidates:
         """Return the candidates for callbacks at /, the newest token first."""
@@ -118,7 +137,8 @@ class Accounts:
         ][:MAX_ACCOUNTS_AT_ROOT]
         accounts = [candidates.accounts[0] for candidates in answering]
         tokens = [token for candidates in answering for token in candidates.tokens]
-        return Candidates(accounts, sorted(tokens, key=attrgetter("id"), reverse=True))
+        newest_first = sorted(tokens, key=attrgetter("id"), reverse=True)
+        return Candidates(accounts, newest_first, self.push_settings)
 
 
 def judge(callback: Callback, candidates: Candidates) -> Verdict:
@@ -143,9 +163,13 @@ def judge(callback: Callback, candidates: Candidates) -> Verdict:
         return _refuse(Reason.UNDECRYPTABLE_TOKEN, account)
     if token is None:
         return _refuse(Reason.SIGNATURE_MISMATCH, account)
-    return Verdict(
+    accepted = Verdict(
         outcome=Outcome.ACCEPTED, status=200, account_id=token.account_id, token_id=token.id
     )
+    if callback.push is None:
+        return accepted
+    settings = candidates.push_settings[token.account_id]
+    return judge_push(callback, callback.push, token.secret.reveal(), settings, accepted)
 
 
 def _find_match(callback: Callback, candidates: Candidates) -> LiveToken | None:

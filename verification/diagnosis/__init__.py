@@ -12,6 +12,7 @@ from dataclasses import replace
 from verification.diagnosis import (
     accepted_causes,
     account_causes,
+    message_causes,
     remarks,
     request_causes,
     script_causes,
@@ -35,6 +36,10 @@ CAUSES: list[Callable[[Evidence], Explanation | None]] = [
     request_causes.parameters_missing,
     request_causes.parameter_repeated,
     request_causes.query_too_long,
+    message_causes.message_unreadable,
+    message_causes.message_signature_mismatch,
+    message_causes.message_for_another_app_id,
+    message_causes.message_undecryptable,
     request_causes.parameter_malformed,
     account_causes.account_paused,
     account_causes.account_not_at_root,

@@ -64,6 +64,7 @@ class Migration(migrations.Migration):
                 ('first_used_at', models.DateTimeField(editable=False, null=True, verbose_name='first used')),
                 ('id', models.AutoField(primary_key=True, serialize=False)),
                 ('secret', verification.fields.EncryptedTextField(editable=False, null=True, verbose_name='EncodingAESKey')),
+                ('failed_at', models.DateTimeField(editable=False, null=True)),
                 ('account', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='aes_keys', to='verification.officialaccount', verbose_name='official account')),
             ],
             options={

@@ -24,6 +24,8 @@ class AESKey(RotatingSecret):
         OfficialAccount, models.CASCADE, related_name="aes_keys", verbose_name=_("official account")
     )
     secret = EncryptedTextField("EncodingAESKey", null=True, editable=False)
+    #: When a push of WeChat's first arrived that it did not decrypt, before it was ever used.
+    failed_at = models.DateTimeField(null=True, editable=False)
 
     objects: ClassVar[models.Manager[AESKey]] = RotatingSecretQuerySet.as_manager()
 

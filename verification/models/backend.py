@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -78,11 +76,3 @@ class Backend(models.Model):
     def is_failing(self) -> bool:
         """Return whether the last delivery failed."""
         return self.failing_since is not None
-
-    def is_open_at(self, moment: datetime) -> bool:
-        """Return whether the circuit is open: the backend fails, and no probe is due yet."""
-        return (
-            self.failures >= FAILURES_TO_OPEN
-            and self.next_probe_at is not None
-            and self.next_probe_at > moment
-        )

@@ -31,6 +31,7 @@ PATTERNS = {
     "timestamp": re.compile(rb"[0-9]{1,20}"),
     "nonce": re.compile(rb"[\x21-\x7e]{1,128}"),
     "echostr": re.compile(rb"[A-Za-z0-9_+/=.~-]{1,256}"),
+    "openid": re.compile(rb"[A-Za-z0-9_-]{1,128}"),
 }
 SELF_TEST_NONCE = re.compile(r"[0-9a-f]{32}")
 REQUIRED_PARAMETERS = {
@@ -40,8 +41,20 @@ REQUIRED_PARAMETERS = {
 # Any of these tells a callback at / from a person with a browser.
 ROOT_PARAMETERS = {"signature", "msg_signature", "echostr"}
 RAW_PARAMETERS = {name.encode(): name for name in (*PATTERNS, "msg_signature", "encrypt_type")}
-KNOWN_HEADERS = {"host", "user-agent", "x-forwarded-for", "x-forwarded-proto", "x-request-id"}
+#: The header of pushes that this server has forwarded to a backend, with the account's slug.
+FORWARDED_HEADER = "X-WeChat-Account"
+KNOWN_HEADERS = {
+    "host",
+    "user-agent",
+    "content-type",
+    "x-forwarded-for",
+    "x-forwarded-proto",
+    "x-request-id",
+    FORWARDED_HEADER.lower(),
+}
 
+#: Bytes of a body that are read.
+MAX_BODY_SIZE = 1_048_576
 # Bytes. A longer query string is refused unread, so that parsing cannot be used to overload us.
 MAX_QUERY_LENGTH = 32_768
 NO_MARK = Mark(0)
@@ -62,6 +75,20 @@ class Request(NamedTuple):
     peer: str  #: the IP address of the connection, empty if unknown
     scheme: str
     http_version: str
+    body: bytes | None = b""  #: None if it is larger than MAX_BODY_SIZE, or incomplete
+    arrived: float | None = None  #: time.perf_counter(); by default, when it is parsed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Push:
+    """Holds what a message push has besides its Callback. Its values are as they arrived."""
+
+    query: bytes = field(repr=False)
+    body: bytes | None = field(repr=False)
+    content_type: str
+    msg_signature: bytes | None = field(repr=False)  #: 20 bytes; None if missing or malformed
+    openid: str = field(repr=False)  #: empty if missing or malformed
+    is_forwarded: bool  #: by a server of this kind: forwarding it again would be a loop
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +111,7 @@ class Callback:
     marks: Mark
     clock_skew: int | None  #: this server's clock minus the request's timestamp, in seconds
     error: CallbackError | None  #: why it cannot be judged, if it cannot
+    push: Push | None = None  #: None unless it is a POST
     started: float = field(default_factory=time.perf_counter)
 
     @property
@@ -143,6 +171,20 @@ def parse_callback(
         marks=parse_marks(request, values, forwarded_proto),
         clock_skew=compute_clock_skew(raw_timestamp),
         error=find_error(method, request.query, values),
+        push=parse_push(request, first) if method is Method.POST else None,
+        started=time.perf_counter() if request.arrived is None else request.arrived,
+    )
+
+
+def parse_push(request: Request, values: Mapping[str, bytes]) -> Push:
+    openid = values.get("openid", b"")
+    return Push(
+        query=request.query,
+        body=request.body,
+        content_type=clean(request.headers.get("content-type", "").encode(), 200),
+        msg_signature=parse_signature(values.get("msg_signature", b"")),
+        openid=openid.decode() if PATTERNS["openid"].fullmatch(openid) else "",
+        is_forwarded=bool(request.headers.get(FORWARDED_HEADER.lower())),
     )
 
 
@@ -152,11 +194,9 @@ def parse_signature(raw: bytes) -> bytes | None:
 
 
 def find_kind(method: Method, has_self_test_nonce: bool) -> Kind:
-    if method is Method.POST:
-        return Kind.MESSAGE_PUSH
-    if method is Method.GET and has_self_test_nonce:
+    if has_self_test_nonce and method in REQUIRED_PARAMETERS:
         return Kind.SELF_TEST
-    return Kind.URL_VERIFICATION
+    return Kind.MESSAGE_PUSH if method is Method.POST else Kind.URL_VERIFICATION
 
 
 def is_self_test(timestamp: str, nonce: str, key: bytes) -> bool:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import NamedTuple
 
 from verification.protocol.callback import Callback
-from verification.protocol.enums import Kind, Outcome, Reason
+from verification.protocol.enums import Method, Outcome, Reason
+from verification.protocol.message import Message
 
 # WeChat's signature does not cover echostr, so anyone who has seen one valid URL can make us send
 # any echostr. These headers, and the alphabet of echostr, keep browsers from treating it as a page.
@@ -21,6 +22,29 @@ SAFE_HEADERS = {
 NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
+class Target(NamedTuple):
+    """Holds the backend of an account, as it was when a push was judged."""
+
+    account_id: int
+    slug: str
+    url: str
+    keeps_messages: bool  #: if it fails; otherwise WeChat sends them again
+    secrets: tuple[str, ...]  #: the webhook secrets that sign now, encrypted
+    is_failing: bool  #: the last delivery failed
+    is_open: bool  #: its circuit is open: it has failed several times in a row
+    is_probe_due: bool  #: the circuit is open, and it is time to try the backend again
+    has_waiting: bool  #: messages of this account wait in the spool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AcceptedPush:
+    """Holds an accepted push of an account that has a backend."""
+
+    target: Target
+    message: Message = field(repr=False)  #: decrypted, if the account's EncodingAESKey is stored
+    plaintext: bytes | None = field(repr=False)  #: what was decrypted, or None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
     """Holds the decision about a callback, and the account and token that it is based on."""
@@ -31,6 +55,9 @@ class Verdict:
     detail: str = ""
     account_id: int | None = None
     token_id: int | None = None
+    used_key_id: int | None = None  #: the EncodingAESKey that decrypted the message
+    failed_key_ids: tuple[int, ...] = ()  #: EncodingAESKeys that are new, and did not decrypt it
+    push: AcceptedPush | None = None  #: what to forward, if anything
 
 
 class Reply(NamedTuple):
@@ -55,6 +82,8 @@ REFUSALS = {
 SUCCESS = Reply(200, b"success")
 #: Sent when an attempt could not be recorded in time. There is no answer without a record.
 TRY_AGAIN = Reply(503, b"try again", {"Retry-After": "5"})
+#: Sent to a server of this kind that has forwarded a push to itself.
+LOOP = Reply(508, b"loop")
 #: The response of /healthz: this process is alive.
 HEALTHY = Reply(200, b"ok")
 
@@ -63,6 +92,6 @@ def reply_to(callback: Callback, verdict: Verdict) -> Reply:
     """Return the reply to a callback that has been recorded with this verdict."""
     if verdict.outcome is Outcome.REFUSED:
         return REFUSALS[verdict.status]
-    if callback.kind is Kind.MESSAGE_PUSH:
+    if callback.method is Method.POST:
         return SUCCESS
     return Reply(200, callback.echostr.encode("ascii"))

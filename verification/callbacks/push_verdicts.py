@@ -1,0 +1,147 @@
+"""Judge message pushes whose query string is signed correctly, and say what to forward."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from verification.callbacks.store import AccountTokenRow
+from verification.fields import Secret, UndecryptableSecret
+from verification.models import Backend
+from verification.models.backend import FAILURES_TO_OPEN
+from verification.protocol.callback import Callback, Push
+from verification.protocol.encryption import (
+    UndecryptableMessage,
+    compute_message_signature,
+    decode_aes_key,
+    decrypt_message,
+)
+from verification.protocol.enums import Mark, Outcome, Reason
+from verification.protocol.message import MalformedMessage, Message, parse_message
+from verification.protocol.reply import AcceptedPush, Target, Verdict
+from verification.protocol.signature import constant_time_compare
+
+
+class LiveKey(NamedTuple):
+    """A current EncodingAESKey, or a previous one that is still valid."""
+
+    id: int
+    is_unused: bool  #: it has not decrypted a push of WeChat's yet
+    has_failed: bool  #: while it was unused
+    secret: Secret
+
+
+class PushSettings(NamedTuple):
+    """Holds what the pushes of an account are judged by, besides its tokens."""
+
+    app_id: str
+    keys: Sequence[LiveKey]  #: the newest first
+    target: Target | None
+
+
+def read_push_settings(row: AccountTokenRow) -> PushSettings:
+    """Return what an account's pushes are judged by. The row has defaults if there is no push."""
+    keys = []
+    for text in (row.aes_keys or "").split():
+        number, is_unused, has_failed, ciphertext = text.split(":")
+        keys.append(
+            LiveKey(int(number), is_unused == "1", has_failed == "1", Secret(ciphertext))
+        )
+    target = None
+    if row.backend_url:
+        target = Target(
+            account_id=row.account_id,
+            slug=row.slug,
+            url=row.backend_url,
+            keeps_messages=row.on_failure == Backend.OnFailure.KEEP,
+            secrets=tuple(filter(None, (row.secret, row.previous_secret))),
+            is_failing=bool(row.failures),
+            is_open=(row.failures or 0) >= FAILURES_TO_OPEN,
+            is_probe_due=bool(row.is_probe_due),
+            has_waiting=bool(row.has_waiting),
+        )
+    return PushSettings(row.app_id, keys, target)
+
+
+def judge_push(
+    callback: Callback, push: Push, token: str, settings: PushSettings, accepted: Verdict
+) -> Verdict:
+    """Return `accepted`, with what is to be forwarded, or a refusal.
+
+    An encrypted message must be covered by msg_signature, made with the token that signed the query
+    string, and the account's EncodingAESKey must decrypt it. Each such refusal gets the same reply,
+    so that a caller does not learn what was wrong.
+    """
+    is_encrypted = Mark.ENCRYPTED in callback.marks
+    if settings.target is None and not is_encrypted:
+        return accepted  # Nobody reads the message.
+    try:
+        message = parse_message(push.body or b"")
+    except MalformedMessage:
+        if is_encrypted:
+            return refuse(accepted, Reason.UNDECRYPTABLE_MESSAGE, detail="body")
+        return refuse(accepted, Reason.MALFORMED_PARAMETER, status=400, detail="body")
+    plaintext = None
+    if is_encrypted:
+        expected = compute_message_signature(
+            token.encode(), callback.timestamp, callback.nonce, message.encrypt
+        )
+        if not constant_time_compare(expected, push.msg_signature or b""):
+            return refuse(accepted, Reason.MESSAGE_SIGNATURE_MISMATCH)
+        decryption = decrypt(message.encrypt, settings)
+        if decryption.problem and decryption.is_tested:
+            return refuse(accepted, Reason.UNDECRYPTABLE_MESSAGE, detail=decryption.problem)
+        plaintext, message = decryption.plaintext, decryption.message or message
+        accepted = replace(
+            accepted, used_key_id=decryption.key_id, failed_key_ids=decryption.failed_key_ids
+        )
+    if settings.target is None:
+        return accepted
+    return replace(
+        accepted, push=AcceptedPush(target=settings.target, message=message, plaintext=plaintext)
+    )
+
+
+def refuse(accepted: Verdict, reason: Reason, *, status: int = 403, detail: str = "") -> Verdict:
+    return Verdict(
+        outcome=Outcome.REFUSED,
+        status=status,
+        reason=reason,
+        detail=detail,
+        account_id=accepted.account_id,
+    )
+
+
+class Decryption(NamedTuple):
+    """Says what came of decrypting a message with each of an account's keys."""
+
+    plaintext: bytes | None = None
+    message: Message | None = None
+    key_id: int | None = None
+    problem: str = ""  #: why no key decrypts it; empty if one does, or if there is none
+    #: One of the keys has decrypted a push of WeChat's before. Until then, they may be mistyped.
+    is_tested: bool = False
+    failed_key_ids: tuple[int, ...] = ()  #: of new keys, for the first time
+
+
+def decrypt(encrypt: str, settings: PushSettings) -> Decryption:
+    """Decrypt a message with the first of the account's keys that fits."""
+    problem, failed, is_tested = "", [], False
+    for key in settings.keys if settings.app_id else ():  # The AppID is a part of each message.
+        try:
+            raw_key = decode_aes_key(key.secret.reveal())
+        except UndecryptableSecret:  # which the account's page and an alert report
+            continue
+        try:
+            plaintext = decrypt_message(raw_key, encrypt, settings.app_id)
+            message = parse_message(plaintext)
+            return Decryption(plaintext, message, key.id, failed_key_ids=tuple(failed))
+        except UndecryptableMessage as error:
+            problem = problem or f"{error.problem} {error.receive_id}".strip()
+        except MalformedMessage:
+            problem = problem or "body"
+        is_tested = is_tested or not key.is_unused
+        if key.is_unused and not key.has_failed:
+            failed.append(key.id)
+    return Decryption(problem=problem, is_tested=is_tested, failed_key_ids=tuple(failed))

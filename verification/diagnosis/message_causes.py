@@ -1,0 +1,96 @@
+"""Causes that the message of a push shows. Its query string was signed correctly."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext as _
+
+from verification.diagnosis.evidence import Evidence, Explanation
+from verification.protocol.enums import Reason
+
+#: The detail of an encrypted message that was made for another AppID: it follows this word.
+FOREIGN_RECEIVER = "receive_id"
+
+
+def message_unreadable(evidence: Evidence) -> Explanation | None:
+    """Recognize a body that is no message, or has a DTD, which no backend should read."""
+    attempt = evidence.attempt
+    if attempt.detail != "body" or not evidence.is_refused_for(
+        Reason.MALFORMED_PARAMETER, Reason.UNDECRYPTABLE_MESSAGE
+    ):
+        return None
+    return _explain(
+        evidence,
+        _("unreadable message"),
+        _(
+            "The query string was signed correctly, but the body was not a message as WeChat sends "
+            "it: XML without a DTD, or JSON, of at most 1 MB. It was not forwarded."
+        ),
+        _(
+            "If WeChat itself sent it, check whether a proxy in front of this server changes or "
+            "cuts bodies. Otherwise somebody has copied the address of a push: choose the security "
+            "mode (安全模式), whose signature covers the message, and rotate the token."
+        ),
+    )
+
+
+def message_signature_mismatch(evidence: Evidence) -> Explanation | None:
+    if not evidence.is_refused_for(Reason.MESSAGE_SIGNATURE_MISMATCH):
+        return None
+    return _explain(
+        evidence,
+        _("message with a wrong signature"),
+        _(
+            "The query string was signed correctly, but msg_signature does not belong to the "
+            "encrypted message. The message was changed on the way, or somebody has put another "
+            "one under a copied address."
+        ),
+        _(
+            "Check whether a proxy in front of this server changes bodies. If not, it was not "
+            "WeChat: rotate the token if this goes on."
+        ),
+    )
+
+
+def message_for_another_app_id(evidence: Evidence) -> Explanation | None:
+    word, _blank, app_id = evidence.attempt.detail.partition(" ")
+    if word != FOREIGN_RECEIVER or not evidence.is_refused_for(Reason.UNDECRYPTABLE_MESSAGE):
+        return None
+    account = evidence.attempt.account
+    happened = _("The message was decrypted, but it is for another AppID than {own}.")
+    if app_id:
+        happened = _("The message was decrypted, but it is for the AppID {other}, not for {own}.")
+    return _explain(
+        evidence,
+        _("message for another AppID"),
+        happened.format(other=app_id, own=account.app_id if account else ""),
+        _(
+            "If that AppID is this account's, correct the AppID on the account's page. Otherwise "
+            "another account has the same token and EncodingAESKey: give each its own."
+        ),
+        depends_on_stored_data=True,
+    )
+
+
+def message_undecryptable(evidence: Evidence) -> Explanation | None:
+    if not evidence.is_refused_for(Reason.UNDECRYPTABLE_MESSAGE):
+        return None
+    return _explain(
+        evidence,
+        _("message encrypted with another EncodingAESKey"),
+        _(
+            "The message could not be decrypted with the EncodingAESKey of “{account}” that is "
+            "stored here, although it has decrypted messages before."
+        ).format(account=evidence.name),
+        _(
+            "If the key was changed in WeChat's console, enter the new one on the account's page. "
+            "The old one stays valid until WeChat has used the new one."
+        ),
+    )
+
+
+def _explain(
+    evidence: Evidence, summary: str, what_happened: str, what_to_do: str, **more: bool
+) -> Explanation:
+    account = evidence.attempt.account
+    accounts = (account,) if account else ()
+    return Explanation(summary, what_happened, what_to_do, accounts, **more)

@@ -1,0 +1,202 @@
+"""Forward accepted pushes to the account's backend, and decide what WeChat is answered."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from datetime import timedelta
+
+from django.utils import timezone
+
+from verification.fields import UndecryptableSecret
+from verification.protocol.callback import FORWARDED_HEADER, Callback, Push
+from verification.protocol.enums import DeliveryResult, Kind
+from verification.protocol.reply import LOOP, SUCCESS, TRY_AGAIN, AcceptedPush, Reply, Target
+from verification.relay.client import BackendClient, BackendFailure, Forwarded, forward_url
+from verification.relay.identity import follower_key, webhook_id
+from verification.relay.replies import usable_reply
+from verification.relay.results import SUCCESSES, Finished
+from verification.relay.spool import SpoolFull, SpoolUnavailable, WaitingPush
+from verification.relay.webhooks import webhook_headers
+from verification.relay.writer import Spool
+
+#: Seconds from a push's arrival in which its backend must answer. WeChat waits 5 s.
+BACKEND_DEADLINE = 3.5
+CONNECT_TIMEOUT = 1.0
+#: Seconds that storing a push may take, after which WeChat is left without an answer.
+SPOOL_TIMEOUT = 0.8
+#: Pushes of an account that a process forwards at a time, so that a slow backend holds up no other.
+MAX_IN_FLIGHT = 64
+#: Pushes with one signature that a process forwards in a minute. WeChat sends a push three times at
+#: most, and anyone who has seen its address can send it again with another body.
+MAX_REPEATS = 20
+#: Signatures that are counted, which takes about a megabyte.
+MAX_SIGNATURES = 4_096
+
+
+class Relay:
+    """Forwards the pushes of a process."""
+
+    def __init__(self, spool: Spool) -> None:
+        self.spool = spool
+        self.client = BackendClient()
+        self.in_flight: Counter[int] = Counter()
+
+    async def close(self) -> None:
+        await self.client.close()
+
+    async def answer(self, callback: Callback, accepted: AcceptedPush) -> Reply | None:
+        """Forward a push, or store it, and return the reply.
+
+        None means that WeChat must be left without an answer, so that it sends the push again.
+        """
+        assert callback.push is not None
+        target, push = accepted.target, callback.push
+        if push.is_forwarded:
+            self._record(target, DeliveryResult.LOOP)
+            return LOOP
+        if not repeats.may_forward(callback.signature or b""):
+            self._record(target, DeliveryResult.REPLAYED)
+            return TRY_AGAIN
+        is_kept = target.keeps_messages and callback.kind is not Kind.SELF_TEST
+        if is_kept and (target.is_open or target.has_waiting):
+            stored = await self._store_untried(callback, accepted)
+            if stored is not False:
+                return SUCCESS if stored else None
+        try:
+            reply = await self._forward(callback, push, accepted)
+        except BackendFailure as failure:
+            self._record(target, failure.result, failure.status)
+            if callback.kind is Kind.SELF_TEST:
+                return Reply(502, describe_failure(failure))
+            if not is_kept:
+                return None
+            stored = await self._store(callback, accepted, only_behind=False, failure=failure)
+            return SUCCESS if stored else None
+        return reply
+
+    async def _store_untried(self, callback: Callback, accepted: AcceptedPush) -> bool | None:
+        """Store a push without trying the backend; return False if the backend is to be tried.
+
+        That is so if nothing of the follower waits, and the circuit is closed or a probe is due.
+        """
+        target = accepted.target
+        may_try = target.is_probe_due or not target.is_open
+        stored = await self._store(callback, accepted, only_behind=may_try, failure=None)
+        if stored is False and target.is_open:
+            if await self.spool.claim_probe(target.account_id):
+                return False
+            return await self._store(callback, accepted, only_behind=False, failure=None)
+        return stored
+
+    async def _forward(self, callback: Callback, push: Push, accepted: AcceptedPush) -> Reply:
+        """Send a push to the backend and return the reply. Raises BackendFailure."""
+        target = accepted.target
+        if self.in_flight[target.account_id] >= MAX_IN_FLIGHT:
+            raise BackendFailure(DeliveryResult.BUSY)
+        try:
+            forwarded = make_forwarded(callback, push, accepted)
+        except UndecryptableSecret:
+            raise BackendFailure(DeliveryResult.KEY_MISSING) from None
+        seconds = max(BACKEND_DEADLINE - callback.elapsed / 1_000_000, 0.1)
+        self.in_flight[target.account_id] += 1
+        started = time.perf_counter()
+        try:
+            answer = await self.client.send(
+                forwarded, connect_timeout=min(CONNECT_TIMEOUT, seconds), timeout=seconds
+            )
+        finally:
+            self.in_flight[target.account_id] -= 1
+        reply = usable_reply(answer, accepted)
+        result = DeliveryResult.DELIVERED if reply else DeliveryResult.UNUSABLE_REPLY
+        self._record(target, result, answer.status, time.perf_counter() - started)
+        if reply is None and callback.kind is Kind.SELF_TEST:
+            return Reply(502, describe_failure(BackendFailure(result, answer.status)))
+        # The backend has taken the message, so it must not be sent again.
+        return reply or SUCCESS
+
+    async def _store(
+        self,
+        callback: Callback,
+        accepted: AcceptedPush,
+        *,
+        only_behind: bool,
+        failure: BackendFailure | None,
+    ) -> bool | None:
+        """Store a push, and return whether it is stored.
+
+        None means that it should have been stored, but could not be.
+        """
+        assert callback.push is not None
+        waiting = WaitingPush(
+            account_id=accepted.target.account_id,
+            webhook_id=webhook_id(callback.push, accepted),
+            follower=follower_key(callback.push, accepted),
+            request_id=callback.request_id,
+            received_at=timezone.now() - timedelta(microseconds=callback.elapsed),
+            query=callback.push.query,
+            content_type=callback.push.content_type,
+            body=callback.push.body or b"",
+            result=failure.result if failure else None,
+            status=failure.status if failure else None,
+            only_behind=only_behind,
+        )
+        try:
+            async with asyncio.timeout(SPOOL_TIMEOUT):
+                return await self.spool.store(waiting)
+        except SpoolFull:
+            self._record(accepted.target, DeliveryResult.SPOOL_FULL)
+        except (SpoolUnavailable, TimeoutError):
+            pass  # The spool has logged it.
+        return None
+
+    def _record(
+        self,
+        target: Target,
+        result: DeliveryResult,
+        status: int | None = None,
+        seconds: float = 0,
+    ) -> None:
+        finished = Finished(target.account_id, timezone.now(), result, status, seconds)
+        # A circuit opens and closes without delay, in all processes.
+        is_urgent = target.is_failing or result not in SUCCESSES
+        self.spool.record(finished, is_urgent=is_urgent)
+
+
+class RepeatLimit:
+    """Counts how often a process forwards pushes with the same signature in a minute."""
+
+    def __init__(self) -> None:
+        self.minute, self.counts = 0, Counter[bytes]()
+
+    def may_forward(self, signature: bytes) -> bool:
+        minute = int(time.monotonic() // 60)
+        if minute != self.minute or len(self.counts) >= MAX_SIGNATURES:
+            self.minute, self.counts = minute, Counter()
+        self.counts[signature] += 1
+        return self.counts[signature] <= MAX_REPEATS
+
+
+repeats = RepeatLimit()
+
+
+def make_forwarded(callback: Callback, push: Push, accepted: AcceptedPush) -> Forwarded:
+    """Return the request to the backend: query and body as they arrived, and headers of our own."""
+    target, body = accepted.target, push.body or b""
+    identity = webhook_id(push, accepted)
+    return Forwarded(
+        url=forward_url(target.url, push.query),
+        content_type=push.content_type,
+        body=body,
+        headers={
+            **webhook_headers(target.secrets, identity, body, int(time.time())),
+            FORWARDED_HEADER: target.slug,
+            "X-Request-ID": str(callback.request_id),
+        },
+    )
+
+
+def describe_failure(failure: BackendFailure) -> bytes:
+    """Return the body of the reply to a failed test message: what failed, and the status."""
+    return f"{failure.result.label} {failure.status or ''}".strip().encode()

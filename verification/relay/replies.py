@@ -1,0 +1,41 @@
+"""Decide what of a backend's answer goes back to the follower."""
+
+from __future__ import annotations
+
+from verification.protocol.message import MalformedMessage, Message, parse_message
+from verification.protocol.reply import SUCCESS, AcceptedPush, Reply
+from verification.relay.client import BackendReply
+
+XML = {"Content-Type": "text/xml; charset=utf-8"}
+JSON = {"Content-Type": "application/json; charset=utf-8"}
+
+
+def usable_reply(answer: BackendReply, accepted: AcceptedPush) -> Reply | None:
+    """Return the reply to WeChat, or None if the follower would see a fault because of it.
+
+    WeChat takes an empty body, "success", a reply in XML, or JSON from a Mini Program. The content
+    type follows from the body: many frameworks send text/html unless they are told otherwise. Of an
+    answer such as 202 or 204, which has taken the message, no body is used.
+    """
+    if answer.status != 200:
+        return SUCCESS
+    text = answer.body.strip()
+    if text in {b"", b"success"}:
+        return Reply(200, answer.body)
+    try:
+        reply = parse_message(answer.body)
+    except MalformedMessage:
+        return None
+    if not is_for_sender(reply, accepted.message):
+        return None
+    return Reply(200, answer.body, XML if text.startswith(b"<") else JSON)
+
+
+def is_for_sender(reply: Message, message: Message) -> bool:
+    """Return whether a reply goes from the account to the follower who wrote.
+
+    An encrypted reply, and the reply to a message that cannot be read here, says neither.
+    """
+    if not (reply.to_user and message.from_user):
+        return True
+    return (reply.to_user, reply.from_user) == (message.from_user, message.to_user)

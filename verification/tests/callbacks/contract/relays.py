@@ -1,0 +1,412 @@
+"""Pushes of accounts that have a backend."""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import time
+
+import pytest
+
+from verification.models import AESKey, DeliveryTally, OfficialAccount, Tally, VerificationAttempt
+from verification.protocol.enums import DeliveryResult, Kind, Mark, Outcome, Reason
+from verification.tests.support.adapter import A, Adapter, B, last_attempt
+from verification.tests.support.backend import (
+    REPLY,
+    WEBHOOK_SECRET,
+    FakeBackend,
+    set_backend,
+    waiting,
+)
+from verification.tests.support.messages import (
+    AES_KEY,
+    OTHER_AES_KEY,
+    encrypted_push,
+    store_aes_key,
+    text_message,
+)
+from verification.tests.support.signer import push, self_test_nonce
+
+TEXT = text_message("hello", msg_id="24000000000000001")
+#: Bodies that no backend is to read.
+UNREADABLE = {
+    "nothing": b"",
+    "html": b"<html><body>hello</body></html>",
+    "cut": TEXT[:-9],
+    "entity bomb": b'<!DOCTYPE x [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;">]><xml><Content>&b;</Content></xml>',
+    "external entity": b'<!DOCTYPE x [<!ENTITY a SYSTEM "file:///etc/passwd">]><xml>&a;</xml>',
+    "too large": b"<xml><Content>" + b"x" * 1_048_576 + b"</Content></xml>",
+    "a list": b"[1]",
+}
+
+
+class Relays(Adapter):
+    def push(self, body: bytes = TEXT, token: str = A, **rest: str) -> tuple[int, bytes]:
+        answer = self.send(
+            "POST", f"/wechat/brand-a?{push(token, **rest)}", {"Content-Type": "text/xml"}, body
+        )
+        return answer.status, answer.body
+
+    def test_a_push_reaches_the_backend_byte_for_byte(
+        self, brand_a: OfficialAccount, backend: FakeBackend
+    ) -> None:
+        set_backend(brand_a, f"{backend.url}?from=gateway")
+        query = f"{push(A)}&extra=%2f+%E4%BD%A0"
+        answer = self.send("POST", f"/wechat/brand-a?{query}", {"Content-Type": "text/xml"}, TEXT)
+
+        [received] = backend.received
+        assert (answer.status, answer.body) == (200, b"success")
+        assert received.target == f"/wechat?from=gateway&{query}"
+        assert received.body == TEXT
+        assert received.headers["content-type"] == "text/xml"
+        assert received.headers["x-wechat-account"] == "brand-a"
+        assert Tally.objects.get().count == 1
+
+    def test_the_backend_can_verify_who_forwarded_it(
+        self, brand_a: OfficialAccount, backend: FakeBackend
+    ) -> None:
+        set_backend(brand_a, backend.url)
+        self.push()
+
+        headers = backend.received[0].headers
+        identity, moment = headers["webhook-id"], headers["webhook-timestamp"]
+        key = base64.b64decode(WEBHOOK_SECRET.removeprefix("whsec_"))
+        signed = f"{identity}.{moment}.".encode() + TEXT
+        expected = base64.b64encode(hmac.digest(key, signed, "sha256")).decode()
+        assert headers["webhook-signature"] == f"v1,{expected}"
+        assert abs(time.time() - int(moment)) < 60
+
+    def test_a_repeat_has_the_same_webhook_id_and_another_message_has_not(
+        self, brand_a: OfficialAccount, brand_b: OfficialAccount, backend: FakeBackend
+    ) -> None:
+        set_backend(brand_a, backend.url)
+        set_backend(brand_b, backend.url)
+        self.push()
+        self.push(nonce="another")
+        self.push(text_message("hello", msg_id="24000000000000002"))
+        self.send("POST", f"/wechat/brand-b?{push(B)}", None, TEXT)
+
+        first, repeat, other, of_brand_b = (
+            request.headers["webhook-id"] for request in backend.received
+        )
+        assert first == repeat
+        assert len({first, other, of_brand_b}) == 3
+        assert "24000000000000001" not in first
+
+    def test_two_events_of_one_second_are_two_messages(
+        self, brand_a: OfficialAccount, backend: FakeBackend
+    ) -> None:
+        set_backend(brand_a, backend.url)
+        event = (
+            b"<xml><ToUserName>gh_1</ToUserName><FromUserName>o1</FromUserName>"
+            b"<CreateTime>1</CreateTime><MsgType>event</MsgType><Event>wxa_media_check</Event>"
+            b"<trace_id>%s</trace_id></xml>"
+        )
+        for trace in (b"a", b"b", b"a"):
+            self.push(event % trace)
+
+        first, second, repeat = (r.headers["webhook-id"] for r in backend.received)
+        assert first == repeat
+        assert first != second
+
+    def test_the_reply_goes_back_to_the_follower(
+        self, brand_a: OfficialAccount, backend: FakeBackend
+    ) -> None:
+        set_backend(brand_a, backend.url)
+        headers = {"Content-Type": "text/html; charset=utf-8", "Set-Cookie": "a=b", "X-Evil": "1"}
+        backend.answer = lambda _: (200, REPLY, headers)
+        answer = self.send("POST", f"/wechat/brand-a?{push(A)}", None, TEXT)
+
+        assert (answer.status, answer.body) == (200, REPLY)
+        assert answer.headers["content-type"] == "text/xml; charset=utf-8"
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert not {"set-cookie", "x-evil"} & answer.headers.keys()
+
+    @pytest.mark.parametrize(
+        "body", [b"", b"success", b'{"ToUserName": "o9AgO5Kd5ggOC-bXrbNODIiE3bGY", '
+                 b'"FromUserName": "gh_97417a04a28d", "MsgType": "transfer_customer_service"}']
+    )
+    def test_other_replies_that_wechat_takes_go_back_unchanged(
+        self, brand_a: OfficialAccount, backend: FakeBackend, body: bytes
+    ) -> None:
+        set_backend(brand_a, backend.url)
+        backend.answer = lambda _: (200, body)
+
+        assert self.push() == (200, body)
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            b"<html>Log in</html>",
+            b'"success"',
+            b"<xml>\x00</xml>",
+            UNREADABLE["entity bomb"],
+            REPLY.replace(b"gh_97417a04a28d", b"gh_of_another_1"),
+            REPLY.replace(b"o9AgO5Kd5ggOC-bXrbNODIiE3bGY", b"o_of_somebody_else"),
+        ],
+    )
+    def test_a_reply_that_a_follower_would_see_as_a_fault_is_replaced(
+        self, brand_a: OfficialAccount, backend: FakeBackend, body: bytes
+    ) -> None:
+        set_backend(brand_a, backend.url)
+        backend.answer = lambda _: (200, body)
+
+        assert self.push() == (200, b"success")
+        assert len(backend.received) == 1
+        assert self.results() == {DeliveryResult.UNUSABLE_REPLY: 1}
+
+    def test_no_url_verification_reaches_a_backend(
+        self, brand_a: OfficialAccount, backend: FakeBackend
+    ) -> None:
+        from verification.tests.support.signer import verification
+
+        set_backend(brand_a, backend.url)
+        answer = self.send("GET", f"/wechat/brand-a?{verification(A)}")
+
+        assert answer.body == b"4375120948345356249"
+        assert backend.received == []
+
+    def test_a_refused_push_does_not_reach_the_backend(
+        self, brand_a: OfficialAccount, backend: FakeBackend
+    ) -> None:
+        set_backend(brand_a, backend.url)
+
+        assert self.push(token=B) == (403, b"bad token")
+        assert backend.received == []
+
+    @pytest.mark.parametrize("name", UNREADABLE)
+    def test_a_body_that_is_no_message_is_refused(
+        self, brand_a: OfficialAccount, backend: FakeBackend, name: str
+    ) -> None:
+        set_backend(brand_a, backend.url)
+
+        assert self.push(UNREADABLE[name]) == (400, b"bad request")
+        assert backend.received == []
+        attempt = last_attempt()
+        assert (attempt.kind, attempt.reason, attempt.detail) == (
+            Kind.MESSAGE_PUSH,
+            Reason.MALFORMED_PARAMETER,
+            "body",
+        )
+
+    def test_a_message_of_almost_one_megabyte_is_forwarded(
+        self, brand_a: OfficialAccount, backend: FakeBackend
+    ) -> None:
+        set_backend(brand_a, backend.url)
+        body = text_message("x" * 1_048_000, msg_id="1")
+
+        assert self.push(body) == (200, b"success")
+        assert backend.bodies() == [body]
+
+    def test_a_push_that_was_forwarded_before_is_a_loop(
+        self, brand_a: OfficialAccount, backend: FakeBackend
+    ) -> None:
+        set_backend(brand_a, backend.url)
+        answer = self.send(
+            "POST", f"/wechat/brand-a?{push(A)}", {"X-WeChat-Account": "brand-b"}, TEXT
+        )
+
+        assert (answer.status, answer.body) == (508, b"loop")
+        assert backend.received == []
+
+    def test_one_signature_is_forwarded_twenty_times_a_minute(
+        self, brand_a: OfficialAccount, backend: FakeBackend
+    ) -> None:
+        set_backend(brand_a, backend.url)
+        statuses = [self.push(nonce="copied")[0] for _ in range(60)]
+
+        assert statuses[:20] == [200] * 20
+        assert set(statuses[-10:]) == {503}
+        assert len(backend.received) <= 40  # 20 in each of two processes
+
+    def test_without_a_store_wechat_gets_no_answer_in_its_five_seconds(
+        self, brand_a: OfficialAccount, backend: FakeBackend
+    ) -> None:
+        set_backend(brand_a, backend.url, "resend")
+        backend.answer = lambda _: (500, b"")
+        started = time.monotonic()
+
+        assert self.push()[0] == 503
+        assert time.monotonic() - started > 5
+        assert waiting() == []
+        assert self.results() == {DeliveryResult.SERVER_ERROR: 1}
+
+    # --- Encrypted messages
+
+    def push_encrypted(self, body_and_query: tuple[bytes, str]) -> tuple[int, bytes]:
+        body, query = body_and_query
+        answer = self.send("POST", f"/wechat/brand-a?{query}", {"Content-Type": "text/xml"}, body)
+        return answer.status, answer.body
+
+    def test_an_encrypted_message_passes_closed(
+        self, brand_a: OfficialAccount, backend: FakeBackend
+    ) -> None:
+        set_backend(brand_a, backend.url)
+        body, query = encrypted_push(A, TEXT)
+
+        assert self.push_encrypted((body, query)) == (200, b"success")
+        assert backend.bodies() == [body]
+        assert backend.received[0].target.endswith(query)
+
+    def test_a_message_that_msg_signature_does_not_cover_is_refused(
+        self, brand_a: OfficialAccount, backend: FakeBackend
+    ) -> None:
+        set_backend(brand_a, backend.url)
+        body, _query = encrypted_push(A, TEXT)
+        _body, query = encrypted_push(A, text_message("other", msg_id="2"))
+
+        assert self.push_encrypted((body, query)) == (403, b"bad token")
+        assert backend.received == []
+        assert last_attempt().reason == Reason.MESSAGE_SIGNATURE_MISMATCH
+        assert Mark.ENCRYPTED in Mark(last_attempt().marks)
+
+    def test_the_key_is_proven_by_the_first_message_that_it_decrypts(
+        self, brand_a: OfficialAccount, backend: FakeBackend
+    ) -> None:
+        set_backend(brand_a, backend.url)
+        store_aes_key(brand_a, AES_KEY)
+        self.push_encrypted(encrypted_push(A, TEXT))
+
+        assert AESKey.objects.get().first_used_at is not None
+
+    def test_a_message_for_another_app_id_is_refused_once_the_key_is_proven(
+        self, brand_a: OfficialAccount, backend: FakeBackend
+    ) -> None:
+        set_backend(brand_a, backend.url)
+        store_aes_key(brand_a, AES_KEY)
+        self.push_encrypted(encrypted_push(A, TEXT))
+        answer = self.push_encrypted(encrypted_push(A, TEXT, app_id="wx0000000000000bad"))
+
+        assert answer == (403, b"bad token")
+        assert last_attempt().reason == Reason.UNDECRYPTABLE_MESSAGE
+        assert last_attempt().detail == "receive_id wx0000000000000bad"
+        assert len(backend.received) == 1
+
+    def test_a_mistyped_key_mutes_no_account(
+        self, brand_a: OfficialAccount, backend: FakeBackend
+    ) -> None:
+        set_backend(brand_a, backend.url)
+        store_aes_key(brand_a, OTHER_AES_KEY)
+
+        assert self.push_encrypted(encrypted_push(A, TEXT)) == (200, b"success")
+        assert len(backend.received) == 1
+        key = AESKey.objects.get()
+        assert key.first_used_at is None
+        assert key.failed_at is not None
+
+    def test_the_old_key_decrypts_until_a_day_after_the_new_one_was_used(
+        self, brand_a: OfficialAccount, backend: FakeBackend
+    ) -> None:
+        set_backend(brand_a, backend.url)
+        store_aes_key(brand_a, AES_KEY)
+        self.push_encrypted(encrypted_push(A, TEXT))
+        store_aes_key(brand_a, OTHER_AES_KEY)
+
+        assert self.push_encrypted(encrypted_push(A, TEXT))[0] == 200
+        assert self.push_encrypted(encrypted_push(A, TEXT, key=OTHER_AES_KEY))[0] == 200
+        new, old = AESKey.objects.all()
+        assert new.first_used_at is not None
+        assert old.expires_at is not None
+
+    def test_repeats_of_an_encrypted_message_are_recognized_with_the_key(
+        self, brand_a: OfficialAccount, backend: FakeBackend
+    ) -> None:
+        set_backend(brand_a, backend.url)
+        store_aes_key(brand_a, AES_KEY)
+        for _ in range(2):
+            self.push_encrypted(encrypted_push(A, TEXT))  # encrypted anew each time
+
+        first, repeat = backend.received
+        assert first.body != repeat.body
+        assert first.headers["webhook-id"] == repeat.headers["webhook-id"]
+
+    # --- Test messages
+
+    def test_a_test_message_is_forwarded_and_recorded_as_a_self_test(
+        self, brand_a: OfficialAccount, backend: FakeBackend
+    ) -> None:
+        set_backend(brand_a, backend.url)
+
+        assert self.push(nonce=self_test_nonce()) == (200, b"success")
+        assert len(backend.received) == 1
+        assert (last_attempt().kind, last_attempt().outcome) == (
+            Kind.SELF_TEST,
+            Outcome.ACCEPTED,
+        )
+
+    @pytest.mark.parametrize(("status", "said"), [(500, b"server_error 500"), (404, b"client_error 404")])
+    def test_the_failure_of_a_test_message_is_said_at_once(
+        self, brand_a: OfficialAccount, backend: FakeBackend, status: int, said: bytes
+    ) -> None:
+        set_backend(brand_a, backend.url)
+        backend.answer = lambda _: (status, b"")
+
+        assert self.push(nonce=self_test_nonce()) == (502, said)
+
+    # --- The spool
+
+    @pytest.mark.postgresql
+    def test_a_push_is_kept_before_it_is_answered(
+        self, brand_a: OfficialAccount, backend: FakeBackend
+    ) -> None:
+        set_backend(brand_a, backend.url, "keep")
+        backend.answer = lambda _: (503, b"")
+
+        assert self.push() == (200, b"success")
+        [delivery] = waiting()
+        assert (delivery.last_result, delivery.last_status) == (DeliveryResult.SERVER_ERROR, 503)
+        assert b"hello" not in bytes(delivery.payload or b"")
+
+    @pytest.mark.postgresql
+    def test_a_repeat_is_kept_once(self, brand_a: OfficialAccount, backend: FakeBackend) -> None:
+        set_backend(brand_a, backend.url, "keep")
+        backend.answer = lambda _: (503, b"")
+        self.push()
+
+        assert self.push(nonce="again") == (200, b"success")
+        assert len(waiting()) == 1
+
+    @pytest.mark.postgresql
+    def test_a_follower_with_waiting_messages_waits_behind_them(
+        self, brand_a: OfficialAccount, backend: FakeBackend
+    ) -> None:
+        set_backend(brand_a, backend.url, "keep")
+        backend.answer = lambda _: (503, b"")
+        self.push()
+        backend.answer = lambda _: (200, b"success")
+        self.push(text_message("second", msg_id="2"))
+        other = text_message("from somebody else", msg_id="3", from_user="o_somebody_else_0001")
+        self.push(other)
+
+        assert len(waiting()) == 2
+        assert backend.bodies() == [TEXT, other]
+
+    @pytest.mark.postgresql
+    def test_a_backend_that_fails_three_times_is_left_alone_for_a_while(
+        self, brand_a: OfficialAccount, backend: FakeBackend
+    ) -> None:
+        set_backend(brand_a, backend.url, "keep")
+        backend.answer = lambda _: (503, b"")
+        for number in range(6):
+            message = text_message("hello", msg_id=str(number), from_user=f"o_follower_{number}")
+            assert self.push(message, nonce=str(number)) == (200, b"success")
+            time.sleep(0.2)  # for the writer of another process
+
+        assert len(waiting()) == 6
+        assert len(backend.received) == 3
+
+    def results(self) -> dict[DeliveryResult, int]:
+        """Return how many deliveries ended in each way. Processes write this once a second."""
+        for _ in range(30):
+            if tallies := list(DeliveryTally.objects.all()):
+                return {DeliveryResult(tally.result): tally.count for tally in tallies}
+            time.sleep(0.1)
+        return {}
+
+    def test_nothing_of_a_message_is_recorded(
+        self, brand_a: OfficialAccount, backend: FakeBackend
+    ) -> None:
+        set_backend(brand_a, backend.url)
+        self.push(nonce=self_test_nonce())
+
+        assert "hello" not in str(VerificationAttempt.objects.values().get())

@@ -1,0 +1,73 @@
+"""Messages as followers send them, encrypted independently of the project's own code."""
+
+from __future__ import annotations
+
+import hashlib
+from urllib.parse import urlencode
+
+from wechatpy.crypto import WeChatCrypto
+from wechatpy.crypto.base import BasePrpCrypto
+
+from verification.fields import Secret
+from verification.models import AESKey, OfficialAccount
+from verification.tests.support.signer import signed
+
+AES_KEY = "kWxPEV2UEDyxWpmPdKC3F4dgPDmOvfKX1HGnEUDS1aR"
+OTHER_AES_KEY = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG"  # pragma: allowlist secret
+APP_ID = "wxba5fad812f8e6fb9"
+FOLLOWER = "o9AgO5Kd5ggOC-bXrbNODIiE3bGY"
+ORIGINAL_ID = "gh_97417a04a28d"
+
+
+def text_message(content: str, *, msg_id: str, from_user: str = FOLLOWER) -> bytes:
+    return (
+        f"<xml><ToUserName><![CDATA[{ORIGINAL_ID}]]></ToUserName>"
+        f"<FromUserName><![CDATA[{from_user}]]></FromUserName>"
+        "<CreateTime>1714036504</CreateTime><MsgType><![CDATA[text]]></MsgType>"
+        f"<Content><![CDATA[{content}]]></Content><MsgId>{msg_id}</MsgId></xml>"
+    ).encode()
+
+
+def encrypt(message: bytes, *, key: str = AES_KEY, app_id: str = APP_ID) -> str:
+    crypto = WeChatCrypto("unused", key, app_id)
+    text: bytes = BasePrpCrypto(crypto.key)._encrypt(message.decode(), app_id)
+    return text.decode()
+
+
+def encrypted_push(
+    token: str,
+    message: bytes,
+    *,
+    key: str = AES_KEY,
+    app_id: str = APP_ID,
+    plain: bytes = b"",
+    **rest: str,
+) -> tuple[bytes, str]:
+    """Return the body and the query string of a push in the security mode.
+
+    With `plain`, elements of the plain message, it is one of the compatible mode.
+    """
+    text = encrypt(message, key=key, app_id=app_id)
+    parameters = signed(token, **rest)
+    parts = sorted([token, parameters["timestamp"], parameters["nonce"], text])
+    body = (
+        f"<xml><ToUserName><![CDATA[{ORIGINAL_ID}]]></ToUserName>{plain.decode()}"
+        f"<Encrypt><![CDATA[{text}]]></Encrypt></xml>"
+    )
+    query = {
+        **parameters,
+        "openid": FOLLOWER,
+        "encrypt_type": "aes",
+        "msg_signature": hashlib.sha1("".join(parts).encode()).hexdigest(),
+    }
+    return body.encode(), urlencode(query)
+
+
+def store_aes_key(account: OfficialAccount, key: str) -> AESKey:
+    """Make `key` the current EncodingAESKey of the account."""
+    from verification.accounts.aes_keys import rotate_aes_key
+    from verification.tests.support.accounts import LI_WEI
+
+    OfficialAccount.objects.filter(pk=account.pk).update(app_id=APP_ID)
+    account.refresh_from_db()
+    return rotate_aes_key(account, key, LI_WEI)
