@@ -23,7 +23,12 @@ MISSING_KEY_ADVICE = gettext_lazy(
 
 def token_cipher() -> MultiFernet:
     """Return a cipher that encrypts with the newest key and decrypts with any."""
-    return _cipher(_master_keys())
+    return _cipher(_master_keys(), b"token")
+
+
+def payload_cipher() -> MultiFernet:
+    """Return the cipher for waiting messages: another key than that for tokens."""
+    return _cipher(_master_keys(), b"payload")
 
 
 def seal_keys() -> dict[str, bytes]:
@@ -63,8 +68,8 @@ def _master_keys() -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=4)
-def _cipher(keys: tuple[str, ...]) -> MultiFernet:
-    return MultiFernet([Fernet(base64.urlsafe_b64encode(_derive(key, b"token"))) for key in keys])
+def _cipher(keys: tuple[str, ...], purpose: bytes) -> MultiFernet:
+    return MultiFernet([Fernet(base64.urlsafe_b64encode(_derive(key, purpose))) for key in keys])
 
 
 @lru_cache(maxsize=64)

@@ -6,7 +6,6 @@ Nothing else writes attempts.
 from __future__ import annotations
 
 import logging
-import select
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
@@ -30,6 +29,7 @@ from verification.callbacks.log_lines import log_attempts
 from verification.callbacks.postgresql_store import get_store
 from verification.callbacks.store import AttemptStore
 from verification.callbacks.verdicts import Accounts, judge
+from verification.db.connections import close_lost_connection
 from verification.db.errors import describe
 from verification.db.watchdog import watchdog
 from verification.models import AESKey, ChainHead, Token
@@ -183,19 +183,3 @@ def mark_first_uses(
     failed_keys = {key_id for verdict in real for key_id in verdict.failed_key_ids}
     if failed_keys:
         AESKey.objects.filter(pk__in=failed_keys, failed_at=None).update(failed_at=now)
-
-
-def close_lost_connection() -> None:
-    """Close a connection that PostgreSQL has ended while it was idle.
-
-    This needs no round trip: a server that ends a session sends a message, so the socket of an idle
-    connection becomes readable.
-    """
-    raw = connection.connection
-    if connection.vendor != "postgresql" or raw is None or connection.in_atomic_block:
-        return
-    poller = select.poll()  # select() does not accept file descriptors above 1023.
-    if not raw.closed:
-        poller.register(raw.fileno(), select.POLLIN)
-    if raw.closed or poller.poll(0):
-        connection.close()

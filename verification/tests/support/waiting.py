@@ -1,0 +1,45 @@
+"""Make backends, and pushes that wait for them, for tests."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime
+from typing import Any
+
+from verification.fields import Secret
+from verification.models import Backend, Delivery, OfficialAccount
+from verification.relay.spool import WaitingPush
+
+#: A webhook secret, that is: 32 bytes in base64.
+WEBHOOK_SECRET = "whsec_" + "c2VjcmV0LW9mLWJyYW5kLWEtZm9yLWl0cy1iYWNrZW5k"
+BODY = "<xml><FromUserName>oZhangWei</FromUserName><Content>你好 {number}</Content></xml>"
+
+
+def make_backend(account: OfficialAccount, url: str, **fields: Any) -> Backend:
+    return Backend.objects.create(
+        account=account,
+        url=url,
+        secret=Secret.of(WEBHOOK_SECRET),
+        **{"on_failure": Backend.OnFailure.KEEP, **fields},
+    )
+
+
+def waiting_push(
+    account: OfficialAccount, number: int, follower: str = "zhang", **fields: Any
+) -> WaitingPush:
+    """Return the push of a follower's message with this number."""
+    defaults: dict[str, Any] = {
+        "webhook_id": f"msg_{account.slug}_{follower}_{number}",
+        "request_id": uuid.UUID(int=number),
+        "received_at": datetime.now(UTC),
+        "query": b"signature=5f0f&timestamp=1764320000&nonce=41&openid=oZhangWei",
+        "content_type": "text/xml",
+        "body": BODY.format(number=number).encode(),
+    }
+    return WaitingPush(account_id=account.pk, follower=follower, **{**defaults, **fields})
+
+
+def states(account: OfficialAccount) -> list[str]:
+    """Return the state of each of the account's messages, in the order of arrival."""
+    rows = Delivery.objects.filter(account=account).order_by("id")
+    return [Delivery.State(row.state).name for row in rows]
