@@ -27,7 +27,6 @@ from verification.protocol.callback import (
     path_slug,
     unquote,
 )
-from verification.protocol.enums import Method
 from verification.protocol.reply import HEALTHY, SAFE_HEADERS, TRY_AGAIN, Reply, Verdict, reply_to
 from verification.relay.forward import Relay
 from verification.relay.writer import SpoolWriter

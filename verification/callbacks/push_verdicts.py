@@ -45,9 +45,7 @@ def read_push_settings(row: AccountTokenRow) -> PushSettings:
     keys = []
     for text in (row.aes_keys or "").split():
         number, is_unused, has_failed, ciphertext = text.split(":")
-        keys.append(
-            LiveKey(int(number), is_unused == "1", has_failed == "1", Secret(ciphertext))
-        )
+        keys.append(LiveKey(int(number), is_unused == "1", has_failed == "1", Secret(ciphertext)))
     target = None
     if row.backend_url:
         target = Target(

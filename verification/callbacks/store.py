@@ -68,8 +68,9 @@ FROM {_ACCOUNTS} account LEFT JOIN {_TOKENS} token ON token.account_id = account
 {{push_join}}WHERE {{conditions}} ORDER BY account.id, token.id DESC"""
 PUSH_COLUMNS = f""", account.app_id,
     (SELECT {{aggregate}}(text, ' ') FROM (
-        SELECT aes_key.id || ':' || CASE WHEN aes_key.first_used_at IS NULL THEN 1 ELSE 0 END || ':'
-            || CASE WHEN aes_key.failed_at IS NULL THEN 0 ELSE 1 END || ':' || aes_key.secret AS text
+        SELECT aes_key.id || CASE WHEN aes_key.first_used_at IS NULL THEN ':1' ELSE ':0' END
+            || CASE WHEN aes_key.failed_at IS NULL THEN ':0:' ELSE ':1:' END
+            || aes_key.secret AS text
         FROM {_AES_KEYS} aes_key WHERE aes_key.account_id = account.id
             AND aes_key.secret IS NOT NULL
             AND (aes_key.expires_at IS NULL OR aes_key.expires_at > {{now}})

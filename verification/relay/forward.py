@@ -168,6 +168,9 @@ class RepeatLimit:
     """Counts how often a process forwards pushes with the same signature in a minute."""
 
     def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
         self.minute, self.counts = 0, Counter[bytes]()
 
     def may_forward(self, signature: bytes) -> bool:

@@ -15,8 +15,10 @@ from django.utils import timezone, translation
 
 from verification.callbacks import recording
 from verification.models import OfficialAccount
+from verification.relay import forward
 from verification.tests.support.accounts import make_account
 from verification.tests.support.admin_client import PASSWORD, call
+from verification.tests.support.backend import FakeBackend, serving_backend
 from verification.tests.support.chromium import CHROMIUM
 from verification.tests.support.database import set_bypass
 from verification.tests.support.exports import export_sealed, make_sealed_log
@@ -151,11 +153,29 @@ def sealed_file(brand_a: OfficialAccount, tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
+def _backend() -> Iterator[FakeBackend]:
+    with serving_backend() as backend:
+        yield backend
+
+
+@pytest.fixture
+def backend(_backend: FakeBackend, settings: Any) -> FakeBackend:
+    """Return the backend that serves the whole test run, as if it had just started.
+
+    Both the test's own process and gunicorn may connect to it.
+    """
+    settings.RELAY_PRIVATE_HOSTS = frozenset({_backend.host})
+    _backend.reset()
+    forward.repeats.reset()
+    return _backend
+
+
+@pytest.fixture(scope="session")
 def _gunicorn(
-    django_db_setup: None, tmp_path_factory: pytest.TempPathFactory
+    django_db_setup: None, tmp_path_factory: pytest.TempPathFactory, _backend: FakeBackend
 ) -> Iterator[Gunicorn]:
     output = tmp_path_factory.mktemp("gunicorn") / "output"
-    with running_gunicorn(output) as server:
+    with running_gunicorn(output, RELAY_PRIVATE_HOSTS=_backend.host) as server:
         yield server
 
 

@@ -7,6 +7,7 @@ import pytest
 from django.test import Client
 from pytest_django.fixtures import Settings
 
+from verification.callbacks import middleware
 from verification.models import OfficialAccount
 from verification.tests.callbacks.contract import CallbackContract
 from verification.tests.support.adapter import A, Answer, B, last_attempt
@@ -17,8 +18,12 @@ from verification.tests.support.signer import signed, verification
 class TestDjangoView(CallbackContract):
     """The middleware, tested through Django's test client."""
 
+    hold_seconds = 0.5
+
     @pytest.fixture(autouse=True)
-    def _client(self, db: None) -> None:
+    def _client(self, db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+        # The transaction of a test may not be idle for long.
+        monkeypatch.setattr(middleware, "HOLD_DEADLINE", 1.0)
         # CSRF is enforced, and exceptions become responses, as in a server.
         self.client = Client(enforce_csrf_checks=True, raise_request_exception=False)
 

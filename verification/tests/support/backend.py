@@ -37,7 +37,11 @@ class FakeBackend:
     """Holds the requests that arrived, and what `answer` returns for each."""
 
     def __init__(self, port: int) -> None:
-        self.port, self.received = port, list[Received]()
+        self.port = port
+        self.reset()
+
+    def reset(self) -> None:
+        self.received: list[Received] = []
         self.answer: Callable[[Received], Answer] = lambda _: (200, b"success")
 
     @property

@@ -7,6 +7,7 @@ from verification.tests.callbacks.contract.message_pushes import MessagePushes
 from verification.tests.callbacks.contract.parameters import Parameters
 from verification.tests.callbacks.contract.records import Records
 from verification.tests.callbacks.contract.refusals import Refusals
+from verification.tests.callbacks.contract.relays import Relays
 from verification.tests.callbacks.contract.self_tests import SelfTests
 from verification.tests.callbacks.contract.url_verifications import UrlVerifications
 
@@ -14,6 +15,6 @@ __all__ = ["CallbackContract"]
 
 
 class CallbackContract(
-    UrlVerifications, MessagePushes, SelfTests, Refusals, Parameters, Addresses, Records
+    UrlVerifications, MessagePushes, Relays, SelfTests, Refusals, Parameters, Addresses, Records
 ):
     """All tests of the contract. pytest collects them in subclasses whose name starts with Test."""

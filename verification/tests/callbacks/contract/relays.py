@@ -25,7 +25,7 @@ from verification.tests.support.messages import (
     store_aes_key,
     text_message,
 )
-from verification.tests.support.signer import push, self_test_nonce
+from verification.tests.support.signer import push, self_test_nonce, verification
 
 TEXT = text_message("hello", msg_id="24000000000000001")
 #: Bodies that no backend is to read.
@@ -33,7 +33,7 @@ UNREADABLE = {
     "nothing": b"",
     "html": b"<html><body>hello</body></html>",
     "cut": TEXT[:-9],
-    "entity bomb": b'<!DOCTYPE x [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;">]><xml><Content>&b;</Content></xml>',
+    "entity bomb": b'<!DOCTYPE x [<!ENTITY a "ha"><!ENTITY b "&a;&a;">]><xml><A>&b;</A></xml>',
     "external entity": b'<!DOCTYPE x [<!ENTITY a SYSTEM "file:///etc/passwd">]><xml>&a;</xml>',
     "too large": b"<xml><Content>" + b"x" * 1_048_576 + b"</Content></xml>",
     "a list": b"[1]",
@@ -41,6 +41,9 @@ UNREADABLE = {
 
 
 class Relays(Adapter):
+    #: How long a push is left without an answer, at least.
+    hold_seconds = 5.0
+
     def push(self, body: bytes = TEXT, token: str = A, **rest: str) -> tuple[int, bytes]:
         answer = self.send(
             "POST", f"/wechat/brand-a?{push(token, **rest)}", {"Content-Type": "text/xml"}, body
@@ -123,8 +126,13 @@ class Relays(Adapter):
         assert not {"set-cookie", "x-evil"} & answer.headers.keys()
 
     @pytest.mark.parametrize(
-        "body", [b"", b"success", b'{"ToUserName": "o9AgO5Kd5ggOC-bXrbNODIiE3bGY", '
-                 b'"FromUserName": "gh_97417a04a28d", "MsgType": "transfer_customer_service"}']
+        "body",
+        [
+            b"",
+            b"success",
+            b'{"ToUserName": "o9AgO5Kd5ggOC-bXrbNODIiE3bGY", '
+            b'"FromUserName": "gh_97417a04a28d", "MsgType": "transfer_customer_service"}',
+        ],
     )
     def test_other_replies_that_wechat_takes_go_back_unchanged(
         self, brand_a: OfficialAccount, backend: FakeBackend, body: bytes
@@ -153,13 +161,11 @@ class Relays(Adapter):
 
         assert self.push() == (200, b"success")
         assert len(backend.received) == 1
-        assert self.results() == {DeliveryResult.UNUSABLE_REPLY: 1}
+        assert self.wait_for_count_of(DeliveryResult.UNUSABLE_REPLY) >= 1
 
     def test_no_url_verification_reaches_a_backend(
         self, brand_a: OfficialAccount, backend: FakeBackend
     ) -> None:
-        from verification.tests.support.signer import verification
-
         set_backend(brand_a, backend.url)
         answer = self.send("GET", f"/wechat/brand-a?{verification(A)}")
 
@@ -219,7 +225,7 @@ class Relays(Adapter):
         assert set(statuses[-10:]) == {503}
         assert len(backend.received) <= 40  # 20 in each of two processes
 
-    def test_without_a_store_wechat_gets_no_answer_in_its_five_seconds(
+    def test_a_push_that_is_not_kept_gets_no_answer_while_wechat_waits(
         self, brand_a: OfficialAccount, backend: FakeBackend
     ) -> None:
         set_backend(brand_a, backend.url, "resend")
@@ -227,9 +233,9 @@ class Relays(Adapter):
         started = time.monotonic()
 
         assert self.push()[0] == 503
-        assert time.monotonic() - started > 5
+        assert time.monotonic() - started > self.hold_seconds
         assert waiting() == []
-        assert self.results() == {DeliveryResult.SERVER_ERROR: 1}
+        assert self.wait_for_count_of(DeliveryResult.SERVER_ERROR) >= 1
 
     # --- Encrypted messages
 
@@ -334,7 +340,9 @@ class Relays(Adapter):
             Outcome.ACCEPTED,
         )
 
-    @pytest.mark.parametrize(("status", "said"), [(500, b"server_error 500"), (404, b"client_error 404")])
+    @pytest.mark.parametrize(
+        ("status", "said"), [(500, b"server_error 500"), (404, b"client_error 404")]
+    )
     def test_the_failure_of_a_test_message_is_said_at_once(
         self, brand_a: OfficialAccount, backend: FakeBackend, status: int, said: bytes
     ) -> None:
@@ -395,13 +403,13 @@ class Relays(Adapter):
         assert len(waiting()) == 6
         assert len(backend.received) == 3
 
-    def results(self) -> dict[DeliveryResult, int]:
-        """Return how many deliveries ended in each way. Processes write this once a second."""
+    def wait_for_count_of(self, result: DeliveryResult) -> int:
+        """Return how many deliveries ended so. Processes write this once a second."""
         for _ in range(30):
-            if tallies := list(DeliveryTally.objects.all()):
-                return {DeliveryResult(tally.result): tally.count for tally in tallies}
+            if tally := DeliveryTally.objects.filter(result=result).first():
+                return tally.count
             time.sleep(0.1)
-        return {}
+        return 0
 
     def test_nothing_of_a_message_is_recorded(
         self, brand_a: OfficialAccount, backend: FakeBackend

@@ -51,7 +51,8 @@ class SelfTests(Adapter):
 
         assert (last_attempt().kind, last_attempt().status) == (Kind.URL_VERIFICATION, 200)
 
-    def test_a_push_with_a_proof_is_still_a_push(self, brand_a: OfficialAccount) -> None:
-        self.send("POST", f"/wechat/brand-a?{push(A, nonce=self_test_nonce())}")
+    def test_a_push_with_a_proof_is_a_self_test(self, brand_a: OfficialAccount) -> None:
+        answer = self.send("POST", f"/wechat/brand-a?{push(A, nonce=self_test_nonce())}")
 
-        assert Tally.objects.get().kind == Kind.MESSAGE_PUSH
+        assert answer.body == b"success"
+        assert (last_attempt().kind, Tally.objects.get().kind) == (Kind.SELF_TEST,) * 2
