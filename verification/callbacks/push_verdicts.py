@@ -125,7 +125,8 @@ class Decryption(NamedTuple):
 
 def decrypt(encrypt: str, settings: PushSettings) -> Decryption:
     """Decrypt a message with the first of the account's keys that fits."""
-    problem, failed, is_tested = "", [], False
+    problem, is_tested = "", False
+    failed: list[int] = []
     for key in settings.keys if settings.app_id else ():  # The AppID is a part of each message.
         try:
             raw_key = decode_aes_key(key.secret.reveal())

@@ -176,9 +176,9 @@ def mark_first_uses(
         for callback, verdict in zip(callbacks, verdicts, strict=True)
         if callback.kind is not Kind.SELF_TEST
     ]
-    for token_id in {verdict.token_id for verdict in real} & accounts.unused_tokens:
+    for token_id in accounts.unused_tokens.intersection(verdict.token_id for verdict in real):
         Token.objects.get(pk=token_id).record_first_use(now)
-    for key_id in {verdict.used_key_id for verdict in real} & accounts.unused_keys:
+    for key_id in accounts.unused_keys.intersection(verdict.used_key_id for verdict in real):
         AESKey.objects.get(pk=key_id).record_first_use(now)
     failed_keys = {key_id for verdict in real for key_id in verdict.failed_key_ids}
     if failed_keys:

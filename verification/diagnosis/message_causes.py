@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from django.utils.translation import gettext as _
 
 from verification.diagnosis.evidence import Evidence, Explanation
@@ -59,7 +61,7 @@ def message_for_another_app_id(evidence: Evidence) -> Explanation | None:
     happened = _("The message was decrypted, but it is for another AppID than {own}.")
     if app_id:
         happened = _("The message was decrypted, but it is for the AppID {other}, not for {own}.")
-    return _explain(
+    explanation = _explain(
         evidence,
         _("message for another AppID"),
         happened.format(other=app_id, own=account.app_id if account else ""),
@@ -67,8 +69,8 @@ def message_for_another_app_id(evidence: Evidence) -> Explanation | None:
             "If that AppID is this account's, correct the AppID on the account's page. Otherwise "
             "another account has the same token and EncodingAESKey: give each its own."
         ),
-        depends_on_stored_data=True,
     )
+    return replace(explanation, depends_on_stored_data=True)
 
 
 def message_undecryptable(evidence: Evidence) -> Explanation | None:
@@ -88,9 +90,6 @@ def message_undecryptable(evidence: Evidence) -> Explanation | None:
     )
 
 
-def _explain(
-    evidence: Evidence, summary: str, what_happened: str, what_to_do: str, **more: bool
-) -> Explanation:
+def _explain(evidence: Evidence, summary: str, what_happened: str, what_to_do: str) -> Explanation:
     account = evidence.attempt.account
-    accounts = (account,) if account else ()
-    return Explanation(summary, what_happened, what_to_do, accounts, **more)
+    return Explanation(summary, what_happened, what_to_do, (account,) if account else ())

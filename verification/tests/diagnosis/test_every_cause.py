@@ -32,9 +32,11 @@ def send(brand_a: OfficialAccount, brand_b: OfficialAccount) -> Send:
         user_agent: str = "Mozilla/4.0",
         host: str = "wx.example.cn",
         scheme: str = "https",
+        body: bytes = b"",
     ) -> None:
         headers = {"Host": host, "User-Agent": user_agent}
-        Client().generic(method, target, headers=headers, secure=scheme == "https")
+        secure = scheme == "https"
+        Client().generic(method, target, body, "text/xml", headers=headers, secure=secure)
 
     return send_it
 
@@ -51,9 +53,12 @@ def send_to_gunicorn(
         user_agent: str = "Mozilla/4.0",
         host: str = "wx.example.cn",
         scheme: str = "http",
+        body: bytes = b"",
     ) -> None:
         lines = [f"{method} {target} HTTP/1.0", f"Host: {host}", f"User-Agent: {user_agent}"]
-        gunicorn.send("\r\n".join([*lines, "", ""]).encode())
+        if body:
+            lines += ["Content-Type: text/xml", f"Content-Length: {len(body)}"]
+        gunicorn.send("\r\n".join([*lines, "", ""]).encode() + body)
 
     return send_it
 

@@ -113,6 +113,8 @@ USED = {
     "dj-database-url": "import dj_database_url",
     "psycopg2-binary": '"django.db.backends.postgresql"',
     "cryptography": "from cryptography.",
+    "defusedxml": "from defusedxml.",
+    "aiohttp": "import aiohttp",
     "prometheus-client": "from prometheus_client.",
     "python-json-logger": "from pythonjsonlogger.",
     "django-axes": '"axes.middleware.',

@@ -114,11 +114,11 @@ def test_a_push_needs_no_echostr() -> None:
 OWN = self_test_nonce(key=KEY)
 
 
-def test_only_a_get_with_a_proof_is_a_self_test() -> None:
+def test_a_get_and_a_post_with_a_proof_are_self_tests() -> None:
     query = verification("token", nonce=OWN)
 
     assert parse(query).kind is Kind.SELF_TEST
-    assert parse(push("token", nonce=OWN), method="POST").kind is Kind.MESSAGE_PUSH
+    assert parse(push("token", nonce=OWN), method="POST").kind is Kind.SELF_TEST
     assert parse(query, method="HEAD").kind is Kind.URL_VERIFICATION
 
 

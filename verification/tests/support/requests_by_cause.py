@@ -16,10 +16,18 @@ from verification.models import OfficialAccount
 from verification.tests.support.accounts import LI_WEI, make_account
 from verification.tests.support.adapter import A, B
 from verification.tests.support.lost_keys import lose_key, without_key
+from verification.tests.support.messages import (
+    AES_KEY,
+    OTHER_AES_KEY,
+    encrypted_push,
+    store_aes_key,
+    text_message,
+)
 from verification.tests.support.signer import self_test_nonce, verification
 
 NEW = "NewTokenOfBrandA99"
 ECHOSTR = "4375120948345356249"
+MESSAGE = text_message("hello", msg_id="1")
 #: EARLY is the smaller number, but sorts after LATE as text.
 EARLY, LATE = "384289189", "1714036504"
 
@@ -102,6 +110,41 @@ def query_too_long(send: Send) -> str:
 def parameter_malformed(send: Send) -> str:
     send(f"/wechat/brand-a?{verification(A, timestamp='noon')}")
     return "The parameter timestamp was not as WeChat sends it: digits"
+
+
+# --- The message of a push
+
+
+def send_push(send: Send, pushed: tuple[bytes, str]) -> None:
+    body, query = pushed
+    send(f"/wechat/brand-a?{query}", method="POST", body=body)
+
+
+def message_unreadable(send: Send) -> str:
+    _body, query = encrypted_push(A, MESSAGE)
+    send_push(send, (b"not a message", query))
+    return "the body was not a message as WeChat sends it"
+
+
+def message_signature_mismatch(send: Send) -> str:
+    body, _query = encrypted_push(A, MESSAGE)
+    _body, query = encrypted_push(A, text_message("another", msg_id="2"))
+    send_push(send, (body, query))
+    return "msg_signature does not belong to the encrypted message"
+
+
+def message_for_another_app_id(send: Send) -> str:
+    store_aes_key(brand_a(), AES_KEY)
+    send_push(send, encrypted_push(A, MESSAGE))
+    send_push(send, encrypted_push(A, MESSAGE, app_id="wx0123456789abcdef"))
+    return "it is for the AppID wx0123456789abcdef, not for wxba5fad812f8e6fb9"
+
+
+def message_undecryptable(send: Send) -> str:
+    store_aes_key(brand_a(), AES_KEY)
+    send_push(send, encrypted_push(A, MESSAGE))
+    send_push(send, encrypted_push(A, MESSAGE, key=OTHER_AES_KEY))
+    return "with the EncodingAESKey of “Brand-A” that is stored here"
 
 
 # --- The account
