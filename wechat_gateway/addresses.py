@@ -17,6 +17,14 @@ def is_host(text: str) -> bool:
         return False
 
 
+def is_host_and_port(text: str) -> bool:
+    """Return whether this is a host and a port, such as backend:8000 or [fd00::1]:8000."""
+    host, _colon, port = text.rpartition(":")
+    is_port = re.fullmatch(r"[1-9][0-9]{0,4}", port) is not None and int(port) <= 65535
+    is_number = re.search(r"(^|\.)([0-9]+|0x[0-9a-f]*)$", host.lower()) is not None
+    return is_port and host[:1] != "." and is_host(host) and (not is_number or is_ip_address(host))
+
+
 def is_ip_address(text: str) -> bool:
     try:
         return is_host(text) and ip_address(text.strip("[]")) is not None

@@ -112,6 +112,7 @@ USED = {
     "whitenoise": '"whitenoise.middleware.',
     "dj-database-url": "import dj_database_url",
     "psycopg2-binary": '"django.db.backends.postgresql"',
+    "aiohttp": "import aiohttp",
     "cryptography": "from cryptography.",
     "defusedxml": "from defusedxml.",
     "aiohttp": "import aiohttp",
