@@ -63,8 +63,11 @@ def parse_message(body: bytes) -> Message:
     text/xml for both.
     """
     body = body.lstrip(BLANKS)
-    fields = parse_json(body) if body.startswith(b"{") else parse_xml(body)
-    return Message(**fields)
+    if body.startswith(b"<"):
+        return Message(**parse_xml(body))
+    if body.startswith(b"{"):
+        return Message(**parse_json(body))
+    raise MalformedMessage("The body is neither XML nor a JSON object.")
 
 
 def parse_xml(body: bytes) -> dict[str, str]:
@@ -84,8 +87,8 @@ def parse_xml(body: bytes) -> dict[str, str]:
     try:
         parser.feed(body)
         parser.close()
-    except (ParseError, DefusedXmlException) as error:
-        raise MalformedMessage("The XML is invalid or has a DTD.") from error
+    except (ParseError, DefusedXmlException):
+        raise MalformedMessage("The XML is invalid or has a DTD.") from None
     return target.fields
 
 
@@ -140,8 +143,9 @@ def parse_json(body: bytes) -> dict[str, str]:
         members: Any = json.loads(
             body.decode(), object_pairs_hook=tuple, parse_int=str, parse_constant=refuse_constant
         )
-    except (ValueError, RecursionError) as error:
-        raise MalformedMessage("The JSON is invalid.") from error
+    except (ValueError, RecursionError):
+        # The exceptions of json contain the whole body.
+        raise MalformedMessage("The JSON is invalid.") from None
     fields: dict[str, str] = {}
     for name, value in members:
         if name in FIELDS and value is not None:
@@ -165,7 +169,7 @@ def add_field(fields: dict[str, str], tag: str, value: str) -> None:
     name, max_length = FIELDS[tag]
     if name in fields:
         raise MalformedMessage(f"{tag} is repeated.")
-    value = value.strip(" \t\r\n")
+    value = value.strip(BLANKS.decode())
     if len(value) > max_length or not PRINTABLE.fullmatch(value):
         raise MalformedMessage(f"{tag} is too long or has invalid characters.")
     fields[name] = value

@@ -16,8 +16,9 @@ SEED = {
 }
 
 
-def signature(token: str, timestamp: str, nonce: str) -> str:
-    joined = "".join(sorted([token, timestamp, nonce]))
+def signature(token: str, timestamp: str, nonce: str, *encrypt: str) -> str:
+    """Return `signature`, or `msg_signature`, which covers the text of Encrypt, too."""
+    joined = "".join(sorted([token, timestamp, nonce, *encrypt]))
     return hashlib.new("sha1", joined.encode("ascii")).hexdigest()
 
 
