@@ -16,7 +16,7 @@ from verification.protocol.reply import LOOP, SUCCESS, TRY_AGAIN, AcceptedPush, 
 from verification.relay.client import BackendClient, BackendFailure, Forwarded, forward_url
 from verification.relay.identity import follower_key, webhook_id
 from verification.relay.replies import usable_reply
-from verification.relay.results import SUCCESSES, Finished
+from verification.relay.results import Finished
 from verification.relay.spool import SpoolFull, SpoolUnavailable, WaitingPush
 from verification.relay.webhooks import webhook_headers
 from verification.relay.writer import Spool
@@ -70,6 +70,8 @@ class Relay:
             self._record(target, failure.result, failure.status)
             if callback.kind is Kind.SELF_TEST:
                 return Reply(502, describe_failure(failure))
+            if failure.is_taken:  # Its reply is unusable, but it must not get the message again.
+                return SUCCESS
             if not is_kept:
                 return None
             stored = await self._store(callback, accepted, only_behind=False, failure=failure)
@@ -109,12 +111,11 @@ class Relay:
         finally:
             self.in_flight[target.account_id] -= 1
         reply = usable_reply(answer, accepted)
-        result = DeliveryResult.DELIVERED if reply else DeliveryResult.UNUSABLE_REPLY
-        self._record(target, result, answer.status, time.perf_counter() - started)
-        if reply is None and callback.kind is Kind.SELF_TEST:
-            return Reply(502, describe_failure(BackendFailure(result, answer.status)))
-        # The backend has taken the message, so it must not be sent again.
-        return reply or SUCCESS
+        if reply is None:
+            raise BackendFailure(DeliveryResult.UNUSABLE_REPLY, answer.status)
+        seconds = time.perf_counter() - started
+        self._record(target, DeliveryResult.DELIVERED, answer.status, seconds)
+        return reply
 
     async def _store(
         self,
@@ -160,7 +161,7 @@ class Relay:
     ) -> None:
         finished = Finished(target.account_id, timezone.now(), result, status, seconds)
         # A circuit opens and closes without delay, in all processes.
-        is_urgent = target.is_failing or result not in SUCCESSES
+        is_urgent = target.is_failing or not finished.is_taken
         self.spool.record(finished, is_urgent=is_urgent)
 
 

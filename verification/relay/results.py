@@ -50,6 +50,11 @@ class Finished(NamedTuple):
     status: int | None = None  #: of HTTP
     seconds: float = 0  #: that the backend took
 
+    @property
+    def is_taken(self) -> bool:
+        """Return whether the backend has taken the message, although its reply may be unusable."""
+        return self.result in SUCCESSES or 200 <= (self.status or 0) <= 299
+
 
 class CircuitChange(NamedTuple):
     """A circuit that has opened or closed."""

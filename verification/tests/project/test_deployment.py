@@ -115,7 +115,6 @@ USED = {
     "aiohttp": "import aiohttp",
     "cryptography": "from cryptography.",
     "defusedxml": "from defusedxml.",
-    "aiohttp": "import aiohttp",
     "prometheus-client": "from prometheus_client.",
     "python-json-logger": "from pythonjsonlogger.",
     "django-axes": '"axes.middleware.',
