@@ -10,15 +10,16 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import ssl
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlsplit
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.client_proto import ResponseHandler
 from yarl import URL
 
 from verification import __version__
@@ -130,10 +131,11 @@ class BackendClient:
     def _sessions(self) -> tuple[aiohttp.ClientSession, aiohttp.ClientSession]:
         """Return the one that keeps connections, and the one that opens one for each request."""
         if self._kept is None or self._fresh is None:
-            context = ssl.create_default_context()
             self._resolver = _Resolver()
-            options: dict[str, Any] = {"ssl": context, "resolver": self._resolver, "limit": 0}
-            self._kept = _session(aiohttp.TCPConnector(keepalive_timeout=KEEP_ALIVE, **options))
+            options: dict[str, Any] = {"resolver": self._resolver, "limit": 0}
+            kept = aiohttp.TCPConnector(keepalive_timeout=KEEP_ALIVE, **options)
+            kept._factory = partial(_Protocol, loop=asyncio.get_running_loop())
+            self._kept = _session(kept)
             self._fresh = _session(aiohttp.TCPConnector(force_close=True, **options))
         return self._kept, self._fresh
 
@@ -143,6 +145,17 @@ class BackendClient:
             await self._fresh.close()
             await self._resolver.close()
         self._kept = self._fresh = None
+
+
+class _Protocol(ResponseHandler):
+    """A connection that is not kept if the backend sends more than one reply to a request.
+
+    Otherwise aiohttp 3.14.5 takes what arrives between two requests for the reply to the second
+    one, so that a follower would get the reply to another.
+    """
+
+    def is_connected(self) -> bool:
+        return super().is_connected() and not self.should_close
 
 
 def _session(connector: aiohttp.TCPConnector) -> aiohttp.ClientSession:
@@ -193,6 +206,8 @@ async def _read(response: aiohttp.ClientResponse) -> bytes:
     status = response.status
     if not 200 <= status <= 299:
         raise BackendFailure(_result_of_status(status), status)
+    if (response.content_length or 0) > MAX_REPLY_BYTES:
+        raise BackendFailure(DeliveryResult.REPLY_TOO_LARGE, status)
     body = bytearray()
     async for piece in response.content.iter_any():
         body += piece

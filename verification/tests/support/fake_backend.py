@@ -5,11 +5,12 @@ from __future__ import annotations
 import socket
 import socketserver
 import ssl
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\nsuccess"
 
@@ -57,10 +58,15 @@ class FakeBackend(socketserver.ThreadingTCPServer):
         self.conversation, self.certificate = conversation, certificate
         self.requests: list[bytes] = []
         self.connections = 0
+        self.is_over = threading.Event()  #: for conversations without end
+        self.errors: list[BaseException | None] = []
         self.sent = 0  #: bytes that the system has accepted
         self.port = self.server_address[1]
         scheme = "https" if certificate else "http"
         self.url = f"{scheme}://127.0.0.1:{self.port}/wechat"
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        self.errors.append(sys.exception())
 
 
 class _Handler(socketserver.BaseRequestHandler):
@@ -93,6 +99,7 @@ def backend_that(
         finally:
             backend.shutdown()
             thread.join()
+    assert not backend.errors  # a mistake in a conversation fails the test
 
 
 # --- Conversations
