@@ -80,8 +80,8 @@ def parse_xml(body: bytes) -> dict[str, str]:
     parser = DefusedXMLParser(target=target, encoding="utf-8", forbid_dtd=True)
     expat = parser.parser
     expat.XmlDeclHandler = require_utf_8
-    # Without ElementTree's handlers of names, attributes and comments, which this does not need, a
-    # push takes a third less time, and a megabyte of attributes a tenth.
+    # ElementTree's handlers of names, attributes and comments are not needed. Without them, a push
+    # takes a quarter less time, and a megabyte of comments a tenth.
     expat.StartElementHandler, expat.EndElementHandler = target.start, target.end
     expat.DefaultHandlerExpand = None
     try:
@@ -115,6 +115,9 @@ class MessageTarget:
             raise MalformedMessage("The XML has too many elements.")
         if self.depth == 1 and tag != "xml":
             raise MalformedMessage("The root element is not <xml>.")
+        if self.depth == 2 and "}" in tag:
+            # Some backends ignore namespaces, and would take this for a field.
+            raise MalformedMessage("An element has a namespace.")
         if self.depth == 2 and tag in FIELDS:
             self.name = tag
             self.text = []

@@ -140,6 +140,8 @@ SECRET = b"Brand A's secret"
         b"<XML/>",
         b'<xml xmlns="https://example.cn/"/>',
         b"<a:xml/>",
+        b'<xml><a:Encrypt xmlns:a="https://example.cn/">QUJD</a:Encrypt></xml>',
+        b'<xml><Encrypt xmlns="https://example.cn/">QUJD</Encrypt></xml>',
         b"<xml><Event>a<b/></Event></xml>",
         b"<xml><Event>" + SECRET + b"\x00</Event></xml>",
         b"<xml><Event>\xff" + SECRET + b"</Event></xml>",
@@ -240,9 +242,9 @@ def test_who_wrote_to_whom_is_not_in_the_repr() -> None:
 names = st.sampled_from(["Event", "MsgId", "Encrypt", "xml", "a", "é"])
 scalars = st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=9)
 values = scalars | st.lists(scalars, max_size=3) | st.dictionaries(names, scalars, max_size=3)
-of_xml = rb"<xml> </xml> <Event> </Event> <![CDATA[ ]]> &amp; &#0; <? <!-- --> <!DOCTYPE ]> a"
-of_json = [b"{", b"}", b'"Event":', b'"', b"\\ud800", b"\x00", b"\xef\xbb\xbf"]
-pieces = st.sampled_from([*of_xml.split(), *of_json])
+markup = rb"<xml> </xml> <Event> </Event> <![CDATA[ ]]> &amp; &#0; <? <!-- --> <!DOCTYPE ]> a"
+json_pieces = [b"{", b"}", b'"Event":', b'"', b"\\ud800", b"\x00", b"\xef\xbb\xbf"]
+pieces = st.sampled_from([*markup.split(), *json_pieces])
 
 
 @given(
