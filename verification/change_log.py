@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 from django.conf import settings
 from django.http import HttpRequest
 
-from verification.models import ChangeEvent, OfficialAccount, Token
+from verification.models import ChangeEvent, OfficialAccount
 from verification.models.change_event import MAX_ACTOR_LENGTH
+from verification.models.rotating_secret import RotatingSecret
 from verification.protocol.client_ip import parse_client_ip
 
 Action = ChangeEvent.Action
@@ -31,20 +32,20 @@ def record(
     actor: Actor,
     account: OfficialAccount | None = None,
     *,
-    token: Token | None = None,
+    secret: RotatingSecret | None = None,
     **facts: Any,
 ) -> ChangeEvent:
     """Write one change event, and return it.
 
     `facts` are JSON values, never a secret. The old and the new value of each changed field go into
-    `changes`, as {"name": ["Brand A", "Brand C"]}. Of the token, only the fingerprint is kept.
+    `changes`, as {"name": ["Brand A", "Brand C"]}. Of the secret, only the fingerprint is kept.
     """
     return ChangeEvent.objects.create(
         action=action,
         actor=actor.name[:MAX_ACTOR_LENGTH],
         client_ip=actor.client_ip,
         account=account,
-        token_fingerprint=token.fingerprint if token else "",
+        token_fingerprint=secret.fingerprint if secret else "",
         facts=facts,
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from django.db import models
 from django.utils import timezone
@@ -25,10 +25,12 @@ class RotatingSecretQuerySet(models.QuerySet[Any]):
 class RotatingSecret(models.Model):
     """A secret of an account. Rotating adds a row, and the row before it gets an end.
 
-    Subclasses have the column `account`.
+    Subclasses have the column `account`, and the manager of RotatingSecretQuerySet.
     """
 
+    account: Any
     account_id: int
+    objects: ClassVar[Any]
 
     secret = EncryptedTextField(_("secret"), null=True, editable=False)
     fingerprint = models.CharField(_("fingerprint"), max_length=6, editable=False)

@@ -18,7 +18,8 @@ from django.utils.translation import gettext_lazy as _
 from verification import change_log
 from verification.accounts.editing import save_changes
 from verification.accounts.tokens import rotate_token
-from verification.admin.accounts import connect, pausing, self_tests, tokens
+from verification.admin.accounts import connect, pausing, self_tests
+from verification.admin.accounts.aes_keys import AES_KEYS
 from verification.admin.accounts.changelist import (
     AccountChangeList,
     StatusFilter,
@@ -27,7 +28,12 @@ from verification.admin.accounts.changelist import (
     with_whole_dates,
 )
 from verification.admin.accounts.records import read_records
-from verification.admin.accounts.token_forms import ChoosesToken, SourceField, TokenField
+from verification.admin.accounts.secret_forms import (
+    ChoosesSecret,
+    make_token_field,
+    make_token_source_field,
+)
+from verification.admin.accounts.tokens import TOKENS, read_current_token
 from verification.admin.base import may
 from verification.auth.sessions import no_session_refresh
 from verification.change_log import Action, actor_of
@@ -42,9 +48,9 @@ else:
     AccountModelForm = forms.ModelForm
 
 
-class AddAccountForm(ChoosesToken, AccountModelForm):
-    token_source = SourceField()
-    token = TokenField()
+class AddAccountForm(ChoosesSecret, AccountModelForm):
+    token_source = make_token_source_field()
+    token = make_token_field()
 
     class Meta:
         model = OfficialAccount
@@ -144,7 +150,9 @@ class OfficialAccountAdmin(AccountModelAdmin):
         else:
             context["title"], context["subtitle"] = account.name, None
             context["card"] = connect.card_context(request, account)
-            context["tokens"] = tokens.read_rows(account)
+            context["secret_cards"] = [
+                pages.read_card(request, account) for pages in (TOKENS, AES_KEYS)
+            ]
             context["may_test"] = may(request, *self_tests.TESTERS)
             context["records"] = read_records(request, account)
         return super().render_change_form(request, context, *args, **kwargs)
@@ -166,10 +174,10 @@ class OfficialAccountAdmin(AccountModelAdmin):
         self, request: HttpRequest, obj: OfficialAccount, post_url_continue: str | None = None
     ) -> HttpResponse:
         """Show the token in the answer to the POST, because a redirect would have to carry it."""
-        text = tokens.read_current_secret(obj)
-        tokens.warn(request, obj, text)
+        text = read_current_token(obj)
+        TOKENS.warn(request, obj, text)
         is_another_next = "_addanother" in request.POST
-        return tokens.show(
+        return TOKENS.show(
             self.admin_site, request, obj, text, is_new=True, is_another_next=is_another_next
         )
 
@@ -206,19 +214,9 @@ class OfficialAccountAdmin(AccountModelAdmin):
                 no_session_refresh(self._view(connect.live)),
                 name="live_account",
             ),
-            path("<int:account_id>/rotate/", self._view(tokens.rotate), name="rotate_token"),
             path("<int:account_id>/self-test/", self._view(self_tests.run), name="self_test"),
-            path("<int:account_id>/reveal/", self._view(tokens.reveal), name="reveal_token"),
-            path(
-                "<int:account_id>/tokens/<int:token_id>/keep/",
-                self._view(tokens.keep),
-                name="keep_token",
-            ),
-            path(
-                "<int:account_id>/tokens/<int:token_id>/retire/",
-                self._view(tokens.retire),
-                name="retire_token",
-            ),
+            *TOKENS.urls(self._view),
+            *AES_KEYS.urls(self._view),
             *super().get_urls(),
         ]
 

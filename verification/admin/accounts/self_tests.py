@@ -11,8 +11,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.utils.translation import gettext_lazy as _
 
-from verification.admin.accounts import tokens
 from verification.admin.accounts.pages import render_page
+from verification.admin.accounts.tokens import TOKENS
 from verification.admin.base import account_url, require
 from verification.fields import UndecryptableSecret
 from verification.keys import self_test_key
@@ -42,7 +42,7 @@ def run(site: admin.AdminSite, request: HttpRequest, account_id: int) -> HttpRes
     try:
         secret = find_secret(account)
     except UndecryptableSecret:
-        messages.error(request, tokens.LOST_KEY)
+        messages.error(request, TOKENS.lost_key)
         secret = None
     if not secret or not settings.PUBLIC_URL:
         return redirect(account_url(account_id))

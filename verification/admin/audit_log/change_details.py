@@ -17,11 +17,16 @@ from django.db import models
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from verification.admin.accounts.token_forms import RotateForm
+from verification.admin.accounts.secret_forms import (
+    RotateAESKeyForm,
+    RotateForm,
+    RotateTokenForm,
+)
 from verification.admin.attempts.export import describe_filters
 from verification.admin.users import FLAGS, GROUPS, name_permission
 from verification.change_log import Action
-from verification.models import ChangeEvent, OfficialAccount, Token
+from verification.models import AESKey, ChangeEvent, OfficialAccount, Token
+from verification.models.rotating_secret import RotatingSecret
 from verification.times import format_datetime
 
 Facts = dict[str, Any]
@@ -59,7 +64,7 @@ def format_value(model: type[models.Model], name: str, value: Any) -> str:
         return "–"
     if isinstance(value, bool):
         return _("yes") if value else _("no")
-    if model is Token and name == "expires_at":
+    if issubclass(model, RotatingSecret) and name == "expires_at":
         return format_datetime(datetime.fromisoformat(value))
     return str(value)
 
@@ -72,17 +77,20 @@ def name_field(model: type[models.Model], name: str) -> str:
     return str(field.verbose_name)
 
 
-# --- Tokens, users and roles
+# --- Secrets, users and roles
 
 
-def describe_rotation(facts: Facts) -> Iterator[str]:
-    hours = facts["keep_old_hours"]
-    if hours == 0:  # The form adds why one would choose it, which may not be why it was chosen.
-        overlap: Any = _("not at all")
-    else:
-        choice = "" if hours is None else str(hours)
-        overlap = dict(RotateForm.OVERLAPS).get(choice, f"{hours} h")
-    yield f"{_('The old token stays valid')}: {overlap}"
+def describe_rotation_with(form: type[RotateForm]) -> Callable[[Facts], Iterator[str]]:
+    def describe_rotation(facts: Facts) -> Iterator[str]:
+        hours = facts["keep_old_hours"]
+        if hours == 0:  # The form adds why one would choose it, which may not be why it was chosen.
+            overlap: Any = _("not at all")
+        else:
+            choice = "" if hours is None else str(hours)
+            overlap = dict(form.OVERLAPS).get(choice, f"{hours} h")
+        yield f"{form.base_fields['keep_old'].label}: {overlap}"
+
+    return describe_rotation
 
 
 def describe_user(facts: Facts) -> Iterator[str]:
@@ -159,9 +167,12 @@ DESCRIPTIONS: dict[str, Callable[[Facts], Iterator[str]]] = {
     Action.ACCOUNT_CREATED: describe_account,
     Action.ACCOUNT_CHANGED: describe_changes_of(OfficialAccount),
     Action.ACCOUNT_DELETED: describe_account,
-    Action.TOKEN_ROTATED: describe_rotation,
+    Action.TOKEN_ROTATED: describe_rotation_with(RotateTokenForm),
     Action.TOKEN_KEPT: describe_changes_of(Token),
     Action.TOKEN_RETIRED: describe_changes_of(Token),
+    Action.AES_KEY_ROTATED: describe_rotation_with(RotateAESKeyForm),
+    Action.AES_KEY_KEPT: describe_changes_of(AESKey),
+    Action.AES_KEY_RETIRED: describe_changes_of(AESKey),
     Action.USER_CREATED: describe_user,
     Action.USER_RENAMED: describe_changes_of(User),
     Action.USER_DELETED: describe_user,

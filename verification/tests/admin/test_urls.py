@@ -9,7 +9,9 @@ from django.contrib.auth.models import Group, User
 from django.db import transaction
 from django.test import Client
 
+from verification.accounts.aes_keys import generate_aes_key, rotate_aes_key
 from verification.models import OfficialAccount
+from verification.tests.support.accounts import LI_WEI
 from verification.tests.support.adapter import A
 from verification.tests.support.admin_urls import ROUTES, newest_rows, url
 from verification.tests.support.signer import verification
@@ -110,18 +112,22 @@ EXPECTED = {
         "verification/verificationattempt/<path:object_id>/history/",
     ],
     ("302 403 403 302 302", "302 403 403 200 200"): [
+        "verification/officialaccount/<int:account_id>/aes-key/reveal/",
         "verification/officialaccount/<int:account_id>/reveal/",
     ],
     ("302 403 403 302 302", "302 403 403 302 302"): [
         "verification/officialaccount/<int:account_id>/self-test/",
-        "verification/officialaccount/<int:account_id>/tokens/<int:token_id>/keep/",
+        "verification/officialaccount/<int:account_id>/aes-key/<int:secret_id>/keep/",
+        "verification/officialaccount/<int:account_id>/tokens/<int:secret_id>/keep/",
     ],
     ("302 403 403 200 200", "302 403 403 302 302"): [
-        "verification/officialaccount/<int:account_id>/tokens/<int:token_id>/retire/",
+        "verification/officialaccount/<int:account_id>/aes-key/<int:secret_id>/retire/",
+        "verification/officialaccount/<int:account_id>/tokens/<int:secret_id>/retire/",
         "verification/officialaccount/pause/",
         "verification/officialaccount/resume/",
     ],
     ("302 403 403 200 200", "302 403 403 200 200"): [
+        "verification/officialaccount/<int:account_id>/aes-key/rotate/",
         "verification/officialaccount/<int:account_id>/rotate/",
         "verification/officialaccount/add/",
     ],
@@ -137,6 +143,7 @@ EXPECTED = {
 @pytest.fixture
 def rows(brand_a: OfficialAccount) -> dict[str, int]:
     Client().get(f"/wechat/brand-a?{verification(A)}")
+    rotate_aes_key(brand_a, generate_aes_key(), LI_WEI, app_id="wx0123456789abcdef")
     User.objects.create_user("wang.fang")
     return newest_rows(brand_a)
 

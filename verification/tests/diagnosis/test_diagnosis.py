@@ -12,7 +12,8 @@ from django.test import Client
 from django.utils import translation
 
 from verification.accounts.pausing import pause, resume
-from verification.accounts.tokens import retire_token, rotate_token
+from verification.accounts.rotation import retire
+from verification.accounts.tokens import rotate_token
 from verification.change_log import Actor
 from verification.diagnosis import Explanation, StoredData, explain
 from verification.models import OfficialAccount, VerificationAttempt
@@ -259,7 +260,7 @@ def test_the_explanation_says_how_long_the_previous_token_is_valid(
     rotate_token(brand_a, NEW, LI_WEI, keep_old=keep_old)
 
     assert words in diagnose(f"/wechat/brand-a?{verification(A)}").what_happened
-    retire_token(brand_a.tokens.get(superseded_at__isnull=False), LI_WEI)
+    retire(brand_a.tokens.get(superseded_at__isnull=False), LI_WEI)
     assert "was valid until 20" in explain(last_attempt()).what_happened
 
 

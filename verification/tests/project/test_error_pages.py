@@ -44,9 +44,9 @@ def rotate(client: Client, account: OfficialAccount) -> Any:
 @pytest.mark.parametrize(
     "where",
     [
-        "verification.accounts.tokens.fingerprint",
+        "verification.accounts.rotation.fingerprint",
         "verification.fields.Secret.of",
-        "verification.admin.accounts.tokens.show",
+        "verification.admin.accounts.secrets.SecretPages.show",
         "django.forms.fields.CharField.clean",
     ],
 )
@@ -65,7 +65,7 @@ def test_an_error_page_does_not_show_a_submitted_token(
 def test_an_error_page_does_not_show_a_revealed_token(
     browser: Client, brand_a: OfficialAccount
 ) -> None:
-    with failing("verification.admin.accounts.tokens.render_page"):
+    with failing("verification.admin.accounts.secrets.render_page"):
         response = press(browser, "reveal_token", brand_a.pk)
 
     assert response.status_code == 500
@@ -86,7 +86,7 @@ def test_an_error_page_does_not_show_a_password(db: None) -> None:
 def test_the_log_line_of_an_error_names_the_place_and_no_values(
     browser: Client, brand_a: OfficialAccount, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with failing("verification.accounts.tokens.fingerprint"), caplog.at_level(logging.ERROR):
+    with failing("verification.accounts.rotation.fingerprint"), caplog.at_level(logging.ERROR):
         rotate(browser, brand_a)
     formatters: Any = configured.LOGGING["formatters"]
     arguments = dict(formatters["json"])

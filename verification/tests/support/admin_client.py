@@ -9,7 +9,7 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.urls import reverse
 
-from verification.accounts.tokens import NO_TOKEN
+from verification.accounts.rotation import NO_SECRET
 from verification.models import ChangeEvent, OfficialAccount
 from verification.tests.support.signer import push, self_test_nonce, verification
 
@@ -70,7 +70,7 @@ def act(client: Client, action: str, *accounts: OfficialAccount) -> Any:
 def tool(client: Client, name: str, account: OfficialAccount, **form: str) -> Any:
     url = reverse(f"admin:{name}_token", args=[account.pk])
     current = account.current_token
-    return client.post(url, {"replaces": current.pk if current else NO_TOKEN, **with_source(form)})
+    return client.post(url, {"replaces": current.pk if current else NO_SECRET, **with_source(form)})
 
 
 def errors(response: Any) -> str:

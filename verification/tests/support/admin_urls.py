@@ -29,7 +29,9 @@ def newest_rows(account: OfficialAccount) -> dict[str, int]:
     """Return the newest primary key of each model by its name in URLs, and this account's keys."""
     models = {model._meta.model_name: model for model in admin.site._registry}
     newest = {name: model._default_manager.order_by("-pk")[0].pk for name, model in models.items()}
-    account_rows = {"account_id": account.pk, "token_id": account.tokens.latest("pk").pk}
+    account_rows = {"account_id": account.pk, "tokens": account.tokens.latest("pk").pk}
+    if aes_key := account.aes_keys.order_by("-pk").first():
+        account_rows["aes-key"] = aes_key.pk
     return {**{str(name): pk for name, pk in newest.items()}, **account_rows}
 
 
@@ -37,6 +39,8 @@ def url(route: str, rows: dict[str, int]) -> str:
     model = route.split("/")[1] if route.count("/") > 1 else ""
     route = route.replace("(?P<app_label>verification|auth)", "verification").strip("^$")
     route = route.replace("(?P<url>.*)", "nothing-here/")
+    for secrets in ("tokens", "aes-key"):
+        route = route.replace(f"{secrets}/<int:secret_id>", f"{secrets}/{rows.get(secrets, 1)}")
     content_type = ContentType.objects.get_for_model(VerificationAttempt).pk
     filled = {**rows, "content_type_id": content_type}
     name_of = re.compile(r"<(?:\w+:)?(\w+)>")

@@ -9,7 +9,6 @@ from django.utils import timezone
 from wechatpy.crypto import WeChatCrypto
 from wechatpy.crypto.base import BasePrpCrypto
 
-from verification.fields import Secret
 from verification.models import AESKey, OfficialAccount
 from verification.tests.support.signer import signed
 

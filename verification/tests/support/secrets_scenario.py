@@ -110,7 +110,7 @@ class Scenario:
     def cause_errors(self) -> None:
         """Raise errors while a token is in local variables, in a form, or being compared."""
         with self.monkeypatch.context() as patch:
-            patch.setattr("verification.admin.accounts.tokens.render_page", raise_error)
+            patch.setattr("verification.admin.accounts.secrets.render_page", raise_error)
             patch.setattr("verification.callbacks.recording.judge", raise_error)
             self.failed.append(tool(self.browser, "reveal", self.account))
             self.failed.append(tool(self.browser, "rotate", self.account, token=NEXT_TOKEN))

@@ -1,0 +1,166 @@
+"""The card and the pages of an account's EncodingAESKey."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Subquery
+from django.http import HttpRequest
+from django.utils.text import format_lazy
+from django.utils.translation import gettext_lazy as _
+
+from verification.accounts.aes_keys import needs_app_id, rotate_aes_key
+from verification.accounts.facts import last_accepted
+from verification.admin.accounts.secret_forms import (
+    ENTER,
+    GENERATE,
+    RotateAESKeyForm,
+    RotateForm,
+)
+from verification.admin.accounts.secrets import SecretPages
+from verification.admin.base import MINUTE, may
+from verification.attempts.index import AttemptIndex
+from verification.change_log import Actor
+from verification.keys import MISSING_KEY_ADVICE
+from verification.models import AESKey, OfficialAccount, VerificationAttempt
+from verification.models.rotating_secret import RotatingSecret
+from verification.protocol.enums import Kind, Reason
+from verification.times import format_datetime
+
+
+class AESKeyPages(SecretPages):
+    model = AESKey
+    form_class = RotateAESKeyForm
+    name = "aes_key"
+    url_prefix = url_of_one = "aes-key/"
+    lost_key = format_lazy(
+        _("The EncodingAESKey cannot be decrypted. {advice}"), advice=MISSING_KEY_ADVICE
+    )
+    texts = {
+        "card": "EncodingAESKey",
+        "intro": _(
+            "Optional. WeChat encrypts messages with it in the security mode (安全模式). With it, "
+            "this server checks that a message is WeChat's own and for this account, and can send "
+            "an encrypted test message. Without it, encrypted messages go to the backend as they "
+            "are."
+        ),
+        "none": _("No EncodingAESKey"),
+        "current": _("Current key"),
+        "previous": _("Previous key"),
+        "retired": _("Retired key"),
+        "unused": _("Not used yet: no encrypted message has arrived"),
+        "ends_after_use": _("24 hours after the new key has first decrypted a message"),
+        "create": _("Enter or generate…"),
+        "rotate": _("Rotate key…"),
+        "reveal": _("Reveal key"),
+        "retire": _("Retire old key now…"),
+        "kept": _("The old key is valid 24 h longer."),
+        "retired_now": _("The old key is retired."),
+        # The page that shows it
+        "title": _("EncodingAESKey of %(account)s"),
+        "label": "EncodingAESKey",
+        "paste": _(
+            "It must be the same in the server configuration of WeChat's console. If you generated "
+            "it here, or the backend decrypts messages, paste it there, too."
+        ),
+        "seen": _("The change log records that you have seen the EncodingAESKey."),
+        "only_here": _(
+            "The EncodingAESKey is shown on this page only. Users who may reveal it can see it "
+            "again from the account page."
+        ),
+        "overlap": _("The old key stays valid"),
+        # The page that rotates it
+        "create_title": _("Enter the EncodingAESKey of %(account)s"),
+        "rotate_title": _("Rotate the EncodingAESKey of %(account)s"),
+        "create_button": _("Save key"),
+        "rotate_button": _("Rotate key"),
+        "afterwards": _(
+            "The EncodingAESKey (消息加解密密钥) must be the same here, in WeChat's console and in "
+            "a backend that decrypts messages itself."
+        ),
+        # The page that retires it
+        "retire_title": _("Retire the old EncodingAESKey of %(account)s"),
+        "retire_page": _("Retire old key"),
+        "retire_button": _("Retire old key now"),
+        "retire_question": _(
+            "From then on, messages encrypted with the old key %(fingerprint)s are refused."
+        ),
+        "retire_is_safe": _(
+            "WeChat has used the new key already, so followers will notice nothing."
+        ),
+        "retire_is_unsafe": _(
+            "WeChat has not used the new key yet. If it still encrypts with the old one, followers "
+            "may see that the service is out of order. Paste the new key into the console first, "
+            "unless the old one has leaked."
+        ),
+    }
+
+    def change(self, account: OfficialAccount, text: str, actor: Actor, form: RotateForm) -> AESKey:
+        choice = {name: form.cleaned_data[name] for name in ("keep_old", "replaces")}
+        app_id = form.cleaned_data.get("app_id", "")
+        return rotate_aes_key(account, text, actor, app_id=app_id, **choice)
+
+    def adapt(self, form: RotateForm, account: OfficialAccount) -> None:
+        if needs_app_id(account):
+            form.initial["app_id"] = account.app_id
+        else:
+            del form.fields["app_id"]
+
+    def first_choice(self, current: RotatingSecret | None) -> str:
+        return GENERATE if current else ENTER
+
+    def describe_first_use(self, secret: RotatingSecret, *, is_live: bool) -> Any:
+        assert isinstance(secret, AESKey)
+        if is_live and secret.first_used_at is None and secret.failed_at is not None:
+            return _("Not used yet: it has not decrypted any message")
+        return super().describe_first_use(secret, is_live=is_live)
+
+    def read_card(self, request: HttpRequest, account: OfficialAccount) -> dict[str, Any]:
+        card = super().read_card(request, account)
+        current = next((row.secret for row in card["rows"] if row.secret.is_current), None)
+        if current is not None:
+            card["problem"] = find_problem(account, current)
+            if may(request, "reveal_token"):
+                card["reveal_url"] = self.url("reveal", account.pk)
+        return card
+
+
+AES_KEYS = AESKeyPages()
+
+
+def find_problem(account: OfficialAccount, current: AESKey) -> Any:
+    """Return why messages are not decrypted with the current key, or an empty text."""
+    if not current.is_decryptable:
+        return AESKeyPages.lost_key
+    if current.first_used_at is None:
+        if current.failed_at is None:
+            return ""
+        return _(
+            "The encrypted message of %(time)s could not be decrypted with this key. Compare the "
+            "key and the AppID (%(app_id)s) with the console. Until a message fits, encrypted "
+            "messages are not checked with it."
+        ) % {"time": format_datetime(current.failed_at, MINUTE), "app_id": account.app_id}
+    refused_at = last_undecryptable(account)
+    last_push = read_last_push(account)
+    if refused_at is None or refused_at < current.first_used_at:
+        return ""
+    if last_push is not None and last_push > refused_at:
+        return ""
+    return _(
+        "The last message, of %(time)s, was refused, because it could not be decrypted with this "
+        "key. If the console has another EncodingAESKey now, enter that one."
+    ) % {"time": format_datetime(refused_at, MINUTE)}
+
+
+def last_undecryptable(account: OfficialAccount) -> datetime | None:
+    """Return when a message of the account was last refused because it was not decrypted."""
+    reasons = [Reason.UNDECRYPTABLE_MESSAGE]
+    ids = AttemptIndex([account.pk], [Kind.MESSAGE_PUSH], reasons).newest(1)
+    last = VerificationAttempt.objects.filter(pk__in=ids).order_by("-id").first()
+    return last.recorded_at if last else None
+
+
+def read_last_push(account: OfficialAccount) -> datetime | None:
+    accounts = OfficialAccount.objects.filter(pk=account.pk)
+    return accounts.values_list(Subquery(last_accepted(Kind.MESSAGE_PUSH)), flat=True).first()

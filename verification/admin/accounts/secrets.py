@@ -1,0 +1,288 @@
+"""The card and the pages that reveal, rotate and retire one kind of secret of an account.
+
+A secret is shown only in the answer to the POST of a user who may see it, never by a redirect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from django.contrib import admin, messages
+from django.contrib.admin import helpers
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from verification.accounts.rotation import (
+    NO_SECRET,
+    RotatedMeanwhile,
+    current_secret,
+    keep_longer,
+    retire,
+    reveal,
+)
+from verification.admin.accounts.pages import render_page
+from verification.admin.accounts.secret_forms import GENERATE, RotateForm
+from verification.admin.base import MINUTE, account_url, may, require
+from verification.change_log import Actor, actor_of
+from verification.fields import UndecryptableSecret
+from verification.models import OfficialAccount
+from verification.models.rotating_secret import RotatingSecret
+from verification.times import format_datetime
+
+Wrap = Callable[[Callable[..., HttpResponse]], Callable[..., HttpResponse]]
+
+
+@dataclass(frozen=True)
+class SecretRow:
+    """Describes a secret on the account page, without the secret itself."""
+
+    secret: RotatingSecret
+    state: Any
+    since: str
+    first_used: Any
+    valid_until: Any
+    is_retired: bool
+    keep_url: str  #: empty if it cannot be kept longer
+    retire_url: str  #: empty if it cannot be retired
+
+
+class SecretPages:
+    """The pages about one model of secrets, in the words of its subclass."""
+
+    model: type[RotatingSecret]
+    form_class: type[RotateForm]
+    name: str  #: in the names of URLs
+    url_prefix: str
+    url_of_one: str
+    lost_key: Any
+    texts: ClassVar[dict[str, Any]]
+
+    # --- What differs
+
+    def change(
+        self, account: OfficialAccount, text: str, actor: Actor, form: RotateForm
+    ) -> RotatingSecret:
+        """Make `text` the current secret. Raises ValidationError."""
+        raise NotImplementedError
+
+    def adapt(self, form: RotateForm, account: OfficialAccount) -> None:
+        """Remove the fields of the form that this account does not need."""
+
+    def warn(self, request: HttpRequest, account: OfficialAccount, text: str) -> None:
+        """Add a message for each weakness of the new secret."""
+
+    def values(self, request: HttpRequest, account: OfficialAccount) -> list[dict[str, Any]]:
+        """Return the values to show above the secret, to be copied into the console as well."""
+        return []
+
+    # --- The card on the account page
+
+    def read_card(self, request: HttpRequest, account: OfficialAccount) -> dict[str, Any]:
+        rows = [self.describe(secret) for secret in self.model.objects.filter(account=account)]
+        has_current = any(row.secret.is_current for row in rows)
+        return {
+            "name": self.name,
+            "texts": self.texts,
+            "rows": rows,
+            "change_text": self.texts["rotate" if has_current else "create"],
+            "rotate_url": self.url("rotate", account.pk) if may(request, "rotate_token") else "",
+        }
+
+    def describe(self, secret: RotatingSecret) -> SecretRow:
+        is_live = secret.is_live_at(timezone.now())
+        is_previous = is_live and not secret.is_current
+        texts = self.texts
+        previous = texts["previous"] if is_live else texts["retired"]
+        ids = secret.account_id, secret.pk
+        return SecretRow(
+            secret,
+            texts["current"] if secret.is_current else previous,
+            format_datetime(secret.created_at, MINUTE),
+            self.describe_first_use(secret, is_live=is_live),
+            self.describe_end(secret),
+            not is_live,
+            self.url("keep", *ids) if is_previous and secret.expires_at else "",
+            self.url("retire", *ids) if is_previous else "",
+        )
+
+    def describe_first_use(self, secret: RotatingSecret, *, is_live: bool) -> Any:
+        if secret.first_used_at is not None:
+            return format_datetime(secret.first_used_at, MINUTE)
+        return self.texts["unused"] if is_live else "–"
+
+    def describe_end(self, secret: RotatingSecret) -> Any:
+        if secret.expires_at is not None:
+            return format_datetime(secret.expires_at, MINUTE)
+        return "–" if secret.is_current else self.texts["ends_after_use"]
+
+    # --- Showing
+
+    def reveal(self, site: admin.AdminSite, request: HttpRequest, account_id: int) -> HttpResponse:
+        """Show the current secret, and record that in the change log.
+
+        Only a POST reveals it. A GET, such as the one after a sign-in, redirects to the page with
+        the button.
+        """
+        require(request, "reveal_token")
+        if request.method != "POST":
+            return redirect(account_url(account_id))
+        account = get_object_or_404(OfficialAccount, pk=account_id)
+        secret = get_object_or_404(self.model, account=account, superseded_at=None)
+        try:
+            text = reveal(secret, actor_of(request))
+        except UndecryptableSecret:
+            messages.error(request, self.lost_key)
+            return redirect(account_url(account_id))
+        return self.show(site, request, account, text, is_revealed=True)
+
+    def show(
+        self,
+        site: admin.AdminSite,
+        request: HttpRequest,
+        account: OfficialAccount,
+        text: str,
+        **more: Any,
+    ) -> HttpResponse:
+        context = {
+            "title": self.texts["title"] % {"account": account},
+            "texts": self.texts,
+            "values": self.values(request, account),
+            "secret_id": self.name.replace("_", "-"),
+            "secret_text": text,
+            "language_next": account_url(account.pk),
+            **more,
+        }
+        return render_page(request, site, "show_secret.html", account, context)
+
+    # --- Rotating
+
+    def rotate(self, site: admin.AdminSite, request: HttpRequest, account_id: int) -> HttpResponse:
+        """Show the form; on a valid POST, rotate the secret and show the new one."""
+        require(request, "rotate_token")
+        account = get_object_or_404(OfficialAccount, pk=account_id)
+        current = current_secret(self.model, account)
+        form = self.form_class(
+            request.POST if request.method == "POST" else None,
+            initial={
+                "replaces": current.pk if current else NO_SECRET,
+                self.form_class.source_field: self.first_choice(current),
+            },
+        )
+        self.adapt(form, account)
+        if form.is_valid() and (text := self.try_to_rotate(request, account, form)):
+            self.warn(request, account, text)
+            overlap = form.chosen_overlap() if current else ""
+            return self.show(site, request, account, text, overlap=overlap)
+        # AdminForm renders the form in the admin's own layout. It works with any form, although its
+        # type names ModelForm alone.
+        hidden = {"replaces"} if current else {"replaces", "keep_old"}
+        first = [form.source_field, form.text_field]
+        fields = [*first, *(name for name in form.fields if name not in {*first, *hidden})]
+        fieldsets = helpers.AdminForm(form, [(None, {"fields": fields})], {})  # type: ignore[arg-type]
+        context = {
+            "title": self.texts["rotate_title" if current else "create_title"]
+            % {"account": account},
+            "texts": self.texts,
+            "button": self.texts["rotate_button" if current else "create_button"],
+            "form": form,
+            "fieldsets": fieldsets,
+            "current": current,
+        }
+        return render_page(request, site, "rotate_secret.html", account, context)
+
+    def first_choice(self, current: RotatingSecret | None) -> str:
+        return GENERATE
+
+    def try_to_rotate(
+        self, request: HttpRequest, account: OfficialAccount, form: RotateForm
+    ) -> str:
+        """Rotate and return the new secret; on failure, add the error to the form, return ""."""
+        text = form.chosen_secret()
+        try:
+            self.change(account, text, actor_of(request), form)
+        except RotatedMeanwhile:
+            form.add_error(None, self.describe_rotated_meanwhile(account))
+        except ValidationError as error:
+            form.add_error(form.text_field, error)
+        except UndecryptableSecret:
+            form.add_error(None, self.lost_key)
+        else:
+            return text
+        return ""
+
+    def describe_rotated_meanwhile(self, account: OfficialAccount) -> Any:
+        current = current_secret(self.model, account)
+        name = self.model._meta.verbose_name
+        if current is None:
+            return _("The %(secret)s was rotated in the meantime.") % {"secret": name}
+        return _(
+            "Nothing was changed: %(actor)s has already rotated this %(secret)s, at %(time)s. "
+            "Reopen this page to rotate the new one."
+        ) % {
+            "actor": current.created_by,
+            "secret": name,
+            "time": format_datetime(current.created_at),
+        }
+
+    # --- Ending the old secret
+
+    def keep(
+        self, site: admin.AdminSite, request: HttpRequest, account_id: int, secret_id: int
+    ) -> HttpResponse:
+        require(request, "rotate_token")
+        if request.method != "POST":
+            return redirect(account_url(account_id))
+        secret = get_object_or_404(self.model, pk=secret_id, account=account_id)
+        return self.set_end(request, secret, keep_longer, self.texts["kept"])
+
+    def retire(
+        self, site: admin.AdminSite, request: HttpRequest, account_id: int, secret_id: int
+    ) -> HttpResponse:
+        """Ask for confirmation, then refuse everything that needs the old secret."""
+        require(request, "rotate_token")
+        secret = get_object_or_404(self.model, pk=secret_id, account=account_id)
+        if request.method == "POST":
+            return self.set_end(request, secret, retire, self.texts["retired_now"])
+        context = {
+            "title": self.texts["retire_title"] % {"account": secret.account},
+            "texts": self.texts,
+            "question": self.texts["retire_question"] % {"fingerprint": secret.fingerprint},
+            "current": current_secret(self.model, secret.account),
+        }
+        return render_page(request, site, "retire_secret.html", secret.account, context)
+
+    def set_end(
+        self,
+        request: HttpRequest,
+        secret: RotatingSecret,
+        change: Callable[[RotatingSecret, Actor], None],
+        success: Any,
+    ) -> HttpResponse:
+        try:
+            change(secret, actor_of(request))
+        except ValidationError as error:
+            messages.error(request, error.messages[0])
+        else:
+            messages.success(request, success)
+        return redirect(account_url(secret.account_id))
+
+    # --- URLs
+
+    def url(self, page: str, *ids: int) -> str:
+        return reverse(f"admin:{page}_{self.name}", args=ids)
+
+    def urls(self, wrap: Wrap) -> list[URLPattern]:
+        """Return the URLs of the pages; `wrap` gives each view the admin site."""
+        own, one = f"<int:account_id>/{self.url_prefix}", f"<int:account_id>/{self.url_of_one}"
+        return [
+            path(f"{own}rotate/", wrap(self.rotate), name=f"rotate_{self.name}"),
+            path(f"{own}reveal/", wrap(self.reveal), name=f"reveal_{self.name}"),
+            path(f"{one}<int:secret_id>/keep/", wrap(self.keep), name=f"keep_{self.name}"),
+            path(f"{one}<int:secret_id>/retire/", wrap(self.retire), name=f"retire_{self.name}"),
+        ]
