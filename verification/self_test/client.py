@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import IntEnum
 from typing import Any
-from urllib.parse import SplitResult, urlencode, urlsplit
+from urllib.parse import SplitResult, parse_qs, urlencode, urlsplit
 
 from verification.protocol.signature import compute_signature, make_self_test_nonce
 
@@ -53,15 +53,17 @@ def sign_own_url(server_url: str, token: str, key: bytes) -> tuple[str, str]:
 
 def _sign(server_url: str, token: str, timestamp: str, nonce: str) -> tuple[str, str]:
     echostr = str(secrets.randbelow(9 * 10**18) + 10**18)
-    query = urlencode(
-        {
-            "signature": compute_signature(token, timestamp, nonce).hex(),
-            "echostr": echostr,
-            "timestamp": timestamp,
-            "nonce": nonce,
-        }
-    )
-    return f"{server_url}{'&' if '?' in server_url else '?'}{query}", echostr
+    query = {
+        "signature": compute_signature(token, timestamp, nonce).hex(),
+        "echostr": echostr,
+        "timestamp": timestamp,
+        "nonce": nonce,
+    }
+    return add_query(server_url, query), echostr
+
+
+def add_query(server_url: str, query: dict[str, str]) -> str:
+    return f"{server_url}{'&' if '?' in server_url else '?'}{urlencode(query)}"
 
 
 class Phase(IntEnum):
@@ -76,7 +78,7 @@ class Phase(IntEnum):
 
 @dataclass
 class Probe:
-    """A URL verification that is sent by this server, and how far it got."""
+    """A URL verification or a push that this server sends, and how far it got."""
 
     url: str
     echostr: str
@@ -85,10 +87,16 @@ class Probe:
     answer: Answer | None = None  #: set from READING on; its body is complete when DONE
     error: Exception | None = None
     seconds: float = 0
+    body: bytes | None = None  #: the message of a push
 
     @property
     def parts(self) -> SplitResult:
         return urlsplit(self.url)
+
+    @property
+    def nonce(self) -> str:
+        """The nonce identifies the attempt, because a proxy may change everything else."""
+        return parse_qs(self.parts.query)["nonce"][0]
 
     def run(self) -> Probe:
         """Send the request over HTTP/1.0 as Mozilla/4.0. An error is kept, not raised."""
@@ -118,11 +126,17 @@ class Probe:
 
     def _request(self) -> bytes:
         lines = [
-            f"GET {self.parts.path or '/'}?{self.parts.query} HTTP/1.0",
+            f"{'GET' if self.body is None else 'POST'} {self._target} HTTP/1.0",
             f"Host: {self.parts.netloc}",
             *("User-Agent: Mozilla/4.0", "Accept: */*"),
         ]
-        return "\r\n".join([*lines, "", ""]).encode("ascii")
+        if self.body is not None:
+            lines += ["Content-Type: text/xml", f"Content-Length: {len(self.body)}"]
+        return "\r\n".join([*lines, "", ""]).encode("ascii") + (self.body or b"")
+
+    @property
+    def _target(self) -> str:
+        return f"{self.parts.path or '/'}?{self.parts.query}"
 
     def _read(self, wire: _Wire, started: float) -> None:
         with http.client.HTTPResponse(wire) as response:  # type: ignore[arg-type]

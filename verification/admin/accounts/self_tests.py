@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from urllib.parse import parse_qs
 
 from django.conf import settings
 from django.contrib import admin, messages
@@ -59,12 +58,8 @@ def find_secret(account: OfficialAccount) -> str | None:
 
 
 def find_attempt(probe: Probe, last_id: int) -> VerificationAttempt | None:
-    """Return the probe's attempt, recorded after attempt `last_id`, or None.
-
-    The nonce identifies it, because a proxy may change everything else.
-    """
-    nonce = parse_qs(probe.parts.query)["nonce"][0]
-    return VerificationAttempt.objects.filter(id__gt=last_id, nonce=nonce).first()
+    """Return the probe's attempt, recorded after attempt `last_id`, or None."""
+    return VerificationAttempt.objects.filter(id__gt=last_id, nonce=probe.nonce).first()
 
 
 def show(

@@ -1,10 +1,8 @@
 from __future__ import annotations
 
-import re
 from argparse import ArgumentParser
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.management.base import CommandError
@@ -21,7 +19,8 @@ from verification.management.base import (
     find_account,
     read_token,
 )
-from verification.models import OfficialAccount, VerificationAttempt
+from verification.management.targets import current_token, default_url, require_url
+from verification.models import VerificationAttempt
 from verification.protocol.reply import TRY_AGAIN
 from verification.self_test.checks import Result, check
 from verification.self_test.client import Probe, probe_server_url
@@ -46,15 +45,8 @@ class Command(GatewayCommand):
 
     def handle(self, *, slug: str, url: str | None, token: str | None, **options: Any) -> None:
         account = find_account(slug)
-        target = default_url(account) if url is None else url
-        if not is_url(target):
-            raise CommandError(
-                _(
-                    "The URL must begin with http:// or https://, name a host, and consist of "
-                    "ASCII characters without spaces and #."
-                )
-            )
-        secret = current_secret(account) if token is None else read_token(token)
+        target = default_url(account) if url is None else require_url(url)
+        secret = current_token(account) if token is None else read_token(token)
         probe = probe_server_url(target, secret, self_test_key())
         failed = [result.sentence for result in check(probe) if result.result is Result.FAILED]
         if options["json"]:
@@ -115,26 +107,3 @@ def explain_refusal(probe: Probe) -> list[str]:
         return [_("Run `manage.py explain_attempt` on that server: it is not recorded here.")]
     sentence = _("Attempt {attempt}: {explanation}")
     return [sentence.format(attempt=attempt.pk, explanation=explain(attempt).full_text)]
-
-
-def is_url(text: str) -> bool:
-    try:
-        parts = urlsplit(text)
-        has_host = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
-    except ValueError:  # an invalid port or IPv6 address
-        return False
-    return bool(has_host) and re.fullmatch(r"[!\"$-~]+", text) is not None
-
-
-def default_url(account: OfficialAccount) -> str:
-    base = settings.PUBLIC_URL or f"http://127.0.0.1:{settings.PORT}"
-    return f"{base}{account.server_path}"
-
-
-def current_secret(account: OfficialAccount) -> str:
-    current = account.current_token
-    if current is None or current.secret is None:
-        sentence = _('"{account}" has no token yet: run rotate_token {slug}.')
-        raise CommandError(sentence.format(account=account, slug=account.slug))
-    text: str = current.secret.reveal()
-    return text

@@ -46,8 +46,8 @@ def enter(client: Client, account: OfficialAccount, key: str = "", **form: str) 
     return press(client, "rotate_aes_key", account.pk, **values, **form)
 
 
-def wechat_pushes_encrypted(account: OfficialAccount, key: str, **rest: str) -> int:
-    body, query = encrypted_push(A, TEXT, key=key, **rest)
+def wechat_pushes_encrypted(account: OfficialAccount, key: str) -> int:
+    body, query = encrypted_push(A, TEXT, key=key)
     url = f"{account.server_path}?{query}"
     return Client().post(url, body, content_type="text/xml").status_code
 
