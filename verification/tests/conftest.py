@@ -19,10 +19,12 @@ from verification.relay import forward
 from verification.tests.support.accounts import make_account
 from verification.tests.support.admin_client import PASSWORD, call
 from verification.tests.support.backend import FakeBackend, serving_backend
+from verification.tests.support.backend_process import reserved_port
 from verification.tests.support.chromium import CHROMIUM
 from verification.tests.support.database import set_bypass
 from verification.tests.support.exports import export_sealed, make_sealed_log
 from verification.tests.support.gunicorn import Gunicorn, running_gunicorn
+from verification.tests.support.node import NPM
 
 # How long an example takes says how busy the machine is.
 hypothesis.settings.register_profile("gateway", deadline=None)
@@ -34,7 +36,8 @@ PROCESSES = {"transactional_db", "gunicorn", "checkout", "demo", "one_worker", "
 
 def pytest_report_header() -> list[str]:
     browser = CHROMIUM or "not found, so the browser tests are left out (apt install chromium)"
-    return [f"database: {connection.vendor}", f"chromium: {browser}"]
+    node = NPM or "not found, so the tests of Node backends are left out (apt install npm)"
+    return [f"database: {connection.vendor}", f"chromium: {browser}", f"npm: {node}"]
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -56,6 +59,8 @@ def _starts_processes(item: pytest.Item) -> bool:
 
 def _can_run(item: pytest.Item) -> bool:
     if item.get_closest_marker("browser") and not CHROMIUM:
+        return False
+    if item.get_closest_marker("node") and not NPM:
         return False
     return not item.get_closest_marker("postgresql") or connection.vendor == "postgresql"
 
@@ -171,11 +176,22 @@ def backend(_backend: FakeBackend, settings: Any) -> FakeBackend:
 
 
 @pytest.fixture(scope="session")
+def backend_port() -> Iterator[int]:
+    """Return the port at which gunicorn reaches a backend that is a process of its own."""
+    with reserved_port() as port:
+        yield port
+
+
+@pytest.fixture(scope="session")
 def _gunicorn(
-    django_db_setup: None, tmp_path_factory: pytest.TempPathFactory, _backend: FakeBackend
+    django_db_setup: None,
+    tmp_path_factory: pytest.TempPathFactory,
+    _backend: FakeBackend,
+    backend_port: int,
 ) -> Iterator[Gunicorn]:
     output = tmp_path_factory.mktemp("gunicorn") / "output"
-    with running_gunicorn(output, RELAY_PRIVATE_HOSTS=_backend.host) as server:
+    hosts = f"{_backend.host},127.0.0.1:{backend_port}"
+    with running_gunicorn(output, RELAY_PRIVATE_HOSTS=hosts) as server:
         yield server
 
 

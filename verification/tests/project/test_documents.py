@@ -31,7 +31,7 @@ DEPLOY, CONFIGURATION, OPERATE = "docs/deploy.md", "docs/configuration.md", "doc
 #: Their commands run in script/server's copy, in this order.
 IN_THE_DEMO = [README, "docs/connect.md", OPERATE, "docs/alerts.md", CONFIGURATION]
 #: test_own_server.py and test_containers.py run the commands of DEPLOY.
-FOR_USERS = [*IN_THE_DEMO, DEPLOY, "docs/recording.md"]
+FOR_USERS = [*IN_THE_DEMO, DEPLOY, "docs/backend.md", "docs/recording.md"]
 
 #: Commands that the tests below do not call as the document writes them, and the reason.
 NOT_CALLED = {

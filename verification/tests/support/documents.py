@@ -44,6 +44,11 @@ def blocks_of(text: str) -> list[str]:
     return [dedent(body) for _, language, body in FENCED.findall(text) if language == "sh"]
 
 
+def code_of(document: str, heading: str) -> list[str]:
+    """Return all code blocks below this heading."""
+    return [code for _, _, code in FENCED.findall(section_of(document, heading))]
+
+
 def section_of(document: str, heading: str) -> str:
     """Return the text below this heading, up to the next one of the same level."""
     section = rf"^(#+ ){re.escape(heading)}\n(.*?)(?=^\1|\Z)"

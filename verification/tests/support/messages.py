@@ -28,6 +28,15 @@ def text_message(content: str, *, msg_id: str, from_user: str = FOLLOWER) -> byt
     ).encode()
 
 
+def subscribe_event() -> bytes:
+    return (
+        f"<xml><ToUserName><![CDATA[{ORIGINAL_ID}]]></ToUserName>"
+        f"<FromUserName><![CDATA[{FOLLOWER}]]></FromUserName>"
+        "<CreateTime>1714036504</CreateTime><MsgType><![CDATA[event]]></MsgType>"
+        "<Event><![CDATA[subscribe]]></Event></xml>"
+    ).encode()
+
+
 def encrypt(message: bytes, *, key: str = AES_KEY, app_id: str = APP_ID) -> str:
     crypto = WeChatCrypto("unused", key, app_id)
     text: bytes = BasePrpCrypto(crypto.key)._encrypt(message.decode(), app_id)
