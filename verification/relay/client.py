@@ -134,7 +134,9 @@ class BackendClient:
             self._resolver = _Resolver()
             options: dict[str, Any] = {"resolver": self._resolver, "limit": 0}
             kept = aiohttp.TCPConnector(keepalive_timeout=KEEP_ALIVE, **options)
-            kept._factory = partial(_Protocol, loop=asyncio.get_running_loop())
+            kept._factory = partial(  # type: ignore[assignment]
+                _Protocol, loop=asyncio.get_running_loop()
+            )
             self._kept = _session(kept)
             self._fresh = _session(aiohttp.TCPConnector(force_close=True, **options))
         return self._kept, self._fresh

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 from urllib.parse import urlencode
 
-from django.utils import timezone
 from wechatpy.crypto import WeChatCrypto
 from wechatpy.crypto.base import BasePrpCrypto
 
+from verification.accounts.aes_keys import rotate_aes_key
 from verification.models import AESKey, OfficialAccount
+from verification.tests.support.accounts import LI_WEI
 from verification.tests.support.signer import signed
 
 AES_KEY = "kWxPEV2UEDyxWpmPdKC3F4dgPDmOvfKX1HGnEUDS1aR"
@@ -75,5 +76,5 @@ def encrypted_push(
 def store_aes_key(account: OfficialAccount, key: str) -> AESKey:
     """Make `key` the current EncodingAESKey of the account."""
     OfficialAccount.objects.filter(pk=account.pk).update(app_id=APP_ID)
-    AESKey.objects.filter(account=account, superseded_at=None).update(superseded_at=timezone.now())
-    return AESKey.objects.create(account=account, secret=Secret.of(key), fingerprint="abc123")
+    account.refresh_from_db()
+    return rotate_aes_key(account, key, LI_WEI)
