@@ -89,7 +89,7 @@ def decrypt_message(key: bytes, encrypt: str, receive_id: str) -> bytes:
     decryptor = Cipher(AES(key), CBC(key[:AES_BLOCK_SIZE])).decryptor()
     text = remove_padding(decryptor.update(decode_ciphertext(encrypt)) + decryptor.finalize())
     end = HEADER_SIZE + int.from_bytes(text[RANDOM_SIZE:HEADER_SIZE], "big")
-    if len(text) < HEADER_SIZE or len(text) < end:
+    if len(text) < end:
         raise UndecryptableMessage(Problem.CONTENT)
     found = text[end:]
     if not constant_time_compare(found, receive_id.encode()):

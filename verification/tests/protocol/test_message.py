@@ -33,6 +33,8 @@ def assert_malformed(body: bytes) -> None:
         parse_message(body)
     text = "".join(traceback.format_exception(malformed.value))
     assert "Brand A's secret" not in text
+    # Error reporters show the context of an exception, and json's contains the body.
+    assert malformed.value.__context__ is None or malformed.value.__suppress_context__
 
 
 def test_a_text_message_in_xml_is_parsed() -> None:
