@@ -4,6 +4,7 @@ import json
 import logging
 import signal
 import sys
+import threading
 import time
 from argparse import ArgumentParser
 from types import FrameType
@@ -72,12 +73,7 @@ class Command(GatewayCommand):
         if test:
             self.send_test()
             return
-        channels = configured_channels()
-        if not channels:
-            logger.warning(
-                "Neither ALERT_WECOM_WEBHOOK nor ALERT_EMAIL_TO is set: alerts go to this log only."
-            )
-        watch = Watch(channels)
+        watch = make_watch()
         watch.printed = parse_head(head) if head is not None else None
         if once:
             run_once(watch)
@@ -105,6 +101,16 @@ class Command(GatewayCommand):
             raise CommandError("\n".join(failures))
 
 
+def make_watch() -> Watch:
+    """Return a watch that sends by the channels of the settings."""
+    channels = configured_channels()
+    if not channels:
+        logger.warning(
+            "Neither ALERT_WECOM_WEBHOOK nor ALERT_EMAIL_TO is set: alerts go to this log only."
+        )
+    return Watch(channels)
+
+
 def run_once(watch: Watch) -> None:
     result = watch.run_round()
     print_head()
@@ -121,11 +127,14 @@ def run_once(watch: Watch) -> None:
         raise CommandError(_("Not ready: {problem}").format(problem=problem))
 
 
-def run_forever(watch: Watch) -> None:
-    """Run a round every ALERT_EVERY seconds. Wait while the database cannot be used."""
+def run_forever(watch: Watch, stopping: threading.Event | None = None) -> None:
+    """Run a round every ALERT_EVERY seconds, until the event is set if there is one.
+
+    Waits while the database cannot be used.
+    """
     logger.info("Watching, with a round every %d seconds.", settings.ALERT_EVERY)
     is_away, problem, head_due = False, None, time.monotonic()
-    while True:
+    while stopping is None or not stopping.is_set():
         started = time.monotonic()
         try:
             watch.run_round()
@@ -142,7 +151,11 @@ def run_forever(watch: Watch) -> None:
             if not is_away:
                 logger.error("The database cannot be used (%s); waiting.", describe(error))
             is_away = True
-        time.sleep(max(started + settings.ALERT_EVERY - time.monotonic(), 0))
+        pause = max(started + settings.ALERT_EVERY - time.monotonic(), 0)
+        if stopping is None:
+            time.sleep(pause)
+        else:
+            stopping.wait(pause)
 
 
 def log_change_of_readiness(problem: str | None, before: str | None) -> str | None:

@@ -42,7 +42,7 @@ def test_a_release_migrates_and_the_web_process_is_gunicorn() -> None:
 
 
 def test_alerts_are_sent_by_a_worker_that_is_off_by_default() -> None:
-    assert PROCFILE["worker"] == "python manage.py watch"
+    assert PROCFILE["worker"] == "python manage.py worker"
     assert APP["formation"]["worker"]["quantity"] == 0  # a second dyno costs
 
 
