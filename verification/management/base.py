@@ -6,9 +6,9 @@ import getpass
 import json
 import sys
 from argparse import ArgumentParser
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -29,6 +29,7 @@ from verification.keys import MISSING_KEY_ADVICE
 from verification.management.help_formatter import HelpFormatter
 from verification.models import OfficialAccount
 from verification.models.account import MIN_SAFE_LENGTH, generate_secret
+from verification.models.rotating_secret import RotatingSecret
 from verification.times import midnight
 
 
@@ -106,7 +107,7 @@ def _format_value(value: Any) -> str:
     return str(value)  # a translation that is still lazy
 
 
-# --- Tokens and accounts
+# --- Secrets and accounts
 
 
 def add_token_argument(parser: ArgumentParser, text: str) -> None:
@@ -122,20 +123,39 @@ def read_token(option: str | None) -> str:
     """Return the token of --token: a generated one without it, one line of input for "-"."""
     if option is None:
         return generate_secret()
-    return read_secret_line() if option == "-" else option
+    return read_secret_line("--token", _("Token: ")) if option == "-" else option
 
 
-def read_secret_line() -> str:
+def read_secret_line(option: str, prompt: str) -> str:
     """Return one line of standard input, without echo on a terminal. Raises CommandError."""
     try:
         if sys.stdin is not None and sys.stdin.isatty():
-            return getpass.getpass(_("Token: "))
+            return getpass.getpass(prompt)
         line = sys.stdin.readline() if sys.stdin is not None else ""
     except EOFError:
         line = ""
     if not line:
-        raise CommandError(_("--token - reads the token from standard input, which was empty."))
+        sentence = _("{option} - reads standard input, which was empty.")
+        raise CommandError(sentence.format(option=option))
     return line.rstrip("\r\n")
+
+
+def parse_hours(text: str | None) -> timedelta | None:
+    """Return the value of --keep-old. Raises CommandError."""
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) <= 3 and int(text) <= 168):
+        raise CommandError(_("--keep-old takes whole hours from 0 to 168 (7 days)."))
+    return timedelta(hours=int(text))
+
+
+def previous_facts(previous: Iterable[RotatingSecret]) -> list[dict[str, Any]]:
+    """Return the previous secrets that are valid now."""
+    return [
+        {"fingerprint": secret.fingerprint, "expires_at": secret.expires_at}
+        for secret in previous
+        if secret.is_live_at(timezone.now())
+    ]
 
 
 def format_server_url(account: OfficialAccount) -> Iterator[str]:

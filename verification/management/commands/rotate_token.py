@@ -2,10 +2,8 @@ from __future__ import annotations
 
 from argparse import ArgumentParser
 from collections.abc import Iterator
-from datetime import timedelta
 from typing import Any
 
-from django.core.management.base import CommandError
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -19,6 +17,8 @@ from verification.management.base import (
     add_token_argument,
     find_account,
     format_server_url,
+    parse_hours,
+    previous_facts,
     read_token,
 )
 from verification.models import OfficialAccount, Token
@@ -55,15 +55,6 @@ def format_ends(earlier: list[Token]) -> Iterator[str]:
             yield sentence.format(fingerprint=token, time=format_datetime(token.expires_at))
 
 
-def parse_hours(text: str | None) -> timedelta | None:
-    """Return the value of --keep-old. Raises CommandError."""
-    if text is None:
-        return None
-    if not (text.isascii() and text.isdigit() and len(text) <= 3 and int(text) <= 168):
-        raise CommandError(_("--keep-old takes whole hours from 0 to 168 (7 days)."))
-    return timedelta(hours=int(text))
-
-
 class Command(GatewayCommand):
     help = gettext_lazy(
         "Gives an official account a new token and prints it only once. The old token stays valid "
@@ -91,11 +82,8 @@ class Command(GatewayCommand):
         self.warn_about_token(account, text)
         earlier = read_previous_tokens(account)
         if options["json"]:
-            valid = [
-                {"fingerprint": token.fingerprint, "expires_at": token.expires_at}
-                for token in valid_now(earlier)
-            ]
-            self.print_json(**account_facts(account), token=text, previous_tokens=valid)
+            previous = previous_facts(earlier)
+            self.print_json(**account_facts(account), token=text, previous_tokens=previous)
             return
         for line in format_server_url(account):
             self.stdout.write(line)

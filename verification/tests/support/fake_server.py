@@ -49,7 +49,7 @@ class Handler(socketserver.StreamRequestHandler):
             head = b"".join(iter(self.rfile.readline, b"\r\n"))
             self.fake_server.received = head
             query = parse_qs(urlsplit(head.split(b" ")[1].decode()).query)
-            for piece in self.fake_server.answer(query["echostr"][0]):
+            for piece in self.fake_server.answer(query.get("echostr", [""])[0]):
                 self.wfile.write(piece)
 
     def finish(self) -> None:

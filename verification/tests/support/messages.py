@@ -75,6 +75,4 @@ def encrypted_push(
 
 def store_aes_key(account: OfficialAccount, key: str) -> AESKey:
     """Make `key` the current EncodingAESKey of the account."""
-    OfficialAccount.objects.filter(pk=account.pk).update(app_id=APP_ID)
-    account.refresh_from_db()
-    return rotate_aes_key(account, key, LI_WEI)
+    return rotate_aes_key(account, key, LI_WEI, app_id=APP_ID)

@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from collections.abc import Iterator
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from verification.accounts.aes_keys import generate_aes_key, rotate_aes_key
+from verification.change_log import command_line_actor
+from verification.management.base import (
+    GatewayCommand,
+    account_facts,
+    add_json_argument,
+    find_account,
+    parse_hours,
+    previous_facts,
+    read_secret_line,
+)
+from verification.models import AESKey, OfficialAccount
+from verification.times import format_datetime
+
+
+class Command(GatewayCommand):
+    help = gettext_lazy(
+        "Stores the EncodingAESKey of an official account, or generates one and prints it only "
+        "once. With it, this server checks encrypted messages and sends encrypted test messages. "
+        "The old key stays valid until 24 hours after the new one has first decrypted a message."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("slug", help=_("The slug of the account."))
+        parser.add_argument(
+            "--key",
+            metavar="KEY",
+            help=_(
+                "The EncodingAESKey that WeChat's console has (default: a generated one). A key on "
+                "the command line stays in the shell's history: write --key - to type or pipe it "
+                "to standard input instead."
+            ),
+        )
+        parser.add_argument(
+            "--app-id",
+            metavar="ID",
+            default="",
+            help=_("The AppID, with which each encrypted message ends. Needed only once."),
+        )
+        parser.add_argument(
+            "--keep-old",
+            metavar="HOURS",
+            help=_(
+                "Ends every previous key after this many whole hours, from 0 to 168, whether or "
+                "not WeChat has used the new one. Use 0 after a leak."
+            ),
+        )
+        add_json_argument(parser)
+
+    def handle(
+        self, *, slug: str, key: str | None, app_id: str, keep_old: str | None, **options: Any
+    ) -> None:
+        overlap = parse_hours(keep_old)
+        account = find_account(slug)
+        text = read_key(key)
+        stored = rotate_aes_key(
+            account, text, command_line_actor(), app_id=app_id, keep_old=overlap
+        )
+        previous = account.aes_keys.filter(superseded_at__isnull=False)
+        if options["json"]:
+            self.print_json(
+                **account_facts(account),
+                app_id=account.app_id,
+                fingerprint=stored.fingerprint,
+                aes_key=text if key is None else None,
+                previous_keys=previous_facts(previous),
+            )
+            return
+        for line in format_result(account, stored, text if key is None else ""):
+            self.stdout.write(line)
+        for line in format_previous(previous):
+            self.stdout.write(line)
+
+
+def read_key(option: str | None) -> str:
+    """Return the key of --key: a generated one without it, one line of input for "-"."""
+    if option is None:
+        return generate_aes_key()
+    return read_secret_line("--key", "EncodingAESKey: ") if option == "-" else option
+
+
+def format_result(account: OfficialAccount, stored: AESKey, generated: str) -> Iterator[str]:
+    if not generated:
+        sentence = _(
+            "Stored the EncodingAESKey of {account} (fingerprint {fingerprint}, AppID {app_id})."
+        )
+        yield sentence.format(
+            account=account, fingerprint=stored.fingerprint, app_id=account.app_id
+        )
+        return
+    yield f"EncodingAESKey: {generated}"
+    yield _(
+        "Paste it into WeChat's console (消息加解密密钥(EncodingAESKey)) and press Submit (提交). "
+        "A backend that decrypts messages itself needs it as well."
+    )
+
+
+def format_previous(previous: Any) -> Iterator[str]:
+    """Yield a sentence for each previous key that is still valid."""
+    for facts in previous_facts(previous):
+        if facts["expires_at"] is None:
+            sentence = _(
+                "Key {fingerprint} stays valid until 24 hours after the new one has first "
+                "decrypted a message."
+            )
+            yield sentence.format(**facts)
+        else:
+            sentence = _("Key {fingerprint} ends at {time}, used or not.")
+            yield sentence.format(
+                fingerprint=facts["fingerprint"], time=format_datetime(facts["expires_at"])
+            )
