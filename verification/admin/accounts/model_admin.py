@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from verification import change_log
 from verification.accounts.editing import save_changes
 from verification.accounts.tokens import rotate_token
-from verification.admin.accounts import connect, pausing, self_tests
+from verification.admin.accounts import connect, pausing, push_tests, self_tests
 from verification.admin.accounts.aes_keys import AES_KEYS
 from verification.admin.accounts.changelist import (
     AccountChangeList,
@@ -215,6 +215,11 @@ class OfficialAccountAdmin(AccountModelAdmin):
                 name="live_account",
             ),
             path("<int:account_id>/self-test/", self._view(self_tests.run), name="self_test"),
+            path(
+                "<int:account_id>/test-message/",
+                self._view(push_tests.send),
+                name="send_test_message",
+            ),
             *TOKENS.urls(self._view),
             *AES_KEYS.urls(self._view),
             *super().get_urls(),

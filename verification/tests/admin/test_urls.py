@@ -129,6 +129,7 @@ EXPECTED = {
     ("302 403 403 200 200", "302 403 403 200 200"): [
         "verification/officialaccount/<int:account_id>/aes-key/rotate/",
         "verification/officialaccount/<int:account_id>/rotate/",
+        "verification/officialaccount/<int:account_id>/test-message/",
         "verification/officialaccount/add/",
     ],
     ("302 403 200 200 200", "302 403 403 200 200"): [

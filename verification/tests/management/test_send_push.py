@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
-from wechatpy import parse_message
+from wechatpy.parser import parse_message
 from wechatpy.crypto import WeChatCrypto
 
 from verification.models import Delivery, OfficialAccount, VerificationAttempt
