@@ -54,7 +54,7 @@ class WeChat:
                 timestamp=timestamp,
                 nonce=msg_id,
             )
-        return post(f"{self.url}?{query}", body)
+        return post(f"{self.url}{'&' if '?' in self.url else '?'}{query}", body)
 
     def read_reply(self, answer: Answer) -> str:
         """Return the text that the follower sees.

@@ -1,0 +1,108 @@
+"""A live account moves to the gateway and away again, while followers write to it.
+
+The system that it moves from checks WeChat's signatures itself, and is not changed.
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from verification.models import OfficialAccount, Tally
+from verification.protocol.enums import Kind, Outcome
+from verification.tests.support.accounts import make_account
+from verification.tests.support.backend import set_backend
+from verification.tests.support.gunicorn import Gunicorn
+from verification.tests.support.real_backends import TOKEN, stored_by_wechatpy, wechatpy_backend
+from verification.tests.support.signer import verification
+from verification.tests.support.wechat import Mode, WeChat
+
+
+class LiveAccount:
+    """WeChat with an enabled account, to which a follower writes without a pause."""
+
+    def __init__(self, server_url: str) -> None:
+        self.server_url = server_url
+        self.replies: dict[str, str] = {}  #: what the follower sees, by MsgId
+        self.failures: list[str] = []
+        self.is_ending = False
+
+    def submit(self, server_url: str) -> None:
+        """Change the server URL in WeChat's console, which checks the new one first."""
+        parameters = verification(TOKEN, echostr="4375120948345356249")
+        separator = "&" if "?" in server_url else "?"
+        with urllib.request.urlopen(f"{server_url}{separator}{parameters}", timeout=5) as answer:
+            assert answer.read() == b"4375120948345356249"
+        self.server_url = server_url
+
+    def write(self) -> None:
+        """Send one message after another, in plain and in security mode, until the test ends."""
+        modes = itertools.cycle([Mode.PLAIN, Mode.SECURITY])
+        for number, mode in zip(itertools.count(24690313861230000), modes):
+            if self.is_ending:
+                return
+            wechat = WeChat(self.server_url, TOKEN)
+            try:
+                answer = wechat.push("你们几点开门？", str(number), mode)
+                self.replies[str(number)] = wechat.read_reply(answer)
+            except Exception as error:  # the thread must not end with it
+                self.failures.append(f"{number} at {wechat.url}: {error!r}")
+            time.sleep(0.01)
+
+    def wait_for_messages(self, count: int) -> None:
+        """Wait until so many more messages have been answered."""
+        enough = len(self.replies) + count
+        deadline = time.monotonic() + 60
+        while len(self.replies) < enough and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert self.failures == []
+        assert len(self.replies) >= enough
+
+
+@contextmanager
+def live_account(server_url: str) -> Iterator[LiveAccount]:
+    account = LiveAccount(server_url)
+    follower = threading.Thread(target=account.write)
+    follower.start()
+    try:
+        yield account
+    finally:
+        account.is_ending = True
+        follower.join()
+
+
+def pushes_of(account: OfficialAccount) -> dict[Outcome, int]:
+    counts: dict[Outcome, int] = {}
+    for tally in Tally.objects.filter(account_id=account.pk, kind=Kind.MESSAGE_PUSH.value):
+        outcome = Outcome(tally.outcome)
+        counts[outcome] = counts.get(outcome, 0) + tally.count
+    return counts
+
+
+def test_an_account_moves_in_and_out_without_a_message_lost_or_refused(
+    gunicorn: Gunicorn, tmp_path: Path, backend_port: int
+) -> None:
+    with wechatpy_backend(tmp_path, backend_port) as address:
+        old_system = f"{address}?shop=12"
+        with live_account(old_system) as live:
+            live.wait_for_messages(10)
+
+            brand_a = make_account("brand-a", TOKEN)
+            set_backend(brand_a, old_system)
+            live.submit(f"{gunicorn.url}/wechat/brand-a")
+            live.wait_for_messages(20)
+
+            live.submit(old_system)
+            live.wait_for_messages(10)
+
+    assert live.failures == []
+    assert set(live.replies.values()) == {"Thank you!"}
+    assert stored_by_wechatpy(tmp_path).keys() == live.replies.keys()
+    forwarded = pushes_of(brand_a)
+    assert forwarded.keys() == {Outcome.ACCEPTED}
+    assert 20 <= forwarded[Outcome.ACCEPTED] <= len(live.replies) - 20
