@@ -29,6 +29,7 @@ from verification.db.snapshot import read_snapshot
 from verification.db.watchdog import watchdog
 from verification.models import (
     Alert,
+    Backend,
     ChainHead,
     OfficialAccount,
     Token,
@@ -37,7 +38,8 @@ from verification.models import (
 )
 from verification.models.alert import GOOD_NEWS, REMINDER
 from verification.models.noise import NOISE
-from verification.protocol.enums import Kind, Outcome, Reason
+from verification.protocol.enums import DeliveryResult, Kind, Outcome, Reason
+from verification.relay.report import HOUR, Backlog, read_backlogs, read_periods
 
 #: Seconds after which the connection is cut off. Prometheus gives up after 10.
 MAX_SECONDS = 8
@@ -81,6 +83,7 @@ class DatabaseCollector(Collector):
             yield _read_token_ends(slugs, now)
             yield from _read_chain_head()
             yield from _read_last_check()
+            yield from _read_deliveries(slugs, now)
             yield from _read_watch(now)
 
 
@@ -144,6 +147,54 @@ def _read_token_ends(slugs: dict[int | None, str], now: datetime) -> Metric:
     for pk, end in ending.values_list("account_id").annotate(Max("expires_at")):
         ends.add_metric([slugs[pk]], end.timestamp())
     return ends
+
+
+def _read_deliveries(slugs: dict[int | None, str], now: datetime) -> Iterator[Metric]:
+    deliveries = gauge(
+        "recent_deliveries",
+        "Message pushes of the last hour that were forwarded, by how that ended.",
+        labels="account result",
+    )
+    seconds = gauge(
+        "recent_backend_seconds",
+        "The time in which the backend took this share of the messages of the last hour.",
+        labels="account quantile",
+    )
+    ids = [pk for pk in slugs if pk is not None]
+    for pk, period in read_periods(ids, now, HOUR).items():
+        counts = Counter({DeliveryResult.DELIVERED: period.delivered})
+        for failure in period.failures:
+            counts[failure.result] += failure.count
+        for result, count in counts.items():
+            deliveries.add_metric([slugs[pk], result.label], count)
+        for quantile in (0.5, 0.95):
+            milliseconds = period.percentile(quantile)
+            if milliseconds is not None:
+                seconds.add_metric([slugs[pk], str(quantile)], milliseconds / 1000)
+    yield from (deliveries, seconds)
+    yield from _read_backends(slugs, ids)
+
+
+def _read_backends(slugs: dict[int | None, str], ids: list[int]) -> Iterator[Metric]:
+    failing = gauge("backend_failing", "Whether the backend fails now.", labels="account")
+    waiting = gauge("waiting_messages", "Messages that wait for the backend.", labels="account")
+    dead = gauge("dead_letters", "Messages that the backend does not accept.", labels="account")
+    oldest = gauge(
+        "oldest_waiting_timestamp_seconds",
+        "When the oldest message that waits was received.",
+        labels="account",
+    )
+    backlogs = read_backlogs(ids)
+    backends = dict(Backend.objects.values_list("pk", "failing_since"))
+    for pk, failing_since in backends.items():
+        failing.add_metric([slugs[pk]], failing_since is not None)
+    for pk in sorted({*backends, *backlogs}):
+        backlog = backlogs.get(pk, Backlog())
+        waiting.add_metric([slugs[pk]], backlog.waiting)
+        dead.add_metric([slugs[pk]], backlog.dead)
+        if backlog.oldest_waiting:
+            oldest.add_metric([slugs[pk]], backlog.oldest_waiting.timestamp())
+    yield from (failing, waiting, dead, oldest)
 
 
 def _read_chain_head() -> Iterator[Metric]:

@@ -18,6 +18,7 @@ from verification.attempts.index import ALL_IDS, AttemptIndex
 from verification.audit_log.positions import first_id_since
 from verification.diagnosis import Explanation, StoredData, explain
 from verification.models import (
+    Backend,
     ChangeEvent,
     OfficialAccount,
     Tally,
@@ -26,6 +27,7 @@ from verification.models import (
 )
 from verification.models.account import current_token_of
 from verification.protocol.enums import Kind, Outcome, Reason
+from verification.relay.report import Backlog, read_backlogs
 
 #: The period before the last push in which the longest pause counts as usual.
 PUSH_HISTORY = timedelta(days=7)
@@ -74,6 +76,8 @@ class Facts:
     refusals: list[Refusal] = field(default_factory=list)
     refused_in_24_h: int = 0
     paused: ChangeEvent | None = None
+    backend: Backend | None = None
+    backlog: Backlog = field(default_factory=Backlog)
 
     @property
     def current_token(self) -> Token | None:
@@ -115,6 +119,7 @@ def read_facts(accounts: Iterable[OfficialAccount], now: datetime) -> dict[int, 
     _read_refusals(facts)
     _count_refused(facts, now)
     _read_pauses(facts)
+    _read_backends(facts)
     return facts
 
 
@@ -227,3 +232,13 @@ def _read_pauses(facts: dict[int, Facts]) -> None:
     ).order_by("id")
     for event in events:
         facts[event.account_id or 0].paused = event
+
+
+# --- The relay
+
+
+def _read_backends(facts: dict[int, Facts]) -> None:
+    for backend in Backend.objects.filter(account__in=facts):
+        facts[backend.account_id].backend = backend
+    for account_id, backlog in read_backlogs(facts).items():
+        facts[account_id].backlog = backlog

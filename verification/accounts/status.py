@@ -9,15 +9,19 @@ from enum import IntEnum
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from verification.accounts.facts import Facts, Refusal, read_facts
-from verification.models import ChangeEvent, OfficialAccount
+from verification.models import Backend, ChangeEvent, OfficialAccount
+from verification.relay.report import Backlog, name_failure
 from verification.times import format_date, format_short
 
 #: A refusal without a known cause is ignored after this time.
 UNEXPLAINED_LIFETIME = timedelta(hours=24)
 #: The time without pushes after which an account is no longer shown as receiving.
 QUIET_AFTER = timedelta(days=7)
+#: Messages that wait longer need attention.
+LONG_WAIT = timedelta(minutes=10)
 
 
 class Level(IntEnum):
@@ -56,6 +60,8 @@ class AccountStatus:
     last_accepted: datetime | None
     refused_in_24_h: int
     is_key_missing: bool  #: a live token cannot be decrypted
+    backend: Backend | None
+    backlog: Backlog
 
 
 def read_statuses(accounts: Sequence[OfficialAccount]) -> dict[int, AccountStatus]:
@@ -74,6 +80,8 @@ def read_statuses(accounts: Sequence[OfficialAccount]) -> dict[int, AccountStatu
             known.last_accepted,
             known.refused_in_24_h,
             is_key_missing=known.undecryptable_token(now) is not None,
+            backend=known.backend,
+            backlog=known.backlog,
         )
     return statuses
 
@@ -94,12 +102,16 @@ def judge(account: OfficialAccount, facts: Facts, now: datetime) -> tuple[Level,
     trouble = (
         _describe_missing_key(facts, now)
         or _describe_unfinished_rotation(facts, now)
+        or _describe_failing_backend(facts)
         or _describe_refusal(facts, now)
+        or _describe_long_wait(facts.backlog, now)
         or _describe_silence(facts, now)
     )
     if trouble:
         return Level.ATTENTION, trouble
     level, text = _judge_without_trouble(facts, now)
+    if facts.backlog.waiting:
+        text = f"{text} · {describe_waiting(facts.backlog)}"
     refusal = facts.refusal
     if refusal is None or level is Level.WAITING or _is_outdated(refusal, now):
         return level, text
@@ -149,6 +161,44 @@ def _describe_refusal(facts: Facts, now: datetime) -> str:
     if refusal.is_unknown and (is_connected or _is_outdated(refusal, now)):
         return ""
     return _("Refused: {cause}").format(cause=refusal.explanation.summary)
+
+
+def _describe_failing_backend(facts: Facts) -> str:
+    backend = facts.backend
+    if backend is None or backend.failing_since is None:
+        return ""
+    parts = [describe_failing(backend), describe_waiting(facts.backlog)]
+    return " · ".join(filter(None, parts))
+
+
+def describe_failing(backend: Backend) -> str:
+    """Return since when the backend fails and why, in a few words."""
+    assert backend.failing_since is not None
+    since = format_short(backend.failing_since)
+    if backend.last_failure is None:
+        return _("Backend fails since {time}").format(time=since)
+    return _("Backend fails since {time}: {reason}").format(
+        time=since, reason=name_failure(backend.last_failure, backend.last_failure_status)
+    )
+
+
+def _describe_long_wait(backlog: Backlog, now: datetime) -> str:
+    oldest = backlog.oldest_waiting
+    if backlog.dead or (oldest and now - oldest > LONG_WAIT):
+        return describe_waiting(backlog)
+    return ""
+
+
+def describe_waiting(backlog: Backlog) -> str:
+    """Return how many messages wait and how many are dead letters, or an empty text."""
+    parts = []
+    if waiting := backlog.waiting:
+        sentence = ngettext("{count} message waits", "{count} messages wait", waiting)
+        parts.append(sentence.format(count=f"{waiting:,}"))
+    if dead := backlog.dead:
+        sentence = ngettext("{count} dead letter", "{count} dead letters", dead)
+        parts.append(sentence.format(count=f"{dead:,}"))
+    return " · ".join(parts)
 
 
 def _is_outdated(refusal: Refusal, now: datetime) -> bool:

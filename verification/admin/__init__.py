@@ -12,10 +12,12 @@ from verification.admin.attempts.model_admin import VerificationAttemptAdmin
 from verification.admin.audit_log.change_events import ChangeEventAdmin
 from verification.admin.audit_log.seals import SealAdmin
 from verification.admin.audit_log.tallies import TallyAdmin
+from verification.admin.deliveries import DeliveryAdmin
 from verification.admin.users import GatewayGroupAdmin, GatewayUserAdmin
 
 __all__ = [
     "ChangeEventAdmin",
+    "DeliveryAdmin",
     "GatewayGroupAdmin",
     "GatewayUserAdmin",
     "OfficialAccountAdmin",

@@ -35,7 +35,7 @@ class NarrowingChangeList(ChangeList):
 class ReadOnlyAdmin(ModelAdmin):
     """Shows records that nobody, not even a superuser, can add, change or delete."""
 
-    actions = None
+    actions: Any = None
     # Counting the rows of a large log, or sorting them by a column without an index, takes longer
     # than showing one page of it.
     show_full_result_count = False

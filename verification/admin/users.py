@@ -35,6 +35,9 @@ VERBS = {
     "rotate": _("rotate"),
     "export": _("export"),
     "sign": _("sign off"),
+    "set": _("set"),
+    "send": _("send a test message"),
+    "manage": _("retry and discard"),
 }
 
 admin.site.unregister(User)

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from verification.alerts import account_conditions, key_conditions, log_conditions
+from verification.alerts import (
+    account_conditions,
+    backend_conditions,
+    key_conditions,
+    log_conditions,
+)
 from verification.alerts.finding import Finding
 from verification.alerts.snapshot import Snapshot
 from verification.models import OfficialAccount
@@ -18,6 +23,14 @@ ACCOUNT_CONDITIONS: list[Callable[[Snapshot, OfficialAccount], Finding | None]] 
 ]
 #: The conditions that end when an account is paused.
 ENDED_BY_PAUSE = [condition.__name__ for condition in ACCOUNT_CONDITIONS[1:]]
+#: They apply to paused accounts as well: what was stored before still waits.
+BACKEND_CONDITIONS: list[Callable[[Snapshot, OfficialAccount], Finding | None]] = [
+    backend_conditions.backend_fails,
+    backend_conditions.messages_wait,
+    backend_conditions.messages_expire,
+    backend_conditions.messages_expire_soon,
+    backend_conditions.spool_full,
+]
 LOG_CONDITIONS: list[Callable[[Snapshot], Finding | None]] = [
     log_conditions.chain_broken,
     log_conditions.head_went_back,
@@ -30,6 +43,7 @@ def findings(snapshot: Snapshot) -> Iterator[Finding]:
     """Yield what every condition finds; for paused accounts, the end of their findings."""
     found = [condition(snapshot) for condition in (*LOG_CONDITIONS, *KEY_CONDITIONS)]
     for account in snapshot.accounts:
+        found += [condition(snapshot, account) for condition in BACKEND_CONDITIONS]
         if account.is_paused:
             for name in ENDED_BY_PAUSE:
                 yield Finding(f"{name}:{account.pk}", snapshot.now, is_over=True)

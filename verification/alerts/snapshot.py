@@ -15,6 +15,7 @@ from verification.audit_log.positions import first_id_since
 from verification.models import Alert, OfficialAccount, VerificationAttempt
 from verification.models.noise import NOISE
 from verification.protocol.enums import Kind, Outcome, Reason
+from verification.relay.report import read_full_spools
 
 #: The first snapshot covers this time. The alert of a refusal ends this long after the last one.
 DAY = timedelta(days=1)
@@ -71,6 +72,11 @@ class Snapshot:
         )
         last: datetime | None = rows.aggregate(last=Max("recorded_at"))["last"]
         return last
+
+    @cached_property
+    def full_spools(self) -> dict[int, datetime]:
+        """When each account last had a message that could not be stored, in the last hour."""
+        return read_full_spools(self.now)
 
     def first_refusal_since(
         self, moment: datetime, account: OfficialAccount

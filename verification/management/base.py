@@ -21,15 +21,17 @@ from django.utils.dateparse import parse_date, parse_datetime
 from django.utils.translation import gettext as _
 
 from verification import change_log
+from verification.accounts.backends import mask_url
 from verification.accounts.tokens import other_accounts_with
 from verification.change_log import Action, command_line_actor
 from verification.db.errors import format_unusable
 from verification.fields import UndecryptableSecret
 from verification.keys import MISSING_KEY_ADVICE
 from verification.management.help_formatter import HelpFormatter
-from verification.models import OfficialAccount
+from verification.models import Backend, OfficialAccount
 from verification.models.account import MIN_SAFE_LENGTH, generate_secret
 from verification.models.rotating_secret import RotatingSecret
+from verification.protocol.enums import DeliveryResult
 from verification.times import midnight
 
 
@@ -98,6 +100,19 @@ def account_facts(account: OfficialAccount) -> dict[str, Any]:
         "name": account.name,
         "path": account.server_path,
         "url": account.server_url if settings.PUBLIC_URL else None,
+    }
+
+
+def backend_facts(backend: Backend) -> dict[str, Any]:
+    """Return what a script may know about a backend, without its secrets."""
+    failure = backend.last_failure if backend.is_failing else None
+    return {
+        "url": mask_url(backend.url),
+        "on_failure": backend.on_failure,
+        "retention_days": backend.retention_days,
+        "failing_since": backend.failing_since,
+        "failure": None if failure is None else DeliveryResult(failure).label,
+        "last_success": backend.last_success_at,
     }
 
 

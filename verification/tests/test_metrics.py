@@ -28,6 +28,7 @@ from verification.accounts.tokens import rotate_token
 from verification.alerts.watch import Watch
 from verification.change_log import Actor
 from verification.models import ChainHead, OfficialAccount, VerificationAttempt
+from verification.protocol.enums import DeliveryResult
 from verification.tests.conftest import Record
 from verification.tests.support.adapter import A, B
 from verification.tests.support.admin_client import (
@@ -36,6 +37,13 @@ from verification.tests.support.admin_client import (
     wechat_verifies,
 )
 from verification.tests.support.backups import restored_afterwards
+from verification.tests.support.deliveries import (
+    count_deliveries,
+    give_backend,
+    give_failing_backend,
+    keep_waiting,
+    make_dead,
+)
 from verification.tests.support.gunicorn import running_gunicorn
 from verification.tests.support.tampering import as_owner
 
@@ -275,6 +283,8 @@ def test_promtool_accepts_the_metrics_and_the_rules(key: str, on_record: Officia
 
 
 def test_the_rules_use_metrics_that_exist(key: str, on_record: OfficialAccount) -> None:
+    give_backend(on_record)
+    keep_waiting(on_record)
     Watch([]).run_round()
     rules = (project_settings.BASE_DIR / "deploy" / "prometheus-rules.yml").read_text()
     used = set(re.findall(r"\bwechat_gateway_([a-z_]+)", rules))
@@ -308,3 +318,42 @@ def test_two_workers_show_the_same_numbers(tmp_path: Path, brand_a: OfficialAcco
         assert scrapes[0]["attempts_total", "brand-a", "url_verification", "accepted"] == 4
         assert all(samples == scrapes[0] for samples in scrapes)
         assert KEY not in "\n".join(server.lines())
+
+
+# --- The relay
+
+
+def test_deliveries_are_counted_with_how_fast_the_backend_is(
+    key: str, brand_a: OfficialAccount, brand_b: OfficialAccount
+) -> None:
+    give_backend(brand_a)
+    count_deliveries(brand_a, DeliveryResult.DELIVERED, 90, milliseconds=40)
+    count_deliveries(brand_a, DeliveryResult.DELIVERED, 10, milliseconds=2000)
+    count_deliveries(brand_a, DeliveryResult.SERVER_ERROR, 2, status=500)
+    count_deliveries(brand_a, DeliveryResult.SERVER_ERROR, 3, status=502)
+    count_deliveries(brand_a, DeliveryResult.TIMEOUT, 4, hours_ago=2)
+    samples = read()
+
+    assert samples["recent_deliveries", "brand-a", "delivered"] == 100
+    assert samples["recent_deliveries", "brand-a", "server_error"] == 5
+    assert ("recent_deliveries", "brand-a", "timeout") not in samples
+    assert 0.04 <= samples["recent_backend_seconds", "brand-a", "0.5"] <= 0.05
+    assert 2 <= samples["recent_backend_seconds", "brand-a", "0.95"] <= 2.5
+    assert samples["backend_failing", "brand-a"] == 0
+    assert ("backend_failing", "brand-b") not in samples
+
+
+def test_what_waits_is_counted_by_account(
+    key: str, brand_a: OfficialAccount, brand_b: OfficialAccount
+) -> None:
+    give_failing_backend(brand_a)
+    keep_waiting(brand_a, 2)
+    [oldest] = keep_waiting(brand_a, for_=timedelta(minutes=30))
+    make_dead(brand_b)
+    samples = read()
+
+    assert samples["backend_failing", "brand-a"] == 1
+    assert samples["waiting_messages", "brand-a"] == 3
+    received = samples["oldest_waiting_timestamp_seconds", "brand-a"]
+    assert received == pytest.approx(oldest.received_at.timestamp())
+    assert (samples["waiting_messages", "brand-b"], samples["dead_letters", "brand-b"]) == (0, 1)

@@ -15,13 +15,14 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from verification.accounts.backends import mask_url
 from verification.accounts.facts import Refusal, count_refused
 from verification.accounts.status import AccountStatus, read_statuses
 from verification.admin.accounts import console_advice
 from verification.admin.accounts.pages import server_url
 from verification.admin.base import MINUTE
 from verification.diagnosis.token_causes import put_key_back
-from verification.models import OfficialAccount, Token
+from verification.models import Backend, OfficialAccount, Token
 from verification.protocol import console
 from verification.self_test.checks import is_local
 from verification.times import format_datetime, format_zone
@@ -88,13 +89,16 @@ def _with_refusal(state: str, text: str, refusal: Refusal) -> Progress:
     return Progress(state, text, refusal.explanation.full_text, why)
 
 
-def card_context(request: HttpRequest, account: OfficialAccount) -> dict[str, Any]:
+def card_context(
+    request: HttpRequest, account: OfficialAccount, backend: Backend | None
+) -> dict[str, Any]:
     """Return what connect.html shows."""
     current = account.current_token
     progress = read_progress(account, current)
     answer = request.GET.get("console", "")
     return {
         "progress": progress,
+        "backend_url": backend and mask_url(backend.url),
         "is_open": not progress.is_verified or answer in console.ANSWERS,
         "current": current,
         "server_url": server_url(request, account),

@@ -18,7 +18,15 @@ from django.utils.translation import gettext_lazy as _
 from verification import change_log
 from verification.accounts.editing import save_changes
 from verification.accounts.tokens import rotate_token
-from verification.admin.accounts import connect, pausing, push_tests, self_tests
+from verification.admin.accounts import (
+    backends,
+    connect,
+    deliveries,
+    delivery_actions,
+    pausing,
+    push_tests,
+    self_tests,
+)
 from verification.admin.accounts.aes_keys import AES_KEYS
 from verification.admin.accounts.changelist import (
     AccountChangeList,
@@ -149,7 +157,10 @@ class OfficialAccountAdmin(AccountModelAdmin):
             context["show_save_and_continue"] = False
         else:
             context["title"], context["subtitle"] = account.name, None
-            context["card"] = connect.card_context(request, account)
+            backend = backends.find_backend(account)
+            context["card"] = connect.card_context(request, account, backend)
+            context["backend_card"] = backends.card_context(request, backend)
+            context["deliveries_card"] = deliveries.card_context(request, account, backend)
             context["secret_cards"] = [
                 pages.read_card(request, account) for pages in (TOKENS, AES_KEYS)
             ]
@@ -207,6 +218,7 @@ class OfficialAccountAdmin(AccountModelAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         return [
+            *self._backend_urls(),
             path("pause/", self._view(pausing.PAUSE.confirm), name="pause_accounts"),
             path("resume/", self._view(pausing.RESUME.confirm), name="resume_accounts"),
             path(
@@ -223,6 +235,20 @@ class OfficialAccountAdmin(AccountModelAdmin):
             *TOKENS.urls(self._view),
             *AES_KEYS.urls(self._view),
             *super().get_urls(),
+        ]
+
+    def _backend_urls(self) -> list[URLPattern]:
+        pages = [
+            ("backend/", backends.set_, "set_backend"),
+            ("backend/remove/", backends.remove, "remove_backend"),
+            ("backend/reveal/", backends.reveal, "reveal_webhook_secret"),
+            ("backend/rotate/", backends.rotate, "rotate_webhook_secret"),
+            ("deliveries/retry/", delivery_actions.retry_all, "retry_deliveries"),
+            ("deliveries/discard/", delivery_actions.discard_some, "discard_deliveries"),
+        ]
+        return [
+            path(f"<int:account_id>/{route}", self._view(view), name=name)
+            for route, view, name in pages
         ]
 
     def _view(self, view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:

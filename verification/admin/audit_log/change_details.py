@@ -25,7 +25,7 @@ from verification.admin.accounts.secret_forms import (
 from verification.admin.attempts.export import describe_filters
 from verification.admin.users import FLAGS, GROUPS, name_permission
 from verification.change_log import Action
-from verification.models import AESKey, ChangeEvent, OfficialAccount, Token
+from verification.models import AESKey, Backend, ChangeEvent, OfficialAccount, Token
 from verification.models.rotating_secret import RotatingSecret
 from verification.times import format_datetime
 
@@ -66,6 +66,8 @@ def format_value(model: type[models.Model], name: str, value: Any) -> str:
         return _("yes") if value else _("no")
     if issubclass(model, RotatingSecret) and name == "expires_at":
         return format_datetime(datetime.fromisoformat(value))
+    if model is Backend and name == "on_failure":
+        return str(dict(Backend.OnFailure.choices).get(value, value))
     return str(value)
 
 
@@ -122,6 +124,20 @@ def describe_recovery_code(facts: Facts) -> Iterator[str]:
     yield ngettext("{count} left", "{count} left", left).format(count=left)
 
 
+# --- Backends and what waits for them
+
+
+def describe_backend(facts: Facts) -> Iterator[str]:
+    yield facts["url"]
+    if "on_failure" in facts:
+        yield format_value(Backend, "on_failure", facts["on_failure"])
+
+
+def describe_messages(facts: Facts) -> Iterator[str]:
+    count = facts["count"]
+    yield ngettext("{count} message", "{count} messages", count).format(count=f"{count:,}")
+
+
 # --- The log itself
 
 
@@ -173,6 +189,11 @@ DESCRIPTIONS: dict[str, Callable[[Facts], Iterator[str]]] = {
     Action.AES_KEY_ROTATED: describe_rotation_with(RotateAESKeyForm),
     Action.AES_KEY_KEPT: describe_changes_of(AESKey),
     Action.AES_KEY_RETIRED: describe_changes_of(AESKey),
+    Action.BACKEND_SET: describe_backend,
+    Action.BACKEND_CHANGED: describe_changes_of(Backend),
+    Action.BACKEND_REMOVED: describe_backend,
+    Action.DELIVERIES_RETRIED: describe_messages,
+    Action.DELIVERIES_DISCARDED: describe_messages,
     Action.USER_CREATED: describe_user,
     Action.USER_RENAMED: describe_changes_of(User),
     Action.USER_DELETED: describe_user,

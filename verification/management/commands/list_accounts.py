@@ -9,7 +9,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from verification.accounts.status import AccountStatus, Level, read_sorted_statuses
-from verification.management.base import GatewayCommand, account_facts, add_json_argument
+from verification.management.base import (
+    GatewayCommand,
+    account_facts,
+    add_json_argument,
+    backend_facts,
+)
 from verification.models import OfficialAccount
 from verification.times import format_short, format_zone
 
@@ -44,6 +49,10 @@ def row_facts(account: OfficialAccount, status: AccountStatus) -> dict[str, Any]
         "last_accepted": status.last_accepted,
         "last_push": status.last_push,
         "refused_in_24_h": status.refused_in_24_h,
+        "backend": status.backend and backend_facts(status.backend),
+        "messages_waiting": status.backlog.waiting,
+        "dead_letters": status.backlog.dead,
+        "oldest_message": status.backlog.oldest,
     }
 
 

@@ -100,7 +100,7 @@ def test_what_a_group_may_do_is_on_record(at_work: Client) -> None:
     at_work.post(reverse("admin:auth_group_change", args=[auditors.pk]), form)
 
     assert {(actor, action) for actor, action, _ in events()} == {("li.wei", Action.ROLE_REVOKED)}
-    assert len(events()) == 6
+    assert len(events()) == 7
 
 
 def test_deleting_a_group_takes_it_from_its_members(at_work: Client, wang_fang: User) -> None:

@@ -14,6 +14,7 @@ from verification.models import OfficialAccount
 from verification.tests.support.accounts import LI_WEI
 from verification.tests.support.adapter import A
 from verification.tests.support.admin_urls import ROUTES, newest_rows, url
+from verification.tests.support.deliveries import give_backend, keep_waiting
 from verification.tests.support.signer import verification
 
 PEOPLE = ["anonymous", "staff", "auditor", "token manager", "superuser"]
@@ -51,6 +52,7 @@ EXPECTED = {
         "auth/user/<path:object_id>/",
         "second-factor/",
         "verification/changeevent/<path:object_id>/",
+        "verification/delivery/<path:object_id>/",
         "verification/officialaccount/<path:object_id>/",
         "verification/seal/<path:object_id>/",
         "verification/tally/<path:object_id>/",
@@ -96,6 +98,8 @@ EXPECTED = {
     ("302 403 403 403 403", "302 403 403 403 403"): [
         "verification/changeevent/<path:object_id>/delete/",
         "verification/changeevent/add/",
+        "verification/delivery/<path:object_id>/delete/",
+        "verification/delivery/add/",
         "verification/officialaccount/<path:object_id>/delete/",
         "verification/seal/<path:object_id>/delete/",
         "verification/seal/add/",
@@ -105,6 +109,8 @@ EXPECTED = {
         "verification/verificationattempt/add/",
     ],
     ("302 403 200 200 200", "302 403 200 200 200"): [
+        "verification/delivery/",
+        "verification/delivery/<path:object_id>/history/",
         "verification/officialaccount/",
         "verification/officialaccount/<int:account_id>/live/",
         "verification/officialaccount/<path:object_id>/history/",
@@ -113,9 +119,11 @@ EXPECTED = {
     ],
     ("302 403 403 302 302", "302 403 403 200 200"): [
         "verification/officialaccount/<int:account_id>/aes-key/reveal/",
+        "verification/officialaccount/<int:account_id>/backend/reveal/",
         "verification/officialaccount/<int:account_id>/reveal/",
     ],
     ("302 403 403 302 302", "302 403 403 302 302"): [
+        "verification/officialaccount/<int:account_id>/deliveries/retry/",
         "verification/officialaccount/<int:account_id>/self-test/",
         "verification/officialaccount/<int:account_id>/aes-key/<int:secret_id>/keep/",
         "verification/officialaccount/<int:account_id>/tokens/<int:secret_id>/keep/",
@@ -123,11 +131,15 @@ EXPECTED = {
     ("302 403 403 200 200", "302 403 403 302 302"): [
         "verification/officialaccount/<int:account_id>/aes-key/<int:secret_id>/retire/",
         "verification/officialaccount/<int:account_id>/tokens/<int:secret_id>/retire/",
+        "verification/officialaccount/<int:account_id>/backend/remove/",
+        "verification/officialaccount/<int:account_id>/backend/rotate/",
         "verification/officialaccount/pause/",
         "verification/officialaccount/resume/",
     ],
     ("302 403 403 200 200", "302 403 403 200 200"): [
         "verification/officialaccount/<int:account_id>/aes-key/rotate/",
+        "verification/officialaccount/<int:account_id>/backend/",
+        "verification/officialaccount/<int:account_id>/deliveries/discard/",
         "verification/officialaccount/<int:account_id>/rotate/",
         "verification/officialaccount/<int:account_id>/test-message/",
         "verification/officialaccount/add/",
@@ -136,6 +148,7 @@ EXPECTED = {
         "verification/officialaccount/<path:object_id>/change/",
     ],
     ("302 403 200 200 200", "302 403 403 403 403"): [
+        "verification/delivery/<path:object_id>/change/",
         "verification/verificationattempt/<path:object_id>/change/",
     ],
 }
@@ -146,6 +159,8 @@ def rows(brand_a: OfficialAccount) -> dict[str, int]:
     Client().get(f"/wechat/brand-a?{verification(A)}")
     rotate_aes_key(brand_a, generate_aes_key(), LI_WEI, app_id="wx0123456789abcdef")
     User.objects.create_user("wang.fang")
+    give_backend(brand_a)
+    keep_waiting(brand_a)
     return newest_rows(brand_a)
 
 

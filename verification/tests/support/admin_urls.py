@@ -26,13 +26,18 @@ ROUTES = sorted({route for _name, route in walk(admin.site.get_urls())})
 
 
 def newest_rows(account: OfficialAccount) -> dict[str, int]:
-    """Return the newest primary key of each model by its name in URLs, and this account's keys."""
-    models = {model._meta.model_name: model for model in admin.site._registry}
-    newest = {name: model._default_manager.order_by("-pk")[0].pk for name, model in models.items()}
+    """Return the newest primary key of each model by its name in URLs, and this account's keys.
+
+    It is 1 for a model without rows.
+    """
+    newest = {
+        model._meta.model_name: model._default_manager.order_by("-pk").values_list("pk", flat=True)
+        for model in admin.site._registry
+    }
     account_rows = {"account_id": account.pk, "tokens": account.tokens.latest("pk").pk}
     if aes_key := account.aes_keys.order_by("-pk").first():
         account_rows["aes-key"] = aes_key.pk
-    return {**{str(name): pk for name, pk in newest.items()}, **account_rows}
+    return {**{str(name): keys.first() or 1 for name, keys in newest.items()}, **account_rows}
 
 
 def url(route: str, rows: dict[str, int]) -> str:

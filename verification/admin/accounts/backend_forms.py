@@ -1,0 +1,87 @@
+"""The form that sets a backend, with what each choice means for followers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib.admin.widgets import (
+    AdminIntegerFieldWidget,
+    AdminRadioSelect,
+    AdminURLFieldWidget,
+)
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from verification.accounts.backends import can_keep
+from verification.models import Backend
+from verification.protocol.console import SERVICE_FAILURE_MESSAGE
+
+OnFailure = Backend.OnFailure
+
+
+def explain_choice(choice: str, days: int | None = None) -> str:
+    """Return what a choice means for followers, and for what is stored.
+
+    Without `days`, the text speaks of the days that the form asks for.
+    """
+    if choice == OnFailure.RESEND:
+        return _(
+            "Nothing is stored here. WeChat sends the message again after 5 seconds, three times "
+            "in all. If the backend fails each time, the message is lost, and the follower sees "
+            "“{sentence}”."
+        ).format(sentence=SERVICE_FAILURE_MESSAGE)
+    text = _(
+        "The follower sees no error, and gets no late reply. The message is stored here, "
+        "encrypted, until the backend takes it or its time ends ({time}). Messages are personal "
+        "data: say in your privacy notice that they are stored."
+    )
+    return text.format(
+        time=_("{days} days").format(days=days) if days else _("the days that you enter below")
+    )
+
+
+def _label(choice: OnFailure) -> SafeString:
+    note = "" if choice != OnFailure.KEEP or can_keep() else _("This needs PostgreSQL.")
+    return format_html(
+        '<strong>{}</strong> <span class="choice-meaning">{} {}</span>',
+        choice.label,
+        explain_choice(choice),
+        note,
+    )
+
+
+class BackendForm(forms.Form):
+    url = forms.CharField(
+        label=gettext_lazy("Backend URL"),
+        max_length=500,
+        widget=AdminURLFieldWidget(attrs={"autocomplete": "off", "spellcheck": "false"}),
+        help_text=gettext_lazy(
+            "The address of your own system that answers messages, such as "
+            "https://crm.example.cn/wechat. It gets each message exactly as WeChat sent it."
+        ),
+    )
+    #: Without a default: what followers see, and what is stored, is the company's decision.
+    on_failure = forms.ChoiceField(
+        label=gettext_lazy("When the backend fails"),
+        widget=AdminRadioSelect(attrs={"class": "radiolist"}),
+        error_messages={"required": gettext_lazy("Choose what happens when the backend fails.")},
+    )
+    retention_days = forms.IntegerField(
+        label=gettext_lazy("Days to keep waiting messages"),
+        initial=3,
+        min_value=1,
+        max_value=30,
+        widget=AdminIntegerFieldWidget,
+        help_text=gettext_lazy(
+            "Only for messages that are kept. After this time they are deleted."
+        ),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        choices = self.fields["on_failure"]
+        assert isinstance(choices, forms.ChoiceField)
+        choices.choices = [(choice.value, _label(choice)) for choice in OnFailure]

@@ -1,0 +1,205 @@
+"""The card of an account's backend, and the pages that set, remove and reveal.
+
+A webhook secret is shown only in the answer to the POST of a user who may see it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.admin import helpers
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.utils import timezone
+from django.utils.text import format_lazy
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from verification.accounts.backends import (
+    ChangedMeanwhile,
+    mask_url,
+    previous_secret_ends,
+    remove_backend,
+    reveal_webhook_secret,
+    rotate_webhook_secret,
+    secret_version,
+    set_backend,
+)
+from verification.accounts.status import describe_waiting
+from verification.admin.accounts.backend_forms import BackendForm, explain_choice
+from verification.admin.accounts.pages import render_page
+from verification.admin.base import MINUTE, account_url, may, require
+from verification.change_log import actor_of
+from verification.fields import UndecryptableSecret
+from verification.keys import MISSING_KEY_ADVICE
+from verification.models import Backend, OfficialAccount
+from verification.protocol.enums import DeliveryResult
+from verification.relay.failures import advise, describe
+from verification.relay.report import Backlog, read_backlogs
+from verification.times import format_datetime, format_short
+
+LOST_KEY = format_lazy(
+    gettext_lazy("The webhook secret cannot be decrypted. {advice}"), advice=MISSING_KEY_ADVICE
+)
+
+
+def find_backend(account: OfficialAccount) -> Backend | None:
+    return Backend.objects.filter(account=account).first()
+
+
+def card_context(request: HttpRequest, backend: Backend | None) -> dict[str, Any]:
+    """Return what backend.html shows."""
+    context: dict[str, Any] = {
+        "backend": backend,
+        "may_set": may(request, "set_backend"),
+        "may_reveal": may(request, "reveal_webhook_secret"),
+    }
+    if backend is None:
+        return context
+    ends = previous_secret_ends(backend, timezone.now())
+    return {
+        **context,
+        "url": mask_url(backend.url),
+        "since": format_datetime(backend.created_at, MINUTE),
+        "choice": backend.get_on_failure_display(),
+        "meaning": explain_choice(backend.on_failure, backend.retention_days),
+        "state": describe_state(backend),
+        "advice": describe_advice(backend),
+        "previous_secret_ends": ends and format_datetime(ends, MINUTE),
+    }
+
+
+def describe_state(backend: Backend) -> str:
+    if backend.failing_since is not None:
+        text = _("Fails since {time}").format(time=format_short(backend.failing_since))
+        if backend.last_failure is None:
+            return text
+        failure = DeliveryResult(backend.last_failure)
+        return f"{text}: {describe(failure, backend.last_failure_status)}"
+    if backend.last_success_at is not None:
+        return _("Works: took the last message at {time}").format(
+            time=format_short(backend.last_success_at)
+        )
+    return _("No message has been forwarded to it yet")
+
+
+def describe_advice(backend: Backend) -> str:
+    if backend.failing_since is None or backend.last_failure is None:
+        return ""
+    return advise(DeliveryResult(backend.last_failure), backend.last_failure_status)
+
+
+# --- Setting and removing
+
+
+def set_(site: admin.AdminSite, request: HttpRequest, account_id: int) -> HttpResponse:
+    """Show the form; on a valid POST, set or change the backend."""
+    require(request, "set_backend")
+    account = get_object_or_404(OfficialAccount, pk=account_id)
+    backend = find_backend(account)
+    names = ["url", "on_failure", "retention_days"]
+    initial = {name: getattr(backend, name) for name in names} if backend else None
+    form = BackendForm(request.POST if request.method == "POST" else None, initial=initial)
+    if form.is_valid() and try_to_set(request, account, form):
+        return redirect(account_url(account_id))
+    # AdminForm works with any form, although its type names ModelForm alone.
+    fieldsets = helpers.AdminForm(form, [(None, {"fields": names})], {})  # type: ignore[arg-type]
+    title = (
+        _("Change the backend of %(account)s") if backend else _("Set a backend for %(account)s")
+    )
+    context = {
+        "title": title % {"account": account},
+        "form": form,
+        "fieldsets": fieldsets,
+        "backend": backend,
+        "waiting": describe_waiting(read_backlog(account)),
+    }
+    return render_page(request, site, "set_backend.html", account, context)
+
+
+def try_to_set(request: HttpRequest, account: OfficialAccount, form: BackendForm) -> bool:
+    """Set the backend; on failure, add the errors to the form and return False."""
+    try:
+        changed = set_backend(account, actor=actor_of(request), **form.cleaned_data)
+    except ValidationError as error:
+        form.add_error(None, error)
+        return False
+    if changed:
+        messages.success(request, _("The backend is set. Messages are forwarded from now on."))
+    else:
+        messages.info(request, _("There is nothing to change."))
+    return True
+
+
+def read_backlog(account: OfficialAccount) -> Backlog:
+    return read_backlogs([account.pk]).get(account.pk, Backlog())
+
+
+def remove(site: admin.AdminSite, request: HttpRequest, account_id: int) -> HttpResponse:
+    """Ask for confirmation, then forward no more messages."""
+    require(request, "set_backend")
+    account = get_object_or_404(OfficialAccount, pk=account_id)
+    backend = find_backend(account)
+    if request.method == "POST" or backend is None:
+        if request.method == "POST" and remove_backend(account, actor_of(request)):
+            messages.success(request, _("The backend is removed."))
+        return redirect(account_url(account_id))
+    context = {
+        "title": _("Remove the backend of %(account)s?") % {"account": account},
+        "url": mask_url(backend.url),
+        "waiting": describe_waiting(read_backlog(account)),
+    }
+    return render_page(request, site, "remove_backend.html", account, context)
+
+
+# --- The webhook secret
+
+
+def reveal(site: admin.AdminSite, request: HttpRequest, account_id: int) -> HttpResponse:
+    """Show the webhook secret, and record that in the change log. Only a POST reveals it."""
+    require(request, "reveal_webhook_secret")
+    if request.method != "POST":
+        return redirect(account_url(account_id))
+    backend = get_object_or_404(Backend.objects.select_related("account"), pk=account_id)
+    try:
+        text = reveal_webhook_secret(backend, actor_of(request))
+    except UndecryptableSecret:
+        messages.error(request, LOST_KEY)
+        return redirect(account_url(account_id))
+    return show_secret(site, request, backend, text)
+
+
+def rotate(site: admin.AdminSite, request: HttpRequest, account_id: int) -> HttpResponse:
+    """Ask for confirmation, then give the backend a new webhook secret."""
+    require(request, "set_backend")
+    backend = get_object_or_404(Backend.objects.select_related("account"), pk=account_id)
+    if request.method != "POST":
+        context = {
+            "title": _("Rotate the webhook secret of %(account)s?") % {"account": backend.account},
+            "version": secret_version(backend),
+        }
+        return render_page(request, site, "rotate_webhook_secret.html", backend.account, context)
+    try:
+        seen = request.POST.get("replaces", "")
+        text = rotate_webhook_secret(backend, actor_of(request), replaces=seen)
+    except ChangedMeanwhile as error:
+        messages.error(request, error.messages[0])
+        return redirect(account_url(account_id))
+    if may(request, "reveal_webhook_secret"):
+        return show_secret(site, request, backend, text, is_new=True)
+    messages.success(request, _("The webhook secret is rotated."))
+    return redirect(account_url(account_id))
+
+
+def show_secret(
+    site: admin.AdminSite, request: HttpRequest, backend: Backend, text: str, **more: Any
+) -> HttpResponse:
+    context = {
+        "title": _("Webhook secret of %(account)s") % {"account": backend.account},
+        "secret_text": text,
+        "language_next": account_url(backend.pk),
+        **more,
+    }
+    return render_page(request, site, "show_webhook_secret.html", backend.account, context)

@@ -1,0 +1,134 @@
+"""The card of an account's deliveries: what went through, what failed and why, and what waits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.http import urlencode
+from django.utils.translation import gettext as _
+
+from verification.accounts.status import LONG_WAIT
+from verification.admin.base import MINUTE, may
+from verification.models import Backend, Delivery, OfficialAccount
+from verification.relay.failures import advise, describe
+from verification.relay.report import (
+    DAY,
+    HOUR,
+    WORKER_TIMEOUT,
+    Backlog,
+    Failure,
+    Period,
+    read_backlogs,
+    read_period,
+    worker_last_seen,
+)
+from verification.times import format_datetime, format_short
+
+
+@dataclass(frozen=True)
+class FailureRow:
+    count: int  #: of the last 24 hours
+    count_in_hour: int
+    last: str
+    what: str
+    advice: str
+
+
+def card_context(
+    request: HttpRequest, account: OfficialAccount, backend: Backend | None
+) -> dict[str, Any] | None:
+    """Return what deliveries.html shows, or None if nothing was ever to be delivered."""
+    now = timezone.now()
+    backlog = read_backlogs([account.pk]).get(account.pk, Backlog())
+    day = read_period(account.pk, now, DAY)
+    if backend is None and backlog.oldest is None and not (day.delivered or day.failures):
+        return None
+    hour, waiting_since = read_period(account.pk, now, HOUR), backlog.oldest_waiting
+    return {
+        "periods": [
+            describe_period(_("Last hour"), hour),
+            describe_period(_("Last 24 hours"), day),
+        ],
+        "failures": [describe_failure(failure, hour) for failure in day.failures],
+        "backlog": backlog,
+        "oldest_waiting": waiting_since and format_datetime(waiting_since, MINUTE),
+        "dead_end": describe_end(backlog.oldest_dead, backend),
+        "problem": find_problem(backlog, backend, now),
+        "may_manage": may(request, "manage_delivery"),
+        "may_see": may(request, "view_delivery"),
+        "waiting_url": list_url(account, Delivery.State.WAITING),
+        "dead_url": list_url(account, Delivery.State.DEAD),
+    }
+
+
+def describe_period(name: str, period: Period) -> dict[str, Any]:
+    return {
+        "name": name,
+        "delivered": f"{period.delivered:,}",
+        "failed": f"{period.failed:,}",
+        "median": describe_duration(period.percentile(0.5)),
+        "p95": describe_duration(period.percentile(0.95)),
+    }
+
+
+def describe_duration(milliseconds: float | None) -> str:
+    if milliseconds is None:
+        return "–"
+    if milliseconds >= 1000:
+        return _("{number} s").format(number=f"{milliseconds / 1000:.1f}")
+    return _("{number} ms").format(number=f"{milliseconds:.0f}")
+
+
+def describe_failure(failure: Failure, hour: Period) -> FailureRow:
+    key = (failure.result, failure.status)
+    return FailureRow(
+        failure.count,
+        sum(recent.count for recent in hour.failures if (recent.result, recent.status) == key),
+        format_short(failure.last_at),
+        describe(failure.result, failure.status),
+        advise(failure.result, failure.status),
+    )
+
+
+def describe_end(oldest: datetime | None, backend: Backend | None) -> str:
+    """Return when the first dead letter is deleted."""
+    if oldest is None:
+        return ""
+    return format_datetime(oldest + retention_of(backend), MINUTE)
+
+
+def retention_of(backend: Backend | None) -> timedelta:
+    """Return how long the account's messages wait at most, also without a backend."""
+    return timedelta(days=(backend or Backend()).retention_days)
+
+
+def find_problem(backlog: Backlog, backend: Backend | None, now: datetime) -> str:
+    """Return why waiting messages do not move, apart from a failing backend; or an empty text."""
+    if not backlog.waiting:
+        return ""
+    if backend is None:
+        return _("They wait for a backend: set one, or discard them.")
+    seen = worker_last_seen()
+    if seen is None:
+        return _("No worker runs: start manage.py worker, which delivers what waits.")
+    if now - seen >= WORKER_TIMEOUT:
+        return _(
+            "No worker has run since {time}: start manage.py worker, which delivers what waits."
+        ).format(time=format_datetime(seen, MINUTE))
+    oldest = backlog.oldest_waiting
+    if not backend.is_failing and oldest and now - oldest > LONG_WAIT:
+        return _(
+            "The backend works, and yet they wait. Check that manage.py worker runs: manage.py "
+            "watch alone delivers nothing."
+        )
+    return ""
+
+
+def list_url(account: OfficialAccount, state: Delivery.State) -> str:
+    query = urlencode({"account__id__exact": str(account.pk), "state": state.name.lower()})
+    return f"{reverse('admin:verification_delivery_changelist')}?{query}"

@@ -1,0 +1,163 @@
+"""The list of stored messages: where each stands, and never what it says or who wrote it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.db.models import Count, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.template.defaultfilters import filesizeformat
+from django.template.response import TemplateResponse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from verification.accounts.deliveries import discard, retry
+from verification.admin.accounts.deliveries import describe_end
+from verification.admin.accounts.delivery_actions import describe_discarded, describe_retried
+from verification.admin.base import ReadOnlyAdmin, may, moment_column
+from verification.change_log import actor_of
+from verification.models import Backend, Delivery
+from verification.protocol.enums import DeliveryResult
+from verification.relay.failures import advise, describe
+
+State = Delivery.State
+#: Names of states in URLs.
+STATES = {state.name.lower(): [state] for state in State}
+
+
+class StateFilter(admin.SimpleListFilter):
+    """Shows what is stored, unless another state is chosen."""
+
+    title = gettext_lazy("state")
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [(state.name.lower(), state.label) for state in State] + [("all", _("All"))]
+
+    def choices(self, changelist: Any) -> Any:
+        """Offer the default first, in place of Django's "All"."""
+        _all, *others = super().choices(changelist)
+        yield {**_all, "display": _("Waiting and dead letters")}
+        yield from others
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> QuerySet[Delivery]:
+        if self.value() == "all":
+            return queryset
+        return queryset.filter(state__in=STATES.get(str(self.value()), Delivery.STORED))
+
+
+class ReasonFilter(admin.SimpleListFilter):
+    title = gettext_lazy("reason")
+    parameter_name = "reason"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        field: Any = Delivery._meta.get_field("last_result")
+        labels = dict(field.choices)
+        present = Delivery.objects.filter(state__in=Delivery.STORED, last_result__isnull=False)
+        found = present.order_by().values_list("last_result", flat=True).distinct()
+        return [
+            (DeliveryResult(value).label, labels[value]) for value in sorted(filter(None, found))
+        ]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> QuerySet[Delivery]:
+        results = [result for result in DeliveryResult if result.label == self.value()]
+        return queryset.filter(last_result__in=results) if results else queryset
+
+
+@admin.register(Delivery)
+class DeliveryAdmin(ReadOnlyAdmin):
+    list_display = ["received", "account", "state_name", "attempts", "reason", "due", "bytes"]
+    list_filter = [StateFilter, ReasonFilter, "account"]
+    list_select_related = ["account__backend"]
+    change_list_template = "admin/verification/delivery/change_list.html"
+    actions = ["retry", "discard"]
+    fields = [
+        *("received", "account", "state_name", "attempts", "last_attempt", "reason", "what_to_do"),
+        *("due", "end", "settled", "bytes", "request_id", "webhook_id"),
+    ]
+
+    received = moment_column("received_at", gettext_lazy("received"))
+    last_attempt = moment_column("last_attempt_at", gettext_lazy("last attempt"))
+    settled = moment_column("settled_at", gettext_lazy("stopped waiting"))
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Delivery]:
+        # A page never needs what is encrypted.
+        return super().get_queryset(request).select_related("account__backend").defer("payload")
+
+    def title_of(self, row: Delivery) -> str:
+        return _("Message {number} of {account}").format(number=row.pk, account=row.account)
+
+    @admin.display(description=gettext_lazy("state"))
+    def state_name(self, delivery: Delivery) -> str:
+        return str(State(delivery.state).label)
+
+    @admin.display(description=gettext_lazy("reason"))
+    def reason(self, delivery: Delivery) -> str:
+        if delivery.last_result is None:
+            return _("Not tried yet")
+        return describe(DeliveryResult(delivery.last_result), delivery.last_status)
+
+    @admin.display(description=gettext_lazy("what to do"))
+    def what_to_do(self, delivery: Delivery) -> str:
+        if delivery.last_result is None or delivery.state not in Delivery.STORED:
+            return "–"
+        return advise(DeliveryResult(delivery.last_result), delivery.last_status) or "–"
+
+    @admin.display(description=gettext_lazy("next attempt"))
+    def due(self, delivery: Delivery) -> str:
+        return self.moment_of_waiting(self, delivery) if delivery.state == State.WAITING else "–"
+
+    moment_of_waiting = staticmethod(moment_column("due_at", ""))
+
+    @admin.display(description=gettext_lazy("deleted at the latest"))
+    def end(self, delivery: Delivery) -> str:
+        if delivery.state not in Delivery.STORED:
+            return "–"
+        backend = Backend.objects.filter(account=delivery.account_id).first()
+        return describe_end(delivery.received_at, backend)
+
+    @admin.display(description=gettext_lazy("size"))
+    def bytes(self, delivery: Delivery) -> str:
+        return filesizeformat(delivery.size)
+
+    # --- Actions
+
+    def has_manage_permission(self, request: HttpRequest) -> bool:
+        return may(request, "manage_delivery")
+
+    @admin.action(description=gettext_lazy("Retry now"), permissions=["manage"])
+    def retry(self, request: HttpRequest, deliveries: QuerySet[Delivery]) -> None:
+        count = retry(deliveries, actor_of(request))
+        messages.success(request, describe_retried(count))
+
+    @admin.action(description=gettext_lazy("Discard…"), permissions=["manage"])
+    def discard(self, request: HttpRequest, deliveries: QuerySet[Delivery]) -> HttpResponse | None:
+        """Ask for confirmation; the page posts the same action again, with "confirmed"."""
+        if request.POST.get("confirmed"):
+            messages.success(request, describe_discarded(discard(deliveries, actor_of(request))))
+            return None
+        stored = deliveries.filter(state__in=Delivery.STORED).order_by()
+        counts = stored.values_list("account__name").annotate(Count("pk")).order_by("account__name")
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("Discard these messages?"),
+            "opts": self.opts,
+            "rows": [
+                {
+                    "account": name,
+                    "text": ngettext("{count} message", "{count} messages", count).format(
+                        count=f"{count:,}"
+                    ),
+                }
+                for name, count in counts
+            ],
+            "selected": request.POST.getlist(ACTION_CHECKBOX_NAME),
+            "select_across": request.POST.get("select_across", "0"),
+            "checkbox": ACTION_CHECKBOX_NAME,
+            "list_url": request.get_full_path(),
+        }
+        return TemplateResponse(
+            request, "admin/verification/delivery/discard_selected.html", context
+        )

@@ -1,0 +1,179 @@
+"""Conditions of backends and of what waits for them. They apply to paused accounts as well."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.conf import settings
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from verification.accounts.status import LONG_WAIT, describe_waiting
+from verification.alerts.finding import Finding, link_to
+from verification.alerts.snapshot import Snapshot
+from verification.models import Backend, OfficialAccount
+from verification.models.backend import FAILURES_TO_OPEN
+from verification.protocol.enums import DeliveryResult
+from verification.relay.failures import advise, describe
+from verification.relay.report import Backlog, name_failure
+from verification.times import format_datetime
+
+#: A backend that fails for a shorter time, and less often, has only hiccuped.
+FAILING_AFTER = timedelta(minutes=1)
+#: The second warning that messages will be deleted undelivered comes this long before.
+SOON = timedelta(hours=12)
+TIME_FORMAT = "%Y-%m-%d %H:%M"
+
+
+def backend_fails(snapshot: Snapshot, account: OfficialAccount) -> Finding | None:
+    """Report a backend that fails for a minute, or three times in a row, until it works again."""
+    key, backend = f"backend_fails:{account.pk}", snapshot.facts[account.pk].backend
+    if backend is None:
+        return _end(snapshot, key)
+    since = backend.failing_since
+    if since is None:
+        return _works_again(snapshot, account, backend, key)
+    is_lasting = backend.failures >= FAILURES_TO_OPEN or snapshot.now - since >= FAILING_AFTER
+    if not is_lasting or backend.last_failure is None:
+        return None
+    result, status = DeliveryResult(backend.last_failure), backend.last_failure_status
+    if backend.on_failure == Backend.OnFailure.KEEP:
+        effect = _("Messages wait here until it works again; followers get no reply.")
+    else:
+        effect = _("WeChat sends each message three times in all; then followers see an error.")
+    return Finding(
+        key,
+        snapshot.now,
+        _("“{account}”: the backend fails: {reason}").format(
+            account=account, reason=name_failure(result, status)
+        ),
+        " ".join(
+            filter(
+                None,
+                [
+                    _("Since {time}.").format(time=format_datetime(since, TIME_FORMAT)),
+                    describe(result, status),
+                    advise(result, status),
+                    effect,
+                ],
+            )
+        ),
+        _link(account),
+    )
+
+
+def _works_again(
+    snapshot: Snapshot, account: OfficialAccount, backend: Backend, key: str
+) -> Finding | None:
+    alert, success = snapshot.open_alerts.get(key), backend.last_success_at
+    if alert is None or success is None:
+        return None  # After a new URL, only a delivery shows that it works.
+    title = _("“{account}”: the backend works again").format(account=account)
+    text = _("It took a message at {time}.").format(time=format_datetime(success, TIME_FORMAT))
+    if waiting := describe_waiting(snapshot.facts[account.pk].backlog):
+        text = f"{text} {waiting}."
+    return Finding(key, snapshot.now, title, text, _link(account), is_over=True)
+
+
+def messages_wait(snapshot: Snapshot, account: OfficialAccount) -> Finding | None:
+    """Report messages that wait for long, although the backend does not fail."""
+    key, facts = f"messages_wait:{account.pk}", snapshot.facts[account.pk]
+    oldest = facts.backlog.oldest_waiting
+    if oldest is None:
+        title = _("“{account}”: no message waits any more").format(account=account)
+        return _end(snapshot, key, title, _link(account))
+    is_failing = facts.backend is not None and facts.backend.is_failing
+    if is_failing or snapshot.now - oldest <= LONG_WAIT:
+        return None
+    if facts.backend is None:
+        advice = _("The account has no backend. Set one, or discard the messages.")
+    else:
+        advice = _(
+            "Check that manage.py worker runs: it delivers what waits, and manage.py watch alone "
+            "does not."
+        )
+    waiting = facts.backlog.waiting
+    title = ngettext(
+        "“{account}”: {count} message waits, since {time}",
+        "“{account}”: {count} messages wait, the oldest since {time}",
+        waiting,
+    ).format(account=account, count=f"{waiting:,}", time=format_datetime(oldest, TIME_FORMAT))
+    return Finding(key, snapshot.now, title, advice, _link(account))
+
+
+def messages_expire(snapshot: Snapshot, account: OfficialAccount) -> Finding | None:
+    """Report messages that have waited for half of the time after which they are deleted."""
+    return _expiry(snapshot, account, "messages_expire", half_of_retention(snapshot, account))
+
+
+def messages_expire_soon(snapshot: Snapshot, account: OfficialAccount) -> Finding | None:
+    """Report messages that will be deleted within SOON."""
+    return _expiry(snapshot, account, "messages_expire_soon", SOON)
+
+
+def half_of_retention(snapshot: Snapshot, account: OfficialAccount) -> timedelta:
+    return retention_of(snapshot, account) / 2
+
+
+def retention_of(snapshot: Snapshot, account: OfficialAccount) -> timedelta:
+    backend = snapshot.facts[account.pk].backend or Backend()
+    return timedelta(days=backend.retention_days)
+
+
+def _expiry(
+    snapshot: Snapshot, account: OfficialAccount, name: str, warning: timedelta
+) -> Finding | None:
+    key, backlog = f"{name}:{account.pk}", snapshot.facts[account.pk].backlog
+    oldest = backlog.oldest
+    if oldest is None:
+        return _end(snapshot, key)
+    end = oldest + retention_of(snapshot, account)
+    left = end - snapshot.now
+    if left > warning:
+        return _end(snapshot, key)
+    if name == "messages_expire" and left <= SOON:
+        return None  # The second warning says it.
+    title = _("“{account}”: messages will be deleted undelivered, the first at {time}").format(
+        account=account, time=format_datetime(end, TIME_FORMAT)
+    )
+    return Finding(key, snapshot.now, title, _describe_expiring(backlog), _link(account))
+
+
+def _describe_expiring(backlog: Backlog) -> str:
+    advice = _(
+        "On the account's page, see why the backend does not take them. Repair it and retry them, "
+        "discard them, or let them wait for more days."
+    )
+    return f"{describe_waiting(backlog)}. {advice}"
+
+
+def spool_full(snapshot: Snapshot, account: OfficialAccount) -> Finding | None:
+    """Report that messages could not be stored. It ends when that was ALERT_MINUTES ago."""
+    key, last_at = f"spool_full:{account.pk}", snapshot.full_spools.get(account.pk)
+    span = timedelta(minutes=settings.ALERT_MINUTES)
+    if last_at is None or snapshot.now - last_at > span:
+        return _end(snapshot, key)
+    full = DeliveryResult.SPOOL_FULL
+    return Finding(
+        key,
+        last_at,
+        _("“{account}”: no room for messages that wait").format(account=account),
+        " ".join(
+            [
+                describe(full),
+                _("WeChat sends each message three times in all; then followers see an error."),
+                advise(full),
+            ]
+        ),
+        _link(account),
+    )
+
+
+def _end(snapshot: Snapshot, key: str, title: str = "", link: str = "") -> Finding | None:
+    if key not in snapshot.open_alerts:
+        return None
+    return Finding(key, snapshot.now, title, link=link, is_over=True)
+
+
+def _link(account: OfficialAccount) -> str:
+    return link_to("verification_officialaccount_change", account.pk)

@@ -1,0 +1,235 @@
+"""An operator sets a backend on the account's page, and reads there whether it works."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.utils import timezone
+
+from verification.models import Backend, ChangeEvent, OfficialAccount
+from verification.protocol.console import SERVICE_FAILURE_MESSAGE
+from verification.protocol.enums import DeliveryResult
+from verification.tests.support.admin_client import (
+    actions,
+    errors,
+    last_event,
+    open_account,
+    open_list,
+    press,
+    staff,
+)
+from verification.tests.support.deliveries import (
+    CRM,
+    MASKED,
+    give_backend,
+    give_failing_backend,
+    keep_waiting,
+)
+
+Action = ChangeEvent.Action
+FORM = {"url": CRM, "on_failure": "resend", "retention_days": "3"}
+
+
+def fill_in(client: Client, account: OfficialAccount, **form: str) -> Any:
+    return press(client, "set_backend", account.pk, **{**FORM, **form})
+
+
+class TestSettingABackend:
+    def test_li_wei_sets_one_and_reads_what_happens_when_it_fails(
+        self, brand_a: OfficialAccount, li_wei_at_work: Client
+    ) -> None:
+        assert "No backend is set." in open_account(li_wei_at_work, brand_a)
+        assert fill_in(li_wei_at_work, brand_a).status_code == 302
+
+        page = open_account(li_wei_at_work, brand_a)
+        assert "Messages are forwarded from now on." in page
+        assert MASKED in page
+        assert "No message has been forwarded to it yet" in page
+        assert SERVICE_FAILURE_MESSAGE in page
+        assert "the database cannot be used, WeChat gets 503" in page
+        assert "hunter2-secret" not in page
+
+    def test_both_choices_are_explained_and_none_is_chosen(
+        self, brand_a: OfficialAccount, li_wei_at_work: Client
+    ) -> None:
+        page = li_wei_at_work.get(f"/admin/verification/officialaccount/{brand_a.pk}/backend/").text
+
+        assert "The follower sees no error, and gets no late reply." in page
+        assert "three times in all" in page
+        assert "checked" not in page
+
+        refused = fill_in(li_wei_at_work, brand_a, on_failure="")
+        assert "Choose what happens when the backend fails." in errors(refused)
+        assert not Backend.objects.exists()
+
+    @pytest.mark.parametrize("url", ["", "http://crm.example.cn/wx", "https://127.0.0.1/wx"])
+    def test_a_url_that_no_backend_can_have_is_refused_beside_the_field(
+        self, brand_a: OfficialAccount, li_wei_at_work: Client, url: str
+    ) -> None:
+        refused = fill_in(li_wei_at_work, brand_a, url=url)
+
+        assert refused.status_code == 200
+        assert errors(refused)
+        assert not Backend.objects.exists()
+
+    def test_the_page_says_before_what_becomes_of_messages_that_wait(
+        self, brand_a: OfficialAccount, li_wei_at_work: Client
+    ) -> None:
+        give_backend(brand_a)
+        keep_waiting(brand_a, 12)
+        for name in ("backend/", "backend/remove/"):
+            page = f"/admin/verification/officialaccount/{brand_a.pk}/{name}"
+            assert "12 messages wait. What waits goes to the backend" in (
+                li_wei_at_work.get(page).text
+            )
+
+    def test_after_removing_it_the_account_has_none(
+        self, brand_a: OfficialAccount, li_wei_at_work: Client
+    ) -> None:
+        give_backend(brand_a)
+        press(li_wei_at_work, "remove_backend", brand_a.pk)
+
+        assert "No backend is set." in open_account(li_wei_at_work, brand_a)
+        assert last_event().action == Action.BACKEND_REMOVED
+        assert press(li_wei_at_work, "remove_backend", brand_a.pk).status_code == 302
+
+    def test_who_may_only_view_sees_it_and_no_button(self, brand_a: OfficialAccount) -> None:
+        give_backend(brand_a)
+        viewer = staff("view_officialaccount")
+        page = open_account(viewer, brand_a)
+
+        assert MASKED in page
+        for button in ("Change backend", "Remove backend", "Reveal secret", "Rotate secret"):
+            assert button not in page
+
+
+class TestTheState:
+    @pytest.mark.parametrize(
+        ("result", "status", "said", "advised"),
+        [
+            (
+                DeliveryResult.CONNECTION_REFUSED,
+                None,
+                "The backend refuses connections.",
+                "Start the backend",
+            ),
+            (
+                DeliveryResult.SERVER_ERROR,
+                502,
+                "The backend answered with status 502.",
+                "A proxy in front of the backend",
+            ),
+        ],
+    )
+    def test_a_failure_is_said_with_what_to_do(
+        self,
+        brand_a: OfficialAccount,
+        li_wei_at_work: Client,
+        result: DeliveryResult,
+        status: int | None,
+        said: str,
+        advised: str,
+    ) -> None:
+        give_failing_backend(brand_a, result, status)
+        page = open_account(li_wei_at_work, brand_a)
+
+        assert f": {said}" in page
+        assert "Fails since " in page
+        assert advised in page
+
+    def test_the_list_of_accounts_names_the_failure_first(
+        self, brand_a: OfficialAccount, brand_b: OfficialAccount, li_wei_at_work: Client
+    ) -> None:
+        give_failing_backend(brand_b, DeliveryResult.SERVER_ERROR, 500)
+        keep_waiting(brand_b, 12)
+        page = open_list(li_wei_at_work)
+
+        assert "1 account needs attention" in page
+        assert "error of the backend (500) · 12 messages wait" in page
+        assert page.index("Brand-B") < page.index("Brand-A")
+
+    def test_a_success_is_said_with_its_time(
+        self, brand_a: OfficialAccount, li_wei_at_work: Client
+    ) -> None:
+        give_backend(brand_a, last_success_at=timezone.now())
+
+        assert "Works: took the last message at " in open_account(li_wei_at_work, brand_a)
+
+
+class TestTheWebhookSecret:
+    def test_it_is_shown_only_in_the_answer_to_a_post(
+        self, brand_a: OfficialAccount, li_wei_at_work: Client
+    ) -> None:
+        secret = give_backend(brand_a).secret.reveal()  # type: ignore[union-attr]
+        url = f"/admin/verification/officialaccount/{brand_a.pk}/backend/reveal/"
+
+        assert li_wei_at_work.get(url).status_code == 302
+        assert secret not in open_account(li_wei_at_work, brand_a)
+        assert secret in press(li_wei_at_work, "reveal_webhook_secret", brand_a.pk).text
+        assert actions().count(Action.WEBHOOK_SECRET_REVEALED) == 1
+
+    def test_rotating_shows_the_new_one_and_says_until_when_the_old_one_signs(
+        self, brand_a: OfficialAccount, li_wei_at_work: Client
+    ) -> None:
+        give_backend(brand_a)
+        answer = press(li_wei_at_work, "rotate_webhook_secret", brand_a.pk, replaces="first")
+
+        backend = Backend.objects.get()
+        assert backend.secret.reveal() in answer.text  # type: ignore[union-attr]
+        page = open_account(li_wei_at_work, brand_a)
+        assert "The previous secret signs as well until 20" in page
+
+        again = press(li_wei_at_work, "rotate_webhook_secret", brand_a.pk, replaces="first")
+        assert again.status_code == 302
+        assert Backend.objects.get().secret.reveal() == backend.secret.reveal()  # type: ignore[union-attr]
+
+    def test_who_may_set_but_not_reveal_rotates_without_seeing_it(
+        self, brand_a: OfficialAccount
+    ) -> None:
+        give_backend(brand_a)
+        operator = staff("set_backend", "view_officialaccount")
+        answer = press(operator, "rotate_webhook_secret", brand_a.pk, replaces="first")
+
+        assert answer.status_code == 302
+        assert last_event().action == Action.WEBHOOK_SECRET_ROTATED
+        assert press(operator, "reveal_webhook_secret", brand_a.pk).status_code == 403
+
+
+class TestConnecting:
+    def test_without_a_backend_the_card_says_that_the_account_will_be_mute(
+        self, brand_a: OfficialAccount, li_wei_at_work: Client
+    ) -> None:
+        page = open_account(li_wei_at_work, brand_a)
+
+        assert "Set a backend first" in page
+        assert "is mute" in page
+
+    def test_with_a_backend_it_says_where_messages_go(
+        self, brand_a: OfficialAccount, li_wei_at_work: Client
+    ) -> None:
+        give_backend(brand_a)
+        page = open_account(li_wei_at_work, brand_a)
+
+        assert "mute" not in page
+        assert f"the backend {MASKED}, and to no other system" in page
+
+    def test_the_key_of_an_account_that_moves_in_stays_as_it_is(
+        self, brand_a: OfficialAccount, li_wei_at_work: Client
+    ) -> None:
+        assert "leave the key as it is" in open_account(li_wei_at_work, brand_a)
+
+
+def test_the_change_log_says_it_in_both_languages(
+    brand_a: OfficialAccount, li_wei_at_work: Client, li_wei: User
+) -> None:
+    fill_in(li_wei_at_work, brand_a)
+    fill_in(li_wei_at_work, brand_a, url="https://new.example.cn/wx", retention_days="7")
+    page = li_wei_at_work.get("/admin/verification/changeevent/").text
+
+    assert f"{MASKED} · Store nothing and let WeChat send it again" in page
+    assert f"backend URL: {MASKED} → https://new.example.cn/wx" in page
+    assert "days to keep waiting messages: 3 → 7" in page
+    assert "hunter2" not in page

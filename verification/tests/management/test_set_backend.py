@@ -1,0 +1,125 @@
+"""manage.py set_backend, as an operator runs it."""
+
+from __future__ import annotations
+
+import json
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
+
+from verification.models import Backend, ChangeEvent, OfficialAccount
+from verification.tests.support.admin_client import actions, last_event
+from verification.tests.support.deliveries import CRM, MASKED, give_failing_backend, keep_waiting
+
+Action = ChangeEvent.Action
+
+
+def run(*arguments: str) -> str:
+    out = StringIO()
+    call_command("set_backend", *arguments, stdout=out)
+    return out.getvalue()
+
+
+def run_json(*arguments: str) -> dict[str, Any]:
+    facts: dict[str, Any] = json.loads(run(*arguments, "--json"))
+    return facts
+
+
+def test_it_sets_a_backend_and_says_what_it_set(brand_a: OfficialAccount) -> None:
+    out = run("brand-a", CRM, "--on-failure", "resend")
+
+    assert out.splitlines() == [
+        "Set the backend of Brand-A.",
+        f"Backend URL:    {MASKED}",
+        "When it fails:  Store nothing and let WeChat send it again",
+    ]
+    backend = Backend.objects.get()
+    assert (backend.url, backend.on_failure) == (CRM, "resend")
+    assert last_event().actor.startswith("command line")
+
+
+def test_the_url_may_stand_behind_the_options(brand_a: OfficialAccount) -> None:
+    run("brand-a", "--on-failure", "resend", CRM)
+
+    assert Backend.objects.get().url == CRM
+
+
+def test_the_choice_has_no_default_for_a_new_backend(brand_a: OfficialAccount) -> None:
+    with pytest.raises(CommandError, match="--on-failure keep or resend"):
+        run("brand-a", CRM)
+    assert not Backend.objects.exists()
+
+
+def test_later_it_changes_only_what_it_is_given(brand_a: OfficialAccount) -> None:
+    run("brand-a", CRM, "--on-failure", "resend", "--retention-days", "7")
+    facts = run_json("brand-a", "https://new.example.cn/wx")
+
+    assert facts["changed"] == ["url"]
+    assert facts["backend"]["url"] == "https://new.example.cn/wx"
+    assert Backend.objects.get().retention_days == 7
+    assert run("brand-a", "--on-failure", "resend").startswith("Brand-A has these settings already")
+
+
+def test_the_secret_is_printed_only_if_one_asks_and_on_record(brand_a: OfficialAccount) -> None:
+    quiet = run("brand-a", CRM, "--on-failure", "resend")
+    secret = Backend.objects.get().secret.reveal()  # type: ignore[union-attr]
+    assert "whsec_" not in quiet
+    assert Action.WEBHOOK_SECRET_REVEALED not in actions()
+
+    assert run("brand-a", "--show-secret").endswith(f"Webhook secret: {secret}\n")
+    assert run_json("brand-a", "--show-secret")["webhook_secret"] == secret
+    assert actions()[-2:] == [Action.WEBHOOK_SECRET_REVEALED] * 2
+
+
+def test_removing_it_says_what_becomes_of_what_waits(brand_a: OfficialAccount) -> None:
+    run("brand-a", CRM, "--on-failure", "resend")
+    keep_waiting(brand_a, 12)
+    out = run("brand-a", "--none")
+
+    assert "followers get no reply" in out
+    assert "12 messages still wait." in out
+    assert not Backend.objects.exists()
+    assert run("brand-a", "--none") == "Brand-A has no backend; nothing was changed.\n"
+
+
+def test_json_says_that_a_backend_fails(brand_a: OfficialAccount) -> None:
+    give_failing_backend(brand_a)
+    keep_waiting(brand_a, 2)
+    backend = run_json("brand-a", "--retention-days", "9")["backend"]
+    assert (backend["failure"], backend["url"]) == ("connection_refused", MASKED)
+
+    out = StringIO()
+    call_command("list_accounts", "--json", stdout=out)
+    [account] = json.loads(out.getvalue())["accounts"]
+    assert account["state"] == "attention"
+    assert account["backend"]["failure"] == "connection_refused"
+    assert (account["messages_waiting"], account["dead_letters"]) == (2, 0)
+    assert account["oldest_message"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "Name a URL, or remove the backend with --none"),
+        (["--none", CRM], "--none takes no URL"),
+        (["--retention-days", "5"], "has no backend. Name its URL."),
+        (["--show-secret"], "has no backend. Name its URL."),
+        (["http://crm.example.cn", "--on-failure", "resend"], "https"),
+        ([CRM, "--on-failure", "resend", "--retention-days", "31"], "from 1 to 30"),
+    ],
+)
+def test_what_it_cannot_do_it_says_in_a_sentence(
+    brand_a: OfficialAccount, arguments: list[str], said: str
+) -> None:
+    with pytest.raises(CommandError, match=said):
+        run("brand-a", *arguments)
+    assert not Backend.objects.exists()
+
+
+@pytest.mark.skipif(connection.vendor == "postgresql", reason="PostgreSQL keeps messages")
+def test_sqlite_keeps_no_messages(brand_a: OfficialAccount) -> None:
+    with pytest.raises(CommandError, match="this server uses SQLite"):
+        run("brand-a", CRM, "--on-failure", "keep")
