@@ -10,8 +10,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
-from wechatpy.parser import parse_message
 from wechatpy.crypto import WeChatCrypto
+from wechatpy.parser import parse_message
 
 from verification.models import Delivery, OfficialAccount, VerificationAttempt
 from verification.protocol.enums import Kind, Reason
