@@ -17,12 +17,21 @@ def is_host(text: str) -> bool:
         return False
 
 
-def is_host_and_port(text: str) -> bool:
-    """Return whether this is a host and a port, such as backend:8000 or [fd00::1]:8000."""
-    host, _colon, port = text.rpartition(":")
-    is_port = re.fullmatch(r"[1-9][0-9]{0,4}", port) is not None and int(port) <= 65535
-    is_number = re.search(r"(^|\.)([0-9]+|0x[0-9a-f]*)$", host.lower()) is not None
-    return is_port and host[:1] != "." and is_host(host) and (not is_number or is_ip_address(host))
+def host_and_port(text: str) -> str:
+    """Return a host and its port, such as backend:8000 or [fd00::1]:8000, in their shortest form.
+
+    Return an empty string if the text is anything else.
+    """
+    host, _colon, port = text.lower().rpartition(":")
+    if not re.fullmatch(r"[1-9][0-9]{0,4}", port) or int(port) > 65535:
+        return ""
+    if not is_host(host) or host.startswith(".") or "%" in host:
+        return ""
+    if host.startswith("["):
+        return f"[{IPv6Address(host[1:-1])}]:{port}"
+    # A resolver takes a name that ends like this for an IPv4 address.
+    looks_like_ipv4 = re.search(r"(^|\.)([0-9]+|0x[0-9a-f]*)$", host)
+    return f"{host}:{port}" if is_ip_address(host) or not looks_like_ipv4 else ""
 
 
 def is_ip_address(text: str) -> bool:

@@ -97,9 +97,11 @@ TRUSTED_PROXY_COUNT = env.integer(
 if TRUSTED_PROXY_COUNT:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
-# Compared with the host and the port of a backend's URL: see verification/relay/addresses.py.
-RELAY_PRIVATE_HOSTS = frozenset(map(str.lower, env.comma_separated("RELAY_PRIVATE_HOSTS")))
-if not all(map(addresses.is_host_and_port, RELAY_PRIVATE_HOSTS)):
+# The addresses of backends that may be private: see verification/relay/addresses.py.
+RELAY_PRIVATE_HOSTS = {
+    addresses.host_and_port(pair) for pair in env.comma_separated("RELAY_PRIVATE_HOSTS")
+}
+if "" in RELAY_PRIVATE_HOSTS:
     env.report(
         _(
             "RELAY_PRIVATE_HOSTS must hold hosts with their ports, such as backend:8000 or "

@@ -22,8 +22,9 @@ LABEL = r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
 #: Resolvers take a name that ends like this for an IPv4 address: 127.1, 0x7f000001, 2130706433.
 NUMBER = r"([0-9]+|0x[0-9a-f]*)"
 
-# Written out, because `is_global` of the standard library differs between the supported versions:
-# 3.11 counts 192.0.0.0/24 and 3fff::/20 as global, and all of them multicast and 2002::/16.
+# Written out, because `is_global` of the standard library differs between versions, and has gaps:
+# 3.11 and 3.12 call 192.0.0.192 and 2002:7f00:1:: global, and 3.13 still calls multicast, 3fff::/20
+# and the NAT64 form of 127.0.0.1 global.
 FORBIDDEN_IPV4 = [
     IPv4Network(network)
     for network in [
@@ -169,8 +170,13 @@ def is_literal(host: str) -> bool:
 
 
 def _pair(host: str, port: int) -> str:
-    host = host.lower()
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    """Return host and port as RELAY_PRIVATE_HOSTS spells them."""
+    if ":" not in host:
+        return f"{host.lower()}:{port}"
+    try:
+        return f"[{ip_address(host)}]:{port}"
+    except ValueError:
+        return ""
 
 
 def _is_ipv4(text: str) -> bool:
@@ -185,11 +191,9 @@ def _is_public(address: str) -> bool:
         parsed = ip_address(address)
     except ValueError:
         return False
-    if isinstance(parsed, IPv6Address):
-        if parsed in NAT64:  # an IPv4 address, as an IPv6-only network reaches it
-            parsed = IPv4Address(parsed.packed[-4:])
-        else:
-            return parsed in GLOBAL_IPV6 and not any(
-                parsed in network for network in FORBIDDEN_IPV6
-            )
-    return not any(parsed in network for network in FORBIDDEN_IPV4)
+    if isinstance(parsed, IPv6Address) and parsed in NAT64:
+        parsed = IPv4Address(parsed.packed[-4:])  # which an IPv6-only network reaches like this
+    if isinstance(parsed, IPv4Address):
+        return not any(parsed in network for network in FORBIDDEN_IPV4)
+    is_global = parsed in GLOBAL_IPV6 and not any(parsed in network for network in FORBIDDEN_IPV6)
+    return is_global and parsed.scope_id is None

@@ -12,6 +12,7 @@ import asyncio
 import socket
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 from types import SimpleNamespace
 from typing import Any, NamedTuple
@@ -81,7 +82,8 @@ def forward_url(backend_url: str, query: bytes) -> str:
     return f"{backend_url}{mark}{quote(query, safe=QUERY_CHARACTERS)}"
 
 
-class _Exchange(SimpleNamespace):
+@dataclass
+class _Exchange:
     """How far a request got."""
 
     is_reused: bool = False  #: on a connection that an earlier request had opened
@@ -134,9 +136,7 @@ class BackendClient:
             self._resolver = _Resolver()
             options: dict[str, Any] = {"resolver": self._resolver, "limit": 0}
             kept = aiohttp.TCPConnector(keepalive_timeout=KEEP_ALIVE, **options)
-            kept._factory = partial(  # type: ignore[assignment]
-                _Protocol, loop=asyncio.get_running_loop()
-            )
+            kept._factory = partial(_Protocol, loop=asyncio.get_running_loop())  # type: ignore[assignment]
             self._kept = _session(kept)
             self._fresh = _session(aiohttp.TCPConnector(force_close=True, **options))
         return self._kept, self._fresh

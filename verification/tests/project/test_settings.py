@@ -41,6 +41,13 @@ NOT_LIKE_A_DATABASE = [
     "postgres://gateway:hunter2@127.0.0.1/",
     "postgres:///",
 ]
+NOT_A_HOST_AND_PORT = [
+    *("erp", "10.0.0.8", "erp:", ":9000", "erp:0", "erp:65536", "erp:08000"),
+    *("erp:８０００", "*:8000", "*.example.cn:8000", ".example.cn:8000", "erp:*"),
+    *("http://erp:8000", "erp:8000/wechat", "li.wei@erp:8000", "back end:8000"),
+    *("10.0.0.0/8:8000", "10.1:8000", "2130706433:8000", "0x7f.1:8000", "1.2.3.256:8000"),
+    *("fd00::1:8000", "[fd00::1]", "[fd00::1%eth0]:9000", "后端:8000", "erp:8000,other"),
+]
 MALFORMED = [
     ("SECRET_KEY", "hunter2"),
     ("TOKEN_ENCRYPTION_KEYS", "hunter2"),
@@ -67,6 +74,7 @@ MALFORMED = [
     ("TRUSTED_PROXY_COUNT", "00000000099"),
     ("TRUSTED_PROXY_COUNT", "0" * 5000),
     ("METRICS_KEY", "hunter2"),
+    *(("RELAY_PRIVATE_HOSTS", pair) for pair in NOT_A_HOST_AND_PORT),
     ("DEBUG", "perhaps"),
     ("WECHAT_GATEWAY_LOCAL", "perhaps"),
     ("TIME_ZONE", "Mars/Base"),
@@ -195,6 +203,16 @@ def test_the_public_url_is_an_allowed_host_and_a_trusted_origin(url: str) -> Non
     assert settings["ALLOWED_HOSTS"] == ["wx.example.cn", "gate.example.com"]
     assert settings["PUBLIC_URL"] == url.rstrip("/")
     assert settings["CSRF_TRUSTED_ORIGINS"] == [url.rstrip("/")]
+
+
+def test_the_hosts_of_private_backends_are_spelled_in_one_way() -> None:
+    hosts = "backend:8000, Node.Example.CN:443,10.0.0.7:1,[FD00:0::1]:65535"
+    settings = read_settings(**PRODUCTION, RELAY_PRIVATE_HOSTS=hosts)
+
+    assert settings["RELAY_PRIVATE_HOSTS"] == {
+        *("backend:8000", "node.example.cn:443", "10.0.0.7:1", "[fd00::1]:65535")
+    }
+    assert read_settings(**PRODUCTION)["RELAY_PRIVATE_HOSTS"] == set()
 
 
 @pytest.mark.parametrize(
