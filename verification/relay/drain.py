@@ -40,6 +40,9 @@ CONNECT_TIMEOUT = 3.0
 TIMEOUT = 10.0
 #: Seconds between two looks for accounts with messages that are due.
 POLL_INTERVAL = 0.5
+#: Seconds to wait for further deliveries to end after one has. A fast backend ends all of them, and
+#: each transaction then settles sixteen instead of eight.
+GATHER_DELAY = 0.005
 #: Threads for the database, each with a connection.
 MAX_THREADS = 4
 
@@ -128,9 +131,10 @@ class Drain:
                     if done.route is not None
                 }
             if in_flight:
-                finished, in_flight = await asyncio.wait(
-                    in_flight, return_when=asyncio.FIRST_COMPLETED
-                )
+                await asyncio.wait(in_flight, return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.sleep(GATHER_DELAY)
+                finished = {task for task in in_flight if task.done()}
+                in_flight -= finished
                 ended += [task.result() for task in finished]
 
     async def deliver(self, account_id: int, route: Route, message: Claimed) -> Ended:
