@@ -18,6 +18,7 @@ from verification.attempts.index import ALL_IDS, AttemptIndex
 from verification.audit_log.positions import first_id_since
 from verification.diagnosis import Explanation, StoredData, explain
 from verification.models import (
+    AESKey,
     Backend,
     ChangeEvent,
     OfficialAccount,
@@ -78,6 +79,8 @@ class Facts:
     paused: ChangeEvent | None = None
     backend: Backend | None = None
     backlog: Backlog = field(default_factory=Backlog)
+    #: The names of live secrets, other than tokens, that no key of TOKEN_ENCRYPTION_KEYS decrypts.
+    lost_secrets: list[Any] = field(default_factory=list)
 
     @property
     def current_token(self) -> Token | None:
@@ -114,6 +117,7 @@ def read_facts(accounts: Iterable[OfficialAccount], now: datetime) -> dict[int, 
     """Return the facts of each account by its id."""
     facts = {account.pk: Facts() for account in accounts}
     _read_tokens(facts)
+    _read_aes_keys(facts, now)
     _read_last_times(facts)
     _read_push_hours(facts, now)
     _read_refusals(facts)
@@ -126,6 +130,12 @@ def read_facts(accounts: Iterable[OfficialAccount], now: datetime) -> dict[int, 
 def _read_tokens(facts: dict[int, Facts]) -> None:
     for token in Token.objects.filter(account__in=facts):
         facts[token.account_id].tokens.append(token)
+
+
+def _read_aes_keys(facts: dict[int, Facts], now: datetime) -> None:
+    for key in AESKey.objects.live_at(now).filter(account__in=facts):
+        if not key.is_decryptable:
+            facts[key.account_id].lost_secrets.append(AESKey._meta.verbose_name)
 
 
 def _read_last_times(facts: dict[int, Facts]) -> None:
@@ -240,5 +250,8 @@ def _read_pauses(facts: dict[int, Facts]) -> None:
 def _read_backends(facts: dict[int, Facts]) -> None:
     for backend in Backend.objects.filter(account__in=facts):
         facts[backend.account_id].backend = backend
+        if backend.secret is None or not backend.secret.is_decryptable:
+            name = Backend._meta.get_field("secret").verbose_name
+            facts[backend.account_id].lost_secrets.append(name)
     for account_id, backlog in read_backlogs(facts).items():
         facts[account_id].backlog = backlog

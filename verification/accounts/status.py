@@ -101,6 +101,7 @@ def judge(account: OfficialAccount, facts: Facts, now: datetime) -> tuple[Level,
         return Level.PAUSED, _describe_pause(facts.paused)
     trouble = (
         _describe_missing_key(facts, now)
+        or _describe_lost_secret(facts)
         or _describe_unfinished_rotation(facts, now)
         or _describe_failing_backend(facts)
         or _describe_refusal(facts, now)
@@ -132,6 +133,14 @@ def _describe_missing_key(facts: Facts, now: datetime) -> str:
     if token.is_current:
         return _("The token cannot be decrypted: its key is missing in TOKEN_ENCRYPTION_KEYS")
     return _("The old token cannot be decrypted: its key is missing in TOKEN_ENCRYPTION_KEYS")
+
+
+def _describe_lost_secret(facts: Facts) -> str:
+    if not facts.lost_secrets:
+        return ""
+    return _(
+        "The {secret} cannot be decrypted: its key is missing in TOKEN_ENCRYPTION_KEYS"
+    ).format(secret=facts.lost_secrets[0])
 
 
 def _describe_unfinished_rotation(facts: Facts, now: datetime) -> str:

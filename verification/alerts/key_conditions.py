@@ -9,23 +9,24 @@ from django.utils.translation import gettext as _
 
 from verification.alerts.finding import Finding, link_to
 from verification.alerts.snapshot import Snapshot
-from verification.diagnosis.token_causes import explain_missing_key
+from verification.diagnosis.token_causes import explain_missing_key, name_accounts
+from verification.keys import MISSING_KEY_ADVICE
 from verification.times import format_datetime
 
 KEY = "key_missing"
 
 
 def key_missing(snapshot: Snapshot) -> Finding | None:
-    """Report that this process, or one that answers callbacks, cannot decrypt a valid token.
+    """Report that this process, or one that answers callbacks, cannot decrypt a valid secret.
 
-    It ends when this process can decrypt all tokens, and for ALERT_MINUTES no callback was refused
+    It ends when this process can decrypt all secrets, and for ALERT_MINUTES no callback was refused
     because of a missing key.
     """
-    lost = [account for account in snapshot.accounts if _is_key_missing(snapshot, account.pk)]
+    explanation = _explain_lost_secrets(snapshot)
     link = link_to("verification_officialaccount_changelist")
-    if lost:
+    if explanation:
         text = _("At {time}: {explanation}").format(
-            time=format_datetime(snapshot.now), explanation=explain_missing_key(lost)
+            time=format_datetime(snapshot.now), explanation=explanation
         )
         return Finding(KEY, snapshot.now, _title(), text, link)
     refused_at = snapshot.last_key_refusal_at
@@ -50,5 +51,20 @@ def _title() -> str:
     return _("A key is missing in TOKEN_ENCRYPTION_KEYS")
 
 
-def _is_key_missing(snapshot: Snapshot, account_id: int) -> bool:
-    return snapshot.facts[account_id].undecryptable_token(snapshot.now) is not None
+def _explain_lost_secrets(snapshot: Snapshot) -> str:
+    """Return which secrets this process cannot decrypt and what to do, or an empty text."""
+    facts = snapshot.facts
+    without_token = [
+        account
+        for account in snapshot.accounts
+        if facts[account.pk].undecryptable_token(snapshot.now)
+    ]
+    if without_token:
+        return explain_missing_key(without_token)
+    lost = [account for account in snapshot.accounts if facts[account.pk].lost_secrets]
+    if not lost:
+        return ""
+    return _(
+        "This server cannot decrypt the EncodingAESKey or the webhook secret of {accounts}, "
+        "because TOKEN_ENCRYPTION_KEYS lacks the key that encrypted it. {advice}"
+    ).format(accounts=name_accounts(lost), advice=MISSING_KEY_ADVICE)

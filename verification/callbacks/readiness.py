@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from typing import NamedTuple
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 from django.db import DatabaseError, InterfaceError, connection
 from django.db.migrations.executor import MigrationExecutor
@@ -16,6 +17,8 @@ from verification.db.errors import advise, sqlstate
 from verification.db.watchdog import watchdog
 from verification.keys import MISSING_KEY_ADVICE
 from verification.models import (
+    AESKey,
+    Backend,
     ChainHead,
     OfficialAccount,
     Seal,
@@ -60,7 +63,7 @@ def check_readiness() -> Readiness:
 def _check_readiness() -> Readiness:
     try:
         problem = _find_problem()
-        return Readiness(False, problem) if problem else check_tokens()
+        return Readiness(False, problem) if problem else check_secrets()
     except (DatabaseError, InterfaceError) as error:
         code = sqlstate(error)
         if code is None:
@@ -107,17 +110,25 @@ def _find_problem() -> str | None:
     return find_missing_rights() if connection.vendor == "postgresql" else None
 
 
-def check_tokens() -> Readiness:
-    """Check whether TOKEN_ENCRYPTION_KEYS decrypts the tokens that are valid now."""
-    secrets = Token.objects.live_at(timezone.now()).values_list("secret", flat=True)
-    decryptable = [secret is not None and secret.is_decryptable for secret in secrets]
-    if all(decryptable):
+def check_secrets() -> Readiness:
+    """Check whether TOKEN_ENCRYPTION_KEYS decrypts the secrets that are valid now."""
+    now = timezone.now()
+    secrets: dict[str, Iterable[Any]] = {
+        "tokens": Token.objects.live_at(now).values_list("secret", flat=True),
+        "EncodingAESKeys": AESKey.objects.live_at(now).values_list("secret", flat=True),
+        "webhook secrets": Backend.objects.values_list("secret", flat=True),
+    }
+    problems = []
+    for name, stored in secrets.items():
+        decryptable = [secret is not None and secret.is_decryptable for secret in stored]
+        if name == "tokens" and decryptable and not any(decryptable):
+            sentence = _("No stored token can be decrypted. {advice}")
+            return Readiness(False, sentence.format(advice=MISSING_KEY_ADVICE))
+        if not all(decryptable):
+            problems.append(f"{decryptable.count(False)} of {len(decryptable)} {name}")
+    if not problems:
         return Readiness(True, READY)
-    if not any(decryptable):
-        sentence = _("No stored token can be decrypted. {advice}")
-        return Readiness(False, sentence.format(advice=MISSING_KEY_ADVICE))
-    lost, total = decryptable.count(False), len(decryptable)
-    text = f"{READY}, but {lost} of {total} tokens cannot be decrypted. {MISSING_KEY_ADVICE}"
+    text = f"{READY}, but {', '.join(problems)} cannot be decrypted. {MISSING_KEY_ADVICE}"
     return Readiness(True, text)
 
 

@@ -5,6 +5,7 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import CommandError
+from django.db.models import Model
 from django.utils.text import format_lazy
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -15,7 +16,8 @@ from verification.change_log import Action, command_line_actor
 from verification.db.sessions import Session, is_pooled, other_sessions
 from verification.fields import UndecryptableSecret
 from verification.management.base import GatewayCommand, add_json_argument
-from verification.models import Token, TotpDevice
+from verification.models import AESKey, Backend, Token, TotpDevice
+from verification.models.rotating_secret import RotatingSecret
 from verification.times import format_datetime
 
 #: Sessions that a message names.
@@ -29,10 +31,10 @@ ORDER = gettext_lazy(
 class Command(GatewayCommand):
     help = format_lazy(
         gettext_lazy(
-            "Encrypts every stored token, and the key of every authenticator, with the newest key "
-            "of TOKEN_ENCRYPTION_KEYS. {order} Keep the old key for as long as you want to verify "
-            "its seals. The command changes nothing while a process that is connected to the "
-            "database lacks the newest key, because that process would refuse all callbacks. It "
+            "Encrypts every stored token, EncodingAESKey and webhook secret, and the key of every "
+            "authenticator, with the newest key of TOKEN_ENCRYPTION_KEYS. {order} Keep the old key "
+            "for as long as you want to verify its seals. The command changes nothing while a "
+            "process that is connected to the database lacks the newest key, because that process would refuse all callbacks. It "
             "recognizes processes by their PostgreSQL sessions. On SQLite, behind a connection "
             "pooler such as PgBouncer, and if no process is connected, it cannot tell, and needs "
             "--yes."
@@ -54,57 +56,83 @@ class Command(GatewayCommand):
     def handle(self, *, yes: bool, **options: Any) -> None:
         if not yes:
             require_newest_key_everywhere()
-        lost = []
-        tokens = Token.objects.filter(secret__isnull=False).select_related("account").order_by("id")
-        for token in tqdm(tokens, unit=" tokens", file=sys.stderr, disable=None):
-            try:
-                # Only if it is unchanged: a token that has been purged since must stay purged.
-                unchanged = Token.objects.filter(pk=token.pk, secret=token.secret)
-                unchanged.update(secret=token.secret.reencrypt())
-            except UndecryptableSecret:
-                lost.append(f"{token.account.slug} ({token.fingerprint})")
-        unreadable = self.reencrypt_authenticators()
+        tokens, lost = reencrypt(Token, "secret")
+        lost_of = {
+            "tokens": lost,
+            "aes_keys": reencrypt(AESKey, "secret")[1],
+            "webhook_secrets": [
+                *reencrypt(Backend, "secret")[1],
+                *reencrypt(Backend, "previous_secret")[1],
+            ],
+            "authenticators": reencrypt(TotpDevice, "seed")[1],
+        }
         change_log.record(Action.KEYS_ROTATED, command_line_actor())
         if options["json"]:
-            self.print_json(
-                tokens=len(tokens) - len(lost), lost_tokens=lost, lost_authenticators=unreadable
-            )
-        if lost:
-            sentence = _(
-                "No key of TOKEN_ENCRYPTION_KEYS decrypts the tokens of {lost}: put the key that "
-                "encrypted them back, or rotate them if it is lost. The other tokens ({count}) are "
-                "encrypted with the newest key."
-            )
-            count = len(tokens) - len(lost)
-            raise CommandError(sentence.format(lost=", ".join(lost), count=count))
-        if unreadable:
-            sentence = _(
-                "No key of TOKEN_ENCRYPTION_KEYS decrypts the authenticators of {users}: put the "
-                "key that encrypted them back, or run reset_totp if it is lost."
-            )
-            raise CommandError(sentence.format(users=", ".join(unreadable)))
+            lists = {f"lost_{name}": names for name, names in lost_of.items()}
+            self.print_json(tokens=tokens, **lists)
+        for name, names in lost_of.items():
+            if names:
+                raise CommandError(
+                    LOST[name].format(lost=", ".join(dict.fromkeys(names)), count=tokens)
+                )
         sentence = ngettext(
-            "{count} token is encrypted with the newest key. No token and no authenticator needs "
-            "an older key; keep those that sealed the log for as long as you want to verify their "
+            "{count} token is encrypted with the newest key. No secret that is stored needs an "
+            "older key; keep those that sealed the log for as long as you want to verify their "
             "seals.",
-            "{count} tokens are encrypted with the newest key. No token and no authenticator needs "
-            "an older key; keep those that sealed the log for as long as you want to verify their "
+            "{count} tokens are encrypted with the newest key. No secret that is stored needs an "
+            "older key; keep those that sealed the log for as long as you want to verify their "
             "seals.",
-            len(tokens),
+            tokens,
         )
         if not options["json"]:
-            self.stdout.write(sentence.format(count=len(tokens)))
+            self.stdout.write(sentence.format(count=tokens))
 
-    def reencrypt_authenticators(self) -> list[str]:
-        """Encrypt every authenticator; return the names of users whose authenticator is lost."""
-        unreadable = []
-        for device in TotpDevice.objects.select_related("user").order_by("id"):
-            try:
-                unchanged = TotpDevice.objects.filter(pk=device.pk, seed=device.seed)
-                unchanged.update(seed=device.seed.reencrypt())
-            except UndecryptableSecret:
-                unreadable.append(device.user.get_username())
-        return unreadable
+
+#: What to do about each kind of secret that no key decrypts.
+LOST: dict[str, Any] = {
+    "tokens": gettext_lazy(
+        "No key of TOKEN_ENCRYPTION_KEYS decrypts the tokens of {lost}: put the key that encrypted "
+        "them back, or rotate them if it is lost. The other tokens ({count}) are encrypted with "
+        "the newest key."
+    ),
+    "aes_keys": gettext_lazy(
+        "No key of TOKEN_ENCRYPTION_KEYS decrypts the EncodingAESKeys of {lost}: put the key that "
+        "encrypted them back, or enter them again with set_aes_key if it is lost."
+    ),
+    "webhook_secrets": gettext_lazy(
+        "No key of TOKEN_ENCRYPTION_KEYS decrypts the webhook secrets of {lost}: put the key that "
+        "encrypted them back, or rotate them on the accounts' pages if it is lost."
+    ),
+    "authenticators": gettext_lazy(
+        "No key of TOKEN_ENCRYPTION_KEYS decrypts the authenticators of {lost}: put the key that "
+        "encrypted them back, or run reset_totp if it is lost."
+    ),
+}
+
+
+def reencrypt(model: type[Model], column: str) -> tuple[int, list[str]]:
+    """Encrypt a column anew; return the number of its secrets, and the names of lost ones."""
+    rows = model._default_manager.filter(**{f"{column}__isnull": False}).order_by("pk")
+    lost = []
+    for row in tqdm(
+        rows, unit=f" {model._meta.verbose_name_plural}", file=sys.stderr, disable=None
+    ):
+        secret = getattr(row, column)
+        try:
+            # Only if it is unchanged: a token that has been purged since must stay purged.
+            unchanged = model._default_manager.filter(pk=row.pk, **{column: secret})
+            unchanged.update(**{column: secret.reencrypt()})
+        except UndecryptableSecret:
+            lost.append(name_owner(row))
+    return len(rows) - len(lost), lost
+
+
+def name_owner(row: Any) -> str:
+    """Return whose secret it is, and which one if there may be several."""
+    if isinstance(row, TotpDevice):
+        return str(row.user.get_username())
+    slug = row.account.slug
+    return f"{slug} ({row.fingerprint})" if isinstance(row, RotatingSecret) else slug
 
 
 def require_newest_key_everywhere() -> None:

@@ -8,7 +8,8 @@ from verification.models import OfficialAccount
 from verification.tests.alerts.conftest import Clock, Sent
 from verification.tests.support.adapter import A, B
 from verification.tests.support.admin_client import wechat_pushes, wechat_verifies
-from verification.tests.support.lost_keys import lose_key, without_key
+from verification.tests.support.lost_keys import LOST_KEY, lose_key, without_key
+from verification.tests.support.messages import AES_KEY, store_aes_key
 
 LINK = "https://wx.example.cn/admin/verification/officialaccount/"
 TITLE = "A key is missing in TOKEN_ENCRYPTION_KEYS\n"
@@ -84,3 +85,17 @@ def test_in_chinese_it_names_the_variable(
     lose_key(connected)
 
     assert sent().count("TOKEN_ENCRYPTION_KEYS") == 3
+
+
+def test_a_lost_key_of_messages_is_reported(
+    connected: OfficialAccount, sent: Sent, settings: Any
+) -> None:
+    keys = settings.TOKEN_ENCRYPTION_KEYS
+    settings.TOKEN_ENCRYPTION_KEYS = [LOST_KEY]
+    store_aes_key(connected, AES_KEY)
+    settings.TOKEN_ENCRYPTION_KEYS = keys
+
+    message = sent()
+    assert message.startswith(TITLE)
+    assert "cannot decrypt the EncodingAESKey or the webhook secret of “Brand-A”" in message
+    assert "Put the key that encrypted it back" in message

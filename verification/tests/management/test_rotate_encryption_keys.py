@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
@@ -10,6 +12,8 @@ from verification.fields import Secret
 from verification.models import ChangeEvent, OfficialAccount, Token
 from verification.tests.support.accounts import LI_WEI
 from verification.tests.support.adapter import A, B
+from verification.tests.support.backend import WEBHOOK_SECRET, set_backend
+from verification.tests.support.messages import AES_KEY, OTHER_AES_KEY, store_aes_key
 from verification.tests.support.signer import verification
 
 NEW_KEY = "the-new-key-" * 4
@@ -49,7 +53,7 @@ def test_afterwards_the_new_key_alone_reads_every_token(
     settings.TOKEN_ENCRYPTION_KEYS = [NEW_KEY]
 
     assert capsys.readouterr().out == (
-        "3 tokens are encrypted with the newest key. No token and no authenticator needs an older "
+        "3 tokens are encrypted with the newest key. No secret that is stored needs an older "
         "key; keep those that sealed the log for as long as you want to verify their seals.\n"
     )
     assert not before & ciphertexts()
@@ -138,3 +142,48 @@ def test_a_token_that_is_purged_meanwhile_stays_purged(
 
     old.refresh_from_db()
     assert old.secret is None
+
+
+def test_keys_of_messages_and_webhook_secrets_are_encrypted_as_well(
+    brand_a: OfficialAccount, settings
+) -> None:
+    store_aes_key(brand_a, AES_KEY)
+    store_aes_key(brand_a, OTHER_AES_KEY)
+    backend = set_backend(brand_a, "https://crm.example.cn/wechat")
+    backend.previous_secret = Secret.of("whsec_previous")
+    backend.save()
+    put_in_front(settings, NEW_KEY)
+    call_command("rotate_encryption_keys", yes=True)
+    settings.TOKEN_ENCRYPTION_KEYS = [NEW_KEY]
+
+    backend.refresh_from_db()
+    keys = brand_a.aes_keys.order_by("id")
+    secrets = [backend.secret, backend.previous_secret, *(key.secret for key in keys)]
+    assert [secret.reveal() for secret in secrets if secret] == [
+        WEBHOOK_SECRET,
+        "whsec_previous",
+        AES_KEY,
+        OTHER_AES_KEY,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("lost", "sentence"),
+    [
+        ("key", "decrypts the EncodingAESKeys of brand-a ("),
+        ("backend", "decrypts the webhook secrets of brand-a: put"),
+    ],
+)
+def test_a_lost_one_of_them_is_named(
+    brand_a: OfficialAccount, settings, lost: str, sentence: str
+) -> None:
+    keys = settings.TOKEN_ENCRYPTION_KEYS
+    settings.TOKEN_ENCRYPTION_KEYS = [OTHER_KEY]
+    if lost == "key":
+        store_aes_key(brand_a, AES_KEY)
+    else:
+        set_backend(brand_a, "https://crm.example.cn/wechat")
+    settings.TOKEN_ENCRYPTION_KEYS = keys
+
+    with pytest.raises(CommandError, match=re.escape(sentence)):
+        call_command("rotate_encryption_keys", yes=True)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
+import pytest
 from django.test import Client
 from django.urls import reverse
 
@@ -19,7 +21,9 @@ from verification.tests.support.admin_client import (
     wechat_pushes,
     wechat_verifies,
 )
-from verification.tests.support.lost_keys import lose_key, without_key
+from verification.tests.support.backend import set_backend
+from verification.tests.support.lost_keys import LOST_KEY, lose_key, without_key
+from verification.tests.support.messages import AES_KEY, store_aes_key
 
 SENTENCE = "The token cannot be decrypted: its key is missing in TOKEN_ENCRYPTION_KEYS"
 REMEDY = "Put the key that encrypted it back behind the newest one in TOKEN_ENCRYPTION_KEYS"
@@ -110,3 +114,23 @@ def test_the_pages_of_attempts_show_the_reason(
     assert "Undecryptable token" in detail
     assert "WeChat&#x27;s request may be right" in detail
     assert "encryption key missing" in found.text
+
+
+@pytest.mark.parametrize("name", ["EncodingAESKey", "webhook secret"])
+def test_the_list_and_readyz_name_another_secret_that_is_lost(
+    li_wei_at_work: Client, brand_a: OfficialAccount, settings: Any, name: str
+) -> None:
+    keys = settings.TOKEN_ENCRYPTION_KEYS
+    settings.TOKEN_ENCRYPTION_KEYS = [LOST_KEY]
+    if name == "EncodingAESKey":
+        store_aes_key(brand_a, AES_KEY)
+    else:
+        set_backend(brand_a, "https://crm.example.cn/wechat")
+    settings.TOKEN_ENCRYPTION_KEYS = keys
+
+    sentence = f"The {name} cannot be decrypted: its key is missing in TOKEN_ENCRYPTION_KEYS"
+    assert status_text(brand_a) == (Level.ATTENTION, sentence)
+    assert sentence in open_list(li_wei_at_work)
+    ready = Client().get("/readyz")
+    assert ready.status_code == 200
+    assert f"ready, but 1 of 1 {name}s cannot be decrypted. {REMEDY}" in ready.text
