@@ -32,12 +32,12 @@ class Command(GatewayCommand):
     help = format_lazy(
         gettext_lazy(
             "Encrypts every stored token, EncodingAESKey and webhook secret, and the key of every "
-            "authenticator, with the newest key of TOKEN_ENCRYPTION_KEYS. {order} Keep the old key "
-            "for as long as you want to verify its seals. The command changes nothing while a "
-            "process that is connected to the database lacks the newest key, because that process would refuse all callbacks. It "
-            "recognizes processes by their PostgreSQL sessions. On SQLite, behind a connection "
-            "pooler such as PgBouncer, and if no process is connected, it cannot tell, and needs "
-            "--yes."
+            "authenticator, with the newest key of TOKEN_ENCRYPTION_KEYS. {order} Keep the old "
+            "key for as long as you want to verify its seals. The command changes nothing while a "
+            "process that is connected to the database lacks the newest key, because that process "
+            "would refuse all callbacks. It recognizes processes by their PostgreSQL sessions. On "
+            "SQLite, behind a connection pooler such as PgBouncer, and if no process is "
+            "connected, it cannot tell, and needs --yes."
         ),
         order=ORDER,
     )
