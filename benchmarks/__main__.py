@@ -14,17 +14,21 @@ from statistics import median
 from tempfile import TemporaryDirectory
 
 from benchmarks import report, targets
-from benchmarks.contenders import CONTENDERS, Contender, Server
+from benchmarks.contenders import CONTENDERS, PUSH_CONTENDERS, Contender, Server
 from benchmarks.databases import Databases
 from benchmarks.errors import BenchmarkError
 from benchmarks.footprint import Footprint, measure_memory, measure_start_up, watch_memory
 from benchmarks.machine import commit, describe
+from benchmarks.report import Part
 from benchmarks.results import Results
 from benchmarks.runner import Runner
 from benchmarks.templates import make_template
 
+CALLBACK_NAMES = [*(contender.name for contender in CONTENDERS), "start-up", "memory"]
+PUSH_NAMES = [contender.name for contender in PUSH_CONTENDERS]
+NAMES = {Part.CALLBACKS: CALLBACK_NAMES, Part.PUSHES: PUSH_NAMES}
 #: What --only accepts.
-ALL_NAMES = [*(contender.name for contender in CONTENDERS), "start-up", "memory"]
+ALL_NAMES = [*CALLBACK_NAMES, *PUSH_NAMES]
 CONNECTIONS = [1, 32, 128]
 START_UP_REPETITIONS = 7
 #: Rounds, and seconds of each. Two runs that are shorter may differ by half.
@@ -69,27 +73,44 @@ def parse_names(text: str) -> list[str]:
 def run(options: Namespace, databases: Databases, directory: Path) -> int:
     """Measure what the options choose, print the report, and return the exit code.
 
-    After an error the report holds what was measured before it. The report is written to
-    RESULTS.md only if everything was measured, in rounds that are long enough.
+    After an error the report holds what was measured before it. A part of the report is written to
+    RESULTS.md only if everything in it was measured, in rounds that are long enough.
     """
     about = describe_run(options, databases.url)
     results, footprint, code = Results(), Footprint(), 0
+    runner = Runner(databases, directory, options.seconds)
     try:
-        measure(options, Runner(databases, directory, options.seconds), results, footprint)
+        with runner.serving_backend():
+            measure(options, runner, results, footprint)
     except BenchmarkError as error:
         print_progress(f"script/bench: {error}")
         code = 1
-    reached = [
-        *targets.against_peers(results),
-        *targets.against_smaller(results),
-        *targets.of_footprint(footprint),
-    ]
-    text = report.make(about, reached if is_long_enough(options) else [], results)
-    sys.stdout.write(text)
-    if code == 0 and is_long_enough(options) and is_complete(options):
-        report.write(text)
+    texts = make_report(options, about, results, footprint)
+    sys.stdout.write("\n".join(texts.values()))
+    complete = {part: text for part, text in texts.items() if is_complete(options, part)}
+    if code == 0 and is_long_enough(options) and complete:
+        report.write(complete)
         print_progress(f"Written to {report.FILE}")
     return code
+
+
+def make_report(
+    options: Namespace, about: Sequence[str], results: Results, footprint: Footprint
+) -> dict[Part, str]:
+    """Return the text of each part that the options choose something of."""
+    reached = {
+        Part.CALLBACKS: [
+            *targets.against_peers(results),
+            *targets.against_smaller(results),
+            *targets.of_footprint(footprint),
+        ],
+        Part.PUSHES: [*targets.of_pushes(results)],
+    }
+    return {
+        part: report.make(part, about, reached[part] if is_long_enough(options) else [], results)
+        for part, names in NAMES.items()
+        if set(names) & set(options.only)
+    }
 
 
 def is_long_enough(options: Namespace) -> bool:
@@ -97,8 +118,10 @@ def is_long_enough(options: Namespace) -> bool:
     return bool(min(options.rounds, options.seconds) >= MIN_FOR_VERDICT)
 
 
-def is_complete(options: Namespace) -> bool:
-    return (options.only, options.connections, options.long) == (ALL_NAMES, CONNECTIONS, True)
+def is_complete(options: Namespace, part: Part) -> bool:
+    if not set(NAMES[part]) <= set(options.only):
+        return False
+    return part is Part.PUSHES or (options.connections, options.long) == (CONNECTIONS, True)
 
 
 def describe_run(options: Namespace, url: str) -> list[str]:
@@ -116,10 +139,11 @@ def describe_run(options: Namespace, url: str) -> list[str]:
 
 def measure(options: Namespace, runner: Runner, results: Results, footprint: Footprint) -> None:
     """Add everything that the options choose to `results` and `footprint`."""
-    chosen = [contender for contender in CONTENDERS if contender.name in options.only]
+    every = [*CONTENDERS, *PUSH_CONTENDERS]
+    chosen = [contender for contender in every if contender.name in options.only]
     for template in {contender.template: None for contender in chosen} | {"one": None}:
         print_progress(f"Making the database “{template}”")
-        make_template(runner.databases, template)
+        make_template(runner.databases, template, runner.backend_port)
     run_rounds(runner, chosen, options, results)
     measure_footprint(runner, options, footprint)
 

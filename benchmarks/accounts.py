@@ -1,10 +1,12 @@
-"""Adds accounts with `manage.py add_account`: python -m benchmarks.accounts NUMBER
+"""Adds accounts with `manage.py add_account`: python -m benchmarks.accounts NUMBER [BACKEND URL]
 
-They have the slugs that benchmarks.sample_log uses, so that it finds them.
+They have the slugs that benchmarks.sample_log uses, so that it finds them. With a URL, each has
+this backend. Its messages are not kept, so that every push that is answered has reached it.
 """
 
 from __future__ import annotations
 
+import base64
 import io
 import os
 import sys
@@ -28,7 +30,7 @@ def callers(count: int, *, at_root: bool = False) -> list[Caller]:
     ]
 
 
-def main(count: int) -> None:
+def main(count: int, backend_url: str = "") -> None:
     import django
     from django.core.management import call_command
 
@@ -37,7 +39,18 @@ def main(count: int) -> None:
     for number in range(count):
         output = io.StringIO()  # discarded: it warns about accounts that do not fit at /
         call_command("add_account", slug(number), token=token(number), stdout=output, stderr=output)
+    if backend_url:
+        set_backends(backend_url)
+
+
+def set_backends(url: str) -> None:
+    from verification.fields import Secret
+    from verification.models import Backend, OfficialAccount
+
+    for account in OfficialAccount.objects.all():
+        secret = Secret.of("whsec_" + base64.b64encode(bytes(32)).decode())
+        Backend.objects.create(account=account, url=url, on_failure="resend", secret=secret)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    main(int(sys.argv[1]), *sys.argv[2:])

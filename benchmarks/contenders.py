@@ -9,7 +9,7 @@ import os
 import shlex
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from benchmarks.accounts import callers
@@ -44,16 +44,20 @@ class Contender:
     name: str
     title: str
     template: str  #: the database that each run starts with a copy of
+    compared_with: str = "ours"  #: the gateway that the report divides by this one
     connections: Sequence[int] = ()  #: overrides the numbers of connections that were chosen
 
 
 @dataclass(frozen=True, kw_only=True)
 class Server(Contender):
-    command: Sequence[str]  #: its port is {port}, or comes from the variable PORT
-    environment: dict[str, str]
+    #: Its port is {port}, or comes from the variable PORT. {backend} is that of the backend.
+    command: Sequence[str]
+    environment: dict[str, str]  #: {backend} here, too
     count_sql: str  #: counts the recorded requests; empty if the server records none
     callers: Sequence[Caller] = field(default_factory=lambda: callers(1))
     is_gateway: bool = False
+    is_sent_pushes: bool = False  #: instead of URL checks
+    checks_signatures: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,14 +66,19 @@ class PgBench(Contender):
     setup: str = ""  #: SQL that is run before the load
 
 
-def express(name: str, title: str, *, records: bool) -> Server:
+def express(name: str, title: str, *, records: bool, **environment: str) -> Server:
     return Server(
         name=name,
         title=title,
         template="peers",
         command=["node", str(PEERS / "server.js")],
         # Two processes, as every contender has, answer 1.5 times as many requests as one.
-        environment=PEER_ENVIRONMENT | {"WORKERS": "2", "RECORDS": "yes" if records else ""},
+        environment={
+            **PEER_ENVIRONMENT,
+            "WORKERS": "2",
+            "RECORDS": "yes" if records else "",
+            **environment,
+        },
         count_sql="SELECT count(*) FROM attempt" if records else "",
     )
 
@@ -107,6 +116,29 @@ def gateway(
         count_sql="SELECT count(*) FROM verification_verificationattempt",
         callers=called or callers(1),
         is_gateway=True,
+    )
+
+
+def nginx(name: str, title: str, *arguments: str) -> Server:
+    return Server(
+        name=name,
+        title=title,
+        template="peers",
+        command=[sys.executable, "-m", "benchmarks.peers.nginx", "{port}", *arguments],
+        environment={"PYTHONPATH": str(ROOT)},
+        count_sql="",
+        checks_signatures=False,
+    )
+
+
+def passing_on(server: Server) -> Server:
+    """Return the server with a backend, which it passes message pushes on to."""
+    return replace(
+        server,
+        compared_with="relay",
+        # With more for one account, the gateway's limit of pushes in flight is reached.
+        connections=[1, BUSY_CONNECTIONS],
+        is_sent_pushes=True,
     )
 
 
@@ -164,5 +196,28 @@ CONTENDERS: list[Contender] = [
         "fifty",
         callers(50, at_root=True),
         [BUSY_CONNECTIONS],
+    ),
+]
+
+#: One of its own is what the other contenders pass pushes on to.
+BACKEND = nginx("direct", "the backend itself: nginx, `return 200 success`")
+PUSH_CONTENDERS: list[Contender] = [
+    passing_on(BACKEND),
+    passing_on(
+        replace(
+            gateway("relay", "this gateway", "relay"),
+            environment={**GATEWAY_ENVIRONMENT, "RELAY_PRIVATE_HOSTS": "127.0.0.1:{backend}"},
+            # Accepted pushes are tallied, and have no rows.
+            count_sql="SELECT coalesce(sum(count), 0) FROM verification_tally",
+        )
+    ),
+    passing_on(nginx("proxy-pass", "nginx, `proxy_pass`, nothing recorded", "127.0.0.1:{backend}")),
+    passing_on(
+        express(
+            "express-relay",
+            "Express + `pg`, one awaited INSERT",
+            records=True,
+            BACKEND="http://127.0.0.1:{backend}",
+        )
     ),
 ]

@@ -24,17 +24,19 @@ class Load(NamedTuple):
         return self.answered / self.seconds
 
 
-def send(port: int, targets: Path, *, connections: int, seconds: int) -> Load:
+def send(port: int, targets: Path, body: str = "", *, connections: int, seconds: int) -> Load:
     """Send each target of the file at most once, over persistent connections.
 
-    One thread of wrk sends up to 40,000 requests a second. Raises BenchmarkError if wrk fails, or
-    if a request was refused or not answered.
+    With a body, the requests are POSTs; see signed_requests.lua. One thread of wrk sends up to
+    40,000 requests a second. Raises BenchmarkError if wrk fails, or if a request was refused or not
+    answered.
     """
     result = subprocess.run(
         [
             *("wrk", "--threads", "1", "--connections", str(connections)),
             *("--duration", str(seconds), "--timeout", "10", "--script", str(SCRIPT)),
             *(f"http://127.0.0.1:{port}", "--", str(targets)),
+            *([body] if body else []),
         ],
         capture_output=True,
         text=True,

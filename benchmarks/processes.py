@@ -46,7 +46,9 @@ def process_of(
             process.wait()
 
 
-def wait_for_answer(process: Process, port: int, target: str, output: Path) -> bytes:
+def wait_for_answer(
+    process: Process, port: int, target: str, output: Path, body: str = ""
+) -> bytes:
     """Return the body of the first response; raise BenchmarkError if it is not a 200.
 
     Tries for 30 seconds, or until the process has ended.
@@ -54,22 +56,24 @@ def wait_for_answer(process: Process, port: int, target: str, output: Path) -> b
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline and process.poll() is None:
         try:
-            status, body = get(port, target)
+            status, answer = fetch(port, target, body)
         except (OSError, HTTPException):
             time.sleep(0.002)
             continue
         if status == 200:
-            return body
+            return answer
         raise BenchmarkError(
             f"The server answered {status} to a signed request:\n{output.read_text()}"
         )
     raise BenchmarkError(f"The server did not start:\n{output.read_text()}")
 
 
-def get(port: int, target: str) -> tuple[int, bytes]:
+def fetch(port: int, target: str, body: str = "") -> tuple[int, bytes]:
+    """Return status and body of the answer to a POST of this body, or to a GET without one."""
     connection = HTTPConnection("127.0.0.1", port, timeout=10)
+    method, headers = ("POST", {"Content-Type": "text/xml"}) if body else ("GET", {})
     try:
-        connection.request("GET", target)
+        connection.request(method, target, body or None, headers)
         response = connection.getresponse()
         return response.status, response.read()
     finally:

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from enum import StrEnum
 from pathlib import Path
 
-from benchmarks.contenders import CONTENDERS
+from benchmarks.contenders import CONTENDERS, PUSH_CONTENDERS
 from benchmarks.results import Results, database_cpu, p50, p99, rate, server_cpu
 from benchmarks.targets import Target
+
+
+class Part(StrEnum):
+    """A part of the report, with the heading that it has."""
+
+    CALLBACKS = "# Comparison with peers"
+    PUSHES = "## Message pushes, passed on to a backend"
+
 
 FILE = Path(__file__).with_name("RESULTS.md")
 #: From this heading on, people write the file; write() keeps the text below it.
@@ -24,16 +34,21 @@ COLUMNS = [
 ]
 
 
-def write(text: str) -> None:
-    """Replace the generated part of RESULTS.md."""
-    kept = FILE.read_text().partition(HAND_WRITTEN)[2] if FILE.exists() else "\n"
-    FILE.write_text(f"{text}\n{HAND_WRITTEN}{kept}")
+def write(texts: Mapping[Part, str]) -> None:
+    """Replace these parts of RESULTS.md."""
+    text = FILE.read_text() if FILE.exists() else f"{HAND_WRITTEN}\n"
+    first, *others = re.split(rf"^(?={Part.PUSHES}$|{HAND_WRITTEN}$)", text, flags=re.MULTILINE)
+    kept = {Part.CALLBACKS.value: first} | {other.partition("\n")[0]: other for other in others}
+    parts = [texts.get(part, kept.get(part, "")).strip() for part in Part]
+    FILE.write_text("\n\n".join([*filter(None, parts), kept[HAND_WRITTEN]]))
 
 
-def make(about: Sequence[str], targets: Sequence[Target], results: Results) -> str:
-    """Return the report; without targets it says that the run was too short for a verdict."""
+def make(part: Part, about: Sequence[str], targets: Sequence[Target], results: Results) -> str:
+    """Return a part of the report; without targets it says that the run was too short for them."""
     parts = [verdict(targets), *about, target_table(targets)] if targets else [TOO_SHORT, *about]
-    return "\n\n".join(["# Comparison with peers", *parts, result_table(results)]) + "\n"
+    text = "\n\n".join([part, *parts, result_table(part, results)]) + "\n"
+    # In the second part, the tables are one level lower.
+    return text if part is Part.CALLBACKS else text.replace("\n## ", "\n### ")
 
 
 def verdict(targets: Sequence[Target]) -> str:
@@ -59,7 +74,7 @@ def show(measured: float | None, unit: str) -> str:
     return "" if measured is None else f"{measured:.2f}{unit}"
 
 
-def result_table(results: Results) -> str:
+def result_table(part: Part, results: Results) -> str:
     head = [
         "## Results",
         "",
@@ -71,11 +86,11 @@ def result_table(results: Results) -> str:
         f"| | {' | '.join(COLUMNS)} |",
         f"|---|{'--:|' * len(COLUMNS)}",
     ]
-    return "\n".join([*head, *result_rows(results)])
+    return "\n".join([*head, *result_rows(part, results)])
 
 
-def result_rows(results: Results) -> Iterator[str]:
-    for contender in CONTENDERS:
+def result_rows(part: Part, results: Results) -> Iterator[str]:
+    for contender in CONTENDERS if part is Part.CALLBACKS else PUSH_CONTENDERS:
         for name, connections in results.rounds:
             if name != contender.name:
                 continue
@@ -83,7 +98,7 @@ def result_rows(results: Results) -> Iterator[str]:
                 f"{name}: {contender.title}",
                 str(connections),
                 f"{results.median(name, connections, rate):,.0f}",
-                show(results.ratio("ours", name, connections, rate), "×"),
+                show(results.ratio(contender.compared_with, name, connections, rate), "×"),
                 f"{results.median(name, connections, p50):.1f}",
                 f"{results.median(name, connections, p99):.1f}",
                 f"{results.median(name, connections, server_cpu):.0f}",

@@ -46,6 +46,14 @@ class Results:
         rounds = self.rounds.get((name, connections))
         return median(map(number, rounds)) if rounds else None
 
+    def difference(
+        self, minuend: str, subtrahend: str, connections: int, number: Number
+    ) -> float | None:
+        """Return the median of one contender less that of another, or None without both."""
+        above = self.median(minuend, connections, number)
+        below = self.median(subtrahend, connections, number)
+        return above - below if above is not None and below is not None else None
+
     def ratio(
         self, numerator: str, denominator: str, connections: int, number: Number
     ) -> float | None:

@@ -10,19 +10,19 @@ from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks import load, pgbench
-from benchmarks.contenders import Contender, PgBench, Server
+from benchmarks.contenders import BACKEND, Contender, PgBench, Server
 from benchmarks.databases import Databases, postmaster_of, query
 from benchmarks.errors import BenchmarkError
 from benchmarks.load import Load
 from benchmarks.processes import (
     Process,
+    fetch,
     free_port,
-    get,
     process_of,
     processor_seconds,
     wait_for_answer,
 )
-from benchmarks.signed_requests import signed_targets, write_targets
+from benchmarks.signed_requests import MESSAGE, signed_targets, write_targets
 from benchmarks.templates import manage
 
 #: Requests signed for each second of load; no contender answers more.
@@ -49,6 +49,16 @@ class Runner:
 
     def __init__(self, databases: Databases, directory: Path, seconds: int) -> None:
         self.databases, self.directory, self.seconds = databases, directory, seconds
+        self.backend_port = free_port()
+
+    @contextmanager
+    def serving_backend(self) -> Iterator[None]:
+        """Run the backend that all contenders pass message pushes on to."""
+        command = [part.format(port=self.backend_port) for part in BACKEND.command]
+        output = self.directory / "backend"
+        with process_of(command, BACKEND.environment, output) as process:
+            wait_for_answer(process, self.backend_port, "/", output, MESSAGE)
+            yield
 
     def run(
         self, contender: Contender, connections: Sequence[int]
@@ -89,23 +99,34 @@ class Runner:
     def serving(self, server: Server, url: str) -> Iterator[Running]:
         """Start the server, and check that it accepts a signed request and refuses a forged one."""
         port, output = free_port(), self.directory / "output"
-        command = [part.format(port=port) for part in server.command]
-        environment = server.environment | {"PORT": str(port), "DATABASE_URL": url}
-        [target] = islice(signed_targets(server.callers), 1)
+        ports = {"port": port, "backend": self.backend_port}
+        command = [part.format(**ports) for part in server.command]
+        environment = {name: text.format(**ports) for name, text in server.environment.items()}
+        environment |= {"PORT": str(port), "DATABASE_URL": url}
+        [target] = islice(self.targets_of(server), 1)
+        body = MESSAGE.format(id=0) if server.is_sent_pushes else ""
         started = time.perf_counter()
         with process_of(command, environment, output) as process:
-            body = wait_for_answer(process, port, target, output)
+            answer = wait_for_answer(process, port, target, output, body).decode()
             running = Running(process, port, time.perf_counter() - started)
-            forged_status, _ = get(port, target.replace("nonce=", "nonce=0"))
-            if f"echostr={body.decode()}&" not in target or forged_status != 403:
+            if server.is_sent_pushes and answer != "success":
+                raise BenchmarkError(f"{server.name} does not hand back the backend's reply.")
+            if not server.is_sent_pushes and f"echostr={answer}&" not in target:
+                raise BenchmarkError(f"{server.name} does not return the echostr.")
+            forged_status, _ = fetch(port, target.replace("nonce=", "nonce=0"), body)
+            if server.checks_signatures and forged_status != 403:
                 raise BenchmarkError(f"{server.name} does not check signatures.")
             yield running
+
+    def targets_of(self, server: Server) -> Iterator[str]:
+        return signed_targets(server.callers, are_pushes=server.is_sent_pushes)
 
     def send(self, server: Server, port: int, connections: int, seconds: int) -> Load:
         """Sign the requests first, then send them for `seconds`."""
         targets = self.directory / "targets"
-        write_targets(targets, server.callers, MAX_RATE * seconds)
-        return load.send(port, targets, connections=connections, seconds=seconds)
+        write_targets(targets, self.targets_of(server), MAX_RATE * seconds)
+        body = MESSAGE if server.is_sent_pushes else ""
+        return load.send(port, targets, body, connections=connections, seconds=seconds)
 
     def measure(self, server: Server, running: Running, url: str, connections: int) -> Measured:
         roots = running.process.pid, postmaster_of(url)

@@ -59,6 +59,20 @@ def against_peers(results: Results) -> Iterator[Target]:
     yield Target(f"p50 ÷ that of same-work, {count(1)}", 2.5, measured, is_maximum=True)
 
 
+def of_pushes(results: Results) -> Iterator[Target]:
+    """Compare the gateway with a peer that passes pushes on, and with the backend itself."""
+    measured = results.ratio("relay", "express-relay", BUSY_CONNECTIONS, rate)
+    title = f"rate ÷ that of express-relay, {count(BUSY_CONNECTIONS)}"
+    yield Target(title, 1, measured)
+    for number, name, maximum, connections in [
+        (p99, "p99", 15, BUSY_CONNECTIONS),
+        (p50, "p50", 3, 1),
+    ]:
+        measured = results.difference("relay", "direct", connections, number)
+        title = f"{name} − that of the backend itself, {count(connections)}"
+        yield Target(title, maximum, measured, is_maximum=True, unit=" ms")
+
+
 def count(connections: int) -> str:
     return "1 connection" if connections == 1 else f"{connections} connections"
 

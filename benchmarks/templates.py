@@ -19,16 +19,18 @@ from benchmarks.errors import BenchmarkError
 #: Attempts under a seal, as many as a batch of the gateway holds under load.
 BATCH_SIZE = 8
 #: The number of accounts in each template that holds the gateway's tables.
-ACCOUNTS = {"one": 1, "fifty": 50, "large": LARGE_ACCOUNTS}
+ACCOUNTS = {"one": 1, "relay": 1, "fifty": 50, "large": LARGE_ACCOUNTS}
 
 
-def make_template(databases: Databases, name: str) -> None:
+def make_template(databases: Databases, name: str, backend_port: int) -> None:
+    """Make the database; the account of `relay` has the backend at this port of this machine."""
     url = databases.create(name)
     if name == "peers":
         query(url, (PEERS / "table.sql").read_text())
         return
     manage(url, "manage.py", "migrate", "--noinput", "--verbosity", "0")
-    manage(url, "-m", "benchmarks.accounts", str(ACCOUNTS[name]))
+    backend = [f"http://127.0.0.1:{backend_port}/wechat"] if name == "relay" else []
+    manage(url, "-m", "benchmarks.accounts", str(ACCOUNTS[name]), *backend)
     if name == "large":
         options = [
             f"--accounts={LARGE_ACCOUNTS}",

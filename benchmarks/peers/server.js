@@ -1,12 +1,14 @@
 "use strict";
 // The callback in Express, as WeChat's tutorials show it. With RECORDS, one INSERT records each
-// attempt before the response is sent. WORKERS processes share the port.
+// attempt before the response is sent. Message pushes go to BACKEND after that, if there is one.
+// WORKERS processes share the port.
 
 const cluster = require("node:cluster");
 const crypto = require("node:crypto");
+const http = require("node:http");
 const express = require("express");
 
-const { TOKEN, DATABASE_URL, RECORDS, PORT } = process.env;
+const { TOKEN, DATABASE_URL, RECORDS, PORT, BACKEND } = process.env;
 const workers = Number(process.env.WORKERS);
 // Connections to PostgreSQL, of all processes together. With 16 the rate is a little lower, with 64
 // much lower.
@@ -28,8 +30,9 @@ function makeApp() {
   app.disable("etag"); // neither header is needed, and both cost time
   app.disable("x-powered-by");
   const pool = RECORDS && makePool();
-  app.get("/wechat/:slug", async (request, response) => {
-    const { signature, timestamp, nonce, echostr } = request.query;
+
+  async function check(request) {
+    const { signature, timestamp, nonce, echostr = "" } = request.query;
     const isAccepted = isSigned(request.query);
     if (pool) {
       const { slug } = request.params;
@@ -37,10 +40,37 @@ function makeApp() {
       const values = [new Date(), slug, isAccepted, signature, timestamp, nonce, echostr, ip];
       await pool.query({ ...INSERT, values });
     }
-    if (isAccepted) response.type("text/plain").send(echostr);
+    return isAccepted;
+  }
+
+  app.get("/wechat/:slug", async (request, response) => {
+    if (await check(request)) response.type("text/plain").send(request.query.echostr);
+    else response.status(403).send("bad token");
+  });
+  app.post("/wechat/:slug", express.raw({ type: () => true }), async (request, response) => {
+    if (await check(request)) response.type("text/plain").send(await forward(request));
     else response.status(403).send("bad token");
   });
   return app;
+}
+
+const agent = new http.Agent({ keepAlive: true });
+
+function forward(request) {
+  return new Promise((resolve, reject) => {
+    const headers = {
+      "content-type": request.headers["content-type"],
+      "content-length": request.body.length,
+    };
+    const options = { agent, method: "POST", headers };
+    const sent = http.request(BACKEND + request.originalUrl, options, (answer) => {
+      const pieces = [];
+      answer.on("data", (piece) => pieces.push(piece));
+      answer.on("end", () => resolve(Buffer.concat(pieces)));
+    });
+    sent.on("error", reject);
+    sent.end(request.body);
+  });
 }
 
 function makePool() {

@@ -12,15 +12,16 @@ from django.conf import settings
 from django.db import connection
 
 from benchmarks import report
-from benchmarks.__main__ import ALL_NAMES, is_long_enough, parse
+from benchmarks.__main__ import ALL_NAMES, PUSH_NAMES, is_complete, is_long_enough, parse
 from benchmarks.accounts import callers
 from benchmarks.contenders import CONTENDERS, PgBench, Server
 from benchmarks.errors import BenchmarkError
 from benchmarks.load import Load, read_summary
+from benchmarks.report import Part
 from benchmarks.results import Results, p99, rate
 from benchmarks.runner import Measured, check_count
 from benchmarks.signed_requests import signed_targets
-from benchmarks.targets import Target, against_peers
+from benchmarks.targets import Target, against_peers, of_pushes
 from verification.audit_log.canonical import COLUMNS
 from verification.models import ChainHead
 from verification.tests.support.signer import signature
@@ -50,6 +51,15 @@ def test_requests_call_the_accounts_in_turn_each_signed_with_its_own_token() -> 
         assert urlsplit(target).path == caller.path
         assert sent["signature"] == signature(caller.token, sent["timestamp"], sent["nonce"])
         assert sent["echostr"].isdigit()
+
+
+def test_pushes_are_signed_alike_and_name_the_follower() -> None:
+    [push] = islice(signed_targets(callers(1), are_pushes=True), 1)
+    sent = {name: values[0] for name, values in parse_qs(urlsplit(push).query).items()}
+
+    assert sent["signature"] == signature(callers(1)[0].token, sent["timestamp"], sent["nonce"])
+    assert sent["openid"]
+    assert "echostr" not in sent
 
 
 def test_a_load_with_a_refused_or_broken_request_is_an_error() -> None:
@@ -90,6 +100,16 @@ def test_a_ratio_is_one_of_medians() -> None:
     assert verdicts["rate ÷ that of django, 32 connections"] == "not measured"
 
 
+def test_what_pushes_take_longer_is_compared_with_the_backend_itself() -> None:
+    results = Results()
+    results.add("direct", 32, measured(9000, p99=4.0))
+    results.add("relay", 32, measured(2000, p99=24.0))
+
+    [_rate, p99_added, _p50_added] = of_pushes(results)
+    assert p99_added.measured == 20.0
+    assert p99_added.verdict == "missed by 33%"
+
+
 def test_a_missed_target_says_by_how_much() -> None:
     assert Target("rate", 2.0, 1.5).verdict == "missed by 25%"
     assert Target("p50", 2.5, 3.0, is_maximum=True).verdict == "missed by 20%"
@@ -103,7 +123,7 @@ def test_a_report_begins_with_how_many_targets_are_met() -> None:
         Target("p99", 1, None),
     ]
 
-    text = report.make(["Today."], targets, Results())
+    text = report.make(Part.CALLBACKS, ["Today."], targets, Results())
     assert text.startswith(
         "# Comparison with peers\n\n1 of 2 targets that were measured are met. [Why"
     )
@@ -115,7 +135,7 @@ def test_a_short_run_reports_no_target_as_met(short: list[str]) -> None:
     assert is_long_enough(parse([]))
     assert not is_long_enough(parse(short))
 
-    text = report.make(["Today."], [], Results())
+    text = report.make(Part.CALLBACKS, ["Today."], [], Results())
     assert text.startswith("# Comparison with peers\n\nFewer than 3 rounds of 3 s")
     assert "Targets" not in text
 
@@ -124,13 +144,36 @@ def test_writing_the_results_keeps_the_hand_written_part(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(report, "FILE", tmp_path / "RESULTS.md")
-    report.write("# First\n")
+    report.write({Part.CALLBACKS: "# First\n"})
     report.FILE.write_text(report.FILE.read_text() + "\nThe lock is held through the flush.\n")
-    report.write("# Second\n")
+    report.write({Part.CALLBACKS: "# Second\n"})
 
     assert report.FILE.read_text() == (
         "# Second\n\n## What it comes to\n\nThe lock is held through the flush.\n"
     )
+
+
+def test_a_part_of_the_results_is_replaced_without_the_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(report, "FILE", tmp_path / "RESULTS.md")
+    report.write({Part.CALLBACKS: "# First\n"})
+    report.write({Part.PUSHES: f"{Part.PUSHES}\n\nOf Monday.\n"})
+    report.write({Part.PUSHES: f"{Part.PUSHES}\n\nOf Tuesday.\n"})
+    report.write({Part.CALLBACKS: "# Second\n"})
+
+    assert report.FILE.read_text() == (
+        f"# Second\n\n{Part.PUSHES}\n\nOf Tuesday.\n\n## What it comes to\n"
+    )
+
+
+def test_all_four_of_the_pushes_are_a_part_of_their_own() -> None:
+    of_pushes_alone = parse(["--only", ",".join(PUSH_NAMES)])
+
+    assert is_complete(of_pushes_alone, Part.PUSHES)
+    assert not is_complete(of_pushes_alone, Part.CALLBACKS)
+    assert not is_complete(parse(["--only", "relay,direct"]), Part.PUSHES)
+    assert is_complete(parse(["--long"]), Part.CALLBACKS)
 
 
 def test_help_lists_all_names_that_can_be_chosen() -> None:
