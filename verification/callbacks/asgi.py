@@ -37,6 +37,9 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Any, Any, Any], Awaitable[None]]
 
+#: Bytes of the bodies that a process holds until their callbacks are answered. WeChat's are a few
+#: kilobytes, but anyone can send larger ones.
+MAX_BODY_BYTES = 64 * MAX_BODY_SIZE
 #: Connections that a process leaves without an answer at a time; see CallbackEndpoint.hold().
 MAX_HELD = 1_000
 
@@ -58,6 +61,7 @@ class CallbackEndpoint:
         self.group_commit = GroupCommit()
         self.spool = SpoolWriter()
         self.relay = Relay(self.spool)
+        self.body_bytes = 0  #: of the bodies in memory
         self.held = 0  #: connections without an answer; see hold()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -90,14 +94,18 @@ class CallbackEndpoint:
         if request.method == "POST":
             request = request._replace(body=await read_body(receive))
         callback = parse_callback(request, slug, settings.TRUSTED_PROXY_COUNT, self_test_key())
+        size = len(request.body or b"")
+        self.body_bytes += size
         try:
             verdict = await self.get_verdict(callback)
+            if verdict.push is None:
+                return reply_to(callback, verdict)
+            reply = await self.relay.answer(callback, verdict.push)
         except Unrecorded as error:
             log_unrecorded(callback, error)
             return TRY_AGAIN
-        if verdict.push is None:
-            return reply_to(callback, verdict)
-        reply = await self.relay.answer(callback, verdict.push)
+        finally:
+            self.body_bytes -= size
         if reply is None:
             await self.hold(callback, receive)
         return reply or TRY_AGAIN
@@ -122,6 +130,8 @@ class CallbackEndpoint:
 
     async def get_verdict(self, callback: Callback) -> Verdict:
         """Wait for the verdict. Raises Unrecorded, at the latest after ANSWER_DEADLINE."""
+        if self.body_bytes > MAX_BODY_BYTES:
+            raise Unrecorded("too many large bodies")
         verdict = self.group_commit.submit(callback)
         seconds = ANSWER_DEADLINE - callback.elapsed / 1_000_000
         # call_later() takes a fifth of the time of asyncio.timeout(). A batch leaves out callbacks

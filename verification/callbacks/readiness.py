@@ -20,6 +20,8 @@ from verification.models import (
     AESKey,
     Backend,
     ChainHead,
+    Delivery,
+    DeliveryTally,
     OfficialAccount,
     Seal,
     Tally,
@@ -33,7 +35,8 @@ logger = logging.getLogger(__name__)
 START_DEADLINE = 30.0
 READY = "ready"
 
-#: Rights that recording needs once the chain has a head. Heroku revokes INSERT from a full plan.
+#: Rights that recording and forwarding need once the chain has a head. Heroku revokes INSERT from
+#: a full plan.
 REQUIRED_RIGHTS = {
     VerificationAttempt: ["INSERT"],
     Seal: ["INSERT"],
@@ -41,6 +44,10 @@ REQUIRED_RIGHTS = {
     Tally: ["SELECT", "INSERT", "UPDATE"],
     OfficialAccount: ["SELECT"],
     Token: ["SELECT", "UPDATE"],
+    AESKey: ["SELECT", "UPDATE"],
+    Backend: ["SELECT", "UPDATE"],
+    Delivery: ["SELECT", "INSERT", "UPDATE"],
+    DeliveryTally: ["SELECT", "INSERT", "UPDATE"],
 }
 SELECT_MISSING_RIGHTS = """
 SELECT needed || ' on ' || name FROM unnest(%s::text[], %s::text[]) AS rights (name, needed)
