@@ -178,13 +178,16 @@ def test_bytes_after_a_reply_are_no_reply_to_the_next_message(seconds: float) ->
             time.sleep(seconds)
             if seconds:
                 connection.send(evil)
+            connection.backend.is_over.set()
 
     async def use(sender: BackendClient) -> list[Any]:
         replies = []
         for _number in range(3):
             push = forwarded_to(backend.url)
             replies.append(await sender.send(push, connect_timeout=5, timeout=10))
-            await asyncio.sleep(2 * seconds)
+            await asyncio.to_thread(backend.is_over.wait, 10)
+            backend.is_over.clear()
+            await asyncio.sleep(seconds)
         return replies
 
     with backend_that(conversation) as backend:
