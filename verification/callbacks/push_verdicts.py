@@ -17,10 +17,13 @@ from verification.protocol.encryption import (
     decode_aes_key,
     decrypt_message,
 )
-from verification.protocol.enums import Mark, Outcome, Reason
+from verification.protocol.enums import Kind, Mark, Outcome, Reason
 from verification.protocol.message import MalformedMessage, Message, parse_message
 from verification.protocol.reply import AcceptedPush, Target, Verdict
 from verification.protocol.signature import constant_time_compare
+
+#: The detail of a refused message that is not encrypted, although the account's messages are.
+PLAIN = "plain"
 
 
 class LiveKey(NamedTuple):
@@ -70,8 +73,14 @@ def judge_push(
     An encrypted message must be covered by msg_signature, made with the token that signed the query
     string, and the account's EncodingAESKey must decrypt it. Each such refusal gets the same reply,
     so that a caller does not learn what was wrong.
+
+    If the key has decrypted pushes of WeChat's before, plain ones are refused: nothing signs them,
+    so anyone who has seen the address of a push could send them.
     """
     is_encrypted = Mark.ENCRYPTED in callback.marks
+    is_proven = any(not key.is_unused for key in settings.keys)
+    if is_proven and not is_encrypted and callback.kind is not Kind.SELF_TEST:
+        return refuse(accepted, Reason.MESSAGE_SIGNATURE_MISMATCH, detail=PLAIN)
     if settings.target is None and not is_encrypted:
         return accepted  # Nobody reads the message.
     try:

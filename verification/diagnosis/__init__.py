@@ -37,6 +37,7 @@ CAUSES: list[Callable[[Evidence], Explanation | None]] = [
     request_causes.parameter_repeated,
     request_causes.query_too_long,
     message_causes.message_unreadable,
+    message_causes.message_not_encrypted,
     message_causes.message_signature_mismatch,
     message_causes.message_for_another_app_id,
     message_causes.message_undecryptable,

@@ -35,6 +35,27 @@ def message_unreadable(evidence: Evidence) -> Explanation | None:
     )
 
 
+def message_not_encrypted(evidence: Evidence) -> Explanation | None:
+    if evidence.attempt.detail != "plain" or not evidence.is_refused_for(
+        Reason.MESSAGE_SIGNATURE_MISMATCH
+    ):
+        return None
+    return _explain(
+        evidence,
+        _("message not encrypted"),
+        _(
+            "The message was not encrypted, although WeChat encrypts the messages of “{account}”. "
+            "Nothing signs such a message, so anyone who has seen the address of a push could have "
+            "sent it."
+        ).format(account=evidence.name),
+        _(
+            "If you have switched WeChat's console to the plain mode (明文模式), retire the "
+            "EncodingAESKey on the account's page. Otherwise nothing is wrong here: rotate the "
+            "token if this goes on."
+        ),
+    )
+
+
 def message_signature_mismatch(evidence: Evidence) -> Explanation | None:
     if not evidence.is_refused_for(Reason.MESSAGE_SIGNATURE_MISMATCH):
         return None

@@ -23,7 +23,7 @@ from verification.tests.support.messages import (
     store_aes_key,
     text_message,
 )
-from verification.tests.support.signer import self_test_nonce, verification
+from verification.tests.support.signer import push, self_test_nonce, verification
 
 NEW = "NewTokenOfBrandA99"
 ECHOSTR = "4375120948345356249"
@@ -124,6 +124,13 @@ def message_unreadable(send: Send) -> str:
     _body, query = encrypted_push(A, MESSAGE)
     send_push(send, (b"not a message", query))
     return "the body was not a message as WeChat sends it"
+
+
+def message_not_encrypted(send: Send) -> str:
+    store_aes_key(brand_a(), AES_KEY)
+    send_push(send, encrypted_push(A, MESSAGE))
+    send_push(send, (MESSAGE, push(A)))
+    return "The message was not encrypted, although WeChat encrypts the messages of “Brand-A”"
 
 
 def message_signature_mismatch(send: Send) -> str:

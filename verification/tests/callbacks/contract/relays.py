@@ -288,6 +288,20 @@ class Relays(Adapter):
         assert last_attempt().detail == "receive_id wx0000000000000bad"
         assert len(backend.received) == 1
 
+    def test_a_plain_message_is_refused_once_the_key_is_proven(
+        self, brand_a: OfficialAccount, backend: FakeBackend
+    ) -> None:
+        set_backend(brand_a, backend.url)
+        store_aes_key(brand_a, AES_KEY)
+        assert self.push() == (200, b"success")
+        self.push_encrypted(encrypted_push(A, TEXT))
+
+        assert self.push() == (403, b"bad token")
+        assert last_attempt().reason == Reason.MESSAGE_SIGNATURE_MISMATCH
+        assert last_attempt().detail == "plain"
+        assert self.push(nonce=self_test_nonce()) == (200, b"success")
+        assert len(backend.received) == 3
+
     def test_a_mistyped_key_mutes_no_account(
         self, brand_a: OfficialAccount, backend: FakeBackend
     ) -> None:
