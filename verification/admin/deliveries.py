@@ -10,6 +10,7 @@ from django.db.models import Count, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.defaultfilters import filesizeformat
 from django.template.response import TemplateResponse
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
@@ -21,6 +22,7 @@ from verification.change_log import actor_of
 from verification.models import Backend, Delivery
 from verification.protocol.enums import DeliveryResult
 from verification.relay.failures import advise, describe
+from verification.times import format_short_with_seconds, format_zone
 
 State = Delivery.State
 #: Names of states in URLs.
@@ -34,7 +36,8 @@ class StateFilter(admin.SimpleListFilter):
     parameter_name = "state"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [(state.name.lower(), state.label) for state in State] + [("all", _("All"))]
+        states = [(state.name.lower(), capfirst(state.label)) for state in State]
+        return [*states, ("all", _("All"))]
 
     def choices(self, changelist: Any) -> Any:
         """Offer the default first, in place of Django's "All"."""
@@ -68,19 +71,32 @@ class ReasonFilter(admin.SimpleListFilter):
 
 @admin.register(Delivery)
 class DeliveryAdmin(ReadOnlyAdmin):
-    list_display = ["received", "account", "state_name", "attempts", "reason", "due", "bytes"]
+    # Not `attempts`: it counts only those that say something about the message itself.
+    list_display = ["arrived", "account", "state_name", "reason", "tried", "due", "bytes"]
     list_filter = [StateFilter, ReasonFilter, "account"]
     list_select_related = ["account__backend"]
     change_list_template = "admin/verification/delivery/change_list.html"
     actions = ["retry", "discard"]
     fields = [
-        *("received", "account", "state_name", "attempts", "last_attempt", "reason", "what_to_do"),
-        *("due", "end", "settled", "bytes", "request_id", "webhook_id"),
+        *("received", "account", "state_name", "last_attempt", "reason", "what_to_do"),
+        *("next_attempt", "end", "settled", "bytes", "request_id", "identity"),
     ]
 
     received = moment_column("received_at", gettext_lazy("received"))
     last_attempt = moment_column("last_attempt_at", gettext_lazy("last attempt"))
     settled = moment_column("settled_at", gettext_lazy("stopped waiting"))
+    next_attempt = moment_column("due_at", gettext_lazy("next attempt"))
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Return the fields without a next attempt, if there will be none."""
+        if obj is not None and obj.state != State.WAITING:
+            return [name for name in self.fields if name != "next_attempt"]
+        return self.fields
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        return super().changelist_view(request, {"zone": format_zone(), **(extra_context or {})})
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Delivery]:
         # A page never needs what is encrypted.
@@ -91,7 +107,7 @@ class DeliveryAdmin(ReadOnlyAdmin):
 
     @admin.display(description=gettext_lazy("state"))
     def state_name(self, delivery: Delivery) -> str:
-        return str(State(delivery.state).label)
+        return capfirst(str(State(delivery.state).label))
 
     @admin.display(description=gettext_lazy("reason"))
     def reason(self, delivery: Delivery) -> str:
@@ -105,11 +121,27 @@ class DeliveryAdmin(ReadOnlyAdmin):
             return "–"
         return advise(DeliveryResult(delivery.last_result), delivery.last_status) or "–"
 
+    # In the list, times are short; its last line names their zone.
+
+    @admin.display(description=gettext_lazy("received"))
+    def arrived(self, delivery: Delivery) -> str:
+        return format_short_with_seconds(delivery.received_at)
+
+    @admin.display(description=gettext_lazy("last attempt"))
+    def tried(self, delivery: Delivery) -> str:
+        moment = delivery.last_attempt_at
+        return format_short_with_seconds(moment) if moment else self.get_empty_value_display()
+
     @admin.display(description=gettext_lazy("next attempt"))
     def due(self, delivery: Delivery) -> str:
-        return self.moment_of_waiting(self, delivery) if delivery.state == State.WAITING else "–"
+        if delivery.state != State.WAITING:
+            return self.get_empty_value_display()
+        return format_short_with_seconds(delivery.due_at)
 
-    moment_of_waiting = staticmethod(moment_column("due_at", ""))
+    @admin.display(description="webhook-id")
+    def identity(self, delivery: Delivery) -> str:
+        """Show what the backend has in its log."""
+        return delivery.webhook_id
 
     @admin.display(description=gettext_lazy("deleted at the latest"))
     def end(self, delivery: Delivery) -> str:

@@ -13,7 +13,7 @@ from django.contrib.admin.widgets import (
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from verification.accounts.backends import can_keep
 from verification.models import Backend
@@ -31,16 +31,16 @@ def explain_choice(choice: str, days: int | None = None) -> str:
         return _(
             "Nothing is stored here. WeChat sends the message again after 5 seconds, three times "
             "in all. If the backend fails each time, the message is lost, and the follower sees "
-            "“{sentence}”."
+            "“{sentence}”. Choose this if your company must not store messages."
         ).format(sentence=SERVICE_FAILURE_MESSAGE)
-    text = _(
+    time = _("the days that you enter below")
+    if days:
+        time = ngettext("{count} day", "{count} days", days).format(count=days)
+    return _(
         "The follower sees no error, and gets no late reply. The message is stored here, "
-        "encrypted, until the backend takes it or its time ends ({time}). Messages are personal "
-        "data: say in your privacy notice that they are stored."
-    )
-    return text.format(
-        time=_("{days} days").format(days=days) if days else _("the days that you enter below")
-    )
+        "encrypted, until the backend takes it, at most for {time}. Messages are personal data: "
+        "say in your privacy notice that they are stored."
+    ).format(time=time)
 
 
 def _label(choice: OnFailure) -> SafeString:

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from verification.accounts.backends import (
     mask_url,
@@ -120,9 +120,12 @@ class Command(GatewayCommand):
         )
         self.stdout.write(sentence.format(account=account))
         if waiting:
-            sentence = _(
+            sentence = ngettext(
+                "{count} message still waits. It is delivered to the next backend, or deleted when "
+                "its time ends.",
                 "{count} messages still wait. They are delivered to the next backend, or deleted "
-                "when their time ends."
+                "when their time ends.",
+                waiting,
             )
             self.stdout.write(sentence.format(count=f"{waiting:,}"))
 
@@ -163,4 +166,8 @@ def describe(
     yield _("Backend URL:    {url}").format(url=mask_url(backend.url))
     yield _("When it fails:  {choice}").format(choice=backend.get_on_failure_display())
     if backend.on_failure == Backend.OnFailure.KEEP:
-        yield _("Kept for:       {days} days at most").format(days=backend.retention_days)
+        days = backend.retention_days
+        sentence = ngettext(
+            "Kept for:       at most {count} day", "Kept for:       at most {count} days", days
+        )
+        yield sentence.format(count=days)
