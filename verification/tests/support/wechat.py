@@ -35,13 +35,13 @@ class Mode(Enum):
 class WeChat:
     """Pushes the messages of one official account to its server URL."""
 
-    def __init__(self, url: str, token: str) -> None:
-        self.url, self.token = url, token
+    def __init__(self, url: str, token: str, follower: str = FOLLOWER) -> None:
+        self.url, self.token, self.follower = url, token, follower
 
     def push(self, text: str, msg_id: str, mode: Mode = Mode.PLAIN) -> Answer:
-        """Send a follower's text message once, and return what the server answers."""
+        """Send the follower's text message once, and return what the server answers."""
         timestamp = str(int(time.time()))
-        body = text_message(text, msg_id=msg_id)
+        body = text_message(text, msg_id=msg_id, from_user=self.follower)
         if mode is Mode.PLAIN:
             query = push(self.token, timestamp=timestamp, nonce=msg_id)
         else:
@@ -54,6 +54,7 @@ class WeChat:
                 timestamp=timestamp,
                 nonce=msg_id,
             )
+        query = query.replace(FOLLOWER, self.follower)
         return post(f"{self.url}{'&' if '?' in self.url else '?'}{query}", body)
 
     def read_reply(self, answer: Answer) -> str:
@@ -69,6 +70,6 @@ class WeChat:
                 xml, field("MsgSignature"), field("TimeStamp"), field("Nonce")
             )
         reply = parse_message(xml)
-        assert (reply.target, reply.source) == (FOLLOWER, ORIGINAL_ID)
+        assert (reply.target, reply.source) == (self.follower, ORIGINAL_ID)
         content: str = reply.content
         return content
