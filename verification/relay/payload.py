@@ -47,8 +47,3 @@ class Payload(NamedTuple):
             plain[type_start:body_start].decode(),
             plain[body_start:],
         )
-
-
-def reencrypt(stored: bytes) -> bytes:
-    """Return the same payload, encrypted with the newest key. Raises UndecryptablePayload."""
-    return Payload.decrypt(stored).encrypt()

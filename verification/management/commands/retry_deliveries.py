@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import CommandError
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from verification.accounts.deliveries import retry
+from verification.change_log import command_line_actor
+from verification.management.base import GatewayCommand, add_json_argument, find_account
+from verification.models import Delivery
+
+
+class Command(GatewayCommand):
+    help = gettext_lazy(
+        "Lets the kept messages of an account be delivered at once, without waiting for the next "
+        "attempt: those that wait, and dead letters. The worker delivers them. The change log "
+        "records how many there were."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("slug", help=_("The slug of the account."))
+        parser.add_argument(
+            "ids",
+            metavar="ID",
+            nargs="*",
+            type=int,
+            help=_("Retries only these messages, by their numbers in list_deliveries."),
+        )
+        parser.add_argument("--dead", action="store_true", help=_("Retries only dead letters."))
+        add_json_argument(parser)
+
+    def handle(self, *, slug: str, ids: list[int], dead: bool, **options: Any) -> None:
+        account = find_account(slug)
+        states = [Delivery.State.DEAD] if dead else [*Delivery.STORED]
+        chosen = Delivery.objects.filter(account=account, state__in=states)
+        if ids:
+            chosen = chosen.filter(pk__in=ids)
+            missing = sorted(set(ids) - set(chosen.values_list("pk", flat=True)))
+            if missing:
+                sentence = _(
+                    "Nothing was retried: {account} has no kept message {ids}. list_deliveries "
+                    "{slug} lists those that can be retried."
+                )
+                numbers = ", ".join(map(str, missing))
+                raise CommandError(sentence.format(account=account, ids=numbers, slug=slug))
+        count = retry(chosen, command_line_actor())
+        if options["json"]:
+            self.print_json(slug=slug, retried=count)
+            return
+        sentence = ngettext(
+            "{count} message of {account} is delivered at once, if the worker runs.",
+            "{count} messages of {account} are delivered at once, if the worker runs.",
+            count,
+        )
+        if not count:
+            sentence = _("{account} has no messages to retry.")
+        self.stdout.write(sentence.format(count=count, account=account))
