@@ -78,8 +78,9 @@ WITHOUT_STATUS: dict[DeliveryResult, Any] = {
 
 ADVICE: dict[DeliveryResult, Any] = {
     DeliveryResult.UNUSABLE_REPLY: _(
-        "Let the backend answer with “success”, an empty body, or a passive reply to the same "
-        "follower: an <xml> document without a DTD, or a JSON object, not a web page."
+        "Let the backend answer with “success”, an empty body, or a passive reply in which "
+        "ToUserName and FromUserName are exchanged: an <xml> document without a DTD, or a JSON "
+        "object, not a web page."
     ),
     DeliveryResult.CONNECTION_REFUSED: _(
         "Start the backend, check host and port of the backend URL, and let its firewall admit "

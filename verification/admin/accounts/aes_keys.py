@@ -49,7 +49,7 @@ class AESKeyPages(SecretPages):
         "current": _("Current key"),
         "previous": _("Previous key"),
         "retired": _("Retired key"),
-        "unused": _("Not used yet: no encrypted message has arrived"),
+        "unused": _("Not used yet: it has not decrypted any message"),
         "ends_after_use": _("24 hours after the new key has first decrypted a message"),
         "create": _("Enter or generate…"),
         "rotate": _("Rotate key…"),
@@ -110,12 +110,6 @@ class AESKeyPages(SecretPages):
     def first_choice(self, current: RotatingSecret | None) -> str:
         return GENERATE if current else ENTER
 
-    def describe_first_use(self, secret: RotatingSecret, *, is_live: bool) -> Any:
-        assert isinstance(secret, AESKey)
-        if is_live and secret.first_used_at is None and secret.failed_at is not None:
-            return _("Not used yet: it has not decrypted any message")
-        return super().describe_first_use(secret, is_live=is_live)
-
     def read_card(self, request: HttpRequest, account: OfficialAccount) -> dict[str, Any]:
         card = super().read_card(request, account)
         current = next((row.secret for row in card["rows"] if row.secret.is_current), None)
@@ -133,24 +127,20 @@ def find_problem(account: OfficialAccount, current: AESKey) -> Any:
     """Return why messages are not decrypted with the current key, or an empty text."""
     if not current.is_decryptable:
         return AESKeyPages.lost_key
-    if current.first_used_at is None:
-        if current.failed_at is None:
-            return ""
+    refused_at, last_push = last_undecryptable(account), read_last_push(account)
+    since = current.first_used_at or current.created_at
+    if refused_at and refused_at > since and (last_push is None or last_push < refused_at):
+        return _(
+            "The last message, of %(time)s, was refused, because no key that is stored here "
+            "decrypts it. If the console has another EncodingAESKey now, enter that one."
+        ) % {"time": format_datetime(refused_at, MINUTE)}
+    if current.failed_at and not current.first_used_at:
         return _(
             "The encrypted message of %(time)s could not be decrypted with this key. Compare the "
             "key and the AppID (%(app_id)s) with the console. Until a message fits, encrypted "
             "messages are not checked with it."
         ) % {"time": format_datetime(current.failed_at, MINUTE), "app_id": account.app_id}
-    refused_at = last_undecryptable(account)
-    last_push = read_last_push(account)
-    if refused_at is None or refused_at < current.first_used_at:
-        return ""
-    if last_push is not None and last_push > refused_at:
-        return ""
-    return _(
-        "The last message, of %(time)s, was refused, because it could not be decrypted with this "
-        "key. If the console has another EncodingAESKey now, enter that one."
-    ) % {"time": format_datetime(refused_at, MINUTE)}
+    return ""
 
 
 def last_undecryptable(account: OfficialAccount) -> datetime | None:

@@ -200,7 +200,7 @@ class TestTheState:
         self, li_wei_at_work: Client, brand_a: OfficialAccount
     ) -> None:
         store_aes_key(brand_a, AES_KEY)
-        unused = "Not used yet: no encrypted message has arrived"
+        unused = "Not used yet: it has not decrypted any message"
         assert unused in open_account(li_wei_at_work, brand_a)
 
         body, query = encrypted_push(A, TEXT, nonce=self_test_nonce())
@@ -219,7 +219,6 @@ class TestTheState:
 
         assert "could not be decrypted with this key. Compare the key and the AppID" in text
         assert f"({APP_ID})" in text
-        assert "no encrypted message has arrived" not in text
 
     def test_a_key_that_has_worked_and_no_longer_does_is_named_until_a_message_passes(
         self, li_wei_at_work: Client, brand_a: OfficialAccount
@@ -227,12 +226,24 @@ class TestTheState:
         store_aes_key(brand_a, AES_KEY)
         wechat_pushes_encrypted(brand_a, AES_KEY)
         assert wechat_pushes_encrypted(brand_a, OTHER_AES_KEY) == 403
-        assert "was refused, because it could not be decrypted with this key" in open_account(
+        assert "was refused, because no key that is stored here decrypts it" in open_account(
             li_wei_at_work, brand_a
         )
 
         wechat_pushes_encrypted(brand_a, AES_KEY)
         assert "was refused, because" not in open_account(li_wei_at_work, brand_a)
+
+    def test_a_new_key_beside_one_that_has_worked_is_named_when_neither_fits(
+        self, li_wei_at_work: Client, brand_a: OfficialAccount
+    ) -> None:
+        store_aes_key(brand_a, AES_KEY)
+        wechat_pushes_encrypted(brand_a, AES_KEY)
+        store_aes_key(brand_a, OTHER_AES_KEY)
+
+        assert wechat_pushes_encrypted(brand_a, AES_KEY[::-1]) == 403
+        assert "because no key that is stored here decrypts it" in open_account(
+            li_wei_at_work, brand_a
+        )
 
     def test_a_lost_encryption_key_is_named(
         self, li_wei_at_work: Client, brand_a: OfficialAccount, settings: Any
