@@ -10,6 +10,7 @@ from typing import NamedTuple, TypeVar
 
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -143,15 +144,23 @@ def keep_longer(secret: RotatingSecret, actor: Actor) -> None:
 
 
 def retire(secret: RotatingSecret, actor: Actor) -> None:
-    """End the validity of a previous secret now. Raises ValidationError if it has ended."""
+    """End the validity of a previous secret now. Raises ValidationError if it has ended.
+
+    A current one can be retired only if an account can be without it, and the previous ones end
+    with it.
+    """
     now = timezone.now()
     with transaction.atomic():
-        live = type(secret).objects.live_at(now)
-        valid = live.filter(pk=secret.pk, superseded_at__isnull=False)
-        if not valid.update(expires_at=now):
+        ending = type(secret).objects.live_at(now).filter(account=secret.account_id)
+        if not (secret.is_current and secret.is_optional):
+            ending = ending.filter(pk=secret.pk, superseded_at__isnull=False)
+        secrets = list(ending.select_for_update(no_key=True))
+        if not secrets:
             message = _("This is not a previous %(secret)s that is still valid.")
             raise ValidationError(message, params=_name(secret))
-        _record_new_end(ACTIONS[type(secret)].retired, secret, actor)
+        ending.update(expires_at=now, superseded_at=Coalesce("superseded_at", now))
+        for ended in secrets:
+            _record_new_end(ACTIONS[type(secret)].retired, ended, actor)
 
 
 def _name(secret: RotatingSecret) -> dict[str, object]:

@@ -19,6 +19,8 @@ class AESKey(RotatingSecret):
     tokens.
     """
 
+    is_optional = True
+
     id = models.AutoField(primary_key=True)
     account = models.ForeignKey(
         OfficialAccount, models.CASCADE, related_name="aes_keys", verbose_name=_("official account")

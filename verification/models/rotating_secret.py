@@ -30,6 +30,8 @@ class RotatingSecret(models.Model):
 
     account: Any
     account_id: int
+    #: Whether an account can be without a current secret again.
+    is_optional: ClassVar[bool] = False
     objects: ClassVar[Any]
 
     secret = EncryptedTextField(_("secret"), null=True, editable=False)

@@ -55,6 +55,8 @@ class AESKeyPages(SecretPages):
         "rotate": _("Rotate key…"),
         "reveal": _("Reveal key"),
         "retire": _("Retire old key now…"),
+        "retire_current": _("Retire key…"),
+        "retired_current": _("The EncodingAESKey is retired. Messages pass unread again."),
         "kept": _("The old key is valid 24 h longer."),
         "retired_now": _("The old key is retired."),
         # The page that shows it
@@ -85,6 +87,17 @@ class AESKeyPages(SecretPages):
         "retire_button": _("Retire old key now"),
         "retire_question": _(
             "From then on, messages encrypted with the old key %(fingerprint)s are refused."
+        ),
+        "retire_current_title": _("Retire the EncodingAESKey of %(account)s"),
+        "retire_current_page": _("Retire key"),
+        "retire_current_button": _("Retire key now"),
+        "retire_current_question": _(
+            "From then on, this server decrypts no messages with the key %(fingerprint)s. "
+            "Encrypted messages go to the backend as they are, and plain ones are accepted again."
+        ),
+        "retire_current_when": _(
+            "Retire it after you have switched WeChat's console to the plain mode (明文模式). You "
+            "can enter a key again at any time."
         ),
         "retire_is_safe": _(
             "WeChat has used the new key already, so followers will notice nothing."

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from django.contrib import admin, messages
 from django.contrib.admin import helpers
 from django.core.exceptions import ValidationError
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
@@ -50,6 +50,7 @@ class SecretRow:
     is_retired: bool
     keep_url: str  #: empty if it cannot be kept longer
     retire_url: str  #: empty if it cannot be retired
+    retire_text: Any
 
 
 class SecretPages:
@@ -108,7 +109,8 @@ class SecretPages:
             self.describe_end(secret),
             not is_live,
             self.url("keep", *ids) if is_previous and secret.expires_at else "",
-            self.url("retire", *ids) if is_previous else "",
+            self.url("retire", *ids) if is_previous or (is_live and secret.is_optional) else "",
+            texts["retire" if is_previous else "retire_current"],
         )
 
     def describe_first_use(self, secret: RotatingSecret, *, is_live: bool) -> Any:
@@ -247,13 +249,23 @@ class SecretPages:
         """Ask for confirmation, then refuse everything that needs the old secret."""
         require(request, "rotate_token")
         secret = get_object_or_404(self.model, pk=secret_id, account=account_id)
+        if secret.is_current and not secret.is_optional:
+            raise Http404
         if request.method == "POST":
-            return self.set_end(request, secret, retire, self.texts["retired_now"])
+            retired = "retired_current" if secret.is_current else "retired_now"
+            return self.set_end(request, secret, retire, self.texts[retired])
+        name = "retire_current" if secret.is_current else "retire"
+        current = current_secret(self.model, secret.account)
+        is_safe = current is not None and current.first_used_at is not None
+        meaning = "retire_is_safe" if is_safe else "retire_is_unsafe"
         context = {
-            "title": self.texts["retire_title"] % {"account": secret.account},
+            "title": self.texts[f"{name}_title"] % {"account": secret.account},
             "texts": self.texts,
-            "question": self.texts["retire_question"] % {"fingerprint": secret.fingerprint},
-            "current": current_secret(self.model, secret.account),
+            "page_name": self.texts[f"{name}_page"],
+            "question": self.texts[f"{name}_question"] % {"fingerprint": secret.fingerprint},
+            "meaning": self.texts["retire_current_when" if secret.is_current else meaning],
+            "is_unsafe": not is_safe,
+            "button": self.texts[f"{name}_button"],
         }
         return render_page(request, site, "retire_secret.html", secret.account, context)
 

@@ -38,6 +38,7 @@ class TokenPages(SecretPages):
         "create": _("Rotate token…"),
         "rotate": _("Rotate token…"),
         "retire": _("Retire old token now…"),
+        "retire_current": "",
         "kept": _("The old token is valid 24 h longer."),
         "retired_now": _("The old token is retired."),
         # The page that shows it

@@ -4,10 +4,12 @@ from argparse import ArgumentParser
 from collections.abc import Iterator
 from typing import Any
 
+from django.core.management.base import CommandError
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from verification.accounts.aes_keys import generate_aes_key, rotate_aes_key
+from verification.accounts.rotation import current_secret, retire
 from verification.change_log import command_line_actor
 from verification.management.base import (
     GatewayCommand,
@@ -41,6 +43,15 @@ class Command(GatewayCommand):
             ),
         )
         parser.add_argument(
+            "--none",
+            action="store_true",
+            help=_(
+                "Retires the key. Use it after you have switched WeChat's console to the plain "
+                "mode (明文模式): while a key is stored that has decrypted messages, plain ones "
+                "are refused."
+            ),
+        )
+        parser.add_argument(
             "--app-id",
             metavar="ID",
             default="",
@@ -61,6 +72,9 @@ class Command(GatewayCommand):
     ) -> None:
         overlap = parse_hours(keep_old)
         account = find_account(slug)
+        if options["none"]:
+            self.retire_key(account, has_other_options=bool(key or app_id or keep_old), **options)
+            return
         text = read_key(key)
         stored = rotate_aes_key(
             account, text, command_line_actor(), app_id=app_id, keep_old=overlap
@@ -79,6 +93,25 @@ class Command(GatewayCommand):
             self.stdout.write(line)
         for line in format_previous(previous):
             self.stdout.write(line)
+
+    def retire_key(
+        self, account: OfficialAccount, *, has_other_options: bool, **options: Any
+    ) -> None:
+        if has_other_options:
+            raise CommandError(_("--none retires the key. Leave out the other options."))
+        current = current_secret(AESKey, account)
+        if current is None:
+            sentence = _('"{account}" has no EncodingAESKey.')
+            raise CommandError(sentence.format(account=account))
+        retire(current, command_line_actor())
+        if options["json"]:
+            self.print_json(**account_facts(account), fingerprint=None)
+            return
+        sentence = _(
+            "Retired the EncodingAESKey of {account}. Encrypted messages go to the backend as they "
+            "are, and plain ones are accepted again."
+        )
+        self.stdout.write(sentence.format(account=account))
 
 
 def read_key(option: str | None) -> str:

@@ -7,6 +7,7 @@ import pytest
 
 from verification.callbacks import asgi
 from verification.callbacks.asgi import CallbackEndpoint
+from verification.callbacks.recording import Unrecorded
 from verification.tests.support.adapter import A
 from verification.tests.support.signer import push
 
@@ -17,7 +18,7 @@ async def refuse(*_: Any) -> None:
 
 async def send_push(endpoint: CallbackEndpoint, body: bytes) -> int:
     """Return the status of the answer to a push with this body."""
-    scope = {
+    scope: dict[str, Any] = {
         "type": "http",
         "method": "POST",
         "raw_path": b"/wechat/brand-a",
@@ -58,7 +59,7 @@ def test_a_process_holds_a_bounded_number_of_bytes_of_bodies(
         await asyncio.sleep(0)
         await asyncio.sleep(0)
         status = await send_push(endpoint, b"x" * 900)
-        verdicts[0].set_exception(asgi.Unrecorded("deadline"))
+        verdicts[0].set_exception(Unrecorded("deadline"))
         await waiting
         return status, endpoint.body_bytes
 

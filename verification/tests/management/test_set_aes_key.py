@@ -64,6 +64,17 @@ def test_the_next_key_needs_no_app_id_and_says_when_the_old_one_ends(
     assert facts["aes_key"] is None
 
 
+def test_a_key_can_be_retired(brand_a: OfficialAccount, capsys: Output) -> None:
+    call_command("set_aes_key", "brand-a", "--key", AES_KEY, "--app-id", APP_ID)
+    capsys.readouterr()
+    call_command("set_aes_key", "brand-a", "--none")
+
+    assert capsys.readouterr().out.startswith("Retired the EncodingAESKey of Brand-A.")
+    assert not AESKey.objects.filter(superseded_at=None).exists()
+    with pytest.raises(CommandError, match='"Brand-A" has no EncodingAESKey.'):
+        call_command("set_aes_key", "brand-a", "--none")
+
+
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
@@ -71,6 +82,7 @@ def test_the_next_key_needs_no_app_id_and_says_when_the_old_one_ends(
         ({"key": AES_KEY, "app_id": "gh_97417a04a28d"}, "This is the original ID"),
         ({"key": f"{AES_KEY}=", "app_id": APP_ID}, "Leave out the “=” at the end"),
         ({"key": AES_KEY, "app_id": APP_ID, "keep_old": "x"}, "--keep-old takes whole hours"),
+        ({"key": AES_KEY, "none": True}, "--none retires the key. Leave out the other options."),
         ({"key": "-"}, "--key - reads standard input, which was empty."),
     ],
 )

@@ -103,6 +103,39 @@ class TestEntering:
         assert secret.reveal() in answer.text
 
 
+class TestRetiringTheCurrentKey:
+    def test_plain_messages_are_accepted_again(
+        self, li_wei_at_work: Client, brand_a: OfficialAccount
+    ) -> None:
+        key = store_aes_key(brand_a, AES_KEY)
+        wechat_pushes_encrypted(brand_a, AES_KEY)
+        assert wechat_pushes(brand_a, A) == 403
+
+        url = reverse("admin:retire_aes_key", args=[brand_a.pk, key.pk])
+        assert "switched WeChat&#x27;s console to the plain mode" in li_wei_at_work.get(url).text
+        li_wei_at_work.post(url)
+        assert wechat_pushes(brand_a, A) == 200
+        assert wechat_pushes_encrypted(brand_a, OTHER_AES_KEY) == 200
+        assert last_event().action == Action.AES_KEY_RETIRED
+        assert "Retired key" in open_account(li_wei_at_work, brand_a)
+
+    def test_the_previous_keys_end_with_it(
+        self, li_wei_at_work: Client, brand_a: OfficialAccount
+    ) -> None:
+        store_aes_key(brand_a, OTHER_AES_KEY)
+        key = store_aes_key(brand_a, AES_KEY)
+        li_wei_at_work.post(reverse("admin:retire_aes_key", args=[brand_a.pk, key.pk]))
+
+        assert not AESKey.objects.live_at(timezone.now()).exists()
+
+    def test_a_current_token_cannot_be_retired(
+        self, li_wei_at_work: Client, brand_a: OfficialAccount
+    ) -> None:
+        url = reverse("admin:retire_token", args=[brand_a.pk, brand_a.tokens.get().pk])
+
+        assert li_wei_at_work.post(url).status_code == 404
+
+
 class TestRotating:
     @pytest.mark.parametrize(("keep_old", "hours"), [("", None), ("0", 0), ("24", 24)])
     def test_the_old_key_stays_as_long_as_was_chosen(

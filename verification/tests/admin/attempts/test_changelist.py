@@ -112,7 +112,7 @@ class TestOpening:
         assert re.search(rf'role="group" aria-label="[^"]*{label}', text)
 
     def test_where_accepted_pushes_are_is_said(self, a_day: None, li_wei_at_work: Client) -> None:
-        sentence = "are counted, not stored individually"
+        sentence = "are counted, and not in this list"
 
         assert sentence in show(li_wei_at_work, kind="message_push")
         assert sentence in show(li_wei_at_work, kind="all")
