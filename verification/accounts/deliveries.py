@@ -11,12 +11,17 @@ from django.utils import timezone
 
 from verification import change_log
 from verification.change_log import Action, Actor
-from verification.models import Delivery, OfficialAccount
+from verification.models import Backend, Delivery, OfficialAccount
 
 
 def retry(deliveries: QuerySet[Delivery], actor: Actor) -> int:
-    """Let these messages be tried at once, dead letters as well, and return how many there are."""
+    """Let these messages be tried at once, dead letters as well, and return how many there are.
+
+    If the circuit of their backend is open, a probe is due at once.
+    """
     now = timezone.now()
+    accounts = deliveries.order_by().values("account")
+    Backend.objects.filter(account__in=accounts, next_probe_at__gt=now).update(next_probe_at=now)
     fields = {
         "state": Delivery.State.WAITING,
         "due_at": now,

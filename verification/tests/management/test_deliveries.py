@@ -1,16 +1,17 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.utils import timezone, translation
 
-from verification.models import ChangeEvent, Delivery, OfficialAccount
+from verification.models import Backend, ChangeEvent, Delivery, OfficialAccount
 from verification.protocol.enums import DeliveryResult
 from verification.relay.spool import store
+from verification.tests.support.backend import set_backend
 from verification.tests.support.waiting import states, waiting_push
 from verification.times import format_short
 
@@ -94,6 +95,19 @@ def test_retrying_makes_everything_due_and_revives_dead_letters(
     event = ChangeEvent.objects.get(action="deliveries_retried")
     assert (event.account, event.facts["count"]) == (brand_a, 3)
     assert event.actor.startswith("command line")
+
+
+def test_retrying_does_not_wait_for_the_next_probe_of_a_failing_backend(
+    kept: list[int], brand_a: OfficialAccount, brand_b: OfficialAccount
+) -> None:
+    later = timezone.now() + timedelta(seconds=30)
+    for account in (brand_a, brand_b):
+        set_backend(account, "https://backend.example.cn/wechat", "keep")
+    Backend.objects.update(failures=9, failing_since=RECEIVED, next_probe_at=later)
+    call_command("retry_deliveries", "brand-a")
+
+    due = Backend.objects.filter(next_probe_at__lte=timezone.now())
+    assert [backend.account for backend in due] == [brand_a]
 
 
 def test_only_dead_letters_or_some_messages_can_be_retried(
