@@ -10,11 +10,18 @@ from playwright.sync_api import Page
 
 from verification.accounts.pausing import pause
 from verification.accounts.tokens import rotate_token
-from verification.models import ChangeEvent, OfficialAccount, VerificationAttempt
+from verification.models import ChangeEvent, Delivery, OfficialAccount, VerificationAttempt
+from verification.protocol.enums import DeliveryResult
 from verification.tests.support.accounts import LI_WEI, make_account
 from verification.tests.support.adapter import A, B
 from verification.tests.support.admin_client import call, wechat_pushes, wechat_verifies
 from verification.tests.support.chromium import Desk
+from verification.tests.support.deliveries import (
+    count_deliveries,
+    give_failing_backend,
+    keep_waiting,
+    make_dead,
+)
 from verification.tests.support.inspection import Inspection
 
 pytestmark = pytest.mark.browser
@@ -30,6 +37,10 @@ def brands(li_wei: User) -> dict[str, OfficialAccount]:
     call(refused.server_path, A, **{"User-Agent": "long" * 25})
     rotate_token(live, "NewTokenOfBrandA99", LI_WEI, keep_old=timedelta(hours=24))
     pause(brands["brand-c"], LI_WEI)
+    give_failing_backend(live, DeliveryResult.SERVER_ERROR, 502)
+    count_deliveries(live, DeliveryResult.SERVER_ERROR, 12, status=502)
+    keep_waiting(live, 12)
+    make_dead(live)
     return brands
 
 
@@ -48,13 +59,17 @@ def pages(brands: dict[str, OfficialAccount]) -> list[str]:
         f"officialaccount/pause/?account={brands['brand-a'].pk}",
         f"officialaccount/resume/?account={brands['brand-c'].pk}",
         *("verificationattempt/", f"verificationattempt/{attempt.pk}/change/"),
+        *(f"{live}/backend/", f"{live}/backend/remove/", f"{live}/backend/rotate/"),
+        *(f"{live}/deliveries/discard/", f"{refused}/backend/"),
+        *("delivery/", f"delivery/{Delivery.objects.latest('id').pk}/change/"),
         *("changeevent/", f"changeevent/{event.pk}/change/"),
     ]
 
 
 #: What answers a POST: the page of brand-a, what is pressed there, and what the answer holds.
 PRESSED = [
-    ("change/", "form[action$='/reveal/'] button", "#token"),
+    ("change/", "#connect form[action$='/reveal/'] button", "#token"),
+    ("change/", "form[action$='/backend/reveal/'] button", "#webhook-secret"),
     ("change/", "form[action$='/self-test/'] button", ".self-test .summary"),
     ("change/", "form[action$='/keep/'] button", ".messagelist"),
     ("rotate/", ".submit-row [type=submit]", "#token"),

@@ -9,6 +9,8 @@ TOKEN = "Zk7wQnTx4VbRmPc9LsHd2GyF"
 NEXT_TOKEN = "Jv3eXuNq8YtBaWi6KoDf5CzM"
 PASSWORD = "Wq4-goldfinch-Uv8-bramble"
 NEXT_PASSWORD = "Rt5-nuthatch-Yz3-thistle"
+#: What a follower wrote, in a message that waits for its backend.
+MESSAGE = "Hs6-siskin-Nb2-foxglove"
 
 Encoding = Callable[[str], str]
 

@@ -9,10 +9,19 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from verification.models import OfficialAccount, TotpDevice
-from verification.tests.support.admin_client import UNCHANGED, add, page, tool
+from verification.models import Backend, OfficialAccount, TotpDevice
+from verification.relay.payload import Payload
+from verification.relay.webhooks import PREFIX
+from verification.tests.support.admin_client import UNCHANGED, add, page, press, tool
 from verification.tests.support.authenticator import PAGE, set_up
-from verification.tests.support.canary_secrets import NEXT_PASSWORD, NEXT_TOKEN, PASSWORD, TOKEN
+from verification.tests.support.canary_secrets import (
+    MESSAGE,
+    NEXT_PASSWORD,
+    NEXT_TOKEN,
+    PASSWORD,
+    TOKEN,
+)
+from verification.tests.support.deliveries import keep_waiting, make_dead
 from verification.tests.support.signer import push, signed, verification
 
 
@@ -38,7 +47,7 @@ class Scenario:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.monkeypatch, self.browser = monkeypatch, Browser()
-        self.secrets = [TOKEN, NEXT_TOKEN, PASSWORD, NEXT_PASSWORD]
+        self.secrets = [TOKEN, NEXT_TOKEN, PASSWORD, NEXT_PASSWORD, MESSAGE]
         self.failed: list[Any] = []
         self.printed = self.mailed = ""
         User.objects.create_superuser("li.wei", password=PASSWORD)
@@ -46,6 +55,7 @@ class Scenario:
         self.account = self.connect()
         self.send_callbacks()
         self.rotate()
+        self.set_backend()
         self.call(f"{self.account.server_path}?{verification(TOKEN)}")
         self.add_user()
         self.cause_errors()
@@ -85,6 +95,22 @@ class Scenario:
             tool(self.browser, "rotate", self.account, token=refused)
         shown = tool(self.browser, "rotate", self.account, token=NEXT_TOKEN, keep_old="0")
         self.browser.was_shown(NEXT_TOKEN, shown)
+
+    def set_backend(self) -> None:
+        """Set a backend, reveal and rotate its webhook secret, and let a message wait for it."""
+        key, url = self.account.pk, "https://crm.example.cn/wechat"
+        for days in ("0", "3"):
+            form = {"url": url, "on_failure": "resend", "retention_days": days}
+            press(self.browser, "set_backend", key, **form)
+        for button in ("reveal_webhook_secret", "rotate_webhook_secret"):
+            shown = press(self.browser, button, key, replaces="first")
+            secret: str = Backend.objects.get().secret.reveal()  # type: ignore[union-attr]
+            self.browser.was_shown(secret, shown)
+            self.secrets.append(secret.removeprefix(PREFIX))
+        payload = Payload(b"openid=" + MESSAGE.encode(), "text/xml", MESSAGE.encode()).encrypt()
+        keep_waiting(self.account, payload=payload)
+        make_dead(self.account, payload=payload)
+        press(self.browser, "retry_deliveries", key)
 
     def send_callbacks(self) -> None:
         """Send callbacks with right, wrong and mistyped tokens, and with a token as parameter."""
