@@ -10,7 +10,7 @@ os.environ["SECRET_KEY"] = "only-for-tests-" * 4
 os.environ["TOKEN_ENCRYPTION_KEYS"] = "only-for-tests-" * 4
 for name in ("PUBLIC_URL", "ALLOWED_HOSTS", "TRUSTED_PROXY_COUNT", "LANGUAGE_CODE", "TIME_ZONE"):
     os.environ.pop(name, None)
-for name in [name for name in os.environ if name.startswith(("ALERT_", "EMAIL_", "RELAY_"))]:
+for name in [name for name in os.environ if name.startswith(("ALERT_", "EMAIL_"))]:
     del os.environ[name]
 
 from wechat_gateway.settings import *  # noqa: E402, F403
