@@ -7,6 +7,7 @@ import sqlite3
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import NamedTuple
 from xml.etree import ElementTree
@@ -27,7 +28,7 @@ from verification.tests.support.messages import (
     text_message,
 )
 from verification.tests.support.node import node_modules
-from verification.tests.support.webhooks import webhook_headers, webhook_signature
+from verification.tests.support.webhooks import webhook_headers
 from verification.tests.support.wechat import WeChat
 
 PAGE = "docs/backend.md"
@@ -123,17 +124,6 @@ def example(
         yield running
 
 
-def test_the_signer_of_these_tests_agrees_with_the_published_vector_of_standard_webhooks() -> None:
-    signature = webhook_signature(
-        WEBHOOK_SECRET,
-        "msg_p5jXN8AQM9LWM0D4loKWxJek",
-        "1614265330",
-        b'{"test": 2432232314}',
-    )
-
-    assert signature == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
-
-
 def test_an_example_takes_signed_messages_once_and_refuses_forged_ones(
     example: Example, gunicorn: Gunicorn
 ) -> None:
@@ -151,7 +141,7 @@ def test_an_example_takes_signed_messages_once_and_refuses_forged_ones(
     assert example.stored() == [question]
 
     # A repeat gets the same answer and is not stored a second time.
-    repeat = post(example.url, question, webhook_headers(question, timestamp="1714036510"))
+    repeat = post(example.url, question, webhook_headers(question, age=timedelta(seconds=9)))
     assert (repeat.status, repeat.body[:30]) == (200, reply.body[:30])
     assert example.stored() == [question]
 
@@ -163,16 +153,18 @@ def test_an_example_takes_signed_messages_once_and_refuses_forged_ones(
         assert post(example.url, event, headers) == (200, b"success")
     assert example.stored() == [question, event, event]
 
-    for forged in (
+    forged = webhook_headers(question, webhook_id="msg_forged")
+    for headers in (
         {},
         webhook_headers(question, OTHER_SECRET, webhook_id="msg_forged"),
         webhook_headers(event, webhook_id="msg_forged"),
+        webhook_headers(question, webhook_id="msg_forged", age=timedelta(hours=1)),
         {**webhook_headers(question), "webhook-id": "msg_forged"},
-        {**webhook_headers(question, webhook_id="msg_forged"), "webhook-timestamp": "1714036505"},
-        {**webhook_headers(question, webhook_id="msg_forged"), "webhook-signature": ""},
-        {**webhook_headers(question, webhook_id="msg_forged"), "webhook-signature": "v1, v1,ä"},
+        {**forged, "webhook-timestamp": str(int(forged["webhook-timestamp"]) + 1)},
+        {**forged, "webhook-signature": ""},
+        {**forged, "webhook-signature": "v1,bm8= v1,"},
     ):
-        assert post(example.url, question, forged).status == 401
+        assert post(example.url, question, headers).status == 401
     assert example.stored() == [question, event, event]
 
     # Through the gateway: WeChat sends a message and, as if it had got no answer, sends it again.
@@ -188,7 +180,8 @@ def test_an_example_takes_signed_messages_once_and_refuses_forged_ones(
     ("heading", "start"),
     [("Flask", "def receive"), ("Django", "def receive"), ("Express", "app.post")],
 )
-def test_an_example_has_about_ten_lines(heading: str, start: str) -> None:
+def test_an_example_has_ten_lines(heading: str, start: str) -> None:
+    """The lines of the function, without its first one."""
     function = code_of(PAGE, heading)[-1].partition(start)[2].partition("\n\n")[0]
 
-    assert 10 <= len(function.splitlines()) <= 14
+    assert len(function.strip().splitlines()[1:]) <= 11

@@ -14,8 +14,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from django.utils import timezone
 
-from verification.models import OfficialAccount, Tally
+from verification.models import Backend, OfficialAccount, Tally
 from verification.protocol.enums import Kind, Outcome
 from verification.tests.support.accounts import make_account
 from verification.tests.support.backend import set_backend, waiting
@@ -129,6 +130,7 @@ def test_what_waited_is_delivered_before_the_account_moves_away(
 
         host = f"127.0.0.1:{backend_port}"
         with wechatpy_backend(tmp_path, backend_port), worker_process(RELAY_PRIVATE_HOSTS=host):
+            Backend.objects.update(next_probe_at=timezone.now())  # it would be 5 s later
             wait_until(lambda: not waiting(), 60)
             live.submit(old_system)
             live.wait_for_messages(10)
