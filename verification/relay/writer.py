@@ -6,7 +6,7 @@ import asyncio
 import logging
 import threading
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar
 
 from asgiref.sync import sync_to_async
 from django.db import connection
@@ -15,6 +15,7 @@ from verification.relay.results import Finished, claim_probe, record_results
 from verification.relay.spool import SpoolFull, SpoolUnavailable, WaitingPush, store
 
 logger = logging.getLogger(__name__)
+T = TypeVar("T")
 
 #: Seconds between two writes of what was delivered. A crash loses at most so much of the counts.
 RECORD_INTERVAL = 1.0
@@ -91,14 +92,23 @@ class SpoolWriter:
         while not self.is_stopping or self.waiting or self.finished:
             self.arrived.wait(RECORD_INTERVAL)
             self.arrived.clear()
-            waiting, self.waiting = self.waiting, []
-            finished, self.finished = self.finished, []
+            waiting, finished = take_all(self.waiting), take_all(self.finished)
             # First, because it opens circuits, and stores say which ones are open.
             _record(finished)
             results = _serve([what for what, _future in waiting])
             if waiting:
                 loop.call_soon_threadsafe(_resolve, waiting, results)
         connection.close()
+
+
+def take_all(items: list[T]) -> list[T]:
+    """Take the items out of a list to which another thread appends.
+
+    The list stays the same one: the other thread may have got hold of it already.
+    """
+    taken = items[:]
+    del items[: len(taken)]
+    return taken
 
 
 class DirectSpool:
