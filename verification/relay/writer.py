@@ -169,6 +169,9 @@ def _claim(account_id: int) -> bool:
         return claim_probe(account_id)
     except SpoolUnavailable:
         return False
+    except Exception:
+        logger.exception("A probe could not be claimed.")
+        return False
 
 
 def _record(finished: Sequence[Finished]) -> None:
