@@ -18,6 +18,7 @@ from verification.fields import UndecryptableSecret
 from verification.management.base import GatewayCommand, add_json_argument
 from verification.models import AESKey, Backend, Token, TotpDevice
 from verification.models.rotating_secret import RotatingSecret
+from verification.relay.key_rotation import reencrypt_deliveries
 from verification.times import format_datetime
 
 #: Sessions that a message names.
@@ -31,13 +32,13 @@ ORDER = gettext_lazy(
 class Command(GatewayCommand):
     help = format_lazy(
         gettext_lazy(
-            "Encrypts every stored token, EncodingAESKey and webhook secret, and the key of every "
-            "authenticator, with the newest key of TOKEN_ENCRYPTION_KEYS. {order} Keep the old "
-            "key for as long as you want to verify its seals. The command changes nothing while a "
-            "process that is connected to the database lacks the newest key, because that process "
-            "would refuse all callbacks. It recognizes processes by their PostgreSQL sessions. On "
-            "SQLite, behind a connection pooler such as PgBouncer, and if no process is "
-            "connected, it cannot tell, and needs --yes."
+            "Encrypts every stored token, EncodingAESKey, webhook secret and waiting message, "
+            "and the key of every authenticator, with the newest key of TOKEN_ENCRYPTION_KEYS. "
+            "{order} Keep the old key for as long as you want to verify its seals. The command "
+            "changes nothing while a process that is connected to the database lacks the newest "
+            "key, because that process would refuse all callbacks. It recognizes processes by "
+            "their PostgreSQL sessions. On SQLite, behind a connection pooler such as "
+            "PgBouncer, and if no process is connected, it cannot tell, and needs --yes."
         ),
         order=ORDER,
     )
@@ -65,6 +66,7 @@ class Command(GatewayCommand):
                 *reencrypt(Backend, "previous_secret")[1],
             ],
             "authenticators": reencrypt(TotpDevice, "seed")[1],
+            "deliveries": reencrypt_deliveries(),
         }
         change_log.record(Action.KEYS_ROTATED, command_line_actor())
         if options["json"]:
@@ -106,6 +108,10 @@ LOST: dict[str, Any] = {
     "authenticators": gettext_lazy(
         "No key of TOKEN_ENCRYPTION_KEYS decrypts the authenticators of {lost}: put the key that "
         "encrypted them back, or run reset_totp if it is lost."
+    ),
+    "deliveries": gettext_lazy(
+        "No key of TOKEN_ENCRYPTION_KEYS decrypts the waiting messages of {lost}: put the key that "
+        "encrypted them back, or discard the messages if it is lost."
     ),
 }
 
