@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from verification.accounts.backends import can_keep
 from verification.models import Backend
 from verification.protocol.console import SERVICE_FAILURE_MESSAGE
+from verification.relay.addresses import validate_backend_url
 
 OnFailure = Backend.OnFailure
 
@@ -57,6 +58,7 @@ class BackendForm(forms.Form):
     url = forms.CharField(
         label=gettext_lazy("Backend URL"),
         max_length=500,
+        validators=[validate_backend_url],  # so that all fields show their errors together
         widget=AdminURLFieldWidget(attrs={"autocomplete": "off", "spellcheck": "false"}),
         help_text=gettext_lazy(
             "The address of your own system that answers messages, such as "

@@ -69,10 +69,10 @@ class TestSettingABackend:
     def test_a_url_that_no_backend_can_have_is_refused_beside_the_field(
         self, brand_a: OfficialAccount, li_wei_at_work: Client, url: str
     ) -> None:
-        refused = fill_in(li_wei_at_work, brand_a, url=url)
+        refused = fill_in(li_wei_at_work, brand_a, url=url, on_failure="")
 
         assert refused.status_code == 200
-        assert errors(refused)
+        assert errors(refused).count("errorlist") == 2
         assert not Backend.objects.exists()
 
     def test_the_page_says_before_what_becomes_of_messages_that_wait(
