@@ -90,7 +90,8 @@ def messages_wait(snapshot: Snapshot, account: OfficialAccount) -> Finding | Non
     else:
         advice = _(
             "Check that manage.py worker runs: it delivers what waits, and manage.py watch alone "
-            "does not."
+            "does not. If it runs, the list of waiting messages says why the backend has not taken "
+            "them."
         )
     waiting = facts.backlog.waiting
     title = ngettext(

@@ -123,8 +123,9 @@ def find_problem(backlog: Backlog, backend: Backend | None, now: datetime) -> st
     oldest = backlog.oldest_waiting
     if not backend.is_failing and oldest and now - oldest > LONG_WAIT:
         return _(
-            "The backend works, and yet they wait. Check that manage.py worker runs: manage.py "
-            "watch alone delivers nothing."
+            "The backend takes other messages, and yet they wait. Check that manage.py worker "
+            "runs: manage.py watch alone delivers nothing. If it runs, the list says why the "
+            "backend has not taken them."
         )
     return ""
 
