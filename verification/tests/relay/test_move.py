@@ -12,14 +12,16 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
+from django.core.management import call_command
 from django.utils import timezone
 
 from verification.models import Backend, OfficialAccount, Tally
 from verification.protocol.enums import Kind, Outcome
 from verification.tests.support.accounts import make_account
-from verification.tests.support.backend import set_backend, waiting
+from verification.tests.support.backend import waiting
 from verification.tests.support.draining import wait_until, worker_process
 from verification.tests.support.gunicorn import Gunicorn
 from verification.tests.support.real_backends import TOKEN, stored_by_wechatpy, wechatpy_backend
@@ -90,6 +92,11 @@ def pushes_of(account: OfficialAccount) -> dict[Outcome, int]:
     return counts
 
 
+@pytest.fixture(autouse=True)
+def _admit_the_old_system(settings: Any, backend_port: int) -> None:
+    settings.RELAY_PRIVATE_HOSTS = {f"127.0.0.1:{backend_port}"}
+
+
 def test_an_account_moves_in_and_out_without_a_message_lost_or_refused(
     gunicorn: Gunicorn, tmp_path: Path, backend_port: int
 ) -> None:
@@ -99,7 +106,7 @@ def test_an_account_moves_in_and_out_without_a_message_lost_or_refused(
             live.wait_for_messages(10)
 
             brand_a = make_account("brand-a", TOKEN)
-            set_backend(brand_a, old_system)
+            call_command("set_backend", "brand-a", old_system, on_failure="resend")
             live.submit(f"{gunicorn.url}/wechat/brand-a")
             live.wait_for_messages(20)
 
@@ -122,7 +129,7 @@ def test_what_waited_is_delivered_before_the_account_moves_away(
     """The old system is down for a while. Its messages are kept, and WeChat is told `success`."""
     old_system = f"http://127.0.0.1:{backend_port}/wechat"
     brand_a = make_account("brand-a", TOKEN)
-    set_backend(brand_a, old_system, "keep")
+    call_command("set_backend", "brand-a", old_system, on_failure="keep")
     server_url = f"{gunicorn.url}/wechat/brand-a"
     with live_account(server_url) as live:
         live.wait_for_messages(10)  # while it is down
