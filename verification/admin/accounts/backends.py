@@ -66,9 +66,17 @@ def card_context(request: HttpRequest, backend: Backend | None) -> dict[str, Any
         "choice": backend.get_on_failure_display(),
         "meaning": explain_choice(backend.on_failure, backend.retention_days),
         "state": describe_state(backend),
+        "progress": progress_of(backend),
         "advice": describe_advice(backend),
         "previous_secret_ends": ends and format_datetime(ends, MINUTE),
     }
+
+
+def progress_of(backend: Backend) -> str:
+    """Return the style of the state: refused, verified or waiting, as the live line has them."""
+    if backend.is_failing:
+        return "refused"
+    return "verified" if backend.last_success_at else "waiting"
 
 
 def describe_state(backend: Backend) -> str:
