@@ -98,7 +98,8 @@ def judge_push(
             return refuse(accepted, Reason.MESSAGE_SIGNATURE_MISMATCH)
         decryption = decrypt(message.encrypt, settings)
         if decryption.problem and decryption.is_tested:
-            return refuse(accepted, Reason.UNDECRYPTABLE_MESSAGE, detail=decryption.problem)
+            refusal = refuse(accepted, Reason.UNDECRYPTABLE_MESSAGE, detail=decryption.problem)
+            return replace(refusal, failed_key_ids=decryption.failed_key_ids)
         plaintext, message = decryption.plaintext, decryption.message or message
         accepted = replace(
             accepted, used_key_id=decryption.key_id, failed_key_ids=decryption.failed_key_ids

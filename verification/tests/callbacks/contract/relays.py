@@ -328,6 +328,17 @@ class Relays(Adapter):
         assert new.first_used_at is not None
         assert old.expires_at is not None
 
+    def test_a_new_key_that_does_not_fit_either_is_marked(
+        self, brand_a: OfficialAccount, backend: FakeBackend
+    ) -> None:
+        set_backend(brand_a, backend.url)
+        store_aes_key(brand_a, AES_KEY)
+        self.push_encrypted(encrypted_push(A, TEXT))
+        store_aes_key(brand_a, OTHER_AES_KEY)
+
+        assert self.push_encrypted(encrypted_push(A, TEXT, key=AES_KEY[::-1]))[0] == 403
+        assert AESKey.objects.latest("id").failed_at is not None
+
     def test_repeats_of_an_encrypted_message_are_recognized_with_the_key(
         self, brand_a: OfficialAccount, backend: FakeBackend
     ) -> None:
