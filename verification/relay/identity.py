@@ -13,16 +13,14 @@ from verification.protocol.reply import AcceptedPush
 def webhook_id(push: Push, accepted: AcceptedPush) -> str:
     """Return the `webhook-id` of a push: "msg_" and 27 characters, without MsgId or OpenID.
 
-    WeChat repeats a message with the same MsgId. Events have none, so the whole message identifies
-    them. WeChat's documents name FromUserName and CreateTime, but several events of a follower can
-    share both, and a message that is taken for a repeat would be lost. Without the EncodingAESKey,
-    the encrypted text identifies the message.
+    The whole message identifies it: WeChat repeats a message with the same bytes. The MsgId alone
+    would not do. Events have none, several events of a follower can share FromUserName and
+    CreateTime, and anyone can put a MsgId into a plain message. A message that is taken for a
+    repeat of another would be lost. Without the EncodingAESKey, the encrypted text identifies the
+    message, and a repeat that is encrypted anew counts as another message.
     """
-    message = accepted.message
-    if message.msg_id:
-        what = f"MsgId {message.msg_id}".encode()
-    elif message.encrypt:
-        what = b"Encrypt " + message.encrypt.encode()
+    if accepted.plaintext is None and accepted.message.encrypt:
+        what = b"Encrypt " + accepted.message.encrypt.encode()
     else:
         what = b"message " + (accepted.plaintext or push.body or b"")
     return "msg_" + pseudonym(accepted.target.account_id, what)

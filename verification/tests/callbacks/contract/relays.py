@@ -25,7 +25,7 @@ from verification.tests.support.messages import (
     store_aes_key,
     text_message,
 )
-from verification.tests.support.signer import push, self_test_nonce, verification
+from verification.tests.support.signer import proof_of_now, push, self_test_nonce, verification
 
 TEXT = text_message("hello", msg_id="24000000000000001")
 #: Bodies that no backend is to read.
@@ -299,7 +299,7 @@ class Relays(Adapter):
         assert self.push() == (403, b"bad token")
         assert last_attempt().reason == Reason.MESSAGE_SIGNATURE_MISMATCH
         assert last_attempt().detail == "plain"
-        assert self.push(nonce=self_test_nonce()) == (200, b"success")
+        assert self.push(**proof_of_now()) == (200, b"success")
         assert len(backend.received) == 3
 
     def test_a_mistyped_key_mutes_no_account(
@@ -358,12 +358,20 @@ class Relays(Adapter):
     ) -> None:
         set_backend(brand_a, backend.url)
 
-        assert self.push(nonce=self_test_nonce()) == (200, b"success")
+        assert self.push(**proof_of_now()) == (200, b"success")
         assert len(backend.received) == 1
         assert (last_attempt().kind, last_attempt().outcome) == (
             Kind.SELF_TEST,
             Outcome.ACCEPTED,
         )
+
+    def test_the_address_of_a_test_message_is_soon_that_of_a_push(
+        self, brand_a: OfficialAccount, backend: FakeBackend
+    ) -> None:
+        set_backend(brand_a, backend.url)
+        self.push(nonce=self_test_nonce())  # signed years ago
+
+        assert Tally.objects.get().kind == Kind.MESSAGE_PUSH
 
     @pytest.mark.parametrize(
         ("status", "said"), [(500, b"server_error 500"), (404, b"client_error 404")]
@@ -374,7 +382,7 @@ class Relays(Adapter):
         set_backend(brand_a, backend.url)
         backend.answer = lambda _: (status, b"")
 
-        assert self.push(nonce=self_test_nonce()) == (502, said)
+        assert self.push(**proof_of_now()) == (502, said)
 
     # --- The spool
 
@@ -440,6 +448,6 @@ class Relays(Adapter):
         self, brand_a: OfficialAccount, backend: FakeBackend
     ) -> None:
         set_backend(brand_a, backend.url)
-        self.push(nonce=self_test_nonce())
+        self.push(**proof_of_now())
 
         assert "hello" not in str(VerificationAttempt.objects.values().get())
