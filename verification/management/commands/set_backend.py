@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from argparse import ArgumentParser
+from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
 from typing import Any
 
@@ -32,10 +32,23 @@ class Command(GatewayCommand):
         "its messages are forwarded."
     )
 
-    def create_parser(self, *args: Any, **kwargs: Any) -> CommandParser:
-        """Let the URL stand behind options, too, which argparse does not by itself."""
-        parser = super().create_parser(*args, **kwargs)
-        parser.parse_args = parser.parse_intermixed_args  # type: ignore[method-assign]
+    def create_parser(self, *names: Any, **kwargs: Any) -> CommandParser:
+        """Let the URL stand behind options, too, which argparse does not by itself.
+
+        Its own parse_intermixed_args() cuts the usage line in Chinese.
+        """
+        parser = super().create_parser(*names, **kwargs)
+
+        def parse_args(args: Any = None, namespace: Any = None) -> Namespace:
+            known: Namespace
+            known, rest = parser.parse_known_args(args, namespace)
+            if known.url is None and rest and not rest[0].startswith("-"):
+                known.url = rest.pop(0)
+            if rest:
+                parser.error(_("unrecognized arguments: %s") % " ".join(rest))
+            return known
+
+        parser.parse_args = parse_args  # type: ignore[method-assign,assignment]
         return parser
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -31,6 +31,7 @@ NAMES = re.compile(
 #: Arguments and values, one-word commands, and words that a Chinese operator uses as well.
 TERMS = {
     *("slug", "id", "file", "user", "sealed", "jsonl", "watch", "Token", "AppID", "echostr"),
+    *("EncodingAESKey", "Webhook", "keep", "resend", "worker"),
     *("CommandError", "Python", "PostgreSQL", "SQLite", "PgBouncer", "gzip", "shell"),
 }
 
