@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from django.contrib import admin, messages
 from django.contrib.admin import helpers
 from django.core.exceptions import ValidationError
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
@@ -249,12 +249,11 @@ class SecretPages:
         """Ask for confirmation, then refuse everything that needs the old secret."""
         require(request, "rotate_token")
         secret = get_object_or_404(self.model, pk=secret_id, account=account_id)
-        if secret.is_current and not secret.is_optional:
-            raise Http404
+        is_last = secret.is_current and secret.is_optional
         if request.method == "POST":
-            retired = "retired_current" if secret.is_current else "retired_now"
+            retired = "retired_current" if is_last else "retired_now"
             return self.set_end(request, secret, retire, self.texts[retired])
-        name = "retire_current" if secret.is_current else "retire"
+        name = "retire_current" if is_last else "retire"
         current = current_secret(self.model, secret.account)
         is_safe = current is not None and current.first_used_at is not None
         meaning = "retire_is_safe" if is_safe else "retire_is_unsafe"
@@ -263,7 +262,7 @@ class SecretPages:
             "texts": self.texts,
             "page_name": self.texts[f"{name}_page"],
             "question": self.texts[f"{name}_question"] % {"fingerprint": secret.fingerprint},
-            "meaning": self.texts["retire_current_when" if secret.is_current else meaning],
+            "meaning": self.texts["retire_current_when" if is_last else meaning],
             "is_unsafe": not is_safe,
             "button": self.texts[f"{name}_button"],
         }
