@@ -42,9 +42,11 @@ NOT_CALLED = {
     "heroku run 'python manage.py export_attempts --format sealed 2>/dev/null | base64'"
     " > log.base64": "it needs an app on Heroku",
     "base64 --decode --ignore-garbage log.base64 > log.jsonl": "it reads the file of heroku run",
-    "python manage.py set_aes_key brand-b --app-id wx0123456789abcdef --key -": "it reads 43 characters, and the input below is a token",
+    "python manage.py set_aes_key brand-b --app-id wx0123456789abcdef"
+    " --key -": "it reads 43 characters, and the input below is a token",
     "python manage.py send_push brand-b --encrypted --text hello": "it needs an EncodingAESKey",
-    "python manage.py set_backend brand-b https://crm.example.cn/wechat --on-failure keep": "messages are kept on PostgreSQL only",
+    "python manage.py set_backend brand-b https://crm.example.cn/wechat"
+    " --on-failure keep": "messages are kept on PostgreSQL only",
     ".venv/bin/python manage.py changepassword admin": "it asks for the password at a terminal",
 }
 
