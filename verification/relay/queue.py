@@ -208,7 +208,9 @@ def settled_row(end: Ended, backend: Backend | None) -> tuple[Any, ...]:
         state = Delivery.State.DELIVERED
     elif finished.result in FINAL:
         state = Delivery.State.DEAD
-    elif has_taken_others(backend, since=message.last_attempt_at or message.received_at):
+    elif finished.result not in UNSENT and has_taken_others(
+        backend, since=message.last_attempt_at or message.received_at
+    ):
         # The backend is well, so the message is not.
         attempts += 1
         if attempts > len(BACKOFF):
@@ -221,6 +223,14 @@ def settled_row(end: Ended, backend: Backend | None) -> tuple[Any, ...]:
     )
 
 
+#: Results that say nothing about a message, because the backend has not got it: a backend that is
+#: restarted now and then must not make dead letters of what it has never seen.
+UNSENT = {
+    DeliveryResult.CONNECTION_REFUSED,
+    DeliveryResult.NAME_NOT_FOUND,
+    DeliveryResult.TLS_FAILED,
+    DeliveryResult.FORBIDDEN_ADDRESS,
+}
 #: Results that would be the same the next time.
 FINAL = {DeliveryResult.CLIENT_ERROR, DeliveryResult.KEY_MISSING}
 

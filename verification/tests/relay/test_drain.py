@@ -217,6 +217,24 @@ def test_a_poison_message_holds_up_only_its_follower_and_is_dead_after_five_fail
     assert poison.get().payload is not None
 
 
+def test_a_message_that_the_backend_never_got_is_not_to_blame(
+    brand_a: OfficialAccount, settings: Any
+) -> None:
+    port = free_port()
+    settings.RELAY_PRIVATE_HOSTS = frozenset({f"127.0.0.1:{port}"})
+    keep(brand_a, f"http://127.0.0.1:{port}/wechat")
+    store([waiting_push(brand_a, 1)])
+    waiting = Delivery.objects.order_by("id")[:1]
+    with draining():
+        for _ in range(5):  # It restarts each time that this message is due, and takes others.
+            wait_until(lambda: waiting.get().last_result is not None)
+            Delivery.objects.update(last_result=None, due_at=timezone.now())
+            Backend.objects.update(failures=0, last_success_at=timezone.now())
+
+    assert waiting.get().attempts == 0
+    assert states(brand_a) == ["WAITING"]
+
+
 def test_a_refusal_that_will_not_change_makes_a_dead_letter_at_once(
     brand_a: OfficialAccount, backend: FakeBackend, caplog: pytest.LogCaptureFixture
 ) -> None:

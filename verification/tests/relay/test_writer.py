@@ -26,15 +26,14 @@ def test_a_push_is_stored_that_arrives_just_when_the_writer_takes_the_others(
     brand_a: OfficialAccount,
 ) -> None:
     writer = SpoolWriter()
-    writer.waiting = SlowList()
 
-    async def store_two() -> list[bool]:
-        first = asyncio.create_task(writer.store(waiting_push(brand_a, 1)))
-        await asyncio.sleep(0)
+    async def store_meanwhile() -> list[bool]:
+        stored = [await writer.store(waiting_push(brand_a, 1))]
+        writer.waiting = SlowList()
         threading.Timer(0.1, writer.arrived.set).start()
-        async with asyncio.timeout(5):
-            return [await writer.store(waiting_push(brand_a, 2)), await first]
+        async with asyncio.timeout(3):
+            return [*stored, await writer.store(waiting_push(brand_a, 2))]
 
-    assert asyncio.run(store_two()) == [True, True]
+    assert asyncio.run(store_meanwhile()) == [True, True]
     writer.stop()
     assert states(brand_a) == ["WAITING", "WAITING"]
