@@ -18,7 +18,7 @@ from verification.protocol.encryption import (
     decrypt_message,
 )
 from verification.protocol.enums import Kind, Mark, Outcome, Reason
-from verification.protocol.message import MalformedMessage, Message, parse_message
+from verification.protocol.message import MalformedMessage, Message, parse_push
 from verification.protocol.reply import AcceptedPush, Target, Verdict
 from verification.protocol.signature import constant_time_compare
 
@@ -84,7 +84,7 @@ def judge_push(
     if settings.target is None and not is_encrypted:
         return accepted  # Nobody reads the message.
     try:
-        message = parse_message(push.body or b"")
+        message = parse_push(push.body or b"")
     except MalformedMessage:
         if is_encrypted:
             return refuse(accepted, Reason.UNDECRYPTABLE_MESSAGE, detail="body")
@@ -144,7 +144,7 @@ def decrypt(encrypt: str, settings: PushSettings) -> Decryption:
             continue
         try:
             plaintext = decrypt_message(raw_key, encrypt, settings.app_id)
-            message = parse_message(plaintext)
+            message = parse_push(plaintext)
             return Decryption(plaintext, message, key.id, failed_key_ids=tuple(failed))
         except UndecryptableMessage as error:
             problem = problem or f"{error.problem} {error.receive_id}".strip()

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from verification.protocol.message import MalformedMessage, Message, parse_message
+from verification.protocol.message import MalformedMessage, Message, parse_message, parse_push
 
 TEXT = """<xml>
   <ToUserName><![CDATA[gh_97417a04a28d]]></ToUserName>
@@ -54,6 +54,27 @@ def test_the_same_message_in_json_is_parsed() -> None:
         }
     )
     assert parse_message(body.encode()) == PARSED
+
+
+def test_control_characters_in_a_text_of_wechat_are_passed_over() -> None:
+    body = TEXT.replace(b"<b>", bytes(range(32)))
+
+    assert parse_push(body) == PARSED
+    assert_malformed(body)  # as a reply, WeChat would refuse it
+
+
+@pytest.mark.parametrize(
+    "prefix",
+    [
+        b"<!-- -\x01-><!DOCTYPE xml []><!-- -->",
+        b"<?a ?\x01><!DOCTYPE xml []><?a?>",
+        b"<!DOC\x01TYPE xml []>",
+        b"<\x00!DOCTYPE xml []>",
+    ],
+)
+def test_control_characters_hide_no_dtd(prefix: bytes) -> None:
+    with pytest.raises(MalformedMessage):
+        parse_push(prefix + TEXT)
 
 
 def test_an_event_has_no_msg_id() -> None:

@@ -34,6 +34,7 @@ UNREADABLE = {
     "html": b"<html><body>hello</body></html>",
     "cut": TEXT[:-9],
     "entity bomb": b'<!DOCTYPE x [<!ENTITY a "ha"><!ENTITY b "&a;&a;">]><xml><A>&b;</A></xml>',
+    "DTD behind a control character": b"<!-- -\x01-><!DOCTYPE x []> <!-- --><xml></xml>",
     "external entity": b'<!DOCTYPE x [<!ENTITY a SYSTEM "file:///etc/passwd">]><xml>&a;</xml>',
     "too large": b"<xml><Content>" + b"x" * 1_048_576 + b"</Content></xml>",
     "a list": b"[1]",
@@ -203,6 +204,20 @@ class Relays(Adapter):
 
         assert self.push(body) == (200, b"success")
         assert backend.bodies() == [body]
+
+    def test_a_message_with_control_characters_is_forwarded(
+        self, brand_a: OfficialAccount, backend: FakeBackend
+    ) -> None:
+        """Followers paste them, and WeChat does not remove them."""
+        set_backend(brand_a, backend.url)
+        store_aes_key(brand_a, AES_KEY)
+        message = text_message("hel\x1d\x02\x00lo", msg_id="1")
+
+        assert self.push(message) == (200, b"success")
+        assert self.push_encrypted(encrypted_push(A, message))[0] == 200
+        assert self.push_encrypted(encrypted_push(A, message))[0] == 200  # now the key is proven
+        assert len({received.headers["webhook-id"] for received in backend.received}) == 1
+        assert backend.bodies()[0] == message
 
     def test_a_push_that_was_forwarded_before_is_a_loop(
         self, brand_a: OfficialAccount, backend: FakeBackend
