@@ -26,6 +26,8 @@ BACKEND_DEADLINE = 3.5
 CONNECT_TIMEOUT = 1.0
 #: Seconds that storing a push may take, after which WeChat is left without an answer.
 SPOOL_TIMEOUT = 0.8
+#: Seconds from a push's arrival to its answer, whatever was tried before it is stored.
+ANSWER_DEADLINE = 4.5
 #: Pushes of an account that a process forwards at a time, so that a slow backend holds up no other.
 MAX_IN_FLIGHT = 64
 #: Pushes with one signature that a process forwards in a minute. WeChat sends a push three times at
@@ -87,10 +89,17 @@ class Relay:
         may_try = target.is_probe_due or not target.is_open
         stored = await self._store(callback, accepted, only_behind=may_try, failure=None)
         if stored is False and target.is_open:
-            if await self.spool.claim_probe(target.account_id):
+            if await self._claim_probe(target):
                 return False
             return await self._store(callback, accepted, only_behind=False, failure=None)
         return stored
+
+    async def _claim_probe(self, target: Target) -> bool:
+        try:
+            async with asyncio.timeout(SPOOL_TIMEOUT):
+                return await self.spool.claim_probe(target.account_id)
+        except TimeoutError:
+            return False
 
     async def _forward(self, callback: Callback, push: Push, accepted: AcceptedPush) -> Reply:
         """Send a push to the backend and return the reply. Raises BackendFailure."""
@@ -143,8 +152,9 @@ class Relay:
             status=failure.status if failure else None,
             only_behind=only_behind,
         )
+        seconds = min(SPOOL_TIMEOUT, ANSWER_DEADLINE - callback.elapsed / 1_000_000)
         try:
-            async with asyncio.timeout(SPOOL_TIMEOUT):
+            async with asyncio.timeout(seconds):
                 return await self.spool.store(waiting)
         except SpoolFull:
             self._record(accepted.target, DeliveryResult.SPOOL_FULL)
