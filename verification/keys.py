@@ -57,8 +57,12 @@ def self_test_key() -> bytes:
 
 
 def message_id_key() -> bytes:
-    """Return the key that turns message ids and OpenIDs into values that reveal neither."""
-    return _derive(_master_keys()[0], b"message id")
+    """Return the key that turns messages and OpenIDs into ids that reveal neither.
+
+    It comes from the oldest key, so that a new one changes neither the order of a follower's
+    waiting messages nor the id of a repeat.
+    """
+    return _derive(_master_keys()[-1], b"message id")
 
 
 def _master_keys() -> tuple[str, ...]:

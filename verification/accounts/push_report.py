@@ -43,6 +43,9 @@ class Finding(NamedTuple):
     #: The text of the reply. Show it to the person who sent the message; never log it.
     reply_text: str = ""
 
+    def __repr__(self) -> str:
+        return f"Finding(is_ok={self.is_ok}, reply={self.reply!r})"
+
 
 class UnfitReply(Exception):
     """The backend's reply would not reach a follower, although this server passes it on."""

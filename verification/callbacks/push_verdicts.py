@@ -13,14 +13,13 @@ from verification.models.backend import FAILURES_TO_OPEN
 from verification.protocol.callback import Callback, Push
 from verification.protocol.encryption import (
     UndecryptableMessage,
-    compute_message_signature,
     decode_aes_key,
     decrypt_message,
+    verify_message_signature,
 )
 from verification.protocol.enums import Kind, Mark, Outcome, Reason
 from verification.protocol.message import MalformedMessage, Message, parse_push
 from verification.protocol.reply import AcceptedPush, Target, Verdict
-from verification.protocol.signature import constant_time_compare
 
 #: The detail of a refused message that is not encrypted, although the account's messages are.
 PLAIN = "plain"
@@ -91,10 +90,13 @@ def judge_push(
         return refuse(accepted, Reason.MALFORMED_PARAMETER, status=400, detail="body")
     plaintext = None
     if is_encrypted:
-        expected = compute_message_signature(
-            token.encode(), callback.timestamp, callback.nonce, message.encrypt
-        )
-        if not constant_time_compare(expected, push.msg_signature or b""):
+        if not verify_message_signature(
+            token.encode(),
+            callback.timestamp,
+            callback.nonce,
+            message.encrypt,
+            push.msg_signature or b"",
+        ):
             return refuse(accepted, Reason.MESSAGE_SIGNATURE_MISMATCH)
         decryption = decrypt(message.encrypt, settings)
         if decryption.problem and decryption.is_tested:
@@ -131,6 +133,9 @@ class Decryption(NamedTuple):
     #: One of the keys has decrypted a push of WeChat's before. Until then, they may be mistyped.
     is_tested: bool = False
     failed_key_ids: tuple[int, ...] = ()  #: of new keys, for the first time
+
+    def __repr__(self) -> str:
+        return f"Decryption(key_id={self.key_id}, problem={self.problem!r})"
 
 
 def decrypt(encrypt: str, settings: PushSettings) -> Decryption:

@@ -35,15 +35,17 @@ logger = logging.getLogger(__name__)
 START_DEADLINE = 30.0
 READY = "ready"
 
-#: Rights that recording and forwarding need once the chain has a head. Heroku revokes INSERT from
-#: a full plan.
-REQUIRED_RIGHTS = {
+#: Rights that recording needs once the chain has a head. Heroku revokes INSERT from a full plan.
+RECORDING_RIGHTS = {
     VerificationAttempt: ["INSERT"],
     Seal: ["INSERT"],
     ChainHead: ["SELECT", "UPDATE"],
     Tally: ["SELECT", "INSERT", "UPDATE"],
     OfficialAccount: ["SELECT"],
     Token: ["SELECT", "UPDATE"],
+}
+#: Rights that message pushes need besides.
+RELAY_RIGHTS = {
     AESKey: ["SELECT", "UPDATE"],
     Backend: ["SELECT", "UPDATE"],
     Delivery: ["SELECT", "INSERT", "UPDATE"],
@@ -152,7 +154,7 @@ def find_missing_rights() -> str | None:
             )
         needed = [
             (model._meta.db_table, right)
-            for model, rights in REQUIRED_RIGHTS.items()
+            for model, rights in {**RECORDING_RIGHTS, **RELAY_RIGHTS}.items()
             for right in rights
         ]
         cursor.execute(SELECT_MISSING_RIGHTS, [*map(list, zip(*needed, strict=True))])

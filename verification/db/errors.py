@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import traceback
+from pathlib import Path
 
 from django.db import DatabaseError, DataError, IntegrityError
 from django.utils.translation import gettext, gettext_noop
@@ -43,6 +45,16 @@ def describe(error: Exception) -> str:
         return f"{kind}: {str(error).strip().splitlines()[0]}"
     failures = NO_CONNECTION.findall(str(error))  # one for each address of the host
     return f"{kind}: {' '.join(failures[-1].split())}" if failures else kind
+
+
+def locate(error: Exception) -> str:
+    """Return the kind of an unexpected error and where it was raised, such as “KeyError (a.py:7)”.
+
+    Its text may quote what was processed, such as a message, so it is left out.
+    """
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
+    return f"{type(error).__name__}{place}"
 
 
 def advise(error: Exception) -> str:

@@ -22,7 +22,11 @@ from verification.protocol.errors import (
     MissingParameter,
     RepeatedParameter,
 )
-from verification.protocol.signature import is_self_test_nonce, is_signed_with_empty_token
+from verification.protocol.signature import (
+    is_self_test_nonce,
+    is_signed_with_empty_token,
+    make_self_test_salt,
+)
 
 # Used with fullmatch() on bytes: '$' would accept a final newline, and str patterns would accept
 # non-ASCII digits.
@@ -53,9 +57,6 @@ KNOWN_HEADERS = {
     FORWARDED_HEADER.lower(),
 }
 
-#: Seconds for which a POST may be a self-test. The proof does not cover the body, so anyone who has
-#: seen a test message could send others with its address.
-MAX_TEST_MESSAGE_AGE = 60
 #: Bytes of a body that are read.
 MAX_BODY_SIZE = 1_048_576
 # Bytes. A longer query string is refused unread, so that parsing cannot be used to overload us.
@@ -157,12 +158,11 @@ def parse_callback(
     first = {name: given[0] for name, given in values.items()}
     header = request.headers.get
     raw_timestamp = first.get("timestamp", b"")
-    clock_skew = compute_clock_skew(raw_timestamp)
     timestamp, nonce = clean(raw_timestamp, 20), clean(first.get("nonce", b""), 128)
     forwarded_proto = header("x-forwarded-proto", "") if trusted_proxy_count else ""
     return Callback(
         path_slug=slug,
-        kind=find_kind(method, is_self_test(timestamp, nonce, self_test_key), clock_skew),
+        kind=find_kind(method, is_self_test(timestamp, nonce, self_test_key, request.body)),
         method=method,
         signature=parse_signature(first.get("signature", b"")),
         timestamp=timestamp,
@@ -173,7 +173,7 @@ def parse_callback(
         request_id=parse_request_id(header("x-request-id", "")),
         host=clean(header("host", "").encode(), 100),
         marks=parse_marks(request, values, forwarded_proto),
-        clock_skew=clock_skew,
+        clock_skew=compute_clock_skew(raw_timestamp),
         error=find_error(method, request.query, values),
         push=parse_push(request, first) if method is Method.POST else None,
         started=time.perf_counter() if request.arrived is None else request.arrived,
@@ -197,23 +197,22 @@ def parse_signature(raw: bytes) -> bytes | None:
     return bytes.fromhex(raw.decode()) if PATTERNS["signature"].fullmatch(raw) else None
 
 
-def find_kind(method: Method, has_self_test_nonce: bool, clock_skew: int | None) -> Kind:
-    if method is Method.POST:
-        is_recent = clock_skew is not None and abs(clock_skew) <= MAX_TEST_MESSAGE_AGE
-        return Kind.SELF_TEST if has_self_test_nonce and is_recent else Kind.MESSAGE_PUSH
-    if method is Method.GET and has_self_test_nonce:
+def find_kind(method: Method, has_self_test_nonce: bool) -> Kind:
+    if has_self_test_nonce and method in REQUIRED_PARAMETERS:
         return Kind.SELF_TEST
-    return Kind.URL_VERIFICATION
+    return Kind.MESSAGE_PUSH if method is Method.POST else Kind.URL_VERIFICATION
 
 
-def is_self_test(timestamp: str, nonce: str, key: bytes) -> bool:
-    """Return whether the nonce proves that this server made the URL itself.
+def is_self_test(timestamp: str, nonce: str, key: bytes, body: bytes | None) -> bool:
+    """Return whether the nonce proves that this server made the URL, and the message, itself.
 
-    The proof does not expire, but it is bound to one timestamp and nonce. Someone who copies the
-    URL can repeat that self-test, but cannot pass off a call of WeChat's as one.
+    The proof does not expire, but it is bound to one timestamp, nonce and message. Someone who
+    copies the URL can repeat that self-test, but cannot pass off a call of WeChat's as one.
     """
     has_shape = SELF_TEST_NONCE.fullmatch(nonce) is not None
-    return has_shape and is_self_test_nonce(key, timestamp, nonce)
+    if not (has_shape and is_self_test_nonce(key, timestamp, nonce)):
+        return False
+    return not body or nonce.startswith(make_self_test_salt(key, body))
 
 
 def parameters(query: bytes) -> Parameters:

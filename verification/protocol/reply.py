@@ -35,6 +35,10 @@ class Target(NamedTuple):
     is_probe_due: bool  #: the circuit is open, and it is time to try the backend again
     has_waiting: bool  #: messages of this account wait in the spool
 
+    def __repr__(self) -> str:
+        """Leave out the URL, which may hold a password."""
+        return f"Target({self.slug!r})"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AcceptedPush:
@@ -66,6 +70,10 @@ class Reply(NamedTuple):
     status: int
     body: bytes
     extra_headers: Mapping[str, str] = NO_HEADERS  #: in addition to SAFE_HEADERS
+
+    def __repr__(self) -> str:
+        """Leave out the body, which may be what a backend replies to a follower."""
+        return f"Reply({self.status}, {len(self.body)} bytes)"
 
     @property
     def headers(self) -> dict[str, str]:

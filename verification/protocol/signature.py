@@ -79,3 +79,11 @@ def is_self_test_nonce(key: bytes, timestamp: str, nonce: str) -> bool:
     """Return whether make_self_test_nonce() made this nonce for this timestamp."""
     expected = make_self_test_nonce(key, timestamp, nonce[:8])
     return constant_time_compare(expected.encode(), nonce.encode())
+
+
+def make_self_test_salt(key: bytes, body: bytes) -> str:
+    """Return the salt of a self-test that sends a message: a MAC that binds the nonce to it.
+
+    The URL of a test message is in logs of proxies and backends, and must not send another one.
+    """
+    return hmac.digest(key, b"message " + body, "sha256").hex()[:8]

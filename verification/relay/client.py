@@ -48,10 +48,16 @@ class Forwarded(NamedTuple):
     body: bytes
     headers: Mapping[str, str]
 
+    def __repr__(self) -> str:
+        return f"Forwarded({len(self.body)} bytes)"
+
 
 class BackendReply(NamedTuple):
     status: int  #: 2xx: the backend has taken the message
     body: bytes
+
+    def __repr__(self) -> str:
+        return f"BackendReply({self.status}, {len(self.body)} bytes)"
 
 
 class BackendFailure(Exception):

@@ -19,16 +19,16 @@ from typing import Any
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from verification.db.errors import locate
 from verification.fields import UndecryptableSecret
-from verification.protocol.callback import FORWARDED_HEADER
 from verification.protocol.enums import DeliveryResult
 from verification.relay.cleaning import CLEANING_INTERVAL, clean
-from verification.relay.client import BackendClient, BackendFailure, Forwarded, forward_url
+from verification.relay.client import BackendClient, BackendFailure, Forwarded
 from verification.relay.payload import Payload, UndecryptablePayload
 from verification.relay.queue import Claimed, Ended, Round, Route, find_accounts, run_round
 from verification.relay.results import Finished
 from verification.relay.spool import SpoolUnavailable
-from verification.relay.webhooks import webhook_headers
+from verification.relay.webhooks import make_forwarded
 
 logger = logging.getLogger(__name__)
 # Its lines are JSON, and LOG_LEVEL does not suppress them.
@@ -101,8 +101,10 @@ class Drain:
         """Deliver an account's messages until none is due, or its circuit opens."""
         try:
             await self.deliver_all(account_id)
-        except Exception:
-            logger.exception("The deliveries of an account failed. They are tried again.")
+        except Exception as error:
+            logger.error(
+                "The deliveries of an account failed, and are tried again: %s", locate(error)
+            )
             await wait_for(self.stopping, 1)
         finally:
             del self.accounts[account_id]
@@ -142,7 +144,7 @@ class Drain:
         started = time.perf_counter()
         status: int | None = None
         try:
-            forwarded = make_forwarded(route, message)
+            forwarded = make_request(route, message)
             reply = await self.client.send(
                 forwarded, connect_timeout=CONNECT_TIMEOUT, timeout=TIMEOUT
             )
@@ -154,8 +156,7 @@ class Drain:
         except (UndecryptablePayload, UndecryptableSecret):
             result = DeliveryResult.KEY_MISSING
         except Exception as error:
-            # Without its text, which may quote the URL.
-            logger.error("A delivery failed unexpectedly: %s", type(error).__name__)
+            logger.error("A delivery failed unexpectedly: %s", locate(error))
             result = DeliveryResult.CONNECTION_LOST
         seconds = time.perf_counter() - started
         return Ended(message, Finished(account_id, datetime.now(UTC), result, status, seconds))
@@ -173,19 +174,10 @@ class Drain:
         self.is_database_away = error is not None
 
 
-def make_forwarded(route: Route, message: Claimed) -> Forwarded:
+def make_request(route: Route, message: Claimed) -> Forwarded:
     """Return the request: as it would have been when the push arrived, signed now."""
     payload = Payload.decrypt(bytes(message.payload))
-    return Forwarded(
-        url=forward_url(route.url, payload.query),
-        content_type=payload.content_type,
-        body=payload.body,
-        headers={
-            **webhook_headers(route.secrets, message.webhook_id, payload.body, int(time.time())),
-            FORWARDED_HEADER: route.slug,
-            "X-Request-ID": str(message.request_id),
-        },
-    )
+    return make_forwarded(route, message.webhook_id, message.request_id, payload)
 
 
 def log_round(done: Round) -> None:

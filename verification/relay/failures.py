@@ -67,7 +67,9 @@ SENTENCES: dict[DeliveryResult, Any] = {
         "The message could not be stored: waiting messages take up all the space that they may "
         "take up (100 MB for an account, 1 GB in all)."
     ),
-    DeliveryResult.KEY_MISSING: _("The waiting message cannot be decrypted."),
+    DeliveryResult.KEY_MISSING: _(
+        "The message, or the webhook secret of the account, cannot be decrypted."
+    ),
 }
 #: For results whose sentence names a status, if none is known.
 WITHOUT_STATUS: dict[DeliveryResult, Any] = {

@@ -3,29 +3,33 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections import Counter
 from datetime import timedelta
 
 from django.utils import timezone
 
+from verification.db.errors import locate
 from verification.fields import UndecryptableSecret
-from verification.protocol.callback import FORWARDED_HEADER, Callback, Push
+from verification.protocol.callback import Callback, Push
 from verification.protocol.enums import DeliveryResult, Kind
 from verification.protocol.reply import LOOP, SUCCESS, TRY_AGAIN, AcceptedPush, Reply, Target
-from verification.relay.client import BackendClient, BackendFailure, Forwarded, forward_url
+from verification.relay.client import BackendClient, BackendFailure, Forwarded
 from verification.relay.identity import follower_key, webhook_id
+from verification.relay.payload import Payload
 from verification.relay.replies import usable_reply
 from verification.relay.results import Finished
+from verification.relay.spool import BUDGET as STORE_BUDGET
 from verification.relay.spool import SpoolFull, SpoolUnavailable, WaitingPush
-from verification.relay.webhooks import webhook_headers
+from verification.relay.webhooks import make_forwarded
 from verification.relay.writer import Spool
+
+logger = logging.getLogger(__name__)
 
 #: Seconds from a push's arrival in which its backend must answer. WeChat waits 5 s.
 BACKEND_DEADLINE = 3.5
 CONNECT_TIMEOUT = 1.0
-#: Seconds that storing a push may take, after which WeChat is left without an answer.
-SPOOL_TIMEOUT = 0.8
 #: Seconds from a push's arrival to its answer, whatever was tried before it is stored.
 ANSWER_DEADLINE = 4.5
 #: Pushes of an account that a process forwards at a time, so that a slow backend holds up no other.
@@ -96,7 +100,7 @@ class Relay:
 
     async def _claim_probe(self, target: Target) -> bool:
         try:
-            async with asyncio.timeout(SPOOL_TIMEOUT):
+            async with asyncio.timeout(STORE_BUDGET):
                 return await self.spool.claim_probe(target.account_id)
         except TimeoutError:
             return False
@@ -107,7 +111,7 @@ class Relay:
         if self.in_flight[target.account_id] >= MAX_IN_FLIGHT:
             raise BackendFailure(DeliveryResult.BUSY)
         try:
-            forwarded = make_forwarded(callback, push, accepted)
+            forwarded = make_request(callback, push, accepted)
         except UndecryptableSecret:
             raise BackendFailure(DeliveryResult.KEY_MISSING) from None
         seconds = max(BACKEND_DEADLINE - callback.elapsed / 1_000_000, 0.1)
@@ -117,6 +121,11 @@ class Relay:
             answer = await self.client.send(
                 forwarded, connect_timeout=min(CONNECT_TIMEOUT, seconds), timeout=seconds
             )
+        except BackendFailure:
+            raise
+        except Exception as error:
+            logger.error("A push could not be forwarded: %s", locate(error))
+            raise BackendFailure(DeliveryResult.CONNECTION_LOST) from None
         finally:
             self.in_flight[target.account_id] -= 1
         reply = usable_reply(answer, accepted)
@@ -152,7 +161,7 @@ class Relay:
             status=failure.status if failure else None,
             only_behind=only_behind,
         )
-        seconds = min(SPOOL_TIMEOUT, ANSWER_DEADLINE - callback.elapsed / 1_000_000)
+        seconds = min(STORE_BUDGET, ANSWER_DEADLINE - callback.elapsed / 1_000_000)
         try:
             async with asyncio.timeout(seconds):
                 return await self.spool.store(waiting)
@@ -195,20 +204,11 @@ class RepeatLimit:
 repeats = RepeatLimit()
 
 
-def make_forwarded(callback: Callback, push: Push, accepted: AcceptedPush) -> Forwarded:
+def make_request(callback: Callback, push: Push, accepted: AcceptedPush) -> Forwarded:
     """Return the request to the backend: query and body as they arrived, and headers of our own."""
-    target, body = accepted.target, push.body or b""
+    payload = Payload(push.query, push.content_type, push.body or b"")
     identity = webhook_id(push, accepted)
-    return Forwarded(
-        url=forward_url(target.url, push.query),
-        content_type=push.content_type,
-        body=body,
-        headers={
-            **webhook_headers(target.secrets, identity, body, int(time.time())),
-            FORWARDED_HEADER: target.slug,
-            "X-Request-ID": str(callback.request_id),
-        },
-    )
+    return make_forwarded(accepted.target, identity, callback.request_id, payload)
 
 
 def describe_failure(failure: BackendFailure) -> bytes:

@@ -35,6 +35,8 @@ LEASE = timedelta(seconds=30)
 #: Before a message is tried again that failed while the backend took others. After the fifth
 #: failure it is a dead letter.
 BACKOFF = [RETRY_DELAY, timedelta(seconds=30), timedelta(minutes=2), timedelta(minutes=10)]
+#: Before a message is tried again that no key decrypts.
+KEY_DELAY = timedelta(minutes=1)
 TABLE = Delivery._meta.db_table
 CLAIMABLE = "due_at <= %s AND (leased_until IS NULL OR leased_until <= %s)"
 FIRST_OF_NEXT_FOLLOWER = f"""
@@ -99,6 +101,10 @@ class Route(NamedTuple):
     slug: str
     url: str
     secrets: list[str]  #: encrypted
+
+    def __repr__(self) -> str:
+        """Leave out the URL, which may hold a password."""
+        return f"Route({self.slug!r})"
 
 
 class Round(NamedTuple):
@@ -206,8 +212,11 @@ def settled_row(end: Ended, backend: Backend | None) -> tuple[Any, ...]:
     state, attempts, due_at = Delivery.State.WAITING, message.attempts, finished.at + RETRY_DELAY
     if finished.result is DeliveryResult.DELIVERED:
         state = Delivery.State.DELIVERED
-    elif finished.result in FINAL:
+    elif finished.result is DeliveryResult.CLIENT_ERROR:  # It would be the same the next time.
         state = Delivery.State.DEAD
+    elif finished.result is DeliveryResult.KEY_MISSING:
+        # Perhaps only until this process is restarted with the new keys, too.
+        due_at = finished.at + KEY_DELAY
     elif finished.result not in UNSENT and has_taken_others(
         backend, since=message.last_attempt_at or message.received_at
     ):
@@ -231,8 +240,6 @@ UNSENT = {
     DeliveryResult.TLS_FAILED,
     DeliveryResult.FORBIDDEN_ADDRESS,
 }
-#: Results that would be the same the next time.
-FINAL = {DeliveryResult.CLIENT_ERROR, DeliveryResult.KEY_MISSING}
 
 
 def has_taken_others(backend: Backend | None, since: datetime) -> bool:

@@ -59,16 +59,11 @@ def read_backlogs(account_ids: Iterable[int]) -> dict[int, Backlog]:
 
 
 def worker_last_seen() -> datetime | None:
-    """Return the last sign of life of the process that delivers what waits.
+    """Return until when a worker or a watch holds the lease, or held it; None if none ever ran.
 
-    `manage.py worker` runs the watch as well, so this is the watch's.
+    `manage.py worker` runs the watch as well.
     """
     return WatchPosition.objects.values_list("held_until", flat=True).first()
-
-
-def is_worker_running(now: datetime) -> bool:
-    seen = worker_last_seen()
-    return seen is not None and now - seen < WORKER_TIMEOUT
 
 
 # --- What was delivered

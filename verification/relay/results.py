@@ -140,7 +140,7 @@ def apply_results(backend: Backend, results: Sequence[Finished]) -> bool:
     has_changed = False
     for finished in sorted(results, key=lambda finished: finished.at):
         last = backend.last_success_at
-        if finished.result in SUCCESSES:
+        if finished.is_taken:
             if backend.failing_since is not None and finished.at < backend.failing_since:
                 continue  # Another process has reported what came later.
             if backend.failures or last is None or finished.at - last >= SUCCESS_INTERVAL:

@@ -1,14 +1,47 @@
-"""Sign forwarded pushes as Standard Webhooks do: https://www.standardwebhooks.com"""
+"""Make requests to backends, signed as Standard Webhooks do: https://www.standardwebhooks.com"""
 
 from __future__ import annotations
 
 import base64
 import hmac
+import time
 from collections.abc import Sequence
+from typing import Protocol
 
 from verification.fields import Secret
+from verification.protocol.callback import FORWARDED_HEADER
+from verification.relay.client import Forwarded, forward_url
+from verification.relay.payload import Payload
 
 PREFIX = "whsec_"
+
+
+class Receiver(Protocol):
+    """A backend: what Target and Route have in common."""
+
+    @property
+    def slug(self) -> str: ...
+    @property
+    def url(self) -> str: ...
+    @property
+    def secrets(self) -> Sequence[str]: ...
+
+
+def make_forwarded(
+    receiver: Receiver, webhook_id: str, request_id: object, payload: Payload
+) -> Forwarded:
+    """Return the request to a backend, signed now. Raises UndecryptableSecret."""
+    now = int(time.time())
+    return Forwarded(
+        url=forward_url(receiver.url, payload.query),
+        content_type=payload.content_type,
+        body=payload.body,
+        headers={
+            **webhook_headers(receiver.secrets, webhook_id, payload.body, now),
+            FORWARDED_HEADER: receiver.slug,
+            "X-Request-ID": str(request_id),
+        },
+    )
 
 
 def webhook_headers(

@@ -11,6 +11,7 @@ from typing import NamedTuple, Protocol, TypeVar
 from asgiref.sync import sync_to_async
 from django.db import connection
 
+from verification.db.errors import locate
 from verification.relay.results import Finished, claim_probe, record_results
 from verification.relay.spool import SpoolFull, SpoolUnavailable, WaitingPush, store
 
@@ -160,7 +161,7 @@ def _store(pushes: Sequence[WaitingPush]) -> list[Result]:
         logger.error("Messages could not be kept: %s", error)
         return [error] * len(pushes)
     except Exception as error:
-        logger.exception("The spool failed.")
+        logger.error("The spool failed: %s", locate(error))
         return [SpoolUnavailable(type(error).__name__)] * len(pushes)
 
 
@@ -169,8 +170,8 @@ def _claim(account_id: int) -> bool:
         return claim_probe(account_id)
     except SpoolUnavailable:
         return False
-    except Exception:
-        logger.exception("A probe could not be claimed.")
+    except Exception as error:
+        logger.error("A probe could not be claimed: %s", locate(error))
         return False
 
 
@@ -182,8 +183,8 @@ def _record(finished: Sequence[Finished]) -> None:
         record_results(finished)
     except SpoolUnavailable as error:
         logger.error("Deliveries were not counted: %s", error)
-    except Exception:
-        logger.exception("Deliveries were not counted.")
+    except Exception as error:
+        logger.error("Deliveries were not counted: %s", locate(error))
 
 
 def _resolve(waiting: Sequence[Waiting], results: Sequence[Result]) -> None:

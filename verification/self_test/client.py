@@ -8,7 +8,7 @@ import secrets
 import socket
 import ssl
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import IntEnum
 from typing import Any
@@ -80,14 +80,14 @@ class Phase(IntEnum):
 class Probe:
     """A URL verification or a push that this server sends, and how far it got."""
 
-    url: str
-    echostr: str
+    url: str = field(repr=False)
+    echostr: str = field(repr=False)
     phase: Phase = Phase.CONNECTING
     certificate_ends: datetime | None = None
     answer: Answer | None = None  #: set from READING on; its body is complete when DONE
     error: Exception | None = None
     seconds: float = 0
-    body: bytes | None = None  #: the message of a push
+    body: bytes | None = field(default=None, repr=False)  #: the message of a push
 
     @property
     def parts(self) -> SplitResult:

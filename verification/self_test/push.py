@@ -12,7 +12,11 @@ from verification.protocol.encryption import (
     encrypted_push,
 )
 from verification.protocol.message import parse_message
-from verification.protocol.signature import compute_signature, make_self_test_nonce
+from verification.protocol.signature import (
+    compute_signature,
+    make_self_test_nonce,
+    make_self_test_salt,
+)
 from verification.self_test.client import Probe, add_query
 
 #: Who the test message comes from. No follower has this OpenID.
@@ -27,6 +31,9 @@ class Encryption(NamedTuple):
     key: bytes
     app_id: str
 
+    def __repr__(self) -> str:
+        return f"Encryption(app_id={self.app_id!r})"
+
 
 def probe_push(
     server_url: str,
@@ -39,18 +46,19 @@ def probe_push(
 
     Such a push is forwarded to the account's backend, but never stored.
     """
+    body = message
+    if encryption:
+        to_user = parse_message(message).to_user
+        body = encrypted_push(encryption.key, message, encryption.app_id, to_user)
     timestamp = str(int(time.time()))
-    nonce = make_self_test_nonce(key, timestamp, secrets.token_hex(4))
+    nonce = make_self_test_nonce(key, timestamp, make_self_test_salt(key, body))
     query = {
         "signature": compute_signature(token, timestamp, nonce).hex(),
         "timestamp": timestamp,
         "nonce": nonce,
         "openid": SENDER,
     }
-    body = message
     if encryption:
-        to_user = parse_message(message).to_user
-        body = encrypted_push(encryption.key, message, encryption.app_id, to_user)
         encrypt = parse_message(body).encrypt
         signature = compute_message_signature(token.encode(), timestamp, nonce, encrypt)
         query |= {"encrypt_type": "aes", "msg_signature": signature.hex()}

@@ -4,7 +4,7 @@ import pytest
 from django.db import connection
 from django.test import Client
 
-from verification.callbacks.readiness import REQUIRED_RIGHTS
+from verification.callbacks.readiness import RECORDING_RIGHTS, RELAY_RIGHTS
 from verification.callbacks.recording import Unrecorded, verify
 from verification.models import OfficialAccount
 from verification.protocol.enums import Outcome
@@ -14,9 +14,11 @@ from verification.tests.support.signer import verification
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.django_db]
 
-EACH = [
-    (model._meta.db_table, right) for model, rights in REQUIRED_RIGHTS.items() for right in rights
-]
+RECORDING, RELAY = (
+    [(model._meta.db_table, right) for model, rights in required.items() for right in rights]
+    for required in (RECORDING_RIGHTS, RELAY_RIGHTS)
+)
+EACH = [*RECORDING, *RELAY]
 
 
 def restrict_to(rights: list[tuple[str, str]]) -> None:
@@ -56,7 +58,19 @@ def test_the_required_rights_are_enough_to_record(client: Client, brand_a: Offic
     assert brand_a.tokens.get().first_used_at is not None
 
 
-@pytest.mark.parametrize("refused", EACH)
+@pytest.mark.parametrize("refused", RELAY)
+def test_a_missing_right_of_the_relay_is_named(
+    client: Client, brand_a: OfficialAccount, refused: tuple[str, str]
+) -> None:
+    restrict_to([right for right in EACH if right != refused])
+    answer = client.get("/readyz")
+
+    assert answer.status_code == 503
+    assert refused[0] in answer.content.decode() or "SQLSTATE 42501" in answer.content.decode()
+    assert verify([make_callback(verification(A))])[0].outcome is Outcome.ACCEPTED
+
+
+@pytest.mark.parametrize("refused", RECORDING)
 def test_a_missing_right_is_named_and_prevents_recording(
     client: Client, brand_a: OfficialAccount, refused: tuple[str, str]
 ) -> None:

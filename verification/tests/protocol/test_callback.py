@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import hashlib
-import time
 from typing import Any
 
 import pytest
@@ -119,10 +118,10 @@ def test_a_get_and_a_post_with_a_proof_are_self_tests() -> None:
     query = verification("token", nonce=OWN)
 
     assert parse(query).kind is Kind.SELF_TEST
-    now = str(int(time.time()))
-    recent = push("token", timestamp=now, nonce=self_test_nonce(key=KEY, timestamp=now))
-    assert parse(recent, method="POST").kind is Kind.SELF_TEST
-    assert parse(push("token", nonce=OWN), method="POST").kind is Kind.MESSAGE_PUSH
+    test_message = push("token", nonce=self_test_nonce(key=KEY, body=b"<xml/>"))
+    assert parse(test_message, method="POST", body=b"<xml/>").kind is Kind.SELF_TEST
+    assert parse(test_message, method="POST", body=b"<xml></xml>").kind is Kind.MESSAGE_PUSH
+    assert parse(push("token", nonce=OWN), method="POST", body=b"a").kind is Kind.MESSAGE_PUSH
     assert parse(query, method="HEAD").kind is Kind.URL_VERIFICATION
 
 

@@ -272,25 +272,29 @@ def test_a_backend_that_hangs_delays_no_other_account(
         wait_until(lambda: settled(brand_a))
 
 
-def test_a_message_whose_key_is_lost_is_a_dead_letter_that_can_be_retried(
-    brand_a: OfficialAccount, backend: FakeBackend, settings: Any
+@pytest.mark.parametrize("lacks", ["the key of the message", "the key of the webhook secret"])
+def test_a_message_whose_key_is_missing_waits_until_it_is_back(
+    brand_a: OfficialAccount, backend: FakeBackend, settings: Any, lacks: str
 ) -> None:
+    """While a deployment restarts one process after the other, their keys differ."""
+    old, new = settings.TOKEN_ENCRYPTION_KEYS, ["new-" * 10, *settings.TOKEN_ENCRYPTION_KEYS]
+    settings.TOKEN_ENCRYPTION_KEYS = new if "secret" in lacks else old
     keep(brand_a, backend.url)
-    key = settings.TOKEN_ENCRYPTION_KEYS
-    settings.TOKEN_ENCRYPTION_KEYS = ["lost-" * 10]
-    store([waiting_push(brand_a, 1)])
-    settings.TOKEN_ENCRYPTION_KEYS = key
+    settings.TOKEN_ENCRYPTION_KEYS = new if "message" in lacks else old
+    store([waiting_push(brand_a, n, f"follower{n}") for n in range(20)])
+    settings.TOKEN_ENCRYPTION_KEYS = old
+    missing = DeliveryResult.KEY_MISSING.value
     with draining():
-        wait_until(lambda: settled(brand_a))
-    row = Delivery.objects.get()
-    assert (row.state, row.last_result) == (Delivery.State.DEAD, DeliveryResult.KEY_MISSING.value)
+        wait_until(lambda: Delivery.objects.filter(last_result=missing).count() == 20)
+    assert states(brand_a) == ["WAITING"] * 20
     assert not Backend.objects.get().is_failing
 
-    settings.TOKEN_ENCRYPTION_KEYS = [*key, "lost-" * 10]
-    Delivery.objects.update(state=Delivery.State.WAITING, due_at=timezone.now())
+    settings.TOKEN_ENCRYPTION_KEYS = new
+    make_due(brand_a)
     with draining():
-        wait_until(lambda: states(brand_a) == ["DELIVERED"])
-    assert len(backend.received) == 1
+        wait_until(lambda: settled(brand_a))
+    assert states(brand_a) == ["DELIVERED"] * 20
+    assert len(backend.received) == 20
 
 
 def test_messages_of_a_paused_account_are_delivered(

@@ -11,7 +11,7 @@ from wechatpy.crypto.base import BasePrpCrypto
 from verification.accounts.aes_keys import rotate_aes_key
 from verification.models import AESKey, OfficialAccount
 from verification.tests.support.accounts import LI_WEI
-from verification.tests.support.signer import signed
+from verification.tests.support.signer import self_test_nonce, signed
 
 AES_KEY = "kWxPEV2UEDyxWpmPdKC3F4dgPDmOvfKX1HGnEUDS1aR"
 OTHER_AES_KEY = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG"  # pragma: allowlist secret
@@ -51,6 +51,7 @@ def encrypted_push(
     key: str = AES_KEY,
     app_id: str = APP_ID,
     plain: bytes = b"",
+    is_test_message: bool = False,
     **rest: str,
 ) -> tuple[bytes, str]:
     """Return the body and the query string of a push in the security mode.
@@ -58,19 +59,21 @@ def encrypted_push(
     With `plain`, elements of the plain message, it is one of the compatible mode.
     """
     text = encrypt(message, key=key, app_id=app_id)
-    parameters = signed(token, **rest)
-    parts = sorted([token, parameters["timestamp"], parameters["nonce"], text])
     body = (
         f"<xml><ToUserName><![CDATA[{ORIGINAL_ID}]]></ToUserName>{plain.decode()}"
         f"<Encrypt><![CDATA[{text}]]></Encrypt></xml>"
-    )
+    ).encode()
+    if is_test_message:
+        rest["nonce"] = self_test_nonce(body=body)
+    parameters = signed(token, **rest)
+    parts = sorted([token, parameters["timestamp"], parameters["nonce"], text])
     query = {
         **parameters,
         "openid": FOLLOWER,
         "encrypt_type": "aes",
         "msg_signature": hashlib.sha1("".join(parts).encode()).hexdigest(),
     }
-    return body.encode(), urlencode(query)
+    return body, urlencode(query)
 
 
 def store_aes_key(account: OfficialAccount, key: str) -> AESKey:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import time
 from urllib.parse import urlencode
 
 from verification.keys import self_test_key
@@ -34,16 +33,15 @@ def signed(
     }
 
 
-def self_test_nonce(*, timestamp: str = "1714036504", key: bytes | None = None) -> str:
-    """Return a nonce as a self-test of this server has it."""
-    message = f"{timestamp} c0ffee00".encode()
-    return "c0ffee00" + hmac.new(key or self_test_key(), message, "sha256").hexdigest()[:24]
-
-
-def proof_of_now() -> dict[str, str]:
-    """Return the timestamp and the nonce of a self-test that is sent now."""
-    timestamp = str(int(time.time()))
-    return {"timestamp": timestamp, "nonce": self_test_nonce(timestamp=timestamp)}
+def self_test_nonce(
+    *, timestamp: str = "1714036504", key: bytes | None = None, body: bytes | None = None
+) -> str:
+    """Return a nonce as a self-test of this server has it; with `body`, a test message."""
+    key = key or self_test_key()
+    salt = "c0ffee00"
+    if body is not None:
+        salt = hmac.new(key, b"message " + body, "sha256").hexdigest()[:8]
+    return salt + hmac.new(key, f"{timestamp} {salt}".encode(), "sha256").hexdigest()[:24]
 
 
 def verification(token: str, *, echostr: str = "4375120948345356249", **rest: str) -> str:

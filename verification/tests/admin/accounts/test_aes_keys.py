@@ -32,7 +32,6 @@ from verification.tests.support.messages import (
     store_aes_key,
     text_message,
 )
-from verification.tests.support.signer import proof_of_now
 
 TEXT = text_message("hello", msg_id="24000000000000001")
 REMEDY = "Put the key that encrypted it back behind the newest one in TOKEN_ENCRYPTION_KEYS"
@@ -237,7 +236,7 @@ class TestTheState:
         unused = "Not used yet: it has not decrypted any message"
         assert unused in open_account(li_wei_at_work, brand_a)
 
-        body, query = encrypted_push(A, TEXT, **proof_of_now())
+        body, query = encrypted_push(A, TEXT, is_test_message=True)
         Client().post(f"{brand_a.server_path}?{query}", body, content_type="text/xml")
         assert unused in open_account(li_wei_at_work, brand_a)
 

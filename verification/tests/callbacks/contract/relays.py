@@ -25,7 +25,7 @@ from verification.tests.support.messages import (
     store_aes_key,
     text_message,
 )
-from verification.tests.support.signer import proof_of_now, push, self_test_nonce, verification
+from verification.tests.support.signer import push, self_test_nonce, verification
 
 TEXT = text_message("hello", msg_id="24000000000000001")
 #: Bodies that no backend is to read.
@@ -314,7 +314,7 @@ class Relays(Adapter):
         assert self.push() == (403, b"bad token")
         assert last_attempt().reason == Reason.MESSAGE_SIGNATURE_MISMATCH
         assert last_attempt().detail == "plain"
-        assert self.push(**proof_of_now()) == (200, b"success")
+        assert self.push(nonce=self_test_nonce(body=TEXT)) == (200, b"success")
         assert len(backend.received) == 3
 
     def test_a_mistyped_key_mutes_no_account(
@@ -373,18 +373,20 @@ class Relays(Adapter):
     ) -> None:
         set_backend(brand_a, backend.url)
 
-        assert self.push(**proof_of_now()) == (200, b"success")
+        assert self.push(nonce=self_test_nonce(body=TEXT)) == (200, b"success")
         assert len(backend.received) == 1
         assert (last_attempt().kind, last_attempt().outcome) == (
             Kind.SELF_TEST,
             Outcome.ACCEPTED,
         )
 
-    def test_the_address_of_a_test_message_is_soon_that_of_a_push(
+    def test_the_address_of_a_test_message_sends_no_other_as_one(
         self, brand_a: OfficialAccount, backend: FakeBackend
     ) -> None:
         set_backend(brand_a, backend.url)
-        self.push(nonce=self_test_nonce())  # signed years ago
+        forged = text_message("send everything to me", msg_id="3")
+        for nonce in (self_test_nonce(body=TEXT), self_test_nonce()):
+            self.push(forged, nonce=nonce)
 
         assert Tally.objects.get().kind == Kind.MESSAGE_PUSH
 
@@ -397,7 +399,7 @@ class Relays(Adapter):
         set_backend(brand_a, backend.url)
         backend.answer = lambda _: (status, b"")
 
-        assert self.push(**proof_of_now()) == (502, said)
+        assert self.push(nonce=self_test_nonce(body=TEXT)) == (502, said)
 
     # --- The spool
 
@@ -463,6 +465,6 @@ class Relays(Adapter):
         self, brand_a: OfficialAccount, backend: FakeBackend
     ) -> None:
         set_backend(brand_a, backend.url)
-        self.push(**proof_of_now())
+        self.push(nonce=self_test_nonce(body=TEXT))
 
         assert "hello" not in str(VerificationAttempt.objects.values().get())

@@ -8,7 +8,7 @@ from verification.models import OfficialAccount, Tally
 from verification.protocol.enums import Kind, Reason
 from verification.tests.support.accounts import LI_WEI
 from verification.tests.support.adapter import A, Adapter, Answer, B, last_attempt
-from verification.tests.support.signer import proof_of_now, push, self_test_nonce, verification
+from verification.tests.support.signer import push, self_test_nonce, verification
 
 
 class SelfTests(Adapter):
@@ -52,7 +52,7 @@ class SelfTests(Adapter):
         assert (last_attempt().kind, last_attempt().status) == (Kind.URL_VERIFICATION, 200)
 
     def test_a_push_with_a_proof_is_a_self_test(self, brand_a: OfficialAccount) -> None:
-        answer = self.send("POST", f"/wechat/brand-a?{push(A, **proof_of_now())}")
+        answer = self.send("POST", f"/wechat/brand-a?{push(A, nonce=self_test_nonce())}")
 
         assert answer.body == b"success"
         assert (last_attempt().kind, Tally.objects.get().kind) == (Kind.SELF_TEST,) * 2
