@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from verification.models import VerificationAttempt
+from verification.tests.support.messages import text_message
+from verification.tests.support.signer import push
 
 A = "TokenOfBrandA1234"
 B = "TokenOfBrandB5678"
+TEXT = text_message("hello", msg_id="24000000000000001")
 
 
 class Answer(NamedTuple):
@@ -22,6 +25,15 @@ class Adapter:
     ) -> Answer:
         """Send a request to `target`, a percent-encoded path and query string."""
         raise AssertionError("Subclasses must implement send().")
+
+    def push(self, body: bytes = TEXT, token: str = A, **rest: str) -> tuple[int, bytes]:
+        """Send a message push to brand-a, and return status and body of the answer."""
+        return self.push_encrypted((body, push(token, **rest)))
+
+    def push_encrypted(self, body_and_query: tuple[bytes, str]) -> tuple[int, bytes]:
+        body, query = body_and_query
+        answer = self.send("POST", f"/wechat/brand-a?{query}", {"Content-Type": "text/xml"}, body)
+        return answer.status, answer.body
 
 
 def last_attempt() -> VerificationAttempt:

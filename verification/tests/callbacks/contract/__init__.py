@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 from verification.tests.callbacks.contract.addresses import Addresses
+from verification.tests.callbacks.contract.encrypted_messages import EncryptedMessages
 from verification.tests.callbacks.contract.message_pushes import MessagePushes
 from verification.tests.callbacks.contract.parameters import Parameters
 from verification.tests.callbacks.contract.records import Records
 from verification.tests.callbacks.contract.refusals import Refusals
 from verification.tests.callbacks.contract.relays import Relays
 from verification.tests.callbacks.contract.self_tests import SelfTests
+from verification.tests.callbacks.contract.spooling import Spooling
 from verification.tests.callbacks.contract.url_verifications import UrlVerifications
 
 __all__ = ["CallbackContract"]
 
 
 class CallbackContract(
-    UrlVerifications, MessagePushes, Relays, SelfTests, Refusals, Parameters, Addresses, Records
+    UrlVerifications,
+    MessagePushes,
+    Relays,
+    EncryptedMessages,
+    Spooling,
+    SelfTests,
+    Refusals,
+    Parameters,
+    Addresses,
+    Records,
 ):
     """All tests of the contract. pytest collects them in subclasses whose name starts with Test."""

@@ -8,9 +8,9 @@ import time
 
 import pytest
 
-from verification.models import AESKey, DeliveryTally, OfficialAccount, Tally, VerificationAttempt
-from verification.protocol.enums import DeliveryResult, Kind, Mark, Outcome, Reason
-from verification.tests.support.adapter import A, Adapter, B, last_attempt
+from verification.models import DeliveryTally, OfficialAccount, Tally, VerificationAttempt
+from verification.protocol.enums import DeliveryResult, Kind, Outcome, Reason
+from verification.tests.support.adapter import TEXT, A, Adapter, B, last_attempt
 from verification.tests.support.backend import (
     REPLY,
     WEBHOOK_SECRET,
@@ -18,16 +18,9 @@ from verification.tests.support.backend import (
     set_backend,
     waiting,
 )
-from verification.tests.support.messages import (
-    AES_KEY,
-    OTHER_AES_KEY,
-    encrypted_push,
-    store_aes_key,
-    text_message,
-)
+from verification.tests.support.messages import text_message
 from verification.tests.support.signer import push, self_test_nonce, verification
 
-TEXT = text_message("hello", msg_id="24000000000000001")
 #: Bodies that no backend is to read.
 UNREADABLE = {
     "nothing": b"",
@@ -44,12 +37,6 @@ UNREADABLE = {
 class Relays(Adapter):
     #: How long a push is left without an answer, at least.
     hold_seconds = 5.0
-
-    def push(self, body: bytes = TEXT, token: str = A, **rest: str) -> tuple[int, bytes]:
-        answer = self.send(
-            "POST", f"/wechat/brand-a?{push(token, **rest)}", {"Content-Type": "text/xml"}, body
-        )
-        return answer.status, answer.body
 
     def test_a_push_reaches_the_backend_byte_for_byte(
         self, brand_a: OfficialAccount, backend: FakeBackend
@@ -205,20 +192,6 @@ class Relays(Adapter):
         assert self.push(body) == (200, b"success")
         assert backend.bodies() == [body]
 
-    def test_a_message_with_control_characters_is_forwarded(
-        self, brand_a: OfficialAccount, backend: FakeBackend
-    ) -> None:
-        """Followers paste them, and WeChat does not remove them."""
-        set_backend(brand_a, backend.url)
-        store_aes_key(brand_a, AES_KEY)
-        message = text_message("hel\x1d\x02\x00lo", msg_id="1")
-
-        assert self.push(message) == (200, b"success")
-        assert self.push_encrypted(encrypted_push(A, message))[0] == 200
-        assert self.push_encrypted(encrypted_push(A, message))[0] == 200  # now the key is proven
-        assert len({received.headers["webhook-id"] for received in backend.received}) == 1
-        assert backend.bodies()[0] == message
-
     def test_a_push_that_was_forwarded_before_is_a_loop(
         self, brand_a: OfficialAccount, backend: FakeBackend
     ) -> None:
@@ -252,121 +225,21 @@ class Relays(Adapter):
         assert waiting() == []
         assert self.wait_for_count_of(DeliveryResult.SERVER_ERROR) >= 1
 
-    # --- Encrypted messages
+    def wait_for_count_of(self, result: DeliveryResult) -> int:
+        """Return how many deliveries ended so. Processes write this once a second."""
+        for _ in range(30):
+            if tally := DeliveryTally.objects.filter(result=result).first():
+                return tally.count
+            time.sleep(0.1)
+        return 0
 
-    def push_encrypted(self, body_and_query: tuple[bytes, str]) -> tuple[int, bytes]:
-        body, query = body_and_query
-        answer = self.send("POST", f"/wechat/brand-a?{query}", {"Content-Type": "text/xml"}, body)
-        return answer.status, answer.body
-
-    def test_an_encrypted_message_passes_closed(
+    def test_nothing_of_a_message_is_recorded(
         self, brand_a: OfficialAccount, backend: FakeBackend
     ) -> None:
         set_backend(brand_a, backend.url)
-        body, query = encrypted_push(A, TEXT)
+        self.push(nonce=self_test_nonce(body=TEXT))
 
-        assert self.push_encrypted((body, query)) == (200, b"success")
-        assert backend.bodies() == [body]
-        assert backend.received[0].target.endswith(query)
-
-    def test_a_message_that_msg_signature_does_not_cover_is_refused(
-        self, brand_a: OfficialAccount, backend: FakeBackend
-    ) -> None:
-        set_backend(brand_a, backend.url)
-        body, _query = encrypted_push(A, TEXT)
-        _body, query = encrypted_push(A, text_message("other", msg_id="2"))
-
-        assert self.push_encrypted((body, query)) == (403, b"bad token")
-        assert backend.received == []
-        assert last_attempt().reason == Reason.MESSAGE_SIGNATURE_MISMATCH
-        assert Mark.ENCRYPTED in Mark(last_attempt().marks)
-
-    def test_the_key_is_proven_by_the_first_message_that_it_decrypts(
-        self, brand_a: OfficialAccount, backend: FakeBackend
-    ) -> None:
-        set_backend(brand_a, backend.url)
-        store_aes_key(brand_a, AES_KEY)
-        self.push_encrypted(encrypted_push(A, TEXT))
-
-        assert AESKey.objects.get().first_used_at is not None
-
-    def test_a_message_for_another_app_id_is_refused_once_the_key_is_proven(
-        self, brand_a: OfficialAccount, backend: FakeBackend
-    ) -> None:
-        set_backend(brand_a, backend.url)
-        store_aes_key(brand_a, AES_KEY)
-        self.push_encrypted(encrypted_push(A, TEXT))
-        answer = self.push_encrypted(encrypted_push(A, TEXT, app_id="wx0000000000000bad"))
-
-        assert answer == (403, b"bad token")
-        assert last_attempt().reason == Reason.UNDECRYPTABLE_MESSAGE
-        assert last_attempt().detail == "receive_id wx0000000000000bad"
-        assert len(backend.received) == 1
-
-    def test_a_plain_message_is_refused_once_the_key_is_proven(
-        self, brand_a: OfficialAccount, backend: FakeBackend
-    ) -> None:
-        set_backend(brand_a, backend.url)
-        store_aes_key(brand_a, AES_KEY)
-        assert self.push() == (200, b"success")
-        self.push_encrypted(encrypted_push(A, TEXT))
-
-        assert self.push() == (403, b"bad token")
-        assert last_attempt().reason == Reason.MESSAGE_SIGNATURE_MISMATCH
-        assert last_attempt().detail == "plain"
-        assert self.push(nonce=self_test_nonce(body=TEXT)) == (200, b"success")
-        assert len(backend.received) == 3
-
-    def test_a_mistyped_key_mutes_no_account(
-        self, brand_a: OfficialAccount, backend: FakeBackend
-    ) -> None:
-        set_backend(brand_a, backend.url)
-        store_aes_key(brand_a, OTHER_AES_KEY)
-
-        assert self.push_encrypted(encrypted_push(A, TEXT)) == (200, b"success")
-        assert len(backend.received) == 1
-        key = AESKey.objects.get()
-        assert key.first_used_at is None
-        assert key.failed_at is not None
-
-    def test_the_old_key_decrypts_until_a_day_after_the_new_one_was_used(
-        self, brand_a: OfficialAccount, backend: FakeBackend
-    ) -> None:
-        set_backend(brand_a, backend.url)
-        store_aes_key(brand_a, AES_KEY)
-        self.push_encrypted(encrypted_push(A, TEXT))
-        store_aes_key(brand_a, OTHER_AES_KEY)
-
-        assert self.push_encrypted(encrypted_push(A, TEXT))[0] == 200
-        assert self.push_encrypted(encrypted_push(A, TEXT, key=OTHER_AES_KEY))[0] == 200
-        new, old = AESKey.objects.all()
-        assert new.first_used_at is not None
-        assert old.expires_at is not None
-
-    def test_a_new_key_that_does_not_fit_either_is_marked(
-        self, brand_a: OfficialAccount, backend: FakeBackend
-    ) -> None:
-        set_backend(brand_a, backend.url)
-        store_aes_key(brand_a, AES_KEY)
-        self.push_encrypted(encrypted_push(A, TEXT))
-        store_aes_key(brand_a, OTHER_AES_KEY)
-
-        assert self.push_encrypted(encrypted_push(A, TEXT, key=AES_KEY[::-1]))[0] == 403
-        assert AESKey.objects.latest("id").failed_at is not None
-
-    def test_repeats_of_an_encrypted_message_are_recognized_with_the_key(
-        self, brand_a: OfficialAccount, backend: FakeBackend
-    ) -> None:
-        set_backend(brand_a, backend.url)
-        store_aes_key(brand_a, AES_KEY)
-        for _ in range(2):
-            self.push_encrypted(encrypted_push(A, TEXT))  # encrypted anew each time
-
-        first, repeat = backend.received
-        assert first.body != repeat.body
-        assert first.headers["webhook-id"] == repeat.headers["webhook-id"]
-
-    # --- Test messages
+        assert "hello" not in str(VerificationAttempt.objects.values().get())
 
     def test_a_test_message_is_forwarded_and_recorded_as_a_self_test(
         self, brand_a: OfficialAccount, backend: FakeBackend
@@ -400,71 +273,3 @@ class Relays(Adapter):
         backend.answer = lambda _: (status, b"")
 
         assert self.push(nonce=self_test_nonce(body=TEXT)) == (502, said)
-
-    # --- The spool
-
-    @pytest.mark.postgresql
-    def test_a_push_is_kept_before_it_is_answered(
-        self, brand_a: OfficialAccount, backend: FakeBackend
-    ) -> None:
-        set_backend(brand_a, backend.url, "keep")
-        backend.answer = lambda _: (503, b"")
-
-        assert self.push() == (200, b"success")
-        [delivery] = waiting()
-        assert (delivery.last_result, delivery.last_status) == (DeliveryResult.SERVER_ERROR, 503)
-        assert b"hello" not in bytes(delivery.payload or b"")
-
-    @pytest.mark.postgresql
-    def test_a_repeat_is_kept_once(self, brand_a: OfficialAccount, backend: FakeBackend) -> None:
-        set_backend(brand_a, backend.url, "keep")
-        backend.answer = lambda _: (503, b"")
-        self.push()
-
-        assert self.push(nonce="again") == (200, b"success")
-        assert len(waiting()) == 1
-
-    @pytest.mark.postgresql
-    def test_a_follower_with_waiting_messages_waits_behind_them(
-        self, brand_a: OfficialAccount, backend: FakeBackend
-    ) -> None:
-        set_backend(brand_a, backend.url, "keep")
-        backend.answer = lambda _: (503, b"")
-        self.push()
-        backend.answer = lambda _: (200, b"success")
-        self.push(text_message("second", msg_id="2"))
-        other = text_message("from somebody else", msg_id="3", from_user="o_somebody_else_0001")
-        self.push(other)
-
-        assert len(waiting()) == 2
-        assert backend.bodies() == [TEXT, other]
-
-    @pytest.mark.postgresql
-    def test_a_backend_that_fails_three_times_is_left_alone_for_a_while(
-        self, brand_a: OfficialAccount, backend: FakeBackend
-    ) -> None:
-        set_backend(brand_a, backend.url, "keep")
-        backend.answer = lambda _: (503, b"")
-        for number in range(6):
-            message = text_message("hello", msg_id=str(number), from_user=f"o_follower_{number}")
-            assert self.push(message, nonce=str(number)) == (200, b"success")
-            time.sleep(0.2)  # for the writer of another process
-
-        assert len(waiting()) == 6
-        assert len(backend.received) == 3
-
-    def wait_for_count_of(self, result: DeliveryResult) -> int:
-        """Return how many deliveries ended so. Processes write this once a second."""
-        for _ in range(30):
-            if tally := DeliveryTally.objects.filter(result=result).first():
-                return tally.count
-            time.sleep(0.1)
-        return 0
-
-    def test_nothing_of_a_message_is_recorded(
-        self, brand_a: OfficialAccount, backend: FakeBackend
-    ) -> None:
-        set_backend(brand_a, backend.url)
-        self.push(nonce=self_test_nonce(body=TEXT))
-
-        assert "hello" not in str(VerificationAttempt.objects.values().get())
