@@ -47,6 +47,7 @@ class AcceptedPush:
     target: Target
     message: Message = field(repr=False)  #: decrypted, if the account's EncodingAESKey is stored
     plaintext: bytes | None = field(repr=False)  #: what was decrypted, or None
+    is_replayed: bool = False  #: too often within a minute, so its message was not read
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -62,7 +62,7 @@ class Relay:
         if push.is_forwarded:
             self._record(target, DeliveryResult.LOOP)
             return LOOP
-        if not repeats.may_forward(callback.signature or b""):
+        if accepted.is_replayed or not repeats.may_forward(callback.signature or b""):
             self._record(target, DeliveryResult.REPLAYED)
             return TRY_AGAIN
         is_kept = target.keeps_messages and callback.kind is not Kind.SELF_TEST
@@ -194,11 +194,20 @@ class RepeatLimit:
         self.minute, self.counts = 0, Counter[bytes]()
 
     def may_forward(self, signature: bytes) -> bool:
-        minute = int(time.monotonic() // 60)
+        """Count a push, and return whether it may be forwarded."""
+        minute = current_minute()
         if minute != self.minute or len(self.counts) >= MAX_SIGNATURES:
             self.minute, self.counts = minute, Counter()
         self.counts[signature] += 1
         return self.counts[signature] <= MAX_REPEATS
+
+    def is_exhausted(self, signature: bytes) -> bool:
+        """Return whether no push with this signature may be forwarded in this minute."""
+        return self.minute == current_minute() and self.counts[signature] >= MAX_REPEATS
+
+
+def current_minute() -> int:
+    return int(time.monotonic() // 60)
 
 
 repeats = RepeatLimit()

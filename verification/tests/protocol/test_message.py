@@ -225,8 +225,14 @@ def test_a_bomb_of_entities_is_refused_before_it_grows() -> None:
         b'{"a": ' + b"[" * MEGABYTE,
         b'{"a": ' * (MEGABYTE // 6),
         b'{"MsgId": ' + b"9" * MEGABYTE + b"}",
+        b"<xml " + b" ".join(b'a%x=""' % number for number in range(MEGABYTE // 10)) + b"/>",
+        b'{"a": [' + b"1.5," * (MEGABYTE // 4) + b"1]}",
+        b"{" + b",".join(b'"%x":1' % number for number in range(MEGABYTE // 10)) + b"}",
     ],
-    ids=["deep XML", "many elements", "deep JSON", "deep objects", "long number"],
+    ids=[
+        *("deep XML", "many elements", "deep JSON", "deep objects", "long number"),
+        *("many attributes", "long array", "many members"),
+    ],
 )
 def test_a_megabyte_of_nesting_is_refused_in_a_moment(body: bytes) -> None:
     started = perf_counter()
@@ -239,12 +245,10 @@ def test_a_megabyte_of_nesting_is_refused_in_a_moment(body: bytes) -> None:
     "body",
     [
         b'<xml a="' + b"x" * MEGABYTE + b'"/>',
-        b"<xml " + b" ".join(b'a%x=""' % number for number in range(MEGABYTE // 10)) + b"/>",
         b"<xml>" + b"<!---->" * (MEGABYTE // 7) + b"</xml>",
         b"<xml>" + b"<![CDATA[]]>" * (MEGABYTE // 12) + b"</xml>",
-        b'{"a": [' + b"{}," * (MEGABYTE // 3) + b"1]}",
     ],
-    ids=["long attribute", "many attributes", "comments", "CDATA", "many objects"],
+    ids=["long attribute", "comments", "CDATA"],
 )
 def test_a_megabyte_of_what_is_ignored_takes_a_moment(body: bytes) -> None:
     started = perf_counter()
