@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import psycopg2
 from django.conf import settings
@@ -80,12 +81,12 @@ def running_postgresql() -> Iterator[PostgreSQLServer]:
             postgresql.stop_immediately()
 
 
-def manage(url: str, *arguments: str, directory: Path = ROOT) -> str:
+def manage(url: str, *arguments: str, directory: Path = ROOT, **environment: str) -> str:
     """Run manage.py of `directory` on the database at `url`, and return its stdout."""
     result = subprocess.run(
         [sys.executable, "manage.py", *arguments],
         cwd=directory,
-        env={"PATH": os.environ["PATH"], **LOCAL, "DATABASE_URL": url},
+        env={"PATH": os.environ["PATH"], **LOCAL, **environment, "DATABASE_URL": url},
         capture_output=True,
         text=True,
     )
@@ -95,11 +96,22 @@ def manage(url: str, *arguments: str, directory: Path = ROOT) -> str:
 
 def query_number(url: str, statement: str) -> int:
     """Return the number that the last of the statements selects."""
+    with cursor_on(url) as cursor:
+        cursor.execute(statement)
+        return int(cursor.fetchone()[0])
+
+
+def execute(url: str, statement: str) -> None:
+    with cursor_on(url) as cursor:
+        cursor.execute(statement)
+
+
+@contextmanager
+def cursor_on(url: str) -> Iterator[Any]:
     connection = psycopg2.connect(url)
     connection.autocommit = True
     try:
         with connection.cursor() as cursor:
-            cursor.execute(statement)
-            return int(cursor.fetchone()[0])
+            yield cursor
     finally:
         connection.close()
