@@ -56,10 +56,20 @@ class UnfitReply(Exception):
 
 
 def read_encryption(account: OfficialAccount) -> Encryption | None:
-    """Return what encrypts the account's messages, or None. Raises UndecryptableSecret."""
+    """Return what encrypts the account's messages, or None if it has no EncodingAESKey.
+
+    Raises UndecryptableSecret, and ValidationError if the account has no AppID.
+    """
     key = current_secret(AESKey, account)
-    if key is None or key.secret is None or not account.app_id:
+    if key is None or key.secret is None:
         return None
+    if not account.app_id:
+        raise ValidationError(
+            _(
+                "The account has no AppID, which each encrypted message ends with. Enter it on the "
+                "account's page, or with set_account --app-id."
+            )
+        )
     return Encryption(decode_aes_key(key.secret.reveal()), account.app_id)
 
 
@@ -114,7 +124,7 @@ def inspect(
         return Finding(
             True,
             _("This server accepts the messages of this account."),
-            _("The account has no backend, so nobody reads them: set one to answer followers."),
+            _("The account has no backend, so followers get no reply: set one."),
             reply="success",
         )
     try:

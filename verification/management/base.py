@@ -111,7 +111,7 @@ def backend_facts(backend: Backend) -> dict[str, Any]:
         "on_failure": backend.on_failure,
         "retention_days": backend.retention_days,
         "failing_since": backend.failing_since,
-        "failure": None if failure is None else DeliveryResult(failure).label,
+        "reason": None if failure is None else DeliveryResult(failure).label,
         "last_success": backend.last_success_at,
     }
 

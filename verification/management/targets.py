@@ -42,7 +42,7 @@ def current_token(account: OfficialAccount) -> str:
     """Return the text of the account's current token. Raises CommandError if it has none."""
     current = account.current_token
     if current is None or current.secret is None:
-        sentence = _('"{account}" has no token yet: run rotate_token {slug}.')
+        sentence = _("{account} has no token yet: run rotate_token {slug}.")
         raise CommandError(sentence.format(account=account, slug=account.slug))
     text: str = current.secret.reveal()
     return text

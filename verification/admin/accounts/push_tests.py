@@ -90,6 +90,9 @@ def try_to_send(account: OfficialAccount, form: MessageForm) -> dict[str, Any]:
     except UndecryptableSecret:
         form.add_error("encrypted", AES_KEYS.lost_key)
         return {}
+    except ValidationError as error:
+        form.add_error("encrypted", error)
+        return {}
     last_id = ChainHead.objects.values_list("last_attempt_id", flat=True).first() or 0
     # No transaction may be open here: on SQLite it would keep the push from being recorded.
     try:

@@ -19,8 +19,8 @@ State = Delivery.State
 
 class Command(GatewayCommand):
     help = gettext_lazy(
-        "Lists the messages that are kept for a backend: those that wait, and dead letters. The "
-        "oldest come first. What is in a message is never shown."
+        "Lists the messages in the spool: waiting messages and dead letters. The oldest come "
+        "first. What is in a message is never shown."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -63,7 +63,7 @@ def delivery_facts(row: Delivery) -> dict[str, Any]:
         "request_id": row.request_id,
         "bytes": row.size,
         "attempts": row.attempts,
-        "reason": DeliveryResult(row.last_result).label if row.last_result else None,
+        "reason": DeliveryResult(row.last_result).label if has_failed(row) else None,
         "status": row.last_status,
         "last_attempt_at": row.last_attempt_at,
         "next_attempt_at": row.due_at if row.state == State.WAITING else None,
@@ -71,12 +71,17 @@ def delivery_facts(row: Delivery) -> dict[str, Any]:
     }
 
 
+def has_failed(row: Delivery) -> bool:
+    """Return whether the last attempt failed."""
+    return row.last_result not in {None, DeliveryResult.DELIVERED.value}
+
+
 def format_delivery(row: Delivery) -> Iterator[str]:
     yield f"{row.pk}"
     yield row.account.slug
     yield row.get_state_display()
     yield _("received {time}").format(time=format_short(row.received_at))
-    if row.last_result and row.last_result != DeliveryResult.DELIVERED.value:
+    if has_failed(row):
         yield name_failure(row.last_result, row.last_status)
     if row.state == State.WAITING and row.last_attempt_at:
         yield _("next attempt {time}").format(time=format_short(row.due_at))

@@ -84,7 +84,7 @@ def push_facts(probe: Probe, url: str, finding: Finding) -> dict[str, Any]:
         "status": probe.answer.status if probe.answer else None,
         "bytes": len(probe.answer.body) if probe.answer else None,
         "duration": round(probe.seconds * 1_000_000),
-        "result": finding.result.label if finding.result else None,
+        "reason": finding.result.label if finding.result else None,
         "reply": finding.reply or None,
         "problems": [] if finding.is_ok else [finding.sentence],
     }
@@ -93,6 +93,6 @@ def push_facts(probe: Probe, url: str, finding: Finding) -> dict[str, Any]:
 def require_encryption(account: OfficialAccount) -> Encryption:
     encryption = read_encryption(account)
     if encryption is None:
-        sentence = _('"{account}" has no EncodingAESKey yet: run set_aes_key {slug} --key -.')
+        sentence = _("{account} has no EncodingAESKey yet: run set_aes_key {slug} --key -.")
         raise CommandError(sentence.format(account=account, slug=account.slug))
     return encryption

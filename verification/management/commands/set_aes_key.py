@@ -101,7 +101,7 @@ class Command(GatewayCommand):
             raise CommandError(_("--none retires the key. Leave out the other options."))
         current = current_secret(AESKey, account)
         if current is None:
-            sentence = _('"{account}" has no EncodingAESKey.')
+            sentence = _("{account} has no EncodingAESKey.")
             raise CommandError(sentence.format(account=account))
         retire(current, command_line_actor())
         if options["json"]:

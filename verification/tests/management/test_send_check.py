@@ -188,7 +188,7 @@ def test_an_invalid_url_is_refused_in_a_sentence(brand_a: OfficialAccount, url: 
 
 def test_an_account_that_cannot_sign_is_named(db: None) -> None:
     OfficialAccount.objects.create(slug="brand-a", name="Brand A")
-    with pytest.raises(CommandError, match='"Brand A" has no token yet: run rotate_token brand-a'):
+    with pytest.raises(CommandError, match="Brand A has no token yet: run rotate_token brand-a"):
         call_command("send_check", "brand-a")
     with pytest.raises(CommandError, match='no official account with the slug "nobody"'):
         call_command("send_check", "nobody")

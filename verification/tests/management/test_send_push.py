@@ -119,7 +119,18 @@ class TestAMessage:
         self, live: FakeBackend, capsys: Output
     ) -> None:
         assert send(capsys, "--encrypted") == (
-            '"Brand-A" has no EncodingAESKey yet: run set_aes_key brand-a --key -.'
+            "Brand-A has no EncodingAESKey yet: run set_aes_key brand-a --key -."
+        )
+        assert not VerificationAttempt.objects.exists()
+
+    def test_encrypted_without_an_app_id_is_not_sent(
+        self, live: FakeBackend, brand_a: OfficialAccount, capsys: Output
+    ) -> None:
+        store_aes_key(brand_a, AES_KEY)
+        OfficialAccount.objects.update(app_id="")
+
+        assert send(capsys, "--encrypted").startswith(
+            "The account has no AppID, which each encrypted message ends with."
         )
         assert not VerificationAttempt.objects.exists()
 
@@ -137,7 +148,7 @@ class TestWhatTheFollowerWouldGet:
         told = facts(capsys)
 
         assert (told["status"], told["bytes"], told["passes"]) == (200, len(body), True)
-        assert (told["reply"], told["result"], told["problems"]) == (kind, None, [])
+        assert (told["reply"], told["reason"], told["problems"]) == (kind, None, [])
 
     def test_a_reply_whose_kind_is_named_and_whose_text_is_not_printed(
         self, live: FakeBackend, capsys: Output
@@ -215,7 +226,7 @@ class TestAFailure:
         assert not Delivery.objects.exists()
         with pytest.raises(CommandError):
             call_command("send_push", "brand-a", "--json")
-        assert json.loads(capsys.readouterr().out)["result"] == result
+        assert json.loads(capsys.readouterr().out)["reason"] == result
 
     def test_a_backend_that_is_not_running_is_told_from_a_gateway_that_is_not(
         self, live: FakeBackend, brand_a: OfficialAccount, capsys: Output
@@ -249,8 +260,8 @@ def test_without_a_backend_it_only_shows_that_the_gateway_accepts_messages(
     settings.PORT = gunicorn.port
 
     assert send(capsys).endswith(
-        "This server accepts the messages of this account. The account has no backend, so nobody "
-        "reads them: set one to answer followers.\n"
+        "This server accepts the messages of this account. The account has no backend, so "
+        "followers get no reply: set one.\n"
     )
 
 

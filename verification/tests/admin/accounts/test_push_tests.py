@@ -86,6 +86,17 @@ def test_it_is_encrypted_if_that_was_ticked(
     assert b"<Content>" not in encrypted
 
 
+def test_it_is_not_sent_in_the_plain_if_an_encrypted_one_lacks_the_app_id(
+    live: FakeBackend, li_wei_at_work: Client, brand_a: OfficialAccount
+) -> None:
+    store_aes_key(brand_a, AES_KEY)
+    OfficialAccount.objects.update(app_id="")
+
+    text = send(li_wei_at_work, brand_a, encrypted="on")
+    assert "The account has no AppID, which each encrypted message ends with." in text
+    assert not live.received
+
+
 def test_without_a_backend_it_says_what_the_message_shows(
     live: FakeBackend, li_wei_at_work: Client, brand_a: OfficialAccount
 ) -> None:
