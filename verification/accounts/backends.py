@@ -43,7 +43,8 @@ def set_backend(
 ) -> list[str]:
     """Give the account a backend, or change it, and return the names of the fields that changed.
 
-    After a new URL, what waits is due at once. Raises ValidationError with the names of fields.
+    After a new URL, waiting messages are due at once. Raises ValidationError with the names of
+    fields.
     """
     validate(url, on_failure, retention_days)
     values = {"url": url, "on_failure": on_failure, "retention_days": retention_days}
@@ -81,7 +82,7 @@ def _change(backend: Backend, values: dict[str, Any], actor: Actor) -> list[str]
 def remove_backend(account: OfficialAccount, actor: Actor) -> bool:
     """Remove the backend. Return False if there is none.
 
-    What waits stays, for the next backend.
+    The messages in the spool stay, for the next backend.
     """
     with transaction.atomic():
         _lock(account)
@@ -114,7 +115,7 @@ def validate(url: str, on_failure: str, retention_days: int) -> None:
 
 
 def can_keep() -> bool:
-    """Return whether the database can store messages that wait."""
+    """Return whether the database can hold the spool."""
     return connection.vendor == "postgresql"
 
 
@@ -124,7 +125,7 @@ def _lock(account: OfficialAccount) -> None:
 
 
 def _make_due(account: OfficialAccount) -> None:
-    """Let what waits be tried at once: the times of its attempts are those of another backend."""
+    """Let waiting messages be tried at once: their times are those of another backend."""
     waiting = Delivery.objects.filter(account=account, state=Delivery.State.WAITING)
     now = timezone.now()
     waiting.filter(due_at__gt=now).update(due_at=now)

@@ -1,4 +1,4 @@
-"""Retries and discards stored messages by hand, with a change event for each account."""
+"""Retries and discards messages in the spool by hand, with a change event for each account."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Conditions of backends and of what waits for them. They apply to paused accounts as well."""
+"""Conditions of backends and of the spool. They apply to paused accounts as well."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from verification.relay.failures import advise, describe
 from verification.relay.report import Backlog, name_failure
 from verification.times import format_datetime
 
-#: A backend that fails for a shorter time, and less often, has only hiccuped.
+#: A backend that fails for a shorter time, and less often, needs no alert.
 FAILING_AFTER = timedelta(minutes=1)
 #: The second warning that messages will be deleted undelivered comes this long before.
 SOON = timedelta(hours=12)
@@ -89,9 +89,9 @@ def messages_wait(snapshot: Snapshot, account: OfficialAccount) -> Finding | Non
         advice = _("The account has no backend. Set one, or discard the messages.")
     else:
         advice = _(
-            "Check that manage.py worker runs: it delivers what waits, and manage.py watch alone "
-            "does not. If it runs, the list of waiting messages says why the backend has not taken "
-            "them."
+            "Check that manage.py worker runs: it delivers waiting messages, and manage.py watch "
+            "alone does not. If it runs, the list of messages in the spool says why the backend "
+            "has not taken them."
         )
     waiting = facts.backlog.waiting
     title = ngettext(
@@ -158,7 +158,7 @@ def spool_full(snapshot: Snapshot, account: OfficialAccount) -> Finding | None:
     return Finding(
         key,
         last_at,
-        _("“{account}”: no room for messages that wait").format(account=account),
+        _("“{account}”: no room for waiting messages").format(account=account),
         " ".join(
             [
                 describe(full),

@@ -33,7 +33,7 @@ class Backend(models.Model):
     url = models.CharField(_("backend URL"), max_length=500)
     on_failure = models.CharField(_("when the backend fails"), max_length=6, choices=OnFailure)
     retention_days = models.PositiveSmallIntegerField(
-        _("days to keep waiting messages"),
+        _("days to keep messages in the spool"),
         default=3,
         validators=[MinValueValidator(1), MaxValueValidator(30)],
     )

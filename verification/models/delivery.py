@@ -49,11 +49,11 @@ class Delivery(models.Model):
     settled_at = models.DateTimeField(null=True)  #: when it stopped waiting
 
     class Meta:
-        verbose_name = _("waiting message")
-        verbose_name_plural = _("waiting messages")
+        verbose_name = _("message in the spool")
+        verbose_name_plural = _("messages in the spool")
         ordering = ["-id"]
         default_permissions = ("view",)
-        permissions = [("manage_delivery", "Can retry and discard waiting messages")]
+        permissions = [("manage_delivery", "Can retry and discard messages in the spool")]
         constraints = [
             models.UniqueConstraint("account", "webhook_id", name="delivery_one_per_message"),
             models.CheckConstraint(

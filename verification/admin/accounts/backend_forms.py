@@ -72,7 +72,7 @@ class BackendForm(forms.Form):
         error_messages={"required": gettext_lazy("Choose what happens when the backend fails.")},
     )
     retention_days = forms.IntegerField(
-        label=gettext_lazy("Days to keep waiting messages"),
+        label=gettext_lazy("Days to keep messages in the spool"),
         initial=3,
         min_value=1,
         max_value=30,

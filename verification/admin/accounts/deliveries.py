@@ -1,4 +1,4 @@
-"""The card of an account's deliveries: what went through, what failed and why, and what waits."""
+"""The card of an account's deliveries: what went through, what failed and why, and the spool."""
 
 from __future__ import annotations
 
@@ -115,17 +115,18 @@ def find_problem(backlog: Backlog, backend: Backend | None, now: datetime) -> st
         return _("They wait for a backend: set one, or discard them.")
     seen = worker_last_seen()
     if seen is None:
-        return _("No worker runs: start manage.py worker, which delivers what waits.")
+        return _("No worker runs: start manage.py worker, which delivers waiting messages.")
     if now - seen >= WORKER_TIMEOUT:
         return _(
-            "No worker has run since {time}: start manage.py worker, which delivers what waits."
+            "No worker has run since {time}: start manage.py worker, which delivers waiting "
+            "messages."
         ).format(time=format_datetime(seen, MINUTE))
     oldest = backlog.oldest_waiting
     if not backend.is_failing and oldest and now - oldest > LONG_WAIT:
         return _(
-            "The backend takes other messages, and yet they wait. Check that manage.py worker "
-            "runs: manage.py watch alone delivers nothing. If it runs, the list says why the "
-            "backend has not taken them."
+            "The backend does not fail, and yet messages wait. Check that manage.py worker runs: "
+            "manage.py watch alone delivers nothing. If it runs, the list says why the backend "
+            "has not taken them."
         )
     return ""
 

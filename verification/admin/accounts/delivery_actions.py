@@ -1,4 +1,4 @@
-"""Retries and discards what waits for one account, from its card."""
+"""Retries and discards what the spool has for one account, from its card."""
 
 from __future__ import annotations
 
@@ -56,8 +56,8 @@ def choices_of(backlog: Backlog) -> list[tuple[str, str]]:
         choices.append(("dead", sentence.format(count=f"{backlog.dead:,}")))
     if backlog.waiting:
         sentence = ngettext(
-            "{count} message: everything that is stored for the account",
-            "{count} messages: everything that is stored for the account",
+            "{count} message: everything that the spool has for the account",
+            "{count} messages: everything that the spool has for the account",
             count,
         )
         choices.append(("all", sentence.format(count=f"{count:,}")))

@@ -9,15 +9,20 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from verification.accounts.deliveries import retry
 from verification.change_log import command_line_actor
-from verification.management.base import GatewayCommand, add_json_argument, find_account
+from verification.management.base import (
+    GatewayCommand,
+    account_facts,
+    add_json_argument,
+    find_account,
+)
 from verification.models import Delivery
 
 
 class Command(GatewayCommand):
     help = gettext_lazy(
-        "Lets the kept messages of an account be delivered at once, without waiting for the next "
-        "attempt: those that wait, and dead letters. The worker delivers them. The change log "
-        "records how many there were."
+        "Lets the messages that an account has in the spool be tried at once, without waiting for "
+        "their next attempt: waiting messages and dead letters. The worker delivers them. The "
+        "change log records how many there were."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -41,18 +46,18 @@ class Command(GatewayCommand):
             missing = sorted(set(ids) - set(chosen.values_list("pk", flat=True)))
             if missing:
                 sentence = _(
-                    "Nothing was retried: {account} has no kept message {ids}. list_deliveries "
-                    "{slug} lists those that can be retried."
+                    "Nothing was retried: {account} has no message {ids} in the spool. "
+                    "list_deliveries {slug} lists those that can be retried."
                 )
                 numbers = ", ".join(map(str, missing))
                 raise CommandError(sentence.format(account=account, ids=numbers, slug=slug))
         count = retry(chosen, command_line_actor())
         if options["json"]:
-            self.print_json(slug=slug, retried=count)
+            self.print_json(**account_facts(account), retried=count)
             return
         sentence = ngettext(
-            "{count} message of {account} is delivered at once, if the worker runs.",
-            "{count} messages of {account} are delivered at once, if the worker runs.",
+            "{count} message of {account} is tried again now, if the worker runs.",
+            "{count} messages of {account} are tried again now, if the worker runs.",
             count,
         )
         if not count:

@@ -32,7 +32,7 @@ ORDER = gettext_lazy(
 class Command(GatewayCommand):
     help = format_lazy(
         gettext_lazy(
-            "Encrypts every stored token, EncodingAESKey, webhook secret and waiting message, "
+            "Encrypts every stored token, EncodingAESKey, webhook secret and message in the spool, "
             "and the key of every authenticator, with the newest key of TOKEN_ENCRYPTION_KEYS. "
             "{order} Keep the old key for as long as you want to verify its seals. The command "
             "changes nothing while a process that is connected to the database lacks the newest "
@@ -110,14 +110,17 @@ LOST: dict[str, Any] = {
         "encrypted them back, or run reset_totp if it is lost."
     ),
     "deliveries": gettext_lazy(
-        "No key of TOKEN_ENCRYPTION_KEYS decrypts the waiting messages of {lost}: put the key that "
-        "encrypted them back, or discard the messages if it is lost."
+        "No key of TOKEN_ENCRYPTION_KEYS decrypts messages in the spool of {lost}: put the key "
+        "that encrypted them back, or discard the messages if it is lost."
     ),
 }
 
 
 def reencrypt(model: type[Model], column: str) -> tuple[int, list[str]]:
-    """Encrypt a column anew; return the number of its secrets, and the names of lost ones."""
+    """Encrypt a column with the newest key.
+
+    Return the number of its secrets, and the names of lost ones.
+    """
     rows = model._default_manager.filter(**{f"{column}__isnull": False}).order_by("pk")
     lost = []
     for row in tqdm(

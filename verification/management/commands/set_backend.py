@@ -4,6 +4,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError, CommandParser
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -23,7 +24,7 @@ from verification.management.base import (
     find_account,
 )
 from verification.models import Backend, OfficialAccount
-from verification.relay.report import read_backlogs
+from verification.relay.report import Backlog, read_backlogs
 
 
 class Command(GatewayCommand):
@@ -70,7 +71,7 @@ class Command(GatewayCommand):
             "--retention-days",
             metavar="N",
             type=int,
-            help=_("After how many days a message that waits is deleted (default: 3)."),
+            help=_("After how many days a message in the spool is deleted (default: 3)."),
         )
         parser.add_argument("--none", action="store_true", help=_("Removes the backend."))
         parser.add_argument(
@@ -113,14 +114,14 @@ class Command(GatewayCommand):
 
     def remove(self, account: OfficialAccount, is_json: bool) -> None:
         was_removed = remove_backend(account, command_line_actor())
-        backlog = read_backlogs([account.pk]).get(account.pk)
-        waiting = backlog.waiting + backlog.dead if backlog else 0
+        backlog = read_backlogs([account.pk]).get(account.pk, Backlog())
         if is_json:
             self.print_json(
                 **account_facts(account),
                 backend=None,
                 changed=["url"] if was_removed else [],
-                messages_waiting=waiting,
+                messages_waiting=backlog.waiting,
+                dead_letters=backlog.dead,
             )
             return
         if not was_removed:
@@ -132,15 +133,15 @@ class Command(GatewayCommand):
             "so followers get no reply."
         )
         self.stdout.write(sentence.format(account=account))
-        if waiting:
+        if count := backlog.waiting + backlog.dead:
             sentence = ngettext(
-                "{count} message still waits. It is delivered to the next backend, or deleted when "
-                "its time ends.",
-                "{count} messages still wait. They are delivered to the next backend, or deleted "
-                "when their time ends.",
-                waiting,
+                "{count} message is still in the spool. It goes to the next backend, or is deleted "
+                "when its retention ends.",
+                "{count} messages are still in the spool. They go to the next backend, or are "
+                "deleted when their retention ends.",
+                count,
             )
-            self.stdout.write(sentence.format(count=f"{waiting:,}"))
+            self.stdout.write(sentence.format(count=f"{count:,}"))
 
 
 def find_backend(account: OfficialAccount) -> Backend:
@@ -164,7 +165,11 @@ def change(account: OfficialAccount, values: dict[str, Any]) -> list[str]:
     url, on_failure, days = (
         values.get(name, getattr(known, name)) for name in ("url", "on_failure", "retention_days")
     )
-    return set_backend(account, url, on_failure, days, command_line_actor())
+    try:
+        return set_backend(account, url, on_failure, days, command_line_actor())
+    except ValidationError as error:
+        # Without the names of fields: each sentence says what is wrong.
+        raise CommandError(" ".join(error.messages)) from error
 
 
 def describe(

@@ -23,7 +23,7 @@ GRACE = 20
 
 class Command(GatewayCommand):
     help = gettext_lazy(
-        "Delivers the messages that wait for a backend, and sends alerts as watch does. Run one or "
+        "Delivers waiting messages to their backends, and sends alerts as watch does. Run one or "
         "more of it beside the web processes. Runs until it is stopped; then it takes no more "
         "messages, and finishes those that are on their way."
     )

@@ -12,6 +12,7 @@ from verification.models import Backend, ChangeEvent, Delivery, OfficialAccount
 from verification.protocol.enums import DeliveryResult
 from verification.relay.spool import store
 from verification.tests.support.backend import set_backend
+from verification.tests.support.deliveries import keep_waiting
 from verification.tests.support.waiting import states, waiting_push
 from verification.times import format_short
 
@@ -83,11 +84,28 @@ def test_the_list_in_json(kept: list[int], capsys: pytest.CaptureFixture[str]) -
     assert facts["next_attempt_at"] is None
 
 
+def test_a_delivered_message_has_no_reason(
+    brand_a: OfficialAccount, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keep_waiting(
+        brand_a,
+        state=Delivery.State.DELIVERED,
+        payload=None,
+        settled_at=RECEIVED,
+        last_result=DeliveryResult.DELIVERED,
+        last_status=200,
+    )
+    [line] = run(capsys, "list_deliveries", "--state", "delivered", "--json")
+    [facts] = json.loads(line)["deliveries"]
+
+    assert (facts["state"], facts["reason"], facts["status"]) == ("delivered", None, 200)
+
+
 def test_retrying_makes_everything_due_and_revives_dead_letters(
     kept: list[int], brand_a: OfficialAccount, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(capsys, "retry_deliveries", "brand-a") == [
-        "3 messages of Brand-A are delivered at once, if the worker runs."
+        "3 messages of Brand-A are tried again now, if the worker runs."
     ]
 
     assert states(brand_a) == ["WAITING"] * 3
@@ -114,12 +132,13 @@ def test_only_dead_letters_or_some_messages_can_be_retried(
     kept: list[int], brand_a: OfficialAccount, capsys: pytest.CaptureFixture[str]
 ) -> None:
     [line] = run(capsys, "retry_deliveries", "brand-a", "--dead", "--json")
-    assert json.loads(line) == {"slug": "brand-a", "retried": 1}
+    facts = json.loads(line)
+    assert (facts["slug"], facts["name"], facts["retried"]) == ("brand-a", "Brand-A", 1)
     assert run(capsys, "retry_deliveries", "brand-a", "--dead") == [
         "Brand-A has no messages to retry."
     ]
     assert run(capsys, "retry_deliveries", "brand-a", str(kept[0])) == [
-        "1 message of Brand-A is delivered at once, if the worker runs."
+        "1 message of Brand-A is tried again now, if the worker runs."
     ]
 
 

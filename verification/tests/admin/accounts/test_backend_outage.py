@@ -75,7 +75,7 @@ def test_an_outage_is_said_in_words_and_nothing_is_lost(
 
     page = words(open_account(at_work, brand_a))
     assert "Works: took the last message at" in page
-    assert "No message waits." in page
+    assert "The spool is empty." in page
     # Each of the four was offered again, and taken, in the order in which the follower wrote.
     taken = [body.decode() for body in backend.bodies()[-4:]]
     assert [re.search(r"there\? (\d)", body)[1] for body in taken] == [*"2345"]  # type: ignore[index]

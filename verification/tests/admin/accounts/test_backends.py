@@ -82,7 +82,7 @@ class TestSettingABackend:
         keep_waiting(brand_a, 12)
         for name in ("backend/", "backend/remove/"):
             page = f"/admin/verification/officialaccount/{brand_a.pk}/{name}"
-            assert "12 messages wait. What waits goes to the backend" in (
+            assert "12 messages wait. The messages in the spool go to the backend" in (
                 li_wei_at_work.get(page).text
             )
 
@@ -199,13 +199,13 @@ class TestTheWebhookSecret:
 
 
 class TestConnecting:
-    def test_without_a_backend_the_card_says_that_the_account_will_be_mute(
+    def test_without_a_backend_the_card_says_that_followers_get_no_reply(
         self, brand_a: OfficialAccount, li_wei_at_work: Client
     ) -> None:
         page = open_account(li_wei_at_work, brand_a)
 
         assert "Set a backend first" in page
-        assert "is mute" in page
+        assert "followers get no reply" in page
 
     def test_with_a_backend_it_says_where_messages_go(
         self, brand_a: OfficialAccount, li_wei_at_work: Client
@@ -213,7 +213,7 @@ class TestConnecting:
         give_backend(brand_a)
         page = open_account(li_wei_at_work, brand_a)
 
-        assert "mute" not in page
+        assert "get no reply" not in page
         assert f"the backend {MASKED}, and to no other system" in page
 
     def test_the_key_of_an_account_that_moves_in_stays_as_it_is(
@@ -231,5 +231,5 @@ def test_the_change_log_says_it_in_both_languages(
 
     assert f"{MASKED} · Store nothing and let WeChat send it again" in page
     assert f"backend URL: {MASKED} → https://new.example.cn/wx" in page
-    assert "days to keep waiting messages: 3 → 7" in page
+    assert "days to keep messages in the spool: 3 → 7" in page
     assert "hunter2" not in page

@@ -164,7 +164,7 @@ class TestRetryingAndDiscarding:
             ).text
         )
         assert "can never be delivered" in asked
-        assert "3 messages: everything that is stored for the account" in asked
+        assert "3 messages: everything that the spool has for the account" in asked
 
         press(li_wei_at_work, "discard_deliveries", brand_a.pk, what=what)
         assert states() == left
