@@ -33,6 +33,9 @@ class TestGunicorn(CallbackContract):
         connection.close()
         return answer
 
+    def printed(self) -> str:
+        return "\n".join(self.server.lines())
+
 
 class TestTheWire:
     """Requests that need a real socket."""

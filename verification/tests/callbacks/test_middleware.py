@@ -21,11 +21,14 @@ class TestDjangoView(CallbackContract):
     hold_seconds = 0.5
 
     @pytest.fixture(autouse=True)
-    def _client(self, db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    def _client(
+        self, db: None, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
         # The transaction of a test may not be idle for long.
         monkeypatch.setattr(middleware, "HOLD_DEADLINE", 1.0)
         # CSRF is enforced, and exceptions become responses, as in a server.
         self.client = Client(enforce_csrf_checks=True, raise_request_exception=False)
+        self.caplog = caplog
 
     def send(
         self, method: str, target: str, headers: dict[str, str] | None = None, body: bytes = b""
@@ -43,6 +46,9 @@ class TestDjangoView(CallbackContract):
         response = self.client.generic(method, "/", body, "text/xml", **environ)  # type: ignore[arg-type]
         lower = {name.lower(): value for name, value in response.headers.items()}
         return Answer(response.status_code, lower, response.content)
+
+    def printed(self) -> str:
+        return self.caplog.text
 
     def test_log_lines_contain_no_signed_values(
         self, brand_a: OfficialAccount, capfd: pytest.CaptureFixture[str], settings: Settings

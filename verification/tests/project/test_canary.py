@@ -17,7 +17,6 @@ from django.apps import apps
 from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.core.management import CommandError, call_command
-from django.db import connection
 from django.test import TestCase, override_settings
 from django.utils import translation
 from django.utils.log import AdminEmailHandler
@@ -28,7 +27,13 @@ from verification.exports.sealed import sealed_pieces
 from verification.models import VerificationAttempt
 from verification.tests.support.admin_client import page
 from verification.tests.support.admin_urls import every_url
-from verification.tests.support.canary_secrets import ENCODINGS, NEXT_TOKEN, TOKEN, find
+from verification.tests.support.canary_secrets import (
+    ENCODINGS,
+    NEXT_TOKEN,
+    TOKEN,
+    find,
+    read_tables,
+)
 from verification.tests.support.checkout import LOCAL, read_settings
 from verification.tests.support.log_lines import printed_log_lines
 from verification.tests.support.secrets_scenario import Scenario
@@ -118,18 +123,7 @@ def alerts(day: Scenario) -> str:
 
 
 def rows(day: Scenario, *tables: str) -> str:
-    """Return every value of the tables, as a stolen copy of the database holds them."""
-    values: list[Any] = []
-    with connection.cursor() as cursor:
-        for table in tables or connection.introspection.table_names(cursor):
-            cursor.execute(f"SELECT * FROM {table}")
-            values += [value for row in cursor.fetchall() for value in row]
-    return "\n".join(as_text(value) for value in values)
-
-
-def as_text(value: object) -> str:
-    is_binary = isinstance(value, bytes | memoryview)
-    return bytes(value).decode("latin-1") if is_binary else str(value)  # type: ignore[call-overload]
+    return read_tables(*tables)
 
 
 def sessions(day: Scenario) -> str:

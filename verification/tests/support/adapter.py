@@ -26,6 +26,10 @@ class Adapter:
         """Send a request to `target`, a percent-encoded path and query string."""
         raise AssertionError("Subclasses must implement send().")
 
+    def printed(self) -> str:
+        """Return what the server has printed."""
+        raise AssertionError("Subclasses must implement printed().")
+
     def push(self, body: bytes = TEXT, token: str = A, **rest: str) -> tuple[int, bytes]:
         """Send a message push to brand-a, and return status and body of the answer."""
         return self.push_encrypted((body, push(token, **rest)))

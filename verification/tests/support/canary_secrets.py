@@ -1,9 +1,12 @@
-"""Unmistakable secrets, and the encodings in which they may leak."""
+"""Unmistakable secrets, the encodings in which they may leak, and where to look for them."""
 
 from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Iterable
+from typing import Any
+
+from django.db import connection
 
 TOKEN = "Zk7wQnTx4VbRmPc9LsHd2GyF"
 NEXT_TOKEN = "Jv3eXuNq8YtBaWi6KoDf5CzM"
@@ -41,3 +44,18 @@ def find(secrets: Iterable[str], text: str) -> list[str]:
         for name, encode in ENCODINGS.items()
         if encode(secret) in text
     ]
+
+
+def read_tables(*tables: str) -> str:
+    """Return every value of the tables, by default all, as a stolen copy of the database has it."""
+    values: list[Any] = []
+    with connection.cursor() as cursor:
+        for table in tables or connection.introspection.table_names(cursor):
+            cursor.execute(f"SELECT * FROM {table}")
+            values += [value for row in cursor.fetchall() for value in row]
+    return "\n".join(_as_text(value) for value in values)
+
+
+def _as_text(value: object) -> str:
+    is_binary = isinstance(value, bytes | memoryview)
+    return bytes(value).decode("latin-1") if is_binary else str(value)  # type: ignore[call-overload]

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import time
+from urllib.parse import parse_qs
 
 import pytest
+from django.db import connection
 
 from verification.models import OfficialAccount
 from verification.protocol.enums import DeliveryResult
-from verification.tests.support.adapter import TEXT, Adapter
+from verification.protocol.message import parse_message
+from verification.tests.support.adapter import TEXT, A, Adapter, B
 from verification.tests.support.backend import FakeBackend, set_backend, waiting
-from verification.tests.support.messages import text_message
+from verification.tests.support.canary_secrets import MESSAGE, find, read_tables
+from verification.tests.support.messages import (
+    AES_KEY,
+    FOLLOWER,
+    encrypted_push,
+    store_aes_key,
+    text_message,
+)
+from verification.tests.support.signer import push, self_test_nonce
 
 
 class Spooling(Adapter):
@@ -63,3 +74,30 @@ class Spooling(Adapter):
 
         assert len(waiting()) == 6
         assert len(backend.received) == 3
+
+    @pytest.mark.parametrize("is_encrypted", [False, True])
+    def test_nothing_of_a_message_is_stored_or_printed(
+        self, brand_a: OfficialAccount, backend: FakeBackend, is_encrypted: bool
+    ) -> None:
+        keeps = connection.vendor == "postgresql"
+        set_backend(brand_a, backend.url, "keep" if keeps else "resend")
+        backend.answer = lambda _: (503 if keeps else 200, b"")
+        message = text_message(MESSAGE, msg_id="1")
+        if is_encrypted:
+            store_aes_key(brand_a, AES_KEY)
+            pushes = [encrypted_push(A, message), encrypted_push(B, message)]
+            pushes.append(encrypted_push(A, message, is_test_message=True))
+        else:
+            nonce = self_test_nonce(body=message)
+            pushes = [(message, query) for query in (push(A), push(B), push(A, nonce=nonce))]
+        statuses = [self.push_encrypted(it)[0] for it in pushes]
+
+        assert statuses == [200, 403, 502 if keeps else 200]
+        assert len(waiting()) == keeps
+        secrets = [MESSAGE, FOLLOWER]
+        secrets += [parse_qs(query)["signature"][0] for _body, query in pushes]
+        secrets += [encrypt for body, _query in pushes if (encrypt := parse_message(body).encrypt)]
+        assert "brand-a" in read_tables()
+        assert find(secrets, read_tables()) == []
+        assert '"event": "attempt"' in self.printed()
+        assert find(secrets, self.printed()) == []
