@@ -40,13 +40,13 @@ def pruned(two_years: None) -> None:
     prune_older_than("400d")
 
 
-def test_an_old_end_cut_off_without_a_checkpoint(two_years: None) -> None:
+def test_an_old_end_cut_off_without_a_checkpoint_is_found(two_years: None) -> None:
     cut_old_end(5)
 
     assert first_problem() == "Seal 1 is missing."
 
 
-def test_an_old_end_cut_off_under_a_forged_checkpoint(two_years: None, settings) -> None:
+def test_an_old_end_cut_off_under_a_forged_checkpoint_is_found(two_years: None, settings) -> None:
     last, keys = Seal.objects.get(id=5), settings.TOKEN_ENCRYPTION_KEYS
     settings.TOKEN_ENCRYPTION_KEYS = ["a-key-of-the-database-owner-" * 2]
     forged = make_checkpoint(last, timezone.now(), "zhang.wei")
@@ -75,17 +75,17 @@ class TestTampering:
             "mac = digest",
         ],
     )
-    def test_an_altered_checkpoint(self, change: str) -> None:
+    def test_an_altered_checkpoint_is_found(self, change: str) -> None:
         as_owner(Checkpoint, f"UPDATE {{table}} SET {change}")
 
         assert "checkpoint" in first_problem()
 
-    def test_a_missing_checkpoint(self) -> None:
+    def test_a_missing_checkpoint_is_found(self) -> None:
         as_owner(Checkpoint, "DELETE FROM {table}")
 
         assert first_problem() == "Seal 1 is missing."
 
-    def test_an_older_checkpoint_put_back(self, record: Record) -> None:
+    def test_an_older_checkpoint_put_back_is_found(self, record: Record) -> None:
         older = Checkpoint.objects.get()
         record(0, 1)
         prune_older_than("0d", yes=True)
@@ -97,26 +97,26 @@ class TestTampering:
         as_owner(Checkpoint, "DELETE FROM {table} WHERE last_seal_id > 5")
         assert first_problem() == "Seal 6 is missing."
 
-    def test_more_removed_than_was_pruned(self) -> None:
+    def test_a_seal_removed_behind_the_checkpoint_is_found(self) -> None:
         cut_old_end(6)
 
         assert first_problem() == "Seal 6 is missing."
 
-    def test_a_removed_attempt_put_back(self) -> None:
+    def test_a_removed_attempt_put_back_is_found(self) -> None:
         attempt = VerificationAttempt.objects.get(id=6)
         attempt.id, attempt.seal_id = 3, 3
         attempt.save(force_insert=True)
 
         assert first_problem() == "Attempt 3 is out of place: the log begins with attempt 6."
 
-    def test_a_removed_seal_put_back(self) -> None:
+    def test_a_removed_seal_put_back_is_found(self) -> None:
         seal = Seal.objects.get(id=6)
         seal.id = 3
         seal.save(force_insert=True)
 
         assert first_problem() == "Seal 3 is out of place: the log begins with seal 6."
 
-    def test_a_wrong_count_of_an_hour_of_which_nothing_was_pruned(self) -> None:
+    def test_a_wrong_count_of_an_hour_that_was_not_pruned_is_found(self) -> None:
         as_owner(Tally, "UPDATE {table} SET count = count + 1")
 
         problems = verify_audit().problems

@@ -73,7 +73,7 @@ def test_the_list_shows_neither_bodies_nor_openids(
     assert "你好" not in text
 
 
-def test_the_list_in_json(kept: list[int], capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_list_is_printed_as_json(kept: list[int], capsys: pytest.CaptureFixture[str]) -> None:
     [line] = run(capsys, "list_deliveries", "--state", "dead", "--json")
     [facts] = json.loads(line)["deliveries"]
 

@@ -65,7 +65,7 @@ def encrypted_reply(message: bytes, *, key: str = AES_KEY, token: str = A) -> by
 
 
 class TestAMessage:
-    def test_reaches_the_backend_as_a_followers_would(
+    def test_it_reaches_the_backend_as_a_followers_would(
         self, live: FakeBackend, brand_a: OfficialAccount, capsys: Output
     ) -> None:
         OfficialAccount.objects.update(original_id=ORIGINAL_ID)
@@ -82,7 +82,7 @@ class TestAMessage:
         assert "answers 200 (7 bytes) in " in out
         assert out.endswith("The backend took the message and sends no reply to the follower.\n")
 
-    def test_is_recorded_as_a_self_test_and_uses_no_token(
+    def test_it_is_recorded_as_a_self_test_and_uses_no_token(
         self, live: FakeBackend, brand_a: OfficialAccount, capsys: Output
     ) -> None:
         send(capsys)
@@ -90,14 +90,14 @@ class TestAMessage:
         assert (last_attempt().kind, last_attempt().status) == (Kind.SELF_TEST, 200)
         assert brand_a.tokens.get().first_used_at is None
 
-    def test_is_a_new_one_each_time(self, live: FakeBackend, capsys: Output) -> None:
+    def test_it_is_a_new_one_each_time(self, live: FakeBackend, capsys: Output) -> None:
         send(capsys)
         send(capsys)
 
         first, second = (parse_message(body).id for body in live.bodies())
         assert first != second
 
-    def test_encrypted_is_readable_for_a_backend_that_decrypts(
+    def test_an_encrypted_one_is_readable_for_a_backend_that_decrypts(
         self, live: FakeBackend, brand_a: OfficialAccount, capsys: Output
     ) -> None:
         key = store_aes_key(brand_a, AES_KEY)
@@ -115,7 +115,7 @@ class TestAMessage:
         key.refresh_from_db()
         assert key.first_used_at is None  # It was not WeChat that used it.
 
-    def test_encrypted_without_a_key_says_what_to_do(
+    def test_without_a_key_it_cannot_be_encrypted_and_says_what_to_do(
         self, live: FakeBackend, capsys: Output
     ) -> None:
         assert send(capsys, "--encrypted") == (
@@ -134,7 +134,7 @@ class TestAMessage:
         )
         assert not VerificationAttempt.objects.exists()
 
-    def test_with_a_text_that_xml_cannot_hold_is_not_sent(
+    def test_a_text_that_xml_cannot_hold_is_not_sent(
         self, live: FakeBackend, capsys: Output
     ) -> None:
         assert "cannot hold" in send(capsys, "--text", "\x00")
@@ -143,14 +143,16 @@ class TestAMessage:
 
 class TestWhatTheFollowerWouldGet:
     @pytest.mark.parametrize(("body", "kind"), [(b"", "empty"), (b"success", "success")])
-    def test_nothing(self, live: FakeBackend, capsys: Output, body: bytes, kind: str) -> None:
+    def test_a_follower_gets_nothing_from_an_empty_answer(
+        self, live: FakeBackend, capsys: Output, body: bytes, kind: str
+    ) -> None:
         live.answer = lambda _: (200, body)
         told = facts(capsys)
 
         assert (told["status"], told["bytes"], told["passes"]) == (200, len(body), True)
         assert (told["reply"], told["reason"], told["problems"]) == (kind, None, [])
 
-    def test_a_reply_whose_kind_is_named_and_whose_text_is_not_printed(
+    def test_the_kind_of_a_reply_is_named_and_its_text_is_not_printed(
         self, live: FakeBackend, capsys: Output
     ) -> None:
         live.answer = lambda _: (200, HELLO)
@@ -159,7 +161,7 @@ class TestWhatTheFollowerWouldGet:
         assert "The backend took the message and replied to the follower (text)." in out
         assert "您好" not in out
 
-    def test_an_encrypted_reply(
+    def test_an_encrypted_reply_is_decrypted_and_named(
         self, live: FakeBackend, brand_a: OfficialAccount, capsys: Output
     ) -> None:
         store_aes_key(brand_a, AES_KEY)
@@ -180,7 +182,7 @@ class TestWhatTheFollowerWouldGet:
             (HELLO, "The backend replied with a plain message to an encrypted one."),
         ],
     )
-    def test_a_reply_that_wechat_would_not_accept_for_an_encrypted_message(
+    def test_a_reply_that_wechat_would_not_accept_is_explained(
         self,
         live: FakeBackend,
         brand_a: OfficialAccount,
@@ -193,7 +195,9 @@ class TestWhatTheFollowerWouldGet:
 
         assert sentence in send(capsys, "--encrypted")
 
-    def test_an_encrypted_reply_to_a_plain_message(self, live: FakeBackend, capsys: Output) -> None:
+    def test_an_encrypted_reply_to_a_plain_message_is_explained(
+        self, live: FakeBackend, capsys: Output
+    ) -> None:
         live.answer = lambda _: (200, encrypted_reply(HELLO))
 
         assert "replied with an encrypted message to a plain one." in send(capsys)
@@ -209,7 +213,7 @@ class TestAFailure:
             ((200, b"<html></html>"), "unusable_reply", "cannot be passed on", "“success”"),
         ],
     )
-    def test_of_the_backend_is_named_and_nothing_is_stored(
+    def test_a_failure_of_the_backend_is_named_and_nothing_is_stored(
         self,
         live: FakeBackend,
         capsys: Output,
@@ -237,14 +241,16 @@ class TestAFailure:
         message = send(capsys, "--url", f"http://127.0.0.1:{free_port()}/wechat/brand-a")
         assert "cannot be reached: connection refused." in message
 
-    def test_of_the_token_is_explained(self, live: FakeBackend, capsys: Output) -> None:
+    def test_a_refusal_of_the_token_is_explained(self, live: FakeBackend, capsys: Output) -> None:
         message = send(capsys, "--token", B)
 
         assert message.startswith("The message was refused with status 403. Attempt ")
         assert last_attempt().reason == Reason.SIGNATURE_MISMATCH
         assert live.received == []
 
-    def test_of_another_server_is_shown(self, brand_a: OfficialAccount, capsys: Output) -> None:
+    def test_the_answer_of_another_server_is_shown(
+        self, brand_a: OfficialAccount, capsys: Output
+    ) -> None:
         def teapot(_: str) -> Iterator[bytes]:
             yield b"HTTP/1.0 418 Teapot\r\nContent-Length: 6\r\n\r\nteapot"
 

@@ -219,7 +219,7 @@ def _clean_environment() -> object:
         ("", None),
     ],
 )
-def test_a_line_of_the_env_file(tmp_path: Path, line: str, expected: str | None) -> None:
+def test_a_line_of_the_env_file_is_parsed(tmp_path: Path, line: str, expected: str | None) -> None:
     os.environ.pop("LOG_LEVEL", None)
     env.load(write_env(tmp_path, f"{line}\n"))
 

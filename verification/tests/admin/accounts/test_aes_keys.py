@@ -229,7 +229,7 @@ class TestTheKeyStaysHidden:
 
 
 class TestTheState:
-    def test_before_and_after_the_first_encrypted_message(
+    def test_the_card_says_whether_the_key_has_decrypted_a_message(
         self, li_wei_at_work: Client, brand_a: OfficialAccount
     ) -> None:
         store_aes_key(brand_a, AES_KEY)

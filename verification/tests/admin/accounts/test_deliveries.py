@@ -229,7 +229,7 @@ class TestTheList:
             ("account__id__exact={other}", 1),
         ],
     )
-    def test_its_filters(
+    def test_the_list_is_filtered_by_state_and_reason(
         self,
         brand_a: OfficialAccount,
         brand_b: OfficialAccount,
