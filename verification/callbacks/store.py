@@ -56,6 +56,10 @@ class AccountTokenRow(NamedTuple):
     is_probe_due: bool | None = None
     has_waiting: bool | None = None
 
+    def __repr__(self) -> str:
+        """Leave out the backend's URL, which may hold a password."""
+        return f"AccountTokenRow({self.slug!r}, token_id={self.token_id})"
+
 
 _ACCOUNTS, _TOKENS = OfficialAccount._meta.db_table, Token._meta.db_table
 _AES_KEYS, _BACKENDS = AESKey._meta.db_table, Backend._meta.db_table

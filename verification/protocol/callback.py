@@ -82,6 +82,9 @@ class Request(NamedTuple):
     body: bytes | None = b""  #: None if it is larger than MAX_BODY_SIZE, or incomplete
     arrived: float | None = None  #: time.perf_counter(); by default, when it is parsed
 
+    def __repr__(self) -> str:
+        return f"Request({self.method!r})"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Push:

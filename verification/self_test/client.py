@@ -25,10 +25,10 @@ MAX_BODY_BYTES = 65_536
 @dataclass(frozen=True)
 class Answer:
     status: int
-    body: bytes
-    headers: dict[str, str]  #: names in lower case
+    body: bytes = field(repr=False)
+    headers: dict[str, str] = field(repr=False)  #: names in lower case
     seconds: float
-    echostr: str  #: what the body must be, byte for byte
+    echostr: str = field(repr=False)  #: what the body must be, byte for byte
 
     @property
     def is_chunked(self) -> bool:
