@@ -79,6 +79,7 @@ def forward_url(backend_url: str, query: bytes) -> str:
 
     Only what cannot be in a URL is encoded: `#`, blanks, control characters, and bytes above 0x7E.
     """
+    backend_url = quote(backend_url, safe=QUERY_CHARACTERS)
     if not urlsplit(backend_url).path:
         start, mark, own_query = backend_url.partition("?")
         backend_url = f"{start}/{mark}{own_query}"

@@ -90,6 +90,12 @@ def test_a_path_and_a_query_reach_the_backend_as_they_are_written() -> None:
     assert backend.requests[0].split(b" ")[1] == path.encode() + b"&" + QUERY
 
 
+def test_a_url_with_chinese_characters_is_encoded() -> None:
+    """As they are, many servers refuse them."""
+    expected = "https://b.cn/%E5%BE%AE%E4%BF%A1?a=%E4%BD%A0&b=1"
+    assert forward_url("https://b.cn/微信?a=你", b"b=1") == expected
+
+
 def test_a_proxy_of_the_environment_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("http_proxy", "HTTP_PROXY", "https_proxy", "all_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
