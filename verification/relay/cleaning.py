@@ -1,4 +1,4 @@
-"""Delete from the spool what nobody needs any more."""
+"""Delete from the spool what nobody needs any more, and repair what a wrong clock has left."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ SETTLED_KEPT = timedelta(days=7)
 TALLIES_KEPT = timedelta(days=8)
 #: Of messages whose account has no backend any more.
 DEFAULT_RETENTION = 3
+#: No time that is written is further in the future, unless a clock was wrong.
+LATEST = timedelta(minutes=15)
 TABLE = Delivery._meta.db_table
 # What a worker is delivering is left to it.
 EXPIRE = f"""
@@ -39,10 +41,27 @@ DELETE FROM {TABLE} WHERE id IN (
 def clean() -> None:
     """Expire messages that have waited too long, and delete old rows. Raises SpoolUnavailable."""
     now = datetime.now(UTC)
+    repair_times(now)
     repeat(EXPIRE, [now, now, now, DEFAULT_RETENTION, BATCH])
     repeat(DELETE_SETTLED, [now - SETTLED_KEPT, BATCH])
     with open_database(BUDGET):
         DeliveryTally.objects.filter(period__lt=now - TALLIES_KEPT).delete()
+
+
+def repair_times(now: datetime) -> None:
+    """Bring times that a wrong clock has written back to now.
+
+    Otherwise messages would wait for their next attempt until then, and circuits for a probe; and
+    failures before a success of the future would not open a circuit.
+    """
+    backends, waiting = Backend.objects, Delivery.objects.filter(state=Delivery.State.WAITING)
+    with open_database(BUDGET), transaction.atomic():
+        set_timeouts()
+        backends.filter(next_probe_at__gt=now + LATEST).update(next_probe_at=now)
+        backends.filter(failing_since__gt=now + LATEST).update(failing_since=now)
+        backends.filter(last_success_at__gt=now + LATEST).update(last_success_at=None)
+        waiting.filter(due_at__gt=now + LATEST).update(due_at=now)
+        waiting.filter(leased_until__gt=now + LATEST).update(leased_until=None)
 
 
 def repeat(statement: str, parameters: list[datetime | int]) -> None:

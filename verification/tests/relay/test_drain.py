@@ -16,6 +16,7 @@ from django.utils import timezone
 from verification.models import Backend, Delivery, DeliveryTally, OfficialAccount
 from verification.protocol.enums import DeliveryResult
 from verification.relay import spool_size
+from verification.relay.results import Finished, record_results
 from verification.relay.spool import store
 from verification.tests.support.backend import FakeBackend, Received, serving_backend, set_backend
 from verification.tests.support.draining import draining, wait_until
@@ -295,6 +296,36 @@ def test_a_message_whose_key_is_missing_waits_until_it_is_back(
         wait_until(lambda: settled(brand_a))
     assert states(brand_a) == ["DELIVERED"] * 20
     assert len(backend.received) == 20
+
+
+def test_a_clock_that_was_wrong_stops_no_deliveries(
+    brand_a: OfficialAccount, backend: FakeBackend
+) -> None:
+    """The circuit opened while the clock was a day ahead."""
+    tomorrow = timezone.now() + timedelta(days=1)
+    keep(brand_a, backend.url)
+    refused = Finished(brand_a.pk, tomorrow, DeliveryResult.CONNECTION_REFUSED)
+    record_results([refused] * 3)
+    store([waiting_push(brand_a, 1), waiting_push(brand_a, 2, "li")])
+    Delivery.objects.filter(follower="li").update(due_at=tomorrow, leased_until=tomorrow)
+
+    with draining():
+        wait_until(lambda: settled(brand_a))
+        wait_until(lambda: not Backend.objects.get().is_failing)
+
+
+def test_a_success_of_tomorrow_makes_no_dead_letters_of_an_outage(
+    brand_a: OfficialAccount, backend: FakeBackend
+) -> None:
+    keep(brand_a, backend.url)
+    tomorrow = timezone.now() + timedelta(days=1)
+    record_results([Finished(brand_a.pk, tomorrow, DeliveryResult.DELIVERED, 200)])
+    backend.answer = lambda _: (503, b"")
+    store([waiting_push(brand_a, n, f"follower{n}") for n in range(3)])
+
+    with draining():
+        wait_until(lambda: Backend.objects.get().failures == 3)
+    assert not Delivery.objects.exclude(attempts=0).exists()
 
 
 def test_messages_of_a_paused_account_are_delivered(
