@@ -55,7 +55,7 @@ BLANKS = b" \t\r\n"
 #: Characters that XML cannot hold. WeChat leaves them in what followers write, inside of CDATA.
 CONTROL_CHARACTERS = bytes({*range(0x20)} - {*BLANKS})
 #: Far more than in any message. Each costs microseconds, and a megabyte holds 260,000. It bounds
-#: the attributes of XML and the members of JSON as well, by the characters between them.
+#: the attributes and lines of XML and the members of JSON as well, by the characters between them.
 MAX_ELEMENTS = 5_000
 
 
@@ -66,8 +66,9 @@ def parse_message(body: bytes) -> Message:
     text/xml for both.
     """
     body = body.lstrip(BLANKS)
-    if body.count(b"=" if body.startswith(b"<") else b",") > MAX_ELEMENTS:
-        raise MalformedMessage("The body has too many attributes or members.")
+    separators = (b"=", b"\n", b"\r") if body.startswith(b"<") else (b",",)
+    if any(body.count(separator) > MAX_ELEMENTS for separator in separators):
+        raise MalformedMessage("The body has too many attributes, lines or members.")
     if body.startswith(b"<"):
         return Message(**parse_xml(body))
     if body.startswith(b"{"):

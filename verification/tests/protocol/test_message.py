@@ -226,12 +226,13 @@ def test_a_bomb_of_entities_is_refused_before_it_grows() -> None:
         b'{"a": ' * (MEGABYTE // 6),
         b'{"MsgId": ' + b"9" * MEGABYTE + b"}",
         b"<xml " + b" ".join(b'a%x=""' % number for number in range(MEGABYTE // 10)) + b"/>",
+        b"<xml><Content>" + b"\n" * MEGABYTE + b"</Content></xml>",
         b'{"a": [' + b"1.5," * (MEGABYTE // 4) + b"1]}",
         b"{" + b",".join(b'"%x":1' % number for number in range(MEGABYTE // 10)) + b"}",
     ],
     ids=[
         *("deep XML", "many elements", "deep JSON", "deep objects", "long number"),
-        *("many attributes", "long array", "many members"),
+        *("many attributes", "many lines", "long array", "many members"),
     ],
 )
 def test_a_megabyte_of_nesting_is_refused_in_a_moment(body: bytes) -> None:
