@@ -38,7 +38,8 @@ INSERT INTO {table} (account_id, period, result, status, bucket, count, last_at)
 ON CONFLICT (account_id, period, result, status, bucket) DO UPDATE
 SET count = {table}.count + excluded.count, last_at = excluded.last_at"""
 ROW = "(%s, %s, %s, %s, %s, %s, %s)"
-TIMEOUTS = "SET LOCAL lock_timeout = '1s'; SET LOCAL statement_timeout = '1500ms'"
+# Short, because pushes wait behind it: they are worth more than counts.
+TIMEOUTS = "SET LOCAL lock_timeout = '300ms'; SET LOCAL statement_timeout = '1500ms'"
 
 
 class Finished(NamedTuple):

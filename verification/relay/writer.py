@@ -94,11 +94,11 @@ class SpoolWriter:
             self.arrived.wait(RECORD_INTERVAL)
             self.arrived.clear()
             waiting, finished = take_all(self.waiting), take_all(self.finished)
-            # First, because it opens circuits, and stores say which ones are open.
-            _record(finished)
+            # First, because WeChat waits for it.
             results = _serve([what for what, _future in waiting])
             if waiting:
                 loop.call_soon_threadsafe(_resolve, waiting, results)
+            _record(finished)
         connection.close()
 
 

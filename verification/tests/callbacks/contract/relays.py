@@ -210,8 +210,8 @@ class Relays(Adapter):
         statuses = [self.push(nonce="copied")[0] for _ in range(60)]
 
         assert statuses[:20] == [200] * 20
-        assert set(statuses[-10:]) == {503}
-        assert len(backend.received) <= 40  # 20 in each of two processes
+        assert statuses.count(200) == len(backend.received) <= 40  # 20 in each of two processes
+        assert set(statuses) == {200, 503}
 
     def test_a_push_that_is_not_kept_gets_no_answer_while_wechat_waits(
         self, brand_a: OfficialAccount, backend: FakeBackend
