@@ -63,7 +63,7 @@ def delivery_facts(row: Delivery) -> dict[str, Any]:
         "request_id": row.request_id,
         "bytes": row.size,
         "attempts": row.attempts,
-        "reason": DeliveryResult(row.last_result).label if has_failed(row) else None,
+        "reason": failure.label if (failure := failure_of(row)) else None,
         "status": row.last_status,
         "last_attempt_at": row.last_attempt_at,
         "next_attempt_at": row.due_at if row.state == State.WAITING else None,
@@ -71,9 +71,11 @@ def delivery_facts(row: Delivery) -> dict[str, Any]:
     }
 
 
-def has_failed(row: Delivery) -> bool:
-    """Return whether the last attempt failed."""
-    return row.last_result not in {None, DeliveryResult.DELIVERED.value}
+def failure_of(row: Delivery) -> DeliveryResult | None:
+    """Return why the last attempt failed, or None."""
+    if row.last_result is None or row.last_result == DeliveryResult.DELIVERED.value:
+        return None
+    return DeliveryResult(row.last_result)
 
 
 def format_delivery(row: Delivery) -> Iterator[str]:
@@ -81,8 +83,8 @@ def format_delivery(row: Delivery) -> Iterator[str]:
     yield row.account.slug
     yield row.get_state_display()
     yield _("received {time}").format(time=format_short(row.received_at))
-    if has_failed(row):
-        yield name_failure(row.last_result, row.last_status)
+    if failure := failure_of(row):
+        yield name_failure(failure, row.last_status)
     if row.state == State.WAITING and row.last_attempt_at:
         yield _("next attempt {time}").format(time=format_short(row.due_at))
 
