@@ -100,8 +100,8 @@ def test_what_a_killed_worker_was_delivering_is_delivered_again_with_the_same_id
         end(worker, signal.SIGKILL)
         is_killed.set()
 
-    with draining(2):
-        time.sleep(1)
+    with draining(2) as workers:
+        workers.wait_until_idle()
         assert len(backend.received) == 1  # the lease of the killed worker still holds
         leased = Delivery.objects.get(leased_until__isnull=False)
         assert leased.last_attempt_at is None

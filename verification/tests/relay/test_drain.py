@@ -124,7 +124,7 @@ def test_a_message_that_arrives_behind_others_comes_last(
     with draining(2):
         wait_until(lambda: bool(backend.received))
         assert store([waiting_push(brand_a, 2, only_behind=True)]) == [True]
-        time.sleep(0.7)  # longer than POLL_INTERVAL
+        time.sleep(0.7)  # several looks of the other worker
         assert [number_of(received) for received in backend.received] == [1]
         blocked.set()
         wait_until(lambda: settled(brand_a))
@@ -161,9 +161,9 @@ def test_while_the_circuit_is_open_one_message_is_tried_as_a_probe(
     backend.answer = lambda _: (503, b"")
     store([waiting_push(brand_a, 1, f"follower{n}") for n in range(40)])
     Backend.objects.update(failures=3, failing_since=timezone.now(), next_probe_at=timezone.now())
-    with draining(2):
+    with draining(2) as workers:
         wait_until(lambda: Backend.objects.get().failures == 4)
-        time.sleep(1)
+        workers.wait_until_idle()
 
     assert len(backend.received) == 1
 
@@ -176,11 +176,12 @@ def test_probes_rotate_so_that_a_poison_message_does_not_keep_the_circuit_open(
     store([waiting_push(brand_a, 13), waiting_push(brand_a, 1, "li")])
     now = timezone.now()
     Backend.objects.update(failures=3, failing_since=now, next_probe_at=now)
-    with draining():
+    with draining() as workers:
         wait_until(lambda: bool(backend.received))
         for _ in range(2):
+            workers.wait_until_idle()
             Backend.objects.filter(next_probe_at__isnull=False).update(next_probe_at=now)
-            time.sleep(0.8)
+        wait_until(lambda: states(brand_a)[1] == "DELIVERED")
 
     assert states(brand_a) == ["WAITING", "DELIVERED"]
 
@@ -342,8 +343,8 @@ def test_messages_wait_while_an_account_has_no_backend(
     brand_a: OfficialAccount, backend: FakeBackend
 ) -> None:
     store([waiting_push(brand_a, 1)])
-    with draining():
-        time.sleep(1)
+    with draining() as workers:
+        workers.wait_until_idle()
     assert states(brand_a) == ["WAITING"]
 
 
@@ -357,9 +358,9 @@ def test_messages_expire_after_the_days_that_the_backend_sets(
         for days in (1.9, 2.1, 3.1):
             moment = timezone.now() - timedelta(days=days)
             store([waiting_push(account, int(days * 10), received_at=moment)])
-    with draining():
+    with draining() as workers:
         wait_until(lambda: "EXPIRED" in states(brand_a) and "EXPIRED" in states(brand_b))
-        time.sleep(0.2)
+        workers.wait_until_idle()
 
     assert states(brand_a) == ["WAITING", "EXPIRED", "EXPIRED"]
     assert states(brand_b) == ["WAITING", "WAITING", "EXPIRED"]

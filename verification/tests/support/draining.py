@@ -9,40 +9,68 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from unittest.mock import patch
 
 from django.conf import settings
 
+from verification.relay import drain
 from verification.relay.client import BackendClient
 from verification.relay.drain import Drain
 from verification.tests.support.checkout import on_test_database
 
+#: Seconds between two looks for messages that are due.
+POLL_INTERVAL = 0.1
+
+
+class CountingDrain(Drain):
+    """Counts the looks for messages during which it delivers none."""
+
+    idle_looks = 0
+
+    async def find_accounts(self) -> list[int]:
+        found = await super().find_accounts()
+        if not self.accounts:
+            self.idle_looks += 1
+        return found
+
+
+class Workers(list[CountingDrain]):
+    def wait_until_idle(self) -> None:
+        """Wait until each worker has looked for messages that are due now, and delivered them.
+
+        The first of three looks may have begun before. What the second finds has ended at the
+        third.
+        """
+        goals = [worker.idle_looks + 3 for worker in self]
+        wait_until(
+            lambda: all(worker.idle_looks >= goal for worker, goal in zip(self, goals, strict=True))
+        )
+
 
 @contextmanager
-def draining(workers: int = 1) -> Iterator[None]:
+def draining(count: int = 1) -> Iterator[Workers]:
     """Deliver what waits while the block runs."""
-    with ExitStack() as stack:
-        for _ in range(workers):
-            stack.enter_context(_draining())
-        yield
+    with ExitStack() as stack, patch.object(drain, "POLL_INTERVAL", POLL_INTERVAL):
+        yield Workers(stack.enter_context(_draining()) for _ in range(count))
 
 
 @contextmanager
-def _draining() -> Iterator[None]:
+def _draining() -> Iterator[CountingDrain]:
     started = threading.Event()
-    running: list[tuple[asyncio.AbstractEventLoop, Drain]] = []
+    running: list[tuple[asyncio.AbstractEventLoop, CountingDrain]] = []
 
-    async def drain() -> None:
-        running.append((asyncio.get_running_loop(), Drain(BackendClient())))
+    async def run() -> None:
+        running.append((asyncio.get_running_loop(), CountingDrain(BackendClient())))
         started.set()
         await running[0][1].run()
 
-    thread = threading.Thread(target=asyncio.run, args=[drain()])
+    thread = threading.Thread(target=asyncio.run, args=[run()])
     thread.start()
     started.wait()
+    loop, worker = running[0]
     try:
-        yield
+        yield worker
     finally:
-        loop, worker = running[0]
         loop.call_soon_threadsafe(worker.stop)
         thread.join()
 
