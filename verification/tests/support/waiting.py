@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from datetime import UTC, datetime
 from typing import Any
 
+from django.utils import timezone
+
 from verification.fields import Secret
 from verification.models import Backend, Delivery, OfficialAccount
 from verification.relay.spool import WaitingPush
+from verification.tests.support.backend import Received
 
 #: A webhook secret, that is: 32 bytes in base64.
 WEBHOOK_SECRET = "whsec_" + "c2VjcmV0LW9mLWJyYW5kLWEtZm9yLWl0cy1iYWNrZW5k"
@@ -43,3 +47,21 @@ def states(account: OfficialAccount) -> list[str]:
     """Return the state of each of the account's messages, in the order of arrival."""
     rows = Delivery.objects.filter(account=account).order_by("id")
     return [Delivery.State(row.state).name for row in rows]
+
+
+def settled(account: OfficialAccount) -> bool:
+    return not Delivery.objects.filter(account=account, state=Delivery.State.WAITING).exists()
+
+
+def number_of(received: Received) -> int:
+    match = re.search(r"你好 (\d+)", received.body.decode())
+    assert match is not None
+    return int(match[1])
+
+
+def make_due(account: OfficialAccount) -> None:
+    """Let all delays of an account's messages and of its circuit end now."""
+    Delivery.objects.filter(account=account).update(due_at=timezone.now())
+    Backend.objects.filter(account=account, next_probe_at__isnull=False).update(
+        next_probe_at=timezone.now()
+    )
