@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ from verification.tests.fire.support.run_length import short_or_long
 from verification.tests.support.accounts import make_account
 from verification.tests.support.adapter import B
 from verification.tests.support.database import end_other_sessions
+from verification.tests.support.draining import wait_until
 from verification.tests.support.gunicorn import Gunicorn, running_gunicorn
 from verification.tests.support.signer import verification
 
@@ -90,14 +90,6 @@ def start(tmp_path: Path) -> Start:
         DJANGO_SETTINGS_MODULE="wechat_gateway.settings",
         TOKEN_ENCRYPTION_KEYS=keys,
     )
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    for _ in range(200):
-        if condition():
-            return
-        time.sleep(0.05)
-    raise AssertionError("It did not happen within 10 s.")
 
 
 def ciphertexts() -> set[str]:

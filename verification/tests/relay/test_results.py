@@ -7,7 +7,7 @@ import pytest
 from verification.models import Backend, DeliveryTally, OfficialAccount
 from verification.protocol.enums import DeliveryResult
 from verification.relay.results import Finished, bucket_of, claim_probe, record_results
-from verification.tests.support.waiting import make_backend
+from verification.tests.support.backend import set_backend
 
 pytestmark = pytest.mark.django_db
 #: A full ten minutes.
@@ -17,7 +17,7 @@ REFUSED = DeliveryResult.CONNECTION_REFUSED
 
 @pytest.fixture
 def backend(brand_a: OfficialAccount) -> Backend:
-    return make_backend(brand_a, "https://backend.example.cn/wechat")
+    return set_backend(brand_a, "https://backend.example.cn/wechat", "keep")
 
 
 def at(second: float, result: DeliveryResult, account_id: int, **fields) -> Finished:

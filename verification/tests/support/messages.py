@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from urllib.parse import urlencode
 
 from wechatpy.crypto import WeChatCrypto
@@ -11,7 +10,7 @@ from wechatpy.crypto.base import BasePrpCrypto
 from verification.accounts.aes_keys import rotate_aes_key
 from verification.models import AESKey, OfficialAccount
 from verification.tests.support.accounts import LI_WEI
-from verification.tests.support.signer import self_test_nonce, signed
+from verification.tests.support.signer import self_test_nonce, signature, signed
 
 AES_KEY = "kWxPEV2UEDyxWpmPdKC3F4dgPDmOvfKX1HGnEUDS1aR"
 OTHER_AES_KEY = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG"  # pragma: allowlist secret
@@ -66,12 +65,11 @@ def encrypted_push(
     if is_test_message:
         rest["nonce"] = self_test_nonce(body=body)
     parameters = signed(token, **rest)
-    parts = sorted([token, parameters["timestamp"], parameters["nonce"], text])
     query = {
         **parameters,
         "openid": FOLLOWER,
         "encrypt_type": "aes",
-        "msg_signature": hashlib.sha1("".join(parts).encode()).hexdigest(),
+        "msg_signature": signature(token, parameters["timestamp"], parameters["nonce"], text),
     }
     return body, urlencode(query)
 

@@ -1,4 +1,4 @@
-"""Make backends, and pushes that wait for them, for tests."""
+"""Make pushes that wait for a backend, and say what becomes of them."""
 
 from __future__ import annotations
 
@@ -9,23 +9,11 @@ from typing import Any
 
 from django.utils import timezone
 
-from verification.fields import Secret
 from verification.models import Backend, Delivery, OfficialAccount
 from verification.relay.spool import WaitingPush
 from verification.tests.support.backend import Received
 
-#: A webhook secret, that is: 32 bytes in base64.
-WEBHOOK_SECRET = "whsec_" + "c2VjcmV0LW9mLWJyYW5kLWEtZm9yLWl0cy1iYWNrZW5k"
 BODY = "<xml><FromUserName>oZhangWei</FromUserName><Content>你好 {number}</Content></xml>"
-
-
-def make_backend(account: OfficialAccount, url: str, **fields: Any) -> Backend:
-    return Backend.objects.create(
-        account=account,
-        url=url,
-        secret=Secret.of(WEBHOOK_SECRET),
-        **{"on_failure": Backend.OnFailure.KEEP, **fields},
-    )
 
 
 def waiting_push(
