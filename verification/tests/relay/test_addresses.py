@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from verification.relay import addresses
 from verification.relay.addresses import is_allowed, validate_backend_url
 from verification.relay.client import BackendClient, BackendFailure, Forwarded
-from verification.tests.support.fake_backend import OK, answers, backend_that
+from verification.tests.support.scripted_backend import OK, answers, backend_that
 
 PUBLIC = ["8.8.8.8", "1.1.1.1", "223.5.5.5", "2400:3200::1", "2606:4700::1", "64:ff9b::808:808"]
 FORBIDDEN = [

@@ -19,13 +19,13 @@ from verification.tests.support.backend_client import (
     run,
     send,
 )
-from verification.tests.support.fake_backend import (
+from verification.tests.support.fake_server import self_signed
+from verification.tests.support.scripted_backend import (
     OK,
     Connection,
     answers,
     backend_that,
 )
-from verification.tests.support.fake_server import self_signed
 
 pytestmark = pytest.mark.usefixtures("private_hosts")
 

@@ -15,14 +15,14 @@ from verification.tests.support.backend_client import (
     result,
     send,
 )
-from verification.tests.support.fake_backend import (
+from verification.tests.support.fake_server import self_signed
+from verification.tests.support.scripted_backend import (
     OK,
     Connection,
     answers,
     answers_once,
     backend_that,
 )
-from verification.tests.support.fake_server import self_signed
 
 pytestmark = pytest.mark.usefixtures("private_hosts")
 

@@ -18,7 +18,7 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\nsuccess"
 class Connection:
     """A connection, as the backend's side of a test sees it."""
 
-    def __init__(self, backend: FakeBackend, connection: socket.socket, number: int) -> None:
+    def __init__(self, backend: ScriptedBackend, connection: socket.socket, number: int) -> None:
         self.backend, self.socket, self.number = backend, connection, number
         self.reader = connection.makefile("rb")
 
@@ -49,7 +49,7 @@ class Connection:
 Conversation = Callable[[Connection], None]
 
 
-class FakeBackend(socketserver.ThreadingTCPServer):
+class ScriptedBackend(socketserver.ThreadingTCPServer):
     daemon_threads = True
     request_queue_size = 64
 
@@ -71,7 +71,7 @@ class FakeBackend(socketserver.ThreadingTCPServer):
 
 class _Handler(socketserver.BaseRequestHandler):
     def handle(self) -> None:
-        backend = cast("FakeBackend", self.server)
+        backend = cast("ScriptedBackend", self.server)
         backend.connections += 1
         number = backend.connections
         with suppress(OSError, ValueError):  # The client has disconnected.
@@ -89,9 +89,9 @@ class _Handler(socketserver.BaseRequestHandler):
 @contextmanager
 def backend_that(
     conversation: Conversation, certificate: Path | None = None
-) -> Iterator[FakeBackend]:
+) -> Iterator[ScriptedBackend]:
     """Start a backend that has this conversation on each connection."""
-    with FakeBackend(conversation, certificate) as backend:
+    with ScriptedBackend(conversation, certificate) as backend:
         thread = threading.Thread(target=backend.serve_forever, args=[0.01])
         thread.start()
         try:
