@@ -73,7 +73,7 @@ def test_a_reader_that_leaves_early_ends_a_command_without_a_message(
     [
         ("list_accounts >&-", 0, ""),
         ("list_accounts > /dev/full", 1, "The output cannot be written, because the disk is full."),
-        ("add_account brand-b --token - <&-", 1, "--token - reads the token from standard input"),
+        ("add_account brand-b --token - <&-", 1, "--token - reads standard input, which was empty"),
     ],
 )
 def test_a_closed_or_full_stream_gives_a_sentence_at_most(
