@@ -139,8 +139,9 @@ _NOT_AT_THIS_PATH = _(
     "Nothing answers at this path: compare the path of the backend URL with the backend's own."
 )
 _NOT_ADMITTED = _(
-    "Let the backend accept POST requests to this path without a sign-in or CSRF token, give it "
-    "the token that WeChat's console has, and let its firewall admit this server."
+    "If the backend checks the webhook signature, compare its webhook secret with the account's, "
+    "and its clock. Let it accept POST requests to this path without a sign-in or CSRF token, give "
+    "it the token that WeChat's console has, and let its firewall admit this server."
 )
 _NOT_RUNNING = _(
     "A proxy in front of the backend answers in its place: start the application behind the proxy, "

@@ -37,6 +37,10 @@ def test_the_status_decides_what_to_do_about_a_refusal() -> None:
     assert "1 MiB" in advise(DeliveryResult.CLIENT_ERROR, 413)
     assert "backend's log" in advise(DeliveryResult.CLIENT_ERROR, 422)
     assert "sign-in" in advise(DeliveryResult.SERVER_ERROR, 403)
+    for status in (401, 403):
+        assert advise(DeliveryResult.SERVER_ERROR, status).startswith(
+            "If the backend checks the webhook signature, compare its webhook secret"
+        )
     assert "proxy" in advise(DeliveryResult.SERVER_ERROR, 502)
     assert "backend's log" in advise(DeliveryResult.SERVER_ERROR, 500)
 
