@@ -60,14 +60,16 @@ def validate_backend_url(url: str) -> None:
         raise ValidationError(
             _(
                 "The URL must begin with https://. http:// is possible only for hosts that "
-                "RELAY_PRIVATE_HOSTS lists."
-            )
+                "RELAY_PRIVATE_HOSTS lists. If this is your own backend in a private network, add "
+                "%(pair)s to RELAY_PRIVATE_HOSTS and restart all processes."
+            ),
+            params={"pair": _pair(endpoint.host, endpoint.port)},
         )
     if is_literal(endpoint.host) and not is_allowed(endpoint.host, endpoint.port, endpoint.host):
         raise ValidationError(
             _(
                 "%(host)s is not a public address. If your backend is there, add %(pair)s to "
-                "RELAY_PRIVATE_HOSTS."
+                "RELAY_PRIVATE_HOSTS and restart all processes."
             ),
             params={"host": endpoint.host, "pair": _pair(endpoint.host, endpoint.port)},
         )

@@ -149,11 +149,17 @@ def test_another_url_is_refused_with_a_sentence(settings: Any, url: str, sentenc
 
 
 def test_a_private_address_says_what_to_add() -> None:
-    for url, pair in {"https://10.0.0.7/": "10.0.0.7:443", "https://[::1]:81/": "[::1]:81"}.items():
+    pairs = {
+        "https://10.0.0.7/": "10.0.0.7:443",
+        "https://[::1]:81/": "[::1]:81",
+        "http://127.0.0.1:8801/wechat": "127.0.0.1:8801",
+        "http://Backend/": "backend:80",
+    }
+    for url, pair in pairs.items():
         with pytest.raises(ValidationError, match=r"RELAY_PRIVATE_HOSTS") as caught:
             validate_backend_url(url)
 
-        assert f"add {pair} to" in caught.value.messages[0]
+        assert f"add {pair} to RELAY_PRIVATE_HOSTS and restart" in caught.value.messages[0]
 
 
 def test_the_gateway_is_refused_even_if_it_is_listed(settings: Any) -> None:
