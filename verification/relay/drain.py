@@ -18,6 +18,7 @@ from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.utils import timezone
 
 from verification.db.errors import locate
 from verification.fields import UndecryptableSecret
@@ -202,7 +203,7 @@ def log_round(done: Round) -> None:
 
 
 def print_line(event: str, **facts: Any) -> None:
-    line = {"event": event, **facts}
+    line = {"event": event, "at": timezone.now().isoformat(), **facts}
     lines.info("%s", json.dumps(line, ensure_ascii=False, default=str))
 
 

@@ -7,6 +7,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from typing import IO, Any
 
 import pytest
@@ -57,6 +58,8 @@ def test_the_worker_delivers_and_watches_until_sigterm(
     assert events[0] == "worker_started"
     assert "chain_head" in events
     assert events[-1] == "worker_stopped"
+    times = [datetime.fromisoformat(line["at"]) for line in lines(output)]
+    assert times == sorted(times)
 
 
 @pytest.mark.postgresql
