@@ -21,10 +21,10 @@ GENERATE, ENTER = "generate", "enter"
 
 
 class SourceField(forms.ChoiceField):
-    def __init__(self, label: Any, generate: Any, help_text: Any) -> None:
+    def __init__(self, label: Any, generate: Any, enter: Any, help_text: Any) -> None:
         super().__init__(
             label=label,
-            choices=[(GENERATE, generate), (ENTER, _("Enter the one WeChat already has"))],
+            choices=[(GENERATE, generate), (ENTER, enter)],
             initial=GENERATE,
             widget=AdminRadioSelect(attrs={"class": "radiolist"}),
             help_text=help_text,
@@ -57,6 +57,7 @@ def make_token_source_field() -> SourceField:
     return SourceField(
         _("Token"),
         _("Generate a token"),
+        _("Enter the one WeChat already has"),
         _("A generated token has 32 letters and digits, without look-alikes."),
     )
 
@@ -148,6 +149,7 @@ class RotateAESKeyForm(RotateForm):
     aes_key_source = SourceField(
         "EncodingAESKey",
         _("Generate an EncodingAESKey"),
+        _("Enter the EncodingAESKey that WeChat already has"),
         _("If you generate one, paste it into WeChat's console afterwards."),
     )
     aes_key = SecretField(
