@@ -8,7 +8,6 @@ from django import forms
 from django.contrib.admin.widgets import (
     AdminIntegerFieldWidget,
     AdminRadioSelect,
-    AdminURLFieldWidget,
 )
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -32,7 +31,7 @@ def explain_choice(choice: str, days: int | None = None) -> str:
         return _(
             "Nothing is stored here. WeChat sends the message again after 5 seconds, three times "
             "in all. If the backend fails each time, the message is lost, and the follower sees "
-            "“{sentence}”. Choose this if your company must not store messages."
+            "“{sentence}”."
         ).format(sentence=SERVICE_FAILURE_MESSAGE)
     time = _("the days that you enter below")
     if days:
@@ -45,13 +44,28 @@ def explain_choice(choice: str, days: int | None = None) -> str:
 
 
 def _label(choice: OnFailure) -> SafeString:
-    note = "" if choice != OnFailure.KEEP or can_keep() else _("This needs PostgreSQL.")
+    note = ""
+    if choice == OnFailure.RESEND:
+        note = _("Choose this if your company must not store messages.")
+    elif not can_keep():
+        note = _("This needs PostgreSQL. This server uses SQLite.")
     return format_html(
-        '<strong>{}</strong> <span class="choice-meaning">{} {}</span>',
+        '<strong>{}</strong> <span class="choice-meaning">{}</span>'
+        ' <span class="choice-meaning">{}</span>',
         choice.label,
         explain_choice(choice),
         note,
     )
+
+
+class PolicySelect(AdminRadioSelect):
+    """Disables the choice that this database cannot fulfil."""
+
+    def create_option(self, name: str, value: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        option: dict[str, Any] = super().create_option(name, value, *args, **kwargs)
+        if value == OnFailure.KEEP and not can_keep():
+            option["attrs"]["disabled"] = True
+        return option
 
 
 class BackendForm(forms.Form):
@@ -59,7 +73,10 @@ class BackendForm(forms.Form):
         label=gettext_lazy("Backend URL"),
         max_length=500,
         validators=[validate_backend_url],  # so that all fields show their errors together
-        widget=AdminURLFieldWidget(attrs={"autocomplete": "off", "spellcheck": "false"}),
+        # Not AdminURLFieldWidget, which links the address, even one that was refused.
+        widget=forms.URLInput(
+            attrs={"class": "vURLField", "autocomplete": "off", "spellcheck": "false"}
+        ),
         help_text=gettext_lazy(
             "The address of your own system that answers messages, such as "
             "https://crm.example.cn/wechat. It gets each message exactly as WeChat sent it."
@@ -68,7 +85,7 @@ class BackendForm(forms.Form):
     #: Without a default: what followers see, and what is stored, is the company's decision.
     on_failure = forms.ChoiceField(
         label=gettext_lazy("When the backend fails"),
-        widget=AdminRadioSelect(attrs={"class": "radiolist"}),
+        widget=PolicySelect(attrs={"class": "radiolist"}),
         error_messages={"required": gettext_lazy("Choose what happens when the backend fails.")},
     )
     retention_days = forms.IntegerField(

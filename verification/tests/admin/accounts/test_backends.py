@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
@@ -49,6 +51,7 @@ class TestSettingABackend:
         assert MASKED in page
         assert "No message has been forwarded to it yet" in page
         assert SERVICE_FAILURE_MESSAGE in page
+        assert "Choose this" not in page
         assert "the database cannot be used, WeChat gets 503" in page
         assert "hunter2-secret" not in page
 
@@ -60,10 +63,23 @@ class TestSettingABackend:
         assert "The follower sees no error, and gets no late reply." in page
         assert "three times in all" in page
         assert "checked" not in page
+        assert "Choose this if your company must not store messages." in page
 
         refused = fill_in(li_wei_at_work, brand_a, on_failure="")
         assert "Choose what happens when the backend fails." in errors(refused)
         assert not Backend.objects.exists()
+
+    def test_only_postgresql_offers_to_keep_messages(
+        self, brand_a: OfficialAccount, li_wei_at_work: Client
+    ) -> None:
+        page = li_wei_at_work.get(f"/admin/verification/officialaccount/{brand_a.pk}/backend/").text
+        [keep] = re.findall(r'<input[^>]*value="keep"[^>]*>', page)
+        [resend] = re.findall(r'<input[^>]*value="resend"[^>]*>', page)
+
+        is_sqlite = connection.vendor == "sqlite"
+        assert ("disabled" in keep) is is_sqlite
+        assert ("This needs PostgreSQL. This server uses SQLite." in page) is is_sqlite
+        assert "disabled" not in resend
 
     @pytest.mark.parametrize("url", ["", "http://crm.example.cn/wx", "https://127.0.0.1/wx"])
     def test_a_url_that_no_backend_can_have_is_refused_beside_the_field(
@@ -73,6 +89,8 @@ class TestSettingABackend:
 
         assert refused.status_code == 200
         assert errors(refused).count("errorlist") == 2
+        assert "Currently:" not in refused.text
+        assert f'href="{url}"' not in refused.text
         assert not Backend.objects.exists()
 
     def test_the_page_says_before_what_becomes_of_messages_that_wait(
