@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
+from verification.admin.accounts.aes_keys import read_last_push
 from verification.admin.base import may
 from verification.attempts.index import AttemptIndex
 from verification.diagnosis import StoredData, explain
@@ -66,9 +67,15 @@ def last_verifications(account: OfficialAccount) -> Record:
     return Record(
         _("Last verifications"),
         lines,
-        _("WeChat has not called yet"),
+        _explain_none(account),
         _list("verificationattempt", account=account.pk),
     )
+
+
+def _explain_none(account: OfficialAccount) -> Any:
+    if read_last_push(account):
+        return _("No verification yet; messages arrive.")
+    return _("WeChat has not called yet")
 
 
 def cause(attempt: VerificationAttempt, stored: StoredData) -> str:

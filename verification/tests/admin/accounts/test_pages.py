@@ -14,6 +14,7 @@ from verification.tests.support.admin_client import (
     open_account,
     someone_who_may,
     we_test,
+    wechat_pushes,
     wechat_verifies,
 )
 
@@ -64,6 +65,17 @@ class TestLastVerifications:
 
         wechat_verifies(brand_a, B)
         assert open_account(li_wei_at_work, brand_a).count("✕") == 1
+
+    def test_an_account_that_receives_messages_only_has_been_called(
+        self, li_wei_at_work: Client, brand_a: OfficialAccount
+    ) -> None:
+        none = "<p>WeChat has not called yet</p>"
+        assert none in open_account(li_wei_at_work, brand_a)
+
+        wechat_pushes(brand_a, A)
+        text = open_account(li_wei_at_work, brand_a)
+        assert "<p>No verification yet; messages arrive.</p>" in text
+        assert none not in text
 
 
 class TestSlug:
