@@ -180,6 +180,16 @@ class TestRetryingAndDiscarding:
         assert "Choose what to discard." in answer.text
         assert states() == [State.WAITING]
 
+    def test_the_only_choice_is_chosen_already(
+        self, brand_a: OfficialAccount, li_wei_at_work: Client
+    ) -> None:
+        path = f"/admin/verification/officialaccount/{brand_a.pk}/deliveries/discard/"
+        keep_waiting(brand_a)
+        assert " checked" in li_wei_at_work.get(path).text
+
+        make_dead(brand_a)
+        assert " checked" not in li_wei_at_work.get(path).text
+
     def test_what_a_worker_is_delivering_is_left_to_it(
         self, brand_a: OfficialAccount, li_wei_at_work: Client
     ) -> None:
