@@ -28,7 +28,7 @@ from verification.models import (
 )
 from verification.models.account import current_token_of
 from verification.protocol.enums import Kind, Outcome, Reason
-from verification.relay.report import Backlog, read_backlogs
+from verification.relay.report import HOUR, Backlog, Period, read_backlogs, read_periods
 
 #: The period before the last push in which the longest pause counts as usual.
 PUSH_HISTORY = timedelta(days=7)
@@ -79,6 +79,8 @@ class Facts:
     paused: ChangeEvent | None = None
     backend: Backend | None = None
     backlog: Backlog = field(default_factory=Backlog)
+    #: The deliveries of the last hour.
+    deliveries: Period = field(default_factory=Period)
     #: The names of live secrets, other than tokens, that no key of TOKEN_ENCRYPTION_KEYS decrypts.
     lost_secrets: list[Any] = field(default_factory=list)
 
@@ -123,7 +125,7 @@ def read_facts(accounts: Iterable[OfficialAccount], now: datetime) -> dict[int, 
     _read_refusals(facts)
     _count_refused(facts, now)
     _read_pauses(facts)
-    _read_backends(facts)
+    _read_backends(facts, now)
     return facts
 
 
@@ -247,7 +249,7 @@ def _read_pauses(facts: dict[int, Facts]) -> None:
 # --- The relay
 
 
-def _read_backends(facts: dict[int, Facts]) -> None:
+def _read_backends(facts: dict[int, Facts], now: datetime) -> None:
     for backend in Backend.objects.filter(account__in=facts):
         facts[backend.account_id].backend = backend
         if backend.secret is None or not backend.secret.is_decryptable:
@@ -255,3 +257,5 @@ def _read_backends(facts: dict[int, Facts]) -> None:
             facts[backend.account_id].lost_secrets.append(name)
     for account_id, backlog in read_backlogs(facts).items():
         facts[account_id].backlog = backlog
+    for account_id, deliveries in read_periods(facts, now, HOUR).items():
+        facts[account_id].deliveries = deliveries

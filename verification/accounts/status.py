@@ -13,7 +13,7 @@ from django.utils.translation import ngettext
 
 from verification.accounts.facts import Facts, Refusal, read_facts
 from verification.models import Backend, ChangeEvent, OfficialAccount
-from verification.relay.report import Backlog, name_failure
+from verification.relay.report import Backlog, Period, name_failure
 from verification.times import format_date, format_short
 
 #: A refusal without a known cause is ignored after this time.
@@ -105,6 +105,7 @@ def judge(account: OfficialAccount, facts: Facts, now: datetime) -> tuple[Level,
         or _describe_unfinished_rotation(facts, now)
         or _describe_failing_backend(facts)
         or _describe_refusal(facts, now)
+        or _describe_lost_replies(facts)
         or _describe_long_wait(facts.backlog, now)
         or _describe_silence(facts, now)
     )
@@ -188,6 +189,25 @@ def describe_failing(backend: Backend) -> str:
         return _("Backend fails since {time}").format(time=since)
     return _("Backend fails since {time}: {reason}").format(
         time=since, reason=name_failure(backend.last_failure, backend.last_failure_status)
+    )
+
+
+def _describe_lost_replies(facts: Facts) -> str:
+    if facts.backend is None:
+        return ""
+    parts = [describe_lost_replies(facts.deliveries), describe_waiting(facts.backlog)]
+    return " · ".join(filter(None, parts)) if parts[0] else ""
+
+
+def describe_lost_replies(hour: Period) -> str:
+    """Return how many of the hour's deliveries brought no reply and why, or an empty text."""
+    lost = hour.lost_replies
+    if lost is None:
+        return ""
+    return _("{count} of {total} deliveries of the last hour brought no reply: {reason}").format(
+        count=f"{lost.count:,}",
+        total=f"{hour.delivered + hour.failed:,}",
+        reason=name_failure(lost.result, None),
     )
 
 

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from verification.accounts.status import LONG_WAIT, describe_waiting
+from verification.accounts.status import LONG_WAIT, describe_lost_replies, describe_waiting
 from verification.alerts.finding import Finding, link_to
 from verification.alerts.snapshot import Snapshot
 from verification.models import Backend, OfficialAccount
@@ -73,6 +73,28 @@ def _works_again(
     if waiting := describe_waiting(snapshot.facts[account.pk].backlog):
         text = f"{text} {waiting}."
     return Finding(key, snapshot.now, title, text, _link(account), is_over=True)
+
+
+def replies_lost(snapshot: Snapshot, account: OfficialAccount) -> Finding | None:
+    """Report a backend that takes messages, but too late, or with replies that nobody can use."""
+    key, facts = f"replies_lost:{account.pk}", snapshot.facts[account.pk]
+    lost = facts.deliveries.lost_replies
+    if facts.backend is None:
+        return _end(snapshot, key)
+    if lost is None:
+        title = _("“{account}”: followers get replies again").format(account=account)
+        return _end(snapshot, key, title, _link(account))
+    if facts.backend.is_failing:
+        return None  # The alert about the backend says it.
+    return Finding(
+        key,
+        snapshot.now,
+        _("“{account}”: followers get no reply: {reason}").format(
+            account=account, reason=name_failure(lost.result, None)
+        ),
+        f"{describe_lost_replies(facts.deliveries)}. {advise(lost.result, lost.status)}",
+        _link(account),
+    )
 
 
 def messages_wait(snapshot: Snapshot, account: OfficialAccount) -> Finding | None:

@@ -26,6 +26,7 @@ ENDED_BY_PAUSE = [condition.__name__ for condition in ACCOUNT_CONDITIONS[1:]]
 #: They apply to paused accounts as well: what was stored before still waits.
 BACKEND_CONDITIONS: list[Callable[[Snapshot, OfficialAccount], Finding | None]] = [
     backend_conditions.backend_fails,
+    backend_conditions.replies_lost,
     backend_conditions.messages_wait,
     backend_conditions.messages_expire,
     backend_conditions.messages_expire_soon,

@@ -18,6 +18,16 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 WORKER_TIMEOUT = timedelta(minutes=5)
 #: The results after which the backend has the message, so that its duration says how fast it is.
 TAKEN = [DeliveryResult.DELIVERED, DeliveryResult.UNUSABLE_REPLY]
+#: The results after which a follower got no reply, although the backend may work: it is too slow,
+#: or answers what cannot be passed on.
+WITHOUT_REPLY = [
+    DeliveryResult.TIMEOUT,
+    DeliveryResult.UNUSABLE_REPLY,
+    DeliveryResult.REPLY_TOO_LARGE,
+    DeliveryResult.BUSY,
+]
+#: Fewer lost replies, or a smaller share of an hour's deliveries, are a hiccup.
+MIN_LOST_REPLIES, MIN_LOST_SHARE = 3, 0.05
 
 
 def name_failure(result: int, status: int | None) -> str:
@@ -91,6 +101,15 @@ class Period:
     @property
     def failed(self) -> int:
         return sum(failure.count for failure in self.failures)
+
+    @property
+    def lost_replies(self) -> Failure | None:
+        """Return how many deliveries brought no reply, with the newest reason; None if few."""
+        lost = [failure for failure in self.failures if failure.result in WITHOUT_REPLY]
+        count = sum(failure.count for failure in lost)
+        if count < max(MIN_LOST_REPLIES, MIN_LOST_SHARE * (self.delivered + self.failed)):
+            return None
+        return replace(lost[0], count=count)
 
     def percentile(self, share: float) -> float | None:
         """Return the milliseconds in which the backend took this share of its messages, or None.

@@ -285,6 +285,7 @@ def test_promtool_accepts_the_metrics_and_the_rules(key: str, on_record: Officia
 def test_the_rules_use_metrics_that_exist(key: str, on_record: OfficialAccount) -> None:
     give_backend(on_record)
     keep_waiting(on_record)
+    count_deliveries(on_record, DeliveryResult.TIMEOUT, 3)
     Watch([]).run_round()
     rules = (project_settings.BASE_DIR / "deploy" / "prometheus-rules.yml").read_text()
     used = set(re.findall(r"\bwechat_gateway_([a-z_]+)", rules))

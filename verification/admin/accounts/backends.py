@@ -27,7 +27,7 @@ from verification.accounts.backends import (
     secret_version,
     set_backend,
 )
-from verification.accounts.status import describe_waiting
+from verification.accounts.status import describe_lost_replies, describe_waiting
 from verification.admin.accounts.backend_forms import BackendForm, explain_choice
 from verification.admin.accounts.pages import render_page
 from verification.admin.base import MINUTE, account_url, may, require
@@ -37,7 +37,7 @@ from verification.keys import MISSING_KEY_ADVICE
 from verification.models import Backend, OfficialAccount
 from verification.protocol.enums import DeliveryResult
 from verification.relay.failures import advise, describe
-from verification.relay.report import Backlog, read_backlogs
+from verification.relay.report import HOUR, Backlog, Period, read_backlogs, read_period
 from verification.times import format_datetime, format_short
 
 LOST_KEY = format_lazy(
@@ -58,34 +58,37 @@ def card_context(request: HttpRequest, backend: Backend | None) -> dict[str, Any
     }
     if backend is None:
         return context
-    ends = previous_secret_ends(backend, timezone.now())
+    now = timezone.now()
+    ends, hour = previous_secret_ends(backend, now), read_period(backend.pk, now, HOUR)
     return {
         **context,
         "url": mask_url(backend.url),
         "since": format_datetime(backend.created_at, MINUTE),
         "choice": backend.get_on_failure_display(),
         "meaning": explain_choice(backend.on_failure, backend.retention_days),
-        "state": describe_state(backend),
-        "progress": progress_of(backend),
-        "advice": describe_advice(backend),
+        "state": describe_state(backend, hour),
+        "progress": progress_of(backend, hour),
+        "advice": describe_advice(backend, hour),
         "previous_secret_ends": ends and format_datetime(ends, MINUTE),
     }
 
 
-def progress_of(backend: Backend) -> str:
+def progress_of(backend: Backend, hour: Period) -> str:
     """Return the style of the state: refused, verified or waiting, as the live line has them."""
-    if backend.is_failing:
+    if backend.is_failing or hour.lost_replies:
         return "refused"
     return "verified" if backend.last_success_at else "waiting"
 
 
-def describe_state(backend: Backend) -> str:
+def describe_state(backend: Backend, hour: Period) -> str:
     if backend.failing_since is not None:
         text = _("Fails since {time}").format(time=format_short(backend.failing_since))
         if backend.last_failure is None:
             return text
         failure = DeliveryResult(backend.last_failure)
         return f"{text}: {describe(failure, backend.last_failure_status)}"
+    if lost := describe_lost_replies(hour):
+        return lost
     if backend.last_success_at is not None:
         return _("Works: took the last message at {time}").format(
             time=format_short(backend.last_success_at)
@@ -93,9 +96,10 @@ def describe_state(backend: Backend) -> str:
     return _("No message has been forwarded to it yet")
 
 
-def describe_advice(backend: Backend) -> str:
+def describe_advice(backend: Backend, hour: Period) -> str:
     if backend.failing_since is None or backend.last_failure is None:
-        return ""
+        lost = hour.lost_replies
+        return advise(lost.result, lost.status) if lost else ""
     return advise(DeliveryResult(backend.last_failure), backend.last_failure_status)
 
 

@@ -14,10 +14,11 @@ from verification.accounts.status import AccountStatus, Level, read_statuses
 from verification.accounts.tokens import rotate_token
 from verification.change_log import Actor
 from verification.models import OfficialAccount, Tally, Token
-from verification.protocol.enums import Kind, Outcome
+from verification.protocol.enums import DeliveryResult, Kind, Outcome
 from verification.tests.support.accounts import LI_WEI
 from verification.tests.support.adapter import A, B
 from verification.tests.support.admin_client import we_test, wechat_pushes, wechat_verifies
+from verification.tests.support.deliveries import count_deliveries, give_backend
 
 NEW = "NewTokenOfBrandA99"
 
@@ -212,6 +213,34 @@ class TestRotations:
         assert wechat_pushes(brand_a, A) == 403
 
         assert status_of(brand_a).text == "Refused: no token yet"
+
+
+class TestReplies:
+    def test_a_backend_that_is_always_too_slow_needs_attention_for_an_hour(
+        self, brand_a: OfficialAccount
+    ) -> None:
+        wechat_pushes(brand_a, A)
+        give_backend(brand_a)
+        count_deliveries(brand_a, DeliveryResult.DELIVERED, 12)
+        count_deliveries(brand_a, DeliveryResult.TIMEOUT, 12)
+
+        status = status_of(brand_a)
+        assert status.level is Level.ATTENTION
+        assert status.text == (
+            "12 of 24 deliveries of the last hour brought no reply: no answer in time"
+        )
+        assert status_of(brand_a, in_hours=1.3).level is Level.RECEIVING
+
+    @pytest.mark.parametrize(("delivered", "late"), [(5, 2), (1000, 40)])
+    def test_a_hiccup_needs_no_attention(
+        self, brand_a: OfficialAccount, delivered: int, late: int
+    ) -> None:
+        wechat_pushes(brand_a, A)
+        give_backend(brand_a)
+        count_deliveries(brand_a, DeliveryResult.DELIVERED, delivered)
+        count_deliveries(brand_a, DeliveryResult.TIMEOUT, late)
+
+        assert status_of(brand_a).level is Level.RECEIVING
 
 
 class TestSilence:

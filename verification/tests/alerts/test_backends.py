@@ -85,6 +85,22 @@ def test_a_failing_backend_that_is_removed_is_no_news(
     assert sent() == ""
 
 
+def test_followers_without_replies_are_reported_although_the_backend_works(
+    brand_a: OfficialAccount, sent: Sent, clock: Clock
+) -> None:
+    give_backend(brand_a)
+    count_deliveries(brand_a, DeliveryResult.DELIVERED, 12)
+    count_deliveries(brand_a, DeliveryResult.TIMEOUT, 2)
+    assert sent() == ""
+    count_deliveries(brand_a, DeliveryResult.UNUSABLE_REPLY, 10, status=200)
+    message = sent()
+    assert message.startswith("“Brand-A”: followers get no reply: unusable reply\n12 of 24")
+    assert "Let the backend answer with “success”" in message
+
+    clock.advance(minutes=80)
+    assert sent().startswith("“Brand-A”: followers get replies again")
+
+
 def test_messages_that_wait_although_the_backend_works_are_reported(
     brand_a: OfficialAccount, sent: Sent, clock: Clock
 ) -> None:
@@ -162,7 +178,7 @@ def test_a_full_spool_is_reported(brand_a: OfficialAccount, sent: Sent, clock: C
     count_deliveries(brand_a, DeliveryResult.SPOOL_FULL, 7)
     message = sent()
 
-    assert message.startswith("“Brand-A”: no room for messages that wait")
+    assert message.startswith("“Brand-A”: no room for waiting messages")
     assert "100 MB" in message
     clock.advance(minutes=11)
     assert sent() == ""

@@ -26,6 +26,7 @@ from verification.tests.support.admin_client import (
 from verification.tests.support.deliveries import (
     CRM,
     MASKED,
+    count_deliveries,
     give_backend,
     give_failing_backend,
     keep_waiting,
@@ -175,6 +176,17 @@ class TestTheState:
         give_backend(brand_a, last_success_at=timezone.now())
 
         assert "Works: took the last message at " in open_account(li_wei_at_work, brand_a)
+
+    def test_unusable_replies_are_said_although_the_backend_takes_messages(
+        self, brand_a: OfficialAccount, li_wei_at_work: Client
+    ) -> None:
+        give_backend(brand_a, last_success_at=timezone.now())
+        count_deliveries(brand_a, DeliveryResult.UNUSABLE_REPLY, 12, status=200)
+        shown = open_account(li_wei_at_work, brand_a)
+
+        assert "12 of 12 deliveries of the last hour brought no reply: unusable reply" in shown
+        assert "not a web page." in shown
+        assert "Works: took" not in shown
 
 
 class TestTheWebhookSecret:
