@@ -26,6 +26,9 @@ from verification.tests.support.exports import export_sealed, make_sealed_log
 from verification.tests.support.gunicorn import Gunicorn, running_gunicorn
 from verification.tests.support.node import NPM
 
+# The contract tests of adapters are not in modules that pytest collects.
+pytest.register_assert_rewrite("verification.tests.callbacks.contract")
+
 # How long an example takes says how busy the machine is.
 hypothesis.settings.register_profile("gateway", deadline=None)
 hypothesis.settings.load_profile("gateway")
