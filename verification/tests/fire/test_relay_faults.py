@@ -29,6 +29,8 @@ BACKEND_STOPS, DATABASE_STOPS = short_or_long(1, 20), short_or_long(1, 2)
 WORKERS = short_or_long(2, 4)
 #: Seconds that the backend is away, and between two kills of a worker.
 OUTAGE, KILL_INTERVAL = short_or_long(1, 3), short_or_long(2, 1)
+#: Seconds for which workers are killed when all messages have been sent.
+DRAIN_WITH_KILLS = short_or_long(0, 30)
 WAITING = "SELECT count(*) FROM verification_delivery WHERE state = 1"
 STORED = "SELECT count(*) FROM verification_delivery"
 #: Takes the time forward to the end of leases, delays and open circuits.
@@ -68,6 +70,13 @@ class FaultInjector:
         while load.is_running and len(load.sent) < number:
             self.kill_a_worker()
             load.wait_for_progress(number, seconds=KILL_INTERVAL)
+
+    def kill_workers_for(self, seconds: float) -> None:
+        """Kill workers while they deliver what is left."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            self.kill_a_worker()
+            time.sleep(KILL_INTERVAL)
 
     def kill_a_worker(self) -> None:
         self.workers.wait_until_started()
@@ -112,6 +121,7 @@ def test_messages_reach_the_backend_in_order_whatever_fails(
                 server.port, clients=CLIENTS, followers=FOLLOWERS, limit=PUSHES, pause=PAUSE
             ) as load:
                 injector.inject(load)
+            injector.kill_workers_for(DRAIN_WITH_KILLS)
             drain(workers, url, seconds=short_or_long(20, 300))
         faults = injector.faults
         compared = compare(load.sent, backend.receipts(), faults)
