@@ -1,17 +1,56 @@
-"""Retries and discards messages in the spool by hand, with a change event for each account."""
+"""Says when messages in the spool are tried, and retries and discards them by hand.
+
+Each account gets a change event for what was done by hand.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Exists, OuterRef, QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from verification import change_log
 from verification.change_log import Action, Actor
 from verification.models import Backend, Delivery, OfficialAccount
+from verification.times import format_short_with_seconds
+
+#: The attribute that with_earlier() gives to each message.
+HAS_EARLIER = "has_earlier"
+
+
+def with_earlier(deliveries: QuerySet[Delivery]) -> QuerySet[Delivery]:
+    """Let describe_next_attempt() know of each message whether it waits behind an earlier one."""
+    earlier = Delivery.objects.filter(
+        account=OuterRef("account"),
+        follower=OuterRef("follower"),
+        pk__lt=OuterRef("pk"),
+        state=Delivery.State.WAITING,
+    )
+    return deliveries.annotate(**{HAS_EARLIER: Exists(earlier)})
+
+
+def describe_next_attempt(delivery: Delivery, now: datetime) -> str:
+    """Return when a waiting message of with_earlier() is tried; its account has the backend."""
+    backend: Backend | None = getattr(delivery.account, "backend", None)
+    if backend is None:
+        return _("once the account has a backend")
+    if backend.next_probe_at is not None:
+        return _("when the backend works again (next try {time})").format(
+            time=format_moment(backend.next_probe_at, now)
+        )
+    if getattr(delivery, HAS_EARLIER):
+        return _("after an earlier message of the same follower")
+    return format_moment(delivery.due_at, now)
+
+
+def format_moment(moment: datetime, now: datetime) -> str:
+    """Return the time, or "now" if it has come."""
+    return format_short_with_seconds(moment) if moment > now else _("now")
 
 
 def retry(deliveries: QuerySet[Delivery], actor: Actor) -> int:

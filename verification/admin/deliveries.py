@@ -10,11 +10,17 @@ from django.db.models import Count, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.defaultfilters import filesizeformat
 from django.template.response import TemplateResponse
+from django.utils import timezone
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from verification.accounts.deliveries import discard, retry
+from verification.accounts.deliveries import (
+    describe_next_attempt,
+    discard,
+    retry,
+    with_earlier,
+)
 from verification.admin.accounts.deliveries import describe_end
 from verification.admin.accounts.delivery_actions import describe_discarded, describe_retried
 from verification.admin.base import ReadOnlyAdmin, may, moment_column
@@ -79,18 +85,17 @@ class DeliveryAdmin(ReadOnlyAdmin):
     actions = ["retry", "discard"]
     fields = [
         *("received", "account", "state_name", "last_attempt", "reason", "what_to_do"),
-        *("next_attempt", "end", "settled", "bytes", "request_id", "identity"),
+        *("due", "end", "settled", "bytes", "request_id", "identity"),
     ]
 
     received = moment_column("received_at", gettext_lazy("received"))
     last_attempt = moment_column("last_attempt_at", gettext_lazy("last attempt"))
     settled = moment_column("settled_at", gettext_lazy("stopped waiting"))
-    next_attempt = moment_column("due_at", gettext_lazy("next attempt"))
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """Return the fields without a next attempt, if there will be none."""
         if obj is not None and obj.state != State.WAITING:
-            return [name for name in self.fields if name != "next_attempt"]
+            return [name for name in self.fields if name != "due"]
         return self.fields
 
     def changelist_view(
@@ -100,7 +105,8 @@ class DeliveryAdmin(ReadOnlyAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Delivery]:
         # A page never needs what is encrypted.
-        return super().get_queryset(request).select_related("account__backend").defer("payload")
+        deliveries = super().get_queryset(request).select_related("account__backend")
+        return with_earlier(deliveries).defer("payload")
 
     def title_of(self, row: Delivery) -> str:
         return _("Message {number} of {account}").format(number=row.pk, account=row.account)
@@ -136,7 +142,7 @@ class DeliveryAdmin(ReadOnlyAdmin):
     def due(self, delivery: Delivery) -> str:
         if delivery.state != State.WAITING:
             return self.get_empty_value_display()
-        return format_short_with_seconds(delivery.due_at)
+        return describe_next_attempt(delivery, timezone.now())
 
     @admin.display(description="webhook-id")
     def identity(self, delivery: Delivery) -> str:

@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 
+from verification.accounts.deliveries import format_moment
 from verification.accounts.status import LONG_WAIT
 from verification.admin.base import MINUTE, may
 from verification.models import Backend, Delivery, OfficialAccount
@@ -59,6 +60,7 @@ def card_context(
         "oldest_waiting": waiting_since and format_datetime(waiting_since, MINUTE),
         "dead_end": describe_end(backlog.oldest_dead, backend),
         "problem": find_problem(backlog, backend, now),
+        "next_try": describe_next_try(backlog, backend, now),
         "may_manage": may(request, "manage_delivery"),
         "may_see": may(request, "view_delivery"),
         "waiting_url": list_url(account, Delivery.State.WAITING),
@@ -129,6 +131,15 @@ def find_problem(backlog: Backlog, backend: Backend | None, now: datetime) -> st
             "has not taken them."
         )
     return ""
+
+
+def describe_next_try(backlog: Backlog, backend: Backend | None, now: datetime) -> str:
+    """Return how waiting messages get on while the backend fails, or an empty text."""
+    if not backlog.waiting or backend is None or backend.next_probe_at is None:
+        return ""
+    return _(
+        "Next try: {time}. As soon as the backend takes a message, the others follow by themselves."
+    ).format(time=format_moment(backend.next_probe_at, now))
 
 
 def list_url(account: OfficialAccount, state: Delivery.State) -> str:

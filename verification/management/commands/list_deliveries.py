@@ -5,9 +5,11 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from verification.accounts.deliveries import describe_next_attempt, with_earlier
 from verification.management.base import GatewayCommand, add_json_argument, find_account
 from verification.models import Delivery
 from verification.protocol.enums import DeliveryResult
@@ -37,8 +39,8 @@ class Command(GatewayCommand):
     def handle(self, *, slug: str | None, state: str | None, **options: Any) -> None:
         states = [Delivery.State[state.upper()]] if state else [*Delivery.STORED]
         deliveries = (
-            Delivery.objects.filter(state__in=states)
-            .select_related("account")
+            with_earlier(Delivery.objects.filter(state__in=states))
+            .select_related("account__backend")
             .defer("payload")
             .order_by("id")
         )
@@ -85,8 +87,8 @@ def format_delivery(row: Delivery) -> Iterator[str]:
     yield _("received {time}").format(time=format_short(row.received_at))
     if failure := failure_of(row):
         yield name_failure(failure, row.last_status)
-    if row.state == State.WAITING and row.last_attempt_at:
-        yield _("next attempt {time}").format(time=format_short(row.due_at))
+    if row.state == State.WAITING:
+        yield _("next attempt: {time}").format(time=describe_next_attempt(row, timezone.now()))
 
 
 def summarize(counts: Counter[int]) -> str:

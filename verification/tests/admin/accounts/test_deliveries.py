@@ -26,6 +26,7 @@ from verification.tests.support.deliveries import (
     keep_waiting,
     make_dead,
 )
+from verification.times import format_short_with_seconds
 
 Action, State = ChangeEvent.Action, Delivery.State
 
@@ -92,6 +93,7 @@ class TestTheCard:
         shown = words(open_account(li_wei_at_work, brand_a))
 
         assert "12 messages wait, the oldest since 20" in shown
+        assert "As soon as the backend takes a message, the others follow by themselves." in shown
         assert "1 dead letter, which the backend does not accept. It is deleted at 20" in shown
         assert "worker" not in shown
 
@@ -254,6 +256,34 @@ class TestTheList:
         url = f"{page('delivery_changelist')}?{query.format(other=brand_b.pk)}"
 
         assert len(li_wei_at_work.get(url).context["cl"].result_list) == count
+
+    @pytest.mark.parametrize(
+        ("probe_in", "said"),
+        [
+            (None, ["now", "after an earlier message of the same follower"]),
+            (-60, ["when the backend works again (next try now)"] * 2),
+            (3600, ["when the backend works again (next try {probe})"] * 2),
+        ],
+    )
+    def test_it_says_what_the_next_attempt_waits_for(
+        self,
+        brand_a: OfficialAccount,
+        li_wei_at_work: Client,
+        probe_in: float | None,
+        said: list[str],
+    ) -> None:
+        probe = timezone.now() + timedelta(seconds=probe_in or 0)
+        give_backend(brand_a, next_probe_at=probe if probe_in else None)
+        first, last = keep_waiting(brand_a, 2, due_at=timezone.now())
+        shown = li_wei_at_work.get(page("delivery_changelist")).text
+        details = [
+            words(li_wei_at_work.get(page("delivery_change", row.pk)).text) for row in (first, last)
+        ]
+
+        for text, detail in zip(said, details, strict=True):
+            text = text.format(probe=format_short_with_seconds(probe))
+            assert f'<td class="field-due">{text}</td>' in shown
+            assert f'<div class="readonly">{text}</div>' in detail
 
     def test_the_chosen_ones_are_discarded_after_a_question(
         self, brand_a: OfficialAccount, li_wei_at_work: Client
