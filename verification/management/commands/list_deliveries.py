@@ -53,7 +53,7 @@ class Command(GatewayCommand):
         for row in deliveries.iterator():
             counts[row.state] += 1
             self.stdout.write(" · ".join(format_delivery(row)))
-        self.stdout.write(summarize(counts))
+        self.stdout.write(summarize(counts, is_filtered=bool(slug or state)))
 
 
 def delivery_facts(row: Delivery) -> dict[str, Any]:
@@ -91,10 +91,10 @@ def format_delivery(row: Delivery) -> Iterator[str]:
         yield _("next attempt: {time}").format(time=describe_next_attempt(row, timezone.now()))
 
 
-def summarize(counts: Counter[int]) -> str:
+def summarize(counts: Counter[int], is_filtered: bool) -> str:
     """Return the last line: how many messages there are in each state, and the zone of times."""
     if not counts:
-        return _("There are no such messages.")
+        return _("There are no such messages.") if is_filtered else _("No messages are waiting.")
     total = counts.total()
     sentence = ngettext("{count} message: {states}.", "{count} messages: {states}.", total)
     states = ", ".join(f"{count} {State(state).label}" for state, count in sorted(counts.items()))

@@ -66,6 +66,12 @@ def test_the_list_can_be_limited_to_an_account_and_a_state(
     assert run(capsys, "list_deliveries", "brand-b") == ["There are no such messages."]
 
 
+@pytest.mark.django_db
+def test_an_empty_list_says_that_no_messages_wait(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(capsys, "list_deliveries") == ["No messages are waiting."]
+    assert run(capsys, "list_deliveries", "--state", "dead") == ["There are no such messages."]
+
+
 def test_the_list_shows_neither_bodies_nor_openids(
     kept: list[int], capsys: pytest.CaptureFixture[str]
 ) -> None:
