@@ -68,8 +68,8 @@ class AESKeyPages(SecretPages):
         ),
         "seen": _("The change log records that you have seen the EncodingAESKey."),
         "only_here": _(
-            "The EncodingAESKey is shown on this page only. Users who may reveal it can see it "
-            "again from the account page."
+            "When you leave this page, the EncodingAESKey is hidden again. Users who may reveal it "
+            "can see it from the account page."
         ),
         "overlap": _("The old key stays valid"),
         # The page that rotates it

@@ -49,8 +49,8 @@ class TokenPages(SecretPages):
         ),
         "seen": _("The change log records that you have seen the token."),
         "only_here": _(
-            "The token is shown on this page only. Users who may reveal it can see it again on the "
-            "account page."
+            "When you leave this page, the token is hidden again. Users who may reveal it can see "
+            "it from the account page."
         ),
         "overlap": _("The old token stays valid"),
         # The page that rotates it
