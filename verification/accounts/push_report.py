@@ -187,9 +187,10 @@ def inspect_reply(body: bytes, token: str, encryption: Encryption | None) -> Fin
             ),
         )
     kind = reply.msg_type or "json"
+    sentence = _("The backend took the message and replied to the follower ({kind}).")
     return Finding(
         True,
-        _("The backend took the message and replied to the follower ({kind}).").format(kind=kind),
+        sentence.format(kind=_("text") if kind == "text" else kind),
         reply=kind,
         reply_text=str(read_values(text).get("Content", "")) if kind == "text" else "",
     )

@@ -19,7 +19,7 @@ from verification.relay.client import BackendClient, BackendFailure, Forwarded
 from verification.relay.identity import follower_key, webhook_id
 from verification.relay.payload import Payload
 from verification.relay.replies import usable_reply
-from verification.relay.results import Finished
+from verification.relay.results import OWN, Finished
 from verification.relay.spool import BUDGET as STORE_BUDGET
 from verification.relay.spool import SpoolFull, SpoolUnavailable, WaitingPush
 from verification.relay.webhooks import make_forwarded
@@ -179,8 +179,9 @@ class Relay:
         seconds: float = 0,
     ) -> None:
         finished = Finished(target.account_id, timezone.now(), result, status, seconds)
-        # A circuit opens and closes without delay, in all processes.
-        is_urgent = target.is_failing or not finished.is_taken
+        # A circuit opens and closes without delay, in all processes. Only keep consults it.
+        says_something = not finished.is_taken and finished.result not in OWN
+        is_urgent = target.keeps_messages and (target.is_failing or says_something)
         self.spool.record(finished, is_urgent=is_urgent)
 
 

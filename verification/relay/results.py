@@ -111,10 +111,13 @@ def update_circuits(results: Sequence[Finished]) -> list[CircuitChange]:
     for finished in results:
         if finished.result not in OWN:
             by_account[finished.account_id].append(finished)
+    # Without a lock first: workers of an account would wait for each other at each delivery.
+    unlocked = Backend.objects.filter(pk__in=by_account)
+    changing = [row.pk for row in unlocked if apply_results(row, by_account[row.pk])]
     # Locked in the same order by every process, so that none waits for another in a circle.
     locked = Backend.objects.select_for_update().order_by("pk")
     changes, changed = [], []
-    for backend in locked.filter(pk__in=by_account):
+    for backend in locked.filter(pk__in=changing) if changing else ():
         before = backend.failures >= FAILURES_TO_OPEN, backend.failing_since
         if not apply_results(backend, by_account[backend.pk]):
             continue
@@ -126,13 +129,14 @@ def update_circuits(results: Sequence[Finished]) -> list[CircuitChange]:
             changes.append(
                 CircuitChange(backend.pk, is_open, since, last, backend.last_failure_status)
             )
-    Backend.objects.bulk_update(
-        changed,
-        [
-            *("failures", "failing_since", "last_failure", "last_failure_status"),
-            *("next_probe_at", "last_success_at"),
-        ],
-    )
+    if changed:
+        Backend.objects.bulk_update(
+            changed,
+            [
+                *("failures", "failing_since", "last_failure", "last_failure_status"),
+                *("next_probe_at", "last_success_at"),
+            ],
+        )
     return changes
 
 

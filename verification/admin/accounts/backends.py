@@ -82,11 +82,12 @@ def progress_of(backend: Backend, hour: Period) -> str:
 
 def describe_state(backend: Backend, hour: Period) -> str:
     if backend.failing_since is not None:
-        text = _("Fails since {time}").format(time=format_short(backend.failing_since))
+        time = format_short(backend.failing_since)
         if backend.last_failure is None:
-            return text
+            return _("Fails since {time}").format(time=time)
         failure = DeliveryResult(backend.last_failure)
-        return f"{text}: {describe(failure, backend.last_failure_status)}"
+        reason = describe(failure, backend.last_failure_status)
+        return _("Fails since {time}: {reason}").format(time=time, reason=reason)
     if lost := describe_lost_replies(hour):
         return lost
     if backend.last_success_at is not None:
