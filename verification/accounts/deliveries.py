@@ -5,7 +5,7 @@ Each account gets a change event for what was done by hand.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -13,11 +13,13 @@ from django.db import transaction
 from django.db.models import Count, Exists, OuterRef, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from verification import change_log
 from verification.change_log import Action, Actor
 from verification.models import Backend, Delivery, OfficialAccount
-from verification.times import format_short_with_seconds
+from verification.relay.report import WORKER_TIMEOUT, worker_last_seen
+from verification.times import format_datetime, format_short_with_seconds
 
 #: The attribute that with_earlier() gives to each message.
 HAS_EARLIER = "has_earlier"
@@ -46,6 +48,35 @@ def describe_next_attempt(delivery: Delivery, now: datetime) -> str:
     if getattr(delivery, HAS_EARLIER):
         return _("after an earlier message of the same follower")
     return format_moment(delivery.due_at, now)
+
+
+def describe_missing_worker(now: datetime) -> str:
+    """Return that no worker delivers what waits, or an empty text if one has run lately."""
+    seen = worker_last_seen()
+    if seen is None:
+        return _("No worker runs: start manage.py worker, which delivers waiting messages.")
+    if now - seen < WORKER_TIMEOUT:
+        return ""
+    return _(
+        "No worker has run since {time}: start manage.py worker, which delivers waiting messages."
+    ).format(time=format_datetime(seen, "%Y-%m-%d %H:%M"))
+
+
+def describe_retried(count: int, account_ids: Iterable[int], now: datetime) -> str:
+    """Return what becomes of messages that were just retried."""
+    if not count:
+        return _("There is nothing to change.")
+    failing = Backend.objects.filter(pk__in=[*account_ids], next_probe_at__isnull=False)
+    hint = describe_missing_worker(now)
+    if not hint and failing.exists():
+        hint = _("The backend is tried now. If it takes a message, the others follow.")
+    if hint:
+        sentence = ngettext("{count} message is due now.", "{count} messages are due now.", count)
+    else:
+        sentence = ngettext(
+            "{count} message is tried again now.", "{count} messages are tried again now.", count
+        )
+    return f"{sentence.format(count=f'{count:,}')} {hint}".strip()
 
 
 def format_moment(moment: datetime, now: datetime) -> str:

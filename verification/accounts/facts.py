@@ -28,7 +28,14 @@ from verification.models import (
 )
 from verification.models.account import current_token_of
 from verification.protocol.enums import Kind, Outcome, Reason
-from verification.relay.report import HOUR, Backlog, Period, read_backlogs, read_periods
+from verification.relay.report import (
+    HOUR,
+    Backlog,
+    Period,
+    is_worker_missing,
+    read_backlogs,
+    read_periods,
+)
 
 #: The period before the last push in which the longest pause counts as usual.
 PUSH_HISTORY = timedelta(days=7)
@@ -37,6 +44,8 @@ MIN_PUSH_HOURS = 24
 #: The number of refusals read per account: a stray request must not hide one with a known cause.
 MAX_REFUSALS = 3
 MAX_COUNTED = 1_000
+#: The causes of refusals whose query string was signed correctly, and can have been copied.
+FORGEABLE = {"message_unreadable", "message_not_encrypted", "message_signature_mismatch"}
 
 IS_ACCEPTED = Q(outcome=Outcome.ACCEPTED)
 IS_PUSH = Q(kind=Kind.MESSAGE_PUSH)
@@ -63,6 +72,11 @@ class Refusal:
         """Whether no stored token explains it: a typing error, or a stranger's request."""
         return self.explanation.cause == "token_unknown"
 
+    @property
+    def may_be_forged(self) -> bool:
+        """Whether anyone who has seen the address of a push could have sent it."""
+        return self.is_unknown or self.explanation.cause in FORGEABLE
+
 
 @dataclass
 class Facts:
@@ -79,6 +93,8 @@ class Facts:
     paused: ChangeEvent | None = None
     backend: Backend | None = None
     backlog: Backlog = field(default_factory=Backlog)
+    #: Messages wait, and no worker delivers them.
+    is_worker_missing: bool = False
     #: The deliveries of the last hour.
     deliveries: Period = field(default_factory=Period)
     #: The names of live secrets, other than tokens, that no key of TOKEN_ENCRYPTION_KEYS decrypts.
@@ -98,9 +114,14 @@ class Facts:
         return max(filter(None, [self.last_push, self.last_verified]), default=None)
 
     @property
+    def refused_in_a_row(self) -> int:
+        """How many calls were refused since the last accepted one, among those that were read."""
+        return sum(refusal.attempt.occurrences for refusal in self.refusals)
+
+    @property
     def refusal(self) -> Refusal | None:
-        """The newest refusal with a known cause, or else the newest refusal."""
-        explained = (refusal for refusal in self.refusals if not refusal.is_unknown)
+        """The newest refusal that is no stranger's for sure, or else the newest refusal."""
+        explained = (refusal for refusal in self.refusals if not refusal.may_be_forged)
         return next(explained, next(iter(self.refusals), None))
 
     def is_silent(self, now: datetime) -> bool:
@@ -255,7 +276,9 @@ def _read_backends(facts: dict[int, Facts], now: datetime) -> None:
         if backend.secret is None or not backend.secret.is_decryptable:
             name = Backend._meta.get_field("secret").verbose_name
             facts[backend.account_id].lost_secrets.append(name)
+    no_worker = is_worker_missing(now)
     for account_id, backlog in read_backlogs(facts).items():
         facts[account_id].backlog = backlog
+        facts[account_id].is_worker_missing = no_worker and backlog.waiting > 0
     for account_id, deliveries in read_periods(facts, now, HOUR).items():
         facts[account_id].deliveries = deliveries

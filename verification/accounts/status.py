@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from verification.accounts.facts import Facts, Refusal, read_facts
+from verification.accounts.facts import MAX_REFUSALS, Facts, Refusal, read_facts
 from verification.models import Backend, ChangeEvent, OfficialAccount
 from verification.relay.report import Backlog, Period, name_failure
 from verification.times import format_date, format_short
@@ -106,14 +106,14 @@ def judge(account: OfficialAccount, facts: Facts, now: datetime) -> tuple[Level,
         or _describe_failing_backend(facts)
         or _describe_refusal(facts, now)
         or _describe_lost_replies(facts)
-        or _describe_long_wait(facts.backlog, now)
+        or _describe_long_wait(facts, now)
         or _describe_silence(facts, now)
     )
     if trouble:
         return Level.ATTENTION, trouble
     level, text = _judge_without_trouble(facts, now)
     if facts.backlog.waiting:
-        text = f"{text} · {describe_waiting(facts.backlog)}"
+        text = f"{text} · {_describe_stored(facts)}"
     refusal = facts.refusal
     if refusal is None or level is Level.WAITING or _is_outdated(refusal, now):
         return level, text
@@ -170,6 +170,8 @@ def _describe_refusal(facts: Facts, now: datetime) -> str:
     is_connected = current is not None and current.first_used_at is not None
     if refusal.is_unknown and (is_connected or _is_outdated(refusal, now)):
         return ""
+    if refusal.may_be_forged and is_connected and facts.refused_in_a_row < MAX_REFUSALS:
+        return ""
     return _("Refused: {cause}").format(cause=refusal.explanation.summary)
 
 
@@ -177,7 +179,7 @@ def _describe_failing_backend(facts: Facts) -> str:
     backend = facts.backend
     if backend is None or backend.failing_since is None:
         return ""
-    parts = [describe_failing(backend), describe_waiting(facts.backlog)]
+    parts = [describe_failing(backend), _describe_stored(facts)]
     return " · ".join(filter(None, parts))
 
 
@@ -195,7 +197,7 @@ def describe_failing(backend: Backend) -> str:
 def _describe_lost_replies(facts: Facts) -> str:
     if facts.backend is None:
         return ""
-    parts = [describe_lost_replies(facts.deliveries), describe_waiting(facts.backlog)]
+    parts = [describe_lost_replies(facts.deliveries), _describe_stored(facts)]
     return " · ".join(filter(None, parts)) if parts[0] else ""
 
 
@@ -211,11 +213,20 @@ def describe_lost_replies(hour: Period) -> str:
     )
 
 
-def _describe_long_wait(backlog: Backlog, now: datetime) -> str:
-    oldest = backlog.oldest_waiting
-    if backlog.dead or (oldest and now - oldest > LONG_WAIT):
-        return describe_waiting(backlog)
+def _describe_long_wait(facts: Facts, now: datetime) -> str:
+    oldest = facts.backlog.oldest_waiting
+    is_long = oldest is not None and now - oldest > LONG_WAIT
+    if facts.backlog.dead or is_long or facts.is_worker_missing:
+        return _describe_stored(facts)
     return ""
+
+
+def _describe_stored(facts: Facts) -> str:
+    """Return what the spool has for the account, and whether no worker delivers it."""
+    parts = [describe_waiting(facts.backlog)]
+    if facts.is_worker_missing:
+        parts.append(_("no worker runs: start manage.py worker"))
+    return " · ".join(filter(None, parts))
 
 
 def describe_waiting(backlog: Backlog) -> str:

@@ -17,12 +17,13 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from verification.accounts.deliveries import (
     describe_next_attempt,
+    describe_retried,
     discard,
     retry,
     with_earlier,
 )
 from verification.admin.accounts.deliveries import describe_end
-from verification.admin.accounts.delivery_actions import describe_discarded, describe_retried
+from verification.admin.accounts.delivery_actions import describe_discarded
 from verification.admin.base import ReadOnlyAdmin, may, moment_column
 from verification.change_log import actor_of
 from verification.models import Backend, Delivery
@@ -167,8 +168,9 @@ class DeliveryAdmin(ReadOnlyAdmin):
 
     @admin.action(description=gettext_lazy("Retry now"), permissions=["manage"])
     def retry(self, request: HttpRequest, deliveries: QuerySet[Delivery]) -> None:
+        accounts = [*deliveries.order_by().values_list("account", flat=True).distinct()]
         count = retry(deliveries, actor_of(request))
-        messages.success(request, describe_retried(count))
+        messages.success(request, describe_retried(count, accounts, timezone.now()))
 
     @admin.action(description=gettext_lazy("Discard…"), permissions=["manage"])
     def discard(self, request: HttpRequest, deliveries: QuerySet[Delivery]) -> HttpResponse | None:

@@ -76,6 +76,12 @@ def worker_last_seen() -> datetime | None:
     return WatchPosition.objects.values_list("held_until", flat=True).first()
 
 
+def is_worker_missing(now: datetime) -> bool:
+    """Return whether no worker, and no watch either, has run lately."""
+    seen = worker_last_seen()
+    return seen is None or now - seen >= WORKER_TIMEOUT
+
+
 # --- What was delivered
 
 

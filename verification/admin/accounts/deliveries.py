@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 
-from verification.accounts.deliveries import format_moment
+from verification.accounts.deliveries import describe_missing_worker, format_moment
 from verification.accounts.status import LONG_WAIT
 from verification.admin.base import MINUTE, may
 from verification.models import Backend, Delivery, OfficialAccount
@@ -20,13 +20,11 @@ from verification.relay.failures import advise, describe
 from verification.relay.report import (
     DAY,
     HOUR,
-    WORKER_TIMEOUT,
     Backlog,
     Failure,
     Period,
     read_backlogs,
     read_period,
-    worker_last_seen,
 )
 from verification.times import format_datetime, format_short
 
@@ -115,14 +113,8 @@ def find_problem(backlog: Backlog, backend: Backend | None, now: datetime) -> st
         return ""
     if backend is None:
         return _("They wait for a backend: set one, or discard them.")
-    seen = worker_last_seen()
-    if seen is None:
-        return _("No worker runs: start manage.py worker, which delivers waiting messages.")
-    if now - seen >= WORKER_TIMEOUT:
-        return _(
-            "No worker has run since {time}: start manage.py worker, which delivers waiting "
-            "messages."
-        ).format(time=format_datetime(seen, MINUTE))
+    if problem := describe_missing_worker(now):
+        return problem
     oldest = backlog.oldest_waiting
     if not backend.is_failing and oldest and now - oldest > LONG_WAIT:
         return _(

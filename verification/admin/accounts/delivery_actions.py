@@ -7,10 +7,11 @@ from typing import Any
 from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from verification.accounts.deliveries import discard, retry
+from verification.accounts.deliveries import describe_retried, discard, retry
 from verification.admin.accounts.pages import render_page
 from verification.admin.base import account_url, require
 from verification.change_log import actor_of
@@ -27,7 +28,7 @@ def retry_all(site: admin.AdminSite, request: HttpRequest, account_id: int) -> H
     account = get_object_or_404(OfficialAccount, pk=account_id)
     if request.method == "POST":
         count = retry(Delivery.objects.filter(account=account), actor_of(request))
-        messages.success(request, describe_retried(count))
+        messages.success(request, describe_retried(count, [account_id], timezone.now()))
     return redirect(account_url(account_id))
 
 
@@ -62,15 +63,6 @@ def choices_of(backlog: Backlog) -> list[tuple[str, str]]:
         )
         choices.append(("all", sentence.format(count=f"{count:,}")))
     return choices
-
-
-def describe_retried(count: int) -> str:
-    if not count:
-        return _("There is nothing to change.")
-    sentence = ngettext(
-        "{count} message is tried again now.", "{count} messages are tried again now.", count
-    )
-    return sentence.format(count=f"{count:,}")
 
 
 def describe_discarded(count: int) -> str:

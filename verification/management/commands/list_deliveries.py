@@ -9,7 +9,11 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from verification.accounts.deliveries import describe_next_attempt, with_earlier
+from verification.accounts.deliveries import (
+    describe_missing_worker,
+    describe_next_attempt,
+    with_earlier,
+)
 from verification.management.base import GatewayCommand, add_json_argument, find_account
 from verification.models import Delivery
 from verification.protocol.enums import DeliveryResult
@@ -54,6 +58,8 @@ class Command(GatewayCommand):
             counts[row.state] += 1
             self.stdout.write(" · ".join(format_delivery(row)))
         self.stdout.write(summarize(counts, is_filtered=bool(slug or state)))
+        if counts[State.WAITING] and (problem := describe_missing_worker(timezone.now())):
+            self.stdout.write(problem)
 
 
 def delivery_facts(row: Delivery) -> dict[str, Any]:

@@ -4,10 +4,11 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import CommandError
+from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy
 
-from verification.accounts.deliveries import retry
+from verification.accounts.deliveries import describe_retried, retry
 from verification.change_log import command_line_actor
 from verification.management.base import (
     GatewayCommand,
@@ -55,11 +56,7 @@ class Command(GatewayCommand):
         if options["json"]:
             self.print_json(**account_facts(account), retried=count)
             return
-        sentence = ngettext(
-            "{count} message of {account} is tried again now, if the worker runs.",
-            "{count} messages of {account} are tried again now, if the worker runs.",
-            count,
-        )
-        if not count:
-            sentence = _("{account} has no messages to retry.")
-        self.stdout.write(sentence.format(count=count, account=account))
+        if count:
+            self.stdout.write(describe_retried(count, [account.pk], timezone.now()))
+        else:
+            self.stdout.write(_("{account} has no messages to retry.").format(account=account))

@@ -13,12 +13,19 @@ from verification.accounts.pausing import pause
 from verification.accounts.status import AccountStatus, Level, read_statuses
 from verification.accounts.tokens import rotate_token
 from verification.change_log import Actor
-from verification.models import OfficialAccount, Tally, Token
+from verification.models import OfficialAccount, Tally, Token, WatchPosition
 from verification.protocol.enums import DeliveryResult, Kind, Outcome
 from verification.tests.support.accounts import LI_WEI
 from verification.tests.support.adapter import A, B
 from verification.tests.support.admin_client import we_test, wechat_pushes, wechat_verifies
-from verification.tests.support.deliveries import count_deliveries, give_backend
+from verification.tests.support.deliveries import count_deliveries, give_backend, keep_waiting
+from verification.tests.support.messages import (
+    AES_KEY,
+    encrypted_push,
+    store_aes_key,
+    text_message,
+)
+from verification.tests.support.signer import push
 
 NEW = "NewTokenOfBrandA99"
 
@@ -154,6 +161,29 @@ class TestRefusals:
 
         assert status_of(brand_a).refused_in_24_h == 0
 
+    def test_a_forged_push_needs_no_attention_but_several_in_a_row_do(
+        self, brand_a: OfficialAccount, brand_b: OfficialAccount, client: Client
+    ) -> None:
+        """After several, WeChat's console may have been switched to the plain mode."""
+        store_aes_key(brand_a, AES_KEY)
+
+        def send(body: bytes, query: str) -> None:
+            url = f"{brand_a.server_path}?{query}"
+            client.post(url, body, content_type="text/xml")
+
+        send(*encrypted_push(A, text_message("hello", msg_id="1")))
+        send(text_message("forged", msg_id="2"), push(A))
+        forged = status_of(brand_a)
+        assert forged.level is Level.RECEIVING
+        assert forged.text.endswith(": message not encrypted")
+
+        for _again in range(2):
+            send(text_message("forged", msg_id="2"), push(A))
+        assert status_of(brand_a).text == "Refused: message not encrypted"
+
+        send(*encrypted_push(A, text_message("hello again", msg_id="3")))
+        assert status_of(brand_a).text == "Receiving messages"
+
 
 class TestRotations:
     def test_a_rotation_that_wechat_has_not_followed_needs_attention(
@@ -230,6 +260,21 @@ class TestReplies:
             "12 of 24 deliveries of the last hour brought no reply: no answer in time"
         )
         assert status_of(brand_a, in_hours=1.3).level is Level.RECEIVING
+
+    def test_messages_that_no_worker_delivers_need_attention(
+        self, brand_a: OfficialAccount
+    ) -> None:
+        wechat_pushes(brand_a, A)
+        give_backend(brand_a)
+        keep_waiting(brand_a, 2)
+        status = status_of(brand_a)
+        assert (status.level, status.text) == (
+            Level.ATTENTION,
+            "2 messages wait · no worker runs: start manage.py worker",
+        )
+
+        WatchPosition.objects.create(began_at=timezone.now(), held_until=timezone.now())
+        assert status_of(brand_a).text == "Receiving messages · 2 messages wait"
 
     @pytest.mark.parametrize(("delivered", "late"), [(5, 2), (1000, 40)])
     def test_a_hiccup_needs_no_attention(

@@ -8,7 +8,7 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.utils import timezone, translation
 
-from verification.models import Backend, ChangeEvent, Delivery, OfficialAccount
+from verification.models import Backend, ChangeEvent, Delivery, OfficialAccount, WatchPosition
 from verification.protocol.enums import DeliveryResult
 from verification.relay.spool import store
 from verification.tests.support.backend import set_backend
@@ -43,7 +43,7 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[str]:
 def test_the_list_says_why_each_message_waits(
     kept: list[int], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    first, second, dead, total = run(capsys, "list_deliveries")
+    first, second, dead, total, problem = run(capsys, "list_deliveries")
 
     assert first.startswith(
         f"{kept[0]} · brand-a · waiting · received {format_short(RECEIVED)} · no answer in time · "
@@ -57,6 +57,7 @@ def test_the_list_says_why_each_message_waits(
         "refused by the backend (404)"
     )
     assert total.startswith("3 messages: 2 waiting, 1 dead letter.")
+    assert problem.startswith("No worker runs: start manage.py worker")
 
 
 def test_the_list_can_be_limited_to_an_account_and_a_state(
@@ -113,7 +114,8 @@ def test_retrying_makes_everything_due_and_revives_dead_letters(
     kept: list[int], brand_a: OfficialAccount, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(capsys, "retry_deliveries", "brand-a") == [
-        "3 messages of Brand-A are tried again now, if the worker runs."
+        "3 messages are due now. No worker runs: start manage.py worker, which delivers waiting "
+        "messages."
     ]
 
     assert states(brand_a) == ["WAITING"] * 3
@@ -124,13 +126,20 @@ def test_retrying_makes_everything_due_and_revives_dead_letters(
 
 
 def test_retrying_does_not_wait_for_the_next_probe_of_a_failing_backend(
-    kept: list[int], brand_a: OfficialAccount, brand_b: OfficialAccount
+    kept: list[int],
+    brand_a: OfficialAccount,
+    brand_b: OfficialAccount,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
+    WatchPosition.objects.create(began_at=timezone.now(), held_until=timezone.now())
     later = timezone.now() + timedelta(seconds=30)
     for account in (brand_a, brand_b):
         set_backend(account, "https://backend.example.cn/wechat", "keep")
     Backend.objects.update(failures=9, failing_since=RECEIVED, next_probe_at=later)
-    call_command("retry_deliveries", "brand-a")
+    assert run(capsys, "retry_deliveries", "brand-a") == [
+        "3 messages are due now. The backend is tried now. If it takes a message, the others "
+        "follow."
+    ]
 
     due = Backend.objects.filter(next_probe_at__lte=timezone.now())
     assert [backend.account for backend in due] == [brand_a]
@@ -139,6 +148,7 @@ def test_retrying_does_not_wait_for_the_next_probe_of_a_failing_backend(
 def test_only_dead_letters_or_some_messages_can_be_retried(
     kept: list[int], brand_a: OfficialAccount, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    WatchPosition.objects.create(began_at=timezone.now(), held_until=timezone.now())
     [line] = run(capsys, "retry_deliveries", "brand-a", "--dead", "--json")
     facts = json.loads(line)
     assert (facts["slug"], facts["name"], facts["retried"]) == ("brand-a", "Brand-A", 1)
@@ -146,7 +156,7 @@ def test_only_dead_letters_or_some_messages_can_be_retried(
         "Brand-A has no messages to retry."
     ]
     assert run(capsys, "retry_deliveries", "brand-a", str(kept[0])) == [
-        "1 message of Brand-A is tried again now, if the worker runs."
+        "1 message is tried again now."
     ]
 
 

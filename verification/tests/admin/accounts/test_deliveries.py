@@ -136,6 +136,7 @@ class TestRetryingAndDiscarding:
         keep_waiting(brand_a, 2)
         make_dead(brand_a)
         make_dead(brand_b)
+        worker_was_seen(minutes_ago=0)
         answer = press(li_wei_at_work, "retry_deliveries", brand_a.pk)
 
         assert answer.status_code == 302
