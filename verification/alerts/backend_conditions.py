@@ -124,6 +124,23 @@ def messages_wait(snapshot: Snapshot, account: OfficialAccount) -> Finding | Non
     return Finding(key, snapshot.now, title, advice, _link(account))
 
 
+def messages_dead(snapshot: Snapshot, account: OfficialAccount) -> Finding | None:
+    """Report messages that the backend does not accept, until none are left."""
+    key, dead = f"messages_dead:{account.pk}", snapshot.facts[account.pk].backlog.dead
+    if not dead:
+        return _end(snapshot, key)
+    title = ngettext(
+        "“{account}”: the backend does not accept {count} message",
+        "“{account}”: the backend does not accept {count} messages",
+        dead,
+    ).format(account=account, count=f"{dead:,}")
+    advice = _(
+        "They are not tried again by themselves. The list of messages in the spool says why. "
+        "Repair the backend, then press “Retry now” on the account's page, or discard them."
+    )
+    return Finding(key, snapshot.now, title, advice, _link(account))
+
+
 def messages_expire(snapshot: Snapshot, account: OfficialAccount) -> Finding | None:
     """Report messages that have waited for half of the time after which they are deleted."""
     return _expiry(snapshot, account, "messages_expire", half_of_retention(snapshot, account))

@@ -28,6 +28,7 @@ BACKEND_CONDITIONS: list[Callable[[Snapshot, OfficialAccount], Finding | None]] 
     backend_conditions.backend_fails,
     backend_conditions.replies_lost,
     backend_conditions.messages_wait,
+    backend_conditions.messages_dead,
     backend_conditions.messages_expire,
     backend_conditions.messages_expire_soon,
     backend_conditions.spool_full,

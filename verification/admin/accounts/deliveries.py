@@ -16,16 +16,19 @@ from verification.accounts.deliveries import describe_missing_worker, format_mom
 from verification.accounts.status import LONG_WAIT
 from verification.admin.base import MINUTE, may
 from verification.models import Backend, Delivery, OfficialAccount
+from verification.protocol.enums import DeliveryResult
 from verification.relay.failures import advise, describe
 from verification.relay.report import (
     DAY,
     HOUR,
+    WITHOUT_REPLY,
     Backlog,
     Failure,
     Period,
     read_backlogs,
     read_period,
 )
+from verification.relay.results import OWN
 from verification.times import format_datetime, format_short
 
 
@@ -53,7 +56,10 @@ def card_context(
             describe_period(_("Last hour"), hour),
             describe_period(_("Last 24 hours"), day),
         ],
-        "failures": [describe_failure(failure, hour) for failure in day.failures],
+        "failures": [
+            describe_failure(failure, hour, advice_for(failure, hour, backlog, backend))
+            for failure in day.failures
+        ],
         "backlog": backlog,
         "oldest_waiting": waiting_since and format_datetime(waiting_since, MINUTE),
         "dead_end": describe_end(backlog.oldest_dead, backend),
@@ -84,14 +90,33 @@ def describe_duration(milliseconds: float | None) -> str:
     return _("{number} ms").format(number=f"{milliseconds:.0f}")
 
 
-def describe_failure(failure: Failure, hour: Period) -> FailureRow:
+def advice_for(failure: Failure, hour: Period, backlog: Backlog, backend: Backend | None) -> str:
+    """Return what to do about the failure, or that the backend has worked since."""
+    success = backend.last_success_at if backend else None
+    is_over = (
+        backend is not None
+        and success is not None
+        and not backend.is_failing
+        and success > failure.last_at
+        and failure.result not in OWN
+        and not (failure.result in WITHOUT_REPLY and hour.lost_replies)
+        and not (failure.result == DeliveryResult.CLIENT_ERROR and backlog.dead)
+    )
+    if is_over and success is not None:
+        return _("The backend works again: it took a message at {time}.").format(
+            time=format_short(success)
+        )
+    return advise(failure.result, failure.status)
+
+
+def describe_failure(failure: Failure, hour: Period, advice: str) -> FailureRow:
     key = (failure.result, failure.status)
     return FailureRow(
         failure.count,
         sum(recent.count for recent in hour.failures if (recent.result, recent.status) == key),
         format_short(failure.last_at),
         describe(failure.result, failure.status),
-        advise(failure.result, failure.status),
+        advice,
     )
 
 

@@ -140,20 +140,38 @@ def test_while_the_backend_fails_what_waits_is_one_problem_and_not_two(
     assert sent() == ""
 
 
+def test_the_first_dead_letters_are_reported_until_none_is_left(
+    brand_a: OfficialAccount, sent: Sent, clock: Clock
+) -> None:
+    give_backend(brand_a)
+    make_dead(brand_a, 3)
+    message = sent()
+    assert message.startswith("“Brand-A”: the backend does not accept 3 messages\n")
+    assert "press “Retry now” on the account's page, or discard them." in message
+    make_dead(brand_a)
+    assert sent() == ""
+
+    Delivery.objects.update(state=Delivery.State.DISCARDED, payload=None)
+    assert sent() == ""
+    clock.advance(hours=2)
+    make_dead(brand_a)
+    assert "the backend does not accept 1 message\n" in sent()
+
+
 def test_dead_letters_are_reported_at_half_of_their_time_and_twelve_hours_before_its_end(
     brand_a: OfficialAccount, sent: Sent, clock: Clock
 ) -> None:
     give_backend(brand_a)
     make_dead(brand_a, 3)
     clock.advance(hours=35)
-    assert sent() == ""
+    assert "undelivered" not in sent()
     clock.advance(hours=2)
     message = sent()
     assert message.startswith("“Brand-A”: messages will be deleted undelivered, the first at 20")
     assert "3 dead letters. On the account's page" in message
     assert sent() == ""
     clock.advance(hours=22)
-    assert sent() == ""
+    assert "undelivered" not in sent()
     clock.advance(hours=2)
     assert "messages will be deleted undelivered" in sent()
     assert sent() == ""

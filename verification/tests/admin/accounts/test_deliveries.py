@@ -83,6 +83,19 @@ class TestTheCard:
         assert "<strong>The backend answered with status 502.</strong>" in shown
         assert "Once, at " in shown
 
+    def test_a_failure_needs_no_advice_once_the_backend_works_again(
+        self, brand_a: OfficialAccount, li_wei_at_work: Client
+    ) -> None:
+        give_backend(brand_a, last_success_at=timezone.now())
+        count_deliveries(brand_a, DeliveryResult.CONNECTION_REFUSED, 3, hours_ago=5)
+        shown = words(open_account(li_wei_at_work, brand_a))
+        assert "The backend works again: it took a message at " in shown
+        assert "let its firewall admit this server." not in shown
+
+        count_deliveries(brand_a, DeliveryResult.TIMEOUT, 3)
+        shown = words(open_account(li_wei_at_work, brand_a))
+        assert "Let the backend answer within 3.5 seconds" in shown
+
     def test_it_says_how_many_wait_and_until_when(
         self, brand_a: OfficialAccount, li_wei_at_work: Client
     ) -> None:
