@@ -99,6 +99,8 @@ class Facts:
     deliveries: Period = field(default_factory=Period)
     #: The names of live secrets, other than tokens, that no key of TOKEN_ENCRYPTION_KEYS decrypts.
     lost_secrets: list[Any] = field(default_factory=list)
+    #: WeChat encrypts with another EncodingAESKey than the current one. Messages pass nonetheless.
+    has_unfit_key: bool = False
 
     @property
     def current_token(self) -> Token | None:
@@ -159,6 +161,8 @@ def _read_aes_keys(facts: dict[int, Facts], now: datetime) -> None:
     for key in AESKey.objects.live_at(now).filter(account__in=facts):
         if not key.is_decryptable:
             facts[key.account_id].lost_secrets.append(AESKey._meta.verbose_name)
+        if key.is_current and key.failed_at and not key.first_used_at:
+            facts[key.account_id].has_unfit_key = True
 
 
 def _read_last_times(facts: dict[int, Facts]) -> None:

@@ -114,6 +114,8 @@ def judge(account: OfficialAccount, facts: Facts, now: datetime) -> tuple[Level,
     level, text = _judge_without_trouble(facts, now)
     if facts.backlog.waiting:
         text = f"{text} · {_describe_stored(facts)}"
+    if facts.has_unfit_key:
+        text = _("{status} · the EncodingAESKey here does not fit").format(status=text)
     refusal = facts.refusal
     if refusal is None or level is Level.WAITING or _is_outdated(refusal, now):
         return level, text

@@ -21,6 +21,7 @@ from verification.tests.support.admin_client import we_test, wechat_pushes, wech
 from verification.tests.support.deliveries import count_deliveries, give_backend, keep_waiting
 from verification.tests.support.messages import (
     AES_KEY,
+    OTHER_AES_KEY,
     encrypted_push,
     store_aes_key,
     text_message,
@@ -183,6 +184,19 @@ class TestRefusals:
 
         send(*encrypted_push(A, text_message("hello again", msg_id="3")))
         assert status_of(brand_a).text == "Receiving messages"
+
+    def test_an_encoding_aes_key_that_does_not_fit_is_said_while_messages_pass(
+        self, brand_a: OfficialAccount, client: Client
+    ) -> None:
+        store_aes_key(brand_a, OTHER_AES_KEY)
+        body, query = encrypted_push(A, text_message("hello", msg_id="1"))
+        client.post(f"{brand_a.server_path}?{query}", body, content_type="text/xml")
+        status = status_of(brand_a)
+
+        assert (status.level, status.text) == (
+            Level.RECEIVING,
+            "Receiving messages · the EncodingAESKey here does not fit",
+        )
 
 
 class TestRotations:
