@@ -23,6 +23,7 @@ from verification.tests.support.deliveries import (
     make_dead,
 )
 from verification.tests.support.inspection import Inspection
+from verification.tests.support.messages import AES_KEY, store_aes_key
 
 pytestmark = pytest.mark.browser
 
@@ -35,6 +36,7 @@ def brands(li_wei: User) -> dict[str, OfficialAccount]:
     wechat_verifies(live, A)
     wechat_pushes(live, A)
     call(refused.server_path, A, **{"User-Agent": "long" * 25})
+    store_aes_key(refused, AES_KEY)  # WeChat has not used it, which takes many words to say.
     rotate_token(live, "NewTokenOfBrandA99", LI_WEI, keep_old=timedelta(hours=24))
     pause(brands["brand-c"], LI_WEI)
     give_failing_backend(live, DeliveryResult.SERVER_ERROR, 502)
