@@ -26,7 +26,7 @@ from benchmarks.signed_requests import MESSAGE, signed_targets, write_targets
 from benchmarks.templates import manage
 
 #: Requests signed for each second of load; no contender answers more.
-MAX_RATE = 60_000
+MAX_RATE = 150_000
 WARM_UP = 32, 2  #: connections, seconds
 
 
