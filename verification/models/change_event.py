@@ -42,7 +42,9 @@ class ChangeEvent(models.Model):
         BACKEND_SET = "backend_set", _("backend set")
         BACKEND_CHANGED = "backend_changed", _("backend changed")
         BACKEND_REMOVED = "backend_removed", _("backend removed")
+        # pragma: allowlist nextline secret
         WEBHOOK_SECRET_ROTATED = "webhook_secret_rotated", _("webhook secret rotated")
+        # pragma: allowlist nextline secret
         WEBHOOK_SECRET_REVEALED = "webhook_secret_revealed", _("webhook secret revealed")
         DELIVERIES_RETRIED = "deliveries_retried", _("messages in the spool retried")
         DELIVERIES_DISCARDED = "deliveries_discarded", _("messages in the spool discarded")
