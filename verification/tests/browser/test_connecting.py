@@ -65,7 +65,10 @@ def test_li_wei_connects_an_account_by_keyboard_and_sees_wechat_verify_it(
         assert copied_by(page.locator("[data-copy]").nth(button)) == text
 
     press_enter_on(page.get_by_role("link", name="Continue to 上海旗舰店"))
-    line, enable = page.locator("#live"), page.get_by_text("Press Enable (启用) when you are ready")
+    line, enable = (
+        page.locator("#live"),
+        page.get_by_text("Set a backend, then press Enable (启用)"),
+    )
     expect(line).to_contain_text("Waiting for WeChat…")
     assert copied_by(page.locator("[data-copy]")) == server_url
     assert wechat_calls(page, server_url, "NotTheToken123456") == "bad token"
@@ -117,4 +120,4 @@ def test_an_account_can_be_connected_without_javascript(
         wechat_calls(page, server_url, called_with)
         again.click()
         expect(line).to_contain_text(text)
-    expect(page.get_by_text("Press Enable (启用) when you are ready")).to_be_attached()
+    expect(page.get_by_text("Set a backend, then press Enable (启用)")).to_be_attached()
