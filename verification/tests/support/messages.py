@@ -10,7 +10,7 @@ from wechatpy.crypto.base import BasePrpCrypto
 from verification.accounts.aes_keys import rotate_aes_key
 from verification.models import AESKey, OfficialAccount
 from verification.tests.support.accounts import LI_WEI
-from verification.tests.support.signer import self_test_nonce, signature, signed
+from verification.tests.support.signer import nonces, self_test_nonce, signature, signed
 
 AES_KEY = "kWxPEV2UEDyxWpmPdKC3F4dgPDmOvfKX1HGnEUDS1aR"
 OTHER_AES_KEY = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG"  # pragma: allowlist secret
@@ -64,6 +64,7 @@ def encrypted_push(
     ).encode()
     if is_test_message:
         rest["nonce"] = self_test_nonce(body=body)
+    rest.setdefault("nonce", str(next(nonces)))
     parameters = signed(token, **rest)
     query = {
         **parameters,
