@@ -262,3 +262,7 @@ def test_labels_are_spelled_as_in_the_exports() -> None:
     assert Reason.SIGNATURE_MISMATCH.label == "signature_mismatch"
     assert Outcome.REFUSED.label == "refused"
     assert Method.GET.label == "GET"
+
+
+def test_a_request_does_not_show_its_query_string_or_body() -> None:
+    assert "hunter2" not in repr(request(query=b"signature=hunter2", body=b"hunter2"))

@@ -5,7 +5,7 @@ import pytest
 from verification.protocol.callback import Callback
 from verification.protocol.enums import Outcome
 from verification.protocol.errors import MethodNotAllowed, MissingParameter
-from verification.protocol.reply import Verdict, reply_to
+from verification.protocol.reply import Reply, Target, Verdict, reply_to
 from verification.tests.support.adapter import A
 from verification.tests.support.callback_factory import make_callback
 from verification.tests.support.signer import push, self_test_nonce, verification
@@ -62,3 +62,20 @@ def test_refusals_get_a_fixed_reply(
 def test_an_error_names_its_parameter_if_it_has_one() -> None:
     assert (str(MissingParameter("nonce")), MissingParameter("nonce").detail) == ("nonce",) * 2
     assert (str(MethodNotAllowed()), MethodNotAllowed().detail) == ("", "")
+
+
+def test_neither_a_reply_nor_a_backend_shows_what_it_holds() -> None:
+    target = Target(
+        account_id=1,
+        slug="brand-a",
+        url="https://crm.example.cn/?key=hunter2",
+        keeps_messages=True,
+        secrets=("hunter2",),
+        is_failing=False,
+        is_open=False,
+        is_probe_due=False,
+        has_waiting=False,
+    )
+
+    assert repr(target) == "Target('brand-a')"
+    assert repr(Reply(200, b"hunter2")) == "Reply(200, 7 bytes)"
