@@ -92,7 +92,7 @@ class Demo:
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     place = tmp_path_factory.mktemp("a newcomers") / "copy"
     kept = shutil.ignore_patterns(
-        ".git", ".venv*", ".env", "db.sqlite3*", "staticfiles", ".*_cache"
+        ".git", ".venv*", ".env", "db.sqlite3*", "staticfiles", ".*_cache", "__pycache__"
     )
     shutil.copytree(ROOT, place, ignore=kept)
     demo = Demo(place, free_port())

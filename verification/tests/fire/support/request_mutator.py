@@ -8,8 +8,9 @@ from collections.abc import Callable
 from verification.tests.support.adapter import A
 from verification.tests.support.signer import push, signed, verification
 
-SIGNATURE = signed(A)["signature"].encode()
-GET, POST = verification(A).encode(), push(A).encode()
+NONCE = "1514711492"  # one for all, so that a number always gives the same request
+SIGNATURE = signed(A, nonce=NONCE)["signature"].encode()
+GET, POST = verification(A, nonce=NONCE).encode(), push(A, nonce=NONCE).encode()
 END = b"Host: wx.example.cn\r\nUser-Agent: Mozilla/4.0\r\nConnection: close\r\n"
 VALID_REQUESTS = [
     b"GET /wechat/brand-a?%b HTTP/1.0\r\nUser-Agent: Mozilla/4.0\r\n\r\n" % GET,
