@@ -73,7 +73,7 @@ class Migration(migrations.Migration):
                 'ordering': ['-id'],
                 'abstract': False,
                 'default_permissions': (),
-                'constraints': [models.UniqueConstraint(condition=models.Q(('superseded_at', None)), fields=('account',), name='aes_key_one_current_per_account'), models.CheckConstraint(condition=models.Q(('secret', ''), _negated=True), name='aes_key_not_empty'), models.CheckConstraint(condition=models.Q(('superseded_at__isnull', False), models.Q(('expires_at', None), ('secret__isnull', False)), _connector='OR'), name='aes_key_current_has_secret_and_no_end')],
+                'constraints': [models.UniqueConstraint(condition=models.Q(('superseded_at', None)), fields=('account',), name='aeskey_one_current_per_account'), models.CheckConstraint(condition=models.Q(('secret', ''), _negated=True), name='aeskey_secret_not_empty'), models.CheckConstraint(condition=models.Q(('superseded_at__isnull', False), models.Q(('expires_at', None), ('secret__isnull', False)), _connector='OR'), name='aeskey_current_has_secret_and_no_end')],
             },
         ),
         migrations.CreateModel(

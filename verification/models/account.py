@@ -162,16 +162,3 @@ class Token(RotatingSecret):
             ("reveal_token", "Can reveal a token"),
             ("rotate_token", "Can rotate a token"),
         ]
-        constraints = [
-            models.UniqueConstraint(
-                fields=["account"],
-                condition=models.Q(superseded_at=None),
-                name="token_one_current_per_account",
-            ),
-            models.CheckConstraint(condition=~models.Q(secret=""), name="token_secret_not_empty"),
-            models.CheckConstraint(
-                condition=models.Q(superseded_at__isnull=False)
-                | models.Q(secret__isnull=False, expires_at=None),
-                name="token_current_has_secret_and_no_end",
-            ),
-        ]

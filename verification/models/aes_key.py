@@ -34,16 +34,3 @@ class AESKey(RotatingSecret):
     class Meta(RotatingSecret.Meta):
         verbose_name = "EncodingAESKey"
         verbose_name_plural = "EncodingAESKeys"
-        constraints = [
-            models.UniqueConstraint(
-                fields=["account"],
-                condition=models.Q(superseded_at=None),
-                name="aes_key_one_current_per_account",
-            ),
-            models.CheckConstraint(condition=~models.Q(secret=""), name="aes_key_not_empty"),
-            models.CheckConstraint(
-                condition=models.Q(superseded_at__isnull=False)
-                | models.Q(secret__isnull=False, expires_at=None),
-                name="aes_key_current_has_secret_and_no_end",
-            ),
-        ]

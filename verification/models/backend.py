@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -10,6 +12,10 @@ from verification.fields import EncryptedTextField
 from verification.models.account import OfficialAccount
 from verification.models.choices import DELIVERY_RESULT_CHOICES
 
+#: The days for which messages wait in the spool, also those of an account without a backend.
+DEFAULT_RETENTION = 3
+LONGEST_RETENTION = 30
+MAX_URL_LENGTH = 500
 #: Failures in a row after which pushes are spooled without trying the backend first.
 FAILURES_TO_OPEN = 3
 
@@ -30,12 +36,12 @@ class Backend(models.Model):
         related_name="backend",
         verbose_name=_("official account"),
     )
-    url = models.CharField(_("backend URL"), max_length=500)
+    url = models.CharField(_("backend URL"), max_length=MAX_URL_LENGTH)
     on_failure = models.CharField(_("when the backend fails"), max_length=6, choices=OnFailure)
     retention_days = models.PositiveSmallIntegerField(
         _("days to keep messages in the spool"),
-        default=3,
-        validators=[MinValueValidator(1), MaxValueValidator(30)],
+        default=DEFAULT_RETENTION,
+        validators=[MinValueValidator(1), MaxValueValidator(LONGEST_RETENTION)],
     )
     #: Signs forwarded pushes (Standard Webhooks): "whsec_" and 32 bytes in base64.
     secret = EncryptedTextField(_("webhook secret"), editable=False)
@@ -76,3 +82,8 @@ class Backend(models.Model):
     def is_failing(self) -> bool:
         """Return whether the last delivery failed."""
         return self.failing_since is not None
+
+
+def retention_of(backend: Backend | None) -> timedelta:
+    """Return how long an account's messages wait in the spool at most."""
+    return timedelta(days=backend.retention_days if backend else DEFAULT_RETENTION)

@@ -46,6 +46,21 @@ class RotatingSecret(models.Model):
         abstract = True
         ordering = ["-id"]
         default_permissions = ()
+        constraints = [
+            models.UniqueConstraint(
+                fields=["account"],
+                condition=models.Q(superseded_at=None),
+                name="%(class)s_one_current_per_account",
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(secret=""), name="%(class)s_secret_not_empty"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(superseded_at__isnull=False)
+                | models.Q(secret__isnull=False, expires_at=None),
+                name="%(class)s_current_has_secret_and_no_end",
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.fingerprint
