@@ -6,6 +6,9 @@ import re
 from ipaddress import IPv6Address, ip_address
 from urllib.parse import urlsplit
 
+from wechat_gateway import env
+from wechat_gateway.env import _
+
 
 def is_host(text: str) -> bool:
     """Return whether this is a name, an IPv4 address, or an IPv6 address in brackets."""
@@ -32,6 +35,19 @@ def host_and_port(text: str) -> str:
     # A resolver takes a name that ends like this for an IPv4 address.
     looks_like_ipv4 = re.search(r"(^|\.)([0-9]+|0x[0-9a-f]*)$", host)
     return f"{host}:{port}" if is_ip_address(host) or not looks_like_ipv4 else ""
+
+
+def private_hosts() -> set[str]:
+    """Return the pairs in RELAY_PRIVATE_HOSTS, as host_and_port() spells them."""
+    pairs = {host_and_port(pair) for pair in env.comma_separated("RELAY_PRIVATE_HOSTS")}
+    if "" in pairs:
+        env.report(
+            _(
+                "RELAY_PRIVATE_HOSTS must hold hosts with their ports, such as backend:8000 or "
+                "10.0.0.7:8000, separated by commas, without https:// and without a path."
+            )
+        )
+    return pairs
 
 
 def is_ip_address(text: str) -> bool:

@@ -98,16 +98,7 @@ if TRUSTED_PROXY_COUNT:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
 # The addresses of backends that may be private: see verification/relay/addresses.py.
-RELAY_PRIVATE_HOSTS = {
-    addresses.host_and_port(pair) for pair in env.comma_separated("RELAY_PRIVATE_HOSTS")
-}
-if "" in RELAY_PRIVATE_HOSTS:
-    env.report(
-        _(
-            "RELAY_PRIVATE_HOSTS must hold hosts with their ports, such as backend:8000 or "
-            "10.0.0.7:8000, separated by commas, without https:// and without a path."
-        )
-    )
+RELAY_PRIVATE_HOSTS = addresses.private_hosts()
 
 # --- Application -----------------------------------------------------------------------------
 

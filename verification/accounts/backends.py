@@ -18,6 +18,7 @@ from verification.change_log import Action, Actor
 from verification.fields import MASK, Secret
 from verification.keys import fingerprint
 from verification.models import Backend, Delivery, OfficialAccount
+from verification.models.backend import LONGEST_RETENTION
 from verification.relay.addresses import validate_backend_url
 from verification.relay.webhooks import PREFIX
 
@@ -108,7 +109,7 @@ def validate(url: str, on_failure: str, retention_days: int) -> None:
             "Messages can only be kept in PostgreSQL, and this server uses SQLite. Let WeChat send "
             "them again, or set DATABASE_URL to a PostgreSQL database."
         )
-    if not 1 <= retention_days <= 30:
+    if not 1 <= retention_days <= LONGEST_RETENTION:
         errors["retention_days"] = _("Enter a number of days from 1 to 30.")
     if errors:
         raise ValidationError(errors)
@@ -162,7 +163,8 @@ def generate_webhook_secret() -> str:
 
 def reveal_webhook_secret(backend: Backend, actor: Actor) -> str:
     """Return the secret to show it to a person. Raises UndecryptableSecret."""
-    text: str = backend.secret.reveal()  # type: ignore[union-attr]
+    assert isinstance(backend.secret, Secret)
+    text = backend.secret.reveal()
     change_log.record(Action.WEBHOOK_SECRET_REVEALED, actor, backend.account)
     return text
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from django import forms
 from django.contrib import admin
+from django.contrib.admin import helpers
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
@@ -94,6 +96,14 @@ def require(request: HttpRequest, *permissions: str) -> None:
     """Raise PermissionDenied unless the user has at least one of the permissions."""
     if not may(request, *permissions):
         raise PermissionDenied
+
+
+def lay_out(form: forms.Form, fields: list[str]) -> helpers.AdminForm:
+    """Return these fields of the form in the admin's own layout, for admin/includes/fieldset.html.
+
+    AdminForm works with any form, although its type names ModelForm alone.
+    """
+    return helpers.AdminForm(form, [(None, {"fields": fields})], {})  # type: ignore[arg-type]
 
 
 def account_url(account_id: int) -> str:

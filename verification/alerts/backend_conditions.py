@@ -12,7 +12,7 @@ from verification.accounts.status import LONG_WAIT, describe_lost_replies, descr
 from verification.alerts.finding import Finding, link_to
 from verification.alerts.snapshot import Snapshot
 from verification.models import Backend, OfficialAccount
-from verification.models.backend import FAILURES_TO_OPEN
+from verification.models.backend import FAILURES_TO_OPEN, retention_of
 from verification.protocol.enums import DeliveryResult
 from verification.relay.failures import advise, describe
 from verification.relay.report import Backlog, name_failure
@@ -143,7 +143,8 @@ def messages_dead(snapshot: Snapshot, account: OfficialAccount) -> Finding | Non
 
 def messages_expire(snapshot: Snapshot, account: OfficialAccount) -> Finding | None:
     """Report messages that have waited for half of the time after which they are deleted."""
-    return _expiry(snapshot, account, "messages_expire", half_of_retention(snapshot, account))
+    half = retention_of(snapshot.facts[account.pk].backend) / 2
+    return _expiry(snapshot, account, "messages_expire", half)
 
 
 def messages_expire_soon(snapshot: Snapshot, account: OfficialAccount) -> Finding | None:
@@ -151,23 +152,14 @@ def messages_expire_soon(snapshot: Snapshot, account: OfficialAccount) -> Findin
     return _expiry(snapshot, account, "messages_expire_soon", SOON)
 
 
-def half_of_retention(snapshot: Snapshot, account: OfficialAccount) -> timedelta:
-    return retention_of(snapshot, account) / 2
-
-
-def retention_of(snapshot: Snapshot, account: OfficialAccount) -> timedelta:
-    backend = snapshot.facts[account.pk].backend or Backend()
-    return timedelta(days=backend.retention_days)
-
-
 def _expiry(
     snapshot: Snapshot, account: OfficialAccount, name: str, warning: timedelta
 ) -> Finding | None:
-    key, backlog = f"{name}:{account.pk}", snapshot.facts[account.pk].backlog
-    oldest = backlog.oldest
+    key, facts = f"{name}:{account.pk}", snapshot.facts[account.pk]
+    oldest = facts.backlog.oldest
     if oldest is None:
         return _end(snapshot, key)
-    end = oldest + retention_of(snapshot, account)
+    end = oldest + retention_of(facts.backend)
     left = end - snapshot.now
     if left > warning:
         return _end(snapshot, key)
@@ -176,7 +168,7 @@ def _expiry(
     title = _("“{account}”: messages will be deleted undelivered, the first at {time}").format(
         account=account, time=format_datetime(end, TIME_FORMAT)
     )
-    return Finding(key, snapshot.now, title, _describe_expiring(backlog), _link(account))
+    return Finding(key, snapshot.now, title, _describe_expiring(facts.backlog), _link(account))
 
 
 def _describe_expiring(backlog: Backlog) -> str:

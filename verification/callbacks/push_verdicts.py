@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from operator import attrgetter
 from typing import NamedTuple
 
 from verification.callbacks.store import AccountTokenRow
@@ -44,11 +45,12 @@ class PushSettings(NamedTuple):
 
 
 def read_push_settings(row: AccountTokenRow) -> PushSettings:
-    """Return what an account's pushes are judged by. The row has defaults if there is no push."""
+    """Return what an account's pushes are judged by. The row must be of a batch with a push."""
     keys = []
     for text in (row.aes_keys or "").split():
         number, is_unused, has_failed, ciphertext = text.split(":")
         keys.append(LiveKey(int(number), is_unused == "1", has_failed == "1", Secret(ciphertext)))
+    keys.sort(key=attrgetter("id"), reverse=True)
     target = None
     if row.backend_url:
         target = Target(
@@ -77,17 +79,15 @@ def judge_push(
     If the key has decrypted pushes of WeChat's before, plain ones are refused: nothing signs them,
     so anyone who has seen the address of a push could send them.
     """
-    is_encrypted = Mark.ENCRYPTED in callback.marks
+    target, is_encrypted = settings.target, Mark.ENCRYPTED in callback.marks
     is_proven = any(not key.is_unused for key in settings.keys)
     if is_proven and not is_encrypted and callback.kind is not Kind.SELF_TEST:
         return refuse(accepted, Reason.MESSAGE_SIGNATURE_MISMATCH, detail=PLAIN)
-    if settings.target is None and not is_encrypted:
+    if target is None and not is_encrypted:
         return accepted  # Nobody reads the message.
-    if settings.target and repeats.is_exhausted(callback.signature or b""):
+    if target and repeats.is_exhausted(callback.signature or b""):
         # Reading a megabyte takes milliseconds, for which the callbacks of all accounts wait.
-        replayed = AcceptedPush(
-            target=settings.target, message=Message(), plaintext=None, is_replayed=True
-        )
+        replayed = AcceptedPush(target=target, message=Message(), plaintext=None, is_replayed=True)
         return replace(accepted, push=replayed)
     try:
         message = parse_push(push.body or b"")
@@ -95,29 +95,43 @@ def judge_push(
         if is_encrypted:
             return refuse(accepted, Reason.UNDECRYPTABLE_MESSAGE, detail="body")
         return refuse(accepted, Reason.MALFORMED_PARAMETER, status=400, detail="body")
-    plaintext = None
     if is_encrypted:
-        if not verify_message_signature(
-            token.encode(),
-            callback.timestamp,
-            callback.nonce,
-            message.encrypt,
-            push.msg_signature or b"",
-        ):
-            return refuse(accepted, Reason.MESSAGE_SIGNATURE_MISMATCH)
-        decryption = decrypt(message.encrypt, settings)
-        if decryption.problem and decryption.is_tested:
-            refusal = refuse(accepted, Reason.UNDECRYPTABLE_MESSAGE, detail=decryption.problem)
-            return replace(refusal, failed_key_ids=decryption.failed_key_ids)
-        plaintext, message = decryption.plaintext, decryption.message or message
-        accepted = replace(
-            accepted, used_key_id=decryption.key_id, failed_key_ids=decryption.failed_key_ids
-        )
-    if settings.target is None:
-        return accepted
-    return replace(
-        accepted, push=AcceptedPush(target=settings.target, message=message, plaintext=plaintext)
+        return judge_encrypted(callback, push, token, settings, accepted, message)
+    return add_push(accepted, target, message, None)
+
+
+def judge_encrypted(
+    callback: Callback,
+    push: Push,
+    token: str,
+    settings: PushSettings,
+    accepted: Verdict,
+    message: Message,
+) -> Verdict:
+    signature = push.msg_signature or b""
+    if not verify_message_signature(
+        token.encode(), callback.timestamp, callback.nonce, message.encrypt, signature
+    ):
+        return refuse(accepted, Reason.MESSAGE_SIGNATURE_MISMATCH)
+    decryption = decrypt(message.encrypt, settings)
+    if decryption.problem and decryption.is_tested:
+        refusal = refuse(accepted, Reason.UNDECRYPTABLE_MESSAGE, detail=decryption.problem)
+        return replace(refusal, failed_key_ids=decryption.failed_key_ids)
+    accepted = replace(
+        accepted,
+        first_used_key_id=decryption.first_used_key_id,
+        failed_key_ids=decryption.failed_key_ids,
     )
+    return add_push(accepted, settings.target, decryption.message or message, decryption.plaintext)
+
+
+def add_push(
+    accepted: Verdict, target: Target | None, message: Message, plaintext: bytes | None
+) -> Verdict:
+    """Return `accepted` with the push that is to be forwarded, if the account has a backend."""
+    if target is None:
+        return accepted
+    return replace(accepted, push=AcceptedPush(target=target, message=message, plaintext=plaintext))
 
 
 def refuse(accepted: Verdict, reason: Reason, *, status: int = 403, detail: str = "") -> Verdict:
@@ -135,14 +149,14 @@ class Decryption(NamedTuple):
 
     plaintext: bytes | None = None
     message: Message | None = None
-    key_id: int | None = None
+    first_used_key_id: int | None = None  #: if the key that fits is new
     problem: str = ""  #: why no key decrypts it; empty if one does, or if there is none
     #: One of the keys has decrypted a push of WeChat's before. Until then, they may be mistyped.
     is_tested: bool = False
     failed_key_ids: tuple[int, ...] = ()  #: of new keys, for the first time
 
     def __repr__(self) -> str:
-        return f"Decryption(key_id={self.key_id}, problem={self.problem!r})"
+        return f"Decryption(problem={self.problem!r})"
 
 
 def decrypt(encrypt: str, settings: PushSettings) -> Decryption:
@@ -157,7 +171,8 @@ def decrypt(encrypt: str, settings: PushSettings) -> Decryption:
         try:
             plaintext = decrypt_message(raw_key, encrypt, settings.app_id)
             message = parse_push(plaintext)
-            return Decryption(plaintext, message, key.id, failed_key_ids=tuple(failed))
+            first_used = key.id if key.is_unused else None
+            return Decryption(plaintext, message, first_used, failed_key_ids=tuple(failed))
         except UndecryptableMessage as error:
             problem = problem or f"{error.problem} {error.receive_id}".strip()
         except MalformedMessage:

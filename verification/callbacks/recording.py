@@ -178,7 +178,8 @@ def mark_first_uses(
     ]
     for token_id in accounts.unused_tokens.intersection(verdict.token_id for verdict in real):
         Token.objects.get(pk=token_id).record_first_use(now)
-    for key_id in accounts.unused_keys.intersection(verdict.used_key_id for verdict in real):
+    used_keys = {verdict.first_used_key_id for verdict in real if verdict.first_used_key_id}
+    for key_id in used_keys:
         AESKey.objects.get(pk=key_id).record_first_use(now)
     failed_keys = {key_id for verdict in real for key_id in verdict.failed_key_ids}
     if failed_keys:

@@ -47,7 +47,7 @@ class AccountTokenRow(NamedTuple):
     is_unused: bool
     # The rest is read only for batches with a POST, and is the same in all rows of an account.
     app_id: str = ""
-    aes_keys: str | None = None  #: ID:UNUSED:FAILED:CIPHERTEXT of each live key, the newest first
+    aes_keys: str | None = None  #: ID:UNUSED:FAILED:CIPHERTEXT of each live key, in any order
     backend_url: str | None = None  #: None where the account has no backend
     on_failure: str | None = None
     secret: str | None = None
@@ -71,14 +71,13 @@ FROM {_ACCOUNTS} account LEFT JOIN {_TOKENS} token ON token.account_id = account
     AND token.secret IS NOT NULL AND (token.expires_at IS NULL OR token.expires_at > {{now}})
 {{push_join}}WHERE {{conditions}} ORDER BY account.id, token.id DESC"""
 PUSH_COLUMNS = f""", account.app_id,
-    (SELECT {{aggregate}}(text, ' ') FROM (
-        SELECT aes_key.id || CASE WHEN aes_key.first_used_at IS NULL THEN ':1' ELSE ':0' END
+    (SELECT {{aggregate}}(aes_key.id
+            || CASE WHEN aes_key.first_used_at IS NULL THEN ':1' ELSE ':0' END
             || CASE WHEN aes_key.failed_at IS NULL THEN ':0:' ELSE ':1:' END
-            || aes_key.secret AS text
+            || aes_key.secret, ' ')
         FROM {_AES_KEYS} aes_key WHERE aes_key.account_id = account.id
             AND aes_key.secret IS NOT NULL
-            AND (aes_key.expires_at IS NULL OR aes_key.expires_at > {{now}})
-        ORDER BY aes_key.id DESC) live),
+            AND (aes_key.expires_at IS NULL OR aes_key.expires_at > {{now}})),
     backend.url, backend.on_failure, backend.secret,
     CASE WHEN backend.previous_secret_ends_at > {{now}} THEN backend.previous_secret END,
     backend.failures, backend.next_probe_at <= {{now}},

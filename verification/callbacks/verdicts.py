@@ -12,7 +12,7 @@ from typing import NamedTuple
 from django.conf import settings
 from django.utils import translation
 
-from verification.callbacks.push_verdicts import PushSettings, judge_push, read_push_settings
+from verification.callbacks.push_verdicts import judge_push, read_push_settings
 from verification.callbacks.store import AccountTokenRow
 from verification.fields import Secret, UndecryptableSecret
 from verification.keys import MISSING_KEY_ADVICE
@@ -52,10 +52,10 @@ class Candidates:
         self,
         accounts: list[CandidateAccount],
         tokens: list[LiveToken],
-        push_settings: dict[int, PushSettings],
+        rows: dict[int, AccountTokenRow],
     ) -> None:
         self.accounts, self.tokens = accounts, tokens
-        self.push_settings = push_settings  #: by account id; only if the batch has a push
+        self.rows = rows  #: one of each account, by its id
 
     @cached_property
     def by_id(self) -> dict[int, CandidateAccount]:
@@ -83,7 +83,7 @@ class Accounts:
     def __init__(self, rows: Iterable[AccountTokenRow]) -> None:
         self.by_id: dict[int, CandidateAccount] = {}
         self.by_slug: dict[str, Candidates] = {}
-        self.push_settings: dict[int, PushSettings] = {}
+        self.rows: dict[int, AccountTokenRow] = {}
         self.no_candidates = Candidates([], [], {})
         for _, group in groupby(rows, key=attrgetter("account_id")):
             account_rows = list(group)
@@ -96,8 +96,8 @@ class Accounts:
                 if row.token_id is not None
             ]
             self.by_id[account.id] = account
-            self.push_settings[account.id] = read_push_settings(account_rows[0])
-            self.by_slug[account.slug] = Candidates([account], tokens, self.push_settings)
+            self.rows[account.id] = account_rows[0]
+            self.by_slug[account.slug] = Candidates([account], tokens, self.rows)
 
     def candidates_for(self, callback: Callback) -> Candidates:
         if not callback.path_slug:
@@ -117,16 +117,6 @@ class Accounts:
             if token.is_unused
         }
 
-    @property
-    def unused_keys(self) -> set[int]:
-        """Return the ids of the EncodingAESKeys that have not decrypted a push of WeChat's yet."""
-        return {
-            key.id
-            for settings in self.push_settings.values()
-            for key in settings.keys
-            if key.is_unused
-        }
-
     @cached_property
     def at_root(self) -> Candidates:
         """Return the candidates for callbacks at /, the newest token first."""
@@ -138,7 +128,7 @@ class Accounts:
         accounts = [candidates.accounts[0] for candidates in answering]
         tokens = [token for candidates in answering for token in candidates.tokens]
         newest_first = sorted(tokens, key=attrgetter("id"), reverse=True)
-        return Candidates(accounts, newest_first, self.push_settings)
+        return Candidates(accounts, newest_first, self.rows)
 
 
 def judge(callback: Callback, candidates: Candidates) -> Verdict:
@@ -168,8 +158,8 @@ def judge(callback: Callback, candidates: Candidates) -> Verdict:
     )
     if callback.push is None:
         return accepted
-    settings = candidates.push_settings[token.account_id]
-    return judge_push(callback, callback.push, token.secret.reveal(), settings, accepted)
+    push_settings = read_push_settings(candidates.rows[token.account_id])
+    return judge_push(callback, callback.push, token.secret.reveal(), push_settings, accepted)
 
 
 def _find_match(callback: Callback, candidates: Candidates) -> LiveToken | None:

@@ -60,7 +60,8 @@ class Verdict:
     detail: str = ""
     account_id: int | None = None
     token_id: int | None = None
-    used_key_id: int | None = None  #: the EncodingAESKey that decrypted the message
+    #: The EncodingAESKey that decrypted the message, if it is the first one that it decrypts.
+    first_used_key_id: int | None = None
     failed_key_ids: tuple[int, ...] = ()  #: EncodingAESKeys that are new, and did not decrypt it
     push: AcceptedPush | None = None  #: what to forward, if anything
 

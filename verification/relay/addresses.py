@@ -16,7 +16,8 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
-MAX_URL_LENGTH = 500
+from verification.models.backend import MAX_URL_LENGTH
+
 DEFAULT_PORTS = {"https": 443, "http": 80}
 LABEL = r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
 #: Resolvers take a name that ends like this for an IPv4 address: 127.1, 0x7f000001, 2130706433.

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from django.db import connection, transaction
 
 from verification.models import Backend, Delivery, DeliveryTally
+from verification.models.backend import DEFAULT_RETENTION
 from verification.relay.results import set_timeouts
 from verification.relay.spool import open_database
 
@@ -19,8 +20,6 @@ BATCH = 1_000
 #: How long a settled message is shown, without its payload.
 SETTLED_KEPT = timedelta(days=7)
 TALLIES_KEPT = timedelta(days=8)
-#: Of messages whose account has no backend any more.
-DEFAULT_RETENTION = 3
 #: No time that is written is further in the future, unless a clock was wrong.
 LATEST = timedelta(minutes=15)
 TABLE = Delivery._meta.db_table

@@ -12,12 +12,11 @@ from django.db.models import Count, Max, Min, Sum
 from verification.models import Delivery, DeliveryTally, WatchPosition
 from verification.models.choices import DELIVERY_RESULT_CHOICES
 from verification.protocol.enums import DeliveryResult
+from verification.relay.results import TAKEN
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 #: A worker that has not been seen for this long does not run.
 WORKER_TIMEOUT = timedelta(minutes=5)
-#: The results after which the backend has the message, so that its duration says how fast it is.
-TAKEN = [DeliveryResult.DELIVERED, DeliveryResult.UNUSABLE_REPLY]
 #: The results after which a follower got no reply, although the backend may work: it is too slow,
 #: or answers what cannot be passed on.
 WITHOUT_REPLY = [
@@ -52,6 +51,11 @@ class Backlog:
     @property
     def oldest(self) -> datetime | None:
         return min(filter(None, [self.oldest_waiting, self.oldest_dead]), default=None)
+
+
+def read_backlog(account_id: int) -> Backlog:
+    """Return the account's backlog."""
+    return read_backlogs([account_id]).get(account_id, Backlog())
 
 
 def read_backlogs(account_ids: Iterable[int]) -> dict[int, Backlog]:
@@ -147,7 +151,7 @@ def read_periods(account_ids: Iterable[int], now: datetime, length: timedelta) -
     periods: defaultdict[int, Period] = defaultdict(Period)
     for pk, result, status, bucket, count, last_at in rows.annotate(Sum("count"), Max("last_at")):
         period = periods[pk]
-        if result in TAKEN:
+        if result in TAKEN:  # Of the others, the duration does not say how fast the backend is.
             period.buckets[bucket] += count
         if result == DeliveryResult.DELIVERED:
             period.delivered += count

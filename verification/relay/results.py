@@ -23,7 +23,8 @@ LONGEST_DELAY = timedelta(seconds=30)
 #: A success of a backend that is well is written this often.
 SUCCESS_INTERVAL = timedelta(seconds=1)
 PERIOD = timedelta(minutes=10)
-SUCCESSES = {DeliveryResult.DELIVERED, DeliveryResult.UNUSABLE_REPLY}
+#: The results after which the backend has the message.
+TAKEN = {DeliveryResult.DELIVERED, DeliveryResult.UNUSABLE_REPLY}
 #: Results that say nothing about the backend: the gateway itself has refused the push.
 OWN = {
     DeliveryResult.BUSY,
@@ -54,7 +55,7 @@ class Finished(NamedTuple):
     @property
     def is_taken(self) -> bool:
         """Return whether the backend has taken the message, although its reply may be unusable."""
-        return self.result in SUCCESSES or 200 <= (self.status or 0) <= 299
+        return self.result in TAKEN or 200 <= (self.status or 0) <= 299
 
 
 class CircuitChange(NamedTuple):

@@ -31,6 +31,8 @@ from verification.relay.spool_size import spool_size
 
 #: Seconds that storing may take. WeChat is answered within 4.5 s, of which the backend has 3.5 s.
 BUDGET = 0.8
+#: Before a message is tried again whose failure says nothing about the message itself.
+RETRY_DELAY = timedelta(seconds=5)
 TABLE = Delivery._meta.db_table
 # A transaction that does not wait for the disk could lose a message that WeChat believes delivered.
 TIMEOUTS = """
@@ -132,9 +134,7 @@ def make_rows(pushes: Sequence[WaitingPush]) -> tuple[list[tuple[Any, ...]], set
     now = datetime.now(UTC)
     rows: list[tuple[Any, ...]] = []
     full: set[int] = set()
-    waiting: set[tuple[int, str]] = (
-        set()
-    )  # the followers whom earlier pushes of this call belong to
+    waiting: set[tuple[int, str]] = set()  # the followers of the pushes before
     for push in pushes:
         payload = Payload(push.query, push.content_type, push.body).encrypt()
         follower = push.account_id, push.follower
@@ -158,10 +158,6 @@ def make_row(push: WaitingPush, payload: bytes, now: datetime) -> tuple[Any, ...
         *(push.result.value if push.result else None, push.status),
         *(now if was_tried else None, now if push.is_dead else None),
     )
-
-
-#: Before a message is tried again whose failure says nothing about the message itself.
-RETRY_DELAY = timedelta(seconds=5)
 
 
 def insert(rows: list[tuple[Any, ...]]) -> set[tuple[int, str]]:

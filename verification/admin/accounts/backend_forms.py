@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from verification.accounts.backends import can_keep
 from verification.models import Backend
+from verification.models.backend import DEFAULT_RETENTION, LONGEST_RETENTION, MAX_URL_LENGTH
 from verification.protocol.console import SERVICE_FAILURE_MESSAGE
 from verification.relay.addresses import validate_backend_url
 
@@ -71,7 +72,7 @@ class PolicySelect(AdminRadioSelect):
 class BackendForm(forms.Form):
     url = forms.CharField(
         label=gettext_lazy("Backend URL"),
-        max_length=500,
+        max_length=MAX_URL_LENGTH,
         validators=[validate_backend_url],  # so that all fields show their errors together
         # Not AdminURLFieldWidget, which links the address, even one that was refused.
         widget=forms.URLInput(
@@ -90,9 +91,9 @@ class BackendForm(forms.Form):
     )
     retention_days = forms.IntegerField(
         label=gettext_lazy("Days to keep messages in the spool"),
-        initial=3,
+        initial=DEFAULT_RETENTION,
         min_value=1,
-        max_value=30,
+        max_value=LONGEST_RETENTION,
         widget=AdminIntegerFieldWidget,
         help_text=gettext_lazy(
             "Only for messages that are kept. After this time they are deleted."

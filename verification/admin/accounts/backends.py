@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin, messages
-from django.contrib.admin import helpers
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
@@ -30,14 +29,14 @@ from verification.accounts.backends import (
 from verification.accounts.status import describe_lost_replies, describe_waiting
 from verification.admin.accounts.backend_forms import BackendForm, explain_choice
 from verification.admin.accounts.pages import render_page
-from verification.admin.base import MINUTE, account_url, may, require
+from verification.admin.base import MINUTE, account_url, lay_out, may, require
 from verification.change_log import actor_of
 from verification.fields import UndecryptableSecret
 from verification.keys import MISSING_KEY_ADVICE
 from verification.models import Backend, OfficialAccount
 from verification.protocol.enums import DeliveryResult
 from verification.relay.failures import advise, describe
-from verification.relay.report import HOUR, Backlog, Period, read_backlogs, read_period
+from verification.relay.report import HOUR, Period, read_backlog, read_period
 from verification.times import format_datetime, format_short
 
 LOST_KEY = format_lazy(
@@ -117,17 +116,15 @@ def set_(site: admin.AdminSite, request: HttpRequest, account_id: int) -> HttpRe
     form = BackendForm(request.POST if request.method == "POST" else None, initial=initial)
     if form.is_valid() and try_to_set(request, account, form):
         return redirect(account_url(account_id))
-    # AdminForm works with any form, although its type names ModelForm alone.
-    fieldsets = helpers.AdminForm(form, [(None, {"fields": names})], {})  # type: ignore[arg-type]
     title = (
         _("Change the backend of %(account)s") if backend else _("Set a backend for %(account)s")
     )
     context = {
         "title": title % {"account": account},
         "form": form,
-        "fieldsets": fieldsets,
+        "fieldsets": lay_out(form, names),
         "backend": backend,
-        "waiting": describe_waiting(read_backlog(account)),
+        "waiting": describe_waiting(read_backlog(account.pk)),
     }
     return render_page(request, site, "set_backend.html", account, context)
 
@@ -146,10 +143,6 @@ def try_to_set(request: HttpRequest, account: OfficialAccount, form: BackendForm
     return True
 
 
-def read_backlog(account: OfficialAccount) -> Backlog:
-    return read_backlogs([account.pk]).get(account.pk, Backlog())
-
-
 def remove(site: admin.AdminSite, request: HttpRequest, account_id: int) -> HttpResponse:
     """Ask for confirmation, then forward no more messages."""
     require(request, "set_backend")
@@ -162,7 +155,7 @@ def remove(site: admin.AdminSite, request: HttpRequest, account_id: int) -> Http
     context = {
         "title": _("Remove the backend of %(account)s?") % {"account": account},
         "url": mask_url(backend.url),
-        "waiting": describe_waiting(read_backlog(account)),
+        "waiting": describe_waiting(read_backlog(account.pk)),
     }
     return render_page(request, site, "remove_backend.html", account, context)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.http import HttpRequest
@@ -16,6 +16,7 @@ from verification.accounts.deliveries import describe_missing_worker, format_mom
 from verification.accounts.status import LONG_WAIT
 from verification.admin.base import MINUTE, may
 from verification.models import Backend, Delivery, OfficialAccount
+from verification.models.backend import retention_of
 from verification.protocol.enums import DeliveryResult
 from verification.relay.failures import advise, describe
 from verification.relay.report import (
@@ -25,7 +26,7 @@ from verification.relay.report import (
     Backlog,
     Failure,
     Period,
-    read_backlogs,
+    read_backlog,
     read_period,
 )
 from verification.relay.results import OWN
@@ -46,7 +47,7 @@ def card_context(
 ) -> dict[str, Any] | None:
     """Return what deliveries.html shows, or None if nothing was ever to be delivered."""
     now = timezone.now()
-    backlog = read_backlogs([account.pk]).get(account.pk, Backlog())
+    backlog = read_backlog(account.pk)
     day = read_period(account.pk, now, DAY)
     if backend is None and backlog.oldest is None and not (day.delivered or day.failures):
         return None
@@ -125,11 +126,6 @@ def describe_end(oldest: datetime | None, backend: Backend | None) -> str:
     if oldest is None:
         return ""
     return format_datetime(oldest + retention_of(backend), MINUTE)
-
-
-def retention_of(backend: Backend | None) -> timedelta:
-    """Return how long the account's messages wait at most, also without a backend."""
-    return timedelta(days=(backend or Backend()).retention_days)
 
 
 def find_problem(backlog: Backlog, backend: Backend | None, now: datetime) -> str:

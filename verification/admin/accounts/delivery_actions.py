@@ -16,7 +16,7 @@ from verification.admin.accounts.pages import render_page
 from verification.admin.base import account_url, require
 from verification.change_log import actor_of
 from verification.models import Delivery, OfficialAccount
-from verification.relay.report import Backlog, read_backlogs
+from verification.relay.report import Backlog, read_backlog
 
 #: What the page offers to discard, by its name in the form.
 STATES = {"dead": [Delivery.State.DEAD], "all": [*Delivery.STORED]}
@@ -43,7 +43,7 @@ def discard_some(site: admin.AdminSite, request: HttpRequest, account_id: int) -
         return redirect(account_url(account_id))
     context: dict[str, Any] = {
         "title": _("Discard messages of %(account)s") % {"account": account},
-        "choices": choices_of(read_backlogs([account_id]).get(account_id, Backlog())),
+        "choices": choices_of(read_backlog(account_id)),
         "error": _("Choose what to discard.") if request.method == "POST" else "",
     }
     return render_page(request, site, "discard_deliveries.html", account, context)

@@ -7,7 +7,6 @@ from typing import Any
 from django import forms
 from django.conf import settings
 from django.contrib import admin
-from django.contrib.admin import helpers
 from django.contrib.admin.widgets import AdminTextInputWidget
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
@@ -20,7 +19,7 @@ from verification.admin.accounts.aes_keys import AES_KEYS
 from verification.admin.accounts.pages import render_page
 from verification.admin.accounts.self_tests import find_attempt, find_secret
 from verification.admin.accounts.tokens import TOKENS
-from verification.admin.base import require
+from verification.admin.base import lay_out, require
 from verification.fields import UndecryptableSecret
 from verification.models import AESKey, ChainHead, OfficialAccount
 from verification.self_test.checks import Result
@@ -56,11 +55,10 @@ def send(site: admin.AdminSite, request: HttpRequest, account_id: int) -> HttpRe
         del form.fields["encrypted"]
     obstacle = find_obstacle(account)
     outcome = {} if obstacle or not form.is_valid() else try_to_send(account, form)
-    fieldsets = helpers.AdminForm(form, [(None, {"fields": list(form.fields)})], {})  # type: ignore[arg-type]
     context = {
         "title": _("Send a test message to %(account)s") % {"account": account},
         "form": form,
-        "fieldsets": fieldsets,
+        "fieldsets": lay_out(form, list(form.fields)),
         "obstacle": obstacle,
         "has_backend": hasattr(account, "backend"),
         **outcome,

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from django.contrib import admin, messages
-from django.contrib.admin import helpers
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
@@ -28,7 +27,7 @@ from verification.accounts.rotation import (
 )
 from verification.admin.accounts.pages import render_page
 from verification.admin.accounts.secret_forms import GENERATE, RotateForm
-from verification.admin.base import MINUTE, account_url, may, require
+from verification.admin.base import MINUTE, account_url, lay_out, may, require
 from verification.change_log import Actor, actor_of
 from verification.fields import UndecryptableSecret
 from verification.models import OfficialAccount
@@ -181,19 +180,16 @@ class SecretPages:
             self.warn(request, account, text)
             overlap = form.chosen_overlap() if current else ""
             return self.show(site, request, account, text, overlap=overlap)
-        # AdminForm renders the form in the admin's own layout. It works with any form, although its
-        # type names ModelForm alone.
         hidden = {"replaces"} if current else {"replaces", "keep_old"}
         first = [form.source_field, form.text_field]
         fields = [*first, *(name for name in form.fields if name not in {*first, *hidden})]
-        fieldsets = helpers.AdminForm(form, [(None, {"fields": fields})], {})  # type: ignore[arg-type]
         context = {
             "title": self.texts["rotate_title" if current else "create_title"]
             % {"account": account},
             "texts": self.texts,
             "button": self.texts["rotate_button" if current else "create_button"],
             "form": form,
-            "fieldsets": fieldsets,
+            "fieldsets": lay_out(form, fields),
             "current": current,
         }
         return render_page(request, site, "rotate_secret.html", account, context)

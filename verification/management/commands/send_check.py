@@ -9,7 +9,7 @@ from django.core.management.base import CommandError
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from verification.diagnosis import explain
+from verification.accounts.push_report import explain_refusal
 from verification.keys import self_test_key
 from verification.management.base import (
     GatewayCommand,
@@ -20,7 +20,6 @@ from verification.management.base import (
     read_token,
 )
 from verification.management.targets import current_token, default_url, require_url
-from verification.models import VerificationAttempt
 from verification.protocol.reply import TRY_AGAIN
 from verification.self_test.checks import Result, check
 from verification.self_test.client import Probe, probe_server_url
@@ -72,8 +71,8 @@ def advise(probe: Probe, *, is_own_token: bool, is_own_url: bool) -> Iterator[st
         yield _(
             "That server could not record the request: see the attempt_unrecorded lines in its log."
         )
-    elif is_own_token:
-        yield from explain_refusal(probe)
+    elif is_own_token and probe.answer is not None and probe.answer.status in {400, 403}:
+        yield explain_refusal(probe)
     if is_own_url and probe.answer is None and not settings.PUBLIC_URL:
         yield _(
             "PUBLIC_URL is not set, so the request went to this machine, to the port in PORT "
@@ -95,15 +94,3 @@ def is_unrecorded(probe: Probe) -> bool:
     """Return whether the answer is this server's own 503 reply; a proxy's has another body."""
     answer = probe.answer
     return answer is not None and (answer.status, answer.body) == (503, TRY_AGAIN.body)
-
-
-def explain_refusal(probe: Probe) -> list[str]:
-    """Return the explanation of the attempt if it is among the last 100 in this database."""
-    if probe.answer is None or probe.answer.status not in {400, 403}:
-        return []
-    last = VerificationAttempt.objects.select_related("account").order_by("-id")[:100]
-    attempt = next((attempt for attempt in last if attempt.echostr == probe.echostr), None)
-    if attempt is None:
-        return [_("Run `manage.py explain_attempt` on that server: it is not recorded here.")]
-    sentence = _("Attempt {attempt}: {explanation}")
-    return [sentence.format(attempt=attempt.pk, explanation=explain(attempt).full_text)]

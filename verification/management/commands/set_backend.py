@@ -24,7 +24,7 @@ from verification.management.base import (
     find_account,
 )
 from verification.models import Backend, OfficialAccount
-from verification.relay.report import Backlog, read_backlogs
+from verification.relay.report import read_backlog
 
 
 class Command(GatewayCommand):
@@ -114,7 +114,7 @@ class Command(GatewayCommand):
 
     def remove(self, account: OfficialAccount, is_json: bool) -> None:
         was_removed = remove_backend(account, command_line_actor())
-        backlog = read_backlogs([account.pk]).get(account.pk, Backlog())
+        backlog = read_backlog(account.pk)
         if is_json:
             self.print_json(
                 **account_facts(account),
