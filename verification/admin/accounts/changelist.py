@@ -26,6 +26,8 @@ from verification.times import Period
 
 #: The attribute in which AccountChangeList keeps the status of an account.
 STATUS = "_status"
+#: The filter value for the accounts that need attention.
+NEEDS_ATTENTION = "attention"
 
 
 def status_of(account: OfficialAccount) -> AccountStatus:
@@ -42,7 +44,9 @@ class StatusFilter(admin.SimpleListFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
         return [
-            ("attention", _("Needs attention")),
+            (NEEDS_ATTENTION, _("Needs attention")),
+            ("failing", _("Failing")),
+            ("warning", _("Warning")),
             ("receiving", _("Receiving messages")),
             ("quiet", _("No message for a week")),
             ("verified", _("Verified, not enabled (启用) yet")),
@@ -56,9 +60,11 @@ class StatusFilter(admin.SimpleListFilter):
         """Return all accounts: the database stores no status to filter by."""
         return queryset
 
-    def level(self) -> Level | None:
-        """Return the chosen level, or None if no valid level is chosen."""
-        return {level.name.lower(): level for level in Level}.get(str(self.value()))
+    def levels(self) -> list[Level]:
+        """Return the chosen levels; none if no valid one is chosen."""
+        if self.value() == NEEDS_ATTENTION:
+            return [Level.FAILING, Level.WARNING]
+        return [level for level in Level if level.key == self.value()]
 
 
 class AccountChangeList(NarrowingChangeList):
@@ -78,15 +84,15 @@ class AccountChangeList(NarrowingChangeList):
     def attention(self) -> list[tuple[OfficialAccount, AccountStatus]]:
         """Return the accounts that need attention, whatever the list is filtered by."""
         rows = [(account, status_of(account)) for account in self.accounts]
-        return [(account, status) for account, status in rows if status.level is Level.ATTENTION]
+        return [(account, status) for account, status in rows if status.needs_attention]
 
     def get_queryset(
         self, request: HttpRequest, exclude_parameters: list[str | None] | None = None
     ) -> QuerySet[OfficialAccount]:
         queryset: QuerySet[OfficialAccount] = super().get_queryset(request, exclude_parameters)
         for spec in self.filter_specs:
-            if isinstance(spec, StatusFilter) and (level := spec.level()):
-                ids = [a.pk for a in self.accounts if status_of(a).level is level]
+            if isinstance(spec, StatusFilter) and (levels := spec.levels()):
+                ids = [a.pk for a in self.accounts if status_of(a).level in levels]
                 queryset = queryset.filter(pk__in=ids)
         return queryset
 

@@ -112,9 +112,11 @@ class OfficialAccountAdmin(AccountModelAdmin):
     def status(self, account: OfficialAccount) -> str:
         status = status_of(account)
         return format_html(
-            '<span class="status is-{}"><span class="sign">{}</span>{}</span>',
-            status.level.name.lower(),
+            '<span class="badge is-{}"><span class="sign" aria-hidden="true">{}</span> {}</span> '
+            '<span class="reason">{}</span>',
+            status.badge,
             status.level.sign,
+            status.level.label,
             with_whole_dates(status.text),
         )
 

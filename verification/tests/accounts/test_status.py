@@ -76,7 +76,7 @@ class TestRefusals:
     ) -> None:
         wechat_verifies(brand_a, B)
         refused = status_of(brand_a)
-        assert (refused.level, refused.text) == (Level.ATTENTION, "Refused: token of “Brand-B”")
+        assert (refused.level, refused.text) == (Level.FAILING, "Refused: token of “Brand-B”")
         assert refused.refused_in_24_h == 1
 
         wechat_verifies(brand_a, A)
