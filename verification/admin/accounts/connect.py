@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from verification.accounts.backends import mask_url
-from verification.accounts.facts import Refusal, count_refused
+from verification.accounts.refusals import Refusal, count_refused
 from verification.accounts.status import AccountStatus, read_statuses
 from verification.admin.accounts import console_advice
 from verification.admin.accounts.pages import server_url

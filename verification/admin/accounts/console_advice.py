@@ -7,7 +7,8 @@ from datetime import timedelta
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from verification.accounts.facts import IS_ACCEPTED_OR_ACTIONABLE, IS_VERIFICATION, read_facts
+from verification.accounts.facts import IS_VERIFICATION, read_facts
+from verification.accounts.refusals import IS_ACCEPTED_OR_ACTIONABLE
 from verification.audit_log.positions import first_id_since
 from verification.diagnosis import explain
 from verification.diagnosis.remarks import (

@@ -39,7 +39,7 @@ def test_the_list_names_the_key_before_wechat_calls(
 ) -> None:
     lose_key(brand_a)
 
-    assert status_text(brand_a) == (Level.ATTENTION, SENTENCE)
+    assert status_text(brand_a) == (Level.FAILING, SENTENCE)
     assert SENTENCE in open_list(li_wei_at_work)
 
 
@@ -50,9 +50,9 @@ def test_an_account_that_worked_needs_attention_until_the_key_is_back(
     wechat_pushes(brand_a, A)
     with without_key(brand_a):
         wechat_pushes(brand_a, A)
-        assert status_text(brand_a) == (Level.ATTENTION, SENTENCE)
+        assert status_text(brand_a) == (Level.FAILING, SENTENCE)
 
-    assert status_text(brand_a) == (Level.ATTENTION, "Refused: encryption key was missing")
+    assert status_text(brand_a) == (Level.FAILING, "Refused: encryption key was missing")
     wechat_pushes(brand_a, A)
     assert status_text(brand_a)[0] is Level.RECEIVING
 
@@ -129,7 +129,7 @@ def test_the_list_and_readyz_name_another_secret_that_is_lost(
     settings.TOKEN_ENCRYPTION_KEYS = keys
 
     sentence = f"The {name} cannot be decrypted: its key is missing in TOKEN_ENCRYPTION_KEYS"
-    assert status_text(brand_a) == (Level.ATTENTION, sentence)
+    assert status_text(brand_a) == (Level.FAILING, sentence)
     assert sentence in open_list(li_wei_at_work)
     ready = Client().get("/readyz")
     assert ready.status_code == 200
