@@ -47,16 +47,8 @@ class StatusFilter(admin.SimpleListFilter):
     template = "admin/verification/officialaccount/state_filter.html"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [
-            (NEEDS_ATTENTION, _("Needs attention")),
-            ("failing", _("Failing")),
-            ("warning", _("Warning")),
-            ("receiving", _("Receiving messages")),
-            ("quiet", _("No message for a week")),
-            ("verified", _("Verified, not enabled (启用) yet")),
-            ("waiting", _("WeChat has not called yet")),
-            ("paused", _("Paused")),
-        ]
+        states = [(level.key, level.label) for level in Level]
+        return [(NEEDS_ATTENTION, _("Needs attention")), *states]
 
     def queryset(
         self, request: HttpRequest, queryset: QuerySet[OfficialAccount]

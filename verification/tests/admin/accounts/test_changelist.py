@@ -96,7 +96,7 @@ class TestTheList:
             "All",
             "Needs attention (1)",
             "Failing (1)",
-            "WeChat has not called yet (1)",
+            "Waiting (1)",
             "Paused (1)",
         ]
         assert re.search(r'href="\?status=paused" aria-current="true"', line)
