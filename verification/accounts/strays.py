@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from difflib import get_close_matches
 
-from verification.attempts.index import ALL_IDS, NONE, AttemptIndex
-from verification.audit_log.positions import first_id_since
+from verification.attempts.index import NONE, AttemptIndex
 from verification.diagnosis import Explanation, StoredData, explain
 from verification.diagnosis.evidence import Evidence
 from verification.models import OfficialAccount, VerificationAttempt
@@ -43,8 +42,7 @@ def read_strays(
     strangers try addresses as well, and an account that works misses nothing.
     """
     since = now - STRAY_LIFETIME
-    recent = range(first_id_since(since), ALL_IDS.stop)
-    ids = AttemptIndex([NONE], KINDS, REASONS).newest(MAX_STRAYS, recent)
+    ids = AttemptIndex([NONE], KINDS, REASONS).newest(MAX_STRAYS)
     attempts = VerificationAttempt.objects.filter(pk__in=ids, recorded_at__gt=since)
     never_called = {pk for pk, accepted in last_accepted.items() if accepted is None}
     strays: dict[int, Stray] = {}
