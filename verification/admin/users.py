@@ -102,6 +102,7 @@ class NamesRoles(AnyModelAdmin):
 class GatewayUserAdmin(NamesRoles, GatewayUserModelAdmin):
     list_display = ["username", "email", "member_of", "is_superuser", "is_active"]
     list_filter = ["is_active"]
+    readonly_fields = ["last_login", "date_joined"]  # facts, whose fields have no labels
     show_facets = admin.ShowFacets.NEVER
     actions = ["delete_selected"]  # the site disables it elsewhere
 

@@ -48,9 +48,9 @@ def copied_by(button: Locator) -> str:
 
 
 def test_li_wei_connects_an_account_by_keyboard_and_sees_wechat_verify_it(
-    fresh_desk: Desk, inspection: Inspection
+    desk: Desk, inspection: Inspection
 ) -> None:
-    page = inspection.watch(fresh_desk.open(permissions=CLIPBOARD))
+    page = inspection.watch(desk.open(permissions=CLIPBOARD))
     page.clock.install()
     press_enter_on(page.locator("#content").get_by_role("link", name="Official accounts"))
     press_enter_on(page.get_by_role("link", name="Add official account"))
@@ -59,7 +59,7 @@ def test_li_wei_connects_an_account_by_keyboard_and_sees_wechat_verify_it(
     expect(page.get_by_label("The token in WeChat")).to_be_hidden()
     press_enter_on(page.get_by_role("button", name="Save", exact=True))
     server_url, token = shown(page)
-    assert server_url == f"{fresh_desk.url}/wechat/{slug}"
+    assert server_url == f"{desk.url}/wechat/{slug}"
     inspection.inspect(page)
     for button, text in enumerate((server_url, token)):
         assert copied_by(page.locator("[data-copy]").nth(button)) == text
@@ -89,9 +89,9 @@ def test_li_wei_connects_an_account_by_keyboard_and_sees_wechat_verify_it(
 
 
 def test_a_token_that_wechat_would_not_take_is_refused_in_a_sentence(
-    fresh_desk: Desk, inspection: Inspection
+    desk: Desk, inspection: Inspection
 ) -> None:
-    page = inspection.watch(fresh_desk.open(ADD))
+    page = inspection.watch(desk.open(ADD))
     page.get_by_label("Name:").fill("上海旗舰店")
     page.get_by_label("Enter the one WeChat already has").check()
     page.get_by_label("The token in WeChat").fill("two words")
@@ -107,10 +107,8 @@ def test_a_token_that_wechat_would_not_take_is_refused_in_a_sentence(
     assert shown(page)[1] == "TheTokenInTheConsole1"
 
 
-def test_an_account_can_be_connected_without_javascript(
-    fresh_desk: Desk, inspection: Inspection
-) -> None:
-    page = inspection.watch(fresh_desk.open(java_script_enabled=False))
+def test_an_account_can_be_connected_without_javascript(desk: Desk, inspection: Inspection) -> None:
+    page = inspection.watch(desk.open(java_script_enabled=False))
     server_url, token = add_account(page, "上海旗舰店")
     expect(page.locator("[data-copy]").first).to_be_hidden()
     page.get_by_role("link", name="Continue to 上海旗舰店").click()

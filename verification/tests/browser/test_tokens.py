@@ -90,8 +90,8 @@ def test_a_rotated_token_is_shown_once(
     assert_shown_no_more(page, token)
 
 
-def test_the_token_of_a_new_account_is_shown_once(fresh_desk: Desk) -> None:
-    page = fresh_desk.open("/admin/verification/officialaccount/add/")
+def test_the_token_of_a_new_account_is_shown_once(desk: Desk) -> None:
+    page = desk.open("/admin/verification/officialaccount/add/")
     page.get_by_label("Name:").fill("上海旗舰店")
     page.get_by_role("button", name="Save", exact=True).click()
     token = token_on(page)
