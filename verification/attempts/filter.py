@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 from uuid import UUID
@@ -20,7 +20,7 @@ from verification.models import VerificationAttempt
 from verification.models.noise import NOISE
 from verification.protocol.client_ip import canonical_ip
 from verification.protocol.enums import Kind, Outcome, Reason
-from verification.times import PRESETS, Period, can_have_records, preset
+from verification.times import PRESETS, Period, Span, can_have_records, period_of, preset
 
 #: The period of the list when the URL has none: the latest days, today included.
 DEFAULT_DAYS = 90
@@ -31,6 +31,7 @@ PARAMETERS = {"period", "first", "last", "account", "outcome", "reason", "kind",
 PARAMETERS |= {"before", "after"}
 #: Stands among the invalid parameters for two valid dates in the wrong order.
 LAST_BEFORE_FIRST = "last < first"
+MINUTE = "%Y-%m-%dT%H:%M"
 Member = TypeVar("Member", Kind, Outcome, Reason)
 
 
@@ -38,7 +39,7 @@ Member = TypeVar("Member", Kind, Outcome, Reason)
 class AttemptFilter:
     """Selects attempts by period, account, outcome, reason, kind, noise and a search text."""
 
-    period: Period
+    period: Period | Span
     preset: str = ""  #: the name in PRESETS by which the period was chosen
     account: int | str | None = None  #: an id, NO_ACCOUNT, or None for all accounts
     outcome: Outcome | None = None
@@ -107,7 +108,7 @@ class AttemptFilter:
         if self.preset or self.period == latest_days():
             dates = {"period": self.preset}
         else:
-            dates = {"first": str(self.period.first), "last": str(self.period.last)}
+            dates = self.ends()
         parameters = {
             **dates,
             "account": str(self.account or ""),
@@ -119,6 +120,13 @@ class AttemptFilter:
         }
         return {name: value for name, value in parameters.items() if value}
 
+    def ends(self) -> dict[str, str]:
+        """Return the first and the last day of the period, or its first and last minute."""
+        if isinstance(self.period, Period):
+            return {"first": str(self.period.first), "last": str(self.period.last)}
+        first, last = (timezone.localtime(at) for at in (self.period.start, self.period.last))
+        return {"first": f"{first:{MINUTE}}", "last": f"{last:{MINUTE}}"}
+
     def _kind_label(self) -> str:
         return self.kind.label if self.kind else "all"
 
@@ -126,8 +134,7 @@ class AttemptFilter:
         """Return the filter for the change log: with its dates and defaults, spelled out."""
         return {
             **self.parameters(),
-            "first": str(self.period.first),
-            "last": str(self.period.last),
+            **self.ends(),
             "kind": self._kind_label(),
             "noise": "only" if self.is_noise else "none",
         }
@@ -173,8 +180,8 @@ def parse_filter(parameters: Mapping[str, str]) -> tuple[AttemptFilter, list[str
     )
 
 
-def parse_period(parameters: Mapping[str, str], invalid: list[str]) -> Period:
-    """Return the period from `first` to `last`.
+def parse_period(parameters: Mapping[str, str], invalid: list[str]) -> Period | Span:
+    """Return the period from `first` to `last`, which are days, or minutes.
 
     If they are invalid, add a text to `invalid` and return the default period.
     """
@@ -183,6 +190,9 @@ def parse_period(parameters: Mapping[str, str], invalid: list[str]) -> Period:
     first, last = parse_day(parameters.get("first")), parse_day(parameters.get("last"))
     if first and last and first <= last:
         return Period(first, last)
+    start, until = parse_minute(parameters.get("first")), parse_minute(parameters.get("last"))
+    if start and until and start <= until:
+        return period_of(Span(start, until + timedelta(minutes=1)))
     invalid.append(LAST_BEFORE_FIRST if first and last else "first – last")
     return latest_days()
 
@@ -194,6 +204,15 @@ def parse_day(text: str | None) -> date | None:
     except ValueError:
         return None
     return day if day and can_have_records(day) else None
+
+
+def parse_minute(text: str | None) -> datetime | None:
+    """Return the minute in TIME_ZONE, or None if the text is no time of a day with records."""
+    try:
+        minute = datetime.strptime(text or "", MINUTE)
+    except ValueError:
+        return None
+    return timezone.make_aware(minute) if can_have_records(minute.date()) else None
 
 
 def parse_account(parameters: Mapping[str, str], invalid: list[str]) -> int | str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from django.contrib import admin, messages
@@ -12,9 +13,10 @@ from django.utils.translation import gettext as _
 from verification.admin.attempts import choices
 from verification.admin.attempts.chart import draw
 from verification.admin.attempts.presentation import path_of
-from verification.attempts.counts import count_period, read_bars
+from verification.attempts.counts import Counted, count_period, read_bars
 from verification.attempts.filter import LAST_BEFORE_FIRST, AttemptFilter, parse_filter
 from verification.attempts.page import find_page
+from verification.attempts.spans import spans_of
 from verification.diagnosis import StoredData, explain
 from verification.models import VerificationAttempt
 from verification.protocol.enums import Kind, Outcome
@@ -63,7 +65,8 @@ def parse_key(request: HttpRequest, name: str) -> int | None:
 def period_context(filters: AttemptFilter) -> dict[str, Any]:
     """Return everything above the rows: the counts, the chart, and the links to other lists."""
     counts = count_period(filters.period)
-    chart = draw(read_bars(filters.period, filters.account_number))
+    counted = Counted(filters.account_number, kinds=(Kind.URL_VERIFICATION,))
+    bars = read_bars(spans_of(filters.period), counted)
     return {
         "counts": counts,
         "period_name": choices.period_name(filters),
@@ -71,9 +74,8 @@ def period_context(filters: AttemptFilter) -> dict[str, Any]:
         "filter_choices": choices.filter_choices(filters),
         "hidden": choices.hidden_choices(filters, counts),
         "accounts": choices.account_rows(filters, counts),
-        "chart": chart,
-        "chart_of": choices.chosen_account(filters),
-        "columns": [(column, choices.day_query(filters, column.bar)) for column in chart.columns],
+        "chart": draw(bars, partial(choices.bar_query, filters)),
+        "chart_name": choices.chosen_account(filters),
         "kept": {
             name: value
             for name, value in filters.parameters().items()

@@ -13,7 +13,7 @@ from verification.attempts.filter import NO_ACCOUNT, AttemptFilter, latest_days
 from verification.models import OfficialAccount
 from verification.models.choices import KIND_CHOICES, OUTCOME_CHOICES, REASON_CHOICES
 from verification.protocol.enums import Kind, Outcome, Reason
-from verification.times import PRESETS, Period, preset
+from verification.times import PRESETS, Span, period_of, preset
 
 LATEST = _("Last 90 days")
 NO_ACCOUNT_LABEL = _("No such account")
@@ -116,8 +116,9 @@ def account_rows(filters: AttemptFilter, counts: PeriodCounts) -> list[CountedAc
     return rows
 
 
-def day_query(filters: AttemptFilter, bar: Bar) -> str:
-    period = Period(bar.first, bar.last)
+def bar_query(filters: AttemptFilter, bar: Bar) -> str:
+    """Return the query of the list of the attempts that a bar of the chart counts."""
+    period = period_of(Span(bar.start, bar.end))
     return verifications(filters, period=period, preset="", account=filters.account).query()
 
 

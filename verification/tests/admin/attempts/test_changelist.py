@@ -16,6 +16,7 @@ from verification.attempts.counts import count_period, read_bars
 from verification.attempts.filter import AttemptFilter, latest_days, parse_filter
 from verification.attempts.index import ACCOUNT_LIMIT
 from verification.attempts.page import find_page
+from verification.attempts.spans import spans_of
 from verification.models import OfficialAccount, VerificationAttempt
 from verification.protocol.enums import Kind, Outcome, Reason
 from verification.tests.support.adapter import A, B
@@ -87,15 +88,16 @@ class TestOpening:
         text = show(li_wei_at_work)
 
         assert re.search(r'role="group" aria-label="[^"]*3 accepted, 2 refused', text)
-        assert text.count("<rect ") == 2  # one day, accepted and refused
+        assert len(re.findall('<rect class="(?:accepted|refused)"', text)) == 2  # one day
         assert f"<title>{timezone.localdate()}: 3 accepted, 2 refused</title>" in text
+        assert f'aria-label="{timezone.localdate()}: 3 accepted, 2 refused"' in text
 
     @pytest.mark.parametrize(
         ("account", "label"),
         [
-            ("brand-b", "Brand-B – URL verifications by day"),
+            ("brand-b", "Brand-B. By the day"),
             ("brand-b", "2 accepted, 1 refused"),
-            ("none", "No such account – URL verifications by day"),
+            ("none", "No such account. By the day"),
             ("none", "0 accepted, 0 refused"),
         ],
     )
@@ -305,9 +307,9 @@ class TestPeriods:
         assert len(column(text, "time")) == 1
 
     def test_days_on_the_chart_are_the_operators(self, at_the_edges: Period) -> None:
-        bars = read_bars(at_the_edges)
+        bars = read_bars(spans_of(at_the_edges))
 
-        assert [bar.first for bar in bars if bar.accepted] == [
+        assert [timezone.localdate(bar.start) for bar in bars if bar.accepted] == [
             at_the_edges.first,
             at_the_edges.last,
         ]
@@ -315,10 +317,10 @@ class TestPeriods:
 
     def test_a_long_period_has_bars_of_several_days(self, at_the_edges: Period) -> None:
         years = Period(date(2020, 1, 1), latest_days().last)
-        bars = read_bars(years)
+        bars = read_bars(spans_of(years))
 
         assert len(bars) <= 100
-        assert (bars[0].first, bars[-1].last) == (years.first, years.last)
+        assert (bars[0].start, bars[-1].end) == (years.start, years.end)
         assert sum(bar.accepted for bar in bars) == 4
 
     def test_a_period_of_seven_thousand_years_is_shown_at_once(
