@@ -71,10 +71,12 @@ class PeriodCounts:
         return sorted(counts, key=lambda count: (count.account_id is None, count.name, count.slug))
 
 
-def count_period(period: Period | Span) -> PeriodCounts:
-    """Return the counts of a period, of all accounts."""
+def count_period(period: Period | Span, account: int | None = None) -> PeriodCounts:
+    """Return the counts of a period, of all accounts or of one (0: paths of no account)."""
     counts = PeriodCounts(period)
     tallies = Tally.objects.filter(hour__gte=period.start, hour__lt=period.end).order_by()
+    if account is not None:
+        tallies = tallies.filter(account=account or None)
     # Without .iterator(): for a cursor, PostgreSQL would choose a plan four times as slow.
     sums = tallies.values_list("account_id", "kind", "outcome").annotate(
         number=Sum(F("count") - F("noise")), left_out=Sum("noise")

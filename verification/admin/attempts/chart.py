@@ -14,7 +14,7 @@ from verification.attempts.spans import HOUR
 from verification.times import midnight
 
 WIDTH = 900
-HEIGHT = 92  #: of the part with the accepted and refused bars
+HEIGHT = 84  #: of the part with the accepted and refused bars
 PUSHES_HEIGHT = 34  #: of the part below it, which has its own scale: pushes are many
 LEFT, RIGHT, TOP, BOTTOM = 44, 8, 8, 20  #: room for the axes
 MAX_LABELS = 8  #: times or dates below the axis
@@ -71,6 +71,10 @@ class Chart:
     @property
     def label_y(self) -> int:
         return self.height - 5
+
+    @property
+    def pushes_label_y(self) -> int:
+        return self.pushes_base - PUSHES_HEIGHT + 16
 
     @property
     def has_pushes(self) -> bool:
