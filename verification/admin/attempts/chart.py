@@ -27,7 +27,7 @@ class Column:
     """Holds the place of one bar, and where a click on it leads."""
 
     bar: Bar
-    url: str
+    url: str  #: empty for an empty bar
     when: str
     x: float
     width: float
@@ -112,7 +112,7 @@ def draw(
         columns.append(
             Column(
                 bar=bar,
-                url=link(bar),
+                url=link(bar) if bar.total or is_current(bar) else "",
                 when=format_span(bar),
                 x=round(LEFT + (number + 0.1) * pitch, 1),
                 width=round(min(pitch * 0.8, 40), 1),

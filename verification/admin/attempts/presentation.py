@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from verification.diagnosis import Explanation
-from verification.diagnosis.remarks import format_duration
+from verification.diagnosis.remarks import MAX_POSSIBLE_SKEW, format_duration
 from verification.models import VerificationAttempt
 from verification.models.noise import WECHAT_USER_AGENT
 from verification.protocol.console import ANSWERS
@@ -84,6 +84,8 @@ def clock_of(attempt: VerificationAttempt) -> str:
         return ""
     if skew == 0:
         return _("same as our clock")
+    if abs(skew) > MAX_POSSIBLE_SKEW:
+        return _("no possible time of a request")
     time = format_duration(abs(skew))
     if skew > 0:
         return _("{time} behind our clock").format(time=time)

@@ -21,7 +21,9 @@ NOON = datetime(2026, 9, 29, 4, 0, tzinfo=UTC)  # in Asia/Shanghai
 
 
 @pytest.fixture
-def morning(brand_a: OfficialAccount, monkeypatch: pytest.MonkeyPatch) -> None:
+def morning(
+    brand_a: OfficialAccount, brand_b: OfficialAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Record attempts at 10:38:00, 10:42:07, 10:42:50 and 11:05:00, and two pushes at 10:15:00.
 
     One of those at 10:42 is internet noise. It is noon then, but the list keeps the real time.
