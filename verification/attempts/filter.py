@@ -6,6 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import cached_property
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -100,6 +101,10 @@ class AttemptFilter:
 
     def ids(self) -> range:
         """Return the ids of all attempts in the period: ids are in the order of time."""
+        return self._ids
+
+    @cached_property
+    def _ids(self) -> range:
         return range(first_id_since(self.period.start), first_id_since(self.period.end))
 
     def queryset(self) -> QuerySet[VerificationAttempt]:

@@ -12,7 +12,6 @@ from verification.attempts.counts import Bar, Counted, number_of, read_bars
 from verification.attempts.filter import AttemptFilter, Noise
 from verification.attempts.page import index_of, search
 from verification.attempts.spans import days_in, spans_of
-from verification.audit_log.positions import first_id_since
 from verification.models import VerificationAttempt
 from verification.times import Period, Span
 
@@ -78,7 +77,9 @@ def counted_by(filters: AttemptFilter) -> Counted:
 
 def count_rows(filters: AttemptFilter, spans: Sequence[Span]) -> tuple[list[Bar], bool]:
     """Return the bars of the rows, at most MAX_ROWS of them, and whether these are all."""
-    ids = range(first_id_since(spans[0].start), first_id_since(spans[-1].end))
+    whole = Span(spans[0].start, spans[-1].end)
+    is_period = whole == (filters.period.start, filters.period.end)
+    ids = (filters if is_period else filters.replace(period=whole)).ids()
     found = find_any(filters, ids)
     rows = VerificationAttempt.objects.filter(id__in=found[:MAX_ROWS]).order_by()
     starts, numbers = [span.start for span in spans], Counter[tuple[int, str]]()

@@ -155,7 +155,8 @@ def _points(text: str) -> Iterator[_Point]:
 
     Yield nothing if there is anything else in it.
     """
-    found, position = [], 0
+    found: list[_Point] = []
+    position = 0
     while position < len(text) and len(found) < 2:
         if found:
             between = _TO.match(text, position)

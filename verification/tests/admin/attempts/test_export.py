@@ -138,7 +138,9 @@ class TestOnRecord:
     def test_the_page_learns_that_the_download_has_come(
         self, on_record: OfficialAccount, li_wei_at_work: Client
     ) -> None:
-        cookie = press_export(li_wei_at_work).cookies["exported"]
+        download = press_export(li_wei_at_work)
+        download.getvalue()
+        cookie = download.cookies["exported"]
 
         assert cookie["path"] == page("verificationattempt_changelist")
         assert (cookie["samesite"], cookie["httponly"]) == ("Strict", "")
