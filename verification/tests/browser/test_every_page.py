@@ -109,7 +109,7 @@ def test_the_pages_of_the_auditor_are_for_everybody(
     page.locator("section form [type=submit]").click()
     page.locator(".verdict.is-good").wait_for()
     inspection.inspect(page)
-    page.goto("/admin/verification/changeevent/sign-off/?period=this_month")
+    page.goto("/admin/verification/changeevent/sign-offs/new/?period=this_month")
     inspection.inspect(page)
     page.locator("#id_confirm").check()
     page.locator("form.sign [type=submit]").click()
