@@ -18,12 +18,13 @@ from django.utils import timezone
 
 from verification import change_log
 from verification.change_log import Action, Actor
+from verification.diagnosis import StoredData, explain
 from verification.models import ChangeEvent, VerificationAttempt
 from verification.models.attempt import RECORD_KEYS
 
 #: A spreadsheet interprets a cell that begins with one of these as a formula. An apostrophe is
 #: among them, so that a program can remove the first apostrophe of every cell that has one.
-FORMULA_PREFIXES = ("=", "+", "-", "@", "\t", "\r", "'")
+FORMULA_PREFIXES = (*"=+-@\t\r\n'", *"＝＋－＠")
 #: Text that a spreadsheet shows as another number or date: 4.048E+18 for 19 digits, 7 for 007.
 NUMBER_LIKE = re.compile(
     r"\d{12,} | 0\d+ | \d*\.?\d+e\d+ | \d{1,4}[-/]\d{1,2}([-/]\d{1,4})?",
@@ -31,6 +32,9 @@ NUMBER_LIKE = re.compile(
 )
 #: Without a byte order mark, Excel reads UTF-8 as the local encoding of the computer.
 BOM = b"\xef\xbb\xbf"
+
+#: Columns of CSV alone, which people read. JSON lines hold only what was recorded.
+EXPLANATION_KEYS = ("account_name", "cause", "advice")
 
 Item = TypeVar("Item")
 Attempts = QuerySet[VerificationAttempt]
@@ -48,9 +52,10 @@ def jsonl_pieces(attempts: Attempts) -> Pieces:
 
 
 def csv_pieces(attempts: Attempts) -> Pieces:
-    yield BOM + csv_rows([RECORD_KEYS]), 0
+    yield BOM + csv_rows([[*RECORD_KEYS, *EXPLANATION_KEYS]]), 0
+    stored = StoredData()
     for chunk in chunks(stream(attempts)):
-        yield csv_rows(map(csv_cells, chunk)), len(chunk)
+        yield csv_rows(csv_cells(attempt, stored) for attempt in chunk), len(chunk)
 
 
 PIECES_BY_FORMAT: dict[str, Callable[[Attempts], Pieces]] = {
@@ -76,11 +81,17 @@ def csv_rows(rows: Iterable[Iterable[object]]) -> bytes:
     return out.getvalue().encode()
 
 
-def csv_cells(attempt: VerificationAttempt) -> list[object]:
-    """Return the values of the attempt's record, with the time in TIME_ZONE and its offset."""
+def csv_cells(attempt: VerificationAttempt, stored: StoredData) -> list[object]:
+    """Return the values of the attempt's record, and its explanation in the current language.
+
+    The time is in TIME_ZONE, with its offset.
+    """
     local = timezone.localtime(attempt.recorded_at)
     record = {**attempt.as_record(), "recorded_at": local.isoformat(" ", "milliseconds")}
-    return [escape_for_spreadsheet(value) for value in record.values()]
+    explanation = explain(attempt, stored)
+    name = attempt.account.name if attempt.account else None
+    values = [*record.values(), name, explanation.summary, explanation.what_to_do]
+    return [escape_for_spreadsheet(value) for value in values]
 
 
 def escape_for_spreadsheet(value: object) -> object:

@@ -12,14 +12,13 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from verification.admin.attempts.neighbours import around, detail_url, find_earlier, find_later
-from verification.admin.attempts.presentation import describe_request, describe_response
+from verification.admin.attempts.presentation import describe_request, describe_response, state_of
 from verification.admin.base import account_url, may
 from verification.audit_log.chain import BrokenChain
 from verification.audit_log.verifier import verify_seal
 from verification.diagnosis import Explanation, StoredData, explain, remark_on
 from verification.diagnosis.evidence import Evidence
 from verification.models import Seal, Token, VerificationAttempt
-from verification.protocol.enums import Outcome
 from verification.times import format_datetime
 
 
@@ -68,12 +67,6 @@ def detail_context(request: HttpRequest, attempt: VerificationAttempt) -> dict[s
         "sealed": check_seal(attempt),
         "may_open_seal": may(request, "view_seal"),
     }
-
-
-def state_of(attempt: VerificationAttempt, explanation: Explanation) -> str:
-    if attempt.outcome == Outcome.ACCEPTED:
-        return "verified"
-    return "harmless" if explanation.is_harmless else "refused"
 
 
 def open_links(request: HttpRequest, explanation: Explanation) -> list[Link]:

@@ -19,16 +19,16 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from verification.admin.attempts.choices import NO_ACCOUNT_LABEL, UNFILTERED_LABELS
+from verification.admin.attempts.choices import KINDS_LABELS, NO_ACCOUNT_LABEL
 from verification.admin.base import may, require
-from verification.attempts.filter import NO_ACCOUNT
+from verification.attempts.filter import ALL_PRESETS, NO_ACCOUNT
 from verification.change_log import actor_of
 from verification.db.snapshot import read_snapshot
 from verification.exports.writer import Export, csv_pieces
 from verification.models import ChangeEvent, OfficialAccount, VerificationAttempt
 from verification.models.choices import KIND_CHOICES, OUTCOME_CHOICES, REASON_CHOICES
 from verification.protocol.enums import Kind, Outcome, Reason
-from verification.times import PRESETS, format_datetime
+from verification.times import format_datetime
 
 
 class Download(FileResponse):
@@ -67,7 +67,13 @@ def export_view(
     messages.success(request, format_export(site, request, export, event))
     file.seek(0)
     name = f"attempts-{timezone.localtime():%Y-%m-%d-%H%M}.csv"
-    return Download(file, as_attachment=True, filename=name)
+    response = Download(file, as_attachment=True, filename=name)
+    # For export.js, which then loads the list again: a download leaves the page as it is.
+    changelist = reverse(f"{site.name}:verification_verificationattempt_changelist")
+    response.set_cookie(
+        "exported", "1", max_age=600, path=changelist, secure=request.is_secure(), samesite="Strict"
+    )
+    return response
 
 
 def format_export(
@@ -100,14 +106,14 @@ NAMES = {
     "noise": _("Internet noise"),
 }
 VALUES: dict[str, dict[Any, Any]] = {
-    "period": {**PRESETS},
+    "period": {**ALL_PRESETS},
     "outcome": {Outcome(value).label: label for value, label in OUTCOME_CHOICES},
     "reason": {Reason(value).label: label for value, label in REASON_CHOICES},
     "kind": {
-        "all": UNFILTERED_LABELS["kind"],
+        **KINDS_LABELS,
         **{Kind(value).label: label for value, label in KIND_CHOICES},
     },
-    "noise": {"only": _("only this"), "none": _("left out")},
+    "noise": {"only": _("only this"), "none": _("left out"), "shown": _("included")},
 }
 
 

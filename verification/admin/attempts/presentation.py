@@ -8,6 +8,7 @@ from django.contrib.humanize.templatetags.humanize import intcomma
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from verification.diagnosis import Explanation
 from verification.diagnosis.remarks import format_duration
 from verification.models import VerificationAttempt
 from verification.models.noise import WECHAT_USER_AGENT
@@ -23,6 +24,13 @@ class Fact:
     name: str
     value: str = ""  #: what was sent, shown as it is
     words: str = ""  #: what it means
+
+
+def state_of(attempt: VerificationAttempt, explanation: Explanation) -> str:
+    """Return whether it is verified, harmless or refused, which pages show as a colour."""
+    if attempt.outcome == Outcome.ACCEPTED:
+        return "verified"
+    return "harmless" if explanation.is_harmless else "refused"
 
 
 def path_of(attempt: VerificationAttempt) -> str:
