@@ -72,7 +72,7 @@ def build_menu(request: HttpRequest, site_name: str, apps: list[Any]) -> list[An
     `apps` is Django's list, which has only models that the user may see.
     """
     models = {row["model"]._meta.label: row for app in apps for row in app["models"]}
-    groups = [
+    groups: list[dict[str, Any]] = [
         {
             "name": group.name,
             "app_label": group.key,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import date
 from typing import Any, NamedTuple
 
 from django.contrib import admin
@@ -11,13 +12,13 @@ from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.dateparse import parse_date
 from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
-from verification.attempts.filter import parse_day
 from verification.change_log import Action
 from verification.models import OfficialAccount
-from verification.times import PRESETS, Period, preset
+from verification.times import PRESETS, Period, can_have_records, preset
 
 #: The value of the account's filter for rows that belong to no account.
 NO_ACCOUNT = "none"
@@ -196,10 +197,10 @@ class ActorFilter(admin.ListFilter):
     def has_output(self) -> bool:
         return True
 
-    def expected_parameters(self) -> list[str]:
+    def expected_parameters(self) -> list[Any]:
         return [self.parameter_name]
 
-    def choices(self, changelist: Any) -> list[dict[str, Any]]:
+    def choices(self, changelist: Any) -> Any:
         return []
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
@@ -229,10 +230,10 @@ class PeriodFilter(admin.ListFilter):
     def has_output(self) -> bool:
         return True
 
-    def expected_parameters(self) -> list[str]:
+    def expected_parameters(self) -> list[Any]:
         return ["first", "last"]
 
-    def choices(self, changelist: Any) -> list[dict[str, Any]]:
+    def choices(self, changelist: Any) -> Any:
         """Return the preset periods, each with its query and whether it is chosen."""
         today = timezone.localdate()
         periods = {name: preset(name, today) for name in PRESETS}
@@ -263,3 +264,12 @@ def last_of(params: dict[str, Any], name: str) -> str:
     """Take a parameter out of those that no filter has taken yet."""
     values = params.pop(name, [""])
     return str(values[-1]).strip()
+
+
+def parse_day(text: str) -> date | None:
+    """Return the day, or None if the text is no date or a day without records."""
+    try:
+        day = parse_date(text)
+    except ValueError:
+        return None
+    return day if day and can_have_records(day) else None

@@ -17,8 +17,8 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
 from verification.admin.base import may
-from verification.attempts.counts import PeriodCounts
-from verification.attempts.filter import NO_ACCOUNT, AttemptFilter
+from verification.attempts.counts import count_period
+from verification.attempts.filter import NO_ACCOUNT, AttemptFilter, Noise
 from verification.change_log import Action
 from verification.models import ChangeEvent
 from verification.protocol.enums import Kind, Outcome
@@ -35,7 +35,7 @@ REVIEWED_ACTIONS = (
 
 class Number(NamedTuple):
     label: Any
-    count: int
+    amount: int
     url: str  #: empty for readers who may not see what is counted
 
 
@@ -66,14 +66,15 @@ def count_changes(period: Period) -> dict[str, int]:
     return {action.value: counted.get(action.value, 0) for action in REVIEWED_ACTIONS}
 
 
-def count_facts(counts: PeriodCounts) -> dict[str, Any]:
+def count_facts(period: Period) -> dict[str, Any]:
     """Return everything that is counted in a period, as a sign-off records it."""
+    counts = count_period(period)
     return {
         "accounts": [asdict(count) for count in counts.by_account()],
         "noise": counts.noise,
         "pushes": counts.pushes,
         "self_tests": counts.self_tests,
-        "changes": count_changes(counts.period),
+        "changes": count_changes(period),
     }
 
 
@@ -88,7 +89,7 @@ def make_review(request: HttpRequest, period: Period, facts: dict[str, Any]) -> 
         others=[
             Number(capfirst(str(label)), facts[name], attempts.url(**changes))
             for name, label, changes in (
-                ("noise", _("internet noise"), {"is_noise": True, "kind": None}),
+                ("noise", _("internet noise"), {"noise": Noise.ONLY, "kind": None}),
                 ("pushes", _("message pushes"), {"kind": Kind.MESSAGE_PUSH}),
                 ("self_tests", _("self-tests"), {"kind": Kind.SELF_TEST}),
             )

@@ -53,11 +53,12 @@ class SealAdmin(ReadOnlyAdmin):
     ) -> HttpResponse:
         return super().changelist_view(request, {"zone": format_zone(), **(extra_context or {})})
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Seal]:
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Add when the first attempt of each seal was recorded; seals have no time of their own."""
         first = VerificationAttempt.objects.filter(pk=OuterRef("first_id"))
         time = Subquery(first.values("recorded_at")[:1])
-        return super().get_queryset(request).annotate(recorded_at=time)
+        seals: QuerySet[Any] = super().get_queryset(request)
+        return seals.annotate(recorded_at=time)
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any

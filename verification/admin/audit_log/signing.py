@@ -20,7 +20,6 @@ from verification import change_log
 from verification.admin.audit_log.review import count_facts, make_review
 from verification.admin.audit_log.sign_offs import DOUBTS, overlapping
 from verification.admin.base import require
-from verification.attempts.counts import count_period
 from verification.audit_log.integrity import Check, check_within_budget, latest_check, record_check
 from verification.auth.site import public_host
 from verification.change_log import Action, actor_of
@@ -189,7 +188,7 @@ def record(request: HttpRequest, form: SignOffForm, check: Check, doubts: list[s
         organisation=settings.ORGANISATION,
         host=public_host(),
         signer=full_name_of(request.user) or form.cleaned_data["full_name"],
-        **count_facts(count_period(period)),
+        **count_facts(period),
         is_intact=check.is_intact,
         is_whole=check.is_whole,
         checked_at=check.at.isoformat(),
@@ -205,7 +204,7 @@ def show(
 ) -> HttpResponse:
     check = latest_check()
     doubts = find_doubts(period, check)
-    facts = count_facts(count_period(period)) if period else None
+    facts = count_facts(period) if period else None
     context: dict[str, Any] = {
         **site.each_context(request),
         "title": _("Sign off a period"),

@@ -111,10 +111,15 @@ def test_the_pages_of_the_auditor_are_for_everybody(
     inspection.inspect(page)
     page.goto("/admin/verification/changeevent/sign-offs/new/?period=this_month")
     inspection.inspect(page)
+    page.locator("#id_note").fill("已逐条核对全部拒绝记录。")
+    page.locator("#id_full_name").fill("李伟")
     page.locator("#id_confirm").check()
     page.locator("form.sign [type=submit]").click()
     page.locator(".paper").wait_for()
     inspection.inspect(page)
+    for path in ("changeevent/sign-offs/", "seal/", "seal/1/change/", "tally/"):
+        page.goto(f"/admin/verification/{path}")
+        inspection.inspect(page)
 
 
 def refuse_a_token(page: Page) -> None:
