@@ -58,7 +58,8 @@ class SealAdmin(ReadOnlyAdmin):
         first = VerificationAttempt.objects.filter(pk=OuterRef("first_id"))
         time = Subquery(first.values("recorded_at")[:1])
         seals: QuerySet[Any] = super().get_queryset(request)
-        return seals.annotate(recorded_at=time)
+        timed: QuerySet[Any] = seals.annotate(recorded_at=time)
+        return timed
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
