@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from ipaddress import IPv6Address, ip_address
 from urllib.parse import urlsplit
@@ -48,6 +49,29 @@ def private_hosts() -> set[str]:
             )
         )
     return pairs
+
+
+def allowed_hosts(*, is_local: bool) -> list[str]:
+    """Return the hosts in ALLOWED_HOSTS; on a local copy without any, the names of this machine."""
+    hosts = env.comma_separated("ALLOWED_HOSTS")
+    if is_local and (not all(map(is_loopback, hosts)) or "DYNO" in os.environ):
+        env.report(
+            _(
+                "WECHAT_GATEWAY_LOCAL must not be 1 on a server, because it switches https off: "
+                "remove it from the environment and from .env. On your own machine, remove "
+                "ALLOWED_HOSTS."
+            )
+        )
+    if not all(host == "*" or is_host(host) for host in hosts):
+        env.report(
+            _(
+                "ALLOWED_HOSTS must hold names such as wx.example.cn, without https:// and "
+                "without a port."
+            )
+        )
+    if is_local and not hosts:
+        return ["localhost", "127.0.0.1", "[::1]"]
+    return hosts
 
 
 def is_ip_address(text: str) -> bool:

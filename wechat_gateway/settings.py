@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 from csp.constants import NONE, SELF
 from django.utils.translation import gettext_lazy
 
-from wechat_gateway import addresses, alert_settings, env, log_settings
+from wechat_gateway import addresses, alert_settings, env, log_settings, operator_settings
 from wechat_gateway.database import database
 from wechat_gateway.env import _
 
@@ -65,23 +65,7 @@ if PUBLIC_URL and not addresses.is_origin(PUBLIC_URL):
     env.report(_("PUBLIC_URL must look like https://wx.example.cn, without a path."))
     PUBLIC_URL = ""
 
-ALLOWED_HOSTS = env.comma_separated("ALLOWED_HOSTS")
-if LOCAL and (not all(map(addresses.is_loopback, ALLOWED_HOSTS)) or "DYNO" in os.environ):
-    env.report(
-        _(
-            "WECHAT_GATEWAY_LOCAL must not be 1 on a server, because it switches https off: remove "
-            "it from the environment and from .env. On your own machine, remove ALLOWED_HOSTS."
-        )
-    )
-if LOCAL and not ALLOWED_HOSTS:
-    ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
-if not all(host == "*" or addresses.is_host(host) for host in ALLOWED_HOSTS):
-    env.report(
-        _(
-            "ALLOWED_HOSTS must hold names such as wx.example.cn, without https:// and without a "
-            "port."
-        )
-    )
+ALLOWED_HOSTS = addresses.allowed_hosts(is_local=LOCAL)
 CSRF_TRUSTED_ORIGINS = env.comma_separated("CSRF_TRUSTED_ORIGINS")
 if PUBLIC_URL:
     ALLOWED_HOSTS.append(str(urlsplit(PUBLIC_URL).hostname))
@@ -99,6 +83,12 @@ if TRUSTED_PROXY_COUNT:
 
 # The addresses of backends that may be private: see verification/relay/addresses.py.
 RELAY_PRIVATE_HOSTS = addresses.private_hosts()
+
+# --- Operator --------------------------------------------------------------------------------
+
+# Who operates this server: pages name it, and so do signed papers.
+ORGANISATION = operator_settings.organisation()
+CONTACT = operator_settings.contact()
 
 # --- Application -----------------------------------------------------------------------------
 
@@ -155,6 +145,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "verification.views.operator",
             ],
         },
     },

@@ -9,22 +9,26 @@ import logging
 from collections.abc import Callable
 from functools import partial, wraps
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
+from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth import logout
 from django.core.exceptions import SuspiciousOperation
 from django.db import DataError
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, URLResolver, path, reverse
+from django.utils import timezone
 from django.utils.cache import add_never_cache_headers
 from django.views.decorators.cache import never_cache
 from django.views.defaults import bad_request
 
 from verification import change_log
 from verification.auth import second_factor, sessions
+from verification.auth.menu import build_menu
 from verification.change_log import Action, actor_of
+from verification.times import format_datetime
 
 logger = logging.getLogger(__name__)
 
@@ -68,12 +72,25 @@ class GatewayAdminSite(admin.AdminSite):
         ]
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
-        """Return the models in the order of their registration, the most used first."""
-        order = {model: position for position, model in enumerate(self._registry)}
+        """Return the groups of the menu, or one app as Django lists it."""
         apps: list[Any] = super().get_app_list(request, app_label)
-        for app in apps:
-            app["models"].sort(key=lambda entry: order[entry["model"]])
-        return sorted(apps, key=lambda app: order[app["models"][0]["model"]])
+        return apps if app_label else build_menu(request, self.name, apps)
+
+    def app_index(
+        self, request: HttpRequest, app_label: str, extra_context: dict[str, Any] | None = None
+    ) -> Any:
+        """Redirect to the start page: an app's own page would say no more than the menu."""
+        if not self.get_app_list(request, app_label):
+            raise Http404
+        return redirect(f"{self.name}:index")
+
+    def each_context(self, request: HttpRequest) -> dict[str, Any]:
+        """Add what the foot of a printed page says: from where it is, and of when."""
+        return {
+            **super().each_context(request),
+            "public_host": public_host(),
+            "opened_at": format_datetime(timezone.now(), "%Y-%m-%d %H:%M"),
+        }
 
     def login(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
@@ -93,3 +110,8 @@ class GatewayAdminSite(admin.AdminSite):
         if request.method == "POST" and response.status_code == 302:
             change_log.record(Action.PASSWORD_CHANGED, actor_of(request))
         return response
+
+
+def public_host() -> str:
+    """Return the host of PUBLIC_URL, or an empty text without one."""
+    return urlsplit(settings.PUBLIC_URL).netloc

@@ -8,7 +8,10 @@ from pathlib import Path
 os.environ["WECHAT_GATEWAY_LOCAL"] = "1"
 os.environ["SECRET_KEY"] = "only-for-tests-" * 4
 os.environ["TOKEN_ENCRYPTION_KEYS"] = "only-for-tests-" * 4
-for name in ("PUBLIC_URL", "ALLOWED_HOSTS", "TRUSTED_PROXY_COUNT", "LANGUAGE_CODE", "TIME_ZONE"):
+for name in (
+    *("PUBLIC_URL", "ALLOWED_HOSTS", "TRUSTED_PROXY_COUNT", "LANGUAGE_CODE", "TIME_ZONE"),
+    *("ORGANISATION", "CONTACT"),
+):
     os.environ.pop(name, None)
 for name in [name for name in os.environ if name.startswith(("ALERT_", "EMAIL_"))]:
     del os.environ[name]

@@ -24,6 +24,7 @@ from verification.times import format_datetime
 @admin.register(VerificationAttempt)
 class VerificationAttemptAdmin(ReadOnlyAdmin):
     change_form_template = "admin/verification/verificationattempt/detail.html"
+    pruned_up_to = "last_attempt_id"
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(require_POST(self.export))

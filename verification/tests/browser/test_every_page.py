@@ -75,7 +75,7 @@ def pages(accounts: dict[str, OfficialAccount], li_wei: User) -> list[str]:
         f"{account}/resume/?account={paused}",
         f"{account}/?q=nothing-like-this",
         "/admin/verification/verificationattempt/?outcome=refused",
-        "/admin/verification/changeevent/sign-off/?period=this_month",
+        "/admin/verification/changeevent/sign-offs/new/?period=this_month",
     ]
     client = Client()
     client.force_login(li_wei)
@@ -156,11 +156,17 @@ def test_the_pages_of_the_auditor_are_for_everybody(
     page.locator("section form [type=submit]").click()
     page.locator(".verdict.is-good").wait_for()
     inspection.inspect(page)
-    page.goto("/admin/verification/changeevent/sign-off/?period=this_month")
+    page.goto("/admin/verification/changeevent/sign-offs/new/?period=this_month")
+    inspection.inspect(page)
+    page.locator("#id_note").fill("已逐条核对全部拒绝记录。")
+    page.locator("#id_full_name").fill("李伟")
     page.locator("#id_confirm").check()
     page.locator("form.sign [type=submit]").click()
     page.locator(".paper").wait_for()
     inspection.inspect(page)
+    for path in ("changeevent/sign-offs/", "seal/", "seal/1/change/", "tally/"):
+        page.goto(f"/admin/verification/{path}")
+        inspection.inspect(page)
 
 
 def skip_to_the_content(page: Page) -> None:
