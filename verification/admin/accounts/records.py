@@ -75,7 +75,7 @@ def last_verifications(account: OfficialAccount) -> Record:
 def _explain_none(account: OfficialAccount) -> Any:
     if read_last_push(account):
         return _("No verification yet; messages arrive.")
-    return _("WeChat has not called yet")
+    return _("No verification yet.")
 
 
 def cause(attempt: VerificationAttempt, stored: StoredData) -> str:
