@@ -10,14 +10,16 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from verification.accounts.facts import Facts, Refusal, read_facts
+from verification.accounts.facts import Facts, read_facts
 from verification.accounts.levels import Level
+from verification.accounts.refusals import Refusal
 from verification.accounts.troubles import (
     LONG_WAIT,
     Trouble,
     describe_failing,
     describe_lost_replies,
     describe_stored,
+    describe_stray,
     describe_waiting,
     find_troubles,
     is_outdated,
@@ -175,6 +177,9 @@ def _describe_waiting_account(facts: Facts) -> AccountStatus:
         )
         advice = refusal.explanation.full_text
         return AccountStatus(Level.WAITING, text, advice, refusal.attempt, facts=facts)
+    if facts.stray:
+        text, advice = describe_stray(facts.stray), facts.stray.explanation.full_text
+        return AccountStatus(Level.WAITING, text, advice, facts.stray.attempt, facts=facts)
     if facts.current_token is None:
         advice = _("Rotate the token to give it one.")
         return AccountStatus(Level.WAITING, _("No token yet"), advice, facts=facts)

@@ -11,12 +11,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from verification.accounts.facts import MAX_REFUSALS, Facts, Refusal
+from verification.accounts.facts import Facts
 from verification.accounts.levels import Level
-from verification.diagnosis.token_causes import put_key_back
+from verification.accounts.refusals import MAX_REFUSALS, Refusal
+from verification.accounts.strays import Stray
+from verification.diagnosis.token_causes import name_accounts, put_key_back
 from verification.keys import MISSING_KEY_ADVICE
 from verification.models import Backend, VerificationAttempt
 from verification.models.backend import FAILURES_TO_OPEN
@@ -68,6 +71,15 @@ def key_missing(facts: Facts, now: datetime) -> Trouble | None:
     return None
 
 
+def token_shared(facts: Facts, now: datetime) -> Trouble | None:
+    """Find a token that is valid for two accounts: one cannot tell whose call it is."""
+    if not facts.sharers:
+        return None
+    text = _("Has the same token as {accounts}").format(accounts=name_accounts(facts.sharers))
+    advice = _("Give each account its own token: rotate the token of one of them.")
+    return Trouble(Level.WARNING, text, advice)
+
+
 def rotation_unfinished(facts: Facts, now: datetime) -> Trouble | None:
     """Find a rotation after which WeChat has used a previous token but not the current one.
 
@@ -110,8 +122,18 @@ def refused(facts: Facts, now: datetime) -> Trouble | None:
 
 
 def _level_of_refusal(refusal: Refusal, facts: Facts, now: datetime) -> Level | None:
+    """Return how bad the refusal is, or None if it may be a stranger's.
+
+    Anyone who knows the address can send refusals without a known cause, from an address of their
+    own. Nobody but WeChat can send accepted calls, and those clear every refusal before them. So
+    a stranger cannot turn a healthy account red: that takes a cause that only somebody with the
+    token can bring about, the network from which WeChat verified the account, or that WeChat's
+    own messages stop meanwhile. A new token in WeChat's console meets the second or the third.
+    Several refusals in a row are worth a look all the same: WeChat has many networks.
+    Until its first call, nothing tells a stranger from WeChat, and no messages can be lost.
+    """
     was_used = any(token.first_used_at for token in facts.tokens)
-    if not was_used or not refusal.may_be_forged:
+    if not was_used or not refusal.may_be_forged or facts.is_silent(now):
         return Level.FAILING
     return Level.WARNING if facts.refused_in_a_row >= MAX_REFUSALS else None
 
@@ -119,9 +141,29 @@ def _level_of_refusal(refusal: Refusal, facts: Facts, now: datetime) -> Level | 
 def is_outdated(refusal: Refusal, now: datetime) -> bool:
     """Return whether the refusal is too old to tell how the account is now."""
     is_push = refusal.attempt.kind == Kind.MESSAGE_PUSH
-    if is_push and not refusal.is_unknown:
-        return False
+    if is_push and (not refusal.is_unknown or refusal.is_from_known_network):
+        return False  # Followers wait for an answer until a push is accepted.
     return now - refusal.attempt.recorded_at > REFUSAL_LIFETIME
+
+
+def stray(facts: Facts, now: datetime) -> Trouble | None:
+    """Find a call to a wrong address that was signed with a token of the account."""
+    if facts.stray is None or not facts.stray.is_certain:
+        return None
+    advice = facts.stray.explanation.full_text
+    return Trouble(Level.WARNING, describe_stray(facts.stray), advice, facts.stray.attempt)
+
+
+def describe_stray(stray: Stray) -> str:
+    """Return that WeChat called elsewhere, where and when."""
+    time, slug = format_short(stray.attempt.recorded_at), stray.attempt.path_slug.strip("/")
+    if stray.explanation.cause == "path_since_added":
+        return _("WeChat called at {time}, before the account was added").format(time=time)
+    if not slug:
+        return _("WeChat called the bare domain at {time}").format(time=time)
+    return _("WeChat called a wrong address at {time}: {path}").format(
+        time=time, path=f"/wechat/{slug}"
+    )
 
 
 # --- The relay
@@ -203,6 +245,16 @@ def messages_wait(facts: Facts, now: datetime) -> Trouble | None:
     return Trouble(Level.WARNING, describe_stored(facts), advice)
 
 
+def spool_full(facts: Facts, now: datetime) -> Trouble | None:
+    """Find messages that could not be stored within the last ALERT_MINUTES."""
+    full = DeliveryResult.SPOOL_FULL
+    span = timedelta(minutes=settings.ALERT_MINUTES)
+    failures = facts.deliveries.failures
+    if not any(failure.result == full and now - failure.last_at <= span for failure in failures):
+        return None
+    return Trouble(Level.FAILING, _("No room for waiting messages"), advise(full))
+
+
 def describe_stored(facts: Facts) -> str:
     """Return what the spool has for the account, and whether no worker delivers it."""
     parts = [describe_waiting(facts.backlog)]
@@ -253,9 +305,12 @@ TROUBLES: list[Callable[[Facts, datetime], Trouble | None]] = [
     rotation_unfinished,
     refused,
     backend_failing,
+    spool_full,
+    stray,
     replies_lost,
     messages_dead,
     messages_wait,
-    key_unfit,
     silent,
+    key_unfit,
+    token_shared,
 ]

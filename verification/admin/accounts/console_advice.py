@@ -7,11 +7,8 @@ from datetime import timedelta
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from verification.accounts.facts import (
-    IS_ACCEPTED,
-    IS_ACCEPTED_OR_ACTIONABLE,
-    IS_VERIFICATION,
-)
+from verification.accounts.facts import IS_ACCEPTED, IS_VERIFICATION
+from verification.accounts.refusals import IS_ACCEPTED_OR_ACTIONABLE
 from verification.accounts.status import AccountStatus
 from verification.audit_log.positions import first_id_since
 from verification.diagnosis import explain

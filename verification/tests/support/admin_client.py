@@ -12,6 +12,7 @@ from django.urls import reverse
 
 from verification.accounts.rotation import NO_SECRET
 from verification.models import ChangeEvent, OfficialAccount
+from verification.models.noise import WECHAT_USER_AGENT
 from verification.tests.support.signer import push, self_test_nonce, verification
 
 #: The password of li_wei.
@@ -104,9 +105,15 @@ def someone_who_may(*permissions: str) -> User:
 # --- WeChat
 
 
-def wechat_verifies(account: OfficialAccount, token: str, **rest: str) -> int:
+#: An address in another network than WeChat's, which is 127.0.0.1 in tests.
+STRANGER = "203.0.113.9"
+
+
+def wechat_verifies(
+    account: OfficialAccount, token: str, source: str = "127.0.0.1", **rest: str
+) -> int:
     url = f"{account.server_path}?{verification(token, **rest)}"
-    return Client().get(url).status_code
+    return Client(REMOTE_ADDR=source).get(url).status_code
 
 
 def wechat_pushes(account: OfficialAccount, token: str) -> int:
@@ -121,6 +128,11 @@ def we_test(account: OfficialAccount, token: str) -> int:
 def call(path: str, token: str, **headers: str) -> int:
     """Send a URL verification that is signed with `token`, and return the status."""
     return Client(headers=headers).get(f"{path}?{verification(token)}").status_code
+
+
+def wechat_goes_astray(path: str, token: str) -> int:
+    """Call an address of no account with the user agent of WeChat."""
+    return call(path, token, **{"User-Agent": WECHAT_USER_AGENT})
 
 
 # --- What is stored

@@ -68,7 +68,7 @@ class TestTheTokenStaysHidden:
         self, li_wei_at_work: Client, brand_a: OfficialAccount
     ) -> None:
         answer = li_wei_at_work.post(reverse("admin:reveal_token", args=[brand_a.pk]))
-        assert A not in f"{answer["Location"]}{dict(li_wei_at_work.session)}{answer.cookies}"
+        assert A not in f"{answer['Location']}{dict(li_wei_at_work.session)}{answer.cookies}"
 
         assert A in open_account(li_wei_at_work, brand_a)
         assert A not in open_account(li_wei_at_work, brand_a)
