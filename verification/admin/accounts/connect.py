@@ -27,7 +27,7 @@ from verification.times import format_datetime, format_zone
 #: Levels of an account for which nothing is left to wait for.
 WELL = {Level.RECEIVING, Level.QUIET, Level.VERIFIED}
 #: Troubles that are mended in the steps of the card, and seen in WeChat's next call.
-TROUBLES_OF_CALLS = {"key_missing", "rotation_unfinished", "refused"}
+TROUBLES_OF_CALLS = {"key_missing", "rotation_unfinished", "refused", "stray"}
 
 
 def status_context(

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from verification.accounts.facts import IS_ACCEPTED, IS_VERIFICATION
 from verification.accounts.refusals import IS_ACCEPTED_OR_ACTIONABLE
 from verification.accounts.status import AccountStatus
+from verification.accounts.strays import Stray, read_recent_strays
 from verification.audit_log.positions import first_id_since
 from verification.diagnosis import explain
 from verification.diagnosis.remarks import (
@@ -77,6 +78,11 @@ def advise_without_call(answer: str, account: OfficialAccount, status: AccountSt
             "“{account}” has no token, so every check is refused. Rotate the token to give it one, "
             "paste it into the console and press Submit (提交)."
         ).format(account=account)
+    if stray := find_recent_stray(account):
+        return _("WeChat called another address at {time}. {explanation}").format(
+            time=format_datetime(stray.attempt.recorded_at, "%H:%M:%S"),
+            explanation=stray.explanation.full_text,
+        )
     if last_push and timezone.now() - last_push < RECENT:
         return _(
             "No verification of “{account}” was recorded in the last ten minutes, but its messages "
@@ -84,6 +90,13 @@ def advise_without_call(answer: str, account: OfficialAccount, status: AccountSt
             "another server URL. Compare it with the one above letter by letter."
         ).format(account=account, time=format_datetime(last_push, "%H:%M:%S"))
     return NOTHING_RECORDED[answer]().format(account=account)
+
+
+def find_recent_stray(account: OfficialAccount) -> Stray | None:
+    """Return the last recent call to an address of no account that was meant for this one."""
+    now = timezone.now()
+    stray = next(iter(read_recent_strays(account, now)), None)
+    return stray if stray and now - stray.attempt.recorded_at < RECENT else None
 
 
 def advise_after_refusal(answer: str, attempt: VerificationAttempt) -> str:

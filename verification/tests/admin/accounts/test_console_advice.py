@@ -18,6 +18,7 @@ from verification.tests.support.adapter import A, B
 from verification.tests.support.admin_client import (
     open_account,
     we_test,
+    wechat_goes_astray,
     wechat_pushes,
     wechat_verifies,
 )
@@ -113,14 +114,15 @@ def test_success_with_the_previous_token_is_said_to_be_that(
 
 
 def test_after_a_success_it_says_what_is_left_to_do(
-    li_wei_at_work: Client, brand_a: OfficialAccount
+    li_wei_at_work: Client, brand_a: OfficialAccount, brand_b: OfficialAccount
 ) -> None:
     wechat_verifies(brand_a, A)
     later = timezone.now() + timedelta(minutes=20)
     with mock.patch("django.utils.timezone.now", return_value=later):
         assert "Set a backend before you press Enable" in advice(li_wei_at_work, brand_a, "success")
-    set_backend(brand_a, "https://crm.example.cn/wechat")
-    assert "menu, press Enable" in advice(li_wei_at_work, brand_a, "success")
+    set_backend(brand_b, "https://crm.example.cn/wechat")
+    wechat_verifies(brand_b, B)
+    assert "menu, press Enable" in advice(li_wei_at_work, brand_b, "success")
 
     wechat_pushes(brand_a, A)
     assert "nothing is left to do" in advice(li_wei_at_work, brand_a, "success")
@@ -143,6 +145,19 @@ def test_where_messages_arrive_nobody_is_told_that_wechat_has_not_called(
         text = advice(li_wei_at_work, brand_a, answer)
         assert "but its messages arrive" in text
         assert "has not" not in text
+
+
+@pytest.mark.parametrize("answer", ["token", "timeout"])
+def test_a_call_to_a_mistyped_address_is_named_and_no_other_host_is_blamed(
+    li_wei_at_work: Client, brand_a: OfficialAccount, answer: str
+) -> None:
+    wechat_goes_astray("/wechat/brand-aa", A)
+    text = advice(li_wei_at_work, brand_a, answer)
+
+    assert "WeChat called another address at " in text
+    assert "brand-aa" in text
+    assert "another host" not in text
+    assert "has not reached" not in text
 
 
 def test_an_account_without_a_token_is_told_to_take_one(li_wei_at_work: Client) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 
 import pytest
@@ -23,6 +24,7 @@ from verification.tests.support.admin_client import (
     call,
     current_secret,
     errors,
+    open_account,
     page,
     press,
 )
@@ -126,6 +128,10 @@ class TestAddingAnAccount:
             in answer.text
         )
         assert call("/wechat/brand-c", A) == 200
+        for slug, other in (("brand-c", "Brand-A"), ("brand-a", "Brand C")):
+            account = OfficialAccount.objects.get(slug=slug)
+            text = html.unescape(open_account(li_wei_at_work, account))
+            assert f"Has the same token as “{other}”" in text
 
     def test_save_and_add_another_shows_the_token_and_leads_on(
         self, li_wei_at_work: Client
