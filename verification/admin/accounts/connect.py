@@ -36,8 +36,7 @@ def status_context(
     """Return what status.html shows."""
     return {
         "badge": status.badge,
-        "sign": status.level.sign,
-        "label": status.level.label,
+        "level": status.level,
         "text": status.text,
         "advice": status.advice,
         "url": status.url if may(request, "view_verificationattempt") else "",
@@ -60,7 +59,7 @@ def card_context(
     request: HttpRequest, account: OfficialAccount, status: AccountStatus, *, token: str = ""
 ) -> dict[str, Any]:
     """Return what connect.html shows. `token` is the text of the current token, if it is shown."""
-    current = account.current_token
+    current = status.facts.current_token
     answer = request.GET.get("console", "")
     verified = describe_verification(current)
     is_about_calls = concerns_calls(status)

@@ -89,6 +89,16 @@ def advise_without_call(answer: str, account: OfficialAccount, status: AccountSt
             "arrive, the last at {time}. So this server can be reached, and the console was given "
             "another server URL. Compare it with the one above letter by letter."
         ).format(account=account, time=format_datetime(last_push, "%H:%M:%S"))
+    if answer == "token" and status.refusal:
+        return _(
+            "WeChat has not called “{account}” in the last ten minutes. Its last call, of {time}, "
+            "was refused. {explanation} If the console says this of a newer call, another host "
+            "answered it: then check the URL letter by letter."
+        ).format(
+            account=account,
+            time=format_datetime(status.refusal.attempt.recorded_at, "%H:%M"),
+            explanation=status.refusal.explanation.full_text,
+        )
     return NOTHING_RECORDED[answer]().format(account=account)
 
 

@@ -74,7 +74,8 @@ async function refresh() {
     sent.set(fresh.id, html);
     last = document.getElementById(fresh.id);
   }
-  part("spoken").textContent = `${part("label").textContent}: ${part("text").textContent}`;
+  const label = document.querySelector("#status .badge").lastChild.textContent.trim();
+  part("spoken").textContent = `${label}: ${part("text").textContent}`;
 }
 
 // --- Polling
@@ -123,3 +124,6 @@ if (line && !("isWell" in line.dataset)) {
     if (!document.hidden && line.classList.contains("is-live")) ask();
   });
 }
+
+// A browser that kept the page for Back and Forward would show its secret again.
+addEventListener("pageshow", ({ persisted }) => { if (persisted) location.reload(); });

@@ -51,8 +51,8 @@ def open_account(client: Client, account: OfficialAccount, **query: str) -> str:
 
 def state_of(text: str) -> tuple[str, str, str]:
     """Return the tone and the label of the badge on an account page, and the reason beside it."""
-    label, reason = 'data-live="label">(.*?)</span>', 'data-live="text">(.*?)</strong>'
-    badge = re.search(rf'class="badge is-(\w+)".*?{label}.*?{reason}', text, re.DOTALL)
+    label, reason = r"</span>\s*(\w+)</span>", 'data-live="text">(.*?)</strong>'
+    badge = re.search(rf'class="badge is-(\w+)">.*?{label}.*?{reason}', text, re.DOTALL)
     assert badge is not None
     return badge[1], badge[2], html.unescape(badge[3])
 

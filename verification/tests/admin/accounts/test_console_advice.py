@@ -53,7 +53,10 @@ def test_ten_minutes_later_it_is_not_recent_any_more(
     li_wei_at_work: Client, brand_a: OfficialAccount, brand_b: OfficialAccount
 ) -> None:
     wechat_verifies(brand_a, B)
-    for minutes, sentence in [(9.9, "token of “Brand-B”"), (10.1, "another host answered")]:
+    for minutes, sentence in [
+        (9.9, "Put Brand-A&#x27;s own token, or Brand-B&#x27;s own URL, into that console.\n"),
+        (10.1, "If the console says this of a newer call, another host answered it"),
+    ]:
         then = timezone.now() + timedelta(minutes=minutes)
         with mock.patch("django.utils.timezone.now", return_value=then):
             assert sentence in advice(li_wei_at_work, brand_a, "token")
