@@ -14,6 +14,7 @@ from django.utils import timezone
 from verification.models import Backend, ChangeEvent, OfficialAccount
 from verification.protocol.console import SERVICE_FAILURE_MESSAGE
 from verification.protocol.enums import DeliveryResult
+from verification.tests.support.adapter import A
 from verification.tests.support.admin_client import (
     actions,
     errors,
@@ -22,6 +23,7 @@ from verification.tests.support.admin_client import (
     open_list,
     press,
     staff,
+    wechat_pushes,
 )
 from verification.tests.support.deliveries import (
     CRM,
@@ -252,6 +254,16 @@ class TestConnecting:
         self, brand_a: OfficialAccount, li_wei_at_work: Client
     ) -> None:
         assert "leave the key as it is" in open_account(li_wei_at_work, brand_a)
+
+    def test_once_messages_arrive_it_asks_for_no_other_key(
+        self, brand_a: OfficialAccount, li_wei_at_work: Client
+    ) -> None:
+        wechat_pushes(brand_a, A)
+        page = open_account(li_wei_at_work, brand_a)
+
+        assert "Press Generate" not in page
+        assert page.count("receives messages already: leave it as it is.") == 2
+        assert "This account is enabled (启用) and has no backend" in page
 
 
 def test_the_change_log_says_it_in_both_languages(
