@@ -306,11 +306,11 @@ TROUBLES: list[Callable[[Facts, datetime], Trouble | None]] = [
     refused,
     backend_failing,
     spool_full,
+    token_shared,
     stray,
     replies_lost,
     messages_dead,
     messages_wait,
     silent,
     key_unfit,
-    token_shared,
 ]

@@ -26,7 +26,7 @@ def refused(snapshot: Snapshot, account: OfficialAccount) -> Finding | None:
     A missing key is one problem of the server, which key_missing() reports.
     """
     key, trouble = f"refused:{account.pk}", snapshot.trouble(account, "refused")
-    attempt = trouble and trouble.attempt
+    attempt = trouble.attempt if trouble else None
     if trouble is None or attempt is None or attempt.reason == Reason.UNDECRYPTABLE_TOKEN:
         return _accepted_again(snapshot, account, key)
     if snapshot.first_used_at(account) is None:

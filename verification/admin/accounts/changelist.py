@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Iterator
 from datetime import timedelta
 from functools import cached_property
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
 from django.core.paginator import InvalidPage, Paginator
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -41,24 +44,31 @@ class StatusFilter(admin.SimpleListFilter):
 
     title = _("state")
     parameter_name = "status"
+    template = "admin/verification/officialaccount/state_filter.html"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [
-            (NEEDS_ATTENTION, _("Needs attention")),
-            ("failing", _("Failing")),
-            ("warning", _("Warning")),
-            ("receiving", _("Receiving messages")),
-            ("quiet", _("No message for a week")),
-            ("verified", _("Verified, not enabled (启用) yet")),
-            ("waiting", _("WeChat has not called yet")),
-            ("paused", _("Paused")),
-        ]
+        states = [(level.key, level.label) for level in Level]
+        return [(NEEDS_ATTENTION, _("Needs attention")), *states]
 
     def queryset(
         self, request: HttpRequest, queryset: QuerySet[OfficialAccount]
     ) -> QuerySet[OfficialAccount]:
         """Return all accounts: the database stores no status to filter by."""
         return queryset
+
+    def choices(self, changelist: ChangeList) -> Iterator[Any]:
+        """Yield the states that accounts have, with their numbers, and the chosen one."""
+        assert isinstance(changelist, AccountChangeList)
+        levels = Counter(status_of(account).level.key for account in changelist.accounts)
+        counts = {**levels, NEEDS_ATTENTION: levels["failing"] + levels["warning"]}
+        for choice, key in zip(super().choices(changelist), ["", *self._keys()], strict=True):
+            if not key:
+                yield choice
+            elif counts.get(key) or choice["selected"]:
+                yield {**choice, "display": f"{choice['display']} ({counts.get(key, 0)})"}
+
+    def _keys(self) -> list[str]:
+        return [key for key, _title in self.lookup_choices]
 
     def levels(self) -> list[Level]:
         """Return the chosen levels; none if no valid one is chosen."""

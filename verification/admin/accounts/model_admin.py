@@ -111,8 +111,9 @@ class OfficialAccountAdmin(AccountModelAdmin):
     def status(self, account: OfficialAccount) -> str:
         status = status_of(account)
         return format_html(
-            '<span class="badge is-{}"><span class="sign" aria-hidden="true">{}</span> {}</span> '
-            '<span class="reason">{}</span>',
+            '<span class="state"><span class="badge is-{}">'
+            '<span class="sign" aria-hidden="true">{}</span> {}</span> '
+            '<span class="reason">{}</span></span>',
             status.badge,
             status.level.sign,
             status.level.label,

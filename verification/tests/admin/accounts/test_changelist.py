@@ -84,6 +84,23 @@ class TestTheList:
     ) -> None:
         assert 'href="?">Show all accounts' in empty_list(open_list(li_wei_at_work, q="nobody"))
 
+    def test_the_states_that_accounts_have_are_offered_with_their_numbers(
+        self, li_wei_at_work: Client, brand_a: OfficialAccount, brand_b: OfficialAccount
+    ) -> None:
+        wechat_verifies(brand_b, A)
+        pause(make_account("outlet", "TokenOfTheOutlet1"), LI_WEI)
+        text = open_list(li_wei_at_work, status="paused")
+        line = text.partition('<nav class="filter-line"')[2].partition("</nav>")[0]
+
+        assert re.findall(r">\s*([^<>]*?)\s*</a>", line) == [
+            "All",
+            "Needs attention (1)",
+            "Failing (1)",
+            "Waiting (1)",
+            "Paused (1)",
+        ]
+        assert re.search(r'href="\?status=paused" aria-current="true"', line)
+
     def test_refusals_link_to_themselves(
         self, li_wei_at_work: Client, brand_a: OfficialAccount, brand_b: OfficialAccount
     ) -> None:
