@@ -78,3 +78,21 @@ def _nearest_account(
         return None
     nearest = stored.accounts[get_close_matches(slug, stored.accounts, n=1, cutoff=0)[0]]
     return nearest if nearest.pk in wanted else None
+
+
+def read_recent_strays(account: OfficialAccount, now: datetime) -> list[Stray]:
+    """Return the stray calls that were probably meant for this account, newest first.
+
+    They stay in the list after an accepted call, and an address that only resembles the account's
+    own is enough.
+    """
+    since, stored = now - STRAY_LIFETIME, StoredData()
+    recent = range(first_id_since(since), ALL_IDS.stop)
+    ids = AttemptIndex([NONE], KINDS, REASONS).newest(MAX_STRAYS, recent)
+    attempts = VerificationAttempt.objects.filter(pk__in=ids, recorded_at__gt=since)
+    strays = []
+    for attempt in attempts.order_by("-id"):
+        signer = _signer_of(attempt, stored)
+        if (signer or _nearest_account(attempt, stored, {account.pk})) == account:
+            strays.append(Stray(attempt, explain(attempt, stored), is_certain=signer is not None))
+    return strays

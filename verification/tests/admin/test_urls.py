@@ -112,16 +112,15 @@ EXPECTED = {
     ("302 403 200 200 200", "302 403 200 200 200"): [
         "verification/delivery/",
         "verification/officialaccount/",
+        "verification/officialaccount/<int:account_id>/cards/",
         "verification/officialaccount/<int:account_id>/live/",
         "verification/officialaccount/<path:object_id>/history/",
         "verification/verificationattempt/",
     ],
-    ("302 403 403 302 302", "302 403 403 200 200"): [
+    ("302 403 403 302 302", "302 403 403 302 302"): [
         "verification/officialaccount/<int:account_id>/aes-key/reveal/",
         "verification/officialaccount/<int:account_id>/backend/reveal/",
         "verification/officialaccount/<int:account_id>/reveal/",
-    ],
-    ("302 403 403 302 302", "302 403 403 302 302"): [
         "verification/officialaccount/<int:account_id>/deliveries/retry/",
         "verification/officialaccount/<int:account_id>/self-test/",
         "verification/officialaccount/<int:account_id>/aes-key/<int:secret_id>/keep/",

@@ -37,9 +37,9 @@ def called(li_wei: User) -> None:
 
 
 def test_a_quarter_becomes_a_printed_sign_off(
-    called: None, fresh_desk: Desk, inspection: Inspection
+    called: None, desk: Desk, inspection: Inspection
 ) -> None:
-    page = inspection.watch(fresh_desk.open("/admin/"))
+    page = inspection.watch(desk.open("/admin/"))
     page.locator("a", has_text="Sign-offs").first.click()
     sign(page, "last_quarter")
     expect(page.locator("h1")).to_contain_text("Sign-off 1:")

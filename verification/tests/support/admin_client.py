@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from typing import Any
 
@@ -48,13 +49,27 @@ def open_account(client: Client, account: OfficialAccount, **query: str) -> str:
     return client.get(url, query).text
 
 
+def state_of(text: str) -> tuple[str, str, str]:
+    """Return the tone and the label of the badge on an account page, and the reason beside it."""
+    label, reason = r"</span>\s*(\w+)</span>", 'data-live="text">(.*?)</strong>'
+    badge = re.search(rf'class="badge is-(\w+)">.*?{label}.*?{reason}', text, re.DOTALL)
+    assert badge is not None
+    return badge[1], badge[2], html.unescape(badge[3])
+
+
+def is_card_open(text: str) -> bool:
+    """Return whether the card that connects the account is open on its page."""
+    return '<details class="module card" id="connect" data-card open>' in text
+
+
 def press(client: Client, page: str, *arguments: Any, **form: Any) -> Any:
-    return client.post(reverse(f"admin:{page}", args=arguments), form)
+    """Send a form, and return the page to which the answer leads."""
+    return client.post(reverse(f"admin:{page}", args=arguments), form, follow=True)
 
 
 def add(client: Client, **fields: str) -> Any:
     form = {"name": "Brand C", "slug": "brand-c", "answers_at_root": "on", **fields}
-    return client.post(page("officialaccount_add"), with_source(form))
+    return client.post(page("officialaccount_add"), with_source(form), follow=True)
 
 
 def with_source(form: dict[str, str]) -> dict[str, str]:
@@ -71,7 +86,8 @@ def act(client: Client, action: str, *accounts: OfficialAccount) -> Any:
 def tool(client: Client, name: str, account: OfficialAccount, **form: str) -> Any:
     url = reverse(f"admin:{name}_token", args=[account.pk])
     current = account.current_token
-    return client.post(url, {"replaces": current.pk if current else NO_SECRET, **with_source(form)})
+    form = {"replaces": str(current.pk if current else NO_SECRET), **with_source(form)}
+    return client.post(url, form, follow=True)
 
 
 def errors(response: Any) -> str:
