@@ -48,8 +48,13 @@ def count_matching(filters: AttemptFilter) -> Matches:
     own = bars
     if charted != filters.period:
         own, is_complete = count_bars(filters, [Span(filters.period.start, filters.period.end)])
-    sums = [sum(getattr(bar, name) for bar in own) for name in Bar._fields[2:]]
-    return Matches(Sums(*sums, is_complete=is_complete), bars if is_complete else [])
+    sums = Sums(
+        sum(bar.accepted for bar in own),
+        sum(bar.refused for bar in own),
+        sum(bar.pushes for bar in own),
+        is_complete,
+    )
+    return Matches(sums, bars if is_complete else [])
 
 
 def period_of_chart(period: Period | Span) -> Period | Span:

@@ -45,7 +45,8 @@ def parse_filter(parameters: Mapping[str, str]) -> tuple[AttemptFilter, list[str
     if preset_name and preset_name not in ALL_PRESETS:
         invalid.append("period")
         preset_name = ""
-    at = None
+    at: datetime | None = None
+    period: Period | Span
     if moment := parse_at(parameters, invalid):
         at, preset_name, period = moment.at, "", span_around(moment)
     elif preset_name:

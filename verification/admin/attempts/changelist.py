@@ -51,6 +51,7 @@ def attempt_list(site: admin.AdminSite, request: HttpRequest) -> HttpResponse:
         "opts": VerificationAttempt._meta,
         "filters": filters,
         "zone": format_zone(),
+        "sign_off_query": sign_off_query(request, filters),
         "periods": choices.period_choices(filters),
         "selects": choices.selects_of(filters),
         "chips": list(choices.chips_of(filters)),
@@ -101,6 +102,13 @@ def typed_period(
 
 def as_typed(text: str) -> str:
     return text.replace("T", " ")
+
+
+def sign_off_query(request: HttpRequest, filters: AttemptFilter) -> str:
+    """Return the query of the page that signs off the days of the list; empty without any."""
+    is_allowed = request.user.has_perm("verification.sign_off")
+    is_days = isinstance(filters.period, Period)
+    return f"?{urlencode(filters.ends())}" if is_allowed and is_days else ""
 
 
 def parse_key(request: HttpRequest, name: str) -> int | None:

@@ -125,8 +125,8 @@ def test_a_time_alone_is_the_last_such_time(morning: None) -> None:
         auditor = staff("view_verificationattempt")
 
         assert times(ask(auditor, "10:42")) == ["10:42:50", "10:42:07"]
-        assert "at=2026-09-28T23" in auditor.get(LIST, {"q": "23:10"}).url
-        assert "at=2026-09-28T10" in auditor.get(LIST, {"q": "昨天 10:42"}).url
+        assert "at=2026-09-28T23" in auditor.get(LIST, {"q": "23:10"})["Location"]
+        assert "at=2026-09-28T10" in auditor.get(LIST, {"q": "昨天 10:42"})["Location"]
 
 
 def test_a_moment_to_come_is_said_to_be_one(auditor: Client) -> None:
