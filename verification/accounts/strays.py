@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from difflib import get_close_matches
 
+from django.db.models import QuerySet
+
 from verification.attempts.index import NONE, AttemptIndex
 from verification.diagnosis import Explanation, StoredData, explain
 from verification.diagnosis.evidence import Evidence
@@ -41,12 +43,9 @@ def read_strays(
     A call that only resembles an account's address counts for accounts that were never called:
     strangers try addresses as well, and an account that works misses nothing.
     """
-    since = now - STRAY_LIFETIME
-    ids = AttemptIndex([NONE], KINDS, REASONS).newest(MAX_STRAYS)
-    attempts = VerificationAttempt.objects.filter(pk__in=ids, recorded_at__gt=since)
     never_called = {pk for pk, accepted in last_accepted.items() if accepted is None}
     strays: dict[int, Stray] = {}
-    for attempt in attempts.order_by("-id"):
+    for attempt in _calls_without_account(now):
         account = signer = _signer_of(attempt, stored)
         if account is None:
             account = _nearest_account(attempt, stored, never_called)
@@ -57,6 +56,12 @@ def read_strays(
             explanation = explain(attempt, stored)
             strays[account.pk] = Stray(attempt, explanation, is_certain=signer is not None)
     return strays
+
+
+def _calls_without_account(now: datetime) -> QuerySet[VerificationAttempt]:
+    ids = AttemptIndex([NONE], KINDS, REASONS).newest(MAX_STRAYS)
+    since = now - STRAY_LIFETIME
+    return VerificationAttempt.objects.filter(pk__in=ids, recorded_at__gt=since).order_by("-id")
 
 
 def _signer_of(attempt: VerificationAttempt, stored: StoredData) -> OfficialAccount | None:
@@ -86,12 +91,8 @@ def read_recent_strays(account: OfficialAccount, now: datetime) -> list[Stray]:
     They stay in the list after an accepted call, and an address that only resembles the account's
     own is enough.
     """
-    since, stored = now - STRAY_LIFETIME, StoredData()
-    recent = range(first_id_since(since), ALL_IDS.stop)
-    ids = AttemptIndex([NONE], KINDS, REASONS).newest(MAX_STRAYS, recent)
-    attempts = VerificationAttempt.objects.filter(pk__in=ids, recorded_at__gt=since)
-    strays = []
-    for attempt in attempts.order_by("-id"):
+    stored, strays = StoredData(), []
+    for attempt in _calls_without_account(now):
         signer = _signer_of(attempt, stored)
         if (signer or _nearest_account(attempt, stored, {account.pk})) == account:
             strays.append(Stray(attempt, explain(attempt, stored), is_certain=signer is not None))
