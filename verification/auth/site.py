@@ -34,6 +34,10 @@ logger = logging.getLogger(__name__)
 
 
 class GatewayAdminSite(admin.AdminSite):
+    index_template = "admin/home/index.html"
+    #: Returns what the home page shows to the person of a request. verification.admin sets it.
+    home_context: Callable[[HttpRequest], dict[str, Any]] | None = None
+
     def __init__(self, name: str = "admin") -> None:
         super().__init__(name)
         # Deleting in bulk does not ask each object whether it may be deleted: an account with
@@ -70,6 +74,12 @@ class GatewayAdminSite(admin.AdminSite):
             path("second-factor/", second_factor_view, name="second_factor"),
             *super().get_urls(),
         ]
+
+    def index(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        home = self.home_context(request) if self.home_context else {}
+        return super().index(request, {**home, **(extra_context or {})})
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
         """Return the groups of the menu, or one app as Django lists it."""
