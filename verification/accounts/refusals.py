@@ -7,8 +7,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import chain
 
-from django.db.models import Q, QuerySet, Sum
+from django.db.models import Q, Sum
 
 from verification.attempts.index import ALL_IDS, NONE, AttemptIndex
 from verification.audit_log.positions import first_id_since
@@ -67,12 +68,8 @@ def read_open_refusals(
     An accepted call shows that earlier refusals are solved. There are at most MAX_REFUSALS each.
     """
     refusals: defaultdict[int, list[Refusal]] = defaultdict(list)
-    for attempt in _last_refusals(last_accepted):
-        account_id = attempt.account_id or 0
-        accepted = last_accepted[account_id]
-        is_open = accepted is None or accepted < attempt.recorded_at
-        if is_open and len(refusals[account_id]) < MAX_REFUSALS:
-            refusals[account_id].append(Refusal(attempt, explain(attempt, stored)))
+    for attempt in _open_attempts(last_accepted):
+        refusals[attempt.account_id or 0].append(Refusal(attempt, explain(attempt, stored)))
     suspects = [pk for pk, some in refusals.items() if any(one.may_be_forged for one in some)]
     for account_id, networks in _read_known_networks(suspects).items():
         refusals[account_id] = [
@@ -82,11 +79,26 @@ def read_open_refusals(
     return refusals
 
 
-def _last_refusals(account_ids: Iterable[int]) -> QuerySet[VerificationAttempt]:
+def _open_attempts(last_accepted: Mapping[int, datetime | None]) -> Iterable[VerificationAttempt]:
+    """Return the newest MAX_REFUSALS refusals of each account after its last accepted call.
+
+    Most refusals that the index finds are solved, so only account and time of all are read.
+    """
     # Paused accounts are left out: all their pushes are refused, which can be thousands a day.
-    active = OfficialAccount.objects.filter(pk__in=[*account_ids], is_paused=False).order_by()
+    active = OfficialAccount.objects.filter(pk__in=[*last_accepted], is_paused=False).order_by()
     ids = actionable_refusals(active.values_list("id", flat=True)).newest(MAX_REFUSALS)
-    return VerificationAttempt.objects.filter(pk__in=ids).select_related("account").order_by("-id")
+    found = VerificationAttempt.objects.filter(pk__in=ids).order_by("-id")
+    open_ids: defaultdict[int, list[int]] = defaultdict(list)
+    for pk, account_id, recorded_at in found.values_list("id", "account_id", "recorded_at"):
+        accepted = last_accepted[account_id or 0]
+        is_open = accepted is None or accepted < recorded_at
+        if is_open and len(open_ids[account_id or 0]) < MAX_REFUSALS:
+            open_ids[account_id or 0].append(pk)
+    return (
+        VerificationAttempt.objects.filter(pk__in=[*chain.from_iterable(open_ids.values())])
+        .select_related("account")
+        .order_by("-id")
+    )
 
 
 def _read_known_networks(account_ids: list[int]) -> dict[int, set[str]]:

@@ -18,6 +18,7 @@ from django.core.exceptions import SuspiciousOperation
 from django.db import DataError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, path, reverse
 from django.utils import timezone
 from django.utils.cache import add_never_cache_headers
@@ -77,7 +78,7 @@ class GatewayAdminSite(admin.AdminSite):
 
     def index(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
+    ) -> TemplateResponse:
         home = self.home_context(request) if self.home_context else {}
         return super().index(request, {**home, **(extra_context or {})})
 

@@ -18,10 +18,11 @@ def read_activity(now: datetime) -> Chart:
     """Return the chart of the hours until now. Tallies count by the hour of UTC."""
     last = now.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
     starts = [last - timedelta(hours=ago) for ago in reversed(range(HOURS))]
-    return draw(read_bars([Span(start, start + timedelta(hours=1)) for start in starts]), link)
+    spans = [Span(start, start + timedelta(hours=1)) for start in starts]
+    attempts = reverse("admin:verification_verificationattempt_changelist")
+    return draw(read_bars(spans), lambda bar: attempts + query_of(bar))
 
 
-def link(bar: Bar) -> str:
-    """Return the address of the list of that hour's attempts, of all kinds but self-tests."""
-    filters = AttemptFilter(Span(bar.start, bar.end), kind=None)
-    return reverse("admin:verification_verificationattempt_changelist") + filters.query()
+def query_of(bar: Bar) -> str:
+    """Return the query of the list of that hour's attempts, of all kinds but self-tests."""
+    return AttemptFilter(Span(bar.start, bar.end), kind=None).query()

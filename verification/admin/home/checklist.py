@@ -129,8 +129,8 @@ def _kept_head(request: HttpRequest) -> Step:
 
     Whether somebody keeps it cannot be known.
     """
-    sealed = Q(action=Action.EXPORTED, facts__format="sealed")
-    kept = ChangeEvent.objects.filter(sealed | Q(action=Action.SIGNED_OFF))
+    candidates = ChangeEvent.objects.filter(action__in=[Action.SIGNED_OFF, Action.EXPORTED])
+    kept = candidates.filter(Q(action=Action.SIGNED_OFF) | Q(facts__format="sealed"))
     return Step(
         _("Keep a head of the log elsewhere"),
         kept.exists(),
@@ -145,6 +145,7 @@ def _kept_head(request: HttpRequest) -> Step:
 
 def read_review_steps(request: HttpRequest, check: Check | None, review: Review) -> Checklist:
     """Return what an auditor needs before the next sign-off."""
+    assert request.user.is_authenticated
     period = str(review.quarter)
     return Checklist(
         [

@@ -111,17 +111,23 @@ class Backlogs:
 
 def find_backlogs(rows: Iterable[tuple[OfficialAccount, AccountStatus]]) -> Backlogs | None:
     """Return where messages wait for a backend, or None if none wait and no backend fails."""
-    found = [_backlog_of(account, status) for account, status in rows]
-    backlogs = [backlog for backlog in found if backlog.text]
+    backlogs = [
+        AccountBacklog(account, text, status.backlog.oldest is not None, spool_url(account))
+        for account, status in rows
+        if (text := describe_backlog(status))
+    ]
     if not backlogs:
         return None
     return Backlogs(backlogs[:MAX_ROWS], max(len(backlogs) - MAX_ROWS, 0))
 
 
-def _backlog_of(account: OfficialAccount, status: AccountStatus) -> AccountBacklog:
-    backend, backlog = status.backend, status.backlog
+def describe_backlog(status: AccountStatus) -> str:
+    """Return whether the backend fails and what is in the spool, or an empty text."""
+    backend = status.backend
     failing = describe_failing(backend) if backend and backend.is_failing else ""
-    text = " · ".join(filter(None, [failing, describe_waiting(backlog)]))
+    return " · ".join(filter(None, [failing, describe_waiting(status.backlog)]))
+
+
+def spool_url(account: OfficialAccount) -> str:
     query = urlencode({"account__id__exact": account.pk})
-    url = f"{reverse('admin:verification_delivery_changelist')}?{query}"
-    return AccountBacklog(account, text, backlog.oldest is not None, url)
+    return f"{reverse('admin:verification_delivery_changelist')}?{query}"
