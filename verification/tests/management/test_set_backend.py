@@ -94,7 +94,7 @@ def test_json_says_that_a_backend_fails(brand_a: OfficialAccount) -> None:
     out = StringIO()
     call_command("list_accounts", "--json", stdout=out)
     [account] = json.loads(out.getvalue())["accounts"]
-    assert account["state"] == "attention"
+    assert account["state"] == "failing"
     assert account["backend"]["reason"] == "connection_refused"
     assert (account["messages_waiting"], account["dead_letters"]) == (2, 0)
     assert account["oldest_message"]

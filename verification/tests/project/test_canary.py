@@ -108,7 +108,7 @@ def dump(day: Scenario) -> str:
         message = f"{refusal.value!r} {refusal.value.__cause__!r}"
         del refusal
         gc.collect()  # closes the cursor of the refused dump while its transaction is open
-        with_secrets = ["token", "backend", "totpdevice"]
+        with_secrets = ["token", "aeskey", "backend", "totpdevice"]
         call_command("dumpdata", exclude=[f"verification.{name}" for name in with_secrets])
     return f"{out.getvalue()} {message}"
 
@@ -148,10 +148,14 @@ SINKS: dict[str, tuple[Callable[[Scenario], str], str]] = {
     "the change log": (lambda day: rows(day, "verification_changeevent"), "token_revealed"),
     "the alerts": (alerts, "is refused"),
     "the sessions": (sessions, "_auth_user_id"),
+    "the session before a secret is shown": (lambda day: day.noted, "secret_to_show"),
     "the tables": (rows, "wang.fang"),
     "the objects": (objects, "Secret(••••••••)"),
-    "the CSV": (lambda day: output_of(day, "export_attempts", "--format=csv"), "echostr,client_ip"),
-    "the CSV of the browser": (download, "echostr,client_ip"),
+    "the CSV": (
+        lambda day: output_of(day, "export_attempts", "--format=csv"),
+        "_name,cause,advice",
+    ),
+    "the CSV of the browser": (download, "account_name,cause,advice"),
     "the JSON": (lambda day: output_of(day, "export_attempts"), '"reason": "malformed_parameter"'),
     "the sealed export": (
         lambda day: output_of(day, "export_attempts", "--format=sealed"),

@@ -7,8 +7,11 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.contrib.sessions.models import Session
 from django.test import Client
+from django.urls import reverse
 
+from verification.accounts.rotation import NO_SECRET
 from verification.models import Backend, OfficialAccount, TotpDevice
 from verification.relay.payload import Payload
 from verification.relay.webhooks import PREFIX
@@ -49,16 +52,18 @@ class Scenario:
         self.monkeypatch, self.browser = monkeypatch, Browser()
         self.secrets = [TOKEN, NEXT_TOKEN, PASSWORD, NEXT_PASSWORD, MESSAGE]
         self.failed: list[Any] = []
-        self.printed = self.mailed = ""
+        self.printed = self.mailed = self.noted = ""
         User.objects.create_superuser("li.wei", password=PASSWORD)
         self.sign_in()
         self.account = self.connect()
         self.send_callbacks()
         self.rotate()
+        self.add_aes_key()
         self.set_backend()
         self.call(f"{self.account.server_path}?{verification(TOKEN)}")
         self.add_user()
         self.cause_errors()
+        self.open_late()
 
     def sign_in(self) -> None:
         """Sign in with mistakes: wrong passwords, a used recovery code, and one too soon after."""
@@ -95,6 +100,15 @@ class Scenario:
             tool(self.browser, "rotate", self.account, token=refused)
         shown = tool(self.browser, "rotate", self.account, token=NEXT_TOKEN, keep_old="0")
         self.browser.was_shown(NEXT_TOKEN, shown)
+
+    def add_aes_key(self) -> None:
+        """Let an EncodingAESKey be generated, and reveal it."""
+        form = {"aes_key_source": "generate", "app_id": "wx0123456789abcdef"}
+        made = press(self.browser, "rotate_aes_key", self.account.pk, replaces=NO_SECRET, **form)
+        key = self.account.aes_keys.get().secret.reveal()  # type: ignore[union-attr]
+        self.browser.was_shown(key, made)
+        self.browser.was_shown(key, press(self.browser, "reveal_aes_key", self.account.pk))
+        self.secrets.append(key)
 
     def set_backend(self) -> None:
         """Set a backend, reveal and rotate its webhook secret, and let a message wait for it."""
@@ -136,11 +150,23 @@ class Scenario:
     def cause_errors(self) -> None:
         """Raise errors while a token is in local variables, in a form, or being compared."""
         with self.monkeypatch.context() as patch:
+            patch.setattr("verification.admin.accounts.console_advice.advise", raise_error)
             patch.setattr("verification.admin.accounts.secrets.render_page", raise_error)
             patch.setattr("verification.callbacks.recording.judge", raise_error)
             self.failed.append(tool(self.browser, "reveal", self.account))
             self.failed.append(tool(self.browser, "rotate", self.account, token=NEXT_TOKEN))
             self.failed.append(self.call(f"{self.account.server_path}?{verification(TOKEN)}"))
+
+    def open_late(self) -> None:
+        """Reveal a token, and look elsewhere before opening the page that shows it."""
+        own = [self.account.pk]
+        self.browser.post(reverse("admin:reveal_token", args=own))
+        self.noted = f"{[session.get_decoded() for session in Session.objects.all()]}"
+        for name in ("account_cards", "live_account", "index"):
+            answer = self.browser.get(reverse(f"admin:{name}", args=[] if name == "index" else own))
+            assert answer.status_code == 200
+        shown = self.browser.get(page("officialaccount_change", self.account.pk))
+        self.browser.was_shown(NEXT_TOKEN, shown)
 
 
 def raise_error(*arguments: Any, **more: Any) -> Any:

@@ -18,7 +18,7 @@ from django.utils import timezone
 from verification import change_log
 from verification.change_log import Action, Actor
 from verification.models import ChangeEvent, OfficialAccount
-from verification.tests.support.admin_client import staff
+from verification.tests.support.admin_client import call, staff
 from verification.times import Period, preset
 
 LIST = "/admin/verification/changeevent/sign-offs/"
@@ -108,12 +108,19 @@ class TestLinksToAttempts:
     def test_each_count_leads_to_the_attempts_that_it_counts(
         self, wang_fang: Client, on_record: OfficialAccount
     ) -> None:
+        call("/wechat/brand-a", "WrongTokenOfB5678")
+        call("/wechat/brand-a", "WrongTokenOfB9012")
         page = wang_fang.get(PAGE, {"period": "this_month"}).text
-        accepted = re.search(r'href="([^"]*outcome=accepted[^"]*)"', page)
+        path = "/admin/verification/verificationattempt/"
+        numbers = [
+            *re.findall(rf'href="({path}[^"]*)">(\d+)<', page),
+            *re.findall(rf'href="({path}[^"]*)">Internet noise</a>\s*(\d+)', page),
+        ]
 
-        assert accepted
-        attempts = wang_fang.get(unescape(accepted[1])).text
-        assert attempts.count('scope="row" class="field-time"') == 1
+        assert [number for _url, number in numbers] == ["1", "2", "1"]
+        for url, number in numbers:
+            attempts = wang_fang.get(unescape(url)).text
+            assert attempts.count('class="field-time"') == int(number), url
 
     def test_without_the_permission_the_counts_are_plain(self, on_record: OfficialAccount) -> None:
         page = staff("sign_off", "view_changeevent").get(PAGE, {"period": "this_month"}).text

@@ -35,7 +35,7 @@ def test_a_refusal_is_worded_unlike_the_change_that_led_to_it(
     list_of_attempts = li_wei_at_work.get(LIST, headers=CHINESE).text
     change_log = li_wei_at_work.get(page("changeevent_changelist"), headers=CHINESE).text
 
-    assert '<td class="field-in_short">公众号已暂停' in list_of_attempts
+    assert '<span class="what">公众号已暂停' in list_of_attempts
     assert "暂停公众号" in change_log
 
 
@@ -43,22 +43,29 @@ def test_days_typed_in_backwards_are_called_that(li_wei_at_work: Client) -> None
     days = {"first": "2026-03-02", "last": "2026-03-01"}
     text = li_wei_at_work.get(LIST, days, follow=True).text
 
-    assert "The last day is before the first." in text
+    assert "“Through” is before “From”, so the list is empty." in text
     assert "address" not in text.partition('class="messagelist"')[2].partition("</ul>")[0]
 
 
 @pytest.mark.parametrize(
-    ("outcome", "number"), [("", "Brand-A"), ("accepted", "1"), ("refused", "2")]
+    ("outcome", "chosen", "counted"),
+    [
+        ("", ["Brand-A"], "3 URL verifications: 1 accepted, 2 refused"),
+        ("accepted", ["Brand-A", "Accepted"], "1 URL verification: 1 accepted, 0 refused"),
+        ("refused", ["Brand-A", "Refused"], "2 URL verifications: 0 accepted, 2 refused"),
+    ],
 )
-def test_the_number_that_is_listed_is_marked(
-    brand_a: OfficialAccount, li_wei_at_work: Client, outcome: str, number: str
+def test_what_is_listed_is_named_and_counted(
+    brand_a: OfficialAccount, li_wei_at_work: Client, outcome: str, chosen: list[str], counted: str
 ) -> None:
     for token in (A, B, B):
         wechat_verifies(brand_a, token)
     text = li_wei_at_work.get(LIST, {"account": str(brand_a.pk), "outcome": outcome}).text
-    [table] = re.findall(r'<table class="counts">(?:(?!</table>).)*Brand-A.*?</table>', text, re.S)
+    selected = re.findall(r"<option[^>]* selected>([^<]*)<", text)
 
-    assert re.findall(r'aria-current="true">([^<]*)', table) == [number]
+    assert re.findall(r'class="chosen">([^<]*)<', text) == chosen
+    assert [option for option in selected if option != "All"] == [*chosen, "URL verification"]
+    assert counted in " ".join(text.split())
 
 
 def test_earlier_and_later_say_of_which_account(
@@ -69,5 +76,5 @@ def test_earlier_and_later_say_of_which_account(
     text = li_wei_at_work.get(page("verificationattempt_change", last_attempt().pk)).text
     pager = text.partition('class="pager"')[2].partition("</p>")[0]
 
-    assert "Brand-A:" in pager
+    assert ">Brand-A</a>" in pager
     assert page("verificationattempt_change", last_attempt().pk - 2) in pager
