@@ -73,7 +73,7 @@ def test_li_wei_connects_an_account_by_keyboard_on_one_page(
 ) -> None:
     page = inspection.watch(desk.open(permissions=CLIPBOARD))
     page.clock.install()
-    press_enter_on(page.locator("#content").get_by_role("link", name="Official accounts"))
+    press_enter_on(page.locator("#content").get_by_role("link", name="All accounts"))
     press_enter_on(page.get_by_role("link", name="Add official account"))
     write(page.get_by_label("Name:"), "上海旗舰店")
     slug = page.get_by_label("Slug:").input_value()

@@ -21,8 +21,8 @@ FINISH_TRANSITIONS = """document.getAnimations().forEach((animation) => {
 RUN = """(options) => axe.run(document, options).then(({ violations }) => violations
   .filter(({ impact }) => impact === 'serious' || impact === 'critical')
   .flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html.slice(0, 160)}`)))"""
-#: Lists the controls without a ring while they have the focus. Then it puts the focus back; if none
-#: had it, Tab leads to the first control.
+#: Lists the controls without a ring while they have the focus; the ring of a chart's bar is the
+#: stroke of its area. Then it puts the focus back; if none had it, Tab leads to the first control.
 WITHOUT_RING = """() => {
   const [before, focus] = [document.activeElement, { focusVisible: true, preventScroll: true }];
   const selector = 'a[href], button, input, select, textarea, summary, [tabindex="0"]';
@@ -32,6 +32,8 @@ WITHOUT_RING = """() => {
     control.focus(focus);
     if (control !== document.activeElement) return false;
     const { outlineStyle, outlineWidth } = getComputedStyle(control);
+    const area = control.querySelector('rect.area');
+    if (area && getComputedStyle(area).stroke !== 'none') return false;
     return outlineStyle === 'none' || outlineWidth === '0px';
   });
   if (controls.length) (before === document.body ? controls[0] : before).focus(focus);
