@@ -43,6 +43,7 @@ from verification.admin.accounts.secret_forms import (
 )
 from verification.admin.accounts.tokens import TOKENS, read_current_token
 from verification.admin.base import may
+from verification.admin.responses import PlainResponses
 from verification.auth.sessions import no_session_refresh
 from verification.change_log import Action, actor_of
 from verification.models import OfficialAccount
@@ -82,7 +83,7 @@ OPTIONAL: tuple[Any, Any] = (
 
 
 @admin.register(OfficialAccount)
-class OfficialAccountAdmin(AccountModelAdmin):
+class OfficialAccountAdmin(PlainResponses, AccountModelAdmin):
     list_display = ["name", "status", "server_path", "last_push", "refused"]
     list_filter = [StatusFilter]
     search_fields = ["name", "slug", "app_id", "original_id"]
@@ -167,6 +168,9 @@ class OfficialAccountAdmin(AccountModelAdmin):
             context["may_test"] = may(request, *self_tests.TESTERS)
             context["records"] = read_records(request, account)
         return super().render_change_form(request, context, *args, **kwargs)
+
+    def change_log_query(self, row: OfficialAccount) -> dict[str, Any]:
+        return {"account__id__exact": row.pk}
 
     # --- Saving, with a change event for each change
 

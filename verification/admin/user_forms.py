@@ -1,0 +1,44 @@
+"""The forms of a user: the name on signed papers, and what is needed to let someone in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.contrib.auth.forms import UserChangeForm, UserCreationForm
+from django.contrib.auth.models import User
+from django.utils.translation import gettext_lazy as _
+
+if TYPE_CHECKING:
+    UserForm = forms.ModelForm[User]
+else:
+    UserForm = forms.ModelForm
+
+
+class FullName(UserForm):
+    """Asks for the full name in one field, as not every name has a first and a last part."""
+
+    full_name = forms.CharField(
+        label=_("Full name"),
+        max_length=150,
+        required=False,
+        help_text=_("As it stands on signed sign-offs."),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.initial.setdefault("full_name", self.instance.get_full_name())
+
+    def save(self, commit: bool = True) -> User:
+        full_name = self.cleaned_data.get("full_name")
+        if full_name is not None and full_name != self.instance.get_full_name():
+            self.instance.first_name, self.instance.last_name = full_name, ""
+        return super().save(commit)
+
+
+class NewUserForm(FullName, UserCreationForm):
+    pass
+
+
+class ChangedUserForm(FullName, UserChangeForm):
+    pass
