@@ -126,7 +126,7 @@ def pages() -> dict[str, str]:
         "an account's page": f"officialaccount/{account}/change/",
         "page of an account that was never called": f"officialaccount/{silent.pk}/change/",
         "its live line": f"officialaccount/{silent.pk}/live/",
-        "sign off": "changeevent/sign-off/",
+        "sign off": "changeevent/sign-offs/new/",
     }
 
 

@@ -131,9 +131,13 @@ def _count_recent_refusals(slugs: dict[int | None, str], now: datetime) -> Metri
 
 def _count_accounts(accounts: list[OfficialAccount]) -> Metric:
     levels = Counter(status.level for status in read_statuses(accounts).values())
-    states = gauge("accounts", "Accounts by state, as the list of accounts shows.", labels="state")
+    states = gauge(
+        "accounts",
+        "Accounts by state, as the list of accounts shows: failing and warning need attention.",
+        labels="state",
+    )
     for level in Level:
-        states.add_metric([level.name.lower()], levels[level])
+        states.add_metric([level.key], levels[level])
     return states
 
 

@@ -87,6 +87,35 @@ class Period(NamedTuple):
         )
 
 
+class Span(NamedTuple):
+    """Holds a stretch of time from `start` to `end`, which is the first moment after it."""
+
+    start: datetime
+    end: datetime
+
+    @property
+    def last(self) -> datetime:
+        """Return the last minute of the span, as people write its end."""
+        return self.end - timedelta(minutes=1)
+
+    @property
+    def has_whole_hours(self) -> bool:
+        """Return whether tallies, which count by the hour of UTC, can count the span."""
+        return all(moment == floor_to_hour(moment) for moment in self)
+
+    def __str__(self) -> str:
+        """Return both ends and the offset, such as 2026-09-29 10:00 – 10:59 (UTC+8)."""
+        first, last = timezone.localtime(self.start), timezone.localtime(self.last)
+        until = f"{last:%H:%M}" if first.date() == last.date() else f"{last:%Y-%m-%d %H:%M}"
+        offset = format_offset(first.utcoffset() or timedelta())
+        return f"{first:%Y-%m-%d %H:%M} – {until} ({offset})"
+
+
+def floor_to_hour(moment: datetime) -> datetime:
+    """Return the full hour of UTC at `moment` or before it."""
+    return moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+
+
 def midnight(day: date) -> datetime:
     """Return when a day of the log begins: at midnight, or at the next full hour of UTC.
 
@@ -96,6 +125,15 @@ def midnight(day: date) -> datetime:
     start = timezone.make_aware(datetime.combine(day, time())).astimezone(UTC)
     hour = start.replace(minute=0, second=0)
     return timezone.localtime(hour if hour == start else hour + timedelta(hours=1))
+
+
+def period_of(span: Span) -> Period | Span:
+    """Return a span of whole days as a period of these days, and any other span as it is."""
+    first, last = (timezone.localdate(moment) for moment in (span.start, span.last))
+    if midnight(last) > span.last:  # In a zone of half hours, a day ends after midnight.
+        last -= timedelta(days=1)
+    period = Period(first, last)
+    return period if (period.start, period.end) == (span.start, span.end) else span
 
 
 def can_have_records(day: date) -> bool:

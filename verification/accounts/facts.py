@@ -14,9 +14,9 @@ from typing import Any
 from django.db.models import F, OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 
-from verification.attempts.index import ALL_IDS, AttemptIndex
-from verification.audit_log.positions import first_id_since
-from verification.diagnosis import Explanation, StoredData, explain
+from verification.accounts.refusals import Refusal, read_open_refusals, refused_since
+from verification.accounts.strays import Stray, read_strays
+from verification.diagnosis import StoredData
 from verification.models import (
     AESKey,
     Backend,
@@ -24,10 +24,9 @@ from verification.models import (
     OfficialAccount,
     Tally,
     Token,
-    VerificationAttempt,
 )
 from verification.models.account import current_token_of
-from verification.protocol.enums import Kind, Outcome, Reason
+from verification.protocol.enums import Kind, Outcome
 from verification.relay.report import (
     HOUR,
     Backlog,
@@ -41,41 +40,10 @@ from verification.relay.report import (
 PUSH_HISTORY = timedelta(days=7)
 #: An account can fall silent only if at least this many hours of PUSH_HISTORY have pushes.
 MIN_PUSH_HOURS = 24
-#: The number of refusals read per account: a stray request must not hide one with a known cause.
-MAX_REFUSALS = 3
-MAX_COUNTED = 1_000
-#: The causes of refusals whose query string was signed correctly, and can have been copied.
-FORGEABLE = {"message_unreadable", "message_not_encrypted", "message_signature_mismatch"}
 
 IS_ACCEPTED = Q(outcome=Outcome.ACCEPTED)
 IS_PUSH = Q(kind=Kind.MESSAGE_PUSH)
 IS_VERIFICATION = Q(kind=Kind.URL_VERIFICATION)
-#: The reasons for which WeChat's own requests are refused. A bot that opens the address without
-#: parameters is refused for another one, and needs no action.
-ACTIONABLE_REASONS = [
-    Reason.SIGNATURE_MISMATCH,
-    Reason.NO_TOKEN,
-    Reason.UNDECRYPTABLE_TOKEN,
-    Reason.MESSAGE_SIGNATURE_MISMATCH,
-    Reason.UNDECRYPTABLE_MESSAGE,
-]
-IS_ACCEPTED_OR_ACTIONABLE = Q(reason=None) | Q(reason__in=ACTIONABLE_REASONS)
-
-
-@dataclass(frozen=True)
-class Refusal:
-    attempt: VerificationAttempt
-    explanation: Explanation
-
-    @property
-    def is_unknown(self) -> bool:
-        """Whether no stored token explains it: a typing error, or a stranger's request."""
-        return self.explanation.cause == "token_unknown"
-
-    @property
-    def may_be_forged(self) -> bool:
-        """Whether anyone who has seen the address of a push could have sent it."""
-        return self.is_unknown or self.explanation.cause in FORGEABLE
 
 
 @dataclass
@@ -87,8 +55,12 @@ class Facts:
     last_verified: datetime | None = None
     #: The hours with pushes, within PUSH_HISTORY before last_push.
     push_hours: list[datetime] = field(default_factory=list)
+    #: Other accounts for which a live token of this one is valid as well.
+    sharers: list[OfficialAccount] = field(default_factory=list)
     #: The refusals since last_accepted, newest first; at most MAX_REFUSALS.
     refusals: list[Refusal] = field(default_factory=list)
+    #: The newest call to a wrong address since last_accepted.
+    stray: Stray | None = None
     refused_in_24_h: int = 0
     paused: ChangeEvent | None = None
     backend: Backend | None = None
@@ -122,9 +94,13 @@ class Facts:
 
     @property
     def refusal(self) -> Refusal | None:
-        """The newest refusal that is no stranger's for sure, or else the newest refusal."""
-        explained = (refusal for refusal in self.refusals if not refusal.may_be_forged)
-        return next(explained, next(iter(self.refusals), None))
+        """The refusal that says most: one with a known cause, or else one that is WeChat's.
+
+        Among equals it is the newest.
+        """
+        return min(
+            self.refusals, key=lambda one: (one.is_forgeable, one.may_be_forged), default=None
+        )
 
     def is_silent(self, now: datetime) -> bool:
         """Return whether pushes have stopped.
@@ -141,20 +117,35 @@ class Facts:
 def read_facts(accounts: Iterable[OfficialAccount], now: datetime) -> dict[int, Facts]:
     """Return the facts of each account by its id."""
     facts = {account.pk: Facts() for account in accounts}
-    _read_tokens(facts)
+    stored = StoredData()
+    _read_tokens(facts, stored, now)
     _read_aes_keys(facts, now)
     _read_last_times(facts)
     _read_push_hours(facts, now)
-    _read_refusals(facts)
+    _read_refusals(facts, stored, now)
     _count_refused(facts, now)
     _read_pauses(facts)
     _read_backends(facts, now)
     return facts
 
 
-def _read_tokens(facts: dict[int, Facts]) -> None:
-    for token in Token.objects.filter(account__in=facts):
-        facts[token.account_id].tokens.append(token)
+def _read_tokens(facts: dict[int, Facts], stored: StoredData, now: datetime) -> None:
+    """Read the tokens, and which accounts share one.
+
+    Texts are compared: after a key rotation, the same token has another fingerprint.
+    """
+    for token in stored.tokens.values():
+        if token.account_id in facts:
+            facts[token.account_id].tokens.append(token)
+    holders: defaultdict[str, dict[int, OfficialAccount]] = defaultdict(dict)
+    for token, text in stored.secrets:
+        if token.is_live_at(now):
+            holders[text][token.account_id] = token.account
+    for sharers in filter(lambda some: len(some) > 1, holders.values()):
+        for account_id in sharers.keys() & facts.keys():
+            facts[account_id].sharers += [
+                account for pk, account in sharers.items() if pk != account_id
+            ]
 
 
 def _read_aes_keys(facts: dict[int, Facts], now: datetime) -> None:
@@ -212,45 +203,12 @@ def _read_push_hours(facts: dict[int, Facts], now: datetime) -> None:
 # --- Refusals
 
 
-def _read_refusals(facts: dict[int, Facts]) -> None:
-    """Read the refusals after the last accepted call, which shows that earlier ones are solved."""
-    stored = StoredData()
-    for attempt in _last_refusals(facts):
-        account_facts = facts[attempt.account_id or 0]
-        accepted = account_facts.last_accepted
-        is_open = accepted is None or accepted < attempt.recorded_at
-        if is_open and len(account_facts.refusals) < MAX_REFUSALS:
-            account_facts.refusals.append(Refusal(attempt, explain(attempt, stored)))
-
-
-def _last_refusals(account_ids: Iterable[int]) -> QuerySet[VerificationAttempt]:
-    # Paused accounts are left out: all their pushes are refused, which can be thousands a day.
-    active = OfficialAccount.objects.filter(pk__in=account_ids, is_paused=False).order_by()
-    ids = actionable_refusals(active.values_list("id", flat=True)).newest(MAX_REFUSALS)
-    return VerificationAttempt.objects.filter(pk__in=ids).select_related("account").order_by("-id")
-
-
-def actionable_refusals(account_ids: Iterable[int]) -> AttemptIndex:
-    """Return the index of refused requests that look like WeChat's own."""
-    return AttemptIndex(
-        [*account_ids], [Kind.URL_VERIFICATION, Kind.MESSAGE_PUSH], ACTIONABLE_REASONS
-    )
-
-
-def count_refused(account: OfficialAccount, *, after: datetime) -> int:
-    """Return how many requests were refused after this time, among the newest MAX_COUNTED rows."""
-    since = range(first_id_since(after), ALL_IDS.stop)
-    ids = actionable_refusals([account.pk]).newest(MAX_COUNTED, since)
-    refused = VerificationAttempt.objects.filter(pk__in=ids, recorded_at__gt=after)
-    return refused.aggregate(count=Sum("occurrences"))["count"] or 0
-
-
-def refused_since(now: datetime) -> datetime:
-    """Return the start of the last 24 hours.
-
-    It is a full hour, so that the count in the list agrees with the attempts that its link shows.
-    """
-    return (now - timedelta(hours=24)).replace(minute=0, second=0, microsecond=0)
+def _read_refusals(facts: dict[int, Facts], stored: StoredData, now: datetime) -> None:
+    last_accepted = {pk: account_facts.last_accepted for pk, account_facts in facts.items()}
+    for account_id, refusals in read_open_refusals(last_accepted, stored).items():
+        facts[account_id].refusals = refusals
+    for account_id, stray in read_strays(last_accepted, stored, now).items():
+        facts[account_id].stray = stray
 
 
 def _count_refused(facts: dict[int, Facts], now: datetime) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, cast
+
 from django.contrib import admin
 from django.utils.safestring import mark_safe
 from django.utils.translation import gettext_lazy as _
@@ -13,7 +15,11 @@ from verification.admin.audit_log.change_events import ChangeEventAdmin
 from verification.admin.audit_log.seals import SealAdmin
 from verification.admin.audit_log.tallies import TallyAdmin
 from verification.admin.deliveries import DeliveryAdmin
+from verification.admin.home.page import home_context
 from verification.admin.users import GatewayGroupAdmin, GatewayUserAdmin
+
+if TYPE_CHECKING:
+    from verification.auth.site import GatewayAdminSite
 
 __all__ = [
     "ChangeEventAdmin",
@@ -28,6 +34,7 @@ __all__ = [
 
 admin.site.site_title = _("WeChat gateway")
 admin.site.site_header = _("WeChat gateway")
-admin.site.index_title = _("Official accounts and their verification")
+admin.site.index_title = _("Home")
+cast("GatewayAdminSite", admin.site).home_context = home_context
 # The style sheet hides this on phones, where no column heading says what is empty.
 admin.site.empty_value_display = mark_safe('<span class="nothing">–</span>')

@@ -6,18 +6,23 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.admin import helpers
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.text import capfirst
+from django.utils.translation import gettext as _
 
+from verification.models import Checkpoint
 from verification.times import format_datetime
 
 #: The format of times that are shown without seconds.
 MINUTE = "%Y-%m-%d %H:%M"
+SECOND = "%Y-%m-%d %H:%M:%S"
 
 if TYPE_CHECKING:
     ModelAdmin = admin.ModelAdmin[Any]
@@ -28,9 +33,18 @@ else:
 class NarrowingChangeList(ChangeList):
     """Offers "Show all" only where a search or a filter leaves something out."""
 
+    def get_filters_params(self, params: Any = None) -> Any:
+        """Leave out the parameters that a form submits without a value."""
+        chosen = super().get_filters_params(params)
+        return {name: values for name, values in chosen.items() if any(values)}
+
+    @property
+    def is_narrowed(self) -> bool:
+        return bool(self.query or self.get_filters_params())
+
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
-        if not (self.query or self.get_filters_params()):
+        if not self.is_narrowed:
             self.full_result_count = self.result_count
 
 
@@ -45,6 +59,8 @@ class ReadOnlyAdmin(ModelAdmin):
     sortable_by = ()
     change_form_template = "admin/verification/read_only.html"
     change_list_template = "admin/verification/record_list.html"
+    #: The attribute of Checkpoint that has the number of the last row that was pruned.
+    pruned_up_to = ""
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -73,16 +89,52 @@ class ReadOnlyAdmin(ModelAdmin):
     def title_of(self, row: Any) -> str:
         return f"{capfirst(self.opts.verbose_name)} {row.pk}"
 
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Redirect to the record: it never changes, so it has no history."""
+        return redirect(self.address("change"), object_id)
+
+    def _get_obj_does_not_exist_redirect(
+        self, request: HttpRequest, opts: Any, object_id: str
+    ) -> HttpResponse:
+        """Say what became of the record: nobody can delete one, but old ones are pruned."""
+        messages.warning(request, self.describe_missing(object_id))
+        return redirect(self.address("changelist"))
+
+    def describe_missing(self, object_id: str) -> str:
+        checkpoint = Checkpoint.objects.first() if self.pruned_up_to else None
+        last_pruned = getattr(checkpoint, self.pruned_up_to) if checkpoint else 0
+        is_number = object_id.isascii() and object_id.isdigit() and len(object_id) < 19
+        if is_number and 0 < int(object_id) <= last_pruned:
+            return _("{record} {number} was pruned. The log begins with number {first}.").format(
+                record=capfirst(self.opts.verbose_name), number=object_id, first=last_pruned + 1
+            )
+        return _("There is no {record} with the number {number}.").format(
+            record=self.opts.verbose_name, number=object_id[:20]
+        )
+
+    def address(self, page: str) -> str:
+        """Return the name of the URL of a page of this model."""
+        return f"{self.admin_site.name}:{self.opts.app_label}_{self.opts.model_name}_{page}"
+
 
 def moment_column(
-    name: str, description: Any, pattern: str = "%Y-%m-%d %H:%M:%S"
+    name: str, description: Any, pattern: str = SECOND, *, has_zone: bool = True
 ) -> Callable[[Any, Any], str]:
-    """Return a column for `list_display` and `fields` that shows the time in attribute `name`."""
+    """Return a column for `list_display` and `fields` that shows the time in attribute `name`.
+
+    A list whose last line names the zone leaves it out of each row.
+    """
 
     @admin.display(description=description, ordering=name)
-    def column(_: Any, row: Any) -> str:
+    def column(_self: Any, row: Any) -> str:
         moment = getattr(row, name)
-        return format_datetime(moment, pattern) if moment else "–"
+        if not moment:
+            return "–"
+        if has_zone:
+            return format_datetime(moment, pattern)
+        return timezone.localtime(moment).strftime(pattern)
 
     return column
 

@@ -58,7 +58,10 @@ class PlainResponses(AnyModelAdmin):
 
     def next_page(self, request: HttpRequest, row: Any) -> HttpResponse:
         """Redirect to the page that the pressed button names."""
-        filters = {"preserved_filters": self.get_preserved_filters(request), "opts": self.opts}
+        filters: dict[str, Any] = {
+            "preserved_filters": self.get_preserved_filters(request),
+            "opts": self.opts,
+        }
         if "_addanother" in request.POST:
             url = reverse(self.address("add"))
         elif "_continue" in request.POST:

@@ -9,10 +9,13 @@ from django.contrib.auth.forms import UserChangeForm, UserCreationForm
 from django.contrib.auth.models import User
 from django.utils.translation import gettext_lazy as _
 
+from verification.auth.full_name import full_name_of
+
 if TYPE_CHECKING:
     UserForm = forms.ModelForm[User]
+    AddForm, ChangeForm = UserCreationForm[User], UserChangeForm[User]
 else:
-    UserForm = forms.ModelForm
+    UserForm, AddForm, ChangeForm = forms.ModelForm, UserCreationForm, UserChangeForm
 
 
 class FullName(UserForm):
@@ -27,18 +30,18 @@ class FullName(UserForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.initial.setdefault("full_name", self.instance.get_full_name())
+        self.initial.setdefault("full_name", full_name_of(self.instance))
 
     def save(self, commit: bool = True) -> User:
         full_name = self.cleaned_data.get("full_name")
-        if full_name is not None and full_name != self.instance.get_full_name():
+        if full_name is not None and full_name != full_name_of(self.instance):
             self.instance.first_name, self.instance.last_name = full_name, ""
         return super().save(commit)
 
 
-class NewUserForm(FullName, UserCreationForm):
+class NewUserForm(FullName, AddForm):
     pass
 
 
-class ChangedUserForm(FullName, UserChangeForm):
+class ChangedUserForm(FullName, ChangeForm):
     pass

@@ -19,6 +19,7 @@ from verification import change_log
 from verification.admin.base import MINUTE, moment_column
 from verification.admin.responses import PlainResponses
 from verification.admin.user_forms import ChangedUserForm, NewUserForm
+from verification.auth.full_name import full_name_of
 from verification.change_log import Action, actor_of
 from verification.models import TotpDevice
 
@@ -140,6 +141,7 @@ class GatewayUserAdmin(PlainResponses, NamesRoles, GatewayUserModelAdmin):
         *("is_superuser", "is_active"),
     ]
     list_filter = ["is_active"]
+    readonly_fields = ["last_login", "date_joined"]  # facts, whose fields have no labels
     show_facets = admin.ShowFacets.NEVER
     actions = ["delete_selected"]  # the site disables it elsewhere
     form, add_form = ChangedUserForm, NewUserForm
@@ -159,15 +161,15 @@ class GatewayUserAdmin(PlainResponses, NamesRoles, GatewayUserModelAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         devices = TotpDevice.objects.filter(user=OuterRef("pk"), confirmed=True)
-        users = super().get_queryset(request).annotate(has_device=Exists(devices))
-        return users.prefetch_related("groups")
+        users: QuerySet[User] = super().get_queryset(request).prefetch_related("groups")
+        return users.annotate(has_device=Exists(devices))
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         return {"is_staff": True, **super().get_changeform_initial_data(request)}
 
     @admin.display(description=_("full name"), ordering="first_name")
     def full_name(self, user: User) -> str:
-        return user.get_full_name()
+        return full_name_of(user)
 
     @admin.display(description=_("groups"))
     def member_of(self, user: User) -> str | None:

@@ -13,25 +13,31 @@ from verification.alerts.finding import Finding, link_to
 from verification.alerts.snapshot import DAY, Snapshot
 from verification.diagnosis import explain
 from verification.models import OfficialAccount, Token, VerificationAttempt
+from verification.protocol.enums import Reason
 from verification.times import format_datetime
 
 TIME_FORMAT = "%Y-%m-%d %H:%M"
 
 
 def refused(snapshot: Snapshot, account: OfficialAccount) -> Finding | None:
-    """Report the first refusal after a success. It ends when the account is accepted again."""
-    key, last_at = f"refused:{account.pk}", snapshot.new_refusals.get(account.pk)
-    if last_at is None:
+    """Report that calls are refused after a success. It ends when the account is accepted again.
+
+    Until the first success, a person is still setting it up, and sees this on the account's page.
+    A missing key is one problem of the server, which key_missing() reports.
+    """
+    key, trouble = f"refused:{account.pk}", snapshot.trouble(account, "refused")
+    attempt = trouble.attempt if trouble else None
+    if trouble is None or attempt is None or attempt.reason == Reason.UNDECRYPTABLE_TOKEN:
         return _accepted_again(snapshot, account, key)
-    used = snapshot.first_used_at(account)
-    attempt = snapshot.first_refusal_since(used, account) if used else None
-    if attempt is None:
-        return None  # a person is still setting it up, and sees this on the account's page
+    if snapshot.first_used_at(account) is None:
+        return None
     return Finding(
         key,
-        last_at,
+        attempt.recorded_at,
         _("“{account}” is refused, after it had worked").format(account=account),
-        _explain(attempt),
+        _("At {time}: {explanation}").format(
+            time=format_datetime(attempt.recorded_at, TIME_FORMAT), explanation=trouble.advice
+        ),
         link_to("verification_verificationattempt_change", attempt.pk),
     )
 
@@ -164,7 +170,8 @@ def silent(snapshot: Snapshot, account: OfficialAccount) -> Finding | None:
         title = _("“{account}” is receiving messages again").format(account=account)
         text = _("The last one arrived at {time}.").format(time=format_datetime(last, TIME_FORMAT))
         return Finding(key, snapshot.now, title, text, _link_to_account(account), is_over=True)
-    if last is None or not facts.is_silent(snapshot.now):
+    trouble = snapshot.trouble(account, "silent")
+    if last is None or trouble is None:
         return None
     return Finding(
         key,
@@ -172,10 +179,7 @@ def silent(snapshot: Snapshot, account: OfficialAccount) -> Finding | None:
         _("“{account}”: no messages since {time}").format(
             account=account, time=format_datetime(last, TIME_FORMAT)
         ),
-        _(
-            "Check in WeChat's console whether the server is still enabled (启用), with this "
-            "account's server URL and token. Send the account a message to test it."
-        ),
+        trouble.advice,
         _link_to_account(account),
     )
 

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from django.conf import settings
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from verification.accounts.status import LONG_WAIT, describe_lost_replies, describe_waiting
+from verification.accounts.levels import Level
+from verification.accounts.troubles import describe_lost_replies, describe_waiting
 from verification.alerts.finding import Finding, link_to
 from verification.alerts.snapshot import Snapshot
 from verification.models import Backend, OfficialAccount
-from verification.models.backend import FAILURES_TO_OPEN, retention_of
+from verification.models.backend import retention_of
 from verification.protocol.enums import DeliveryResult
 from verification.relay.failures import advise, describe
 from verification.relay.report import Backlog, name_failure
 from verification.times import format_datetime
 
-#: A backend that fails for a shorter time, and less often, needs no alert.
-FAILING_AFTER = timedelta(minutes=1)
 #: The second warning that messages will be deleted undelivered comes this long before.
 SOON = timedelta(hours=12)
 TIME_FORMAT = "%Y-%m-%d %H:%M"
@@ -33,7 +31,8 @@ def backend_fails(snapshot: Snapshot, account: OfficialAccount) -> Finding | Non
     since = backend.failing_since
     if since is None:
         return _works_again(snapshot, account, backend, key)
-    is_lasting = backend.failures >= FAILURES_TO_OPEN or snapshot.now - since >= FAILING_AFTER
+    trouble = snapshot.trouble(account, "backend_failing")
+    is_lasting = trouble is not None and trouble.level is Level.FAILING
     if not is_lasting or backend.last_failure is None:
         return None
     result, status = DeliveryResult(backend.last_failure), backend.last_failure_status
@@ -84,15 +83,16 @@ def replies_lost(snapshot: Snapshot, account: OfficialAccount) -> Finding | None
     if lost is None:
         title = _("“{account}”: followers get replies again").format(account=account)
         return _end(snapshot, key, title, _link(account))
-    if facts.backend.is_failing:
-        return None  # The alert about the backend says it.
+    trouble = snapshot.trouble(account, "replies_lost")
+    if trouble is None:
+        return None  # The backend fails, and the alert about it says so.
     return Finding(
         key,
         snapshot.now,
         _("“{account}”: followers get no reply: {reason}").format(
             account=account, reason=name_failure(lost.result, None)
         ),
-        f"{describe_lost_replies(facts.deliveries)}. {advise(lost.result, lost.status)}",
+        f"{describe_lost_replies(facts.deliveries)}. {trouble.advice}",
         _link(account),
     )
 
@@ -104,41 +104,30 @@ def messages_wait(snapshot: Snapshot, account: OfficialAccount) -> Finding | Non
     if oldest is None:
         title = _("“{account}”: no message waits any more").format(account=account)
         return _end(snapshot, key, title, _link(account))
-    is_failing = facts.backend is not None and facts.backend.is_failing
-    if is_failing or snapshot.now - oldest <= LONG_WAIT:
+    trouble = snapshot.trouble(account, "messages_wait")
+    if trouble is None:
         return None
-    if facts.backend is None:
-        advice = _("The account has no backend. Set one, or discard the messages.")
-    else:
-        advice = _(
-            "Check that manage.py worker runs: it delivers waiting messages, and manage.py watch "
-            "alone does not. If it runs, the list of messages in the spool says why the backend "
-            "has not taken them."
-        )
     waiting = facts.backlog.waiting
     title = ngettext(
         "“{account}”: {count} message waits, since {time}",
         "“{account}”: {count} messages wait, the oldest since {time}",
         waiting,
     ).format(account=account, count=f"{waiting:,}", time=format_datetime(oldest, TIME_FORMAT))
-    return Finding(key, snapshot.now, title, advice, _link(account))
+    return Finding(key, snapshot.now, title, trouble.advice, _link(account))
 
 
 def messages_dead(snapshot: Snapshot, account: OfficialAccount) -> Finding | None:
     """Report messages that the backend does not accept, until none are left."""
-    key, dead = f"messages_dead:{account.pk}", snapshot.facts[account.pk].backlog.dead
-    if not dead:
+    key, trouble = f"messages_dead:{account.pk}", snapshot.trouble(account, "messages_dead")
+    if trouble is None:
         return _end(snapshot, key)
+    dead = snapshot.facts[account.pk].backlog.dead
     title = ngettext(
         "“{account}”: the backend does not accept {count} message",
         "“{account}”: the backend does not accept {count} messages",
         dead,
     ).format(account=account, count=f"{dead:,}")
-    advice = _(
-        "They are not tried again by themselves. The list of messages in the spool says why. "
-        "Repair the backend, then press “Retry now” on the account's page, or discard them."
-    )
-    return Finding(key, snapshot.now, title, advice, _link(account))
+    return Finding(key, snapshot.now, title, trouble.advice, _link(account))
 
 
 def messages_expire(snapshot: Snapshot, account: OfficialAccount) -> Finding | None:
@@ -181,20 +170,18 @@ def _describe_expiring(backlog: Backlog) -> str:
 
 def spool_full(snapshot: Snapshot, account: OfficialAccount) -> Finding | None:
     """Report that messages could not be stored. It ends when that was ALERT_MINUTES ago."""
-    key, last_at = f"spool_full:{account.pk}", snapshot.full_spools.get(account.pk)
-    span = timedelta(minutes=settings.ALERT_MINUTES)
-    if last_at is None or snapshot.now - last_at > span:
+    key, trouble = f"spool_full:{account.pk}", snapshot.trouble(account, "spool_full")
+    if trouble is None:
         return _end(snapshot, key)
-    full = DeliveryResult.SPOOL_FULL
     return Finding(
         key,
-        last_at,
+        snapshot.now,
         _("“{account}”: no room for waiting messages").format(account=account),
         " ".join(
             [
-                describe(full),
+                describe(DeliveryResult.SPOOL_FULL),
                 _("WeChat sends each message three times in all; then followers see an error."),
-                advise(full),
+                trouble.advice,
             ]
         ),
         _link(account),

@@ -13,6 +13,7 @@ from verification.alerts import (
 from verification.alerts.finding import Finding
 from verification.alerts.snapshot import Snapshot
 from verification.models import OfficialAccount
+from verification.models.alert import ABOUT_LOG
 
 ACCOUNT_CONDITIONS: list[Callable[[Snapshot, OfficialAccount], Finding | None]] = [
     account_conditions.first_success,
@@ -55,4 +56,4 @@ def findings(snapshot: Snapshot) -> Iterator[Finding]:
 
 
 def is_about_log(key: str) -> bool:
-    return key.partition(":")[0] in {condition.__name__ for condition in LOG_CONDITIONS}
+    return key.partition(":")[0] in ABOUT_LOG

@@ -9,13 +9,14 @@ from functools import cached_property
 
 from django.db.models import Max, Q, QuerySet
 
-from verification.accounts.facts import Facts, read_facts, refused_since
+from verification.accounts.facts import Facts, read_facts
+from verification.accounts.refusals import refused_since
+from verification.accounts.troubles import Trouble, find_troubles
 from verification.audit_log.head_check import HeadCheck
 from verification.audit_log.positions import first_id_since
 from verification.models import Alert, OfficialAccount, VerificationAttempt
 from verification.models.noise import NOISE
 from verification.protocol.enums import Kind, Outcome, Reason
-from verification.relay.report import read_full_spools
 
 #: The first snapshot covers this time. The alert of a refusal ends this long after the last one.
 DAY = timedelta(days=1)
@@ -50,6 +51,17 @@ class Snapshot:
     def facts(self) -> dict[int, Facts]:
         return read_facts(self.accounts, self.now)
 
+    def trouble(self, account: OfficialAccount, kind: str) -> Trouble | None:
+        """Return what needs attention of this kind, as every page shows it, or None.
+
+        A paused account has troubles as well: what was stored before still waits.
+        """
+        return next((one for one in self._troubles[account.pk] if one.kind == kind), None)
+
+    @cached_property
+    def _troubles(self) -> dict[int, list[Trouble]]:
+        return {pk: [*find_troubles(facts, self.now)] for pk, facts in self.facts.items()}
+
     @cached_property
     def open_alerts(self) -> dict[str, Alert]:
         return {alert.key: alert for alert in Alert.objects.filter(is_over=False)}
@@ -72,19 +84,6 @@ class Snapshot:
         )
         last: datetime | None = rows.aggregate(last=Max("recorded_at"))["last"]
         return last
-
-    @cached_property
-    def full_spools(self) -> dict[int, datetime]:
-        """When each account last had a message that could not be stored, in the last hour."""
-        return read_full_spools(self.now)
-
-    def first_refusal_since(
-        self, moment: datetime, account: OfficialAccount
-    ) -> VerificationAttempt | None:
-        """Return the account's first refusal since `moment` that is new in this snapshot."""
-        rows = self.refusals().filter(id__gt=self.after_id, account=account)
-        later = rows.filter(recorded_at__gte=moment).select_related("account")
-        return later.order_by("id").first()
 
     def refusals(self) -> QuerySet[VerificationAttempt]:
         """Return the refusals of the last day. Ids limit the search: there is no index of time."""

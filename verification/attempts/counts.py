@@ -5,11 +5,10 @@ Tallies count by the hour of UTC. An hour belongs to the day in which it begins.
 
 from __future__ import annotations
 
-import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import datetime
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -18,7 +17,7 @@ from django.db.models import F, Sum
 
 from verification.models import OfficialAccount, Tally
 from verification.protocol.enums import Kind, Outcome
-from verification.times import Period
+from verification.times import Period, Span
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,7 @@ class AccountCount:
 class PeriodCounts:
     """Counts URL verifications without internet noise by account, and adds up everything else."""
 
-    period: Period
+    period: Period | Span
     verifications: Counter[tuple[int | None, Outcome]] = field(default_factory=Counter)
     pushes: int = 0
     self_tests: int = 0
@@ -72,10 +71,12 @@ class PeriodCounts:
         return sorted(counts, key=lambda count: (count.account_id is None, count.name, count.slug))
 
 
-def count_period(period: Period) -> PeriodCounts:
-    """Return the counts of a period, of all accounts."""
+def count_period(period: Period | Span, account: int | None = None) -> PeriodCounts:
+    """Return the counts of a period, of all accounts or of one (0: paths of no account)."""
     counts = PeriodCounts(period)
     tallies = Tally.objects.filter(hour__gte=period.start, hour__lt=period.end).order_by()
+    if account is not None:
+        tallies = tallies.filter(account=account or None)
     # Without .iterator(): for a cursor, PostgreSQL would choose a plan four times as slow.
     sums = tallies.values_list("account_id", "kind", "outcome").annotate(
         number=Sum(F("count") - F("noise")), left_out=Sum("noise")
@@ -91,63 +92,82 @@ def count_period(period: Period) -> PeriodCounts:
     return counts
 
 
-#: A chart shows at most this many bars. In a longer period, each bar stands for several days.
-MAX_BARS = 100
-
 # PostgreSQL adds up each bar in a subquery of its own. Computing the day of each hour would take
 # twice as long, and for a plain join, which SQLite needs, it expects a hundred times as many rows
 # and plans accordingly.
 _TABLE = Tally._meta.db_table
 _BARS = "WITH bar (number, start, until) AS (VALUES {bars})"
-_TALLIES_OF_BAR = f"{_TABLE} WHERE hour >= bar.start AND hour < bar.until AND kind = %s {{account}}"
+_TALLIES_OF_BAR = f"{_TABLE} WHERE hour >= bar.start AND hour < bar.until {{account}}"
 _AND_ACCOUNT = "AND COALESCE(account_id, 0) = %s"
+_SUMS = "kind, outcome, SUM(count - noise), SUM(noise)"
 SUM = {
     "postgresql": f"""{_BARS} SELECT bar.number, sums.* FROM bar, LATERAL
-        (SELECT outcome, SUM(count - noise) FROM {_TALLIES_OF_BAR} GROUP BY outcome) AS sums""",
-    "sqlite": f"""{_BARS} SELECT bar.number, outcome, SUM(count - noise)
-        FROM bar CROSS JOIN {_TALLIES_OF_BAR} GROUP BY bar.number, outcome""",
+        (SELECT {_SUMS} FROM {_TALLIES_OF_BAR} GROUP BY kind, outcome) AS sums""",
+    "sqlite": f"""{_BARS} SELECT bar.number, {_SUMS}
+        FROM bar CROSS JOIN {_TALLIES_OF_BAR} GROUP BY bar.number, kind, outcome""",
 }
 
 
 class Bar(NamedTuple):
-    """The URL verifications of a day, or of several, without internet noise."""
+    """The callbacks of a span of time. Each is in one of the three numbers."""
 
-    first: date
-    last: date
-    accepted: int
-    refused: int
+    start: datetime
+    end: datetime
+    accepted: int = 0  #: without message pushes
+    refused: int = 0  #: of all kinds
+    pushes: int = 0  #: accepted message pushes, which are only counted
+
+    @property
+    def total(self) -> int:
+        return self.accepted + self.refused + self.pushes
 
 
-def read_bars(period: Period, account: int | None = None) -> list[Bar]:
-    """Return a bar for each day of the period, or for each span of days if the period is long.
+@dataclass(frozen=True)
+class Counted:
+    """Says which callbacks a chart counts."""
 
-    Days without attempts are included. `account` limits the counts to one account (0: paths of
-    no account).
+    account: int | None = None  #: an id, 0 for paths of no account, or None for all
+    kinds: Collection[Kind] = (Kind.URL_VERIFICATION, Kind.MESSAGE_PUSH)
+    outcome: Outcome | None = None
+    has_noise: bool = False  #: counts internet noise
+    has_others: bool = True  #: counts what is not internet noise
+
+
+def read_bars(spans: Sequence[Span], counted: Counted | None = None) -> list[Bar]:
+    """Return a bar for each span, from the tallies. Spans without callbacks are included.
+
+    Tallies count by the hour of UTC: an hour is in the span in which it begins.
     """
-    spans = list(split_into_spans(period))
+    counted = counted or Counted()
+    if not spans:
+        return []
     bounds = [(number, _adapt(span.start), _adapt(span.end)) for number, span in enumerate(spans)]
     statement = SUM[connection.vendor].format(
         bars=", ".join(["(%s, %s, %s)"] * len(bounds)),
-        account="" if account is None else _AND_ACCOUNT,
+        account="" if counted.account is None else _AND_ACCOUNT,
     )
-    parameters = [*chain(*bounds), Kind.URL_VERIFICATION.value]
-    if account is not None:
-        parameters.append(account)
+    parameters: list[Any] = [*chain(*bounds)]
+    if counted.account is not None:
+        parameters.append(counted.account)
+    sums: Counter[tuple[int, str]] = Counter()
     with connection.cursor() as cursor:
         cursor.execute(statement, parameters)
-        sums = {(number, Outcome(outcome)): int(total) for number, outcome, total in cursor}
+        for number, kind, outcome, others, noise in cursor:
+            if kind in counted.kinds and counted.outcome in {None, outcome}:
+                sums[number, number_of(kind, outcome)] += counted.has_others * int(
+                    others
+                ) + counted.has_noise * int(noise)
     return [
-        Bar(span.first, span.last, *(sums.get((number, outcome), 0) for outcome in Outcome))
+        Bar(span.start, span.end, *(sums[number, name] for name in Bar._fields[2:]))
         for number, span in enumerate(spans)
     ]
 
 
-def split_into_spans(period: Period) -> Iterator[Period]:
-    """Yield the period in at most MAX_BARS parts of equal length. The last may be shorter."""
-    step = math.ceil(period.days / MAX_BARS)
-    for start in range(0, period.days, step):
-        first = period.first + timedelta(days=start)
-        yield Period(first, min(first + timedelta(days=step - 1), period.last))
+def number_of(kind: int, outcome: int) -> str:
+    """Return the name of the number of a Bar in which a callback counts."""
+    if outcome == Outcome.REFUSED:
+        return "refused"
+    return "pushes" if kind == Kind.MESSAGE_PUSH else "accepted"
 
 
 def _adapt(moment: datetime) -> Any:

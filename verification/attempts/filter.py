@@ -1,50 +1,63 @@
-"""The filter of the list of attempts, which is parsed from a URL and written as a URL again."""
+"""The filter of the list of attempts, which is written as a URL, and parsed by parsing.py."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
-from typing import Any, TypeVar
+from datetime import datetime, timedelta
+from enum import StrEnum
+from functools import cached_property
+from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
 from django.utils import timezone
-from django.utils.dateparse import parse_date
+from django.utils.translation import gettext_lazy as _
 
-from verification.attempts.index import ACCOUNT_LIMIT
+from verification.attempts.moments import Moment, format_minute
 from verification.audit_log.positions import first_id_since
 from verification.models import VerificationAttempt
 from verification.models.noise import NOISE
 from verification.protocol.client_ip import canonical_ip
 from verification.protocol.enums import Kind, Outcome, Reason
-from verification.times import PRESETS, Period, can_have_records, preset
+from verification.times import PRESETS, Period, Span, preset
 
 #: The period of the list when the URL has none: the latest days, today included.
 DEFAULT_DAYS = 90
+#: How much the list shows before and after a minute that somebody asks about.
+AROUND = timedelta(minutes=2)
 #: The value of `account` for attempts whose path belongs to no account.
 NO_ACCOUNT = "none"
-PARAMETERS = {"period", "first", "last", "account", "outcome", "reason", "kind", "noise", "q"}
-#: Where a page of the list begins. These are valid parameters, but not part of the filter.
-PARAMETERS |= {"before", "after"}
-#: Stands among the invalid parameters for two valid dates in the wrong order.
-LAST_BEFORE_FIRST = "last < first"
-Member = TypeVar("Member", Kind, Outcome, Reason)
+DAY_PRESETS = {
+    "today": _("Today"),
+    "yesterday": _("Yesterday"),
+    "last_7_days": _("Last 7 days"),
+}
+ALL_PRESETS = {**DAY_PRESETS, **PRESETS}
+
+
+class Noise(StrEnum):
+    """Says what a filter does with internet noise."""
+
+    HIDDEN = "none"
+    ONLY = "only"
+    SHOWN = "shown"
 
 
 @dataclass(frozen=True)
 class AttemptFilter:
     """Selects attempts by period, account, outcome, reason, kind, noise and a search text."""
 
-    period: Period
-    preset: str = ""  #: the name in PRESETS by which the period was chosen
+    period: Period | Span
+    preset: str = ""  #: the name in ALL_PRESETS by which the period was chosen
+    at: datetime | None = None  #: the moment around which the period is
     account: int | str | None = None  #: an id, NO_ACCOUNT, or None for all accounts
     outcome: Outcome | None = None
     reason: Reason | None = None
-    kind: Kind | None = Kind.URL_VERIFICATION  #: None for all kinds but self-tests
-    is_noise: bool = False  #: only internet noise; otherwise none of it
+    kind: Kind | None = Kind.URL_VERIFICATION  #: None for all kinds
+    has_self_tests: bool = False  #: with None for the kind; otherwise all but self-tests
+    noise: Noise = Noise.HIDDEN
     search: str = ""
 
     @property
@@ -70,8 +83,28 @@ class AttemptFilter:
             return 0
         return self.account if isinstance(self.account, int) else None
 
+    @property
+    def kinds(self) -> list[Kind]:
+        if self.kind:
+            return [self.kind]
+        return [kind for kind in Kind if self.has_self_tests or kind is not Kind.SELF_TEST]
+
+    @property
+    def is_everything(self) -> bool:
+        """Return whether the filter leaves out nothing of its period."""
+        return self == everything(self.period, preset=self.preset, at=self.at)
+
+    @property
+    def is_countable(self) -> bool:
+        """Return whether tallies can count what the filter selects."""
+        return not self.reason and not self.search
+
     def ids(self) -> range:
         """Return the ids of all attempts in the period: ids are in the order of time."""
+        return self._ids
+
+    @cached_property
+    def _ids(self) -> range:
         return range(first_id_since(self.period.start), first_id_since(self.period.end))
 
     def queryset(self) -> QuerySet[VerificationAttempt]:
@@ -89,9 +122,10 @@ class AttemptFilter:
         for name in ("outcome", "reason", "kind"):
             if (value := getattr(self, name)) is not None:
                 condition &= Q(**{name: value.value})
-        if self.kind is None:
+        if self.kind is None and not self.has_self_tests:
             condition &= ~Q(kind=Kind.SELF_TEST.value)
-        condition &= NOISE if self.is_noise else ~NOISE
+        if self.noise is not Noise.SHOWN:
+            condition &= NOISE if self.noise is Noise.ONLY else ~NOISE
         if self.search:
             condition &= (
                 Q(request_id=self.request_id) if self.request_id else Q(client_ip=self.address)
@@ -104,37 +138,74 @@ class AttemptFilter:
 
     def parameters(self) -> dict[str, str]:
         """Return the parameters of the list's URL, without those that have their default."""
-        if self.preset or self.period == latest_days():
+        if self.at:
+            dates = {"at": format_minute(self.at)}
+        elif self.preset or self.period == latest_days():
             dates = {"period": self.preset}
         else:
-            dates = {"first": str(self.period.first), "last": str(self.period.last)}
+            dates = self.ends()
+        kind = self.kind_name()
         parameters = {
             **dates,
             "account": str(self.account or ""),
             "outcome": self.outcome.label if self.outcome else "",
             "reason": self.reason.label if self.reason else "",
-            "kind": "" if self.kind is Kind.URL_VERIFICATION else self._kind_label(),
-            "noise": "only" if self.is_noise else "",
+            "kind": "" if kind == default_kind(self.at) else kind,
+            "noise": "only" if self.noise is Noise.ONLY and self.kind else "",
             "q": self.search,
         }
         return {name: value for name, value in parameters.items() if value}
 
-    def _kind_label(self) -> str:
-        return self.kind.label if self.kind else "all"
+    def ends(self) -> dict[str, str]:
+        """Return the first and the last day of the period, or its first and last minute."""
+        if isinstance(self.period, Period):
+            return {"first": str(self.period.first), "last": str(self.period.last)}
+        return {
+            "first": format_minute(self.period.start),
+            "last": format_minute(self.period.last),
+        }
+
+    def kind_name(self) -> str:
+        """Return the value of `kind` in the URL."""
+        if self.kind:
+            return self.kind.label
+        names = {Noise.ONLY: "noise", Noise.SHOWN: "every", Noise.HIDDEN: "all"}
+        return names[self.noise]
 
     def as_facts(self) -> dict[str, str]:
         """Return the filter for the change log: with its dates and defaults, spelled out."""
+        parameters = self.parameters()
+        parameters.pop("at", None)
         return {
-            **self.parameters(),
-            "first": str(self.period.first),
-            "last": str(self.period.last),
-            "kind": self._kind_label(),
-            "noise": "only" if self.is_noise else "none",
+            **parameters,
+            **self.ends(),
+            "kind": "all" if self.noise is Noise.ONLY and not self.kind else self.kind_name(),
+            "noise": self.noise.value,
         }
 
     def query(self, **place: int) -> str:
         """Return the query string of the list's URL. `place` may hold `before` or `after`."""
         return f"?{urlencode({**self.parameters(), **place})}"
+
+
+def everything(period: Period | Span, **changes: Any) -> AttemptFilter:
+    """Return the filter for all attempts of the period, of all kinds and with internet noise."""
+    whole = {"kind": None, "has_self_tests": True, "noise": Noise.SHOWN}
+    return AttemptFilter(period, **{**whole, **changes})
+
+
+def around(moment: Moment) -> AttemptFilter:
+    """Return the filter for all attempts around a minute."""
+    return everything(span_around(moment), at=moment.at)
+
+
+def span_around(moment: Moment) -> Span:
+    return Span(moment.minute.start - AROUND, moment.minute.end + AROUND)
+
+
+def default_kind(at: datetime | None) -> str:
+    """Return the kind that the list shows if the URL has none."""
+    return "every" if at else Kind.URL_VERIFICATION.label
 
 
 def latest_days() -> Period:
@@ -143,84 +214,10 @@ def latest_days() -> Period:
     return Period(today - timedelta(days=DEFAULT_DAYS - 1), today)
 
 
-def parse_filter(parameters: Mapping[str, str]) -> tuple[AttemptFilter, list[str]]:
-    """Return the filter that a URL's parameters describe, and the names of the invalid ones.
-
-    An invalid parameter has its default in the filter.
-    """
-    invalid = [name for name in parameters if name not in PARAMETERS]
-    preset_name = parameters.get("period", "")
-    if preset_name and preset_name not in PRESETS:
-        invalid.append("period")
-        preset_name = ""
-    if preset_name:
-        period = preset(preset_name, timezone.localdate())
-    else:
-        period = parse_period(parameters, invalid)
-    account = parse_account(parameters, invalid)
-    outcome = parse_member(Outcome, "outcome", parameters, invalid)
-    reason = parse_member(Reason, "reason", parameters, invalid)
-    kind: Kind | None = None
-    if parameters.get("kind") != "all":
-        kind = parse_member(Kind, "kind", parameters, invalid) or Kind.URL_VERIFICATION
-    noise = parameters.get("noise", "")
-    if noise not in {"", "only"}:
-        invalid.append("noise")
-    search = parameters.get("q", "").strip()
-    return (
-        AttemptFilter(period, preset_name, account, outcome, reason, kind, noise == "only", search),
-        invalid,
-    )
-
-
-def parse_period(parameters: Mapping[str, str], invalid: list[str]) -> Period:
-    """Return the period from `first` to `last`.
-
-    If they are invalid, add a text to `invalid` and return the default period.
-    """
-    if not parameters.get("first") and not parameters.get("last"):
-        return latest_days()
-    first, last = parse_day(parameters.get("first")), parse_day(parameters.get("last"))
-    if first and last and first <= last:
-        return Period(first, last)
-    invalid.append(LAST_BEFORE_FIRST if first and last else "first – last")
-    return latest_days()
-
-
-def parse_day(text: str | None) -> date | None:
-    """Return the day, or None if the text is no date or a day without records."""
-    try:
-        day = parse_date(text or "")
-    except ValueError:
-        return None
-    return day if day and can_have_records(day) else None
-
-
-def parse_account(parameters: Mapping[str, str], invalid: list[str]) -> int | str | None:
-    """Return an account's id, NO_ACCOUNT, or None.
-
-    If the parameter is invalid, add its name to `invalid`.
-    """
-    text = parameters.get("account", "")
-    if text in {"", NO_ACCOUNT}:
-        return text or None
-    if text.isascii() and text.isdigit() and len(text) < 10 and int(text) < ACCOUNT_LIMIT:
-        return int(text)
-    invalid.append("account")
-    return None
-
-
-def parse_member(
-    members: type[Member], name: str, parameters: Mapping[str, str], invalid: list[str]
-) -> Member | None:
-    """Return the member whose label the parameter has, or None.
-
-    If no member has that label, add the parameter's name to `invalid`.
-    """
-    label = parameters.get(name, "")
-    for member in members:
-        if member.label == label:
-            return member
-    if label:
-        invalid.append(name)
-    return None
+def preset_period(name: str) -> Period:
+    """Return the period of one of ALL_PRESETS."""
+    today = timezone.localdate()
+    if name not in DAY_PRESETS:
+        return preset(name, today)
+    days = {"today": (0, 0), "yesterday": (1, 1), "last_7_days": (6, 0)}
+    return Period(*(today - timedelta(days=ago) for ago in days[name]))

@@ -18,7 +18,7 @@ from itertools import product
 from typing import Any
 
 from django.db import connection
-from django.db.models import F, Q, Window
+from django.db.models import F, Q, QuerySet, Window
 from django.db.models.functions import Coalesce, RowNumber
 
 from verification.models import VerificationAttempt
@@ -47,6 +47,14 @@ SELECT found.id FROM unnest(%s::int[]) AS chosen (key), LATERAL (
 ORDER BY found.id {{order}}"""
 
 
+FIND_ANY = f"""
+SELECT found.id FROM unnest(%s::int[]) AS chosen (key), LATERAL (
+    SELECT id FROM {TABLE}
+    WHERE {{key}} = chosen.key AND {INDEXED_ID} >= %s AND {INDEXED_ID} < %s
+    ORDER BY {INDEXED_ID} LIMIT %s) AS found
+LIMIT %s"""
+
+
 def require_bits(members: type[IntEnum], bits: int) -> None:
     """Raise AssertionError if a member does not fit: keys would overlap, and lists would be wrong.
 
@@ -61,12 +69,12 @@ require_bits(Reason, REASON_BITS)
 
 @dataclass(frozen=True)
 class AttemptIndex:
-    """The attempts of these accounts, kinds and reasons, either noise only or without noise."""
+    """The attempts of these accounts, kinds and reasons: noise only, without it, or with it."""
 
     accounts: Sequence[int]
     kinds: Iterable[Kind]
     reasons: Iterable[int] = ALL_REASONS
-    is_noise: bool = False
+    is_noise: bool | None = False  #: None for both
 
     def newest(self, per_key: int, ids: range = ALL_IDS) -> list[int]:
         """Return the ids of the newest `per_key` attempts of each key, newest first."""
@@ -75,6 +83,16 @@ class AttemptIndex:
     def oldest(self, per_key: int, ids: range = ALL_IDS) -> list[int]:
         """Return the ids of the oldest `per_key` attempts of each key, oldest first."""
         return self._find(per_key, ids, "ASC")
+
+    def at_most(self, limit: int, ids: range = ALL_IDS) -> list[int]:
+        """Return the ids of all these attempts, or of any `limit` of them if there are more."""
+        if connection.vendor != "postgresql":
+            return list(self._attempts(ids).values_list("id", flat=True)[:limit])
+        key, parameters = key_sql()
+        values = [[*self._keys()], *parameters, ids.start, ids.stop, limit, limit]
+        with connection.cursor() as cursor:
+            cursor.execute(FIND_ANY.format(key=key), values)
+            return [row[0] for row in cursor.fetchall()]
 
     def _find(self, per_key: int, ids: range, order: str) -> list[int]:
         if connection.vendor != "postgresql":
@@ -86,24 +104,33 @@ class AttemptIndex:
             return [row[0] for row in cursor.fetchall()]
 
     def _keys(self) -> Iterator[int]:
-        for account, kind, reason in product(self.accounts, self.kinds, self.reasons):
-            key = (account << 1) + self.is_noise
+        noise = [False, True] if self.is_noise is None else [self.is_noise]
+        for account, is_noise, kind, reason in product(
+            self.accounts, noise, self.kinds, self.reasons
+        ):
+            key = (account << 1) + is_noise
             key = (key << KIND_BITS) + kind
             yield (key << REASON_BITS) + reason
 
     def _find_by_rank(self, per_key: int, ids: range, order: str) -> list[int]:
         direction = "id" if order == "ASC" else "-id"
+        key = ["account", "kind", "reason"]
+        rank = Window(RowNumber(), partition_by=key, order_by=direction)
+        first = (
+            self._attempts(ids).annotate(rank=rank).filter(rank__lte=per_key).order_by(direction)
+        )
+        return list(first.values_list("id", flat=True))
+
+    def _attempts(self, ids: range) -> QuerySet[VerificationAttempt]:
         attempts = VerificationAttempt.objects.alias(
             account_or_none=Coalesce(F("account"), NONE), reason_or_none=Coalesce(F("reason"), NONE)
         ).filter(
-            NOISE if self.is_noise else ~NOISE,
             Q(account_or_none__in=self.accounts, kind__in=[*self.kinds]),
             Q(reason_or_none__in=[*self.reasons], id__gte=ids.start, id__lt=ids.stop),
         )
-        key = ["account", "kind", "reason"]
-        rank = Window(RowNumber(), partition_by=key, order_by=direction)
-        first = attempts.annotate(rank=rank).filter(rank__lte=per_key).order_by(direction)
-        return list(first.values_list("id", flat=True))
+        if self.is_noise is None:
+            return attempts
+        return attempts.filter(NOISE if self.is_noise else ~NOISE)
 
 
 @cache

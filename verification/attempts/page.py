@@ -7,10 +7,12 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
-from verification.attempts.filter import AttemptFilter
-from verification.attempts.index import NONE, AttemptIndex
+from verification.attempts.filter import AttemptFilter, Noise
+from verification.attempts.index import ID_LIMIT, NONE, AttemptIndex
+from verification.audit_log.positions import first_id_since
 from verification.models import OfficialAccount, VerificationAttempt
-from verification.protocol.enums import Kind, Outcome, Reason
+from verification.protocol.enums import Outcome, Reason
+from verification.times import Span
 
 SIZE = 50
 # The planner expects the index of request ids, a BRIN of Bloom filters, to match every row. Without
@@ -31,13 +33,13 @@ def find_page(filters: AttemptFilter, before: int | None = None, after: int | No
     """Return the attempts older than the id `before`, newer than the id `after`, or the newest."""
     ids = filters.ids()
     if after is not None:
-        matching = find_ids(filters, range(max(ids.start, after + 1), ids.stop), "ASC")
+        matching = find_ids(filters, range(max(ids.start, after + 1), ids.stop), "ASC", SIZE + 1)
         if not matching:
             return find_page(filters)
         shown = matching[:SIZE][::-1]
         return load(shown, has_older=True, has_newer=len(matching) > SIZE)
     end = ids.stop if before is None else min(ids.stop, before)
-    matching = find_ids(filters, range(ids.start, end), "DESC")
+    matching = find_ids(filters, range(ids.start, end), "DESC", SIZE + 1)
     return load(matching[:SIZE], has_older=len(matching) > SIZE, has_newer=before is not None)
 
 
@@ -50,25 +52,25 @@ def load(ids: list[int], *, has_older: bool, has_newer: bool) -> Page:
     )
 
 
-def find_ids(filters: AttemptFilter, ids: range, order: str) -> list[int]:
-    """Return the first ids in that order: a page of them, and one more if there are more."""
+def find_ids(filters: AttemptFilter, ids: range, order: str, limit: int) -> list[int]:
+    """Return the first ids in that order, at most `limit`."""
     if not ids or not filters.is_search_understood:
         return []
-    if filters.search:
-        return search(filters, ids, order)
+    if filters.search or filters.is_everything:
+        return search(filters, ids, order, limit)
     index = index_of(filters)
     find = index.oldest if order == "ASC" else index.newest
-    return find(SIZE + 1, ids)[: SIZE + 1]
+    return find(limit, ids)[:limit]
 
 
-def search(filters: AttemptFilter, ids: range, order: str) -> list[int]:
+def search(filters: AttemptFilter, ids: range, order: str, limit: int) -> list[int]:
     matching = VerificationAttempt.objects.filter(
         filters.condition(), id__gte=ids.start, id__lt=ids.stop
     )
     if filters.request_id:
         matching = matching.filter(id__in=ids_with(filters.request_id))
     key = "id" if order == "ASC" else "-id"
-    return list(matching.order_by(key).values_list("id", flat=True)[: SIZE + 1])
+    return list(matching.order_by(key).values_list("id", flat=True)[:limit])
 
 
 def ids_with(request_id: UUID) -> list[int]:
@@ -85,10 +87,27 @@ def index_of(filters: AttemptFilter) -> AttemptIndex:
         accounts = [NONE, *OfficialAccount.objects.order_by().values_list("id", flat=True)]
     else:
         accounts = [filters.account_number or NONE]
-    kinds = [filters.kind] if filters.kind else [Kind.URL_VERIFICATION, Kind.MESSAGE_PUSH]
     reasons: list[int] = []
     if filters.outcome is not Outcome.REFUSED and not filters.reason:
         reasons.append(NONE)
     if filters.outcome is not Outcome.ACCEPTED:
         reasons += [filters.reason] if filters.reason else [*Reason]
-    return AttemptIndex(accounts, kinds, reasons, filters.is_noise)
+    is_noise = None if filters.noise is Noise.SHOWN else filters.noise is Noise.ONLY
+    return AttemptIndex(accounts, filters.kinds, reasons, is_noise)
+
+
+@dataclass(frozen=True)
+class Nearest:
+    """Holds the attempts just before and just after a span of time, None where there is none."""
+
+    before: VerificationAttempt | None
+    after: VerificationAttempt | None
+
+
+def find_nearest(filters: AttemptFilter, span: Span) -> Nearest:
+    """Return the nearest attempts around the span that the filter selects in any period."""
+    start, end = first_id_since(span.start), first_id_since(span.end)
+    earlier = find_ids(filters, range(1, start), "DESC", 1)
+    later = find_ids(filters, range(end, ID_LIMIT), "ASC", 1)
+    attempts = VerificationAttempt.objects.select_related("account").in_bulk([*earlier, *later])
+    return Nearest(*(attempts.get(ids[0]) if ids else None for ids in (earlier, later)))

@@ -34,8 +34,11 @@ def account_paused(evidence: Evidence) -> Explanation | None:
             who=event and event.actor,
             date=event and format_date(event.recorded_at),
         ),
-        _("Resume it if that was not intended."),
+        _("Resume it if that was not intended.")
+        if account.is_paused
+        else _("It is resumed now, and accepts calls again."),
         (account,),
+        depends_on_stored_data=True,
     )
 
 

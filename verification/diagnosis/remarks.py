@@ -17,6 +17,9 @@ from verification.times import format_datetime
 
 #: In seconds. Clocks that are kept by NTP differ by less.
 MAX_CLOCK_SKEW = timedelta(minutes=5).total_seconds()
+#: No clock differs by more, so that such a timestamp was made up. The stored difference ends at 68
+#: years, and would be shown as 24855 days.
+MAX_POSSIBLE_SKEW = timedelta(days=10 * 365).total_seconds()
 SLOW_MICROSECONDS = 1_000_000
 #: WeChat itself may repeat a request within this time.
 RETRY_WINDOW = timedelta(seconds=10)
@@ -68,6 +71,13 @@ def clock_off(evidence: Evidence) -> Remark | None:
     skew = evidence.attempt.clock_skew
     if skew is None or abs(skew) <= MAX_CLOCK_SKEW:
         return None
+    if abs(skew) > MAX_POSSIBLE_SKEW:
+        return Remark(
+            _(
+                "Its timestamp “{timestamp}” is no possible time of a request: somebody made it "
+                "up. Probably a script or a scanner."
+            ).format(timestamp=evidence.attempt.timestamp)
+        )
     if skew > 0:
         text = _(
             "Its timestamp was {time} behind this server's clock: somebody kept the URL, or this "

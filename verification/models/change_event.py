@@ -93,6 +93,7 @@ class ChangeEvent(models.Model):
         verbose_name_plural = _("change log")
         ordering = ["-id"]
         default_permissions = ("view",)
+        indexes = [models.Index(fields=["action", "id"], name="change_event_by_action")]
 
     def __str__(self) -> str:
         return f"{self.actor}: {self.get_action_display()}"

@@ -12,6 +12,9 @@ OTHER_MENU_PATHS = (
     "微信开发者平台 → 我的业务 → 公众号/服务号 → 基础信息 → 域名与消息推送配置",
     "微信公众平台 → 设置与开发 → 开发接口管理（基本配置） → 服务器配置",
 )
+#: Where the first and the last of these paths begin.
+PLATFORM_URL = "https://developers.weixin.qq.com/platform/"
+OLD_CONSOLE_URL = "https://mp.weixin.qq.com/"
 #: WeChat's own tester for server URLs. It calls them from mainland China.
 TESTER_URL = "https://developers.weixin.qq.com/apiExplorer?type=messagePush"
 #: The message that followers get when an enabled server URL does not answer.

@@ -168,11 +168,3 @@ def read_periods(account_ids: Iterable[int], now: datetime, length: timedelta) -
             by_reason.values(), key=lambda failure: failure.last_at, reverse=True
         )
     return dict(periods)
-
-
-def read_full_spools(now: datetime) -> dict[int, datetime]:
-    """Return when each account last had a message that could not be stored, in the last hour."""
-    full = DeliveryTally.objects.filter(
-        result=DeliveryResult.SPOOL_FULL, period__gt=now - HOUR - timedelta(minutes=10)
-    )
-    return dict(full.order_by().values_list("account_id").annotate(Max("last_at")))

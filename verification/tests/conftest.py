@@ -10,8 +10,7 @@ import hypothesis
 import pytest
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.core.management import CommandError
-from django.db import connection
+from django.db import OperationalError, connection
 from django.test import Client, TransactionTestCase
 from django.utils import timezone, translation
 
@@ -23,7 +22,7 @@ from verification.tests.support.admin_client import PASSWORD, call
 from verification.tests.support.backend import FakeBackend, serving_backend
 from verification.tests.support.backend_process import reserved_port
 from verification.tests.support.chromium import CHROMIUM
-from verification.tests.support.database import set_bypass
+from verification.tests.support.database import empty_tables
 from verification.tests.support.exports import export_sealed, make_sealed_log
 from verification.tests.support.gunicorn import Gunicorn, running_gunicorn
 from verification.tests.support.node import NPM
@@ -50,6 +49,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if _starts_processes(item):
             item.add_marker("process")
+        if _uses_database(item):
+            item.add_marker("database")
     left_out = [item for item in items if not _can_run(item)]
     if left_out:
         config.hook.pytest_deselected(items=left_out)
@@ -62,6 +63,11 @@ def _starts_processes(item: pytest.Item) -> bool:
     return is_shared or bool(PROCESSES.intersection(getattr(item, "fixturenames", ())))
 
 
+def _uses_database(item: pytest.Item) -> bool:
+    fixtures = {"db", "transactional_db"}.intersection(getattr(item, "fixturenames", ()))
+    return bool(fixtures or item.get_closest_marker("django_db"))
+
+
 def _can_run(item: pytest.Item) -> bool:
     if item.get_closest_marker("browser") and not CHROMIUM:
         return False
@@ -71,26 +77,23 @@ def _can_run(item: pytest.Item) -> bool:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _bypass_triggers_to_flush() -> Iterator[None]:
-    """Let Django empty all tables between transactional tests, which the triggers would refuse."""
-    flush: Callable[[Any], None] = vars(TransactionTestCase)["_fixture_teardown"]
+def _empty_tables_after_tests() -> Iterator[None]:
+    """Empty the tables after transactional tests in our own way: the triggers refuse Django's."""
 
-    def flush_with_bypass(self: Any) -> None:
-        set_bypass(is_open=True)
+    def empty(_test: Any) -> None:
         # gunicorn counts deliveries up to a second after a test, and locks the tables in another
         # order: PostgreSQL may end either of the two.
-        for _ in range(5):
+        for attempt in range(5):
             try:
-                flush(self)
+                empty_tables()
                 break
-            except CommandError:
+            except OperationalError:
+                if attempt == 4:
+                    raise
                 time.sleep(0.5)
-        else:
-            flush(self)
-        set_bypass(is_open=False)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(TransactionTestCase, "_fixture_teardown", flush_with_bypass)
+        patch.setattr(TransactionTestCase, "_fixture_teardown", empty)
         yield
 
 

@@ -232,7 +232,7 @@ def test_accounts_are_counted_by_the_state_in_their_list(
 
     states = {name[1]: value for name, value in samples.items() if name[0] == "accounts"}
     assert {state for state, count in states.items() if count} == {"receiving", "paused"}
-    assert len(states) == 6
+    assert len(states) == 7
 
 
 def test_the_end_of_an_old_token_is_shown(key: str, brand_a: OfficialAccount) -> None:

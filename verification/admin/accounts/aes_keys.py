@@ -59,19 +59,14 @@ class AESKeyPages(SecretPages):
         "retired_current": _("The EncodingAESKey is retired. Messages pass unread again."),
         "kept": _("The old key is valid 24 h longer."),
         "retired_now": _("The old key is retired."),
-        # The page that shows it
-        "title": _("EncodingAESKey of %(account)s"),
-        "label": "EncodingAESKey",
+        "created": _("The EncodingAESKey is saved."),
+        "rotated": _("The EncodingAESKey is rotated."),
+        "seen": _("The change log records that you have seen the EncodingAESKey."),
         "paste": _(
             "It must be the same in the server configuration of WeChat's console. If you generated "
-            "it here, or the backend decrypts messages, paste it there, too."
+            "it here, or the backend decrypts messages, paste it there, too. When you leave or "
+            "reload this page, it is hidden again."
         ),
-        "seen": _("The change log records that you have seen the EncodingAESKey."),
-        "only_here": _(
-            "When you leave this page, the EncodingAESKey is hidden again. Users who may reveal it "
-            "can see it from the account page."
-        ),
-        "overlap": _("The old key stays valid"),
         # The page that rotates it
         "create_title": _("Enter the EncodingAESKey of %(account)s"),
         "rotate_title": _("Rotate the EncodingAESKey of %(account)s"),
@@ -123,8 +118,11 @@ class AESKeyPages(SecretPages):
     def first_choice(self, current: RotatingSecret | None) -> str:
         return GENERATE if current else ENTER
 
-    def read_card(self, request: HttpRequest, account: OfficialAccount) -> dict[str, Any]:
-        card = super().read_card(request, account)
+    def read_card(
+        self, request: HttpRequest, account: OfficialAccount, note: tuple[str, str]
+    ) -> dict[str, Any]:
+        card = super().read_card(request, account, note)
+        card["secret"] = self.read_shown(account, note)
         current = next((row.secret for row in card["rows"] if row.secret.is_current), None)
         if current is not None:
             card["problem"] = find_problem(account, current)

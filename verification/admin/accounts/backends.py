@@ -1,6 +1,7 @@
 """The card of an account's backend, and the pages that set, remove and reveal.
 
-A webhook secret is shown only in the answer to the POST of a user who may see it.
+A user who may see the webhook secret asks for it with a POST. The account page then shows it once:
+see shown_once.
 """
 
 from __future__ import annotations
@@ -26,9 +27,14 @@ from verification.accounts.backends import (
     secret_version,
     set_backend,
 )
-from verification.accounts.status import describe_lost_replies, describe_waiting
+from verification.accounts.status import (
+    AccountStatus,
+    describe_lost_replies,
+    describe_waiting,
+)
 from verification.admin.accounts.backend_forms import BackendForm, explain_choice
 from verification.admin.accounts.pages import render_page
+from verification.admin.accounts.shown_once import redirect_to_secret
 from verification.admin.base import MINUTE, account_url, lay_out, may, require
 from verification.change_log import actor_of
 from verification.fields import UndecryptableSecret
@@ -39,6 +45,8 @@ from verification.relay.failures import advise, describe
 from verification.relay.report import HOUR, Period, read_backlog, read_period
 from verification.times import format_datetime, format_short
 
+#: The name of the secret in the notes of shown_once.
+NOTE_NAME = "webhook_secret"
 LOST_KEY = format_lazy(
     gettext_lazy("The webhook secret cannot be decrypted. {advice}"), advice=MISSING_KEY_ADVICE
 )
@@ -48,10 +56,14 @@ def find_backend(account: OfficialAccount) -> Backend | None:
     return Backend.objects.filter(account=account).first()
 
 
-def card_context(request: HttpRequest, backend: Backend | None) -> dict[str, Any]:
-    """Return what backend.html shows."""
+def card_context(
+    request: HttpRequest, status: AccountStatus, note: tuple[str, str]
+) -> dict[str, Any]:
+    """Return what backend.html shows. `note` says which secret may be shown: see shown_once."""
+    backend = status.backend
     context: dict[str, Any] = {
         "backend": backend,
+        "secret": read_shown(backend, note),
         "may_set": may(request, "set_backend"),
         "may_reveal": may(request, "reveal_webhook_secret"),
     }
@@ -66,17 +78,18 @@ def card_context(request: HttpRequest, backend: Backend | None) -> dict[str, Any
         "choice": backend.get_on_failure_display(),
         "meaning": explain_choice(backend.on_failure, backend.retention_days),
         "state": describe_state(backend, hour),
-        "progress": progress_of(backend, hour),
+        "tone": tone_of(backend, status),
         "advice": describe_advice(backend, hour),
         "previous_secret_ends": ends and format_datetime(ends, MINUTE),
     }
 
 
-def progress_of(backend: Backend, hour: Period) -> str:
-    """Return the style of the state: refused, verified or waiting, as the live line has them."""
-    if backend.is_failing or hour.lost_replies:
-        return "refused"
-    return "verified" if backend.last_success_at else "waiting"
+def tone_of(backend: Backend, status: AccountStatus) -> str:
+    """Return the tone of the state, as a badge has it: that of the account, if it fails."""
+    trouble = status.trouble("backend_failing") or status.trouble("replies_lost")
+    if trouble:
+        return trouble.level.badge
+    return "good" if backend.last_success_at and not backend.is_failing else "idle"
 
 
 def describe_state(backend: Backend, hour: Period) -> str:
@@ -170,11 +183,12 @@ def reveal(site: admin.AdminSite, request: HttpRequest, account_id: int) -> Http
         return redirect(account_url(account_id))
     backend = get_object_or_404(Backend.objects.select_related("account"), pk=account_id)
     try:
-        text = reveal_webhook_secret(backend, actor_of(request))
+        reveal_webhook_secret(backend, actor_of(request))
     except UndecryptableSecret:
         messages.error(request, LOST_KEY)
         return redirect(account_url(account_id))
-    return show_secret(site, request, backend, text)
+    messages.info(request, _("The change log records that you have seen the secret."))
+    return redirect_to_secret(request, account_id, NOTE_NAME, secret_version(backend))
 
 
 def rotate(site: admin.AdminSite, request: HttpRequest, account_id: int) -> HttpResponse:
@@ -189,23 +203,20 @@ def rotate(site: admin.AdminSite, request: HttpRequest, account_id: int) -> Http
         return render_page(request, site, "rotate_webhook_secret.html", backend.account, context)
     try:
         seen = request.POST.get("replaces", "")
-        text = rotate_webhook_secret(backend, actor_of(request), replaces=seen)
+        rotate_webhook_secret(backend, actor_of(request), replaces=seen)
     except ChangedMeanwhile as error:
         messages.error(request, error.messages[0])
         return redirect(account_url(account_id))
-    if may(request, "reveal_webhook_secret"):
-        return show_secret(site, request, backend, text, is_new=True)
     messages.success(request, _("The webhook secret is rotated."))
-    return redirect(account_url(account_id))
+    if not may(request, "reveal_webhook_secret"):
+        return redirect(account_url(account_id))
+    backend.refresh_from_db()
+    return redirect_to_secret(request, account_id, NOTE_NAME, secret_version(backend))
 
 
-def show_secret(
-    site: admin.AdminSite, request: HttpRequest, backend: Backend, text: str, **more: Any
-) -> HttpResponse:
-    context = {
-        "title": _("Webhook secret of %(account)s") % {"account": backend.account},
-        "secret_text": text,
-        "language_next": account_url(backend.pk),
-        **more,
-    }
-    return render_page(request, site, "show_webhook_secret.html", backend.account, context)
+def read_shown(backend: Backend | None, note: tuple[str, str]) -> str:
+    """Return the webhook secret if the note of shown_once is about it, or else an empty text."""
+    if backend is None or note != (NOTE_NAME, secret_version(backend)):
+        return ""
+    secret = backend.secret
+    return secret.reveal() if secret is not None and secret.is_decryptable else ""

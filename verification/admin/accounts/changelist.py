@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Iterator
 from datetime import timedelta
 from functools import cached_property
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
 from django.core.paginator import InvalidPage, Paginator
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -26,6 +29,8 @@ from verification.times import Period
 
 #: The attribute in which AccountChangeList keeps the status of an account.
 STATUS = "_status"
+#: The filter value for the accounts that need attention.
+NEEDS_ATTENTION = "attention"
 
 
 def status_of(account: OfficialAccount) -> AccountStatus:
@@ -39,16 +44,11 @@ class StatusFilter(admin.SimpleListFilter):
 
     title = _("state")
     parameter_name = "status"
+    template = "admin/verification/officialaccount/state_filter.html"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [
-            ("attention", _("Needs attention")),
-            ("receiving", _("Receiving messages")),
-            ("quiet", _("No message for a week")),
-            ("verified", _("Verified, not enabled (启用) yet")),
-            ("waiting", _("WeChat has not called yet")),
-            ("paused", _("Paused")),
-        ]
+        states = [(level.key, level.label) for level in Level]
+        return [(NEEDS_ATTENTION, _("Needs attention")), *states]
 
     def queryset(
         self, request: HttpRequest, queryset: QuerySet[OfficialAccount]
@@ -56,9 +56,25 @@ class StatusFilter(admin.SimpleListFilter):
         """Return all accounts: the database stores no status to filter by."""
         return queryset
 
-    def level(self) -> Level | None:
-        """Return the chosen level, or None if no valid level is chosen."""
-        return {level.name.lower(): level for level in Level}.get(str(self.value()))
+    def choices(self, changelist: ChangeList) -> Iterator[Any]:
+        """Yield the states that accounts have, with their numbers, and the chosen one."""
+        assert isinstance(changelist, AccountChangeList)
+        levels = Counter(status_of(account).level.key for account in changelist.accounts)
+        counts = {**levels, NEEDS_ATTENTION: levels["failing"] + levels["warning"]}
+        for choice, key in zip(super().choices(changelist), ["", *self._keys()], strict=True):
+            if not key:
+                yield choice
+            elif counts.get(key) or choice["selected"]:
+                yield {**choice, "display": f"{choice['display']} ({counts.get(key, 0)})"}
+
+    def _keys(self) -> list[str]:
+        return [key for key, _title in self.lookup_choices]
+
+    def levels(self) -> list[Level]:
+        """Return the chosen levels; none if no valid one is chosen."""
+        if self.value() == NEEDS_ATTENTION:
+            return [Level.FAILING, Level.WARNING]
+        return [level for level in Level if level.key == self.value()]
 
 
 class AccountChangeList(NarrowingChangeList):
@@ -78,15 +94,15 @@ class AccountChangeList(NarrowingChangeList):
     def attention(self) -> list[tuple[OfficialAccount, AccountStatus]]:
         """Return the accounts that need attention, whatever the list is filtered by."""
         rows = [(account, status_of(account)) for account in self.accounts]
-        return [(account, status) for account, status in rows if status.level is Level.ATTENTION]
+        return [(account, status) for account, status in rows if status.needs_attention]
 
     def get_queryset(
         self, request: HttpRequest, exclude_parameters: list[str | None] | None = None
     ) -> QuerySet[OfficialAccount]:
         queryset: QuerySet[OfficialAccount] = super().get_queryset(request, exclude_parameters)
         for spec in self.filter_specs:
-            if isinstance(spec, StatusFilter) and (level := spec.level()):
-                ids = [a.pk for a in self.accounts if status_of(a).level is level]
+            if isinstance(spec, StatusFilter) and (levels := spec.levels()):
+                ids = [a.pk for a in self.accounts if status_of(a).level in levels]
                 queryset = queryset.filter(pk__in=ids)
         return queryset
 

@@ -1,8 +1,9 @@
-"""The card that connects an account: the server configuration and the live line below it."""
+"""The state at the top of the account page, the card that connects the account, the live line."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -11,106 +12,93 @@ from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404
-from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from verification.accounts.backends import mask_url
-from verification.accounts.facts import Refusal, count_refused
-from verification.accounts.status import AccountStatus, read_statuses
+from verification.accounts.status import AccountStatus, Level, read_statuses
 from verification.admin.accounts import console_advice
 from verification.admin.accounts.pages import server_url
-from verification.admin.base import MINUTE
-from verification.diagnosis.token_causes import put_key_back
-from verification.models import Backend, OfficialAccount, Token
+from verification.admin.base import MINUTE, may
+from verification.models import OfficialAccount, Token
 from verification.protocol import console
 from verification.self_test.checks import is_local
 from verification.times import format_datetime, format_zone
 
-
-@dataclass(frozen=True)
-class Progress:
-    """Says how far the connection has come, for the live line."""
-
-    state: str  #: waiting, refused, verified or paused
-    text: str
-    advice: str = ""
-    why: str = ""  #: the address of the attempt that was refused
-
-    @property
-    def is_verified(self) -> bool:
-        return self.state == "verified"
+#: Levels of an account for which nothing is left to wait for.
+WELL = {Level.RECEIVING, Level.QUIET, Level.VERIFIED}
+#: Troubles that are mended in the steps of the card, and seen in WeChat's next call.
+TROUBLES_OF_CALLS = {"key_missing", "rotation_unfinished", "refused", "stray"}
 
 
-def read_progress(account: OfficialAccount, current: Token | None) -> Progress:
-    """Return the progress of the account, whose current token is `current`."""
-    status = read_statuses([account])[account.pk]
-    if account.is_paused:
-        return Progress("paused", status.text)
-    if status.is_key_missing:
-        return Progress("refused", status.text, put_key_back())
-    if current is None:
-        return Progress("waiting", _("No token yet: rotate the token to give it one."))
-    if current.first_used_at:
-        return _verified(account, current, status)
-    if status.refusal:
-        text = _("Waiting for WeChat… Last attempt refused at {time}: {cause}").format(
-            time=format_datetime(status.refusal.attempt.recorded_at, "%H:%M:%S"),
-            cause=status.refusal.explanation.summary,
-        )
-        return _with_refusal("refused", text, status.refusal)
-    if status.last_accepted and status.last_accepted > current.created_at:
-        text = _("WeChat called on {time}, still with the previous token").format(
-            time=format_datetime(status.last_accepted, MINUTE)
-        )
-        advice = _("Paste the current token into the console and press Submit (提交).")
-        return Progress("waiting", text, advice)
-    return Progress("waiting", _("Waiting for WeChat…"))
+def status_context(
+    request: HttpRequest, account: OfficialAccount, status: AccountStatus
+) -> dict[str, Any]:
+    """Return what status.html shows."""
+    return {
+        "badge": status.badge,
+        "level": status.level,
+        "text": status.text,
+        "advice": status.advice,
+        "url": status.url if may(request, "view_verificationattempt") else "",
+        "is_well": status.level in WELL,
+        "shown": digest_of(status),
+        "is_paused": account.is_paused,
+        "is_connected": status.last_accepted is not None,
+        "server_url": server_url(request, account),
+        "last_message": format_time(status.last_push),
+        "last_verification": format_time(status.facts.last_verified),
+        "also": [trouble for trouble in status.troubles if trouble.text not in status.text],
+    }
 
 
-def _verified(account: OfficialAccount, current: Token, status: AccountStatus) -> Progress:
-    assert current.first_used_at is not None
-    text = _("Verified on {time} with the token {fingerprint}").format(
-        time=format_datetime(current.first_used_at, MINUTE), fingerprint=current.fingerprint
-    )
-    if status.refusal is None:
-        return Progress("verified", text)
-    count = count_refused(account, after=status.last_accepted or current.first_used_at)
-    text = ngettext(
-        "{text} · since the last call that passed, {count} was refused: {cause}",
-        "{text} · since the last call that passed, {count} were refused: {cause}",
-        count,
-    ).format(text=text, count=count, cause=status.refusal.explanation.summary)
-    return _with_refusal("verified", text, status.refusal)
-
-
-def _with_refusal(state: str, text: str, refusal: Refusal) -> Progress:
-    why = reverse("admin:verification_verificationattempt_change", args=[refusal.attempt.pk])
-    return Progress(state, text, refusal.explanation.full_text, why)
+def format_time(time: datetime | None) -> str:
+    return format_datetime(time, MINUTE) if time else "–"
 
 
 def card_context(
-    request: HttpRequest, account: OfficialAccount, backend: Backend | None
+    request: HttpRequest, account: OfficialAccount, status: AccountStatus, *, token: str = ""
 ) -> dict[str, Any]:
-    """Return what connect.html shows."""
-    current = account.current_token
-    progress = read_progress(account, current)
+    """Return what connect.html shows. `token` is the text of the current token, if it is shown."""
+    current = status.facts.current_token
     answer = request.GET.get("console", "")
+    verified = describe_verification(current)
+    is_about_calls = concerns_calls(status)
     return {
-        "progress": progress,
-        "backend_url": backend and mask_url(backend.url),
-        "is_open": not progress.is_verified or answer in console.ANSWERS,
+        "is_open": bool(token) or answer in console.ANSWERS or is_about_calls,
+        # This step is done, whatever else is wrong with the account.
+        "done": "" if is_about_calls else verified,
+        "verified": verified,
+        "receives": status.last_push is not None,
+        "backend_url": status.backend and mask_url(status.backend.url),
         "current": current,
+        "token": token,
         "server_url": server_url(request, account),
         "address_problem": find_address_problem(settings.PUBLIC_URL),
         "menu_path": console.MENU_PATH,
+        "platform_url": console.PLATFORM_URL,
         "other_menu_paths": console.OTHER_MENU_PATHS,
+        "old_console_url": console.OLD_CONSOLE_URL,
         "tester_url": console.TESTER_URL,
         "answers": console.ANSWERS,
         "answer": answer,
         "zone": format_zone(),
-        "advice": console_advice.advise(answer, account),
+        "advice": console_advice.advise(answer, account, status),
     }
+
+
+def describe_verification(current: Token | None) -> str:
+    """Return when WeChat first used the current token, or an empty text if it did not."""
+    if current is None or current.first_used_at is None:
+        return ""
+    return _("Verified on {time} with the token {fingerprint}").format(
+        time=format_datetime(current.first_used_at, MINUTE), fingerprint=current.fingerprint
+    )
+
+
+def concerns_calls(status: AccountStatus) -> bool:
+    """Return whether WeChat's calls are what the account waits for, or what fails."""
+    kinds = {trouble.kind for trouble in status.troubles}
+    return status.level is Level.WAITING or bool(kinds & TROUBLES_OF_CALLS)
 
 
 def find_address_problem(public_url: str) -> str:
@@ -144,17 +132,17 @@ def find_address_problem(public_url: str) -> str:
 
 
 def live(site: admin.AdminSite, request: HttpRequest, account_id: int) -> HttpResponse:
-    """Answer a poll of the live line with the progress as JSON."""
+    """Answer a poll of the live line.
+
+    `shown` changes with what the cards say about the state. The page then fetches them again.
+    """
     if not site.get_model_admin(OfficialAccount).has_view_permission(request):
         raise PermissionDenied
     account = get_object_or_404(OfficialAccount, pk=account_id)
-    progress = read_progress(account, account.current_token)
-    may_see_attempts = request.user.has_perm("verification.view_verificationattempt")
-    return JsonResponse(
-        {
-            "state": progress.state,
-            "text": progress.text,
-            "advice": progress.advice,
-            "why": progress.why if may_see_attempts else "",
-        }
-    )
+    status = read_statuses([account])[account.pk]
+    return JsonResponse({"is_well": status.level in WELL, "shown": digest_of(status)})
+
+
+def digest_of(status: AccountStatus) -> str:
+    said = repr((status.level, status.text, status.advice, status.url, status.facts.last_verified))
+    return hashlib.sha256(said.encode()).hexdigest()[:16]

@@ -7,11 +7,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.admin.views.main import ChangeList
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
@@ -20,8 +20,8 @@ from verification.accounts.editing import save_changes
 from verification.accounts.tokens import rotate_token
 from verification.admin.accounts import (
     backends,
+    cards,
     connect,
-    deliveries,
     delivery_actions,
     pausing,
     push_tests,
@@ -35,14 +35,13 @@ from verification.admin.accounts.changelist import (
     status_of,
     with_whole_dates,
 )
-from verification.admin.accounts.records import read_records
 from verification.admin.accounts.secret_forms import (
     ChoosesSecret,
     make_token_field,
     make_token_source_field,
 )
-from verification.admin.accounts.tokens import TOKENS, read_current_token
-from verification.admin.base import may
+from verification.admin.accounts.shown_once import redirect_to_secret, take_note
+from verification.admin.accounts.tokens import TOKENS
 from verification.admin.responses import PlainResponses
 from verification.auth.sessions import no_session_refresh
 from verification.change_log import Action, actor_of
@@ -113,9 +112,12 @@ class OfficialAccountAdmin(PlainResponses, AccountModelAdmin):
     def status(self, account: OfficialAccount) -> str:
         status = status_of(account)
         return format_html(
-            '<span class="status is-{}"><span class="sign">{}</span>{}</span>',
-            status.level.name.lower(),
+            '<span class="state"><span class="badge is-{}">'
+            '<span class="sign" aria-hidden="true">{}</span> {}</span> '
+            '<span class="reason">{}</span></span>',
+            status.badge,
             status.level.sign,
+            status.level.label,
             with_whole_dates(status.text),
         )
 
@@ -158,15 +160,7 @@ class OfficialAccountAdmin(PlainResponses, AccountModelAdmin):
             context["show_save_and_continue"] = False
         else:
             context["title"], context["subtitle"] = account.name, None
-            backend = backends.find_backend(account)
-            context["card"] = connect.card_context(request, account, backend)
-            context["backend_card"] = backends.card_context(request, backend)
-            context["deliveries_card"] = deliveries.card_context(request, account, backend)
-            context["secret_cards"] = [
-                pages.read_card(request, account) for pages in (TOKENS, AES_KEYS)
-            ]
-            context["may_test"] = may(request, *self_tests.TESTERS)
-            context["records"] = read_records(request, account)
+            context.update(cards.read_cards(request, account, take_note(request, account.pk)))
         return super().render_change_form(request, context, *args, **kwargs)
 
     def change_log_query(self, row: OfficialAccount) -> dict[str, Any]:
@@ -188,13 +182,20 @@ class OfficialAccountAdmin(PlainResponses, AccountModelAdmin):
     def response_add(
         self, request: HttpRequest, obj: OfficialAccount, post_url_continue: str | None = None
     ) -> HttpResponse:
-        """Show the token in the answer to the POST, because a redirect would have to carry it."""
-        text = read_current_token(obj)
-        TOKENS.warn(request, obj, text)
-        is_another_next = "_addanother" in request.POST
-        return TOKENS.show(
-            self.admin_site, request, obj, text, is_new=True, is_another_next=is_another_next
-        )
+        """Go on to the account page, which shows the token once."""
+        token = obj.current_token
+        assert token is not None  # save_model() has made it.
+        added = _("%(account)s was added.") % {"account": obj}
+        if "_addanother" in request.POST:
+            added = format_html(
+                '{} <a href="{}">{}</a>',
+                added,
+                reverse("admin:verification_officialaccount_add"),
+                _("Add another official account"),
+            )
+        messages.success(request, added)
+        TOKENS.warn(request, obj, token)
+        return redirect_to_secret(request, obj.pk, TOKENS.name, token.pk)
 
     def delete_model(self, request: HttpRequest, obj: OfficialAccount) -> None:
         actor = actor_of(request)
@@ -229,6 +230,11 @@ class OfficialAccountAdmin(PlainResponses, AccountModelAdmin):
                 "<int:account_id>/live/",
                 no_session_refresh(self._view(connect.live)),
                 name="live_account",
+            ),
+            path(
+                "<int:account_id>/cards/",
+                no_session_refresh(self._view(cards.show)),
+                name="account_cards",
             ),
             path("<int:account_id>/self-test/", self._view(self_tests.run), name="self_test"),
             path(

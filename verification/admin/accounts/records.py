@@ -8,8 +8,10 @@ from urllib.parse import urlencode
 
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from verification.accounts.strays import read_recent_strays
 from verification.admin.accounts.aes_keys import read_last_push
 from verification.admin.base import may
 from verification.attempts.index import AttemptIndex
@@ -42,6 +44,8 @@ def read_records(request: HttpRequest, account: OfficialAccount) -> list[Record]
     records = []
     if may(request, "view_verificationattempt"):
         records.append(last_verifications(account))
+        if missed := missed_calls(account):
+            records.append(missed)
     if may(request, "view_changeevent"):
         records.append(last_changes(account))
     elif may(request, "change_officialaccount"):
@@ -72,10 +76,31 @@ def last_verifications(account: OfficialAccount) -> Record:
     )
 
 
+def missed_calls(account: OfficialAccount) -> Record | None:
+    """Return the calls of the last day to a wrong address, or None if there were none."""
+    lines = [
+        Line(
+            format_short(stray.attempt.recorded_at),
+            f"{path_of(stray.attempt)} · {stray.explanation.summary}",
+            _url(stray.attempt),
+            sign(stray.attempt),
+        )
+        for stray in read_recent_strays(account, timezone.now())[:MAX_LINES]
+    ]
+    title = _("Calls that missed this account")
+    return Record(title, lines, "", _list("verificationattempt", account="none")) if lines else None
+
+
+def path_of(attempt: VerificationAttempt) -> str:
+    """Return the path that was called, as far as it was recorded."""
+    slug = attempt.path_slug.strip("/")
+    return f"/wechat/{slug}" if slug else "/"
+
+
 def _explain_none(account: OfficialAccount) -> Any:
     if read_last_push(account):
         return _("No verification yet; messages arrive.")
-    return _("WeChat has not called yet")
+    return _("No verification yet.")
 
 
 def cause(attempt: VerificationAttempt, stored: StoredData) -> str:
@@ -105,5 +130,5 @@ def _url(row: Any) -> str:
     return reverse(f"admin:verification_{row._meta.model_name}_change", args=[row.pk])
 
 
-def _list(model: str, **query: int) -> str:
+def _list(model: str, **query: int | str) -> str:
     return f"{reverse(f'admin:verification_{model}_changelist')}?{urlencode(query)}"

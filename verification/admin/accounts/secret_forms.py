@@ -124,10 +124,6 @@ class RotateForm(ChoosesSecret, forms.Form):
     keep_old: OverlapField
     OVERLAPS: ClassVar[list[tuple[str, Any]]]
 
-    def chosen_overlap(self) -> Any:
-        """Return the label of the chosen overlap."""
-        return dict(self.OVERLAPS)[self.data.get("keep_old", "")]
-
 
 class RotateTokenForm(RotateForm):
     OVERLAPS = [("", _("until 24 hours after WeChat first uses the new token")), *FIXED_OVERLAPS]

@@ -1,6 +1,7 @@
 """The card and the pages that reveal, rotate and retire one kind of secret of an account.
 
-A secret is shown only in the answer to the POST of a user who may see it, never by a redirect.
+A user who may see a secret asks for it with a POST. The account page then shows it once: see
+shown_once.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from verification.accounts.rotation import (
 )
 from verification.admin.accounts.pages import render_page
 from verification.admin.accounts.secret_forms import GENERATE, RotateForm
+from verification.admin.accounts.shown_once import redirect_to_secret
 from verification.admin.base import MINUTE, account_url, lay_out, may, require
 from verification.change_log import Actor, actor_of
 from verification.fields import UndecryptableSecret
@@ -74,16 +76,15 @@ class SecretPages:
     def adapt(self, form: RotateForm, account: OfficialAccount) -> None:
         """Remove the fields of the form that this account does not need."""
 
-    def warn(self, request: HttpRequest, account: OfficialAccount, text: str) -> None:
+    def warn(self, request: HttpRequest, account: OfficialAccount, made: RotatingSecret) -> None:
         """Add a message for each weakness of the new secret."""
-
-    def values(self, request: HttpRequest, account: OfficialAccount) -> list[dict[str, Any]]:
-        """Return the values to show above the secret, to be copied into the console as well."""
-        return []
 
     # --- The card on the account page
 
-    def read_card(self, request: HttpRequest, account: OfficialAccount) -> dict[str, Any]:
+    def read_card(
+        self, request: HttpRequest, account: OfficialAccount, note: tuple[str, str]
+    ) -> dict[str, Any]:
+        """Return what secrets.html shows. `note` says which secret may be shown: see shown_once."""
         rows = [self.describe(secret) for secret in self.model.objects.filter(account=account)]
         has_current = any(row.secret.is_current for row in rows)
         return {
@@ -125,7 +126,7 @@ class SecretPages:
     # --- Showing
 
     def reveal(self, site: admin.AdminSite, request: HttpRequest, account_id: int) -> HttpResponse:
-        """Show the current secret, and record that in the change log.
+        """Show the current secret on the account page, and record that in the change log.
 
         Only a POST reveals it. A GET, such as the one after a sign-in, redirects to the page with
         the button.
@@ -136,35 +137,25 @@ class SecretPages:
         account = get_object_or_404(OfficialAccount, pk=account_id)
         secret = get_object_or_404(self.model, account=account, superseded_at=None)
         try:
-            text = reveal(secret, actor_of(request))
+            reveal(secret, actor_of(request))
         except UndecryptableSecret:
             messages.error(request, self.lost_key)
             return redirect(account_url(account_id))
-        return self.show(site, request, account, text, is_revealed=True)
+        messages.info(request, self.texts["seen"])
+        return redirect_to_secret(request, account_id, self.name, secret.pk)
 
-    def show(
-        self,
-        site: admin.AdminSite,
-        request: HttpRequest,
-        account: OfficialAccount,
-        text: str,
-        **more: Any,
-    ) -> HttpResponse:
-        context = {
-            "title": self.texts["title"] % {"account": account},
-            "texts": self.texts,
-            "values": self.values(request, account),
-            "secret_id": self.name.replace("_", "-"),
-            "secret_text": text,
-            "language_next": account_url(account.pk),
-            **more,
-        }
-        return render_page(request, site, "show_secret.html", account, context)
+    def read_shown(self, account: OfficialAccount, note: tuple[str, str]) -> str:
+        """Return the current secret if the note of shown_once is about it, or an empty text."""
+        name, version = note
+        secret = current_secret(self.model, account) if name == self.name else None
+        if secret is None or str(secret.pk) != version or secret.secret is None:
+            return ""
+        return secret.secret.reveal() if secret.is_decryptable else ""
 
     # --- Rotating
 
     def rotate(self, site: admin.AdminSite, request: HttpRequest, account_id: int) -> HttpResponse:
-        """Show the form; on a valid POST, rotate the secret and show the new one."""
+        """Show the form; on a valid POST, rotate the secret. The account page shows the new one."""
         require(request, "rotate_token")
         account = get_object_or_404(OfficialAccount, pk=account_id)
         current = current_secret(self.model, account)
@@ -176,10 +167,10 @@ class SecretPages:
             },
         )
         self.adapt(form, account)
-        if form.is_valid() and (text := self.try_to_rotate(request, account, form)):
-            self.warn(request, account, text)
-            overlap = form.chosen_overlap() if current else ""
-            return self.show(site, request, account, text, overlap=overlap)
+        if form.is_valid() and (made := self.try_to_rotate(request, account, form)):
+            messages.success(request, self.texts["rotated" if current else "created"])
+            self.warn(request, account, made)
+            return redirect_to_secret(request, account_id, self.name, made.pk)
         hidden = {"replaces"} if current else {"replaces", "keep_old"}
         first = [form.source_field, form.text_field]
         fields = [*first, *(name for name in form.fields if name not in {*first, *hidden})]
@@ -199,30 +190,34 @@ class SecretPages:
 
     def try_to_rotate(
         self, request: HttpRequest, account: OfficialAccount, form: RotateForm
-    ) -> str:
-        """Rotate and return the new secret; on failure, add the error to the form, return ""."""
-        text = form.chosen_secret()
+    ) -> RotatingSecret | None:
+        """Rotate and return the new secret; on failure, add the error to the form, return None."""
         try:
-            self.change(account, text, actor_of(request), form)
+            return self.change(account, form.chosen_secret(), actor_of(request), form)
         except RotatedMeanwhile:
-            form.add_error(None, self.describe_rotated_meanwhile(account))
+            form.add_error(None, self.describe_rotated_meanwhile(account, actor_of(request)))
         except ValidationError as error:
             form.add_error(form.text_field, error)
         except UndecryptableSecret:
             form.add_error(None, self.lost_key)
-        else:
-            return text
-        return ""
+        return None
 
-    def describe_rotated_meanwhile(self, account: OfficialAccount) -> Any:
+    def describe_rotated_meanwhile(self, account: OfficialAccount, actor: Actor) -> Any:
         current = current_secret(self.model, account)
         name = self.model._meta.verbose_name
         if current is None:
             return _("The %(secret)s was rotated in the meantime.") % {"secret": name}
-        return _(
-            "Nothing was changed: %(actor)s has already rotated this %(secret)s, at %(time)s. "
-            "Reopen this page to rotate the new one."
-        ) % {
+        if current.created_by == actor.name:
+            sentence = _(
+                "Nothing was changed: you have already rotated this %(secret)s, at %(time)s. "
+                "Reopen this page to rotate the new one."
+            )
+        else:
+            sentence = _(
+                "Nothing was changed: %(actor)s has already rotated this %(secret)s, at %(time)s. "
+                "Reopen this page to rotate the new one."
+            )
+        return sentence % {
             "actor": current.created_by,
             "secret": name,
             "time": format_datetime(current.created_at),

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.contrib import messages
 from django.http import HttpRequest
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
-from verification.accounts.rotation import current_secret
 from verification.accounts.tokens import other_accounts_with, rotate_token
-from verification.admin.accounts.pages import server_url
 from verification.admin.accounts.secret_forms import RotateForm, RotateTokenForm
 from verification.admin.accounts.secrets import SecretPages
 from verification.change_log import Actor
 from verification.keys import MISSING_KEY_ADVICE
 from verification.models import OfficialAccount, Token
 from verification.models.account import MIN_SAFE_LENGTH
+from verification.models.rotating_secret import RotatingSecret
 
 
 class TokenPages(SecretPages):
@@ -41,18 +38,9 @@ class TokenPages(SecretPages):
         "retire_current": "",
         "kept": _("The old token is valid 24 h longer."),
         "retired_now": _("The old token is retired."),
-        # The page that shows it
-        "title": _("Token of %(account)s"),
-        "label": _("Token"),
-        "paste": _(
-            "Paste both into the server configuration of WeChat's console and press Submit (提交)."
-        ),
+        "created": _("The account has a token now."),
+        "rotated": _("The token is rotated. Paste the new one into WeChat's console."),
         "seen": _("The change log records that you have seen the token."),
-        "only_here": _(
-            "When you leave this page, the token is hidden again. Users who may reveal it can see "
-            "it from the account page."
-        ),
-        "overlap": _("The old token stays valid"),
         # The page that rotates it
         "create_title": _("Rotate the token of %(account)s"),
         "rotate_title": _("Rotate the token of %(account)s"),
@@ -83,8 +71,10 @@ class TokenPages(SecretPages):
         choice = {name: form.cleaned_data[name] for name in ("keep_old", "replaces")}
         return rotate_token(account, text, actor, **choice)
 
-    def warn(self, request: HttpRequest, account: OfficialAccount, text: str) -> None:
+    def warn(self, request: HttpRequest, account: OfficialAccount, made: RotatingSecret) -> None:
         """Add a message if the token is short, and one for each other account that has it."""
+        assert made.secret is not None
+        text = made.secret.reveal()
         if len(text) < MIN_SAFE_LENGTH:
             message = _("A token of %(length)d characters can be guessed; use 16 or more.")
             messages.warning(request, message % {"length": len(text)})
@@ -92,17 +82,5 @@ class TokenPages(SecretPages):
             message = _("“%(other)s” has the same token. Give each account its own token.")
             messages.warning(request, message % {"other": other})
 
-    def values(self, request: HttpRequest, account: OfficialAccount) -> list[dict[str, Any]]:
-        url = server_url(request, account)
-        return [{"id": "server-url", "label": _("Server URL"), "text": url}]
-
 
 TOKENS = TokenPages()
-
-
-def read_current_token(account: OfficialAccount) -> str:
-    """Return the token that this request has just given the account."""
-    token = current_secret(Token, account)
-    assert token is not None  # a constraint of the database
-    assert token.secret is not None
-    return token.secret.reveal()

@@ -1,35 +1,45 @@
-"""URL verifications by day as an SVG: the position of each bar, tick and label in SVG units."""
+"""Callbacks by hour or day as an SVG: the position of each bar, tick and label in SVG units."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
 from math import ceil
 
-from verification.attempts.counts import Bar
+from django.utils import timezone
 
-WIDTH, HEIGHT = 900, 160
-LEFT, RIGHT, TOP, BOTTOM = 44, 8, 8, 22  #: room for the axes
-MAX_LABELS = 6  #: dates below the axis
+from verification.attempts.counts import Bar
+from verification.attempts.spans import HOUR
+from verification.times import midnight
+
+WIDTH = 900
+HEIGHT = 84  #: of the part with the accepted and refused bars
+PUSHES_HEIGHT = 34  #: of the part below it, which has its own scale: pushes are many
+LEFT, RIGHT, TOP, BOTTOM = 44, 8, 8, 20  #: room for the axes
+MAX_LABELS = 8  #: times or dates below the axis
+#: Hours are labelled at full multiples of these, so that days begin with a label.
+HOURS_BETWEEN_LABELS = (1, 2, 3, 6, 12, 24)
 
 
 @dataclass(frozen=True)
 class Column:
+    """Holds the place of one bar, and where a click on it leads."""
+
     bar: Bar
+    url: str  #: empty for an empty bar
+    when: str
     x: float
     width: float
     accepted_y: float
     accepted_height: float
     refused_y: float
     refused_height: float
-    label: str  #: the date below the axis; empty for most columns
+    pushes_y: float
+    pushes_height: float
+    label: str  #: the time or date below the axis; empty for most columns
     is_minor: bool  #: the label is hidden on a phone, which has room for every other one
-
-    @property
-    def days(self) -> str:
-        first, last = self.bar.first.isoformat(), self.bar.last.isoformat()
-        return first if first == last else f"{first} – {last}"
+    is_current: bool
 
     @property
     def middle(self) -> float:
@@ -47,12 +57,28 @@ class Tick:
 class Chart:
     columns: list[Column]
     ticks: list[Tick]
+    height: int
+    base: int  #: of the accepted and refused bars
+    pushes_base: int
+    is_by_hour: bool
+    most_pushes: int = 0
     width: int = WIDTH
-    height: int = HEIGHT
     left: int = LEFT
     right: int = WIDTH - RIGHT
-    base: int = HEIGHT - BOTTOM
-    label_y: int = HEIGHT - 6
+    top: int = TOP
+    used: list[Column] = field(default_factory=list)  #: the columns that are not empty
+
+    @property
+    def label_y(self) -> int:
+        return self.height - 5
+
+    @property
+    def pushes_label_y(self) -> int:
+        return self.pushes_base - PUSHES_HEIGHT + 16
+
+    @property
+    def has_pushes(self) -> bool:
+        return self.most_pushes > 0
 
     @property
     def accepted(self) -> int:
@@ -62,26 +88,101 @@ class Chart:
     def refused(self) -> int:
         return sum(column.bar.refused for column in self.columns)
 
+    @property
+    def pushes(self) -> int:
+        return sum(column.bar.pushes for column in self.columns)
 
-def draw(bars: list[Bar]) -> Chart:
-    """Return a chart with one column for each bar."""
+
+def draw(
+    bars: Sequence[Bar],
+    link: Callable[[Bar], str],
+    is_current: Callable[[Bar], bool] = lambda _bar: False,
+) -> Chart:
+    """Return a chart with one column for each bar, which leads to the address from `link`."""
     top = round_up(max((bar.accepted + bar.refused for bar in bars), default=0))
-    per_one = (HEIGHT - TOP - BOTTOM) / top
+    most_pushes = max((bar.pushes for bar in bars), default=0)
+    base = TOP + HEIGHT
+    pushes_base = base + PUSHES_HEIGHT if most_pushes else base
+    per_one, per_push = HEIGHT / top, (PUSHES_HEIGHT - 8) / max(most_pushes, 1)
     pitch = (WIDTH - LEFT - RIGHT) / max(len(bars), 1)
-    columns = [
-        _column(bar, LEFT + number * pitch, pitch, per_one, *label)
-        for number, (bar, label) in enumerate(zip(bars, _labels(bars), strict=True))
-    ]
-    return Chart(columns, [_tick(number, per_one) for number in {0, top // 2, top}])
+    columns = []
+    for number, (bar, (label, is_minor)) in enumerate(zip(bars, _labels(bars), strict=True)):
+        accepted, refused = bar.accepted * per_one, bar.refused * per_one
+        pushes = _visible(bar.pushes * per_push)
+        columns.append(
+            Column(
+                bar=bar,
+                url=link(bar) if bar.total or is_current(bar) else "",
+                when=format_span(bar),
+                x=round(LEFT + (number + 0.1) * pitch, 1),
+                width=round(min(pitch * 0.8, 40), 1),
+                accepted_y=round(base - accepted, 1),
+                accepted_height=round(accepted, 1),
+                refused_y=round(base - accepted - _visible(refused), 1),
+                refused_height=round(_visible(refused), 1),
+                pushes_y=round(pushes_base - pushes, 1),
+                pushes_height=round(pushes, 1),
+                label=label,
+                is_minor=is_minor,
+                is_current=is_current(bar),
+            )
+        )
+    return Chart(
+        columns,
+        [_tick(number, per_one) for number in sorted({0, top // 2, top})],
+        height=pushes_base + BOTTOM,
+        base=base,
+        pushes_base=pushes_base,
+        is_by_hour=_is_by_hour(bars),
+        most_pushes=most_pushes,
+        used=[column for column in columns if column.bar.total],
+    )
 
 
-def _labels(bars: list[Bar]) -> Iterator[tuple[str, bool]]:
+def format_span(bar: Bar) -> str:
+    """Return the day or days of a bar, or the day, the hour and its last minute."""
+    if _is_by_hour([bar]):
+        first, last = timezone.localtime(bar.start), timezone.localtime(bar.end - MINUTE)
+        return f"{first:%Y-%m-%d %H:%M} – {last:%H:%M}"
+    days = [timezone.localdate(moment) for moment in (bar.start, bar.end - MINUTE)]
+    if midnight(days[1]) > bar.end - MINUTE:  # In a zone of half hours, a day ends after midnight.
+        days[1] -= timedelta(days=1)
+    return " – ".join(dict.fromkeys(day.isoformat() for day in days))
+
+
+MINUTE = timedelta(minutes=1)
+
+
+def _is_by_hour(bars: Sequence[Bar]) -> bool:
+    return bool(bars) and all(bar.end - bar.start <= HOUR for bar in bars)
+
+
+def _visible(height: float) -> float:
+    """Return the height of a bar that is at least one unit high, so that one of many is seen."""
+    return max(height, 1.5) if height else 0
+
+
+def _labels(bars: Sequence[Bar]) -> Iterator[tuple[str, bool]]:
     """Yield the label of each bar, mostly empty, and whether a phone hides it."""
+    if _is_by_hour(bars):
+        yield from _labels_of_hours(bars)
+        return
     interval = ceil(len(bars) / MAX_LABELS) or 1
-    is_long = bool(bars) and bars[-1].last - bars[0].first > timedelta(days=366)
+    is_long = bool(bars) and bars[-1].end - bars[0].start > timedelta(days=366)
     for number, bar in enumerate(bars):
-        text = f"{bar.first:%Y-%m}" if is_long else f"{bar.first:%m-%d}"
+        first = timezone.localtime(bar.start)
+        text = f"{first:%Y-%m}" if is_long else f"{first:%m-%d}"
         yield ("" if number % interval else text), number % (2 * interval) > 0
+
+
+def _labels_of_hours(bars: Sequence[Bar]) -> Iterator[tuple[str, bool]]:
+    """Yield the hour as a label, and the date where a day begins."""
+    step = next((step for step in HOURS_BETWEEN_LABELS if len(bars) / step <= MAX_LABELS), 24)
+    has_days = len(bars) > 24
+    for bar in bars:
+        first = timezone.localtime(bar.start)
+        text = f"{first:%m-%d}" if has_days and first.hour == 0 else f"{first:%H:%M}"
+        yield ("" if first.hour % step else text), first.hour % (2 * step) > 0
 
 
 def round_up(number: int) -> int:
@@ -93,22 +194,6 @@ def round_up(number: int) -> int:
     return next(step for step in steps if step >= number and step % 2 == 0)
 
 
-def _column(bar: Bar, x: float, pitch: float, per_one: float, label: str, is_minor: bool) -> Column:
-    accepted, refused = bar.accepted * per_one, bar.refused * per_one
-    base = HEIGHT - BOTTOM
-    return Column(
-        bar=bar,
-        x=round(x + pitch * 0.1, 1),
-        width=round(min(pitch * 0.8, 40), 1),
-        accepted_y=round(base - accepted, 1),
-        accepted_height=round(accepted, 1),
-        refused_y=round(base - accepted - refused, 1),
-        refused_height=round(refused, 1),
-        label=label,
-        is_minor=is_minor,
-    )
-
-
 def _tick(number: int, per_one: float) -> Tick:
-    y = round(HEIGHT - BOTTOM - number * per_one, 1)
+    y = round(TOP + HEIGHT - number * per_one, 1)
     return Tick(y, y + 4, number)

@@ -11,15 +11,21 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from verification.admin.attempts.neighbours import around, detail_url, find_earlier, find_later
-from verification.admin.attempts.presentation import describe_request, describe_response
+from verification.admin.attempts.neighbours import (
+    detail_url,
+    find_earlier,
+    find_later,
+    find_neighbours,
+)
+from verification.admin.attempts.presentation import describe_request, describe_response, state_of
 from verification.admin.base import account_url, may
+from verification.attempts.filter import around
+from verification.attempts.moments import Moment
 from verification.audit_log.chain import BrokenChain
 from verification.audit_log.verifier import verify_seal
 from verification.diagnosis import Explanation, StoredData, explain, remark_on
 from verification.diagnosis.evidence import Evidence
 from verification.models import Seal, Token, VerificationAttempt
-from verification.protocol.enums import Outcome
 from verification.times import format_datetime
 
 
@@ -57,11 +63,13 @@ def detail_context(request: HttpRequest, attempt: VerificationAttempt) -> dict[s
             for remark in remark_on(attempt)
         ],
         "open_links": open_links(request, explanation),
+        "account_url": url_of_account(request, attempt),
+        "around_url": around_url(attempt),
         "earlier": earlier and detail_url(earlier),
         "later": later and detail_url(later),
         "request_facts": describe_request(attempt),
         "response_facts": describe_response(attempt),
-        "neighbours": around(attempt, explanation),
+        "neighbours": find_neighbours(attempt, explanation),
         "source_url": source_url(attempt.client_ip),
         "signature": bytes(attempt.signature or b"").hex(),
         "comparisons": compare(attempt, explanation),
@@ -70,10 +78,18 @@ def detail_context(request: HttpRequest, attempt: VerificationAttempt) -> dict[s
     }
 
 
-def state_of(attempt: VerificationAttempt, explanation: Explanation) -> str:
-    if attempt.outcome == Outcome.ACCEPTED:
-        return "verified"
-    return "harmless" if explanation.is_harmless else "refused"
+def url_of_account(request: HttpRequest, attempt: VerificationAttempt) -> str:
+    """Return the address of the account's page, or an empty text if the user may not open it."""
+    if attempt.account_id is None:
+        return ""
+    is_allowed = may(request, "view_officialaccount", "change_officialaccount")
+    return account_url(attempt.account_id) if is_allowed else ""
+
+
+def around_url(attempt: VerificationAttempt) -> str:
+    """Return the address of the list of everything that was recorded around the attempt."""
+    changelist = reverse("admin:verification_verificationattempt_changelist")
+    return f"{changelist}{around(Moment(attempt.recorded_at)).query()}"
 
 
 def open_links(request: HttpRequest, explanation: Explanation) -> list[Link]:

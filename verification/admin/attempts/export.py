@@ -19,16 +19,19 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from verification.admin.attempts.choices import NO_ACCOUNT_LABEL, UNFILTERED_LABELS
+from verification.admin.attempts.choices import KINDS_LABELS, NO_ACCOUNT_LABEL
 from verification.admin.base import may, require
-from verification.attempts.filter import NO_ACCOUNT
+from verification.attempts.filter import ALL_PRESETS, NO_ACCOUNT
 from verification.change_log import actor_of
 from verification.db.snapshot import read_snapshot
-from verification.exports.writer import Export, csv_pieces
+from verification.exports.writer import Explainer, Export, csv_pieces
 from verification.models import ChangeEvent, OfficialAccount, VerificationAttempt
 from verification.models.choices import KIND_CHOICES, OUTCOME_CHOICES, REASON_CHOICES
 from verification.protocol.enums import Kind, Outcome, Reason
-from verification.times import PRESETS, format_datetime
+from verification.times import format_datetime
+
+#: Heroku stops a request after 30 seconds, and writing the rows takes time as well.
+MAX_SECONDS_OF_EXPLAINING = 10
 
 
 class Download(FileResponse):
@@ -55,19 +58,39 @@ def export_view(
     """
     require(request, "export_attempts")
     export = Export("csv", actor_of(request), described)
+    explainer = Explainer(MAX_SECONDS_OF_EXPLAINING)
     try:
         file = TemporaryFile()  # noqa: SIM115 - closed with the response
         with read_snapshot():
-            export.write(csv_pieces(attempts.order_by("id")), file)
+            export.write(csv_pieces(attempts.order_by("id"), explainer), file)
     except OSError as error:  # a full disk, or a file system that is read-only
         sentence = gettext("The export cannot be written: {why}.")
         messages.error(request, sentence.format(why=error.strerror))
         return redirect(f"{site.name}:verification_verificationattempt_changelist")
     event = export.record()
     messages.success(request, format_export(site, request, export, event))
+    if explainer.left_out:
+        messages.warning(request, format_left_out(explainer.left_out))
     file.seek(0)
     name = f"attempts-{timezone.localtime():%Y-%m-%d-%H%M}.csv"
-    return Download(file, as_attachment=True, filename=name)
+    response = Download(file, as_attachment=True, filename=name)
+    # For export.js, which then loads the list again: a download leaves the page as it is.
+    changelist = reverse(f"{site.name}:verification_verificationattempt_changelist")
+    response.set_cookie(
+        "exported", "1", max_age=600, path=changelist, secure=request.is_secure(), samesite="Strict"
+    )
+    return response
+
+
+def format_left_out(count: int) -> str:
+    sentence = ngettext(
+        "The file does not explain its last attempt: that would take too long here. manage.py "
+        "export_attempts explains all.",
+        "The file does not explain its last {count} attempts: that would take too long here. "
+        "manage.py export_attempts explains all.",
+        count,
+    )
+    return sentence.format(count=f"{count:,}")
 
 
 def format_export(
@@ -100,14 +123,14 @@ NAMES = {
     "noise": _("Internet noise"),
 }
 VALUES: dict[str, dict[Any, Any]] = {
-    "period": {**PRESETS},
+    "period": {**ALL_PRESETS},
     "outcome": {Outcome(value).label: label for value, label in OUTCOME_CHOICES},
     "reason": {Reason(value).label: label for value, label in REASON_CHOICES},
     "kind": {
-        "all": UNFILTERED_LABELS["kind"],
+        **KINDS_LABELS,
         **{Kind(value).label: label for value, label in KIND_CHOICES},
     },
-    "noise": {"only": _("only this"), "none": _("left out")},
+    "noise": {"only": _("only this"), "none": _("left out"), "shown": _("included")},
 }
 
 

@@ -16,7 +16,7 @@ from verification.admin.attempts.detail import detail_context
 from verification.admin.attempts.export import export_view
 from verification.admin.attempts.presentation import path_of
 from verification.admin.base import ReadOnlyAdmin
-from verification.attempts.filter import parse_filter
+from verification.attempts.parsing import parse_filter
 from verification.models import VerificationAttempt
 from verification.times import format_datetime
 
@@ -24,6 +24,7 @@ from verification.times import format_datetime
 @admin.register(VerificationAttempt)
 class VerificationAttemptAdmin(ReadOnlyAdmin):
     change_form_template = "admin/verification/verificationattempt/detail.html"
+    pruned_up_to = "last_attempt_id"
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(require_POST(self.export))

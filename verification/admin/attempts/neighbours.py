@@ -61,7 +61,7 @@ def after(attempt: VerificationAttempt, rows: int) -> QuerySet[VerificationAttem
 # --- From the same source
 
 
-def around(attempt: VerificationAttempt, explanation: Explanation) -> list[Neighbour]:
+def find_neighbours(attempt: VerificationAttempt, explanation: Explanation) -> list[Neighbour]:
     """Return attempts from the same source around this one, and the one that solved the problem.
 
     The attempt itself is among them. If there is no other, the list is empty.

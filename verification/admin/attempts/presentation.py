@@ -8,7 +8,8 @@ from django.contrib.humanize.templatetags.humanize import intcomma
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from verification.diagnosis.remarks import format_duration
+from verification.diagnosis import Explanation
+from verification.diagnosis.remarks import MAX_POSSIBLE_SKEW, format_duration
 from verification.models import VerificationAttempt
 from verification.models.noise import WECHAT_USER_AGENT
 from verification.protocol.console import ANSWERS
@@ -23,6 +24,13 @@ class Fact:
     name: str
     value: str = ""  #: what was sent, shown as it is
     words: str = ""  #: what it means
+
+
+def state_of(attempt: VerificationAttempt, explanation: Explanation) -> str:
+    """Return whether it is verified, harmless or refused, which pages show as a colour."""
+    if attempt.outcome == Outcome.ACCEPTED:
+        return "verified"
+    return "harmless" if explanation.is_harmless else "refused"
 
 
 def path_of(attempt: VerificationAttempt) -> str:
@@ -76,6 +84,8 @@ def clock_of(attempt: VerificationAttempt) -> str:
         return ""
     if skew == 0:
         return _("same as our clock")
+    if abs(skew) > MAX_POSSIBLE_SKEW:
+        return _("no possible time of a request")
     time = format_duration(abs(skew))
     if skew > 0:
         return _("{time} behind our clock").format(time=time)

@@ -5,24 +5,32 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest
-from django.urls import URLPattern, path
-from django.utils.text import Truncator
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
+from django.utils.text import Truncator, capfirst
 from django.utils.translation import gettext_lazy as _
 
+from verification.admin.audit_log import filters
 from verification.admin.audit_log.change_details import describe
-from verification.admin.audit_log.sign_offs import sign_off, signed_off
+from verification.admin.audit_log.sign_offs import list_sign_offs, signed_off
+from verification.admin.audit_log.signing import sign_off
 from verification.admin.base import ReadOnlyAdmin, moment_column
 from verification.models import ChangeEvent
+from verification.times import format_zone
 
 #: Characters of a detail in the list. The page of the event shows all of them.
 MAX_SUMMARY_LENGTH = 200
 
 
+class RecordedIn(filters.PeriodFilter):
+    field_name = "recorded_at"
+
+
 @admin.register(ChangeEvent)
 class ChangeEventAdmin(ReadOnlyAdmin):
-    list_display = ["time", "actor", "action", "about", "token_fingerprint", "summary"]
-    list_filter = ["action", "account"]
+    list_display = ["at", "what", "actor", "about", "summary", "client_ip"]
+    list_filter = [RecordedIn, filters.ActionFilter, filters.AccountFilter, filters.ActorFilter]
     search_fields = [
         "actor",
         "facts",
@@ -32,36 +40,57 @@ class ChangeEventAdmin(ReadOnlyAdmin):
         "account__slug",
     ]
     search_help_text = _(
-        "A person, an account, a fingerprint, or a value such as an old name or a SHA-256."
+        "Search finds a person, an account, a fingerprint, or a value such as an old name or a "
+        "SHA-256."
     )
-    date_hierarchy = "recorded_at"
     fields = ["time", "actor", "action", "about", "token_fingerprint", "what_exactly", "client_ip"]
 
     time = moment_column("recorded_at", _("time"))
+    at = moment_column("recorded_at", _("time"), has_zone=False)
 
     def get_urls(self) -> list[URLPattern]:
         site = self.admin_site
         pages = [
-            path("sign-off/", site.admin_view(partial(sign_off, site)), name="sign_off"),
+            path("sign-offs/", site.admin_view(partial(list_sign_offs, site)), name="sign_offs"),
+            path("sign-offs/new/", site.admin_view(partial(sign_off, site)), name="sign_off"),
             path(
-                "sign-off/<int:event_id>/",
+                "sign-offs/<int:event_id>/",
                 site.admin_view(partial(signed_off, site)),
                 name="signed_off",
             ),
         ]
         return [*pages, *super().get_urls()]
 
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        return super().changelist_view(request, {"zone": format_zone(), **(extra_context or {})})
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[ChangeEvent]:
         # The detail page needs the join, too: it would fail to look up an account that was deleted.
         return super().get_queryset(request).select_related("account")
 
-    @admin.display(description=_("detail"))
-    def summary(self, event: ChangeEvent) -> str:
-        return Truncator(self.what_exactly(event)).chars(MAX_SUMMARY_LENGTH)
+    @admin.display(description=_("what"))
+    def what(self, event: ChangeEvent) -> str:
+        return capfirst(event.get_action_display())
 
     @admin.display(description=_("detail"))
-    def what_exactly(self, event: ChangeEvent) -> str:
-        return describe(event) or self.get_empty_value_display()
+    def summary(self, event: ChangeEvent) -> Any:
+        """Return what fits into a line."""
+        parts = filter(None, [event.token_fingerprint, describe(event)])
+        text = Truncator(" · ".join(parts)).chars(MAX_SUMMARY_LENGTH)
+        return self.lead_to_paper(event, text) or self.get_empty_value_display()
+
+    @admin.display(description=_("detail"))
+    def what_exactly(self, event: ChangeEvent) -> Any:
+        return self.lead_to_paper(event, describe(event)) or self.get_empty_value_display()
+
+    def lead_to_paper(self, event: ChangeEvent, text: str) -> str:
+        """Return the text, which is a link to the sign-off if the event is one."""
+        if event.action != ChangeEvent.Action.SIGNED_OFF:
+            return text
+        url = reverse(f"{self.admin_site.name}:signed_off", args=[event.pk])
+        return format_html('<a href="{}">{}</a>', url, text)
 
     @admin.display(description=_("official account"))
     def about(self, event: ChangeEvent) -> Any:

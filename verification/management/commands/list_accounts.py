@@ -8,7 +8,7 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from verification.accounts.status import AccountStatus, Level, read_sorted_statuses
+from verification.accounts.status import AccountStatus, read_sorted_statuses
 from verification.management.base import (
     GatewayCommand,
     account_facts,
@@ -44,8 +44,11 @@ class Command(GatewayCommand):
 def row_facts(account: OfficialAccount, status: AccountStatus) -> dict[str, Any]:
     return {
         **account_facts(account),
-        "state": status.level.name.lower(),
+        "state": status.level.key,
         "state_text": status.text,
+        "advice": status.advice or None,
+        "attempt": status.attempt and status.attempt.pk,
+        "needs_attention": status.needs_attention,
         "last_accepted": status.last_accepted,
         "last_push": status.last_push,
         "refused_in_24_h": status.refused_in_24_h,
@@ -62,6 +65,8 @@ def format_row(account: OfficialAccount, status: AccountStatus) -> Iterator[str]
     if status.last_accepted:
         last = _("last accepted call {time}").format(time=format_short(status.last_accepted))
     yield f"  {account.server_url} · {last}"
+    if status.needs_attention and status.advice:
+        yield f"  {status.advice}"
 
 
 def summarize(statuses: list[AccountStatus]) -> str:
@@ -69,7 +74,7 @@ def summarize(statuses: list[AccountStatus]) -> str:
     if not statuses:
         return _("There are no official accounts yet: add one with add_account.")
     count = len(statuses)
-    troubled = sum(status.level is Level.ATTENTION for status in statuses)
+    troubled = sum(status.needs_attention for status in statuses)
     return _("{accounts}, {attention}. Times are in {zone}.").format(
         accounts=ngettext("{count} account", "{count} accounts", count).format(count=count),
         attention=ngettext("{count} needs attention", "{count} need attention", troubled).format(

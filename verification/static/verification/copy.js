@@ -16,18 +16,19 @@ async function copy(source) {
   if (!document.execCommand("copy")) throw new Error("not copied");
 }
 
-for (const button of document.querySelectorAll("[data-copy]")) {
+document.documentElement.classList.add("can-copy");
+// One listener for all buttons, because live.js adds some later.
+document.addEventListener("click", async ({ target }) => {
+  const button = target.closest("[data-copy]");
+  if (!button) return;
   const source = document.getElementById(button.dataset.copy);
-  const label = button.textContent;
-  button.hidden = false;
-  button.setAttribute("aria-live", "polite");
-  button.addEventListener("click", async () => {
-    try {
-      await copy(source);
-      button.textContent = button.dataset.copied;
-      setTimeout(() => { button.textContent = label; }, 2000);
-    } catch {
-      select(source); // Nothing was copied; the text is selected for Ctrl+C.
-    }
-  });
-}
+  const label = button.dataset.label ?? button.textContent;
+  button.dataset.label = label;
+  try {
+    await copy(source);
+    button.textContent = button.dataset.copied;
+    setTimeout(() => { button.textContent = label; }, 2000);
+  } catch {
+    select(source); // Nothing was copied; the text is selected for Ctrl+C.
+  }
+});

@@ -1,40 +1,90 @@
-// Polls the progress of the connection until WeChat has verified it, for ten minutes at most.
+// Polls the state of the account until it is well, for ten minutes at most. When the state changes,
+// fetches the cards of the page again and replaces those that differ. The form below them, and what
+// was typed into it, stay as they are.
 
 const EVERY = 3000;
 const AT_MOST = 10 * 60 * 1000;
 
 const line = document.getElementById("live");
 const part = (name) => document.querySelector(`[data-live="${name}"]`);
+const cardsOf = (root) => [...root.querySelectorAll("[data-card]")];
 const started = Date.now();
 let timer;
 let isAsking = false;
 
-function show({ state, text, advice, why }) {
-  for (const element of [line, document.querySelector("#connect .progress")]) {
-    element.classList.remove("is-waiting", "is-refused", "is-verified", "is-paused");
-    element.classList.add(`is-${state}`);
+// --- The cards
+
+// What the server sent last of each card: a card that it sends again unchanged is left alone.
+const sent = new Map(cardsOf(document).map((card) => [card.id, sentBy(card)]));
+
+function sentBy(card) {
+  const copy = card.cloneNode(true);
+  // These differ in every answer.
+  for (const input of copy.querySelectorAll("[name=csrfmiddlewaretoken]")) {
+    input.removeAttribute("value");
   }
-  for (const [element, words] of [
-    [part("text"), text],
-    [part("advice"), advice],
-    [document.querySelector("#connect .progress"), text],
-  ]) {
-    // Only real changes: a screen reader reads out each one.
-    if (element.textContent !== words) element.textContent = words;
-  }
-  part("enable").hidden = state !== "verified";
-  if (part("why")) {
-    part("why").hidden = !why;
-    if (why) part("why").href = why;
-  }
+  return copy.outerHTML;
 }
 
-// Stops polling and shows a link that loads the page again, because the tokens and records on it are
-// those from when it was opened.
-function stop(link = "again") {
+// Returns how to find the element again in a new version of its card.
+function selectorOf(element) {
+  if (element.id) return `#${CSS.escape(element.id)}`;
+  for (const name of ["data-copy", "href"]) {
+    const value = element.getAttribute(name);
+    if (value) return `[${name}="${CSS.escape(value)}"]`;
+  }
+  const action = element.closest("form")?.getAttribute("action");
+  if (action) return `form[action="${CSS.escape(action)}"] button`;
+  return element.tagName.toLowerCase();
+}
+
+function replace(card, fresh) {
+  const focused = document.activeElement;
+  const selector = card.contains(focused) && card !== focused && selectorOf(focused);
+  const details = (root) => [...root.querySelectorAll("details")];
+  const open = details(card).map((each) => each.open);
+  details(fresh).forEach((each, index) => { each.open = open[index] ?? each.open; });
+  // A secret is shown only once, so the new version has none.
+  for (const kept of card.querySelectorAll("[data-keep]")) {
+    fresh.querySelector(`#${CSS.escape(kept.id)}`)?.replaceWith(kept);
+  }
+  if (fresh.open) card.open = true; // One that is no longer needed stays open: somebody reads it.
+  card.className = fresh.className;
+  card.replaceChildren(...fresh.childNodes);
+  if (selector) card.querySelector(selector)?.focus({ preventScroll: true });
+}
+
+async function refresh() {
+  const response = await fetch(line.dataset.cardsUrl + location.search, { redirect: "manual" });
+  if (!response.ok) return;
+  const page = new DOMParser().parseFromString(await response.text(), "text/html");
+  for (const focus of page.querySelectorAll("[autofocus]")) focus.removeAttribute("autofocus");
+  for (const card of cardsOf(document)) {
+    if (!page.getElementById(card.id)) card.remove();
+  }
+  let last;
+  for (const fresh of cardsOf(page)) {
+    const card = document.getElementById(fresh.id);
+    const html = sentBy(fresh);
+    if (!card) {
+      last.after(fresh);
+    } else if (html !== sent.get(fresh.id)) {
+      replace(card, fresh);
+    }
+    sent.set(fresh.id, html);
+    last = document.getElementById(fresh.id);
+  }
+  const label = document.querySelector("#status .badge").lastChild.textContent.trim();
+  part("spoken").textContent = `${label}: ${part("text").textContent}`;
+}
+
+// --- Polling
+
+function stop() {
   line.classList.remove("is-live");
-  part("stopped").hidden = line.classList.contains("is-verified");
-  part(link).hidden = false;
+  part("waiting").hidden = true;
+  part("again").hidden = "isWell" in line.dataset;
+  part("stopped").hidden = false;
 }
 
 async function poll() {
@@ -43,8 +93,12 @@ async function poll() {
     const response = await fetch(line.dataset.url, { redirect: "manual" });
     if (!response.ok) return stop();
     const answer = await response.json();
-    show(answer);
-    if (answer.state === "verified") return stop("reload");
+    if (answer.shown !== line.dataset.shown) {
+      await refresh();
+      line.dataset.shown = answer.shown;
+    }
+    line.toggleAttribute("data-is-well", answer.is_well);
+    if (answer.is_well) return stop();
   } catch {
     if (!navigator.onLine) return stop();
   }
@@ -60,8 +114,9 @@ async function ask() {
   isAsking = false;
 }
 
-if (line && !line.classList.contains("is-verified")) {
+if (line && !("isWell" in line.dataset)) {
   line.classList.add("is-live");
+  part("waiting").hidden = false;
   part("again").hidden = true;
   timer = setTimeout(ask, EVERY);
   // Browsers run timers of background tabs rarely, so ask at once when the user returns to this tab.
@@ -69,3 +124,6 @@ if (line && !line.classList.contains("is-verified")) {
     if (!document.hidden && line.classList.contains("is-live")) ask();
   });
 }
+
+// A browser that kept the page for Back and Forward would show its secret again.
+addEventListener("pageshow", ({ persisted }) => { if (persisted) location.reload(); });

@@ -17,7 +17,13 @@ from verification.models import OfficialAccount, Tally, Token, WatchPosition
 from verification.protocol.enums import DeliveryResult, Kind, Outcome
 from verification.tests.support.accounts import LI_WEI
 from verification.tests.support.adapter import A, B
-from verification.tests.support.admin_client import we_test, wechat_pushes, wechat_verifies
+from verification.tests.support.admin_client import (
+    STRANGER,
+    we_test,
+    wechat_goes_astray,
+    wechat_pushes,
+    wechat_verifies,
+)
 from verification.tests.support.deliveries import count_deliveries, give_backend, keep_waiting
 from verification.tests.support.messages import (
     AES_KEY,
@@ -27,6 +33,7 @@ from verification.tests.support.messages import (
     text_message,
 )
 from verification.tests.support.signer import push
+from verification.tests.support.tallies import was_pushed_to
 
 NEW = "NewTokenOfBrandA99"
 
@@ -37,22 +44,6 @@ def status_of(account: OfficialAccount, *, in_hours: float = 0) -> AccountStatus
     then = timezone.now() + timedelta(hours=in_hours)
     with mock.patch("django.utils.timezone.now", return_value=then):
         return read_statuses([account])[account.pk]
-
-
-def was_pushed_to(account: OfficialAccount, hours_ago: range) -> None:
-    now, kind, outcome = timezone.now(), Kind.MESSAGE_PUSH.value, Outcome.ACCEPTED.value
-    times = [now - timedelta(hours=hours) for hours in hours_ago]
-    Tally.objects.bulk_create(
-        Tally(
-            account=account,
-            hour=time.replace(minute=0, second=0, microsecond=0),
-            kind=kind,
-            outcome=outcome,
-            count=9,
-            last_at=time,
-        )
-        for time in times
-    )
 
 
 class TestProgress:
@@ -76,7 +67,7 @@ class TestRefusals:
     ) -> None:
         wechat_verifies(brand_a, B)
         refused = status_of(brand_a)
-        assert (refused.level, refused.text) == (Level.ATTENTION, "Refused: token of “Brand-B”")
+        assert (refused.level, refused.text) == (Level.FAILING, "Refused: token of “Brand-B”")
         assert refused.refused_in_24_h == 1
 
         wechat_verifies(brand_a, A)
@@ -98,7 +89,7 @@ class TestRefusals:
     def test_a_stray_call_does_not_undo_a_verification(self, brand_a: OfficialAccount) -> None:
         wechat_verifies(brand_a, A)
         well = status_of(brand_a).text
-        wechat_verifies(brand_a, "Nonsense")
+        wechat_verifies(brand_a, "Nonsense", STRANGER)
         stray = status_of(brand_a)
 
         assert stray.level is Level.VERIFIED
@@ -121,7 +112,7 @@ class TestRefusals:
             wechat_verifies(brand_a, token)
 
         assert status_of(brand_a).text == "Refused: token of “Brand-B”"
-        assert status_of(brand_a, in_hours=100).level is Level.ATTENTION
+        assert status_of(brand_a, in_hours=23.9).level is Level.FAILING
 
     def test_a_wrong_token_before_the_first_success_needs_attention_for_a_day(
         self, brand_a: OfficialAccount
@@ -194,9 +185,120 @@ class TestRefusals:
         status = status_of(brand_a)
 
         assert (status.level, status.text) == (
-            Level.RECEIVING,
-            "Receiving messages · the EncodingAESKey here does not fit",
+            Level.WARNING,
+            "The EncodingAESKey here does not fit",
         )
+
+
+class TestStrangers:
+    """Whoever knows the address can be refused there, but only WeChat is accepted."""
+
+    def test_another_token_in_the_console_of_an_account_that_worked_is_a_failure(
+        self, brand_a: OfficialAccount
+    ) -> None:
+        wechat_verifies(brand_a, A)
+        wechat_verifies(brand_a, "Nonsense")
+        status = status_of(brand_a)
+
+        assert (status.level, status.text) == (Level.FAILING, "Refused: unknown token")
+        assert status.badge == "bad"
+        assert status.advice.startswith("The token in WeChat has never been stored here")
+        assert status.url.endswith("/verificationattempt/2/change/")
+        wechat_verifies(brand_a, A)
+        assert (status_of(brand_a).level, status_of(brand_a).url) == (Level.VERIFIED, "")
+
+    def test_refusals_of_a_stranger_are_a_warning_at_most(self, brand_a: OfficialAccount) -> None:
+        wechat_verifies(brand_a, A)
+        for _again in range(2):
+            wechat_verifies(brand_a, "Nonsense", STRANGER)
+        assert status_of(brand_a).level is Level.VERIFIED
+        for _again in range(20):
+            wechat_verifies(brand_a, "Nonsense", STRANGER)
+
+        assert status_of(brand_a).level is Level.WARNING
+        wechat_pushes(brand_a, A)
+        assert status_of(brand_a).level is Level.RECEIVING
+
+    def test_refusals_are_a_failure_if_messages_stop_meanwhile(
+        self, brand_a: OfficialAccount
+    ) -> None:
+        was_pushed_to(brand_a, range(5, 40))
+        brand_a.tokens.update(first_used_at=timezone.now())
+        wechat_verifies(brand_a, "Nonsense", STRANGER)
+        status = status_of(brand_a)
+
+        assert (status.level, status.text) == (Level.FAILING, "Refused: unknown token")
+        assert [trouble.kind for trouble in status.troubles] == ["refused", "silent"]
+
+    def test_a_refused_push_that_nothing_follows_stays_a_failure(
+        self, brand_a: OfficialAccount
+    ) -> None:
+        wechat_verifies(brand_a, A)
+        wechat_pushes(brand_a, "Nonsense")
+
+        assert status_of(brand_a, in_hours=100).level is Level.FAILING
+
+
+class TestStrays:
+    def test_an_address_that_resembles_the_right_one_is_named_until_wechat_calls(
+        self, brand_a: OfficialAccount
+    ) -> None:
+        wechat_goes_astray("/wechat/brnad-a", "Nonsense")
+        status = status_of(brand_a)
+
+        assert status.level is Level.WAITING
+        assert status.text.startswith("WeChat called a wrong address at ")
+        assert status.text.endswith(": /wechat/brnad-a")
+        assert "the nearest is “/wechat/brand-a”. Copy the server URL" in status.advice
+        assert status.url.endswith("/verificationattempt/1/change/")
+        assert status_of(brand_a, in_hours=24.1).text == "WeChat has not called yet"
+        wechat_verifies(brand_a, A)
+        assert status_of(brand_a).text.startswith("Verified on ")
+
+    def test_a_call_that_was_signed_with_its_token_needs_attention(
+        self, brand_a: OfficialAccount
+    ) -> None:
+        wechat_verifies(brand_a, A)
+        wechat_goes_astray("/wechat/elsewhere", A)
+        status = status_of(brand_a)
+
+        assert status.level is Level.WARNING
+        assert status.text.endswith(": /wechat/elsewhere")
+        wechat_verifies(brand_a, A)
+        assert status_of(brand_a).level is Level.VERIFIED
+
+    def test_the_bare_domain_is_named(self, brand_a: OfficialAccount) -> None:
+        OfficialAccount.objects.update(answers_at_root=False)
+        wechat_goes_astray("/", A)
+
+        assert status_of(brand_a).text.startswith("WeChat called the bare domain at ")
+
+    def test_bots_and_addresses_that_resemble_another_account_are_ignored(
+        self, brand_a: OfficialAccount, brand_b: OfficialAccount, client: Client
+    ) -> None:
+        wechat_verifies(brand_b, B)
+        client.get("/wechat/brand-aa?signature=1")
+        wechat_goes_astray("/wechat/brand-bb", "Nonsense")
+        wechat_goes_astray("/wechat/xyz", "Nonsense")
+
+        assert status_of(brand_a).text == "WeChat has not called yet"
+        assert status_of(brand_b).text.endswith("not enabled (启用) yet")
+
+
+class TestSharedTokens:
+    def test_each_of_two_accounts_with_one_token_names_the_other(
+        self, brand_a: OfficialAccount, brand_b: OfficialAccount
+    ) -> None:
+        wechat_verifies(brand_a, A)
+        rotate_token(brand_b, A, LI_WEI)
+        statuses = [status_of(account) for account in (brand_a, brand_b)]
+
+        assert [(one.level, one.text) for one in statuses] == [
+            (Level.WARNING, "Has the same token as “Brand-B”"),
+            (Level.WARNING, "Has the same token as “Brand-A”"),
+        ]
+        rotate_token(brand_b, NEW, LI_WEI, keep_old=timedelta(0))
+        assert status_of(brand_a).level is Level.VERIFIED
 
 
 class TestRotations:
@@ -205,7 +307,10 @@ class TestRotations:
     ) -> None:
         wechat_verifies(brand_a, A)
         rotate_token(brand_a, NEW, LI_WEI)
-        assert status_of(brand_a).text == "Rotation unfinished: WeChat still uses the old token"
+        fresh = status_of(brand_a)
+        assert fresh.text == "Rotation unfinished: WeChat still uses the old token"
+        assert (fresh.level, fresh.badge) == (Level.WARNING, "warn")
+        assert fresh.advice.startswith("Paste the current token into the console")
         rotate_token(brand_a, f"{NEW}8", LI_WEI, keep_old=timedelta(hours=1))
         assert "the old token ends" in status_of(brand_a).text
 
@@ -228,9 +333,10 @@ class TestRotations:
         broken = "WeChat has not used the new token; the old one ended "
 
         assert status_of(brand_a).text.startswith(broken)
+        assert status_of(brand_a).level is Level.WARNING
         assert wechat_pushes(brand_a, A) == 403
         assert status_of(brand_a).text.startswith(broken)
-        assert status_of(brand_a).level is Level.ATTENTION
+        assert status_of(brand_a).level is Level.FAILING
 
     def test_an_old_token_that_ends_in_an_hour_needs_attention_before_and_after(
         self, brand_a: OfficialAccount
@@ -269,7 +375,7 @@ class TestReplies:
         count_deliveries(brand_a, DeliveryResult.TIMEOUT, 12)
 
         status = status_of(brand_a)
-        assert status.level is Level.ATTENTION
+        assert status.level is Level.WARNING
         assert status.text == (
             "12 of 24 deliveries of the last hour brought no reply: no answer in time"
         )
@@ -283,7 +389,7 @@ class TestReplies:
         keep_waiting(brand_a, 2)
         status = status_of(brand_a)
         assert (status.level, status.text) == (
-            Level.ATTENTION,
+            Level.WARNING,
             "2 messages wait · no worker runs: start manage.py worker",
         )
 
@@ -323,7 +429,7 @@ class TestSilence:
         was_pushed_to(brand_a, range(5, 100))
         was_pushed_to(brand_a, range(5 + 24 * 7 + 1, 5 + 24 * 7 + 2))
 
-        assert status_of(brand_a).level is Level.ATTENTION
+        assert status_of(brand_a).level is Level.WARNING
 
     @pytest.mark.parametrize(("hours", "level"), [(167, Level.RECEIVING), (169, Level.QUIET)])
     def test_an_account_with_few_messages_is_quiet_after_a_week(

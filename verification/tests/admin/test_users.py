@@ -77,7 +77,7 @@ class TestChanging:
         answer = li_wei_at_work.post(url, {**form, "full_name": "赵敏", "_continue": "1"})
         zhao_min.refresh_from_db()
         assert (zhao_min.first_name, zhao_min.last_name) == ("赵敏", "")
-        assert answer.url == url
+        assert answer["Location"] == url
 
 
 class TestTheList:

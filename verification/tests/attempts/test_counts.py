@@ -14,8 +14,9 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from verification.accounts.facts import read_facts
-from verification.attempts.counts import count_period, read_bars
+from verification.attempts.counts import Counted, count_period, read_bars
 from verification.attempts.filter import AttemptFilter
+from verification.attempts.spans import hours_of, latest_hours, spans_of
 from verification.models import ChainHead, OfficialAccount, Tally
 from verification.protocol.enums import Kind, Outcome
 from verification.tests.support.exports import ids, make_attempts
@@ -41,6 +42,7 @@ def tally(account: OfficialAccount | None, hours: Sequence[datetime], **other: A
     Tally.objects.bulk_create(Tally(account=account, hour=hour, **columns) for hour in hours)
 
 
+VERIFICATIONS = Counted(kinds=[Kind.URL_VERIFICATION])
 ZONES = [
     *("Asia/Shanghai", "America/New_York", "UTC"),
     *("Asia/Kolkata", "Asia/Kathmandu", "Australia/Lord_Howe", "America/St_Johns"),
@@ -64,7 +66,7 @@ def test_the_list_an_export_and_the_counts_have_the_same_days(
         listed = AttemptFilter(period).queryset().count()
 
         assert listed == count_period(period).refused
-        assert listed == sum(bar.refused for bar in read_bars(period))
+        assert listed == sum(bar.refused for bar in read_bars(spans_of(period)))
         assert listed == len(ids(capsys, "--since", str(period.first), "--until", str(until)))
 
 
@@ -75,11 +77,12 @@ def test_an_hour_belongs_to_the_day_in_which_it_begins(
     settings.TIME_ZONE = zone
     tally(brand_a, HOURS)
     hours_by_day = Counter(hour.astimezone(ZoneInfo(zone)).date() for hour in HOURS)
-    bars = read_bars(MARCH)
+    bars = read_bars(spans_of(MARCH), VERIFICATIONS)
 
-    assert [bar.accepted for bar in bars] == [2 * hours_by_day[bar.first] for bar in bars]
+    days = [MARCH.first + timedelta(days=number) for number in range(MARCH.days)]
+    assert [bar.accepted for bar in bars] == [2 * hours_by_day[day] for day in days]
     assert sum(bar.accepted for bar in bars) == count_period(MARCH).accepted
-    assert (bars[0].first, bars[-1].last) == MARCH
+    assert (bars[0].start, bars[-1].end) == (MARCH.start, MARCH.end)
 
 
 def test_bars_count_one_account_paths_without_account_or_all(
@@ -90,14 +93,55 @@ def test_bars_count_one_account_paths_without_account_or_all(
     tally(brand_a, HOURS[200:201], kind=Kind.MESSAGE_PUSH.value)
     tally(None, HOURS[200:202], outcome=Outcome.REFUSED.value, noise=2)
 
-    def sums(*account: int) -> tuple[int, int]:
-        bars = read_bars(MARCH, *account)
+    def sums(account: int | None = None) -> tuple[int, int]:
+        bars = read_bars(spans_of(MARCH), Counted(account, kinds=[Kind.URL_VERIFICATION]))
         return sum(bar.accepted for bar in bars), sum(bar.refused for bar in bars)
 
     assert sums(brand_a.pk) == (2, 8)
     assert sums(brand_b.pk) == (0, 0)
     assert sums(0) == (0, 2)
     assert sums() == (2, 10)
+
+
+def test_a_bar_has_the_accepted_the_refused_of_all_kinds_and_the_pushes(
+    brand_a: OfficialAccount,
+) -> None:
+    push, refused = Kind.MESSAGE_PUSH.value, Outcome.REFUSED.value
+    tally(brand_a, HOURS[200:201])
+    tally(brand_a, HOURS[200:201], outcome=refused, count=5)
+    tally(brand_a, HOURS[200:201], kind=push, count=1000, noise=0)
+    tally(brand_a, HOURS[200:201], kind=push, outcome=refused, count=4, noise=2)
+
+    def numbers(**counted: Any) -> tuple[int, ...]:
+        [bar] = read_bars(hours_of(HOURS[200], HOURS[201]), Counted(**counted))
+        return (bar.accepted, bar.refused, bar.pushes)
+
+    assert numbers() == (2, 6, 1000)
+    assert numbers(has_noise=True) == (3, 9, 1000)
+    assert numbers(has_noise=True, has_others=False) == (1, 3, 0)
+    assert numbers(outcome=Outcome.REFUSED) == (0, 6, 0)
+    assert numbers(kinds=[Kind.MESSAGE_PUSH]) == (0, 2, 1000)
+
+
+@pytest.mark.parametrize("zone", ZONES)
+@pytest.mark.parametrize(("day", "hours"), [(date(2026, 3, 2), 24), (date(2026, 3, 8), 23)])
+def test_a_day_is_its_hours_also_when_clocks_change(
+    settings: Any, zone: str, day: date, hours: int
+) -> None:
+    settings.TIME_ZONE = zone
+    period = Period(day, day)
+    spans = spans_of(period)
+
+    assert len(spans) == (hours if zone in {"America/New_York", "America/St_Johns"} else 24)
+    assert (spans[0].start, spans[-1].end) == (period.start, period.end)
+    assert all(span.has_whole_hours for span in spans)
+
+
+def test_the_latest_hours_end_with_the_current_one() -> None:
+    spans = latest_hours(24)
+
+    assert len(spans) == 24
+    assert spans[-1].start <= timezone.now() < spans[-1].end
 
 
 def test_there_is_one_tally_per_account_and_hour(brand_a: OfficialAccount) -> None:

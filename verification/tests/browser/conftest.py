@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from django.contrib.auth.models import User
@@ -52,17 +51,6 @@ def public_gunicorn(_public_gunicorn: Gunicorn, transactional_db: None) -> Gunic
 
 
 @pytest.fixture
-def fresh_gunicorn(transactional_db: None, tmp_path: Path) -> Iterator[Gunicorn]:
-    """Run a server that can save in the admin.
-
-    Servers that several tests share cache content types, which have other ids after the database
-    was emptied.
-    """
-    with running_gunicorn(tmp_path / "output", WEB_CONCURRENCY="1") as server:
-        yield server
-
-
-@pytest.fixture
 def session(li_wei: User) -> str:
     """Return the key of a session in which li.wei is signed in."""
     client = Client()
@@ -73,9 +61,3 @@ def session(li_wei: User) -> str:
 @pytest.fixture
 def desk(public_gunicorn: Gunicorn, session: str, chromium: Browser) -> Desk:
     return Desk(chromium, public_gunicorn.url, session)
-
-
-@pytest.fixture
-def fresh_desk(fresh_gunicorn: Gunicorn, session: str, chromium: Browser) -> Desk:
-    """Return a desk at a server that can save new accounts."""
-    return Desk(chromium, fresh_gunicorn.url, session)

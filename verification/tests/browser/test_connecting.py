@@ -1,10 +1,16 @@
-"""Connecting a new account until WeChat has verified it."""
+"""Connecting an account on its page until WeChat has verified it, and when its calls fail."""
 
 from __future__ import annotations
+
+from datetime import timedelta
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from verification.accounts.tokens import rotate_token
+from verification.tests.support.accounts import LI_WEI, make_account
+from verification.tests.support.adapter import A, B
+from verification.tests.support.admin_client import wechat_verifies
 from verification.tests.support.chromium import (
     MINUTE,
     Desk,
@@ -20,10 +26,26 @@ pytestmark = pytest.mark.browser
 
 ADD = "/admin/verification/officialaccount/add/"
 CLIPBOARD = ["clipboard-read", "clipboard-write"]
+NEW = "NewTokenOfBrandA99"
+
+
+@pytest.fixture
+def another_brand(transactional_db: None) -> None:
+    make_account("brand-b", B)
+
+
+@pytest.fixture
+def connected(another_brand: None) -> str:
+    """Return the path of an account that was verified, and whose calls now have another token."""
+    account = make_account("brand-a", NEW)
+    rotate_token(account, A, LI_WEI, keep_old=timedelta(0))
+    for token in (A, B):
+        wechat_verifies(account, token)
+    return f"/admin/verification/officialaccount/{account.pk}/change/"
 
 
 def add_account(page: Page, name: str) -> tuple[str, str]:
-    """Add an account, and return the server URL and the token that the answer shows."""
+    """Add an account, and return the server URL and the token that its page shows."""
     page.goto(ADD)
     page.get_by_label("Name:").fill(name)
     page.get_by_role("button", name="Save", exact=True).click()
@@ -31,10 +53,9 @@ def add_account(page: Page, name: str) -> tuple[str, str]:
 
 
 def shown(page: Page) -> tuple[str, str]:
-    values = page.locator("code.value")
-    expect(values).to_have_count(2)
-    server_url, token = values.all_inner_texts()
-    return server_url, token
+    token = page.locator("#token")
+    expect(token).to_be_visible()
+    return page.locator("#server-url").inner_text(), token.inner_text()
 
 
 def wechat_calls(page: Page, server_url: str, token: str) -> str:
@@ -47,10 +68,10 @@ def copied_by(button: Locator) -> str:
     return str(button.page.evaluate("navigator.clipboard.readText()"))
 
 
-def test_li_wei_connects_an_account_by_keyboard_and_sees_wechat_verify_it(
-    fresh_desk: Desk, inspection: Inspection
+def test_li_wei_connects_an_account_by_keyboard_on_one_page(
+    another_brand: None, desk: Desk, inspection: Inspection
 ) -> None:
-    page = inspection.watch(fresh_desk.open(permissions=CLIPBOARD))
+    page = inspection.watch(desk.open(permissions=CLIPBOARD))
     page.clock.install()
     press_enter_on(page.locator("#content").get_by_role("link", name="Official accounts"))
     press_enter_on(page.get_by_role("link", name="Add official account"))
@@ -59,39 +80,67 @@ def test_li_wei_connects_an_account_by_keyboard_and_sees_wechat_verify_it(
     expect(page.get_by_label("The token in WeChat")).to_be_hidden()
     press_enter_on(page.get_by_role("button", name="Save", exact=True))
     server_url, token = shown(page)
-    assert server_url == f"{fresh_desk.url}/wechat/{slug}"
+    assert server_url == f"{desk.url}/wechat/{slug}"
+    expect(page.locator("#connect-token")).to_be_focused()
+    assert copied_by(page.locator("[data-copy=token]")) == token
     inspection.inspect(page)
-    for button, text in enumerate((server_url, token)):
-        assert copied_by(page.locator("[data-copy]").nth(button)) == text
 
-    press_enter_on(page.get_by_role("link", name="Continue to 上海旗舰店"))
-    line, enable = (
-        page.locator("#live"),
-        page.get_by_text("Set a backend, then press Enable (启用)"),
-    )
-    expect(line).to_contain_text("Waiting for WeChat…")
-    assert copied_by(page.locator("[data-copy]")) == server_url
-    assert wechat_calls(page, server_url, "NotTheToken123456") == "bad token"
+    badge, connect = page.locator("#status .badge"), page.locator("#connect")
+    expect(badge).to_contain_text("Waiting")
+    typed = page.locator("#id_notes")
+    typed.evaluate("field => field.value = 'half a sentence'")
+    tab_to(page.get_by_role("link", name="token验证失败"))
+    assert wechat_calls(page, server_url, B) == "bad token"
     poll_after(page, MINUTE)
-    expect(line).to_contain_text("unknown token")
-    expect(enable).to_be_hidden()
+    expect(badge).to_contain_text("Failing")
+    expect(page.locator("#status")).to_contain_text("token of “Brand-B”")
+    expect(page.get_by_role("status")).to_have_text("Failing: Refused: token of “Brand-B”")
+    expect(page.locator("#records")).to_contain_text("token of “Brand-B”")
+    expect(page.get_by_role("link", name="token验证失败")).to_be_focused()
+    expect(page.locator("#token")).to_have_text(token)
+
     assert wechat_calls(page, server_url, token) == "4375120948345356249"
     poll_after(page, MINUTE)
-    expect(line).to_contain_text("Verified on")
-    expect(line).to_have_css("border-left-color", "rgb(10, 102, 64)")
-    expect(enable).to_be_visible()
+    expect(badge).to_contain_text("Verified")
+    expect(badge).to_have_css("color", "rgb(10, 102, 64)")
+    expect(page.get_by_text("Set a backend, then press Enable (启用)")).to_be_visible()
+    expect(page.locator("#content")).not_to_contain_text("not called yet")
+    expect(connect).to_have_attribute("open", "")
+    assert typed.input_value() == "half a sentence"
+    inspection.inspect(page)
 
     page.get_by_role("link", name="Verification attempts").last.click()
     rows = page.locator("#result_list tbody tr")
     expect(rows).to_have_count(2)
-    expect(rows.nth(0)).to_contain_text("Accepted")
-    expect(rows.nth(1)).to_contain_text("unknown token")
+
+
+def test_a_connected_account_that_fails_turns_red_and_green_again_without_reloading(
+    connected: str, desk: Desk, inspection: Inspection
+) -> None:
+    page = inspection.watch(desk.open())
+    page.clock.install()
+    page.goto(connected)
+    status, connect = page.locator("#status"), page.locator("#connect")
+    expect(status).to_contain_text("Refused: token of “Brand-B”")
+    expect(connect).to_have_attribute("open", "")
+    expect(status.locator("#account-url")).to_contain_text("/wechat/brand-a")
+    page.locator("#connect .aside summary").click()
+    wechat_calls(page, "/wechat/brand-a", NEW)
+    poll_after(page, MINUTE)
+    expect(status).to_contain_text("retired token")
+    expect(page.locator("#connect .aside")).to_have_attribute("open", "")
+
+    wechat_calls(page, "/wechat/brand-a", A)
+    poll_after(page, MINUTE)
+    expect(status.locator(".badge")).to_have_class("badge is-good")
+    expect(page.get_by_text("This page refreshes itself")).to_be_hidden()
+    inspection.inspect(page)
 
 
 def test_a_token_that_wechat_would_not_take_is_refused_in_a_sentence(
-    fresh_desk: Desk, inspection: Inspection
+    desk: Desk, inspection: Inspection
 ) -> None:
-    page = inspection.watch(fresh_desk.open(ADD))
+    page = inspection.watch(desk.open(ADD))
     page.get_by_label("Name:").fill("上海旗舰店")
     page.get_by_label("Enter the one WeChat already has").check()
     page.get_by_label("The token in WeChat").fill("two words")
@@ -107,17 +156,15 @@ def test_a_token_that_wechat_would_not_take_is_refused_in_a_sentence(
     assert shown(page)[1] == "TheTokenInTheConsole1"
 
 
-def test_an_account_can_be_connected_without_javascript(
-    fresh_desk: Desk, inspection: Inspection
-) -> None:
-    page = inspection.watch(fresh_desk.open(java_script_enabled=False))
+def test_an_account_can_be_connected_without_javascript(desk: Desk, inspection: Inspection) -> None:
+    page = inspection.watch(desk.open(java_script_enabled=False))
     server_url, token = add_account(page, "上海旗舰店")
     expect(page.locator("[data-copy]").first).to_be_hidden()
-    page.get_by_role("link", name="Continue to 上海旗舰店").click()
-    line, again = page.locator("#live"), page.get_by_role("link", name="Check again")
-    expect(line).to_contain_text("Waiting for WeChat…")
+    status, again = page.locator("#status"), page.get_by_role("link", name="Check again")
+    expect(status).to_contain_text("WeChat has not called yet")
     for called_with, text in (("NotTheToken123456", "unknown token"), (token, "Verified on")):
         wechat_calls(page, server_url, called_with)
         again.click()
-        expect(line).to_contain_text(text)
+        expect(status).to_contain_text(text)
+    expect(again).to_be_hidden()
     expect(page.get_by_text("Set a backend, then press Enable (启用)")).to_be_attached()

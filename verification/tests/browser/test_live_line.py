@@ -1,4 +1,4 @@
-"""The live line of the connect card, which polls whether WeChat has called."""
+"""The live line of the account page, which polls until the account is well."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from verification.tests.support.accounts import make_account
 from verification.tests.support.adapter import A
 from verification.tests.support.chromium import MINUTE, Desk, poll_after
 from verification.tests.support.inspection import Inspection
-from verification.tests.support.signer import verification
 
 pytestmark = pytest.mark.browser
 
@@ -57,23 +56,6 @@ def test_it_does_not_keep_li_wei_signed_in(
 
     page.reload()
     assert session_ends(page) > until
-
-
-def test_once_verified_it_offers_to_reload_and_loses_nothing_that_was_typed(
-    account_page: str, desk: Desk, inspection: Inspection
-) -> None:
-    page = inspection.watch(desk.open(account_page))
-    notes = page.locator("#id_notes")
-    notes.evaluate("field => field.value = 'half a sentence'")
-    page.request.get(f"/wechat/brand-a?{verification(A)}")
-    reload = page.get_by_role("link", name="Reload this page")
-    reload.wait_for()
-
-    inspection.inspect(page)
-    assert notes.input_value() == "half a sentence"
-    expect(page.get_by_text("Not used by WeChat yet")).to_be_visible()
-    reload.click()
-    expect(page.get_by_text("Not used by WeChat yet")).to_be_hidden()
 
 
 def test_signed_out_it_stops(account_page: str, desk: Desk) -> None:

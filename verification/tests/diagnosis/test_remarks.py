@@ -39,6 +39,17 @@ def test_clocks_may_differ_by_five_minutes(
     assert words in (remarks()["clock_off"].text if words else "")
 
 
+@pytest.mark.parametrize("timestamp", ["0", "99999999999999999999"])
+def test_a_timestamp_that_no_clock_has_is_called_made_up(
+    brand_a: OfficialAccount, timestamp: str
+) -> None:
+    wechat_verifies(brand_a, A, timestamp=timestamp)
+    text = remarks()["clock_off"].text
+
+    assert f"Its timestamp “{timestamp}” is no possible time of a request" in text
+    assert "days" not in text
+
+
 @pytest.mark.parametrize(
     ("seconds", "words"),
     [(1, "1 second"), (119, "119 seconds"), (301, "5 minutes"), (7199, "119 minutes"),

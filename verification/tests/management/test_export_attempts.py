@@ -16,6 +16,7 @@ import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.test import Client
+from django.utils import translation
 
 from verification.models import OfficialAccount
 from verification.tests.support.adapter import A, B
@@ -47,6 +48,8 @@ KEYS = [
     "duration",
     "occurrences",
 ]
+#: Columns that CSV has in addition.
+EXPLANATION = ["account_name", "cause", "advice"]
 BOM = "\ufeff"
 CHANGING = {"request_id", "clock_skew", "duration"}
 
@@ -113,13 +116,40 @@ def test_both_formats_hold_the_same_and_csv_has_local_time(
     records = exported(capsys, "--format", "jsonl")
     for row, record in zip(rows_of_csv(capsys), records, strict=True):
         time, utc = row.pop("recorded_at"), record.pop("recorded_at")
-        row = {name: value.removeprefix("'") for name, value in row.items()}
+        row = {name: value.removeprefix("'") for name, value in row.items() if name in KEYS}
 
         assert row == {name: "" if value is None else str(value) for name, value in record.items()}
         assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}\+08:00", time)
         assert abs(datetime.fromisoformat(time) - datetime.fromisoformat(utc)) < timedelta(
             seconds=1
         )
+
+
+def test_csv_names_the_account_and_explains_the_attempt(
+    brand_a: OfficialAccount, capsys: pytest.CaptureFixture[str]
+) -> None:
+    call("brand-a", verification(A))
+    call("brand-a", verification("Nonsense"))
+    accepted, refused = rows_of_csv(capsys)
+
+    assert [accepted[name] for name in ("account", "account_name", "cause")] == [
+        *("brand-a", "Brand-A", "accepted")
+    ]
+    assert refused["cause"] == "unknown token"
+    assert refused["advice"].startswith("Reveal the token on the account page")
+    with translation.override("zh-hans"):
+        assert rows_of_csv(capsys)[1]["cause"] == "未知令牌"
+
+
+@pytest.mark.parametrize("start", ["=", "＝", "＋", "－", "＠"])
+def test_no_name_of_an_account_is_a_formula_either(
+    brand_a: OfficialAccount, capsys: pytest.CaptureFixture[str], start: str
+) -> None:
+    """Excel takes full-width signs as well."""
+    OfficialAccount.objects.update(name=f"{start}1+1")
+    call("brand-a", verification(A))
+
+    assert rows_of_csv(capsys)[0]["account_name"] == f"'{start}1+1"
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@"])
@@ -186,7 +216,7 @@ def test_an_unknown_account_is_refused_in_a_sentence(db: None) -> None:
 
 
 @pytest.mark.parametrize(
-    ("format_", "expected"), [("jsonl", ""), ("csv", BOM + ",".join(KEYS) + "\n")]
+    ("format_", "expected"), [("jsonl", ""), ("csv", BOM + ",".join([*KEYS, *EXPLANATION]) + "\n")]
 )
 def test_an_empty_log_is_exported_too(
     db: None, capsys: pytest.CaptureFixture[str], format_: str, expected: str

@@ -28,12 +28,13 @@ def test_an_operator_reads_the_problems_first(capsys: Output, settings) -> None:
     call_command("list_accounts")
     lines = capsys.readouterr().out.splitlines()
 
-    assert lines[0].startswith("! brand-b · Brand-B: Refused: ")
+    assert lines[0].startswith("✕ brand-b · Brand-B: Refused: ")
     assert lines[1] == "  https://wx.example.cn/wechat/brand-b · no accepted call yet"
-    assert lines[2].startswith("✓ brand-a · Brand-A: Verified on ")
-    assert lines[3].startswith("  https://wx.example.cn/wechat/brand-a · last accepted call ")
-    assert lines[4].startswith("‖ outlet · Outlet: Paused by li.wei on ")
-    assert lines[6:] == ["3 accounts, 1 needs attention. Times are in Asia/Shanghai (UTC+8)."]
+    assert lines[2].startswith("  WeChat signed this with the token of “Brand-A”, but the URL ")
+    assert lines[3].startswith("✓ brand-a · Brand-A: Verified on ")
+    assert lines[4].startswith("  https://wx.example.cn/wechat/brand-a · last accepted call ")
+    assert lines[5].startswith("‖ outlet · Outlet: Paused by li.wei on ")
+    assert lines[7:] == ["3 accounts, 1 needs attention. Times are in Asia/Shanghai (UTC+8)."]
 
 
 @pytest.mark.usefixtures("three_accounts")
@@ -42,12 +43,15 @@ def test_json_has_the_state_as_a_stable_word_and_times_in_utc(capsys: Output) ->
     accounts = json.loads(capsys.readouterr().out)["accounts"]
 
     assert [(account["slug"], account["state"]) for account in accounts] == [
-        ("brand-b", "attention"),
+        ("brand-b", "failing"),
         ("brand-a", "verified"),
         ("outlet", "paused"),
     ]
     assert [account["refused_in_24_h"] for account in accounts] == [1, 0, 0]
     assert accounts[0]["last_accepted"] is None
+    assert accounts[0]["advice"].endswith("into that console.")
+    assert [account["needs_attention"] for account in accounts] == [True, False, False]
+    assert [account["attempt"] for account in accounts] == [2, None, None]
     assert accounts[1]["last_accepted"].endswith("+00:00")
     assert accounts[1]["url"] is None
 

@@ -46,7 +46,8 @@ def rotate(client: Client, account: OfficialAccount) -> Any:
     [
         "verification.accounts.rotation.fingerprint",
         "verification.fields.Secret.of",
-        "verification.admin.accounts.secrets.SecretPages.show",
+        "verification.admin.accounts.secrets.redirect_to_secret",
+        "verification.admin.accounts.cards.read_records",
         "django.forms.fields.CharField.clean",
     ],
 )
@@ -65,7 +66,7 @@ def test_an_error_page_does_not_show_a_submitted_token(
 def test_an_error_page_does_not_show_a_revealed_token(
     browser: Client, brand_a: OfficialAccount
 ) -> None:
-    with failing("verification.admin.accounts.secrets.render_page"):
+    with failing("verification.admin.accounts.cards.read_records"):
         response = press(browser, "reveal_token", brand_a.pk)
 
     assert response.status_code == 500

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from typing import Any
 
@@ -11,6 +12,7 @@ from django.urls import reverse
 
 from verification.accounts.rotation import NO_SECRET
 from verification.models import ChangeEvent, OfficialAccount
+from verification.models.noise import WECHAT_USER_AGENT
 from verification.tests.support.signer import push, self_test_nonce, verification
 
 #: The password of li_wei.
@@ -47,13 +49,27 @@ def open_account(client: Client, account: OfficialAccount, **query: str) -> str:
     return client.get(url, query).text
 
 
+def state_of(text: str) -> tuple[str, str, str]:
+    """Return the tone and the label of the badge on an account page, and the reason beside it."""
+    label, reason = r"</span>\s*(\w+)</span>", 'data-live="text">(.*?)</strong>'
+    badge = re.search(rf'class="badge is-(\w+)">.*?{label}.*?{reason}', text, re.DOTALL)
+    assert badge is not None
+    return badge[1], badge[2], html.unescape(badge[3])
+
+
+def is_card_open(text: str) -> bool:
+    """Return whether the card that connects the account is open on its page."""
+    return '<details class="module card" id="connect" data-card open>' in text
+
+
 def press(client: Client, page: str, *arguments: Any, **form: Any) -> Any:
-    return client.post(reverse(f"admin:{page}", args=arguments), form)
+    """Send a form, and return the page to which the answer leads."""
+    return client.post(reverse(f"admin:{page}", args=arguments), form, follow=True)
 
 
 def add(client: Client, **fields: str) -> Any:
     form = {"name": "Brand C", "slug": "brand-c", "answers_at_root": "on", **fields}
-    return client.post(page("officialaccount_add"), with_source(form))
+    return client.post(page("officialaccount_add"), with_source(form), follow=True)
 
 
 def with_source(form: dict[str, str]) -> dict[str, str]:
@@ -70,7 +86,8 @@ def act(client: Client, action: str, *accounts: OfficialAccount) -> Any:
 def tool(client: Client, name: str, account: OfficialAccount, **form: str) -> Any:
     url = reverse(f"admin:{name}_token", args=[account.pk])
     current = account.current_token
-    return client.post(url, {"replaces": current.pk if current else NO_SECRET, **with_source(form)})
+    form = {"replaces": str(current.pk if current else NO_SECRET), **with_source(form)}
+    return client.post(url, form, follow=True)
 
 
 def errors(response: Any) -> str:
@@ -88,9 +105,15 @@ def someone_who_may(*permissions: str) -> User:
 # --- WeChat
 
 
-def wechat_verifies(account: OfficialAccount, token: str, **rest: str) -> int:
+#: An address in another network than WeChat's, which is 127.0.0.1 in tests.
+STRANGER = "203.0.113.9"
+
+
+def wechat_verifies(
+    account: OfficialAccount, token: str, source: str = "127.0.0.1", **rest: str
+) -> int:
     url = f"{account.server_path}?{verification(token, **rest)}"
-    return Client().get(url).status_code
+    return Client(REMOTE_ADDR=source).get(url).status_code
 
 
 def wechat_pushes(account: OfficialAccount, token: str) -> int:
@@ -105,6 +128,11 @@ def we_test(account: OfficialAccount, token: str) -> int:
 def call(path: str, token: str, **headers: str) -> int:
     """Send a URL verification that is signed with `token`, and return the status."""
     return Client(headers=headers).get(f"{path}?{verification(token)}").status_code
+
+
+def wechat_goes_astray(path: str, token: str) -> int:
+    """Call an address of no account with the user agent of WeChat."""
+    return call(path, token, **{"User-Agent": WECHAT_USER_AGENT})
 
 
 # --- What is stored

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 from django.contrib import admin
 from django.contrib.contenttypes.models import ContentType
+from django.test import Client
 from django.urls import URLPattern, URLResolver, reverse
 
 from verification.models import OfficialAccount, VerificationAttempt
@@ -61,3 +63,20 @@ def every_url(account: OfficialAccount) -> set[str]:
         for pk in model._default_manager.values_list("pk", flat=True):
             urls.add(reverse(f"{name}_change", args=[pk]))
     return urls
+
+
+def every_page(client: Client, account: OfficialAccount, *queries: str) -> list[str]:
+    """Return the URL of every page that this client can open: of each route, account and query.
+
+    Redirects, downloads, refusals and parts of pages are none.
+    """
+    rows = {**newest_rows(account), "officialaccount": account.pk}
+    rows["tokens"] = account.tokens.earliest("pk").pk  # which can be retired
+    urls = [url(route, rows) for route in ROUTES]
+    for pk in OfficialAccount.objects.values_list("pk", flat=True):
+        urls.append(reverse("admin:verification_officialaccount_change", args=[pk]))
+    return [url for url in dict.fromkeys([*urls, *queries]) if is_page(client.get(url))]
+
+
+def is_page(answer: Any) -> bool:
+    return answer.status_code == 200 and b"<html" in answer.content

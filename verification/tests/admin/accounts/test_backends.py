@@ -14,6 +14,7 @@ from django.utils import timezone
 from verification.models import Backend, ChangeEvent, OfficialAccount
 from verification.protocol.console import SERVICE_FAILURE_MESSAGE
 from verification.protocol.enums import DeliveryResult
+from verification.tests.support.adapter import A
 from verification.tests.support.admin_client import (
     actions,
     errors,
@@ -22,6 +23,7 @@ from verification.tests.support.admin_client import (
     open_list,
     press,
     staff,
+    wechat_pushes,
 )
 from verification.tests.support.deliveries import (
     CRM,
@@ -45,9 +47,8 @@ class TestSettingABackend:
         self, brand_a: OfficialAccount, li_wei_at_work: Client
     ) -> None:
         assert "No backend is set." in open_account(li_wei_at_work, brand_a)
-        assert fill_in(li_wei_at_work, brand_a).status_code == 302
+        page = fill_in(li_wei_at_work, brand_a).text
 
-        page = open_account(li_wei_at_work, brand_a)
         assert "Messages are forwarded from now on." in page
         assert MASKED in page
         assert "No message has been forwarded to it yet" in page
@@ -113,7 +114,7 @@ class TestSettingABackend:
 
         assert "No backend is set." in open_account(li_wei_at_work, brand_a)
         assert last_event().action == Action.BACKEND_REMOVED
-        assert press(li_wei_at_work, "remove_backend", brand_a.pk).status_code == 302
+        assert press(li_wei_at_work, "remove_backend", brand_a.pk).redirect_chain
 
     def test_who_may_only_view_sees_it_and_no_button(self, brand_a: OfficialAccount) -> None:
         give_backend(brand_a)
@@ -190,7 +191,7 @@ class TestTheState:
 
 
 class TestTheWebhookSecret:
-    def test_it_is_shown_only_in_the_answer_to_a_post(
+    def test_it_is_shown_once_after_a_post(
         self, brand_a: OfficialAccount, li_wei_at_work: Client
     ) -> None:
         secret = give_backend(brand_a).secret.reveal()  # type: ignore[union-attr]
@@ -199,6 +200,7 @@ class TestTheWebhookSecret:
         assert li_wei_at_work.get(url).status_code == 302
         assert secret not in open_account(li_wei_at_work, brand_a)
         assert secret in press(li_wei_at_work, "reveal_webhook_secret", brand_a.pk).text
+        assert secret not in open_account(li_wei_at_work, brand_a)
         assert actions().count(Action.WEBHOOK_SECRET_REVEALED) == 1
 
     def test_rotating_shows_the_new_one_and_says_until_when_the_old_one_signs(
@@ -213,7 +215,7 @@ class TestTheWebhookSecret:
         assert "The previous secret signs as well until 20" in page
 
         again = press(li_wei_at_work, "rotate_webhook_secret", brand_a.pk, replaces="first")
-        assert again.status_code == 302
+        assert "rotated in the meantime; nothing was changed" in again.text
         assert Backend.objects.get().secret.reveal() == backend.secret.reveal()  # type: ignore[union-attr]
 
     def test_who_may_set_but_not_reveal_rotates_without_seeing_it(
@@ -223,7 +225,8 @@ class TestTheWebhookSecret:
         operator = staff("set_backend", "view_officialaccount")
         answer = press(operator, "rotate_webhook_secret", brand_a.pk, replaces="first")
 
-        assert answer.status_code == 302
+        assert Backend.objects.get().secret.reveal() not in answer.text  # type: ignore[union-attr]
+        assert "The webhook secret is rotated." in answer.text
         assert last_event().action == Action.WEBHOOK_SECRET_ROTATED
         assert press(operator, "reveal_webhook_secret", brand_a.pk).status_code == 403
 
@@ -250,6 +253,16 @@ class TestConnecting:
         self, brand_a: OfficialAccount, li_wei_at_work: Client
     ) -> None:
         assert "leave the key as it is" in open_account(li_wei_at_work, brand_a)
+
+    def test_once_messages_arrive_it_asks_for_no_other_key(
+        self, brand_a: OfficialAccount, li_wei_at_work: Client
+    ) -> None:
+        wechat_pushes(brand_a, A)
+        page = open_account(li_wei_at_work, brand_a)
+
+        assert "Press Generate" not in page
+        assert page.count("receives messages already: leave it as it is.") == 2
+        assert "This account is enabled (启用) and has no backend" in page
 
 
 def test_the_change_log_says_it_in_both_languages(

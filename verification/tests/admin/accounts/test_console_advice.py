@@ -9,13 +9,20 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from verification.accounts.pausing import pause
+from verification.accounts.pausing import pause, resume
 from verification.accounts.tokens import rotate_token
 from verification.change_log import Actor
 from verification.models import OfficialAccount, VerificationAttempt
-from verification.tests.support.accounts import LI_WEI
+from verification.tests.support.accounts import LI_WEI, make_account
 from verification.tests.support.adapter import A, B
-from verification.tests.support.admin_client import open_account, we_test, wechat_verifies
+from verification.tests.support.admin_client import (
+    open_account,
+    we_test,
+    wechat_goes_astray,
+    wechat_pushes,
+    wechat_verifies,
+)
+from verification.tests.support.backend import set_backend
 from verification.tests.support.signer import verification
 from verification.tests.support.tampering import as_owner
 
@@ -25,10 +32,10 @@ NEW = "NewTokenOfBrandA99"
 @pytest.mark.parametrize(
     ("answer", "nothing", "refused", "accepted"),
     [
-        ("success", "holds another server URL", "or the success is an older", "press Enable"),
+        ("success", "holds another server URL", "or the success is an older", "Set a backend"),
         ("token", "another host answered", "token of “Brand-B”", "changed or replaced it"),
         ("timeout", "port 80 or 443", "token of “Brand-B”", "reached WeChat too late"),
-        ("error", "names no cause", "names no cause", "names no cause"),
+        ("error", "names no cause", "token of “Brand-B”", "names no cause"),
     ],
 )
 def test_it_is_crossed_with_the_last_ten_minutes(
@@ -46,7 +53,10 @@ def test_ten_minutes_later_it_is_not_recent_any_more(
     li_wei_at_work: Client, brand_a: OfficialAccount, brand_b: OfficialAccount
 ) -> None:
     wechat_verifies(brand_a, B)
-    for minutes, sentence in [(9.9, "token of “Brand-B”"), (10.1, "another host answered")]:
+    for minutes, sentence in [
+        (9.9, "Put Brand-A&#x27;s own token, or Brand-B&#x27;s own URL, into that console.\n"),
+        (10.1, "If the console says this of a newer call, another host answered it"),
+    ]:
         then = timezone.now() + timedelta(minutes=minutes)
         with mock.patch("django.utils.timezone.now", return_value=then):
             assert sentence in advice(li_wei_at_work, brand_a, "token")
@@ -104,6 +114,73 @@ def test_success_with_the_previous_token_is_said_to_be_that(
 
     assert f"Verified with the previous token {old}. Paste the new one" in text
     assert "Enable" not in text
+
+
+def test_after_a_success_it_says_what_is_left_to_do(
+    li_wei_at_work: Client, brand_a: OfficialAccount, brand_b: OfficialAccount
+) -> None:
+    wechat_verifies(brand_a, A)
+    later = timezone.now() + timedelta(minutes=20)
+    with mock.patch("django.utils.timezone.now", return_value=later):
+        assert "Set a backend before you press Enable" in advice(li_wei_at_work, brand_a, "success")
+    set_backend(brand_b, "https://crm.example.cn/wechat")
+    wechat_verifies(brand_b, B)
+    assert "menu, press Enable" in advice(li_wei_at_work, brand_b, "success")
+
+    wechat_pushes(brand_a, A)
+    assert "nothing is left to do" in advice(li_wei_at_work, brand_a, "success")
+
+
+def test_a_strangers_call_does_not_hide_a_success(
+    li_wei_at_work: Client, brand_a: OfficialAccount
+) -> None:
+    wechat_verifies(brand_a, A)
+    wechat_verifies(brand_a, "Nonsense")
+
+    assert "Verified with the current token" in advice(li_wei_at_work, brand_a, "success")
+
+
+def test_where_messages_arrive_nobody_is_told_that_wechat_has_not_called(
+    li_wei_at_work: Client, brand_a: OfficialAccount
+) -> None:
+    wechat_pushes(brand_a, A)
+    for answer in ("token", "timeout"):
+        text = advice(li_wei_at_work, brand_a, answer)
+        assert "but its messages arrive" in text
+        assert "has not" not in text
+
+
+@pytest.mark.parametrize("answer", ["token", "timeout"])
+def test_a_call_to_a_mistyped_address_is_named_and_no_other_host_is_blamed(
+    li_wei_at_work: Client, brand_a: OfficialAccount, answer: str
+) -> None:
+    wechat_goes_astray("/wechat/brand-aa", A)
+    text = advice(li_wei_at_work, brand_a, answer)
+
+    assert "WeChat called another address at " in text
+    assert "brand-aa" in text
+    assert "another host" not in text
+    assert "has not reached" not in text
+
+
+def test_an_account_without_a_token_is_told_to_take_one(li_wei_at_work: Client) -> None:
+    empty = make_account("empty")
+
+    assert "has no token, so every check is refused" in advice(li_wei_at_work, empty, "token")
+
+
+def test_a_pause_is_named_whatever_else_is_wrong(
+    li_wei_at_work: Client, brand_a: OfficialAccount
+) -> None:
+    pause(brand_a, Actor("wang.fang"))
+    assert "The account is paused: resume it" in advice(li_wei_at_work, brand_a, "token")
+
+    wechat_verifies(brand_a, A)
+    assert "Resume it if that was not intended" in advice(li_wei_at_work, brand_a, "token")
+    resume(brand_a, LI_WEI)
+    text = advice(li_wei_at_work, brand_a, "token")
+    assert "It is resumed now" in text
+    assert "Resume it" not in text
 
 
 @pytest.mark.parametrize("token", [A, "Nonsense"])

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from django.test import Client
-from django.urls import reverse
 
 from verification.accounts.status import Level, read_statuses
 from verification.accounts.tokens import rotate_token
@@ -15,9 +14,11 @@ from verification.models import OfficialAccount
 from verification.tests.support.accounts import LI_WEI
 from verification.tests.support.adapter import A, last_attempt
 from verification.tests.support.admin_client import (
+    is_card_open,
     open_account,
     open_list,
     page,
+    state_of,
     wechat_pushes,
     wechat_verifies,
 )
@@ -39,7 +40,7 @@ def test_the_list_names_the_key_before_wechat_calls(
 ) -> None:
     lose_key(brand_a)
 
-    assert status_text(brand_a) == (Level.ATTENTION, SENTENCE)
+    assert status_text(brand_a) == (Level.FAILING, SENTENCE)
     assert SENTENCE in open_list(li_wei_at_work)
 
 
@@ -50,9 +51,9 @@ def test_an_account_that_worked_needs_attention_until_the_key_is_back(
     wechat_pushes(brand_a, A)
     with without_key(brand_a):
         wechat_pushes(brand_a, A)
-        assert status_text(brand_a) == (Level.ATTENTION, SENTENCE)
+        assert status_text(brand_a) == (Level.FAILING, SENTENCE)
 
-    assert status_text(brand_a) == (Level.ATTENTION, "Refused: encryption key was missing")
+    assert status_text(brand_a) == (Level.FAILING, "Refused: encryption key was missing")
     wechat_pushes(brand_a, A)
     assert status_text(brand_a)[0] is Level.RECEIVING
 
@@ -75,18 +76,16 @@ def test_a_rotation_that_ends_the_old_token_ends_the_problem(brand_a: OfficialAc
     assert status_text(brand_a)[0] is Level.WAITING
 
 
-def test_the_live_line_says_what_to_do_and_the_card_is_open(
+def test_the_page_says_what_to_do_and_the_card_is_open(
     li_wei_at_work: Client, brand_a: OfficialAccount
 ) -> None:
     wechat_verifies(brand_a, A)
     lose_key(brand_a)
-    line = li_wei_at_work.get(reverse("admin:live_account", args=[brand_a.pk])).json()
+    text = open_account(li_wei_at_work, brand_a)
 
-    assert (line["state"], line["text"]) == ("refused", SENTENCE)
-    assert line["advice"].startswith(REMEDY)
-    assert '<details class="module card" id="connect" open>' in open_account(
-        li_wei_at_work, brand_a
-    )
+    assert state_of(text) == ("bad", "Failing", SENTENCE)
+    assert f"<p>{REMEDY}" in text
+    assert is_card_open(text)
 
 
 def test_the_advice_on_the_consoles_answer_names_the_key(
@@ -129,7 +128,7 @@ def test_the_list_and_readyz_name_another_secret_that_is_lost(
     settings.TOKEN_ENCRYPTION_KEYS = keys
 
     sentence = f"The {name} cannot be decrypted: its key is missing in TOKEN_ENCRYPTION_KEYS"
-    assert status_text(brand_a) == (Level.ATTENTION, sentence)
+    assert status_text(brand_a) == (Level.FAILING, sentence)
     assert sentence in open_list(li_wei_at_work)
     ready = Client().get("/readyz")
     assert ready.status_code == 200

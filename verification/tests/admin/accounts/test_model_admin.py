@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 
 import pytest
@@ -18,10 +19,12 @@ from verification.tests.support.admin_client import (
     UNCHANGED,
     Action,
     act,
+    actions,
     add,
     call,
     current_secret,
     errors,
+    open_account,
     page,
     press,
 )
@@ -101,6 +104,35 @@ class TestAddingAnAccount:
         add(li_wei_at_work, answers_at_root="")
         assert OfficialAccount.objects.filter(slug="brand-c").exists()
 
+    def test_it_leads_to_the_account_page_with_the_token_and_the_live_line(
+        self, li_wei_at_work: Client
+    ) -> None:
+        answer = add(li_wei_at_work)
+        account = OfficialAccount.objects.get()
+
+        assert answer.redirect_chain == [(page("officialaccount_change", account.pk), 302)]
+        assert "Brand C was added." in answer.text
+        assert current_secret(account) in answer.text
+        assert 'id="live"' in answer.text
+        assert 'href="https://developers.weixin.qq.com/platform/" target="_blank"' in answer.text
+        assert "no-store" in answer.headers["Cache-Control"]
+        assert actions()[-2:] == [Action.ACCOUNT_CREATED, Action.TOKEN_CREATED]
+
+    def test_a_token_that_another_account_has_is_taken_with_a_warning_that_names_it(
+        self, li_wei_at_work: Client, brand_a: OfficialAccount
+    ) -> None:
+        answer = add(li_wei_at_work, token=A)
+
+        assert (
+            '<li class="warning">“Brand-A” has the same token. Give each account its own'
+            in answer.text
+        )
+        assert call("/wechat/brand-c", A) == 200
+        for slug, other in (("brand-c", "Brand-A"), ("brand-a", "Brand C")):
+            account = OfficialAccount.objects.get(slug=slug)
+            text = html.unescape(open_account(li_wei_at_work, account))
+            assert f"Has the same token as “{other}”" in text
+
     def test_save_and_add_another_shows_the_token_and_leads_on(
         self, li_wei_at_work: Client
     ) -> None:
@@ -108,7 +140,7 @@ class TestAddingAnAccount:
         text = press(li_wei_at_work, "verification_officialaccount_add", **form).text
 
         assert 'id="token" class="value secret"' in text
-        assert "Add another official account" in text
+        assert 'add/">Add another official account</a>' in text
 
 
 class TestChangingAnAccount:

@@ -14,6 +14,7 @@ from verification.tests.support.admin_client import (
     open_account,
     someone_who_may,
     we_test,
+    wechat_goes_astray,
     wechat_pushes,
     wechat_verifies,
 )
@@ -64,18 +65,50 @@ class TestLastVerifications:
         assert "✕" not in open_account(li_wei_at_work, brand_a)
 
         wechat_verifies(brand_a, B)
-        assert open_account(li_wei_at_work, brand_a).count("✕") == 1
+        assert open_account(li_wei_at_work, brand_a).count("✕") == 2  # the state, and the line
 
     def test_an_account_that_receives_messages_only_has_been_called(
         self, li_wei_at_work: Client, brand_a: OfficialAccount
     ) -> None:
-        none = "<p>WeChat has not called yet</p>"
+        none = "<p>No verification yet.</p>"
         assert none in open_account(li_wei_at_work, brand_a)
 
         wechat_pushes(brand_a, A)
         text = open_account(li_wei_at_work, brand_a)
         assert "<p>No verification yet; messages arrive.</p>" in text
         assert none not in text
+
+
+class TestCallsThatMissedTheAccount:
+    @pytest.mark.parametrize(
+        ("path", "token", "words"),
+        [
+            ("/wechat/elsewhere", A, "/wechat/elsewhere"),
+            ("/wechat/brand-aa", "Nonsense123456789", "/wechat/brand-aa"),
+        ],
+    )
+    def test_they_are_named_on_its_page_with_a_link(
+        self, li_wei_at_work: Client, brand_a: OfficialAccount, brand_b: OfficialAccount,
+        path: str, token: str, words: str,
+    ) -> None:  # fmt: skip
+        assert "Calls that missed" not in open_account(li_wei_at_work, brand_a)
+        wechat_goes_astray(path, token)
+        text = open_account(li_wei_at_work, brand_a)
+        card = text.partition("Calls that missed this account")[2].partition("</section>")[0]
+
+        assert words in card
+        link = re.search('href="([^"]*/change/)"', card)
+        assert link is not None
+        assert li_wei_at_work.get(link[1]).status_code == 200
+        assert "Calls that missed" not in open_account(li_wei_at_work, brand_b)
+
+    def test_they_are_for_readers_of_the_log(
+        self, client: Client, brand_a: OfficialAccount
+    ) -> None:
+        wechat_goes_astray("/wechat/elsewhere", A)
+        client.force_login(someone_who_may("view_officialaccount", "view_changeevent"))
+
+        assert "Calls that missed" not in open_account(client, brand_a)
 
 
 class TestSlug:

@@ -11,6 +11,7 @@ from django.test import Client
 from django.urls import reverse
 
 from verification.accounts.tokens import rotate_token
+from verification.change_log import Actor
 from verification.models import OfficialAccount
 from verification.tests.support.accounts import LI_WEI
 from verification.tests.support.adapter import A, B
@@ -57,7 +58,7 @@ class TestRotating:
         tool(li_wei_at_work, "rotate", brand_a)
         text = li_wei_at_work.get(page("officialaccount_change", brand_a.pk)).text
 
-        assert text.count("Current token") == text.count("Previous token") == 1
+        assert text.count(">Current token<") == text.count(">Previous token<") == 1
         assert "24 hours after WeChat first uses the new token" in text
         call("/wechat/brand-a", current_secret(brand_a))
         text = li_wei_at_work.get(page("officialaccount_change", brand_a.pk)).text
@@ -91,8 +92,17 @@ class TestRotating:
             li_wei_at_work, "rotate_token", brand_a.pk, token="SecondTab99999999", **form
         )
 
-        assert "Nothing was changed: li.wei has already rotated this token" in second.text
+        assert "Nothing was changed: you have already rotated this token" in second.text
         assert brand_a.tokens.count() == 2
+
+    def test_a_colleague_who_was_faster_is_named(
+        self, li_wei_at_work: Client, brand_a: OfficialAccount
+    ) -> None:
+        form = {"replaces": brand_a.tokens.get().pk, "token_source": "generate", "keep_old": ""}
+        rotate_token(brand_a, NEW, Actor("wang.fang"))
+        text = press(li_wei_at_work, "rotate_token", brand_a.pk, **form).text
+
+        assert "Nothing was changed: wang.fang has already rotated this token" in text
 
     def test_a_form_that_does_not_say_what_it_replaces_rotates_nothing(
         self, li_wei_at_work: Client, brand_a: OfficialAccount
@@ -110,7 +120,7 @@ class TestRotating:
         assert "The old token stays valid" not in page.text
         answer = press(li_wei_at_work, "rotate_token", outlet.pk, **form)
         assert NEW in answer.text
-        assert "The old token stays valid" not in answer.text
+        assert "The account has a token now." in answer.text
         assert wechat_verifies(outlet, NEW) == 200
 
     def test_a_token_that_another_account_has_is_warned_about(

@@ -124,6 +124,24 @@ class TestWhatHappened:
 
 
 class TestOnRecord:
+    def test_a_timestamp_that_no_clock_has_is_shown_without_a_difference(
+        self, li_wei_at_work: Client, brand_a: OfficialAccount
+    ) -> None:
+        wechat_verifies(brand_a, A, timestamp="99999999999999999999")
+        text = words(open_attempt(li_wei_at_work))
+
+        assert "Timestamp 99999999999999999999 no possible time of a request" in text
+
+    def test_it_leads_to_its_account_and_to_everything_around_its_time(
+        self, li_wei_at_work: Client, brand_a: OfficialAccount
+    ) -> None:
+        wechat_verifies(brand_a, A)
+        text = open_attempt(li_wei_at_work)
+        [around_it] = re.findall(r'href="([^"]*)">Everything around this time<', text)
+
+        assert f'href="{page("officialaccount_change", brand_a.pk)}">Brand-A</a>' in text
+        assert url(last_attempt()) in li_wei_at_work.get(around_it.replace("&amp;", "&")).text
+
     def test_request_and_response_are_shown_with_units(
         self, li_wei_at_work: Client, brand_a: OfficialAccount
     ) -> None:

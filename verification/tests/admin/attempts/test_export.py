@@ -109,7 +109,42 @@ def test_excel_reads_chinese_and_takes_no_cell_for_a_formula(
     assert re.search(rb"\n3,\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}\+08:00,", content)
 
 
+class TestExplanations:
+    def test_the_cause_and_the_advice_are_in_the_language_of_the_page(
+        self, on_record: OfficialAccount, li_wei_at_work: Client
+    ) -> None:
+        call("/wechat/brand-a", "NotTheToken123456")
+        url = f"{page('verificationattempt_export')}?outcome=refused"
+        [english] = rows(li_wei_at_work.post(url))
+        [chinese] = rows(li_wei_at_work.post(url, headers={"Accept-Language": "zh-CN"}))
+
+        assert (english["account"], english["account_name"]) == ("brand-a", "Brand-A")
+        assert english["cause"] == "unknown token"
+        assert "Reveal the token" in english["advice"]
+        assert re.search("[一-鿿]", chinese["cause"] + chinese["advice"])
+
+    def test_a_long_export_is_finished_without_them_and_says_so(
+        self, on_record: OfficialAccount, li_wei_at_work: Client, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("verification.admin.attempts.export.MAX_SECONDS_OF_EXPLAINING", 0)
+        [row] = rows(press_export(li_wei_at_work))
+
+        assert row["cause"] == "not explained: the export is too long"
+        listed = li_wei_at_work.get(page("verificationattempt_changelist")).text
+        assert "The file does not explain its last attempt" in listed
+
+
 class TestOnRecord:
+    def test_the_page_learns_that_the_download_has_come(
+        self, on_record: OfficialAccount, li_wei_at_work: Client
+    ) -> None:
+        download = press_export(li_wei_at_work)
+        download.getvalue()
+        cookie = download.cookies["exported"]
+
+        assert cookie["path"] == page("verificationattempt_changelist")
+        assert (cookie["samesite"], cookie["httponly"]) == ("Strict", "")
+
     def test_the_change_log_knows_the_file(
         self, on_record: OfficialAccount, li_wei_at_work: Client
     ) -> None:

@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
@@ -15,12 +16,15 @@ from verification.tests.support.signer import verification
 from verification.tests.support.tampering import as_owner
 from verification.times import Period, month_of, preset, quarter_of
 
-PAGE = "/admin/verification/changeevent/sign-off/"
+LIST = "/admin/verification/changeevent/sign-offs/"
+PAGE = f"{LIST}new/"
 
 
 @pytest.fixture
 def wang_fang(db: None) -> Client:
-    return staff("sign_off", "view_changeevent", "view_seal")
+    client = staff("sign_off", "view_changeevent", "view_seal", "view_verificationattempt")
+    User.objects.filter(username="wang.fang").update(first_name="Fang", last_name="Wang")
+    return client
 
 
 @pytest.fixture
@@ -42,6 +46,12 @@ def sign(client: Client, period: Period, **form: str) -> Any:
     return client.post(PAGE, {**dates, "note": "Looked at all refusals.", **form})
 
 
+def numbers(page: str) -> list[str]:
+    """Return the numbers of the tables, without their links."""
+    cells = re.findall(r'<td class="number">(.*?)</td>', page, re.DOTALL)
+    return [re.sub("<[^>]*>", "", cell).strip() for cell in cells]
+
+
 def signed_off() -> list[dict[str, Any]]:
     events = ChangeEvent.objects.filter(action=ChangeEvent.Action.SIGNED_OFF)
     return [event.facts for event in events]
@@ -54,7 +64,7 @@ class TestSigning:
         page = wang_fang.get(PAGE).content.decode()
 
         assert str(last_quarter) in page
-        assert re.search(r'<td class="number">2</td>\s*<td class="number">1</td>', page)
+        assert numbers(page)[:2] == ["2", "1"]
 
     def test_what_was_reviewed_is_on_record(self, wang_fang: Client, last_quarter: Period) -> None:
         sign(wang_fang, last_quarter)
@@ -75,7 +85,7 @@ class TestSigning:
 
         assert "wang.fang" in paper
         assert "Looked at all refusals." in paper
-        assert response.url in wang_fang.get(PAGE).content.decode()
+        assert response.url in wang_fang.get(LIST).text
 
     def test_counts_stay_as_they_were_signed(self, wang_fang: Client, last_quarter: Period) -> None:
         OfficialAccount.objects.update(name="Another name")
@@ -95,7 +105,7 @@ class TestDoubts:
         assert "This period is not over yet" in response.content.decode()
         assert "tick this box" in response.content.decode()
         assert signed_off() == []
-        sign(wang_fang, this_month, confirm="on")
+        sign(wang_fang, this_month, confirm="not_over")
         assert signed_off()[0]["doubts"] == ["not_over"]
 
     def test_a_broken_chain_is_not_signed_by_accident(
@@ -106,7 +116,7 @@ class TestDoubts:
 
         assert "The chain is broken." in response.content.decode()
         assert signed_off() == []
-        assert sign(wang_fang, last_quarter, confirm="on").status_code == 302
+        assert sign(wang_fang, last_quarter, confirm="broken").status_code == 302
         assert not signed_off()[0]["is_intact"]
 
     def test_a_last_day_before_the_first_is_refused(self, wang_fang: Client) -> None:
@@ -147,6 +157,83 @@ class TestDoubts:
         page = wang_fang.get(f"{PAGE}?{query}").content.decode()
 
         assert str(preset("last_quarter", timezone.localdate())) in page
+
+    def test_a_period_signed_before_is_named_with_its_signer_and_wants_a_tick(
+        self, wang_fang: Client, last_quarter: Period
+    ) -> None:
+        first = sign(wang_fang, last_quarter)
+        a_month_of_it = month_of(last_quarter.first)
+        page = sign(wang_fang, a_month_of_it, note="Looked at this month again.").text
+
+        assert "was signed off before" in page
+        assert first.url in page
+        assert "Fang Wang (wang.fang)" in page
+        assert len(signed_off()) == 1
+        again = sign(wang_fang, a_month_of_it, confirm="signed_before")
+        assert signed_off()[0]["doubts"] == ["signed_before"]
+        assert "Signed despite" in wang_fang.get(again.url).text
+
+    def test_another_period_than_the_one_signed_before_wants_no_tick(
+        self, wang_fang: Client, last_quarter: Period
+    ) -> None:
+        sign(wang_fang, last_quarter)
+        month_before = month_of(last_quarter.first - timedelta(days=1))
+
+        assert sign(wang_fang, month_before).status_code == 302
+
+    def test_a_warning_that_came_after_the_tick_is_shown_first(
+        self, wang_fang: Client, last_quarter: Period
+    ) -> None:
+        sign(wang_fang, last_quarter)
+        response = sign(wang_fang, last_quarter, confirm="not_over")
+
+        assert "Read the warnings above" in response.text
+        assert len(signed_off()) == 1
+
+
+class TestTheSigner:
+    @pytest.mark.parametrize("note", ["", "   ", "ok", "Fine.", "已审阅", "... --- ..."])
+    def test_a_note_without_a_few_words_is_refused(
+        self, wang_fang: Client, last_quarter: Period, note: str
+    ) -> None:
+        response = sign(wang_fang, last_quarter, note=note)
+
+        assert 'class="errorlist"' in response.text
+        assert signed_off() == []
+
+    @pytest.mark.parametrize("note", ["Reviewed, no findings.", "已核对全部记录"])
+    def test_a_short_note_will_do_in_either_language(
+        self, wang_fang: Client, last_quarter: Period, note: str
+    ) -> None:
+        assert sign(wang_fang, last_quarter, note=note).status_code == 302
+
+    def test_an_account_without_a_name_signs_with_the_name_that_is_entered(
+        self, wang_fang: Client, last_quarter: Period
+    ) -> None:
+        User.objects.update(first_name="", last_name="")
+
+        assert "Your full name" in wang_fang.get(PAGE).text
+        for name in ("", "  ", "x", "123"):
+            assert sign(wang_fang, last_quarter, full_name=name).status_code == 200
+        response = sign(wang_fang, last_quarter, full_name="王芳")
+        assert signed_off()[0]["signer"] == "王芳"
+        assert "王芳 (wang.fang)" in wang_fang.get(response.url).text
+
+    def test_an_account_with_a_name_signs_with_that_and_no_other(
+        self, wang_fang: Client, last_quarter: Period
+    ) -> None:
+        assert "Your full name" not in wang_fang.get(PAGE).text
+        sign(wang_fang, last_quarter, full_name="Somebody Else")
+
+        assert signed_off()[0]["signer"] == "Fang Wang"
+
+    def test_a_chinese_name_begins_with_the_family_name(
+        self, wang_fang: Client, last_quarter: Period
+    ) -> None:
+        User.objects.update(first_name="芳", last_name="王")
+        sign(wang_fang, last_quarter)
+
+        assert signed_off()[0]["signer"] == "王芳"
 
 
 class TestPeriods:

@@ -14,7 +14,7 @@ from verification.tests.support.adapter import A, B, last_attempt
 from verification.tests.support.admin_client import page, wechat_verifies
 
 LIST = "/admin/verification/verificationattempt/"
-SIGN_OFF = "/admin/verification/changeevent/sign-off/"
+SIGN_OFF = "/admin/verification/changeevent/sign-offs/new/"
 CHINESE = {"Accept-Language": "zh-hans"}
 
 

@@ -1,0 +1,99 @@
+"""Finds calls to an address of no account, and the account that each was probably meant for."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from difflib import get_close_matches
+
+from django.db.models import QuerySet
+
+from verification.attempts.index import NONE, AttemptIndex
+from verification.diagnosis import Explanation, StoredData, explain
+from verification.diagnosis.evidence import Evidence
+from verification.models import OfficialAccount, VerificationAttempt
+from verification.protocol.enums import Kind, Reason
+
+#: Older calls are history.
+STRAY_LIFETIME = timedelta(hours=24)
+#: The number of calls read per kind and reason, however many there were.
+MAX_STRAYS = 10
+KINDS = [Kind.URL_VERIFICATION, Kind.MESSAGE_PUSH]
+REASONS = [Reason.UNKNOWN_ACCOUNT, Reason.SIGNATURE_MISMATCH]
+#: How much an address must resemble the slug of an account to be meant for it, from 0 to 1.
+MIN_RESEMBLANCE = 0.6
+
+
+@dataclass(frozen=True)
+class Stray:
+    """A call to an address of no account."""
+
+    attempt: VerificationAttempt
+    explanation: Explanation
+    #: It was signed with a token of the account. Otherwise only the address resembles its own.
+    is_certain: bool
+
+
+def read_strays(
+    last_accepted: Mapping[int, datetime | None], stored: StoredData, now: datetime
+) -> dict[int, Stray]:
+    """Return the newest stray call of each account after its last accepted one.
+
+    A call that only resembles an account's address counts for accounts that were never called:
+    strangers try addresses as well, and an account that works misses nothing.
+    """
+    never_called = {pk for pk, accepted in last_accepted.items() if accepted is None}
+    strays: dict[int, Stray] = {}
+    for attempt in _calls_without_account(now):
+        account = signer = _signer_of(attempt, stored)
+        if account is None:
+            account = _nearest_account(attempt, stored, never_called)
+        if account is None or account.pk not in last_accepted or account.pk in strays:
+            continue
+        accepted = last_accepted[account.pk]
+        if accepted is None or accepted < attempt.recorded_at:
+            explanation = explain(attempt, stored)
+            strays[account.pk] = Stray(attempt, explanation, is_certain=signer is not None)
+    return strays
+
+
+def _calls_without_account(now: datetime) -> QuerySet[VerificationAttempt]:
+    ids = AttemptIndex([NONE], KINDS, REASONS).newest(MAX_STRAYS)
+    since = now - STRAY_LIFETIME
+    return VerificationAttempt.objects.filter(pk__in=ids, recorded_at__gt=since).order_by("-id")
+
+
+def _signer_of(attempt: VerificationAttempt, stored: StoredData) -> OfficialAccount | None:
+    """Return the account whose token signed the call, if it is valid now."""
+    evidence = Evidence(attempt, stored)
+    for token, text in evidence.live(stored.secrets):
+        if evidence.is_signed_with(text):
+            return token.account
+    return None
+
+
+def _nearest_account(
+    attempt: VerificationAttempt, stored: StoredData, wanted: Collection[int]
+) -> OfficialAccount | None:
+    """Return the account whose slug the address resembles most, if it is a wanted one."""
+    slug = attempt.path_slug.strip("/").lower()
+    candidates = [other for other, account in stored.accounts.items() if account.pk in wanted]
+    if not slug or not get_close_matches(slug, candidates, n=1, cutoff=MIN_RESEMBLANCE):
+        return None
+    nearest = stored.accounts[get_close_matches(slug, stored.accounts, n=1, cutoff=0)[0]]
+    return nearest if nearest.pk in wanted else None
+
+
+def read_recent_strays(account: OfficialAccount, now: datetime) -> list[Stray]:
+    """Return the stray calls that were probably meant for this account, newest first.
+
+    They stay in the list after an accepted call, and an address that only resembles the account's
+    own is enough.
+    """
+    stored, strays = StoredData(), []
+    for attempt in _calls_without_account(now):
+        signer = _signer_of(attempt, stored)
+        if (signer or _nearest_account(attempt, stored, {account.pk})) == account:
+            strays.append(Stray(attempt, explain(attempt, stored), is_certain=signer is not None))
+    return strays

@@ -1,0 +1,96 @@
+"""The part of home about what needs somebody: the gateway itself first, then accounts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from verification.accounts.status import AccountStatus, Level
+from verification.admin.base import account_url
+from verification.admin.home.operation import Operation
+from verification.audit_log.integrity import Check
+from verification.models import OfficialAccount
+
+AccountRows = Sequence[tuple[OfficialAccount, AccountStatus]]
+#: Accounts that home lists. The list of accounts has the others.
+MAX_ACCOUNTS = 10
+#: A worker needs attention once it has been away for longer than a scheduler pauses between runs.
+WORKER_AWAY = timedelta(hours=1)
+
+
+@dataclass(frozen=True)
+class Row:
+    """Holds what needs attention, why, and what to do."""
+
+    level: Level
+    name: str
+    url: str
+    text: str
+    advice: str = ""
+    attempt_url: str = ""
+
+
+@dataclass(frozen=True)
+class Attention:
+    rows: list[Row]
+    further: int  #: accounts that need attention and are not among the rows
+    url: str  #: of the list of all accounts that need attention
+
+
+def find_attention(
+    accounts: AccountRows, check: Check | None, operation: Operation, *, with_attempts: bool
+) -> Attention:
+    """Return what needs attention. `check` is the last one of the log, if it may be shown."""
+    needy = [(account, status) for account, status in accounts if status.needs_attention]
+    rows = [*_gateway_rows(check, operation)]
+    for account, status in needy[:MAX_ACCOUNTS]:
+        attempt_url = status.url if with_attempts else ""
+        url = account_url(account.pk)
+        rows.append(Row(status.level, account.name, url, status.text, status.advice, attempt_url))
+    return Attention(rows, max(len(needy) - MAX_ACCOUNTS, 0), accounts_url("attention"))
+
+
+def _gateway_rows(check: Check | None, operation: Operation) -> Iterator[Row]:
+    integrity, log = reverse("admin:integrity"), _("The log")
+    if check is not None and not check.is_intact:
+        text = _("Not intact")
+        if check.first_broken:
+            text = _("Broken at seal %(seal)s") % {"seal": check.first_broken}
+        advice = _("Change nothing and prune nothing; Integrity says what to do.")
+        yield Row(Level.FAILING, log, integrity, text, advice)
+    for alert in operation.alerts:
+        if alert.is_about_log and alert.condition != "chain_broken":  # which `check` knows
+            yield Row(Level.FAILING, log, integrity, alert.title)
+    if operation.worker_away and operation.worker_away > WORKER_AWAY:
+        text = _("Last seen {time}").format(time=operation.worker_seen)
+        advice = _("Start manage.py worker: nothing checks the log, sends alerts or delivers.")
+        yield Row(Level.WARNING, _("Worker"), "", text, advice)
+
+
+# --- Counts
+
+
+@dataclass(frozen=True)
+class StateCount:
+    level: Level
+    count: int
+    url: str
+
+
+def count_states(accounts: AccountRows) -> list[StateCount]:
+    """Return how many accounts have each state that occurs, and the list of those."""
+    counts = Counter(status.level for _account, status in accounts)
+    return [
+        StateCount(level, counts[level], accounts_url(level.key))
+        for level in Level
+        if counts[level]
+    ]
+
+
+def accounts_url(state: str) -> str:
+    return f"{reverse('admin:verification_officialaccount_changelist')}?status={state}"

@@ -1,0 +1,251 @@
+"""Parses moments, ranges and days as people type and paste them, such as 昨天 10:42."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta, tzinfo
+from datetime import timezone as fixed_zone
+
+from django.utils import timezone
+
+from verification.times import Period, Span, can_have_records, period_of
+
+DAYS_AGO = {
+    **{"today": 0, "今天": 0, "今日": 0},
+    **{"yesterday": 1, "昨天": 1, "昨日": 1},
+    "前天": 2,
+}
+#: Words before an hour that is meant as one of the afternoon if it is below twelve.
+AFTERNOON = {"pm", "下午", "晚上", "傍晚", "中午"}
+MORNING = {"am", "上午", "早上", "凌晨"}
+
+_HALF = f"(?P<half>{'|'.join([*AFTERNOON, *MORNING])})"
+_DAY = re.compile(
+    rf"""(?P<word>{"|".join(DAYS_AGO)})
+    | (?:(?P<year>\d{{4}})[-/.年])? (?P<month>\d{{1,2}})[-/.月] (?P<day>\d{{1,2}})[日号]?
+      (?![\d:.])""",
+    re.VERBOSE | re.ASCII,
+)
+_TIME = re.compile(
+    rf"""{_HALF}? \ * (?P<hour>\d{{1,2}})
+    (?: (?: : | [点时] ) (?P<minute>\d{{2}}|半|(?<=[点时])\d)? 分?
+        (?: :? (?P<second>\d{{2}}) (?:[.,]\d+)? 秒? )? )?
+    \ * {_HALF.replace("half", "half_after")}?""",
+    re.VERBOSE | re.ASCII,
+)
+_ZONE = re.compile(
+    r"\(? (?: utc | gmt )? (?P<sign>[+-])(?P<hours>\d{1,2})(?::?(?P<minutes>\d{2}))? \)?"
+    r"| \(? (?: utc | gmt | z ) \)?",
+    re.VERBOSE | re.ASCII,
+)
+_TO = re.compile(r"\s*(?:-|–|—|~|〜|至|到|\bto\b|\.\.+)\s*")
+_BETWEEN = re.compile(r"[\s,t的]*")
+
+
+@dataclass(frozen=True)
+class Moment:
+    """Holds a minute that somebody asks about, or a second of it."""
+
+    at: datetime
+    has_seconds: bool = False
+
+    @property
+    def minute(self) -> Span:
+        start = self.at.replace(second=0, microsecond=0)
+        return Span(start, start + timedelta(minutes=1))
+
+
+class ImpossibleMomentError(ValueError):
+    """Raised for what looks like a time and is none: 25:99, 2026-02-30, a range that ends early."""
+
+
+@dataclass(frozen=True)
+class _Point:
+    """What was typed of a moment: the day, the time, or both."""
+
+    day: date | None
+    time: time | None
+    zone: tzinfo | None = None
+    has_year: bool = True
+    has_seconds: bool = False
+
+    def at(self, default_day: date) -> datetime:
+        return _aware(datetime.combine(self.day or default_day, self.time or time()), self.zone)
+
+
+def parse(text: str) -> Moment | Span | Period | None:
+    """Return the moment, range or day that the text means, or None if it means none.
+
+    A time without a day is today's, or yesterday's if it is still to come. A day without a year is
+    the last such day. Raise ImpossibleMomentError if the text looks like a time and is none.
+    """
+    text = unicodedata.normalize("NFKC", text).strip().lower()
+    points = list(_points(text))
+    if len(points) == 1:
+        return _single(points[0])
+    if len(points) == 2:
+        return _range(*points)
+    return None
+
+
+def parse_end(text: str, *, is_last: bool) -> datetime | None:
+    """Return when the day or the minute that the text means begins, or ends if `is_last`.
+
+    Return None if the text means neither.
+    """
+    try:
+        meant = parse(text)
+    except ImpossibleMomentError:
+        return None
+    if meant is None:
+        return None
+    span = meant.minute if isinstance(meant, Moment) else meant
+    return span.end if is_last else span.start
+
+
+def format_minute(moment: datetime) -> str:
+    """Return the minute as parse() understands it, with the second if there is one."""
+    local = timezone.localtime(moment)
+    if local.fold:  # The clocks have gone back, so that this time comes twice.
+        return local.isoformat(timespec="seconds")
+    naive = local.replace(tzinfo=None)
+    return naive.isoformat(timespec="seconds" if local.second else "minutes")
+
+
+def _single(point: _Point) -> Moment | Period:
+    now = timezone.localtime()
+    if point.time is None:
+        day = point.day or now.date()
+        return Period(day, day)
+    at = point.at(now.date())
+    if point.day is None and at > now:
+        at = point.at(now.date() - timedelta(days=1))
+    return Moment(at, point.has_seconds)
+
+
+def _range(first: _Point, last: _Point) -> Period | Span | None:
+    """Return the range from the first point through the last: all of its minute, or of its day."""
+    if (first.time is None) != (last.time is None):
+        return None
+    now = timezone.localtime()
+    first_day = first.day or last.day or now.date()
+    if first.time is None:
+        last_day = last.day or first_day
+        if last_day < first_day:
+            raise ImpossibleMomentError(f"{first_day} – {last_day}")
+        return Period(first_day, last_day)
+    start = first.at(first_day)
+    if not first.day and not last.day and start > now:
+        first_day -= timedelta(days=1)
+        start = first.at(first_day)
+    end = last.at(first_day)
+    if end < start and not last.day:  # 23:30 - 00:30
+        end = last.at(first_day + timedelta(days=1))
+    if end < start:
+        raise ImpossibleMomentError(f"{start} – {end}")
+    start, end = start.replace(second=0), end.replace(second=0)
+    return period_of(Span(start, end + timedelta(minutes=1)))
+
+
+def _points(text: str) -> Iterator[_Point]:
+    """Yield the point that the text consists of, or the two with a dash or a word between them.
+
+    Yield nothing if there is anything else in it.
+    """
+    found: list[_Point] = []
+    position = 0
+    while position < len(text) and len(found) < 2:
+        if found:
+            between = _TO.match(text, position)
+            if between is None:
+                return
+            position = between.end()
+        point = _point(text, position)
+        if point is None:
+            return
+        found.append(point[0])
+        position = point[1]
+    if position == len(text):
+        yield from found
+
+
+def _point(text: str, position: int) -> tuple[_Point, int] | None:
+    """Return the point that begins at the position, and where it ends."""
+    day = _DAY.match(text, position)
+    after_day = _BETWEEN.match(text, day.end() if day else position)
+    assert after_day  # it matches nothing, too
+    clock = _TIME.match(text, after_day.end())
+    if clock and not (clock["minute"] or clock["half"] or clock["half_after"] or "点" in clock[0]):
+        clock = None  # a number is no time
+    if not day and not clock:
+        return None
+    end = clock.end() if clock else day.end() if day else position
+    zone = _zone_after(text, end, is_full=bool(day and clock["second"])) if clock else None
+    return (
+        _Point(
+            _day_of(day) if day else None,
+            _time_of(clock) if clock else None,
+            _zone_of(zone) if zone else None,
+            has_seconds=bool(clock and clock["second"]),
+        ),
+        zone.end() if zone else end,
+    )
+
+
+def _zone_after(text: str, end: int, *, is_full: bool) -> re.Match[str] | None:
+    """Return the zone that follows a time. An offset alone follows only a full one.
+
+    10:30-11:00 is a range, 2026-09-29T10:42:07-03:00 is not.
+    """
+    zone = _ZONE.match(text, end + len(text[end:]) - len(text[end:].lstrip()))
+    if zone is None or text[zone.start()] not in "+-":
+        return zone
+    if not is_full or text[zone.end() : zone.end() + 1] == ":":
+        return None
+    return zone
+
+
+def _day_of(match: re.Match[str]) -> date:
+    today = timezone.localdate()
+    if match["word"]:
+        return today - timedelta(days=DAYS_AGO[match["word"]])
+    year = int(match["year"] or today.year)
+    try:
+        day = date(year, int(match["month"]), int(match["day"]))
+        if not match["year"] and day > today:
+            day = day.replace(year=year - 1)
+    except ValueError as error:
+        raise ImpossibleMomentError(match[0]) from error
+    if not can_have_records(day):
+        raise ImpossibleMomentError(match[0])
+    return day
+
+
+def _time_of(match: re.Match[str]) -> time:
+    hour = int(match["hour"])
+    half = match["half"] or match["half_after"]
+    if half in AFTERNOON and hour < 12:
+        hour += 0 if half == "中午" and hour == 11 else 12
+    elif half in MORNING and hour == 12:
+        hour = 0
+    minute = 30 if match["minute"] == "半" else int(match["minute"] or 0)
+    try:
+        return time(hour, minute, int(match["second"] or 0))
+    except ValueError as error:
+        raise ImpossibleMomentError(match[0]) from error
+
+
+def _zone_of(match: re.Match[str]) -> tzinfo:
+    offset = timedelta(hours=int(match["hours"] or 0), minutes=int(match["minutes"] or 0))
+    if offset >= timedelta(days=1):
+        raise ImpossibleMomentError(match[0])
+    return fixed_zone(-offset if match["sign"] == "-" else offset)
+
+
+def _aware(moment: datetime, zone: tzinfo | None) -> datetime:
+    if zone:
+        return timezone.localtime(moment.replace(tzinfo=zone))
+    return timezone.make_aware(moment)
