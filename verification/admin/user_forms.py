@@ -13,9 +13,12 @@ from verification.auth.full_name import full_name_of
 
 if TYPE_CHECKING:
     UserForm = forms.ModelForm[User]
-    AddForm, ChangeForm = UserCreationForm[User], UserChangeForm[User]
+    AddForm = UserCreationForm[User]
+    ChangeForm = UserChangeForm[User]
 else:
-    UserForm, AddForm, ChangeForm = forms.ModelForm, UserCreationForm, UserChangeForm
+    UserForm = forms.ModelForm
+    AddForm = UserCreationForm
+    ChangeForm = UserChangeForm
 
 
 class FullName(UserForm):

@@ -199,7 +199,9 @@ class GatewayUserAdmin(PlainResponses, NamesRoles, GatewayUserModelAdmin):
 
     def next_page(self, request: HttpRequest, row: User) -> HttpResponse:
         if roles_of(row) <= {"active", "staff"}:
-            sentence = gettext("{user} is in no group and has no permission, so sees nothing here.")
+            sentence = gettext(
+                "The user {user} is in no group and has no permission, so sees nothing here."
+            )
             messages.warning(request, sentence.format(user=row.get_username()))
         return super().next_page(request, row)
 

@@ -48,12 +48,12 @@ class TestAdding:
         assert [*zhao_min.groups.values_list("name", flat=True)] == [AUDITORS]
         created = [Action.USER_CREATED, *[Action.ROLE_GRANTED] * 3]  # active, staff, the group
         assert actions()[-4:] == created
-        assert Client().login(username="zhao.min", password=PASSWORD)
+        assert zhao_min.check_password(PASSWORD)
 
     def test_someone_without_a_group_is_pointed_out(self, li_wei_at_work: Client) -> None:
         [added, warning] = messages_of(add_user(li_wei_at_work, is_staff="on"))
 
-        assert "zhao.min is in no group" in warning
+        assert "user zhao.min is in no group" in warning
         assert added == "Added zhao.min."
 
     def test_there_is_no_second_page_and_no_window_for_groups(self, li_wei_at_work: Client) -> None:
@@ -118,7 +118,7 @@ class TestInsteadOfDjangosHistory:
 
         assert f'<a href="{history}">Change log</a>' in text
         assert shown.redirect_chain[0][0] == f"{page('changeevent_changelist')}?q=zhao.min"
-        assert "user created" in shown.text
+        assert "User created" in shown.text
 
     def test_that_of_an_account_is_its_part_of_the_change_log(
         self, li_wei_at_work: Client, brand_a: OfficialAccount
