@@ -64,8 +64,8 @@ class ReadOnlyAdmin(ModelAdmin):
 
     @property
     def media(self) -> forms.Media:
-        """Return no scripts: jQuery and Django's own are for forms."""
-        return forms.Media()
+        """Return no scripts, except for actions: jQuery and Django's own are for forms."""
+        return super().media if self.actions else forms.Media()
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
