@@ -1,11 +1,13 @@
-"""Middleware for pages: headers for browsers, and URLs with NUL."""
+"""Middleware for pages: headers for browsers, compression, and URLs with NUL."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from django.core.exceptions import SuspiciousOperation
 from django.http import HttpRequest, HttpResponseBase
+from django.middleware.gzip import GZipMiddleware
 from django.views.defaults import bad_request
 
 #: Browser features that no page uses. Denying them limits what an injected script could do.
@@ -28,6 +30,22 @@ class BrowserHeadersMiddleware:
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)
         return response
+
+
+class PageCompressionMiddleware(GZipMiddleware):
+    """Compresses pages, and leaves downloads as they are.
+
+    A download keeps its length, so that a browser notices if it ends early, and its bytes are those
+    whose SHA-256 the change log has.
+
+    BREACH reads a secret from the lengths of many compressed responses that hold it beside text of
+    the attacker. A token is in one response only, and each reveal is recorded. The session cookie
+    is SameSite=Lax, so another site can neither embed a page nor post a form. Django masks the CSRF
+    token differently in each response, and makes each response longer by up to 100 random bytes.
+    """
+
+    def process_response(self, request: HttpRequest, response: Any) -> Any:
+        return response if response.streaming else super().process_response(request, response)
 
 
 class NulMiddleware:

@@ -117,6 +117,8 @@ MIDDLEWARE = [
     "wechat_gateway.https_redirect.HttpsRedirectMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    # After WhiteNoise, whose files are compressed already.
+    "wechat_gateway.middleware.PageCompressionMiddleware",
     "verification.auth.sessions.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "wechat_gateway.middleware.NulMiddleware",

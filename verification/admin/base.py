@@ -62,6 +62,11 @@ class ReadOnlyAdmin(ModelAdmin):
     #: The attribute of Checkpoint that has the number of the last row that was pruned.
     pruned_up_to = ""
 
+    @property
+    def media(self) -> forms.Media:
+        """Return no scripts, except for actions: jQuery and Django's own are for forms."""
+        return super().media if self.actions else forms.Media()
+
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 

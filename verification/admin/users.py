@@ -5,16 +5,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group, Permission, User
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.utils.html import format_html
 from django.utils.text import capfirst
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from verification import change_log
+from verification.admin.base import MINUTE, moment_column
+from verification.admin.responses import PlainResponses
+from verification.admin.user_forms import ChangedUserForm, NewUserForm
+from verification.auth.full_name import full_name_of
 from verification.change_log import Action, actor_of
+from verification.models import TotpDevice
 
 if TYPE_CHECKING:
     AnyModelAdmin = admin.ModelAdmin[Any]
@@ -26,6 +33,10 @@ else:
 #: The names of these fields of a user in the change log.
 FLAGS = {"active": "is_active", "staff": "is_staff", "superuser": "is_superuser"}
 GROUPS = {"Token managers": _("Token managers"), "Auditors": _("Auditors")}
+EXPLAINED = {
+    "Token managers": _("Connect accounts, reveal and rotate tokens, set backends, read the log."),
+    "Auditors": _("Read and export the log and the change log, check it, and sign off periods."),
+}
 VERBS = {
     "view": _("view"),
     "add": _("add"),
@@ -47,6 +58,14 @@ admin.site.unregister(Group)
 def name_group(group: Group) -> str:
     """Return the name of the group, translated if it is one of GROUPS."""
     return str(GROUPS.get(group.name, group.name))
+
+
+def explain_group(group: Group) -> str:
+    """Return the name of the group, and what its members do, if it is one of GROUPS."""
+    if group.name not in EXPLAINED:
+        return group.name
+    name, explained = name_group(group), EXPLAINED[group.name]
+    return format_html('{} <span class="explained">{}</span>', name, explained)
 
 
 def name_permission(permission: Permission) -> str:
@@ -94,24 +113,71 @@ class NamesRoles(AnyModelAdmin):
             offered = Permission.objects.filter(**apps).exclude(content_type__model="permission")
             kwargs["queryset"] = offered.select_related("content_type")
         field: Any = super().formfield_for_manytomany(db_field, request, **kwargs)
-        field.label_from_instance = name_group if is_group else name_permission
+        field.label_from_instance = explain_group if is_group else name_permission
+        return field
+
+    def formfield_for_dbfield(self, db_field: Any, request: Any, **kwargs: Any) -> Any:
+        """Offer no link that adds a group in a window of its own."""
+        field: Any = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if db_field.many_to_many and hasattr(field.widget, "can_add_related"):
+            field.widget.can_add_related = False
         return field
 
 
+PERMISSIONS: tuple[Any, Any] = (
+    _("Single permissions"),
+    {
+        "fields": ["user_permissions"],
+        "classes": ["collapse"],
+        "description": _("In addition to those of the groups. Usually there are none."),
+    },
+)
+
+
 @admin.register(User)
-class GatewayUserAdmin(NamesRoles, GatewayUserModelAdmin):
-    list_display = ["username", "email", "member_of", "is_superuser", "is_active"]
+class GatewayUserAdmin(PlainResponses, NamesRoles, GatewayUserModelAdmin):
+    list_display = [
+        *("username", "full_name", "member_of", "has_second_factor", "last_sign_in"),
+        *("is_superuser", "is_active"),
+    ]
     list_filter = ["is_active"]
     readonly_fields = ["last_login", "date_joined"]  # facts, whose fields have no labels
     show_facets = admin.ShowFacets.NEVER
     actions = ["delete_selected"]  # the site disables it elsewhere
+    form, add_form = ChangedUserForm, NewUserForm
+    add_form_template = None  # Django's tells people that a second page will follow
+    fieldsets = [
+        (None, {"fields": ["username", "password", "full_name", "email"]}),
+        (_("Permissions"), {"fields": ["is_active", "is_staff", "groups", "is_superuser"]}),
+        PERMISSIONS,
+        (_("Important dates"), {"fields": ["last_login", "date_joined"]}),
+    ]
+    add_fieldsets = [
+        (None, {"fields": ["username", "full_name", "password1", "password2"]}),
+        (_("Permissions"), {"fields": ["groups", "is_staff"]}),
+    ]
+
+    last_sign_in = moment_column("last_login", _("last sign-in"), MINUTE)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
-        return super().get_queryset(request).prefetch_related("groups")
+        devices = TotpDevice.objects.filter(user=OuterRef("pk"), confirmed=True)
+        users: QuerySet[User] = super().get_queryset(request).prefetch_related("groups")
+        return users.annotate(has_device=Exists(devices))
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        return {"is_staff": True, **super().get_changeform_initial_data(request)}
+
+    @admin.display(description=_("full name"), ordering="first_name")
+    def full_name(self, user: User) -> str:
+        return full_name_of(user)
 
     @admin.display(description=_("groups"))
     def member_of(self, user: User) -> str | None:
         return ", ".join(name_group(group) for group in user.groups.all()) or None
+
+    @admin.display(description=_("second factor"), ordering="has_device", boolean=True)
+    def has_second_factor(self, user: Any) -> bool:
+        return bool(user.has_device)
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         # Keep the old roles for save_related(), which saves groups and permissions.
@@ -130,6 +196,14 @@ class GatewayUserAdmin(NamesRoles, GatewayUserModelAdmin):
         user = form.instance
         before, after = form.roles_before, roles_of(user)
         record_role_changes(request, before, after, user=user.get_username())
+
+    def next_page(self, request: HttpRequest, row: User) -> HttpResponse:
+        if roles_of(row) <= {"active", "staff"}:
+            sentence = gettext(
+                "The user {user} is in no group and has no permission, so sees nothing here."
+            )
+            messages.warning(request, sentence.format(user=row.get_username()))
+        return super().next_page(request, row)
 
     def delete_model(self, request: HttpRequest, obj: User) -> None:
         change_log.record(Action.USER_DELETED, actor_of(request), user=obj.get_username())
@@ -153,9 +227,12 @@ class GatewayUserAdmin(NamesRoles, GatewayUserModelAdmin):
 
 
 @admin.register(Group)
-class GatewayGroupAdmin(NamesRoles, GroupAdmin):
+class GatewayGroupAdmin(PlainResponses, NamesRoles, GroupAdmin):
     list_display = ["shown_name"]
     actions = ["delete_selected"]
+
+    def name_of(self, row: Group) -> str:
+        return name_group(row)
 
     @admin.display(description=_("name"), ordering="name")
     def shown_name(self, group: Group) -> str:

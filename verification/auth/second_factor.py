@@ -24,11 +24,23 @@ from verification.change_log import Action, actor_of
 from verification.fields import UndecryptableSecret
 from verification.models import TotpDevice
 from verification.models.totp_device import CODE_PATTERN
+from verification.times import format_datetime
 
 UNREADABLE = _(
     "Your authenticator cannot be checked, because TOKEN_ENCRYPTION_KEYS lacks the key that "
     "encrypted it. Enter a recovery code, or ask the administrator of this server to put that key "
     "back."
+)
+
+
+INCORRECT = _(
+    "That code is incorrect, or was used already. Enter the app’s next one, or another recovery "
+    "code."
+)
+#: While the app is being set up, there are no recovery codes yet.
+INCORRECT_AT_FIRST = _(
+    "That code is incorrect. Enter the six digits that the app shows now. If they fail again, scan "
+    "the QR code again, and let your phone set its clock automatically."
 )
 
 
@@ -69,12 +81,7 @@ class CodeForm(forms.Form):
             text = _("Too many wrong codes. Wait %(seconds)d seconds, then enter a new one.")
             raise ValidationError(text, params={"seconds": seconds})
         if not self._is_correct(code):
-            raise ValidationError(
-                _(
-                    "That code is incorrect, or was used already. Enter the app’s next one, or "
-                    "another recovery code."
-                )
-            )
+            raise ValidationError(INCORRECT if self.device.confirmed else INCORRECT_AT_FIRST)
         return code
 
     def _is_correct(self, code: str) -> bool:
@@ -141,7 +148,12 @@ def accept(
     change_log.record(Action.SIGNED_IN, actor_of(request))
     if not codes:
         return HttpResponseRedirect(next_url(request))
-    context = {"title": _("Recovery codes"), "codes": codes}
+    context = {
+        "title": _("Recovery codes"),
+        "codes": codes,
+        "host": request.get_host(),
+        "made_at": format_datetime(timezone.now(), "%Y-%m-%d %H:%M"),
+    }
     return render_page(site, request, "recovery_codes.html", context)
 
 

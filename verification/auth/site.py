@@ -27,6 +27,7 @@ from django.views.defaults import bad_request
 
 from verification import change_log
 from verification.auth import second_factor, sessions
+from verification.auth.full_name import full_name_of
 from verification.auth.menu import build_menu
 from verification.change_log import Action, actor_of
 from verification.times import format_datetime
@@ -96,11 +97,12 @@ class GatewayAdminSite(admin.AdminSite):
         return redirect(f"{self.name}:index")
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
-        """Add what the foot of a printed page says: from where it is, and of when."""
+        """Add who is signed in, and what the foot of a printed page says: from where, and when."""
         return {
             **super().each_context(request),
             "public_host": public_host(),
             "opened_at": format_datetime(timezone.now(), "%Y-%m-%d %H:%M"),
+            "full_name": full_name_of(request.user) if request.user.is_authenticated else "",
         }
 
     def login(

@@ -42,6 +42,7 @@ from verification.admin.accounts.secret_forms import (
 )
 from verification.admin.accounts.shown_once import redirect_to_secret, take_note
 from verification.admin.accounts.tokens import TOKENS
+from verification.admin.responses import PlainResponses
 from verification.auth.sessions import no_session_refresh
 from verification.change_log import Action, actor_of
 from verification.models import OfficialAccount
@@ -81,7 +82,7 @@ OPTIONAL: tuple[Any, Any] = (
 
 
 @admin.register(OfficialAccount)
-class OfficialAccountAdmin(AccountModelAdmin):
+class OfficialAccountAdmin(PlainResponses, AccountModelAdmin):
     list_display = ["name", "status", "server_path", "last_push", "refused"]
     list_filter = [StatusFilter]
     search_fields = ["name", "slug", "app_id", "original_id"]
@@ -161,6 +162,9 @@ class OfficialAccountAdmin(AccountModelAdmin):
             context["title"], context["subtitle"] = account.name, None
             context.update(cards.read_cards(request, account, take_note(request, account.pk)))
         return super().render_change_form(request, context, *args, **kwargs)
+
+    def change_log_query(self, row: OfficialAccount) -> dict[str, Any]:
+        return {"account__id__exact": row.pk}
 
     # --- Saving, with a change event for each change
 

@@ -21,6 +21,7 @@ from verification.admin.audit_log.review import count_facts, make_review
 from verification.admin.audit_log.sign_offs import DOUBTS, overlapping
 from verification.admin.base import require
 from verification.audit_log.integrity import Check, check_within_budget, latest_check, record_check
+from verification.auth.full_name import CHINESE, full_name_of
 from verification.auth.site import public_host
 from verification.change_log import Action, actor_of
 from verification.models import ChangeEvent
@@ -31,7 +32,6 @@ MAX_CHECK_AGE = timedelta(hours=1)
 #: A note has at least this many words. Chinese is written without spaces: two characters count
 #: as a word.
 MIN_WORDS = 3
-CHINESE = re.compile(r"[\u3400-\u9fff]")
 
 
 def require_possible_day(day: date) -> None:
@@ -100,14 +100,6 @@ class SignOffForm(PeriodForm):
 
     def confirms(self, doubts: list[str]) -> bool:
         return set(doubts) <= set(self.cleaned_data["confirm"].split())
-
-
-def full_name_of(user: Any) -> str:
-    """Return the user's full name, with the family name first if it is Chinese."""
-    first, last = user.first_name.strip(), user.last_name.strip()
-    if CHINESE.search(last):
-        return f"{last}{first}"
-    return f"{first} {last}".strip()
 
 
 def sign_off(site: admin.AdminSite, request: HttpRequest) -> HttpResponse:

@@ -19,6 +19,7 @@ from verification.admin.home.attention import AccountRows
 from verification.admin.home.operation import Operation
 from verification.admin.home.review import Review, is_stale
 from verification.audit_log.integrity import Check
+from verification.auth.full_name import full_name_of
 from verification.change_log import Action
 from verification.models import ChangeEvent, TotpDevice
 
@@ -151,7 +152,7 @@ def read_review_steps(request: HttpRequest, check: Check | None, review: Review)
         [
             Step(
                 _("Your full name is stored"),
-                bool(request.user.get_full_name()),
+                bool(full_name_of(request.user)),
                 _("Sign-offs show it. An administrator enters it on the page of your user."),
             ),
             Step(

@@ -85,3 +85,12 @@ class TestTheRecord:
         for link in links:
             url = page(f"{model}_changelist") + link.replace("&amp;", "&")
             assert li_wei_at_work.get(url).status_code == 200, link
+
+
+@pytest.mark.parametrize("model", ON_RECORD)
+def test_a_record_needs_no_jquery(
+    on_record: OfficialAccount, li_wei_at_work: Client, model: str
+) -> None:
+    rows = apps.get_model("verification", model)._default_manager.order_by("pk")
+    for url in (page(f"{model}_changelist"), page(f"{model}_change", rows[0].pk)):
+        assert "jquery" not in li_wei_at_work.get(url).text

@@ -82,7 +82,7 @@ def test_saving_without_a_change_is_no_event(at_work: Client, wang_fang: User) -
 
 def test_users_come_and_go_on_record(at_work: Client) -> None:
     form = {"username": "zhao.min", "password1": PASSWORD, "password2": PASSWORD}
-    at_work.post(reverse("admin:auth_user_add"), {**form, "usable_password": "true"})
+    at_work.post(reverse("admin:auth_user_add"), form)
     zhao_min = User.objects.get(username="zhao.min")
     chosen = {"action": "delete_selected", "_selected_action": zhao_min.pk, "post": "yes"}
     at_work.post(reverse("admin:auth_user_changelist"), chosen)

@@ -41,13 +41,18 @@ EXPECTED = {
     ("302 403 403 403 200", "302 403 403 403 200"): [
         "auth/group/",
         "auth/group/<path:object_id>/change/",
-        "auth/group/<path:object_id>/history/",
         "auth/group/add/",
         "auth/user/",
         "auth/user/<id>/password/",
         "auth/user/<path:object_id>/change/",
-        "auth/user/<path:object_id>/history/",
         "auth/user/add/",
+    ],
+    ("302 403 403 403 302", "302 403 403 403 302"): [
+        "auth/group/<path:object_id>/history/",
+        "auth/user/<path:object_id>/history/",
+    ],
+    ("302 403 302 302 302", "302 403 302 302 302"): [
+        "verification/officialaccount/<path:object_id>/history/",
     ],
     ("302 302 302 302 302", "302 302 302 302 302"): [
         "auth/group/<path:object_id>/",
@@ -114,7 +119,6 @@ EXPECTED = {
         "verification/officialaccount/",
         "verification/officialaccount/<int:account_id>/cards/",
         "verification/officialaccount/<int:account_id>/live/",
-        "verification/officialaccount/<path:object_id>/history/",
         "verification/verificationattempt/",
     ],
     ("302 403 403 302 302", "302 403 403 302 302"): [

@@ -46,6 +46,7 @@ class TestSettingUp:
         answer = browser.post(PAGE, {"code": "000000"})
 
         assert "That code is incorrect" in answer.text
+        assert "recovery code" not in answer.text  # there are none yet
         assert App(answer.text).seed == App(browser.get(PAGE).text).seed == app.seed
         assert not is_in(browser)
         assert actions()[-1] == Action.SECOND_FACTOR_REFUSED
@@ -80,6 +81,15 @@ class TestSettingUp:
         assert "recovery-codes" in answer.text
         assert "language-switch" not in answer.text
         assert "<form" not in answer.text
+
+    def test_the_codes_can_be_kept_with_whose_they_are(self, browser: Client) -> None:
+        app = App(browser.get(PAGE).text)
+        text = browser.post(PAGE, {"code": app.code()}).text
+        [sheet] = re.findall(r'<div id="recovery-sheet">.*?</div>', text, re.DOTALL)
+
+        assert "Recovery codes of li.wei for testserver, 20" in sheet
+        assert sheet.count("<code>") == 10
+        assert re.findall(r'data-(copy|save|print)[=" ]', text) == ["copy", "save", "print"]
 
     def test_a_seed_that_no_key_reads_any_more_is_replaced(
         self, browser: Client, settings: Any

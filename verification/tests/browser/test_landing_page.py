@@ -21,6 +21,9 @@ def test_the_landing_page_reads_well_by_day_by_night_and_on_a_phone(
 ) -> None:
     page = inspection.watch(Desk(chromium, gunicorn.url).open("/", language))
     expect(page.get_by_role("heading", level=1)).to_have_text(heading)
+    expect(page.locator("svg.chart")).to_be_hidden()
+    inspection.inspect(page)
+    page.locator("summary").click()
     inspection.inspect(page)
     for width in (1280, 360):
         page.set_viewport_size({"width": width, "height": 800})

@@ -144,7 +144,6 @@ SINKS: dict[str, tuple[Callable[[Scenario], str], str]] = {
     "the error pages": (error_pages, "<html"),
     "stdout and stderr": (printed, '"event": "attempt"'),
     "the mail about an error": (error_mails, "raise_error"),
-    "LogEntry": (lambda day: rows(day, "django_admin_log"), "Brand C"),
     "the change log": (lambda day: rows(day, "verification_changeevent"), "token_revealed"),
     "the alerts": (alerts, "is refused"),
     "the sessions": (sessions, "_auth_user_id"),

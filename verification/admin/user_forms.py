@@ -1,0 +1,50 @@
+"""The forms of a user: the name on signed papers, and what is needed to let someone in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.contrib.auth.forms import UserChangeForm, UserCreationForm
+from django.contrib.auth.models import User
+from django.utils.translation import gettext_lazy as _
+
+from verification.auth.full_name import full_name_of
+
+if TYPE_CHECKING:
+    UserForm = forms.ModelForm[User]
+    AddForm = UserCreationForm[User]
+    ChangeForm = UserChangeForm[User]
+else:
+    UserForm = forms.ModelForm
+    AddForm = UserCreationForm
+    ChangeForm = UserChangeForm
+
+
+class FullName(UserForm):
+    """Asks for the full name in one field, as not every name has a first and a last part."""
+
+    full_name = forms.CharField(
+        label=_("Full name"),
+        max_length=150,
+        required=False,
+        help_text=_("As it stands on signed sign-offs."),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.initial.setdefault("full_name", full_name_of(self.instance))
+
+    def save(self, commit: bool = True) -> User:
+        full_name = self.cleaned_data.get("full_name")
+        if full_name is not None and full_name != full_name_of(self.instance):
+            self.instance.first_name, self.instance.last_name = full_name, ""
+        return super().save(commit)
+
+
+class NewUserForm(FullName, AddForm):
+    pass
+
+
+class ChangedUserForm(FullName, ChangeForm):
+    pass
