@@ -88,7 +88,8 @@ class ReadOnlyAdmin(ModelAdmin):
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
-        context.update(title=self.title_of(context["original"]), subtitle=None)
+        row = context["original"]
+        context.update(title=self.title_of(row), subtitle=None, crumb=row.pk)
         return super().render_change_form(request, context, *args, **kwargs)
 
     def title_of(self, row: Any) -> str:

@@ -16,6 +16,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
 from verification.admin.base import may
@@ -35,6 +36,21 @@ class PlainResponses(AnyModelAdmin):
     def change_log_query(self, row: Any) -> dict[str, Any]:
         """Return the query that narrows the change log to this object."""
         return {"q": str(row)}
+
+    # --- Titles, where Django says "Select user to change" and "Change user"
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        title = {"title": capfirst(self.opts.verbose_name_plural)}
+        return super().changelist_view(request, {**title, **(extra_context or {})})
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        if row := context["original"]:
+            context.update(title=self.name_of(row), subtitle=None)
+        return super().render_change_form(request, context, *args, **kwargs)
 
     # --- After a form
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django import forms
-from django.contrib.auth.forms import UserChangeForm, UserCreationForm
+from django.contrib.auth.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 from django.contrib.auth.models import User
 from django.utils.translation import gettext_lazy as _
 
@@ -14,10 +14,12 @@ from verification.auth.full_name import full_name_of
 if TYPE_CHECKING:
     UserForm = forms.ModelForm[User]
     AddForm = UserCreationForm[User]
+    PasswordForm = AdminPasswordChangeForm[User]
     ChangeForm = UserChangeForm[User]
 else:
     UserForm = forms.ModelForm
     AddForm = UserCreationForm
+    PasswordForm = AdminPasswordChangeForm
     ChangeForm = UserChangeForm
 
 
@@ -48,3 +50,11 @@ class NewUserForm(FullName, AddForm):
 
 class ChangedUserForm(FullName, ChangeForm):
     pass
+
+
+class NewPasswordForm(PasswordForm):
+    """Leaves out the choice to sign in without a password, as there is no other way to sign in."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields.pop("usable_password", None)

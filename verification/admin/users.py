@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from verification import change_log
 from verification.admin.base import MINUTE, moment_column
 from verification.admin.responses import PlainResponses
-from verification.admin.user_forms import ChangedUserForm, NewUserForm
+from verification.admin.user_forms import ChangedUserForm, NewPasswordForm, NewUserForm
 from verification.auth.full_name import full_name_of
 from verification.change_log import Action, actor_of
 from verification.models import TotpDevice
@@ -100,7 +100,7 @@ def record_role_changes(
             change_log.record(action, actor_of(request), role=role, **holder)
 
 
-class NamesRoles(AnyModelAdmin):
+class NamesRoles(PlainResponses):
     """Offers the permissions that this admin uses as check boxes, with translated names."""
 
     filter_horizontal = ()
@@ -115,6 +115,12 @@ class NamesRoles(AnyModelAdmin):
         field: Any = super().formfield_for_manytomany(db_field, request, **kwargs)
         field.label_from_instance = explain_group if is_group else name_permission
         return field
+
+    def get_deleted_objects(self, objs: Any, request: Any) -> Any:
+        """List the users or groups alone: Django names the rows that join them by their numbers."""
+        _rows, _counts, forbidden, protected = super().get_deleted_objects(objs, request)
+        counts = {self.opts.verbose_name_plural: len(objs)}
+        return [self.name_of(row) for row in objs], counts, forbidden, protected
 
     def formfield_for_dbfield(self, db_field: Any, request: Any, **kwargs: Any) -> Any:
         """Offer no link that adds a group in a window of its own."""
@@ -135,7 +141,7 @@ PERMISSIONS: tuple[Any, Any] = (
 
 
 @admin.register(User)
-class GatewayUserAdmin(PlainResponses, NamesRoles, GatewayUserModelAdmin):
+class GatewayUserAdmin(NamesRoles, GatewayUserModelAdmin):
     list_display = [
         *("username", "full_name", "member_of", "has_second_factor", "last_sign_in"),
         *("is_superuser", "is_active"),
@@ -144,7 +150,7 @@ class GatewayUserAdmin(PlainResponses, NamesRoles, GatewayUserModelAdmin):
     readonly_fields = ["last_login", "date_joined"]  # facts, whose fields have no labels
     show_facets = admin.ShowFacets.NEVER
     actions = ["delete_selected"]  # the site disables it elsewhere
-    form, add_form = ChangedUserForm, NewUserForm
+    form, add_form, change_password_form = ChangedUserForm, NewUserForm, NewPasswordForm
     add_form_template = None  # Django's tells people that a second page will follow
     fieldsets = [
         (None, {"fields": ["username", "password", "full_name", "email"]}),
@@ -227,7 +233,7 @@ class GatewayUserAdmin(PlainResponses, NamesRoles, GatewayUserModelAdmin):
 
 
 @admin.register(Group)
-class GatewayGroupAdmin(PlainResponses, NamesRoles, GroupAdmin):
+class GatewayGroupAdmin(NamesRoles, GroupAdmin):
     list_display = ["shown_name"]
     actions = ["delete_selected"]
 

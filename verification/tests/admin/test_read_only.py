@@ -94,3 +94,14 @@ def test_a_record_needs_no_jquery(
     rows = apps.get_model("verification", model)._default_manager.order_by("pk")
     for url in (page(f"{model}_changelist"), page(f"{model}_change", rows[0].pk)):
         assert "jquery" not in li_wei_at_work.get(url).text
+
+
+@pytest.mark.parametrize("model", ["tally", "seal", "verificationattempt"])
+def test_the_way_to_a_record_ends_with_its_number(
+    on_record: OfficialAccount, li_wei_at_work: Client, model: str
+) -> None:
+    newest = apps.get_model("verification", model)._default_manager.latest("pk").pk
+    text = li_wei_at_work.get(page(f"{model}_change", newest)).text
+    way = re.findall(r'class="breadcrumbs">(.*?)</div>', text, re.DOTALL)[0]
+
+    assert way.rpartition("&rsaquo;")[2].strip() == str(newest)

@@ -160,3 +160,36 @@ def test_signing_out_says_so_and_no_more(li_wei_at_work: Client) -> None:
     assert "<h1>Logged out</h1>" in text
     assert "quality time" not in text
     assert '<a href="/admin/">Log in again</a>' in text
+
+
+@pytest.mark.parametrize(("model", "title"), [("user", "Users"), ("group", "Groups")])
+def test_pages_have_names_and_no_instructions(
+    li_wei_at_work: Client, li_wei: User, model: str, title: str
+) -> None:
+    row = li_wei if model == "user" else Group.objects.get(name=AUDITORS)
+    listed = li_wei_at_work.get(reverse(f"admin:auth_{model}_changelist")).text
+    changed = li_wei_at_work.get(reverse(f"admin:auth_{model}_change", args=[row.pk])).text
+
+    assert f"<h1>{title}</h1>" in listed
+    assert f"<h1>{row}</h1>" in changed
+
+
+def test_deleting_a_group_names_the_group_alone(li_wei_at_work: Client) -> None:
+    auditors = Group.objects.get(name=AUDITORS)
+    url = reverse("admin:auth_group_delete", args=[auditors.pk])
+    asked = li_wei_at_work.get(url, headers={"Accept-Language": "zh-CN"}).text
+
+    assert "审计员" in asked
+    assert "object (" not in asked
+
+
+def test_a_password_is_set_and_not_switched_off(li_wei_at_work: Client, li_wei: User) -> None:
+    url = reverse("admin:auth_user_password_change", args=[li_wei.pk])
+    asked = li_wei_at_work.get(url).text
+    new = {"password1": "NewCanary2026!", "password2": "NewCanary2026!"}
+
+    assert 'name="password1"' in asked
+    assert 'name="usable_password"' not in asked
+    assert li_wei_at_work.post(url, new).status_code == 302
+    li_wei.refresh_from_db()
+    assert li_wei.check_password("NewCanary2026!")

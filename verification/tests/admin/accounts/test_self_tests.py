@@ -171,7 +171,7 @@ class TestTheResult:
         self, li_wei_at_work: Client, public_gateway: Gunicorn, brand_a: OfficialAccount
     ) -> None:
         text = li_wei_at_work.post(url_of(brand_a)).text
-        command = re.search(r"<code>(curl .*)</code>", text)
+        command = re.search(r'<code id="curl">(curl .*)</code>', text)
         assert command is not None
         output = subprocess.run(
             shlex.split(html.unescape(command[1])), capture_output=True, text=True, check=True
