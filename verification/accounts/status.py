@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -16,6 +15,7 @@ from verification.accounts.refusals import Refusal
 from verification.accounts.troubles import (
     LONG_WAIT,
     Trouble,
+    attempt_url,
     describe_failing,
     describe_lost_replies,
     describe_stored,
@@ -61,9 +61,7 @@ class AccountStatus:
     @property
     def url(self) -> str:
         """The page of the refused attempt, for readers who may view attempts, or an empty text."""
-        if self.attempt is None:
-            return ""
-        return reverse("admin:verification_verificationattempt_change", args=[self.attempt.pk])
+        return attempt_url(self.attempt)
 
     @property
     def needs_attention(self) -> bool:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -45,6 +46,17 @@ class Trouble:
     advice: str
     attempt: VerificationAttempt | None = None  #: the refused attempt that shows it
     kind: str = ""  #: the name of the function that found it
+
+    @property
+    def url(self) -> str:
+        """The page of the refused attempt, for readers who may view attempts, or an empty text."""
+        return attempt_url(self.attempt)
+
+
+def attempt_url(attempt: VerificationAttempt | None) -> str:
+    if attempt is None:
+        return ""
+    return reverse("admin:verification_verificationattempt_change", args=[attempt.pk])
 
 
 def find_troubles(facts: Facts, now: datetime) -> Iterator[Trouble]:
@@ -112,7 +124,7 @@ def rotation_unfinished(facts: Facts, now: datetime) -> Trouble | None:
 
 def refused(facts: Facts, now: datetime) -> Trouble | None:
     refusal = facts.refusal
-    if refusal is None or is_outdated(refusal, now):
+    if refusal is None or is_outdated(refusal, now) or _newer_stray(facts):
         return None
     level = _level_of_refusal(refusal, facts, now)
     if level is None:
@@ -150,8 +162,22 @@ def stray(facts: Facts, now: datetime) -> Trouble | None:
     """Find a call to a wrong address that was signed with a token of the account."""
     if facts.stray is None or not facts.stray.is_certain:
         return None
+    level = Level.WARNING
+    if _newer_stray(facts) and facts.refusal and not is_outdated(facts.refusal, now):
+        level = _level_of_refusal(facts.refusal, facts, now) or level
     advice = facts.stray.explanation.full_text
-    return Trouble(Level.WARNING, describe_stray(facts.stray), advice, facts.stray.attempt)
+    return Trouble(level, describe_stray(facts.stray), advice, facts.stray.attempt)
+
+
+def _newer_stray(facts: Facts) -> Stray | None:
+    """Return a call to a wrong address that shows a refusal before it to be mended.
+
+    It was signed with a token of the account, so only its address is wrong.
+    """
+    stray, refusal = facts.stray, facts.refusal
+    if stray is None or not stray.is_certain or refusal is None:
+        return None
+    return stray if stray.attempt.recorded_at > refusal.attempt.recorded_at else None
 
 
 def describe_stray(stray: Stray) -> str:

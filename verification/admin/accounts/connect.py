@@ -24,8 +24,6 @@ from verification.protocol import console
 from verification.self_test.checks import is_local
 from verification.times import format_datetime, format_zone
 
-#: Levels of an account for which nothing is left to wait for.
-WELL = {Level.RECEIVING, Level.QUIET, Level.VERIFIED}
 #: Troubles that are mended in the steps of the card, and seen in WeChat's next call.
 TROUBLES_OF_CALLS = {"key_missing", "rotation_unfinished", "refused", "stray"}
 
@@ -40,7 +38,6 @@ def status_context(
         "text": status.text,
         "advice": status.advice,
         "url": status.url if may(request, "view_verificationattempt") else "",
-        "is_well": status.level in WELL,
         "shown": digest_of(status),
         "is_paused": account.is_paused,
         "is_connected": status.last_accepted is not None,
@@ -140,9 +137,12 @@ def live(site: admin.AdminSite, request: HttpRequest, account_id: int) -> HttpRe
         raise PermissionDenied
     account = get_object_or_404(OfficialAccount, pk=account_id)
     status = read_statuses([account])[account.pk]
-    return JsonResponse({"is_well": status.level in WELL, "shown": digest_of(status)})
+    return JsonResponse({"shown": digest_of(status)})
 
 
 def digest_of(status: AccountStatus) -> str:
-    said = repr((status.level, status.text, status.advice, status.url, status.facts.last_verified))
+    troubles = [(trouble.text, trouble.advice, trouble.url) for trouble in status.troubles]
+    said = repr(
+        (status.level, status.text, status.advice, status.url, troubles, status.facts.last_verified)
+    )
     return hashlib.sha256(said.encode()).hexdigest()[:16]

@@ -40,6 +40,11 @@ def advise(answer: str, account: OfficialAccount, status: AccountStatus) -> str:
     if answer in {"success", "token"} and status.facts.undecryptable_token(now):
         return explain_missing_key([account])
     attempt = last_recent_attempt(account, answer)
+    stray = find_recent_stray(account)
+    if attempt and stray and attempt.outcome == Outcome.REFUSED:
+        # The token is right since, and only the address is wrong.
+        is_mended = stray.is_certain and stray.attempt.pk > attempt.pk
+        attempt = None if is_mended else attempt
     if attempt is None:
         advice = advise_without_call(answer, account, status)
     elif attempt.outcome == Outcome.REFUSED:

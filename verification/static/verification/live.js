@@ -1,6 +1,6 @@
-// Polls the state of the account until it is well, for ten minutes at most. When the state changes,
-// fetches the cards of the page again and replaces those that differ. The form below them, and what
-// was typed into it, stay as they are.
+// Polls the state of the account for ten minutes. When the state changes, fetches the cards of the
+// page again and replaces those that differ. The form below them, and what was typed into it, stay as
+// they are. It polls for an account that is well, too: somebody may be changing its token.
 
 const EVERY = 3000;
 const AT_MOST = 10 * 60 * 1000;
@@ -83,7 +83,7 @@ async function refresh() {
 function stop() {
   line.classList.remove("is-live");
   part("waiting").hidden = true;
-  part("again").hidden = "isWell" in line.dataset;
+  part("again").hidden = false;
   part("stopped").hidden = false;
 }
 
@@ -97,8 +97,6 @@ async function poll() {
       await refresh();
       line.dataset.shown = answer.shown;
     }
-    line.toggleAttribute("data-is-well", answer.is_well);
-    if (answer.is_well) return stop();
   } catch {
     if (!navigator.onLine) return stop();
   }
@@ -114,7 +112,7 @@ async function ask() {
   isAsking = false;
 }
 
-if (line && !("isWell" in line.dataset)) {
+if (line) {
   line.classList.add("is-live");
   part("waiting").hidden = false;
   part("again").hidden = true;

@@ -267,6 +267,19 @@ class TestStrays:
         wechat_verifies(brand_a, A)
         assert status_of(brand_a).level is Level.VERIFIED
 
+    def test_it_takes_the_place_of_a_refusal_before_it(
+        self, brand_a: OfficialAccount, brand_b: OfficialAccount
+    ) -> None:
+        wechat_verifies(brand_a, A)
+        wechat_verifies(brand_a, B)
+        wechat_goes_astray("/wechat/brand-aa", A)
+        status = status_of(brand_a)
+
+        assert status.level is Level.FAILING
+        assert status.text.endswith(": /wechat/brand-aa")
+        wechat_verifies(brand_a, B)
+        assert status_of(brand_a).text == "Refused: token of “Brand-B”"
+
     def test_the_bare_domain_is_named(self, brand_a: OfficialAccount) -> None:
         OfficialAccount.objects.update(answers_at_root=False)
         wechat_goes_astray("/", A)

@@ -1,4 +1,4 @@
-"""The live line of the account page, which polls until the account is well."""
+"""The live line of the account page, which polls for ten minutes."""
 
 from __future__ import annotations
 

@@ -107,7 +107,10 @@ def test_ctrl_c_ends_a_command_without_a_traceback(
     Checkout(tmp_path)
     with in_a_terminal(tmp_path, "rotate_token", "brand-a", "--token", "-") as process:
         read_prompt(process)
-        shown, _err = process.communicate(CTRL_C, timeout=20)
+        try:
+            shown, _err = process.communicate(CTRL_C, timeout=20)
+        finally:
+            process.kill()
 
     assert process.returncode == 128 + signal.SIGINT
     assert "Traceback" not in shown

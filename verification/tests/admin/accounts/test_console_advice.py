@@ -163,6 +163,17 @@ def test_a_call_to_a_mistyped_address_is_named_and_no_other_host_is_blamed(
     assert "has not reached" not in text
 
 
+def test_a_call_to_a_mistyped_address_is_named_rather_than_a_refusal_before_it(
+    li_wei_at_work: Client, brand_a: OfficialAccount, brand_b: OfficialAccount
+) -> None:
+    wechat_verifies(brand_a, B)
+    wechat_goes_astray("/wechat/brand-aa", A)
+    text = advice(li_wei_at_work, brand_a, "token")
+
+    assert "WeChat called another address at " in text
+    assert "Brand-B" not in text
+
+
 def test_an_account_without_a_token_is_told_to_take_one(li_wei_at_work: Client) -> None:
     empty = make_account("empty")
 
