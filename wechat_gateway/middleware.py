@@ -33,19 +33,21 @@ class BrowserHeadersMiddleware:
 
 
 class PageCompressionMiddleware(GZipMiddleware):
-    """Compresses pages, and leaves downloads as they are.
+    """Compresses pages, and leaves downloads and pages that show a secret as they are.
 
     A download keeps its length, so that a browser notices if it ends early, and its bytes are those
     whose SHA-256 the change log has.
 
     BREACH reads a secret from the lengths of many compressed responses that hold it beside text of
-    the attacker. A token is in one response only, and each reveal is recorded. The session cookie
-    is SameSite=Lax, so another site can neither embed a page nor post a form. Django masks the CSRF
-    token differently in each response, and makes each response longer by up to 100 random bytes.
+    the attacker. Views that show one say no-transform, which tells proxies the same. On all other
+    pages, Django masks the CSRF token differently in each response, and makes each response longer
+    by up to 100 random bytes.
     """
 
     def process_response(self, request: HttpRequest, response: Any) -> Any:
-        return response if response.streaming else super().process_response(request, response)
+        if response.streaming or "no-transform" in response.headers.get("Cache-Control", ""):
+            return response
+        return super().process_response(request, response)
 
 
 class NulMiddleware:

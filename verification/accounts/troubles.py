@@ -108,8 +108,10 @@ def rotation_unfinished(facts: Facts, now: datetime) -> Trouble | None:
         text = _("WeChat has not used the new token; the old one ended {time}").format(
             time=format_short(ended)
         )
-        if facts.refusal:
-            return Trouble(Level.FAILING, text, advice, facts.refusal.attempt)
+        refusal = facts.refusal
+        if refusal and refusal.attempt.recorded_at > ended and not is_outdated(refusal, now):
+            level = _level_of_refusal(refusal, facts, now) or Level.WARNING
+            return Trouble(level, text, advice, refusal.attempt)
         return Trouble(Level.WARNING, text, advice)
     text = _("Rotation unfinished: WeChat still uses the old token")
     if None not in ends:

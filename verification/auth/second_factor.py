@@ -14,6 +14,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.cache import patch_cache_control
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
@@ -178,7 +179,10 @@ def render_page(
     site: admin.AdminSite, request: HttpRequest, template: str, context: dict[str, Any]
 ) -> HttpResponse:
     page = {**site.each_context(request), "next": next_url(request), **context}
-    return render(request, f"admin/{template}", page)
+    response = render(request, f"admin/{template}", page)
+    # Not compressed, because pages hold the seed or the recovery codes.
+    patch_cache_control(response, no_transform=True)
+    return response
 
 
 def next_url(request: HttpRequest) -> str:

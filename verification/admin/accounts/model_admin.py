@@ -12,6 +12,7 @@ from django.contrib.admin.views.main import ChangeList
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path, reverse
+from django.utils.cache import patch_cache_control
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
@@ -158,10 +159,14 @@ class OfficialAccountAdmin(PlainResponses, AccountModelAdmin):
         account = context["original"]
         if account is None:
             context["show_save_and_continue"] = False
-        else:
-            context["title"], context["subtitle"] = account.name, None
-            context.update(cards.read_cards(request, account, take_note(request, account.pk)))
-        return super().render_change_form(request, context, *args, **kwargs)
+            return super().render_change_form(request, context, *args, **kwargs)
+        note = take_note(request, account.pk)
+        context["title"], context["subtitle"] = account.name, None
+        context.update(cards.read_cards(request, account, note))
+        response = super().render_change_form(request, context, *args, **kwargs)
+        if any(note):
+            patch_cache_control(response, no_transform=True)  # not compressed: see BREACH
+        return response
 
     def change_log_query(self, row: OfficialAccount) -> dict[str, Any]:
         return {"account__id__exact": row.pk}

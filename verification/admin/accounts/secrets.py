@@ -132,6 +132,7 @@ class SecretPages:
         the button.
         """
         require(request, "reveal_token")
+        require(request, "view_officialaccount", "change_officialaccount")
         if request.method != "POST":
             return redirect(account_url(account_id))
         account = get_object_or_404(OfficialAccount, pk=account_id)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from django.urls import reverse
+from django.utils import timezone
 
 from verification.admin.audit_log.change_details import describe
 from verification.audit_log.integrity import Check
@@ -76,16 +77,21 @@ def has_records_before(period: Period) -> bool:
 
 
 def covers(sign_offs: Iterable[ChangeEvent], period: Period) -> bool:
-    """Return whether each day of the period is within one of these sign-offs."""
+    """Return whether each day of the period is within one of these sign-offs.
+
+    A sign-off covers only the days that were over when it was made.
+    """
     missing = period.first
-    signed = (
-        Period(date.fromisoformat(event.facts["first"]), date.fromisoformat(event.facts["last"]))
-        for event in sign_offs
-    )
-    for first, last in sorted(signed):
+    for first, last in sorted(map(signed_days, sign_offs)):
         if first <= missing <= last:
             missing = last + timedelta(days=1)
     return missing > period.last
+
+
+def signed_days(event: ChangeEvent) -> tuple[date, date]:
+    day_before = timezone.localdate(event.recorded_at) - timedelta(days=1)
+    first, last = (date.fromisoformat(event.facts[name]) for name in ("first", "last"))
+    return first, min(last, day_before)
 
 
 # --- Changes

@@ -330,6 +330,17 @@ class TestRotations:
         wechat_verifies(brand_a, f"{NEW}8")
         assert status_of(brand_a).level is Level.VERIFIED
 
+    def test_a_strangers_call_does_not_make_an_ended_rotation_a_failure(
+        self, brand_a: OfficialAccount
+    ) -> None:
+        wechat_verifies(brand_a, A)
+        rotate_token(brand_a, NEW, LI_WEI, keep_old=timedelta(0))
+        wechat_verifies(brand_a, "Nonsense", source=STRANGER)
+        assert status_of(brand_a).level is Level.WARNING
+
+        wechat_verifies(brand_a, A)
+        assert status_of(brand_a).level is Level.FAILING
+
     def test_a_rotation_before_wechats_first_call_needs_no_attention(
         self, brand_a: OfficialAccount
     ) -> None:

@@ -7,7 +7,9 @@ import hashlib
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.test import Client
+from django.urls import reverse
 
 from verification.models import OfficialAccount
 from verification.tests.support.admin_client import last_event, page
@@ -40,6 +42,24 @@ def test_neither_callbacks_nor_probes_are_compressed(brand_a: OfficialAccount) -
 
     assert [answer.status_code for answer in answers] == [200, 200, 200]
     assert not [answer for answer in answers if {"Content-Encoding", "Vary"} & set(answer.headers)]
+
+
+@pytest.mark.parametrize("path", ["/admin/second-factor/", "reveal"])
+def test_a_page_that_shows_a_secret_is_not_compressed(
+    li_wei: User, brand_a: OfficialAccount, settings: Any, path: str
+) -> None:
+    client = Client(headers=BROWSER)
+    client.force_login(li_wei)
+    if path == "reveal":
+        answer = client.post(reverse("admin:reveal_token", args=[brand_a.pk]), follow=True)
+        assert b"TokenOfBrandA1234" in answer.content
+    else:
+        settings.ADMIN_REQUIRE_TOTP = True
+        answer = client.get(path)
+        assert b"qr-code" in answer.content
+
+    assert "no-transform" in answer["Cache-Control"]
+    assert "Content-Encoding" not in answer
 
 
 def test_a_download_has_the_bytes_that_the_change_log_names(

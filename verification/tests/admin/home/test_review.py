@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -101,6 +101,14 @@ class TestSignOffs:
         ]
         assert covers(months, QUARTER)
         assert not covers(months[:2], QUARTER)
+
+    def test_a_sign_off_covers_no_day_after_it_was_made(self, db: None) -> None:
+        quarter = preset("this_quarter", timezone.localdate())
+        early = sign_off(quarter.first, quarter.last)
+
+        assert not covers([early], quarter)
+        yesterday = timezone.localdate() - timedelta(days=1)
+        assert covers([early], Period(quarter.first, yesterday)) or yesterday < quarter.first
 
     def test_a_longer_period_covers_a_quarter_and_overlaps_do_no_harm(self) -> None:
         year = sign_off_of(date(2026, 1, 1), date(2026, 12, 31))
