@@ -9,17 +9,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import chain
 
-from django.db.models import Q, Sum
+from django.db.models import Q
 
-from verification.attempts.index import ALL_IDS, NONE, AttemptIndex
-from verification.audit_log.positions import first_id_since
+from verification.attempts.index import NONE, AttemptIndex
 from verification.diagnosis import Explanation, StoredData, explain
 from verification.models import OfficialAccount, VerificationAttempt
 from verification.protocol.enums import Kind, Reason
 
 #: The number of refusals read per account: a stray request must not hide one with a known cause.
 MAX_REFUSALS = 3
-MAX_COUNTED = 1_000
 #: The causes of refusals whose query string was signed correctly, and can have been copied.
 FORGEABLE = {"message_unreadable", "message_not_encrypted", "message_signature_mismatch"}
 #: The number of accepted verifications per account whose source is compared.
@@ -125,14 +123,6 @@ def actionable_refusals(account_ids: Iterable[int]) -> AttemptIndex:
     return AttemptIndex(
         [*account_ids], [Kind.URL_VERIFICATION, Kind.MESSAGE_PUSH], ACTIONABLE_REASONS
     )
-
-
-def count_refused(account: OfficialAccount, *, after: datetime) -> int:
-    """Return how many requests were refused after this time, among the newest MAX_COUNTED rows."""
-    since = range(first_id_since(after), ALL_IDS.stop)
-    ids = actionable_refusals([account.pk]).newest(MAX_COUNTED, since)
-    refused = VerificationAttempt.objects.filter(pk__in=ids, recorded_at__gt=after)
-    return refused.aggregate(count=Sum("occurrences"))["count"] or 0
 
 
 def refused_since(now: datetime) -> datetime:

@@ -77,17 +77,18 @@ class AccountStatus:
         return next((trouble for trouble in self.troubles if trouble.kind == kind), None)
 
     @property
-    def is_key_missing(self) -> bool:
-        """Whether a live token, or another secret, cannot be decrypted."""
-        return self.trouble("key_missing") is not None
-
-    @property
     def refusal(self) -> Refusal | None:
         return self.facts.refusal
 
     @property
     def last_push(self) -> datetime | None:
         return self.facts.last_push
+
+    @property
+    def receives(self) -> bool:
+        """Whether messages have arrived of late: the account is enabled in WeChat's console."""
+        last = self.last_push
+        return last is not None and timezone.now() - last <= QUIET_AFTER
 
     @property
     def last_accepted(self) -> datetime | None:

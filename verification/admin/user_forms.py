@@ -30,7 +30,7 @@ class FullName(UserForm):
         label=_("Full name"),
         max_length=150,
         required=False,
-        help_text=_("As it stands on signed sign-offs."),
+        help_text=_("Shown on sign-offs."),
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

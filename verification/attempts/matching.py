@@ -44,8 +44,8 @@ class Matches:
 def count_matching(filters: AttemptFilter) -> Matches:
     """Return the sums of the filter's period, and the bars of its chart."""
     charted = period_of_chart(filters.period)
-    bars, is_complete = count_bars(filters, spans_of(charted))
-    own = bars
+    bars, are_bars_complete = count_bars(filters, spans_of(charted))
+    own, is_complete = bars, are_bars_complete
     if charted != filters.period:
         own, is_complete = count_bars(filters, [Span(filters.period.start, filters.period.end)])
     sums = Sums(
@@ -54,7 +54,7 @@ def count_matching(filters: AttemptFilter) -> Matches:
         sum(bar.pushes for bar in own),
         is_complete,
     )
-    return Matches(sums, bars if is_complete else [])
+    return Matches(sums, bars if are_bars_complete else [])
 
 
 def period_of_chart(period: Period | Span) -> Period | Span:

@@ -69,7 +69,6 @@ class _Point:
     day: date | None
     time: time | None
     zone: tzinfo | None = None
-    has_year: bool = True
     has_seconds: bool = False
 
     def at(self, default_day: date) -> datetime:

@@ -36,7 +36,7 @@ def account_paused(evidence: Evidence) -> Explanation | None:
         ),
         _("Resume it if that was not intended.")
         if account.is_paused
-        else _("It is resumed now, and accepts calls again."),
+        else _("The account has been resumed since."),
         (account,),
         depends_on_stored_data=True,
     )

@@ -59,6 +59,13 @@ class StoredData:
         return [(token, text) for token in self.tokens.values() if (text := _reveal(token))]
 
     @cached_property
+    def secrets_by_account(self) -> dict[int, list[tuple[Token, str]]]:
+        by_account: dict[int, list[tuple[Token, str]]] = {}
+        for token, text in self.secrets:
+            by_account.setdefault(token.account_id, []).append((token, text))
+        return by_account
+
+    @cached_property
     def undecryptable(self) -> list[Token]:
         """The tokens that no key of TOKEN_ENCRYPTION_KEYS decrypts."""
         tokens = self.tokens.values()
@@ -124,9 +131,11 @@ class Evidence:
         now = timezone.now()
         return ((token, text) for token, text in secrets if token.is_live_at(now))
 
-    def own_secrets(self) -> Iterator[tuple[Token, str]]:
-        """Yield the secrets of the account that was called; at the bare domain, all secrets."""
-        return ((token, text) for token, text in self.stored.secrets if self._is_own(token))
+    def own_secrets(self) -> list[tuple[Token, str]]:
+        """Return the secrets of the account that was called; at the bare domain, all secrets."""
+        if not self.attempt.path_slug:
+            return self.stored.secrets
+        return self.stored.secrets_by_account.get(self.attempt.account_id or 0, [])
 
     def own_undecryptable(self) -> list[Token]:
         """Return the tokens that own_secrets() leaves out, because no key decrypts them."""

@@ -74,8 +74,8 @@ def clock_off(evidence: Evidence) -> Remark | None:
     if abs(skew) > MAX_POSSIBLE_SKEW:
         return Remark(
             _(
-                "Its timestamp “{timestamp}” is no possible time of a request: somebody made it "
-                "up. Probably a script or a scanner."
+                "Its timestamp “{timestamp}” cannot be the time of a request. A script or a "
+                "scanner probably made it up."
             ).format(timestamp=evidence.attempt.timestamp)
         )
     if skew > 0:

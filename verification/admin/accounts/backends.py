@@ -179,6 +179,7 @@ def remove(site: admin.AdminSite, request: HttpRequest, account_id: int) -> Http
 def reveal(site: admin.AdminSite, request: HttpRequest, account_id: int) -> HttpResponse:
     """Show the webhook secret, and record that in the change log. Only a POST reveals it."""
     require(request, "reveal_webhook_secret")
+    require(request, "view_officialaccount", "change_officialaccount")
     if request.method != "POST":
         return redirect(account_url(account_id))
     backend = get_object_or_404(Backend.objects.select_related("account"), pk=account_id)

@@ -46,5 +46,5 @@ def show(site: admin.AdminSite, request: HttpRequest, account_id: int) -> HttpRe
     if not site.get_model_admin(OfficialAccount).has_view_permission(request):
         raise PermissionDenied
     account = get_object_or_404(OfficialAccount, pk=account_id)
-    context = {**read_cards(request, account), "is_refresh": True}
+    context = read_cards(request, account)
     return render_page(request, site, "cards.html", account, context)

@@ -65,7 +65,7 @@ def card_context(
         # This step is done, whatever else is wrong with the account.
         "done": "" if is_about_calls else verified,
         "verified": verified,
-        "receives": status.last_push is not None,
+        "receives": status.receives,
         "backend_url": status.backend and mask_url(status.backend.url),
         "current": current,
         "token": token,

@@ -153,8 +153,13 @@ def advise_after_acceptance(
 
 def advise_verified(status: AccountStatus) -> str:
     """Return what is left to do after a success with the current token."""
-    if status.last_push is not None:
+    if status.receives and status.backend:
         return _("Verified with the current token, and messages arrive: nothing is left to do.")
+    if status.receives:
+        return _(
+            "Verified with the current token, and messages arrive. Set a backend: without one, "
+            "followers get no reply."
+        )
     if status.backend is None:
         return _(
             "Verified with the current token. Set a backend before you press Enable (启用): "

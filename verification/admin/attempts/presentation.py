@@ -85,7 +85,7 @@ def clock_of(attempt: VerificationAttempt) -> str:
     if skew == 0:
         return _("same as our clock")
     if abs(skew) > MAX_POSSIBLE_SKEW:
-        return _("no possible time of a request")
+        return _("not the time of a request")
     time = format_duration(abs(skew))
     if skew > 0:
         return _("{time} behind our clock").format(time=time)

@@ -223,7 +223,7 @@ class PeriodFilter(admin.ListFilter):
         texts = [last_of(params, name) for name in self.expected_parameters()]
         self.first, self.last = (parse_day(text) for text in texts)
         if any(text and not day for text, day in zip(texts, (self.first, self.last), strict=True)):
-            self.problem = _("The log cannot have records of that day.")
+            self.problem = _("From and Through must be days such as 2026-09-29. They are ignored.")
         elif self.first and self.last and self.first > self.last:
             self.problem = _("The last day is before the first.")
 

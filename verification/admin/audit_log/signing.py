@@ -8,8 +8,9 @@ from typing import Any
 
 from django import forms
 from django.conf import settings
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
+from django.db import connection, transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -50,7 +51,7 @@ def require_words(note: str) -> None:
 
 def require_name(name: str) -> None:
     if sum(letter.isalpha() for letter in name) < 2:
-        raise ValidationError(_("Enter your first and last name."))
+        raise ValidationError(_("Enter your full name."))
 
 
 class DayField(forms.DateField):
@@ -87,7 +88,7 @@ class SignOffForm(PeriodForm):
         max_length=150,
         validators=[require_name],
         help_text=gettext_lazy(
-            "Your account has no first and last name. This name is recorded and printed."
+            "No full name is stored for your user. The name you enter here is recorded and printed."
         ),
     )
     #: The names of the doubts that the user has read and ticked.
@@ -113,15 +114,28 @@ def sign_off(site: admin.AdminSite, request: HttpRequest) -> HttpResponse:
         form = SignOffForm(name, request.POST)
         if form.is_valid():
             check = fresh_check(request, form.period)
-            doubts = find_doubts(form.period, check)
-            if form.confirms(doubts):
-                return redirect("admin:signed_off", record(request, form, check, doubts).pk)
+            if event := record_confirmed(request, form, check):
+                messages.success(request, _("Signed off."))
+                return redirect("admin:signed_off", event.pk)
             form.add_error("confirm", _("Read the warnings above, then tick this box to continue."))
         period = None if {"first", "last"} & form.errors.keys() else form.period
     else:
         period = chosen_period(request)
         form = SignOffForm(name, initial={"first": period.first, "last": period.last})
     return show(site, request, form, period)
+
+
+@transaction.atomic
+def record_confirmed(request: HttpRequest, form: SignOffForm, check: Check) -> ChangeEvent | None:
+    """Write the sign-off, or return None if the user has to confirm doubts first.
+
+    Sign-offs wait for each other, so that the second of two finds the first, and has a doubt.
+    """
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(hashtext('sign-off'))")
+    doubts = find_doubts(form.period, check)
+    return record(request, form, check, doubts) if form.confirms(doubts) else None
 
 
 def chosen_period(request: HttpRequest) -> Period:

@@ -61,7 +61,7 @@ def _gateway_rows(check: Check | None, operation: Operation) -> Iterator[Row]:
         text = _("Not intact")
         if check.first_broken:
             text = _("Broken at seal %(seal)s") % {"seal": check.first_broken}
-        advice = _("Change nothing and prune nothing; Integrity says what to do.")
+        advice = _("Do not change or prune anything. The Integrity page says what to do.")
         yield Row(Level.FAILING, log, integrity, text, advice)
     for alert in operation.alerts:
         if alert.is_about_log and alert.condition != "chain_broken":  # which `check` knows

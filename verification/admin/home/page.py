@@ -34,7 +34,7 @@ def home_context(request: HttpRequest) -> dict[str, Any]:
     if can_view(request, OfficialAccount):
         context |= account_blocks(request, check)
     if can_view(request, VerificationAttempt):
-        context["activity"] = read_activity(timezone.now())
+        context["activity"] = read_activity()
     if can_view(request, ChangeEvent):
         context["changes"] = read_changes()
     return context

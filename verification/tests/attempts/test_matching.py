@@ -86,6 +86,18 @@ def test_more_rows_than_can_be_counted_are_said_to_be_more(
     assert matches.bars == []
 
 
+def test_a_day_with_too_many_rows_has_no_chart_although_its_minutes_are_counted(
+    calls: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(matching, "MAX_ROWS", 1)
+    now = timezone.now()
+    empty = Span(now - timedelta(minutes=3), now - timedelta(minutes=2))
+    matches = count_matching(AttemptFilter(empty, reason=Reason.SIGNATURE_MISMATCH))
+
+    assert matches.sums.is_complete
+    assert matches.bars == []
+
+
 @pytest.mark.postgresql
 def test_rows_of_a_reason_are_counted_through_the_index(calls: int) -> None:
     with CaptureQueriesContext(connection) as queries:

@@ -46,7 +46,7 @@ def test_a_timestamp_that_no_clock_has_is_called_made_up(
     wechat_verifies(brand_a, A, timestamp=timestamp)
     text = remarks()["clock_off"].text
 
-    assert f"Its timestamp “{timestamp}” is no possible time of a request" in text
+    assert f"Its timestamp “{timestamp}” cannot be the time of a request" in text
     assert "days" not in text
 
 

@@ -230,6 +230,18 @@ class TestTheWebhookSecret:
         assert last_event().action == Action.WEBHOOK_SECRET_ROTATED
         assert press(operator, "reveal_webhook_secret", brand_a.pk).status_code == 403
 
+    @pytest.mark.parametrize("secret", ["token", "webhook_secret"])
+    def test_who_may_reveal_but_not_see_the_account_has_revealed_nothing(
+        self, brand_a: OfficialAccount, secret: str
+    ) -> None:
+        give_backend(brand_a)
+        person = staff(f"reveal_{secret}")
+        before = last_event().pk
+        answer = press(person, f"reveal_{secret}", brand_a.pk)
+
+        assert answer.status_code == 403
+        assert last_event().pk == before
+
 
 class TestConnecting:
     def test_without_a_backend_the_card_says_that_followers_get_no_reply(

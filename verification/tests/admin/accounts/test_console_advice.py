@@ -128,6 +128,8 @@ def test_after_a_success_it_says_what_is_left_to_do(
     assert "menu, press Enable" in advice(li_wei_at_work, brand_b, "success")
 
     wechat_pushes(brand_a, A)
+    assert "messages arrive. Set a backend" in advice(li_wei_at_work, brand_a, "success")
+    set_backend(brand_a, "https://crm.example.cn/wechat")
     assert "nothing is left to do" in advice(li_wei_at_work, brand_a, "success")
 
 
@@ -190,7 +192,7 @@ def test_a_pause_is_named_whatever_else_is_wrong(
     assert "Resume it if that was not intended" in advice(li_wei_at_work, brand_a, "token")
     resume(brand_a, LI_WEI)
     text = advice(li_wei_at_work, brand_a, "token")
-    assert "It is resumed now" in text
+    assert "The account has been resumed since" in text
     assert "Resume it" not in text
 
 

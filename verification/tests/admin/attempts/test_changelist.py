@@ -204,7 +204,7 @@ class TestFiltering:
         response = li_wei_at_work.get(LIST, {"q": term})
 
         assert response.status_code == 200
-        assert "is no possible time or period, no IP address and no request id" in response.text
+        assert "is not a time, a period, an IP address or a request id" in response.text
 
     @pytest.mark.parametrize(
         "query",

@@ -130,7 +130,7 @@ class TestOnRecord:
         wechat_verifies(brand_a, A, timestamp="99999999999999999999")
         text = words(open_attempt(li_wei_at_work))
 
-        assert "Timestamp 99999999999999999999 no possible time of a request" in text
+        assert "Timestamp 99999999999999999999 not the time of a request" in text
 
     def test_it_leads_to_its_account_and_to_everything_around_its_time(
         self, li_wei_at_work: Client, brand_a: OfficialAccount

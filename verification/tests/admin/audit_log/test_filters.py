@@ -89,7 +89,7 @@ def test_the_log_is_filtered_by_days_that_are_both_inclusive(li_wei_at_work: Cli
     ("first", "last", "problem"),
     [
         ("2026-09-30", "2026-07-01", "The last day is before the first."),
-        ("yesterday", "", "The log cannot have records of that day."),
+        ("yesterday", "", "From and Through must be days such as 2026-09-29. They are ignored."),
     ],
 )
 def test_days_that_are_wrong_are_called_that_and_ignored(

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
@@ -172,6 +174,25 @@ class TestDoubts:
         again = sign(wang_fang, a_month_of_it, confirm="signed_before")
         assert signed_off()[0]["doubts"] == ["signed_before"]
         assert "Signed despite" in wang_fang.get(again.url).text
+
+    @pytest.mark.postgresql
+    @pytest.mark.django_db(transaction=True)
+    def test_of_two_at_the_same_time_the_second_wants_a_tick(
+        self, wang_fang: Client, last_quarter: Period
+    ) -> None:
+        def sign_once(_number: int) -> int:
+            client = Client()
+            client.cookies = wang_fang.cookies
+            try:
+                return int(sign(client, last_quarter).status_code)
+            finally:
+                connection.close()
+
+        with ThreadPoolExecutor(4) as people:
+            answers = sorted(people.map(sign_once, range(4)))
+
+        assert answers == [200, 200, 200, 302]
+        assert len(signed_off()) == 1
 
     def test_another_period_than_the_one_signed_before_wants_no_tick(
         self, wang_fang: Client, last_quarter: Period
