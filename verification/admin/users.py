@@ -209,6 +209,9 @@ class GatewayUserAdmin(NamesRoles, GatewayUserModelAdmin):
                 "The user {user} is in no group and has no permission, so sees nothing here."
             )
             messages.warning(request, sentence.format(user=row.get_username()))
+        elif not row.is_staff:
+            sentence = gettext("The user {user} cannot sign in: tick Staff status.")
+            messages.warning(request, sentence.format(user=row.get_username()))
         return super().next_page(request, row)
 
     def delete_model(self, request: HttpRequest, obj: User) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from django.conf import settings
+from django.contrib.admin.forms import AdminAuthenticationForm
 from django.contrib.auth.models import AbstractBaseUser
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 
 from verification import change_log
@@ -20,6 +22,22 @@ def connect() -> None:
     user_logged_in.connect(record_sign_in)
     user_logged_out.connect(record_sign_out)
     user_login_failed.connect(record_failed_sign_in)
+
+
+class SignInForm(AdminAuthenticationForm):
+    """Treats the right password of a user who is not staff as a failed sign-in.
+
+    It is recorded and counted like a wrong password. Otherwise, that no lock follows would tell
+    that the password is right.
+    """
+
+    def confirm_login_allowed(self, user: Any) -> None:
+        try:
+            super().confirm_login_allowed(user)
+        except ValidationError:
+            credentials = {"username": user.get_username()}
+            user_login_failed.send(sender=__name__, credentials=credentials, request=self.request)
+            raise
 
 
 def requires_code(user: Any) -> bool:

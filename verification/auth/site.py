@@ -29,6 +29,7 @@ from verification import change_log
 from verification.auth import second_factor, sessions
 from verification.auth.full_name import full_name_of
 from verification.auth.menu import build_menu
+from verification.auth.sign_ins import SignInForm
 from verification.change_log import Action, actor_of
 from verification.times import format_datetime
 
@@ -36,6 +37,7 @@ logger = logging.getLogger(__name__)
 
 
 class GatewayAdminSite(admin.AdminSite):
+    login_form = SignInForm
     index_template = "admin/home/index.html"
     #: Returns what the home page shows to the person of a request. verification.admin sets it.
     home_context: Callable[[HttpRequest], dict[str, Any]] | None = None

@@ -43,7 +43,7 @@ def accepted_with_previous_token(evidence: Evidence) -> Explanation | None:
         next_step_after_rotation(evidence, token),
         (token.account,),
         token,
-        depends_on_stored_data=True,
+        depends_on_tokens=True,
     )
 
 
@@ -82,7 +82,7 @@ def accepted_before_rotation(evidence: Evidence) -> Explanation | None:
         next_step_after_rotation(evidence, token),
         (token.account,),
         token,
-        depends_on_stored_data=True,
+        depends_on_tokens=True,
     )
 
 
@@ -101,7 +101,7 @@ def accepted(evidence: Evidence) -> Explanation | None:
         ),
         (token.account,),
         token,
-        depends_on_stored_data=True,
+        depends_on_tokens=True,
     )
 
 

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 from verification.diagnosis.evidence import Evidence, Explanation
 from verification.protocol.enums import Reason
-from verification.times import format_date
+from verification.times import format_datetime
 
 
 def account_paused(evidence: Evidence) -> Explanation | None:
@@ -32,13 +32,13 @@ def account_paused(evidence: Evidence) -> Explanation | None:
         happened.format(
             account=account,
             who=event and event.actor,
-            date=event and format_date(event.recorded_at),
+            date=event and format_datetime(event.recorded_at, "%Y-%m-%d %H:%M"),
         ),
         _("Resume it if that was not intended.")
         if account.is_paused
         else _("The account has been resumed since."),
         (account,),
-        depends_on_stored_data=True,
+        event=event,
     )
 
 
@@ -60,7 +60,7 @@ def account_not_at_root(evidence: Evidence) -> Explanation | None:
                 ),
                 (account,),
                 token,
-                depends_on_stored_data=True,
+                depends_on_tokens=True,
             )
     return None
 
@@ -88,7 +88,6 @@ def path_since_added(evidence: Evidence) -> Explanation | None:
         ),
         _("Press Submit (提交) again."),
         (account,),
-        depends_on_stored_data=True,
     )
 
 
@@ -108,7 +107,7 @@ def path_mistyped(evidence: Evidence) -> Explanation | None:
                 _("Copy the server URL from the account page again."),
                 (account,),
                 token,
-                depends_on_stored_data=True,
+                depends_on_tokens=True,
             )
     return None
 
@@ -127,7 +126,6 @@ def path_unknown(evidence: Evidence) -> Explanation | None:
         happened.format(slug=slug, near=nearest and nearest[0].server_path),
         _("Copy the server URL from the account page again."),
         tuple(nearest),
-        depends_on_stored_data=True,
     )
 
 

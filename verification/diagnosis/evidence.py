@@ -26,7 +26,8 @@ class Explanation:
     what_to_do: str
     accounts: tuple[OfficialAccount, ...] = ()
     signed_with: Token | None = None  #: the stored token that made exactly this signature
-    depends_on_stored_data: bool = False  #: may differ once tokens or accounts have changed
+    depends_on_tokens: bool = False  #: may differ once tokens have changed
+    event: ChangeEvent | None = None  #: the change that is the cause
     is_harmless: bool = False  #: a stranger's request that needs no action
     cause: str = ""  #: the name of the function that explained it
 

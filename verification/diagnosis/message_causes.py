@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from django.utils.translation import gettext as _
 
 from verification.diagnosis.evidence import Evidence, Explanation
@@ -82,7 +80,7 @@ def message_for_another_app_id(evidence: Evidence) -> Explanation | None:
     happened = _("The message was decrypted, but it is for another AppID than {own}.")
     if app_id:
         happened = _("The message was decrypted, but it is for the AppID {other}, not for {own}.")
-    explanation = _explain(
+    return _explain(
         evidence,
         _("message for another AppID"),
         happened.format(other=app_id, own=account.app_id if account else ""),
@@ -91,7 +89,6 @@ def message_for_another_app_id(evidence: Evidence) -> Explanation | None:
             "another account has the same token and EncodingAESKey: give each its own."
         ),
     )
-    return replace(explanation, depends_on_stored_data=True)
 
 
 def message_undecryptable(evidence: Evidence) -> Explanation | None:

@@ -129,4 +129,4 @@ def echostr_in_signature(evidence: Evidence) -> Explanation | None:
 
 
 def signed_by_script(token: Token, summary: str, happened: str, to_do: str) -> Explanation:
-    return Explanation(summary, happened, to_do, (token.account,), depends_on_stored_data=True)
+    return Explanation(summary, happened, to_do, (token.account,), depends_on_tokens=True)

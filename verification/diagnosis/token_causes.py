@@ -37,7 +37,7 @@ def key_was_missing(evidence: Evidence) -> Explanation | None:
                 ),
                 (token.account,),
                 token,
-                depends_on_stored_data=True,
+                depends_on_tokens=True,
             )
     return None
 
@@ -55,7 +55,7 @@ def token_since_added(evidence: Evidence) -> Explanation | None:
                 _("Press Submit (提交) again."),
                 (token.account,),
                 token,
-                depends_on_stored_data=True,
+                depends_on_tokens=True,
             )
     return None
 
@@ -77,7 +77,7 @@ def token_fits_today(evidence: Evidence) -> Explanation | None:
                 _("Press Submit (提交) again."),
                 (token.account,),
                 token,
-                depends_on_stored_data=True,
+                depends_on_tokens=True,
             )
     return None
 
@@ -97,7 +97,7 @@ def token_retired(evidence: Evidence) -> Explanation | None:
                 _("Paste the current token into the console and press Submit (提交)."),
                 (token.account,),
                 token,
-                depends_on_stored_data=True,
+                depends_on_tokens=True,
             )
     return None
 
@@ -118,7 +118,7 @@ def token_of_another_account(evidence: Evidence) -> Explanation | None:
             ),
             (called, other),
             token,
-            depends_on_stored_data=True,
+            depends_on_tokens=True,
         )
     return None
 
@@ -140,7 +140,7 @@ def key_missing(evidence: Evidence) -> Explanation | None:
         happened.format(what_happened=describe_missing_key(accounts)),
         put_key_back(),
         tuple(accounts),
-        depends_on_stored_data=True,
+        depends_on_tokens=True,
     )
 
 
@@ -194,5 +194,5 @@ def token_unknown(evidence: Evidence) -> Explanation:
             "press Submit (提交)."
         ),
         (account,) if account else (),
-        depends_on_stored_data=True,
+        depends_on_tokens=True,
     )

@@ -21,7 +21,7 @@ def token_incomplete_or_doubled(evidence: Evidence) -> Explanation | None:
                 ).format(account=token.account),
                 _("Clear the field, copy the whole token again and press Submit (提交)."),
                 (token.account,),
-                depends_on_stored_data=True,
+                depends_on_tokens=True,
             )
     return None
 
@@ -52,7 +52,7 @@ def token_capitalized_wrongly(evidence: Evidence) -> Explanation | None:
                 ).format(account=token.account),
                 _("Copy and paste it instead of typing."),
                 (token.account,),
-                depends_on_stored_data=True,
+                depends_on_tokens=True,
             )
     return None
 
@@ -72,7 +72,7 @@ def other_value_for_token(evidence: Evidence) -> Explanation | None:
                         "console and press Submit (提交)."
                     ),
                     (token.account,),
-                    depends_on_stored_data=True,
+                    depends_on_tokens=True,
                 )
     return None
 

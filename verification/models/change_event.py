@@ -7,12 +7,23 @@ from typing import Any
 
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from verification.models.account import OfficialAccount
 
 #: Characters. It is the limit of a user name.
 MAX_ACTOR_LENGTH = 150
+
+
+COMMAND_LINE = "command line"
+
+
+def name_actor(actor: str) -> str:
+    """Return a recorded actor for a page: a user name, or the command line in its language."""
+    if not actor.startswith(COMMAND_LINE):
+        return actor
+    return gettext("command line") + actor.removeprefix(COMMAND_LINE)
 
 
 class FactsEncoder(json.JSONEncoder):
@@ -97,3 +108,7 @@ class ChangeEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.actor}: {self.get_action_display()}"
+
+    @property
+    def actor_name(self) -> str:
+        return name_actor(self.actor)

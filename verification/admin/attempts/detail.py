@@ -93,12 +93,17 @@ def around_url(attempt: VerificationAttempt) -> str:
 
 
 def open_links(request: HttpRequest, explanation: Explanation) -> list[Link]:
-    if not may(request, "view_officialaccount", "change_officialaccount"):
-        return []
-    return [
-        Link(_("Open {account}").format(account=account), account_url(account.pk))
-        for account in explanation.accounts
-    ]
+    """Return links to the accounts and the change that the explanation names, if they are seen."""
+    links = []
+    if may(request, "view_officialaccount", "change_officialaccount"):
+        links += [
+            Link(_("Open {account}").format(account=account), account_url(account.pk))
+            for account in explanation.accounts
+        ]
+    if explanation.event and may(request, "view_changeevent"):
+        url = reverse("admin:verification_changeevent_change", args=[explanation.event.pk])
+        links.append(Link(_("Open the entry of the change log"), url))
+    return links
 
 
 def source_url(client_ip: str | None) -> str:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from functools import partial
 from typing import Any
 
@@ -21,6 +22,8 @@ from verification.times import format_zone
 
 #: Characters of a detail in the list. The page of the event shows all of them.
 MAX_SUMMARY_LENGTH = 200
+#: Characters of an old or a new value there. A name has up to 73.
+MAX_VALUE_LENGTH = 100
 
 
 class RecordedIn(filters.PeriodFilter):
@@ -29,7 +32,7 @@ class RecordedIn(filters.PeriodFilter):
 
 @admin.register(ChangeEvent)
 class ChangeEventAdmin(ReadOnlyAdmin):
-    list_display = ["at", "what", "actor", "about", "summary", "client_ip"]
+    list_display = ["at", "what", "who", "about_in_short", "summary", "client_ip"]
     list_filter = [RecordedIn, filters.ActionFilter, filters.AccountFilter, filters.ActorFilter]
     search_fields = [
         "actor",
@@ -43,7 +46,7 @@ class ChangeEventAdmin(ReadOnlyAdmin):
         "Search finds a person, an account, a fingerprint, or a value such as an old name or a "
         "SHA-256."
     )
-    fields = ["time", "actor", "action", "about", "token_fingerprint", "what_exactly", "client_ip"]
+    fields = ["time", "by", "action", "about", "token_fingerprint", "what_exactly", "client_ip"]
 
     time = moment_column("recorded_at", _("time"))
     at = moment_column("recorded_at", _("time"), has_zone=False)
@@ -74,11 +77,28 @@ class ChangeEventAdmin(ReadOnlyAdmin):
     def what(self, event: ChangeEvent) -> str:
         return capfirst(event.get_action_display())
 
+    @admin.display(description=_("who"))
+    def by(self, event: ChangeEvent) -> str:
+        return event.actor_name
+
+    @admin.display(description=_("who"))
+    def who(self, event: ChangeEvent) -> str:
+        return with_title(event.actor_name)
+
+    @admin.display(description=_("official account"))
+    def about_in_short(self, event: ChangeEvent) -> Any:
+        about = self.about(event)
+        return about if event.account_id is None else with_title(str(about))
+
     @admin.display(description=_("detail"))
     def summary(self, event: ChangeEvent) -> Any:
-        """Return what fits into a line."""
-        parts = filter(None, [event.token_fingerprint, describe(event)])
-        text = Truncator(" · ".join(parts)).chars(MAX_SUMMARY_LENGTH)
+        """Return what fits into a few lines."""
+        text = " · ".join(filter(None, [event.token_fingerprint, describe(event)]))
+        if "changes" in event.facts:  # Cut each value, so that each new one is shown.
+            parts = re.split("( · | → )", text)
+            text = "".join(Truncator(part).chars(MAX_VALUE_LENGTH) for part in parts)
+        else:
+            text = Truncator(text).chars(MAX_SUMMARY_LENGTH)
         return self.lead_to_paper(event, text) or self.get_empty_value_display()
 
     @admin.display(description=_("detail"))
@@ -97,3 +117,8 @@ class ChangeEventAdmin(ReadOnlyAdmin):
         if event.account_id is None:
             return self.get_empty_value_display()
         return event.account or _("deleted since")
+
+
+def with_title(name: str) -> str:
+    """Return a name that a narrow column may cut, with all of it in its title."""
+    return format_html('<span title="{}">{}</span>', name, name)

@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from verification import change_log
+from verification.admin.audit_log.due import read_review
 from verification.admin.audit_log.review import count_facts, make_review
 from verification.admin.audit_log.sign_offs import DOUBTS, overlapping
 from verification.admin.base import require
@@ -139,16 +140,20 @@ def record_confirmed(request: HttpRequest, form: SignOffForm, check: Check) -> C
 
 
 def chosen_period(request: HttpRequest) -> Period:
-    """Return the period of ?first=&last= or ?period=, or else the last quarter.
+    """Return the period of ?first=&last= or ?period=, or else the quarter that home names.
 
-    The last quarter is what a review is usually about.
+    If the last quarter is signed off, the page begins with it all the same: the next one is not
+    over yet.
     """
     today = timezone.localdate()
     form = PeriodForm(request.GET)
     if "first" in request.GET and form.is_valid():
         return form.period
     name = request.GET.get("period", "")
-    return preset(name if name in PRESETS else "last_quarter", today)
+    if name in PRESETS:
+        return preset(name, today)
+    review = read_review(today)
+    return preset("last_quarter", today) if review.is_done else review.quarter
 
 
 def fresh_check(request: HttpRequest, period: Period) -> Check:

@@ -14,10 +14,11 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from verification.admin.accounts.connect import find_address_problem
+from verification.admin.audit_log.due import Review
 from verification.admin.base import account_url, may
 from verification.admin.home.attention import AccountRows
 from verification.admin.home.operation import Operation
-from verification.admin.home.review import Review, is_stale
+from verification.admin.home.review import is_stale
 from verification.audit_log.integrity import Check
 from verification.auth.full_name import full_name_of
 from verification.change_log import Action
@@ -147,7 +148,6 @@ def _kept_head(request: HttpRequest) -> Step:
 def read_review_steps(request: HttpRequest, check: Check | None, review: Review) -> Checklist:
     """Return what an auditor needs before the next sign-off."""
     assert request.user.is_authenticated
-    period = str(review.quarter)
     return Checklist(
         [
             Step(
@@ -166,13 +166,19 @@ def read_review_steps(request: HttpRequest, check: Check | None, review: Review)
                 check is not None and check.is_intact and not is_stale(check, timezone.now()),
                 url=reverse("admin:integrity"),
             ),
-            Step(
-                _("The last full quarter is signed off"),
-                not review.is_due,
-                _("Look through {period}, then sign it off.").format(period=period)
-                if review.is_due
-                else "",
-                url=review.sign_off_url,
-            ),
+            *_last_quarter(review),
         ]
+    )
+
+
+def _last_quarter(review: Review) -> Iterator[Step]:
+    """Yield the step about the last full quarter, unless there was nothing to sign off."""
+    if not review.is_due and not review.is_done:
+        return
+    hint = _("Look through {period}, then sign it off.").format(period=review.quarter)
+    yield Step(
+        _("The last full quarter is signed off"),
+        review.is_done,
+        hint if review.is_due else "",
+        url=review.sign_off_url,
     )

@@ -56,6 +56,13 @@ class TestAdding:
         assert "user zhao.min is in no group" in warning
         assert added == "Added zhao.min."
 
+    def test_someone_with_a_group_who_is_not_staff_is_pointed_out(
+        self, li_wei_at_work: Client
+    ) -> None:
+        [_added, warning] = messages_of(add_user(li_wei_at_work, AUDITORS))
+
+        assert warning == "The user zhao.min cannot sign in: tick Staff status."
+
     def test_there_is_no_second_page_and_no_window_for_groups(self, li_wei_at_work: Client) -> None:
         asked = li_wei_at_work.get(ADD).text
 

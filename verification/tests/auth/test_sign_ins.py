@@ -107,6 +107,16 @@ class TestTheChangeLog:
 
         assert [(event.actor, event.client_ip) for event in events] == [("li.wei", HERE)] * 7
 
+    def test_the_right_password_of_a_user_who_is_not_staff_fails_like_a_wrong_one(self) -> None:
+        User.objects.create_user("wang.fang", password=PASSWORD)
+        pages = [sign_in(PASSWORD, as_="wang.fang") for _ in range(5)]
+        events = ChangeEvent.objects.filter(action=Action.SIGN_IN_FAILED)
+
+        assert "errornote" in pages[0].text
+        assert [page.status_code for page in pages] == [200, 200, 200, 200, 429]
+        assert [(event.actor, event.client_ip) for event in events] == [("wang.fang", HERE)] * 5
+        assert not ChangeEvent.objects.filter(action=Action.SIGNED_IN).exists()
+
     def test_the_password_is_stored_and_logged_nowhere(
         self, caplog: pytest.LogCaptureFixture
     ) -> None:

@@ -10,9 +10,11 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from verification.accounts.pausing import pause
 from verification.callbacks import flood
 from verification.callbacks.recording import verify
-from verification.models import OfficialAccount, VerificationAttempt
+from verification.models import ChangeEvent, OfficialAccount, VerificationAttempt
+from verification.tests.support.accounts import LI_WEI
 from verification.tests.support.adapter import A, B, last_attempt
 from verification.tests.support.admin_client import (
     call,
@@ -101,6 +103,19 @@ class TestWhatHappened:
             Client().get(brand_a.server_path)
 
         assert ("currently stored" in open_attempt(li_wei_at_work)) == is_said
+
+    def test_a_pause_is_named_with_its_time_and_leads_to_the_change_log(
+        self, li_wei_at_work: Client, brand_a: OfficialAccount
+    ) -> None:
+        pause(brand_a, LI_WEI)
+        entry = page("changeevent_change", ChangeEvent.objects.latest("id").pk)
+        wechat_verifies(brand_a, A)
+        text = open_attempt(li_wei_at_work)
+
+        assert re.search(r"was paused by li.wei on [-\d]+ \d\d:\d\d \(UTC\+8\)", text)
+        assert f'href="{entry}">Open the entry of the change log<' in text
+        assert "currently stored" not in text
+        assert entry not in open_attempt(staff("view_verificationattempt"))
 
     def test_remarks_stand_below_and_lead_to_what_they_are_about(
         self, li_wei_at_work: Client, brand_a: OfficialAccount

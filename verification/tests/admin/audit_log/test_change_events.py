@@ -114,6 +114,7 @@ class TestTheChangeLog:
         whole = li_wei_at_work.get(page("changeevent_change", event.pk)).text
 
         assert "旧" * 50 in listed
+        assert "→ " + "新" * 50 in listed
         assert old not in listed
         assert f"{old} → {new}" in whole
 

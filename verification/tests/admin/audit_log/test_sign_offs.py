@@ -153,12 +153,12 @@ class TestDoubts:
             "first=0001-01-01&last=9999-12-31",
         ],
     )
-    def test_an_address_that_means_nothing_opens_on_the_last_quarter(
+    def test_an_address_that_means_nothing_opens_on_the_quarter_of_home(
         self, wang_fang: Client, query: str
     ) -> None:
         page = wang_fang.get(f"{PAGE}?{query}").content.decode()
 
-        assert str(preset("last_quarter", timezone.localdate())) in page
+        assert str(quarter_of(timezone.localdate())) in page
 
     def test_a_period_signed_before_is_named_with_its_signer_and_wants_a_tick(
         self, wang_fang: Client, last_quarter: Period

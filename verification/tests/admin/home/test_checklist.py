@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import Group, User
 from django.test import Client
+from django.utils import timezone
 
 from verification import change_log
 from verification.admin.home.checklist import count_managers
@@ -18,6 +19,7 @@ from verification.tests.support.accounts import LI_WEI
 from verification.tests.support.adapter import A
 from verification.tests.support.admin_client import press, wechat_verifies
 from verification.tests.support.home import headings, member_of, open_home, section, words
+from verification.times import preset
 
 SETUP = "Setting up"
 
@@ -113,7 +115,7 @@ class TestAReview:
         assert "○ Your full name is stored (not done) Sign-offs show it." in block
         assert "○ The name of your organisation is set (not done)" in block
         assert "○ The log was checked this week, and is intact (not done)" in block
-        assert "✓ The last full quarter is signed off (done)" in block
+        assert "The last full quarter" not in block, "nothing was recorded in it"
 
     def test_after_that_the_list_goes(
         self, auditor: Client, li_wei_at_work: Client, settings: Any
@@ -129,6 +131,12 @@ class TestAReview:
     def test_last_quarter_is_due_until_it_is_signed_off(self, auditor: Client, record: Any) -> None:
         record(100)
         assert "○ The last full quarter is signed off (not done)" in words(open_home(auditor))
+
+        last_quarter = preset("last_quarter", timezone.localdate())
+        first, last = str(last_quarter.first), str(last_quarter.last)
+        period = str(last_quarter)
+        change_log.record(Action.SIGNED_OFF, LI_WEI, first=first, last=last, period=period)
+        assert "✓ The last full quarter is signed off (done)" in words(open_home(auditor))
 
     def test_whoever_runs_the_accounts_is_not_asked(
         self, li_wei_at_work: Client, brand_a: OfficialAccount

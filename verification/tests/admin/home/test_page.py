@@ -40,7 +40,7 @@ class TestAttention:
         wechat_verifies(brand_a, A)
 
         block = words(section(open_home(li_wei_at_work), ATTENTION))
-        assert block.startswith("Needs attention ✓ Nothing needs attention.")
+        assert block.startswith("Needs attention ✓ No account needs attention.")
 
     def test_ten_accounts_are_listed_and_the_others_counted(
         self, li_wei_at_work: Client, brand_a: OfficialAccount

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
@@ -12,9 +12,9 @@ from django.utils import timezone
 
 from verification import change_log
 from verification.accounts.editing import save_changes
-from verification.admin.home.review import covers, read_review
+from verification.admin.audit_log.due import covers, read_review
 from verification.change_log import Action, Actor
-from verification.models import ChangeEvent, OfficialAccount, VerificationAttempt
+from verification.models import ChangeEvent, OfficialAccount, Tally, VerificationAttempt
 from verification.tests.support.accounts import LI_WEI
 from verification.tests.support.admin_client import press
 from verification.tests.support.home import member_of, open_home, section, words
@@ -102,20 +102,28 @@ class TestSignOffs:
         assert covers(months, QUARTER)
         assert not covers(months[:2], QUARTER)
 
-    def test_a_sign_off_covers_no_day_after_it_was_made(self, db: None) -> None:
-        quarter = preset("this_quarter", timezone.localdate())
-        early = sign_off(quarter.first, quarter.last)
-
-        assert not covers([early], quarter)
-        yesterday = timezone.localdate() - timedelta(days=1)
-        assert covers([early], Period(quarter.first, yesterday)) or yesterday < quarter.first
-
     def test_a_longer_period_covers_a_quarter_and_overlaps_do_no_harm(self) -> None:
         year = sign_off_of(date(2026, 1, 1), date(2026, 12, 31))
         july = sign_off_of(date(2026, 7, 1), date(2026, 7, 31))
 
         assert covers([year], QUARTER)
         assert covers([july, year], QUARTER)
+
+    def test_a_sign_off_covers_only_days_that_were_over(self, record: Any) -> None:
+        record(100)
+        quarter = Period(date(2026, 10, 1), date(2026, 12, 31))
+        early = sign_off_of(quarter.first, quarter.last, at=datetime(2026, 11, 29, 2, tzinfo=UTC))
+        rest = sign_off_of(date(2026, 11, 29), quarter.last)
+
+        assert not covers([early], quarter)
+        assert covers([early, rest], quarter)
+
+        early.save()
+        as_owner(Tally, "UPDATE {table} SET hour = '2026-11-02 10:00:00+00:00'")
+        as_owner(ChangeEvent, "UPDATE {table} SET recorded_at = '2026-11-29 02:00:00+00:00'")
+        assert not read_review(date(2026, 12, 30)).is_due
+        review = read_review(date(2027, 1, 5))
+        assert (review.is_due, review.quarter) == (True, quarter)
 
     def test_nothing_is_due_before_the_first_quarter_with_records_is_over(
         self, on_record: OfficialAccount
@@ -129,9 +137,11 @@ class TestSignOffs:
         assert "sign-offs/new/?first" not in open_home(member_of("Token managers"))
 
 
-def sign_off_of(first: date, last: date) -> ChangeEvent:
+def sign_off_of(
+    first: date, last: date, *, at: datetime = datetime(2027, 1, 5, tzinfo=UTC)
+) -> ChangeEvent:
     facts = {"first": str(first), "last": str(last)}
-    return ChangeEvent(action=Action.SIGNED_OFF, facts=facts)
+    return ChangeEvent(action=Action.SIGNED_OFF, facts=facts, recorded_at=at)
 
 
 class TestChanges:
