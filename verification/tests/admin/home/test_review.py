@@ -58,7 +58,7 @@ class TestIntegrity:
 
         assert 'class="badge is-bad"' in block
         assert "✕ Broken at seal 1" in words(block)
-        assert "Change nothing and prune nothing" in block
+        assert "Do not change or prune anything" in block
 
     def test_a_check_older_than_a_week_has_a_hint(
         self, li_wei_at_work: Client, on_record: OfficialAccount
