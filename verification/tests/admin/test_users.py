@@ -97,9 +97,10 @@ class TestTheList:
         [shown] = [row for row in rows if "zhao.min" in row]
         [other] = [row for row in rows if "wang.fang" in row]
 
-        for text in ("赵敏", AUDITORS, 'icon-yes.svg" alt="True"', "(UTC+8)"):
+        for text in ("赵敏", AUDITORS, "(UTC+8)"):
             assert text in shown
-        assert 'icon-no.svg" alt="False"' in other
+        assert re.search(r'icon-yes[.\w]*\.svg" alt="True"', shown)
+        assert re.search(r'icon-no[.\w]*\.svg" alt="False"', other)
 
     def test_it_takes_as_many_queries_for_many_as_for_one(self, li_wei_at_work: Client) -> None:
         with CaptureQueriesContext(
