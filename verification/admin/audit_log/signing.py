@@ -8,7 +8,7 @@ from typing import Any
 
 from django import forms
 from django.conf import settings
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -116,7 +116,9 @@ def sign_off(site: admin.AdminSite, request: HttpRequest) -> HttpResponse:
             check = fresh_check(request, form.period)
             doubts = find_doubts(form.period, check)
             if form.confirms(doubts):
-                return redirect("admin:signed_off", record(request, form, check, doubts).pk)
+                event = record(request, form, check, doubts)
+                messages.success(request, _("Signed off."))
+                return redirect("admin:signed_off", event.pk)
             form.add_error("confirm", _("Read the warnings above, then tick this box to continue."))
         period = None if {"first", "last"} & form.errors.keys() else form.period
     else:
