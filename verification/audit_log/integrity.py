@@ -10,6 +10,7 @@ from verification import change_log
 from verification.audit_log.verifier import Report, time_of, verify_audit
 from verification.change_log import Action, Actor
 from verification.models import ChainHead, ChangeEvent, Seal
+from verification.models.change_event import name_actor
 
 #: The facts of a change event that a Check has as attributes.
 CHECK_FACTS = (
@@ -35,6 +36,10 @@ class Check:
     head: str  #: SEAL:DIGEST, where the check ended
     first_broken: int | None
     problems: list[str]
+
+    @property
+    def actor_name(self) -> str:
+        return name_actor(self.actor)
 
 
 def record_check(report: Report, actor: Actor) -> None:

@@ -43,7 +43,7 @@ MENU = (
         _("Official accounts"),
         (
             ModelEntry(_("Official accounts"), "verification.OfficialAccount"),
-            ModelEntry(_("Deliveries waiting"), "verification.Delivery"),
+            ModelEntry(_("Messages in the spool"), "verification.Delivery"),
         ),
     ),
     Group(

@@ -31,7 +31,7 @@ def account_paused(evidence: Evidence) -> Explanation | None:
         _("paused account"),
         happened.format(
             account=account,
-            who=event and event.actor,
+            who=event and event.actor_name,
             date=event and format_datetime(event.recorded_at, "%Y-%m-%d %H:%M"),
         ),
         _("Resume it if that was not intended.")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from verification.models.change_event import name_actor
+
 GENESIS = bytes(32)
 
 
@@ -95,6 +97,10 @@ class Checkpoint(models.Model):
 
     def __str__(self) -> str:
         return f"{self.last_seal_id}"
+
+    @property
+    def actor_name(self) -> str:
+        return name_actor(self.actor)
 
     @property
     def place(self) -> ChainHead:

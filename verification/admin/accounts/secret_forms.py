@@ -126,7 +126,7 @@ class RotateForm(ChoosesSecret, forms.Form):
 
 
 class RotateTokenForm(RotateForm):
-    OVERLAPS = [("", _("until 24 hours after WeChat first uses the new token")), *FIXED_OVERLAPS]
+    OVERLAPS = [("", _("until 24 h after first use of the new one")), *FIXED_OVERLAPS]
 
     token_source = make_token_source_field()
     token = make_token_field()
@@ -134,10 +134,7 @@ class RotateTokenForm(RotateForm):
 
 
 class RotateAESKeyForm(RotateForm):
-    OVERLAPS = [
-        ("", _("until 24 hours after the new key has first decrypted a message")),
-        *FIXED_OVERLAPS,
-    ]
+    OVERLAPS = [("", _("until 24 h after first use of the new one")), *FIXED_OVERLAPS]
     source_field = "aes_key_source"
     text_field = "aes_key"
     missing = _("Enter the EncodingAESKey, or let one be generated.")

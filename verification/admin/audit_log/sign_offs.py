@@ -18,6 +18,7 @@ from verification.admin.audit_log.review import make_review
 from verification.admin.base import require
 from verification.change_log import Action
 from verification.models import ChangeEvent
+from verification.models.change_event import name_actor
 from verification.times import Period, format_datetime, format_zone
 
 PAGE_SIZE = 40
@@ -123,6 +124,7 @@ def signed_off(site: admin.AdminSite, request: HttpRequest, event_id: int) -> Ht
         "facts": facts,
         "doubts": [DOUBTS[name] for name in doubts_of(event)],
         "checked": format_datetime(datetime.fromisoformat(facts["checked_at"])),
+        "checked_by": name_actor(facts.get("checked_by", "")),
         "review": make_review(request, days, facts),
     }
     return render(request, "admin/verification/audit/signed_off.html", context)

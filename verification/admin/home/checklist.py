@@ -60,7 +60,7 @@ def read_setup(request: HttpRequest, accounts: AccountRows, operation: Operation
             Step(
                 _("Use your own domain"),
                 not find_address_problem(settings.PUBLIC_URL),
-                _("WeChat must reach it on port 80 or 443. Set:"),
+                _("WeChat must reach it on port 80 or 443. Set in .env, then restart:"),
                 command="PUBLIC_URL=https://wx.example.cn",
             ),
             *_first_account(request, accounts),
@@ -74,8 +74,10 @@ def read_setup(request: HttpRequest, accounts: AccountRows, operation: Operation
             Step(
                 _("Choose who gets alerts"),
                 operation.has_channels,
-                _("A WeCom group robot, or e-mail. Set:"),
-                command="ALERT_WECOM_WEBHOOK, ALERT_EMAIL_TO",
+                _(
+                    "A WeCom group robot, or e-mail. In .env, set ALERT_WECOM_WEBHOOK, or "
+                    "ALERT_EMAIL_TO and EMAIL_URL; then restart."
+                ),
             ),
             _kept_head(request),
         ]
@@ -102,7 +104,10 @@ def _people(request: HttpRequest) -> Iterator[Step]:
     yield Step(
         _("Require a second factor to sign in"),
         settings.ADMIN_REQUIRE_TOTP,
-        _("Each person sets up an authenticator app at the next sign-in. Set:"),
+        _(
+            "Each person sets up an authenticator app at the next sign-in. Set in .env, then "
+            "restart:"
+        ),
         command="ADMIN_REQUIRE_TOTP=1",
     )
     yield Step(
@@ -136,9 +141,12 @@ def _kept_head(request: HttpRequest) -> Step:
     return Step(
         _("Keep a head of the log elsewhere"),
         kept.exists(),
-        _("A sign-off, a sealed export and the output of this command hold it:"),
-        url=reverse("admin:sign_off") if may(request, "sign_off") else "",
-        command="manage.py verify_audit",
+        _(
+            "Sign off a period, or export a sealed record: both hold the head, which Integrity "
+            "shows. Keep the paper or the file where who can write to the database cannot change "
+            "it."
+        ),
+        url=reverse("admin:integrity") if may(request, "view_seal") else "",
     )
 
 

@@ -14,7 +14,7 @@ from verification.models import OfficialAccount
 from verification.tests.support.admin_client import page, someone_who_may, staff
 
 MENU_OF_ALL = {
-    "Official accounts": ["Official accounts", "Deliveries waiting"],
+    "Official accounts": ["Official accounts", "Messages in the spool"],
     "Audit": [
         *("Verification attempts", "Change log", "Sign-offs", "Integrity", "Seals", "Tallies"),
     ],

@@ -72,8 +72,8 @@ def read(client: Client, event: ChangeEvent, language: str) -> str:
         (
             Action.TOKEN_ROTATED,
             {"keep_old_hours": None},
-            "until 24 hours after WeChat first uses",
-            "至微信首次使用新令牌后 24 小时",
+            "until 24 h after first use of the new one",
+            "至新值首次使用后 24 小时",
         ),
         (Action.TOKEN_ROTATED, {"keep_old_hours": 5}, "valid: 5 h", "旧令牌继续有效: 5 h"),
         (
@@ -134,7 +134,7 @@ def test_the_list_says_it_as_well(at_work: Client, brand_a: OfficialAccount) -> 
     rotate_token(brand_a, "NewTokenOfBrandA99", LI_WEI)
     url: Any = reverse("admin:verification_changeevent_changelist")
 
-    assert "until 24 hours after WeChat first uses the new token" in at_work.get(url).text
+    assert "until 24 h after first use of the new one" in at_work.get(url).text
 
 
 def test_what_is_stored_is_the_same_in_every_language(

@@ -96,7 +96,7 @@ class TestTheChangeLogOfThePeriod:
     def test_each_count_leads_to_the_entries_that_it_counts(
         self, wang_fang: Client, reviewed: None, quarter: Period
     ) -> None:
-        page = wang_fang.get(PAGE).text
+        page = wang_fang.get(PAGE, {"period": "last_quarter"}).text
 
         entries = wang_fang.get(links(page)["Token revealed"]).text
         assert "2 entries" in entries

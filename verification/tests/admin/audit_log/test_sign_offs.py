@@ -85,6 +85,7 @@ class TestSigning:
         response = sign(wang_fang, last_quarter)
         paper = wang_fang.get(response.url).content.decode()
 
+        assert ">Signed off.</li>" in paper
         assert "wang.fang" in paper
         assert "Looked at all refusals." in paper
         assert response.url in wang_fang.get(LIST).text
