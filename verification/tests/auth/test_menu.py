@@ -104,6 +104,10 @@ def test_the_way_to_a_page_names_its_group(
         (page("seal_change", 1), ["Home", "Audit", "Seals", "1"]),
         ("/admin/verification/changeevent/sign-offs/", ["Home", "Audit", "Sign-offs"]),
         (page("officialaccount_changelist"), ["Home", "Official accounts"]),
+        (
+            f"/admin/verification/officialaccount/{on_record.pk}/rotate/",
+            ["Home", "Official accounts", "Brand-A", "Rotate token"],
+        ),
     ):
         text = li_wei_at_work.get(url).text.partition('class="breadcrumbs">')[2]
         shown = re.sub(r"<[^>]*>|\s+", " ", text.partition("</div>")[0]).split("&rsaquo;")

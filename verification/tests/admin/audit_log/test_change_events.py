@@ -9,6 +9,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import translation
 
 from verification import change_log
 from verification.accounts.tokens import rotate_token
@@ -101,6 +102,18 @@ class TestTheChangeLog:
             grant()
 
         assert count_queries() <= one
+
+    def test_the_command_line_is_named_in_the_language_of_the_page(
+        self, li_wei_at_work: Client
+    ) -> None:
+        change_log.record(ChangeEvent.Action.PRUNED, Actor("command line (root)"))
+        with translation.override("zh-hans"):
+            named = f"{translation.gettext('command line')} (root)"
+        listed = li_wei_at_work.get(
+            page("changeevent_changelist"), headers={"Accept-Language": "zh-hans"}
+        ).text
+
+        assert f'<span title="{named}">{named}</span>' in listed
 
     def test_a_long_value_is_cut_in_the_list_and_whole_on_its_page(
         self, li_wei_at_work: Client
