@@ -24,14 +24,21 @@ LEASE_LENGTH = timedelta(minutes=2)
 @contextmanager
 def lease(holder: str) -> Iterator[WatchPosition | None]:
     """Hold the lease and yield the position to continue from, or None if another watch holds it."""
-    if not acquire(holder, LEASE_LENGTH):
-        yield None
-        return
     try:
-        yield WatchPosition.objects.get()
+        yield WatchPosition.objects.get() if acquire(holder, LEASE_LENGTH) else None
     finally:
-        # Not None: /metrics shows the end of the last round as the last sign of life.
-        WatchPosition.objects.filter(holder=holder).update(held_until=timezone.now())
+        try:
+            release(holder)
+        except SystemExit:
+            # SIGTERM came in the middle of it. Held, the lease would keep the next watch waiting.
+            release(holder)
+            raise
+
+
+def release(holder: str) -> None:
+    """End the lease, if this watch holds it."""
+    # Not None: /metrics shows the end of the last round as the last sign of life.
+    WatchPosition.objects.filter(holder=holder).update(held_until=timezone.now())
 
 
 def acquire(holder: str, length: timedelta) -> bool:

@@ -19,6 +19,7 @@ from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection
 from django.utils import timezone
 
+from verification.alerts import lease
 from verification.alerts.watch import Round, Watch
 from verification.management.commands import watch as command
 from verification.models import OfficialAccount, VerificationAttempt, WatchPosition
@@ -172,6 +173,23 @@ def test_sigterm_ends_it_at_once_and_releases_the_lease(
     assert time.monotonic() - started < 8  # not after the minute until its next round
     assert process.returncode == 0
     assert "Traceback" not in out
+    assert WatchPosition.objects.filter(held_until__lte=timezone.now()).exists()
+
+
+@pytest.mark.django_db
+def test_sigterm_at_the_end_of_a_round_releases_the_lease(monkeypatch: pytest.MonkeyPatch) -> None:
+    release, interrupted = lease.release, []
+
+    def interrupt_once(holder: str) -> None:
+        if not interrupted:
+            interrupted.append(holder)
+            raise SystemExit(0)
+        release(holder)
+
+    monkeypatch.setattr(lease, "release", interrupt_once)
+    with pytest.raises(SystemExit):
+        Watch([]).run_round()
+
     assert WatchPosition.objects.filter(held_until__lte=timezone.now()).exists()
 
 
