@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.contrib.auth.models import Group
 from django.db import connection, transaction
 
 from verification.audit_log.triggers import install_triggers
@@ -15,6 +16,7 @@ FILLED_BY_MIGRATIONS = {
     "django_content_type",
     "django_migrations",
 }
+GROUPS_OF_MIGRATIONS = ["Token managers", "Auditors"]
 
 
 def set_bypass(*, is_open: bool) -> None:
@@ -32,11 +34,14 @@ def empty_tables() -> None:
     """
     tables = connection.introspection.django_table_names(only_existing=True, include_views=False)
     set_bypass(is_open=True)
-    with transaction.atomic(), connection.cursor() as cursor:
-        for table in sorted(set(tables) - FILLED_BY_MIGRATIONS):
-            cursor.execute(f"DELETE FROM {connection.ops.quote_name(table)}")
-    set_bypass(is_open=False)
-    install_triggers(connection)
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            for table in sorted(set(tables) - FILLED_BY_MIGRATIONS):
+                cursor.execute(f"DELETE FROM {connection.ops.quote_name(table)}")
+            Group.objects.exclude(name__in=GROUPS_OF_MIGRATIONS).delete()
+    finally:
+        set_bypass(is_open=False)
+        install_triggers(connection)
 
 
 def end_other_sessions() -> None:
