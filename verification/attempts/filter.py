@@ -15,13 +15,13 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from verification.attempts.moments import Moment, format_minute
+from verification.attempts.moments import format_minute
 from verification.audit_log.positions import first_id_since
 from verification.models import VerificationAttempt
 from verification.models.noise import NOISE
 from verification.protocol.client_ip import canonical_ip
 from verification.protocol.enums import Kind, Outcome, Reason
-from verification.times import PRESETS, Period, Span, preset
+from verification.times import PRESETS, Period, Span, minute_of, preset
 
 #: The period of the list when the URL has none: the latest days, today included.
 DEFAULT_DAYS = 90
@@ -194,13 +194,15 @@ def everything(period: Period | Span, **changes: Any) -> AttemptFilter:
     return AttemptFilter(period, **{**whole, **changes})
 
 
-def around(moment: Moment) -> AttemptFilter:
+def around(moment: datetime) -> AttemptFilter:
     """Return the filter for all attempts around a minute."""
-    return everything(span_around(moment), at=moment.at)
+    return everything(span_around(moment), at=moment)
 
 
-def span_around(moment: Moment) -> Span:
-    return Span(moment.minute.start - AROUND, moment.minute.end + AROUND)
+def span_around(moment: datetime) -> Span:
+    """Return the minute that `moment` is in, with the minutes before and after it."""
+    minute = minute_of(moment)
+    return Span(minute.start - AROUND, minute.end + AROUND)
 
 
 def default_kind(at: datetime | None) -> str:

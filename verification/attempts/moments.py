@@ -6,12 +6,12 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from datetime import timezone as fixed_zone
 
 from django.utils import timezone
 
-from verification.times import Period, Span, can_have_records, period_of
+from verification.times import Period, Span, can_have_records, minute_of, period_of
 
 DAYS_AGO = {
     **{"today": 0, "今天": 0, "今日": 0},
@@ -45,19 +45,6 @@ _TO = re.compile(r"\s*(?:-|–|—|~|〜|至|到|\bto\b|\.\.+)\s*")
 _BETWEEN = re.compile(r"[\s,t的]*")
 
 
-@dataclass(frozen=True)
-class Moment:
-    """Holds a minute that somebody asks about, or a second of it."""
-
-    at: datetime
-    has_seconds: bool = False
-
-    @property
-    def minute(self) -> Span:
-        start = self.at.replace(second=0, microsecond=0)
-        return Span(start, start + timedelta(minutes=1))
-
-
 class ImpossibleMomentError(ValueError):
     """Raised for what looks like a time and is none: 25:99, 2026-02-30, a range that ends early."""
 
@@ -69,14 +56,15 @@ class _Point:
     day: date | None
     time: time | None
     zone: tzinfo | None = None
-    has_seconds: bool = False
 
     def at(self, default_day: date) -> datetime:
-        return _aware(datetime.combine(self.day or default_day, self.time or time()), self.zone)
+        """Return the time in UTC. A time that comes twice is the first of the two."""
+        local = datetime.combine(self.day or default_day, self.time or time())
+        return timezone.make_aware(local, self.zone).astimezone(UTC)
 
 
-def parse(text: str) -> Moment | Span | Period | None:
-    """Return the moment, range or day that the text means, or None if it means none.
+def parse(text: str) -> datetime | Span | Period | None:
+    """Return the time, range or day that the text means, or None if it means none.
 
     A time without a day is today's, or yesterday's if it is still to come. A day without a year is
     the last such day. Raise ImpossibleMomentError if the text looks like a time and is none.
@@ -101,7 +89,7 @@ def parse_end(text: str, *, is_last: bool) -> datetime | None:
         return None
     if meant is None:
         return None
-    span = meant.minute if isinstance(meant, Moment) else meant
+    span = minute_of(meant) if isinstance(meant, datetime) else meant
     return span.end if is_last else span.start
 
 
@@ -114,30 +102,29 @@ def format_minute(moment: datetime) -> str:
     return naive.isoformat(timespec="seconds" if local.second else "minutes")
 
 
-def _single(point: _Point) -> Moment | Period:
-    now = timezone.localtime()
+def _single(point: _Point) -> datetime | Period:
+    now, today = timezone.now(), timezone.localdate()
     if point.time is None:
-        day = point.day or now.date()
+        day = point.day or today
         return Period(day, day)
-    at = point.at(now.date())
+    at = point.at(today)
     if point.day is None and at > now:
-        at = point.at(now.date() - timedelta(days=1))
-    return Moment(at, point.has_seconds)
+        at = point.at(today - timedelta(days=1))
+    return at
 
 
 def _range(first: _Point, last: _Point) -> Period | Span | None:
     """Return the range from the first point through the last: all of its minute, or of its day."""
     if (first.time is None) != (last.time is None):
         return None
-    now = timezone.localtime()
-    first_day = first.day or last.day or now.date()
+    first_day = first.day or last.day or timezone.localdate()
     if first.time is None:
         last_day = last.day or first_day
         if last_day < first_day:
             raise ImpossibleMomentError(f"{first_day} – {last_day}")
         return Period(first_day, last_day)
     start = first.at(first_day)
-    if not first.day and not last.day and start > now:
+    if not first.day and not last.day and start > timezone.now():
         first_day -= timedelta(days=1)
         start = first.at(first_day)
     end = last.at(first_day)
@@ -145,8 +132,7 @@ def _range(first: _Point, last: _Point) -> Period | Span | None:
         end = last.at(first_day + timedelta(days=1))
     if end < start:
         raise ImpossibleMomentError(f"{start} – {end}")
-    start, end = start.replace(second=0), end.replace(second=0)
-    return period_of(Span(start, end + timedelta(minutes=1)))
+    return period_of(Span(minute_of(start).start, minute_of(end).end))
 
 
 def _points(text: str) -> Iterator[_Point]:
@@ -188,7 +174,6 @@ def _point(text: str, position: int) -> tuple[_Point, int] | None:
             _day_of(day) if day else None,
             _time_of(clock) if clock else None,
             _zone_of(zone) if zone else None,
-            has_seconds=bool(clock and clock["second"]),
         ),
         zone.end() if zone else end,
     )
@@ -242,9 +227,3 @@ def _zone_of(match: re.Match[str]) -> tzinfo:
     if offset >= timedelta(days=1):
         raise ImpossibleMomentError(match[0])
     return fixed_zone(-offset if match["sign"] == "-" else offset)
-
-
-def _aware(moment: datetime, zone: tzinfo | None) -> datetime:
-    if zone:
-        return timezone.localtime(moment.replace(tzinfo=zone))
-    return timezone.make_aware(moment)

@@ -8,9 +8,8 @@ from itertools import pairwise
 
 from django.utils import timezone
 
-from verification.times import Period, Span, floor_to_hour, midnight
+from verification.times import HOUR, Period, Span, floor_to_hour, midnight
 
-HOUR = timedelta(hours=1)
 #: A period of at most this many days is shown by the hour.
 MAX_DAYS_BY_HOUR = 4
 #: A chart shows at most this many bars. In a longer period, each bar stands for several days.

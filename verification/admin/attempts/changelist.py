@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from functools import partial
 from typing import Any
 from urllib.parse import urlencode
@@ -19,7 +20,7 @@ from verification.admin.attempts.presentation import path_of, state_of
 from verification.attempts.counts import Bar, PeriodCounts, count_period
 from verification.attempts.filter import AttemptFilter, Noise, around, everything, latest_days
 from verification.attempts.matching import MAX_ROWS, Matches, count_matching
-from verification.attempts.moments import ImpossibleMomentError, Moment, parse
+from verification.attempts.moments import ImpossibleMomentError, parse
 from verification.attempts.page import find_page
 from verification.attempts.parsing import LAST_BEFORE_FIRST, TYPED, parse_filter
 from verification.audit_log.checkpoint import start_of_log
@@ -76,7 +77,7 @@ def list_of_time(text: str) -> AttemptFilter | None:
         meant = parse(text)
     except ImpossibleMomentError:
         return None
-    if isinstance(meant, Moment):
+    if isinstance(meant, datetime):
         return around(meant)
     if isinstance(meant, Span):
         return everything(meant)

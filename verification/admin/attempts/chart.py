@@ -10,8 +10,7 @@ from math import ceil
 from django.utils import timezone
 
 from verification.attempts.counts import Bar
-from verification.attempts.spans import HOUR
-from verification.times import midnight
+from verification.times import HOUR, MINUTE, comes_twice, local_offset, midnight
 
 WIDTH = 900
 HEIGHT = 84  #: of the part with the accepted and refused bars
@@ -143,14 +142,12 @@ def format_span(bar: Bar) -> str:
     """Return the day or days of a bar, or the day, the hour and its last minute."""
     if _is_by_hour([bar]):
         first, last = timezone.localtime(bar.start), timezone.localtime(bar.end - MINUTE)
-        return f"{first:%Y-%m-%d %H:%M} – {last:%H:%M}"
+        offset = f" ({local_offset(first)})" if comes_twice(first) else ""
+        return f"{first:%Y-%m-%d %H:%M} – {last:%H:%M}{offset}"
     days = [timezone.localdate(moment) for moment in (bar.start, bar.end - MINUTE)]
     if midnight(days[1]) > bar.end - MINUTE:  # In a zone of half hours, a day ends after midnight.
         days[1] -= timedelta(days=1)
     return " – ".join(dict.fromkeys(day.isoformat() for day in days))
-
-
-MINUTE = timedelta(minutes=1)
 
 
 def _is_by_hour(bars: Sequence[Bar]) -> bool:
