@@ -59,7 +59,7 @@ class Chart:
     height: int
     base: int  #: of the accepted and refused bars
     pushes_base: int
-    is_by_hour: bool
+    days: int  #: of the longest bar; 0 if the bars are of hours
     most_pushes: int = 0
     width: int = WIDTH
     left: int = LEFT
@@ -132,7 +132,7 @@ def draw(
         height=pushes_base + BOTTOM,
         base=base,
         pushes_base=pushes_base,
-        is_by_hour=_is_by_hour(bars),
+        days=0 if _is_by_hour(bars) else max((days_of(bar) for bar in bars), default=1),
         most_pushes=most_pushes,
         used=[column for column in columns if column.bar.total],
     )
@@ -148,6 +148,11 @@ def format_span(bar: Bar) -> str:
     if midnight(days[1]) > bar.end - MINUTE:  # In a zone of half hours, a day ends after midnight.
         days[1] -= timedelta(days=1)
     return " – ".join(dict.fromkeys(day.isoformat() for day in days))
+
+
+def days_of(bar: Bar) -> int:
+    """Return the number of days of a bar, of which the first and the last may be cut off."""
+    return ceil((bar.end - bar.start - HOUR) / timedelta(days=1))
 
 
 def _is_by_hour(bars: Sequence[Bar]) -> bool:

@@ -337,6 +337,22 @@ class TestPeriods:
         assert (bars[0].start, bars[-1].end) == (years.start, years.end)
         assert sum(bar.accepted for bar in bars) == 4
 
+    @pytest.mark.parametrize(
+        ("first", "name", "heading"),
+        [
+            ("2026-09-30", "By the hour: ", "Hour"),
+            ("2026-09-01", "By the day: ", "Day"),
+            ("2026-01-01", "By periods of 3 days: ", "Days"),
+        ],
+    )
+    def test_the_chart_and_its_table_name_what_a_bar_stands_for(
+        self, db: None, li_wei_at_work: Client, first: str, name: str, heading: str
+    ) -> None:
+        text = " ".join(show(li_wei_at_work, first=first, last="2026-09-30").split())
+
+        assert f"URL verification. {name}" in text
+        assert f'<th scope="col"> {heading} </th>' in text
+
     def test_a_period_of_seven_thousand_years_is_shown_at_once(
         self, at_the_edges: Period, li_wei_at_work: Client
     ) -> None:
