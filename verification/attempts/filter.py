@@ -1,4 +1,4 @@
-"""The filter of the list of attempts, which is written as a URL, and parsed by parsing.py."""
+"""The filter of the list of attempts, which is written as a URL, and parsed by filter_url.py."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from verification.attempts.moments import format_minute
+from verification.attempts.typed_times import format_minute
 from verification.audit_log.positions import first_id_since
 from verification.models import VerificationAttempt
 from verification.models.noise import NOISE

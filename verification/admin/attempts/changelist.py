@@ -19,10 +19,10 @@ from verification.admin.attempts.chart import draw
 from verification.admin.attempts.presentation import path_of, state_of
 from verification.attempts.counts import Bar, PeriodCounts, count_period
 from verification.attempts.filter import AttemptFilter, Noise, around, everything, latest_days
+from verification.attempts.filter_url import LAST_BEFORE_FIRST, TYPED, parse_filter
 from verification.attempts.matching import MAX_ROWS, Matches, count_matching
-from verification.attempts.moments import ImpossibleMomentError, parse
 from verification.attempts.page import find_page
-from verification.attempts.parsing import LAST_BEFORE_FIRST, TYPED, parse_filter
+from verification.attempts.typed_times import ImpossibleTimeError, parse
 from verification.audit_log.checkpoint import start_of_log
 from verification.diagnosis import StoredData, explain
 from verification.models import Checkpoint, VerificationAttempt
@@ -75,7 +75,7 @@ def list_of_time(text: str) -> AttemptFilter | None:
     """Return the list that the time, range or day in the search box asks for."""
     try:
         meant = parse(text)
-    except ImpossibleMomentError:
+    except ImpossibleTimeError:
         return None
     if isinstance(meant, datetime):
         return around(meant)

@@ -14,9 +14,9 @@ from django.utils import timezone
 from verification.attempts import page
 from verification.attempts.counts import count_period, read_bars
 from verification.attempts.filter import AttemptFilter, latest_days
+from verification.attempts.filter_url import parse_filter
 from verification.attempts.index import ACCOUNT_LIMIT
 from verification.attempts.page import find_page
-from verification.attempts.parsing import parse_filter
 from verification.attempts.spans import spans_of
 from verification.models import OfficialAccount, VerificationAttempt
 from verification.protocol.enums import Kind, Outcome, Reason

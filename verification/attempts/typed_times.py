@@ -1,4 +1,4 @@
-"""Parses moments, ranges and days as people type and paste them, such as 昨天 10:42."""
+"""Parse times, ranges and days as people type and paste them, such as 昨天 10:42."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ _TO = re.compile(r"\s*(?:-|–|—|~|〜|至|到|\bto\b|\.\.+)\s*")
 _BETWEEN = re.compile(r"[\s,t的]*")
 
 
-class ImpossibleMomentError(ValueError):
+class ImpossibleTimeError(ValueError):
     """Raised for what looks like a time and is none: 25:99, 2026-02-30, a range that ends early."""
 
 
@@ -82,7 +82,7 @@ def parse(text: str) -> datetime | Span | Period | None:
 
     A time without a day is today's, or yesterday's if it is still to come. A day without a year is
     the last such day. Today is that of the zone that was typed, or of TIME_ZONE. A zone after one
-    end of a range is that of both. Raise ImpossibleMomentError if the text looks like a time and is
+    end of a range is that of both. Raise ImpossibleTimeError if the text looks like a time and is
     none.
     """
     text = unicodedata.normalize("NFKC", text).strip().lower()
@@ -105,7 +105,7 @@ def parse_end(text: str, *, is_last: bool) -> datetime | None:
     """
     try:
         meant = parse(text)
-    except ImpossibleMomentError:
+    except ImpossibleTimeError:
         return None
     if meant is None:
         return None
@@ -140,7 +140,7 @@ def _range(first: _Point, last: _Point) -> Period | Span | None:
     if first.time is None:
         last_day = last.day or first_day
         if last_day < first_day:
-            raise ImpossibleMomentError(f"{first_day} – {last_day}")
+            raise ImpossibleTimeError(f"{first_day} – {last_day}")
         return Period(first_day, last_day)
     start = first.at(first_day)
     if not first.day and not last.day and start > timezone.now():
@@ -150,7 +150,7 @@ def _range(first: _Point, last: _Point) -> Period | Span | None:
     if end < start and not last.day:  # 23:30 - 00:30
         end = last.at(first_day + timedelta(days=1))
     if end < start:
-        raise ImpossibleMomentError(f"{start} – {end}")
+        raise ImpossibleTimeError(f"{start} – {end}")
     return period_of(Span(minute_of(start).start, minute_of(end).end))
 
 
@@ -225,7 +225,7 @@ def _day_of(match: re.Match[str], today: date) -> date:
             day = date(year, int(match["month"]), int(match["day"]))
             if day <= latest and can_have_records(day):
                 return day
-    raise ImpossibleMomentError(match[0])
+    raise ImpossibleTimeError(match[0])
 
 
 def _time_of(match: re.Match[str]) -> time:
@@ -239,11 +239,11 @@ def _time_of(match: re.Match[str]) -> time:
     try:
         return time(hour, minute, int(match["second"] or 0))
     except ValueError as error:
-        raise ImpossibleMomentError(match[0]) from error
+        raise ImpossibleTimeError(match[0]) from error
 
 
 def _zone_of(match: re.Match[str]) -> tzinfo:
     offset = timedelta(hours=int(match["hours"] or 0), minutes=int(match["minutes"] or 0))
     if offset >= timedelta(days=1):
-        raise ImpossibleMomentError(match[0])
+        raise ImpossibleTimeError(match[0])
     return fixed_zone(-offset if match["sign"] == "-" else offset)

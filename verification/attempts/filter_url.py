@@ -20,7 +20,7 @@ from verification.attempts.filter import (
     span_around,
 )
 from verification.attempts.index import ACCOUNT_LIMIT
-from verification.attempts.moments import ImpossibleMomentError, parse, parse_end
+from verification.attempts.typed_times import ImpossibleTimeError, parse, parse_end
 from verification.protocol.enums import Kind, Outcome, Reason
 from verification.times import Period, Span, midnight, period_of
 
@@ -69,7 +69,7 @@ def parse_at(parameters: Mapping[str, str], invalid: list[str]) -> datetime | No
         return None
     try:
         meant = parse(parameters["at"])
-    except ImpossibleMomentError:
+    except ImpossibleTimeError:
         meant = None
     if isinstance(meant, datetime):
         return meant

@@ -9,7 +9,7 @@ from unittest import mock
 import pytest
 from django.utils import timezone
 
-from verification.attempts.moments import ImpossibleMomentError, parse
+from verification.attempts.typed_times import ImpossibleTimeError, parse
 from verification.times import Period, Span
 
 NOW = datetime(2026, 9, 29, 4, 0, tzinfo=UTC)  # 12:00 in Shanghai
@@ -135,7 +135,7 @@ def test_whole_days(text: str, first: date, last: date) -> None:
     ["25:99", "10:60", "2026-02-30 10:42", "2026-02-29", "02-30", "13-13 10:42", "0001-01-01"],
 )
 def test_an_impossible_time_is_told_from_what_is_none(text: str) -> None:
-    with pytest.raises(ImpossibleMomentError):
+    with pytest.raises(ImpossibleTimeError):
         parse(text)
 
 
