@@ -20,7 +20,7 @@ from verification.admin.attempts.presentation import path_of, state_of
 from verification.attempts.counts import Bar, PeriodCounts, count_period
 from verification.attempts.filter import AttemptFilter, Noise, around, everything, latest_days
 from verification.attempts.filter_url import LAST_BEFORE_FIRST, TYPED, parse_filter
-from verification.attempts.matching import MAX_ROWS, Matches, count_matching
+from verification.attempts.filtered_counts import MAX_ROWS, FilteredCounts, count_filtered
 from verification.attempts.page import find_page
 from verification.attempts.typed_times import ImpossibleTimeError, parse
 from verification.audit_log.checkpoint import start_of_log
@@ -121,7 +121,7 @@ def parse_key(request: HttpRequest, name: str) -> int | None:
 def list_context(request: HttpRequest, filters: AttemptFilter) -> dict[str, Any]:
     """Return the rows, and the sums and the chart above them."""
     page = find_page(filters, parse_key(request, "before"), parse_key(request, "after"))
-    matches, stored = count_matching(filters), StoredData()
+    matches, stored = count_filtered(filters), StoredData()
     counts = count_period(filters.period, filters.account_number)
     asked = look_around(filters, page.attempts)
     hidden = [] if filters.noise is Noise.SHOWN else choices.hidden_choices(filters, counts)
@@ -143,7 +143,7 @@ def list_context(request: HttpRequest, filters: AttemptFilter) -> dict[str, Any]
 
 
 def counts_context(
-    filters: AttemptFilter, counts: PeriodCounts, matches: Matches
+    filters: AttemptFilter, counts: PeriodCounts, matches: FilteredCounts
 ) -> dict[str, Any]:
     """Return what stands above the rows: the sums, the chart, and the table by account."""
     is_of_verifications = filters.kind is Kind.URL_VERIFICATION and filters.noise is Noise.HIDDEN

@@ -36,12 +36,12 @@ class Sums:
 
 
 @dataclass(frozen=True)
-class Matches:
+class FilteredCounts:
     sums: Sums
     bars: list[Bar]  #: of the days of a short span; empty if there are too many rows to count
 
 
-def count_matching(filters: AttemptFilter) -> Matches:
+def count_filtered(filters: AttemptFilter) -> FilteredCounts:
     """Return the sums of the filter's period, and the bars of its chart."""
     charted = period_of_chart(filters.period)
     bars, are_bars_complete = count_bars(filters, spans_of(charted))
@@ -54,7 +54,7 @@ def count_matching(filters: AttemptFilter) -> Matches:
         sum(bar.pushes for bar in own),
         is_complete,
     )
-    return Matches(sums, bars if are_bars_complete else [])
+    return FilteredCounts(sums, bars if are_bars_complete else [])
 
 
 def period_of_chart(period: Period | Span) -> Period | Span:
