@@ -123,8 +123,8 @@ class Bar(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Counted:
-    """Says which callbacks a chart counts."""
+class Selection:
+    """Selects the callbacks that bars count."""
 
     account: int | None = None  #: an id, 0 for paths of no account, or None for all
     kinds: Collection[Kind] = (Kind.URL_VERIFICATION, Kind.MESSAGE_PUSH)
@@ -133,30 +133,30 @@ class Counted:
     has_others: bool = True  #: counts what is not internet noise
 
 
-def read_bars(spans: Sequence[Span], counted: Counted | None = None) -> list[Bar]:
+def read_bars(spans: Sequence[Span], selection: Selection | None = None) -> list[Bar]:
     """Return a bar for each span, from the tallies. Spans without callbacks are included.
 
     Tallies count by the hour of UTC: an hour is in the span in which it begins.
     """
-    counted = counted or Counted()
+    selection = selection or Selection()
     if not spans:
         return []
     bounds = [(number, _adapt(span.start), _adapt(span.end)) for number, span in enumerate(spans)]
     statement = SUM[connection.vendor].format(
         bars=", ".join(["(%s, %s, %s)"] * len(bounds)),
-        account="" if counted.account is None else _AND_ACCOUNT,
+        account="" if selection.account is None else _AND_ACCOUNT,
     )
     parameters: list[Any] = [*chain(*bounds)]
-    if counted.account is not None:
-        parameters.append(counted.account)
+    if selection.account is not None:
+        parameters.append(selection.account)
     sums: Counter[tuple[int, str]] = Counter()
     with connection.cursor() as cursor:
         cursor.execute(statement, parameters)
         for number, kind, outcome, others, noise in cursor:
-            if kind in counted.kinds and counted.outcome in {None, outcome}:
-                sums[number, number_of(kind, outcome)] += counted.has_others * int(
+            if kind in selection.kinds and selection.outcome in {None, outcome}:
+                sums[number, number_of(kind, outcome)] += selection.has_others * int(
                     others
-                ) + counted.has_noise * int(noise)
+                ) + selection.has_noise * int(noise)
     return [
         Bar(span.start, span.end, *(sums[number, name] for name in Bar._fields[2:]))
         for number, span in enumerate(spans)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from verification.attempts.counts import Bar, Counted, number_of, read_bars
+from verification.attempts.counts import Bar, Selection, number_of, read_bars
 from verification.attempts.filter import AttemptFilter, Noise
 from verification.attempts.page import index_of, search
 from verification.attempts.spans import days_in, spans_of
@@ -66,12 +66,12 @@ def period_of_chart(period: Period | Span) -> Period | Span:
 def count_bars(filters: AttemptFilter, spans: Sequence[Span]) -> tuple[list[Bar], bool]:
     """Return the bars of the spans, and whether they count everything."""
     if filters.is_countable and all(span.has_whole_hours for span in spans):
-        return read_bars(spans, counted_by(filters)), True
+        return read_bars(spans, selection_of(filters)), True
     return count_rows(filters, spans)
 
 
-def counted_by(filters: AttemptFilter) -> Counted:
-    return Counted(
+def selection_of(filters: AttemptFilter) -> Selection:
+    return Selection(
         filters.account_number,
         filters.kinds,
         filters.outcome,

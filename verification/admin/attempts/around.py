@@ -9,7 +9,7 @@ from typing import Any
 from django.utils import timezone
 
 from verification.admin.attempts.neighbours import detail_url
-from verification.attempts.counts import Counted, read_bars
+from verification.attempts.counts import Selection, read_bars
 from verification.attempts.filter import AROUND, AttemptFilter, span_around
 from verification.attempts.page import find_nearest
 from verification.attempts.spans import hours_of
@@ -93,5 +93,5 @@ def count_pushes(filters: AttemptFilter) -> tuple[int, Span] | None:
     if not has_pushes or not filters.is_countable:
         return None
     start, end = floor_to_hour(period.start), floor_to_hour(period.last) + HOUR
-    counted = Counted(filters.account_number, [Kind.MESSAGE_PUSH], Outcome.ACCEPTED)
-    return sum(bar.pushes for bar in read_bars(hours_of(start, end), counted)), Span(start, end)
+    selection = Selection(filters.account_number, [Kind.MESSAGE_PUSH], Outcome.ACCEPTED)
+    return sum(bar.pushes for bar in read_bars(hours_of(start, end), selection)), Span(start, end)
