@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,8 +13,8 @@ from django.test import Client
 from verification.models import OfficialAccount
 from verification.tests.support.adapter import A
 from verification.tests.support.admin_client import staff, wechat_verifies
+from verification.tests.support.attempt_list import LIST, column, follow, plain
 
-LIST = "/admin/verification/verificationattempt/"
 #: In America/New_York, 03:00 follows 01:59 at the first moment, and 01:00 follows 01:59 at the
 #: second.
 FORWARD = datetime(2026, 3, 8, 7, 0, tzinfo=UTC)
@@ -37,17 +36,8 @@ def auditor(brand_a: OfficialAccount, settings: Any, monkeypatch: pytest.MonkeyP
     return staff("view_verificationattempt")
 
 
-def show(client: Client, query: str) -> str:
-    return client.get(LIST + html.unescape(query)).text
-
-
 def times(page: str) -> list[str]:
-    cells = re.findall(r'class="field-time"[^>]*>(.*?)</th>', page, re.DOTALL)
-    return [re.sub(r"<[^>]*>", "", cell).strip()[-14:] for cell in cells]
-
-
-def plain(page: str) -> str:
-    return " ".join(html.unescape(re.sub(r"<[^>]*>", "", page)).split())
+    return [time[-14:] for time in column(page, "time")]
 
 
 def link(page: str, rel: str) -> str:
@@ -75,7 +65,7 @@ def link(page: str, rel: str) -> str:
 def test_a_minute_is_shown_with_the_minutes_around_it(
     auditor: Client, at: str, shown: str, rows: list[str]
 ) -> None:
-    page = show(auditor, f"?at={at}")
+    page = follow(auditor, f"?at={at}")
 
     assert shown in plain(page)
     assert times(page) == rows
@@ -86,15 +76,15 @@ def test_the_minutes_before_and_after_lead_through_the_change_and_back(
     auditor: Client, change: datetime
 ) -> None:
     start = f"?at={change - timedelta(minutes=4):%Y-%m-%dT%H:%M:%SZ}"
-    page = show(auditor, start)
+    page = follow(auditor, start)
     assert times(page) == []
 
     for _step in range(2):
-        page = show(auditor, link(page, "next"))
+        page = follow(auditor, link(page, "next"))
     assert times(page) == []
-    page = show(auditor, link(page, "prev"))
+    page = follow(auditor, link(page, "prev"))
     assert len(times(page)) == 2
-    page = show(auditor, link(page, "prev"))
+    page = follow(auditor, link(page, "prev"))
     assert times(page) == []
 
 
@@ -166,4 +156,4 @@ def test_a_day_has_a_bar_for_each_of_its_hours_which_leads_to_its_attempts(
 
     assert len(answer.context["chart"].columns) == hours
     assert [name for _query, name in bars] == names
-    assert [len(times(show(auditor, query))) for query, _name in bars] == [1, 3, 2, 1]
+    assert [len(times(follow(auditor, query))) for query, _name in bars] == [1, 3, 2, 1]
