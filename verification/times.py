@@ -1,4 +1,4 @@
-"""Format dates and times in TIME_ZONE, and compute the periods of the log.
+"""Formats dates and times in TIME_ZONE, and computes the periods of the log.
 
 Computed times are in UTC: in TIME_ZONE, Python would add and compare what clocks show, and be an
 hour off where the clocks change.

@@ -22,7 +22,7 @@ from verification.times import Period, Span
 
 @dataclass(frozen=True)
 class AccountCount:
-    """The URL verifications of one account, without internet noise."""
+    """Counts the URL verifications of one account, without internet noise."""
 
     account_id: int | None  #: None for paths that belong to no account
     name: str
@@ -109,7 +109,7 @@ SUM = {
 
 
 class Bar(NamedTuple):
-    """The callbacks of a span of time. Each is in one of the three numbers."""
+    """Counts the callbacks of a span of time, each in one of three numbers."""
 
     start: datetime
     end: datetime

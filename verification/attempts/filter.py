@@ -1,4 +1,4 @@
-"""The filter of the list of attempts, which is written as a URL, and parsed by filter_url.py."""
+"""Selects attempts for the list, and writes the selection as a URL, which filter_url.py parses."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class AttemptFilter:
 
     @property
     def address(self) -> str | None:
-        """The source IP searched for, in the form in which it is stored."""
+        """Return the source IP searched for, in the form in which it is stored."""
         return canonical_ip(self.search)
 
     @property
@@ -78,7 +78,7 @@ class AttemptFilter:
 
     @property
     def account_number(self) -> int | None:
-        """The account's id, 0 for paths that belong to no account, or None for all accounts."""
+        """Return the account's id, 0 for paths of no account, or None for all accounts."""
         if self.account == NO_ACCOUNT:
             return 0
         return self.account if isinstance(self.account, int) else None

@@ -1,4 +1,4 @@
-"""Counts what a filter selects: from the tallies where they can tell, otherwise from the rows."""
+"""Counts what a filter selects: from the tallies where they know, otherwise from the rows."""
 
 from __future__ import annotations
 

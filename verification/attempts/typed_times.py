@@ -1,4 +1,4 @@
-"""Parse times, ranges and days as people type and paste them, such as 昨天 10:42."""
+"""Parses times, ranges and days as people type and paste them, such as 昨天 10:42."""
 
 from __future__ import annotations
 

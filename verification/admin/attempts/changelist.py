@@ -1,4 +1,4 @@
-"""The list of attempts: filters, sums and a chart of a period, and rows that are paged by key."""
+"""Shows the list of attempts: filters, sums, the chart of a period, and pages of rows."""
 
 from __future__ import annotations
 

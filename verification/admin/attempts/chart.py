@@ -1,4 +1,4 @@
-"""Callbacks by hour or day as an SVG: the position of each bar, tick and label in SVG units."""
+"""Draws callbacks by hour or day as an SVG: places each bar, tick and label in SVG units."""
 
 from __future__ import annotations
 

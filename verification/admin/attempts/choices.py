@@ -1,4 +1,4 @@
-"""Links and selects above the list of attempts, each with whether it is the current one."""
+"""Offers links and selects above the list of attempts, and marks the current ones."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Select(NamedTuple):
 
 
 class Chip(NamedTuple):
-    """A filter that is applied, with the query of the list without it."""
+    """Holds a filter that is applied, with the query of the list without it."""
 
     name: Any
     value: Any

@@ -1,4 +1,4 @@
-"""The page of one attempt: first what happened and what to do, then what was recorded."""
+"""Shows one attempt: first what happened and what to do, then what was recorded."""
 
 from __future__ import annotations
 
