@@ -8,10 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from verification.attempts.counts import Bar, Selection, number_of, read_bars
+from verification.attempts.bars import Bar, Selection, days_in, number_of, read_bars, spans_of
 from verification.attempts.filter import AttemptFilter, Noise
 from verification.attempts.page import index_of, search
-from verification.attempts.spans import days_in, spans_of
 from verification.models import VerificationAttempt
 from verification.times import Period, Span
 

@@ -9,10 +9,9 @@ from typing import Any
 from django.utils import timezone
 
 from verification.admin.attempts.neighbours import detail_url
-from verification.attempts.counts import Selection, read_bars
+from verification.attempts.bars import Selection, hours_of, read_bars
 from verification.attempts.filter import AROUND, AttemptFilter, span_around
 from verification.attempts.page import find_nearest
-from verification.attempts.spans import hours_of
 from verification.models import VerificationAttempt
 from verification.protocol.enums import Kind, Outcome
 from verification.times import HOUR, MINUTE, Span, floor_to_hour, format_datetime, minute_of

@@ -17,7 +17,8 @@ from verification.admin.attempts import choices
 from verification.admin.attempts.around import count_pushes, look_around
 from verification.admin.attempts.chart import draw
 from verification.admin.attempts.presentation import path_of, state_of
-from verification.attempts.counts import Bar, PeriodCounts, count_period
+from verification.attempts.bars import Bar
+from verification.attempts.counts import PeriodCounts, count_period
 from verification.attempts.filter import AttemptFilter, Noise, around, everything, latest_days
 from verification.attempts.filter_url import LAST_BEFORE_FIRST, TYPED, parse_filter
 from verification.attempts.filtered_counts import MAX_ROWS, FilteredCounts, count_filtered

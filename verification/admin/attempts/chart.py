@@ -9,7 +9,7 @@ from math import ceil
 
 from django.utils import timezone
 
-from verification.attempts.counts import Bar
+from verification.attempts.bars import Bar
 from verification.times import HOUR, MINUTE, comes_twice, local_offset, midnight
 
 WIDTH = 900

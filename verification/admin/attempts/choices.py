@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from verification.attempts.counts import AccountCount, Bar, PeriodCounts
+from verification.attempts.bars import Bar
+from verification.attempts.counts import AccountCount, PeriodCounts
 from verification.attempts.filter import (
     ALL_PRESETS,
     NO_ACCOUNT,

@@ -14,9 +14,9 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from verification.accounts.facts import read_facts
-from verification.attempts.counts import Selection, count_period, read_bars
+from verification.attempts.bars import Selection, hours_of, latest_hours, read_bars, spans_of
+from verification.attempts.counts import count_period
 from verification.attempts.filter import AttemptFilter
-from verification.attempts.spans import hours_of, latest_hours, spans_of
 from verification.models import ChainHead, OfficialAccount, Tally
 from verification.protocol.enums import Kind, Outcome
 from verification.tests.support.exports import ids, make_attempts

@@ -9,10 +9,10 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from verification.attempts.counts import count_period, read_bars
+from verification.attempts.bars import read_bars, spans_of
+from verification.attempts.counts import count_period
 from verification.attempts.filter import AttemptFilter, latest_days
 from verification.attempts.page import find_page
-from verification.attempts.spans import spans_of
 from verification.models import OfficialAccount, VerificationAttempt
 from verification.tests.support.adapter import A
 from verification.tests.support.admin_client import wechat_verifies
