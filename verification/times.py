@@ -1,4 +1,8 @@
-"""Format dates and times in TIME_ZONE, and compute the periods of the log."""
+"""Formats dates and times in TIME_ZONE, and computes the periods of the log.
+
+Computed times are in UTC: in TIME_ZONE, Python would add and compare what clocks show, and be an
+hour off where the clocks change.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +13,13 @@ from django.conf import settings
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
+
 
 def format_datetime(moment: datetime, pattern: str = "%Y-%m-%d %H:%M:%S") -> str:
     """Return a time with its zone, such as 2026-09-29 10:42:07 (UTC+8)."""
     local = timezone.localtime(moment)
-    return f"{local.strftime(pattern)} ({format_offset(local.utcoffset() or timedelta())})"
+    return f"{local.strftime(pattern)} ({local_offset(moment)})"
 
 
 def format_short(moment: datetime) -> str:
@@ -44,8 +50,7 @@ def format_date(moment: datetime) -> str:
 
 def format_zone() -> str:
     """Return the name of TIME_ZONE and its offset, such as Asia/Shanghai (UTC+8)."""
-    offset = timezone.localtime().utcoffset() or timedelta()
-    return f"{settings.TIME_ZONE} ({format_offset(offset)})"
+    return f"{settings.TIME_ZONE} ({local_offset(timezone.now())})"
 
 
 def format_offset(offset: timedelta) -> str:
@@ -55,6 +60,17 @@ def format_offset(offset: timedelta) -> str:
         return "UTC"
     hours, rest = divmod(abs(minutes), 60)
     return f"UTC{'+' if minutes > 0 else '-'}{hours}{f':{rest:02}' if rest else ''}"
+
+
+def local_offset(moment: datetime) -> str:
+    """Return the offset of TIME_ZONE at `moment`, such as UTC+8."""
+    return format_offset(timezone.localtime(moment).utcoffset() or timedelta())
+
+
+def comes_twice(moment: datetime) -> bool:
+    """Return whether clocks show this time a second time, because they go back."""
+    local = timezone.localtime(moment)
+    return local.utcoffset() != local.replace(fold=1 - local.fold).utcoffset()
 
 
 class Period(NamedTuple):
@@ -82,9 +98,7 @@ class Period(NamedTuple):
 
     def __str__(self) -> str:
         """Return both days and the offset, such as 2026-07-01 – 2026-09-30 (UTC+8)."""
-        return (
-            f"{self.first} – {self.last} ({format_offset(self.start.utcoffset() or timedelta())})"
-        )
+        return f"{self.first} – {self.last} ({local_offset(self.start)})"
 
 
 class Span(NamedTuple):
@@ -96,7 +110,7 @@ class Span(NamedTuple):
     @property
     def last(self) -> datetime:
         """Return the last minute of the span, as people write its end."""
-        return self.end - timedelta(minutes=1)
+        return self.end - MINUTE
 
     @property
     def has_whole_hours(self) -> bool:
@@ -104,11 +118,21 @@ class Span(NamedTuple):
         return all(moment == floor_to_hour(moment) for moment in self)
 
     def __str__(self) -> str:
-        """Return both ends and the offset, such as 2026-09-29 10:00 – 10:59 (UTC+8)."""
+        """Return both ends and the offset, such as 2026-09-29 10:00 – 10:59 (UTC+8).
+
+        If the clocks change in the span, each end has its own offset.
+        """
         first, last = timezone.localtime(self.start), timezone.localtime(self.last)
         until = f"{last:%H:%M}" if first.date() == last.date() else f"{last:%Y-%m-%d %H:%M}"
-        offset = format_offset(first.utcoffset() or timedelta())
-        return f"{first:%Y-%m-%d %H:%M} – {until} ({offset})"
+        offsets = [f" ({local_offset(moment)})" for moment in (first, last)]
+        of_first = offsets[0] if offsets[0] != offsets[1] else ""
+        return f"{first:%Y-%m-%d %H:%M}{of_first} – {until}{offsets[1]}"
+
+
+def minute_of(moment: datetime) -> Span:
+    """Return the minute that `moment` is in."""
+    start = moment.astimezone(UTC).replace(second=0, microsecond=0)
+    return Span(start, start + MINUTE)
 
 
 def floor_to_hour(moment: datetime) -> datetime:
@@ -124,7 +148,7 @@ def midnight(day: date) -> datetime:
     """
     start = timezone.make_aware(datetime.combine(day, time())).astimezone(UTC)
     hour = start.replace(minute=0, second=0)
-    return timezone.localtime(hour if hour == start else hour + timedelta(hours=1))
+    return hour if hour == start else hour + HOUR
 
 
 def period_of(span: Span) -> Period | Span:

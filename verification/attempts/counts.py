@@ -1,18 +1,10 @@
-"""Counts the attempts of a period from the tallies: by account and outcome, and what lists omit.
-
-Tallies count by the hour of UTC. An hour belongs to the day in which it begins.
-"""
+"""Counts the attempts of a period from the tallies: by account and outcome, and what lists omit."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
-from itertools import chain
-from typing import Any, NamedTuple
 
-from django.db import connection
 from django.db.models import F, Sum
 
 from verification.models import OfficialAccount, Tally
@@ -22,7 +14,7 @@ from verification.times import Period, Span
 
 @dataclass(frozen=True)
 class AccountCount:
-    """The URL verifications of one account, without internet noise."""
+    """Counts the URL verifications of one account, without internet noise."""
 
     account_id: int | None  #: None for paths that belong to no account
     name: str
@@ -90,85 +82,3 @@ def count_period(period: Period | Span, account: int | None = None) -> PeriodCou
         elif number:
             counts.verifications[account_id, Outcome(outcome)] += int(number)
     return counts
-
-
-# PostgreSQL adds up each bar in a subquery of its own. Computing the day of each hour would take
-# twice as long, and for a plain join, which SQLite needs, it expects a hundred times as many rows
-# and plans accordingly.
-_TABLE = Tally._meta.db_table
-_BARS = "WITH bar (number, start, until) AS (VALUES {bars})"
-_TALLIES_OF_BAR = f"{_TABLE} WHERE hour >= bar.start AND hour < bar.until {{account}}"
-_AND_ACCOUNT = "AND COALESCE(account_id, 0) = %s"
-_SUMS = "kind, outcome, SUM(count - noise), SUM(noise)"
-SUM = {
-    "postgresql": f"""{_BARS} SELECT bar.number, sums.* FROM bar, LATERAL
-        (SELECT {_SUMS} FROM {_TALLIES_OF_BAR} GROUP BY kind, outcome) AS sums""",
-    "sqlite": f"""{_BARS} SELECT bar.number, {_SUMS}
-        FROM bar CROSS JOIN {_TALLIES_OF_BAR} GROUP BY bar.number, kind, outcome""",
-}
-
-
-class Bar(NamedTuple):
-    """The callbacks of a span of time. Each is in one of the three numbers."""
-
-    start: datetime
-    end: datetime
-    accepted: int = 0  #: without message pushes
-    refused: int = 0  #: of all kinds
-    pushes: int = 0  #: accepted message pushes, which are only counted
-
-    @property
-    def total(self) -> int:
-        return self.accepted + self.refused + self.pushes
-
-
-@dataclass(frozen=True)
-class Counted:
-    """Says which callbacks a chart counts."""
-
-    account: int | None = None  #: an id, 0 for paths of no account, or None for all
-    kinds: Collection[Kind] = (Kind.URL_VERIFICATION, Kind.MESSAGE_PUSH)
-    outcome: Outcome | None = None
-    has_noise: bool = False  #: counts internet noise
-    has_others: bool = True  #: counts what is not internet noise
-
-
-def read_bars(spans: Sequence[Span], counted: Counted | None = None) -> list[Bar]:
-    """Return a bar for each span, from the tallies. Spans without callbacks are included.
-
-    Tallies count by the hour of UTC: an hour is in the span in which it begins.
-    """
-    counted = counted or Counted()
-    if not spans:
-        return []
-    bounds = [(number, _adapt(span.start), _adapt(span.end)) for number, span in enumerate(spans)]
-    statement = SUM[connection.vendor].format(
-        bars=", ".join(["(%s, %s, %s)"] * len(bounds)),
-        account="" if counted.account is None else _AND_ACCOUNT,
-    )
-    parameters: list[Any] = [*chain(*bounds)]
-    if counted.account is not None:
-        parameters.append(counted.account)
-    sums: Counter[tuple[int, str]] = Counter()
-    with connection.cursor() as cursor:
-        cursor.execute(statement, parameters)
-        for number, kind, outcome, others, noise in cursor:
-            if kind in counted.kinds and counted.outcome in {None, outcome}:
-                sums[number, number_of(kind, outcome)] += counted.has_others * int(
-                    others
-                ) + counted.has_noise * int(noise)
-    return [
-        Bar(span.start, span.end, *(sums[number, name] for name in Bar._fields[2:]))
-        for number, span in enumerate(spans)
-    ]
-
-
-def number_of(kind: int, outcome: int) -> str:
-    """Return the name of the number of a Bar in which a callback counts."""
-    if outcome == Outcome.REFUSED:
-        return "refused"
-    return "pushes" if kind == Kind.MESSAGE_PUSH else "accepted"
-
-
-def _adapt(moment: datetime) -> Any:
-    return connection.ops.adapt_datetimefield_value(moment)

@@ -1,4 +1,4 @@
-"""The filter of the list of attempts, which is written as a URL, and parsed by parsing.py."""
+"""Selects attempts for the list, and writes the selection as a URL, which filter_url.py parses."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from verification.attempts.moments import Moment, format_minute
+from verification.attempts.typed_times import format_minute
 from verification.audit_log.positions import first_id_since
 from verification.models import VerificationAttempt
 from verification.models.noise import NOISE
 from verification.protocol.client_ip import canonical_ip
 from verification.protocol.enums import Kind, Outcome, Reason
-from verification.times import PRESETS, Period, Span, preset
+from verification.times import PRESETS, Period, Span, minute_of, preset
 
 #: The period of the list when the URL has none: the latest days, today included.
 DEFAULT_DAYS = 90
@@ -62,7 +62,7 @@ class AttemptFilter:
 
     @property
     def address(self) -> str | None:
-        """The source IP searched for, in the form in which it is stored."""
+        """Return the source IP searched for, in the form in which it is stored."""
         return canonical_ip(self.search)
 
     @property
@@ -78,7 +78,7 @@ class AttemptFilter:
 
     @property
     def account_number(self) -> int | None:
-        """The account's id, 0 for paths that belong to no account, or None for all accounts."""
+        """Return the account's id, 0 for paths of no account, or None for all accounts."""
         if self.account == NO_ACCOUNT:
             return 0
         return self.account if isinstance(self.account, int) else None
@@ -194,13 +194,15 @@ def everything(period: Period | Span, **changes: Any) -> AttemptFilter:
     return AttemptFilter(period, **{**whole, **changes})
 
 
-def around(moment: Moment) -> AttemptFilter:
+def around(moment: datetime) -> AttemptFilter:
     """Return the filter for all attempts around a minute."""
-    return everything(span_around(moment), at=moment.at)
+    return everything(span_around(moment), at=moment)
 
 
-def span_around(moment: Moment) -> Span:
-    return Span(moment.minute.start - AROUND, moment.minute.end + AROUND)
+def span_around(moment: datetime) -> Span:
+    """Return the minute that `moment` is in, with the minutes before and after it."""
+    minute = minute_of(moment)
+    return Span(minute.start - AROUND, minute.end + AROUND)
 
 
 def default_kind(at: datetime | None) -> str:

@@ -69,7 +69,7 @@ require_bits(Reason, REASON_BITS)
 
 @dataclass(frozen=True)
 class AttemptIndex:
-    """The attempts of these accounts, kinds and reasons: noise only, without it, or with it."""
+    """Finds attempts of these accounts, kinds and reasons: noise only, without it, or with it."""
 
     accounts: Sequence[int]
     kinds: Iterable[Kind]

@@ -22,7 +22,7 @@ BEGINNING = datetime.min.replace(tzinfo=UTC)
 
 @dataclass(frozen=True)
 class PastHours:
-    """The sums of the tallies before the hour in which a seal was made.
+    """Holds the sums of the tallies before the hour in which a seal was made.
 
     Commits have the order of the chain, so these sums are right in each database that has the seal.
     In a backup from before the seal, they are not.

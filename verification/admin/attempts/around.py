@@ -9,14 +9,12 @@ from typing import Any
 from django.utils import timezone
 
 from verification.admin.attempts.neighbours import detail_url
-from verification.attempts.counts import Counted, read_bars
+from verification.attempts.bars import Selection, hours_of, read_bars
 from verification.attempts.filter import AROUND, AttemptFilter, span_around
-from verification.attempts.moments import Moment
 from verification.attempts.page import find_nearest
-from verification.attempts.spans import HOUR, hours_of
 from verification.models import VerificationAttempt
 from verification.protocol.enums import Kind, Outcome
-from verification.times import Span, floor_to_hour, format_datetime
+from verification.times import HOUR, MINUTE, Span, floor_to_hour, format_datetime, minute_of
 
 
 @dataclass(frozen=True)
@@ -41,19 +39,19 @@ def look_around(filters: AttemptFilter, attempts: list[VerificationAttempt]) -> 
     """Return what is around the moment of the filter, None if it has none."""
     if filters.at is None:
         return None
-    moment = Moment(filters.at)
-    step = timedelta(minutes=1) + 2 * AROUND
+    minute = minute_of(filters.at)
+    step = MINUTE + 2 * AROUND
     around = Around(
         name=name_moment(filters.at),
-        shown=span_around(moment),
-        minute=moment.minute,
+        shown=span_around(filters.at),
+        minute=minute,
         earlier=shifted(filters, -step),
         later=shifted(filters, step),
-        is_to_come=moment.minute.start > timezone.now(),
+        is_to_come=minute.start > timezone.now(),
     )
     if any(around.holds(attempt) for attempt in attempts):
         return around
-    nearest = find_nearest(filters, moment.minute)
+    nearest = find_nearest(filters, minute)
     return Around(
         **{
             **vars(around),
@@ -66,8 +64,8 @@ def look_around(filters: AttemptFilter, attempts: list[VerificationAttempt]) -> 
 
 def shifted(filters: AttemptFilter, step: timedelta) -> str:
     assert filters.at
-    moment = Moment(filters.at + step)
-    return filters.replace(at=moment.minute.start, period=span_around(moment)).query()
+    at = minute_of(filters.at).start + step
+    return filters.replace(at=at, period=span_around(at)).query()
 
 
 def name_moment(at: datetime) -> str:
@@ -94,5 +92,5 @@ def count_pushes(filters: AttemptFilter) -> tuple[int, Span] | None:
     if not has_pushes or not filters.is_countable:
         return None
     start, end = floor_to_hour(period.start), floor_to_hour(period.last) + HOUR
-    counted = Counted(filters.account_number, [Kind.MESSAGE_PUSH], Outcome.ACCEPTED)
-    return sum(bar.pushes for bar in read_bars(hours_of(start, end), counted)), Span(start, end)
+    selection = Selection(filters.account_number, [Kind.MESSAGE_PUSH], Outcome.ACCEPTED)
+    return sum(bar.pushes for bar in read_bars(hours_of(start, end), selection)), Span(start, end)

@@ -1,7 +1,8 @@
-"""The list of attempts: filters, sums and a chart of a period, and rows that are paged by key."""
+"""Shows the list of attempts: filters, sums, the chart of a period, and pages of rows."""
 
 from __future__ import annotations
 
+from datetime import datetime
 from functools import partial
 from typing import Any
 from urllib.parse import urlencode
@@ -16,12 +17,13 @@ from verification.admin.attempts import choices
 from verification.admin.attempts.around import count_pushes, look_around
 from verification.admin.attempts.chart import draw
 from verification.admin.attempts.presentation import path_of, state_of
-from verification.attempts.counts import Bar, PeriodCounts, count_period
+from verification.attempts.bars import Bar
+from verification.attempts.counts import PeriodCounts, count_period
 from verification.attempts.filter import AttemptFilter, Noise, around, everything, latest_days
-from verification.attempts.matching import MAX_ROWS, Matches, count_matching
-from verification.attempts.moments import ImpossibleMomentError, Moment, parse
+from verification.attempts.filter_url import LAST_BEFORE_FIRST, TYPED, parse_filter
+from verification.attempts.filtered_counts import MAX_ROWS, FilteredCounts, count_filtered
 from verification.attempts.page import find_page
-from verification.attempts.parsing import LAST_BEFORE_FIRST, TYPED, parse_filter
+from verification.attempts.typed_times import ImpossibleTimeError, parse
 from verification.audit_log.checkpoint import start_of_log
 from verification.diagnosis import StoredData, explain
 from verification.models import Checkpoint, VerificationAttempt
@@ -74,9 +76,9 @@ def list_of_time(text: str) -> AttemptFilter | None:
     """Return the list that the time, range or day in the search box asks for."""
     try:
         meant = parse(text)
-    except ImpossibleMomentError:
+    except ImpossibleTimeError:
         return None
-    if isinstance(meant, Moment):
+    if isinstance(meant, datetime):
         return around(meant)
     if isinstance(meant, Span):
         return everything(meant)
@@ -120,7 +122,7 @@ def parse_key(request: HttpRequest, name: str) -> int | None:
 def list_context(request: HttpRequest, filters: AttemptFilter) -> dict[str, Any]:
     """Return the rows, and the sums and the chart above them."""
     page = find_page(filters, parse_key(request, "before"), parse_key(request, "after"))
-    matches, stored = count_matching(filters), StoredData()
+    matches, stored = count_filtered(filters), StoredData()
     counts = count_period(filters.period, filters.account_number)
     asked = look_around(filters, page.attempts)
     hidden = [] if filters.noise is Noise.SHOWN else choices.hidden_choices(filters, counts)
@@ -142,7 +144,7 @@ def list_context(request: HttpRequest, filters: AttemptFilter) -> dict[str, Any]
 
 
 def counts_context(
-    filters: AttemptFilter, counts: PeriodCounts, matches: Matches
+    filters: AttemptFilter, counts: PeriodCounts, matches: FilteredCounts
 ) -> dict[str, Any]:
     """Return what stands above the rows: the sums, the chart, and the table by account."""
     is_of_verifications = filters.kind is Kind.URL_VERIFICATION and filters.noise is Noise.HIDDEN

@@ -1,4 +1,4 @@
-"""Callbacks by hour or day as an SVG: the position of each bar, tick and label in SVG units."""
+"""Draws callbacks by hour or day as an SVG: places each bar, tick and label in SVG units."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from math import ceil
 
 from django.utils import timezone
 
-from verification.attempts.counts import Bar
-from verification.attempts.spans import HOUR
-from verification.times import midnight
+from verification.attempts.bars import Bar
+from verification.times import HOUR, MINUTE, comes_twice, local_offset, midnight
 
 WIDTH = 900
 HEIGHT = 84  #: of the part with the accepted and refused bars
@@ -60,7 +59,7 @@ class Chart:
     height: int
     base: int  #: of the accepted and refused bars
     pushes_base: int
-    is_by_hour: bool
+    days: int  #: of the longest bar; 0 if the bars are of hours
     most_pushes: int = 0
     width: int = WIDTH
     left: int = LEFT
@@ -133,7 +132,7 @@ def draw(
         height=pushes_base + BOTTOM,
         base=base,
         pushes_base=pushes_base,
-        is_by_hour=_is_by_hour(bars),
+        days=0 if _is_by_hour(bars) else max((days_of(bar) for bar in bars), default=1),
         most_pushes=most_pushes,
         used=[column for column in columns if column.bar.total],
     )
@@ -143,14 +142,17 @@ def format_span(bar: Bar) -> str:
     """Return the day or days of a bar, or the day, the hour and its last minute."""
     if _is_by_hour([bar]):
         first, last = timezone.localtime(bar.start), timezone.localtime(bar.end - MINUTE)
-        return f"{first:%Y-%m-%d %H:%M} – {last:%H:%M}"
+        offset = f" ({local_offset(first)})" if comes_twice(first) else ""
+        return f"{first:%Y-%m-%d %H:%M} – {last:%H:%M}{offset}"
     days = [timezone.localdate(moment) for moment in (bar.start, bar.end - MINUTE)]
     if midnight(days[1]) > bar.end - MINUTE:  # In a zone of half hours, a day ends after midnight.
         days[1] -= timedelta(days=1)
     return " – ".join(dict.fromkeys(day.isoformat() for day in days))
 
 
-MINUTE = timedelta(minutes=1)
+def days_of(bar: Bar) -> int:
+    """Return the number of days of a bar, of which the first and the last may be cut off."""
+    return ceil((bar.end - bar.start - HOUR) / timedelta(days=1))
 
 
 def _is_by_hour(bars: Sequence[Bar]) -> bool:

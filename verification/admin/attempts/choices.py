@@ -1,4 +1,4 @@
-"""Links and selects above the list of attempts, each with whether it is the current one."""
+"""Offers links and selects above the list of attempts, and marks the current ones."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from verification.attempts.counts import AccountCount, Bar, PeriodCounts
+from verification.attempts.bars import Bar
+from verification.attempts.counts import AccountCount, PeriodCounts
 from verification.attempts.filter import (
     ALL_PRESETS,
     NO_ACCOUNT,
@@ -52,7 +53,7 @@ class Select(NamedTuple):
 
 
 class Chip(NamedTuple):
-    """A filter that is applied, with the query of the list without it."""
+    """Holds a filter that is applied, with the query of the list without it."""
 
     name: Any
     value: Any

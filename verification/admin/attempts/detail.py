@@ -1,4 +1,4 @@
-"""The page of one attempt: first what happened and what to do, then what was recorded."""
+"""Shows one attempt: first what happened and what to do, then what was recorded."""
 
 from __future__ import annotations
 
@@ -20,7 +20,6 @@ from verification.admin.attempts.neighbours import (
 from verification.admin.attempts.presentation import describe_request, describe_response, state_of
 from verification.admin.base import account_url, may
 from verification.attempts.filter import around
-from verification.attempts.moments import Moment
 from verification.audit_log.chain import BrokenChain
 from verification.audit_log.verifier import verify_seal
 from verification.diagnosis import Explanation, StoredData, explain, remark_on
@@ -89,7 +88,7 @@ def url_of_account(request: HttpRequest, attempt: VerificationAttempt) -> str:
 def around_url(attempt: VerificationAttempt) -> str:
     """Return the address of the list of everything that was recorded around the attempt."""
     changelist = reverse("admin:verification_verificationattempt_changelist")
-    return f"{changelist}{around(Moment(attempt.recorded_at)).query()}"
+    return f"{changelist}{around(attempt.recorded_at).query()}"
 
 
 def open_links(request: HttpRequest, explanation: Explanation) -> list[Link]:

@@ -1,4 +1,4 @@
-"""The export of the list of attempts as CSV, and how the change log describes its filters."""
+"""Exports the list of attempts as CSV, and describes its filters for the change log."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from verification.admin.attempts.detail import detail_context
 from verification.admin.attempts.export import export_view
 from verification.admin.attempts.presentation import path_of
 from verification.admin.base import ReadOnlyAdmin
-from verification.attempts.parsing import parse_filter
+from verification.attempts.filter_url import parse_filter
 from verification.models import VerificationAttempt
 from verification.times import format_datetime
 

@@ -1,4 +1,4 @@
-"""The attempts around one: of the same account, from the same source, and the one that passed."""
+"""Finds the attempts around one: of the account, from the source, and the one that passed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The request and the response of an attempt, with names and units for people."""
+"""Describes the request and the response of an attempt, with names and units for people."""
 
 from __future__ import annotations
 

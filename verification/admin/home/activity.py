@@ -5,9 +5,8 @@ from __future__ import annotations
 from django.urls import reverse
 
 from verification.admin.attempts.chart import Chart, draw
-from verification.attempts.counts import Bar, read_bars
+from verification.attempts.bars import Bar, latest_hours, read_bars
 from verification.attempts.filter import AttemptFilter
-from verification.attempts.spans import latest_hours
 from verification.times import Span
 
 HOURS = 24

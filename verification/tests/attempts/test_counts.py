@@ -14,9 +14,9 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from verification.accounts.facts import read_facts
-from verification.attempts.counts import Counted, count_period, read_bars
+from verification.attempts.bars import Selection, hours_of, latest_hours, read_bars, spans_of
+from verification.attempts.counts import count_period
 from verification.attempts.filter import AttemptFilter
-from verification.attempts.spans import hours_of, latest_hours, spans_of
 from verification.models import ChainHead, OfficialAccount, Tally
 from verification.protocol.enums import Kind, Outcome
 from verification.tests.support.exports import ids, make_attempts
@@ -42,7 +42,7 @@ def tally(account: OfficialAccount | None, hours: Sequence[datetime], **other: A
     Tally.objects.bulk_create(Tally(account=account, hour=hour, **columns) for hour in hours)
 
 
-VERIFICATIONS = Counted(kinds=[Kind.URL_VERIFICATION])
+VERIFICATIONS = Selection(kinds=[Kind.URL_VERIFICATION])
 ZONES = [
     *("Asia/Shanghai", "America/New_York", "UTC"),
     *("Asia/Kolkata", "Asia/Kathmandu", "Australia/Lord_Howe", "America/St_Johns"),
@@ -94,7 +94,7 @@ def test_bars_count_one_account_paths_without_account_or_all(
     tally(None, HOURS[200:202], outcome=Outcome.REFUSED.value, noise=2)
 
     def sums(account: int | None = None) -> tuple[int, int]:
-        bars = read_bars(spans_of(MARCH), Counted(account, kinds=[Kind.URL_VERIFICATION]))
+        bars = read_bars(spans_of(MARCH), Selection(account, kinds=[Kind.URL_VERIFICATION]))
         return sum(bar.accepted for bar in bars), sum(bar.refused for bar in bars)
 
     assert sums(brand_a.pk) == (2, 8)
@@ -112,8 +112,8 @@ def test_a_bar_has_the_accepted_the_refused_of_all_kinds_and_the_pushes(
     tally(brand_a, HOURS[200:201], kind=push, count=1000, noise=0)
     tally(brand_a, HOURS[200:201], kind=push, outcome=refused, count=4, noise=2)
 
-    def numbers(**counted: Any) -> tuple[int, ...]:
-        [bar] = read_bars(hours_of(HOURS[200], HOURS[201]), Counted(**counted))
+    def numbers(**selection: Any) -> tuple[int, ...]:
+        [bar] = read_bars(hours_of(HOURS[200], HOURS[201]), Selection(**selection))
         return (bar.accepted, bar.refused, bar.pushes)
 
     assert numbers() == (2, 6, 1000)

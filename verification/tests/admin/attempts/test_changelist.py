@@ -1,54 +1,21 @@
-"""The list of attempts: its counts and chart, its filters and its pages."""
+"""The list of attempts: its counts and chart, and its pages."""
 
 from __future__ import annotations
 
 import re
-import time
-from datetime import UTC, date, datetime, timedelta
-from urllib.parse import parse_qs
 
 import pytest
 from django.test import Client
 from django.utils import timezone
 
 from verification.attempts import page
-from verification.attempts.counts import count_period, read_bars
-from verification.attempts.filter import AttemptFilter, latest_days
-from verification.attempts.index import ACCOUNT_LIMIT
-from verification.attempts.page import find_page
-from verification.attempts.parsing import parse_filter
-from verification.attempts.spans import spans_of
+from verification.attempts.counts import count_period
+from verification.attempts.filter import latest_days
 from verification.models import OfficialAccount, VerificationAttempt
-from verification.protocol.enums import Kind, Outcome, Reason
-from verification.tests.support.adapter import A, B
-from verification.tests.support.admin_client import staff, wechat_pushes, wechat_verifies
-from verification.tests.support.signer import verification
+from verification.protocol.enums import Kind
+from verification.tests.support.admin_client import staff
+from verification.tests.support.attempt_list import LIST, column, follow, show
 from verification.tests.support.tampering import as_owner
-from verification.times import Period, Span, preset
-
-LIST = "/admin/verification/verificationattempt/"
-
-
-def show(client: Client, **query: str) -> str:
-    return client.get(LIST, query).text
-
-
-def column(text: str, name: str) -> list[str]:
-    rows = text[text.index('id="result_list"') :].partition("</thead>")[2]
-    cells = re.findall(rf'class="field-{name}"[^>]*>(.*?)</t[dh]>', rows, re.DOTALL)
-    return [" ".join(re.sub(r"<[^>]*>", "", cell).split()) for cell in cells]
-
-
-@pytest.fixture
-def a_day(brand_a: OfficialAccount, brand_b: OfficialAccount) -> None:
-    """Record five verifications, two pushes, and three requests that are internet noise."""
-    for account, token in [(brand_a, A), (brand_a, B), (brand_b, B), (brand_b, B), (brand_b, A)]:
-        wechat_verifies(account, token)
-    wechat_pushes(brand_a, A)
-    wechat_pushes(brand_a, B)
-    Client().head(brand_a.server_path)
-    Client(headers={"User-Agent": "zgrab"}).get(f"/wechat/wp-login?{verification(A)}")
-    Client().get(f"/wechat/brand-a?{verification('')}")
 
 
 class TestOpening:
@@ -68,7 +35,7 @@ class TestOpening:
         text = show(li_wei_at_work)
         links = dict(re.findall(r'href="([^"]*)"\s*>(\d+ (?:internet|message|self)[^<]*)<', text))
         listed = {
-            label: len(column(show_link(li_wei_at_work, link), "time"))
+            label: len(column(follow(li_wei_at_work, link), "time"))
             for link, label in links.items()
         }
 
@@ -81,7 +48,7 @@ class TestOpening:
 
         assert [int(number) for _, number in cells] == [1, 1, 2, 1, 3, 2][: len(cells)]
         for link, number in cells:
-            assert len(column(show_link(li_wei_at_work, link), "time")) == int(number)
+            assert len(column(follow(li_wei_at_work, link), "time")) == int(number)
 
     def test_the_chart_says_in_words_what_it_shows(
         self, a_day: None, li_wei_at_work: Client
@@ -143,120 +110,6 @@ class TestOpening:
         assert "No attempts match." in show(li_wei_at_work)
 
 
-def show_link(client: Client, link: str) -> str:
-    return client.get(LIST + link.replace("&amp;", "&")).text
-
-
-class TestFiltering:
-    @pytest.mark.parametrize(
-        ("query", "rows"),
-        [
-            ({"outcome": "refused"}, 2),
-            ({"outcome": "accepted"}, 3),
-            ({"reason": "signature_mismatch"}, 2),
-            ({"reason": "unknown_account"}, 0),
-            ({"kind": "message_push"}, 1),
-            ({"kind": "all"}, 6),
-            ({"outcome": "accepted", "reason": "signature_mismatch"}, 0),
-            ({"noise": "only", "kind": "all"}, 3),
-            ({"noise": "only"}, 3),
-            ({"noise": "only", "reason": "method_not_allowed"}, 1),
-            ({"noise": "only", "account": "none"}, 1),
-            ({"kind": "noise"}, 3),
-            ({"kind": "every"}, 9),
-            ({"kind": "every", "reason": "signature_mismatch"}, 4),
-            ({"first": "1970-01-01"}, 5),
-            ({"last": "2000-01-01"}, 0),
-            ({"account": "none"}, 0),
-            ({"account": str(ACCOUNT_LIMIT - 1)}, 0),
-            ({"period": "this_month"}, 5),
-            ({"period": "last_quarter"}, 0),
-            ({"q": "127.0.0.1"}, 5),
-            ({"q": " ::ffff:127.0.0.1 "}, 5),
-            ({"q": "192.0.2.1"}, 0),
-        ],
-    )
-    def test_a_filter_leaves_what_it_says(
-        self, a_day: None, li_wei_at_work: Client, query: dict[str, str], rows: int
-    ) -> None:
-        assert len(column(show(li_wei_at_work, **query), "time")) == rows
-
-    def test_an_account_is_chosen_by_its_name(
-        self, a_day: None, brand_b: OfficialAccount, li_wei_at_work: Client
-    ) -> None:
-        text = show(li_wei_at_work, account=str(brand_b.pk))
-
-        assert column(text, "called") == ["Brand-B"] * 3
-
-    def test_an_attempt_is_found_by_its_request_id(
-        self, a_day: None, li_wei_at_work: Client
-    ) -> None:
-        attempt = VerificationAttempt.objects.get(id=2)
-        for spelling in (str(attempt.request_id), attempt.request_id.hex.upper()):
-            assert len(column(show(li_wei_at_work, q=spelling), "time")) == 1
-
-    @pytest.mark.parametrize(
-        "term", ["haystack", "%", "'", "e" * 5000, "1.2.3", "25:99", "2026-02-30 10:42"]
-    )
-    def test_what_is_no_question_is_said_to_be_none(
-        self, a_day: None, li_wei_at_work: Client, term: str
-    ) -> None:
-        response = li_wei_at_work.get(LIST, {"q": term})
-
-        assert response.status_code == 200
-        assert "is not a time, a period, an IP address or a request id" in response.text
-
-    @pytest.mark.parametrize(
-        "query",
-        [
-            {"period": "yesteryear"},
-            {"outcome": "1"},
-            {"reason": "x"},
-            {"kind": "٣"},
-            {"account": "²"},
-            {"account": "9" * 40},
-            {"account": str(ACCOUNT_LIMIT)},
-            {"noise": "loud"},
-            {"account__id__exact": "1"},
-        ],
-    )
-    def test_an_invalid_parameter_is_ignored_with_a_warning(
-        self, li_wei_at_work: Client, query: dict[str, str]
-    ) -> None:
-        response = li_wei_at_work.get(LIST, query, follow=True)
-
-        assert [status for _, status in response.redirect_chain] == [302]
-        assert "are invalid and were ignored" in response.text
-
-    @pytest.mark.parametrize("key", ["x", "-1", "٣", "9" * 40])
-    def test_an_invalid_key_shows_the_first_page(
-        self, a_day: None, li_wei_at_work: Client, key: str
-    ) -> None:
-        assert len(column(show(li_wei_at_work, before=key), "time")) == 5
-
-    @pytest.mark.parametrize(
-        "period",
-        [
-            Period(date(2026, 7, 1), date(2026, 9, 30)),
-            Span(
-                datetime(2026, 9, 29, 2, 30, tzinfo=UTC), datetime(2026, 9, 29, 2, 45, tzinfo=UTC)
-            ),
-        ],
-    )
-    def test_a_filter_and_its_address_say_the_same(self, db: None, period: Period | Span) -> None:
-        filters = AttemptFilter(
-            period,
-            account=7,
-            outcome=Outcome.REFUSED,
-            reason=Reason.NO_TOKEN,
-            kind=Kind.MESSAGE_PUSH,
-            search="192.0.2.1",
-        )
-        query = {name: values[0] for name, values in parse_qs(filters.query()[1:]).items()}
-
-        assert parse_filter(query) == (filters, [])
-
-
 class TestPaging:
     @pytest.fixture(autouse=True)
     def _small_pages(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -290,62 +143,6 @@ class TestPaging:
         pages = self.walk(li_wei_at_work, "older", "?outcome=accepted")
 
         assert pages == [["4", "3"], ["1"]]
-
-
-class TestPeriods:
-    @pytest.fixture
-    def at_the_edges(self, brand_a: OfficialAccount, monkeypatch: pytest.MonkeyPatch) -> Period:
-        """Record an attempt before, at the start, at the end and after the last quarter."""
-        period = preset("last_quarter", timezone.localdate())
-        second = timedelta(seconds=1)
-        for moment in (period.start - second, period.start, period.end - second, period.end):
-            monkeypatch.setattr(
-                "verification.callbacks.recording.recording_time", lambda *_, moment=moment: moment
-            )
-            wechat_verifies(brand_a, A)
-        monkeypatch.undo()
-        return period
-
-    def test_a_quarter_ends_at_midnight_where_the_operator_is(self, at_the_edges: Period) -> None:
-        page = find_page(AttemptFilter(at_the_edges))
-
-        assert [attempt.id for attempt in page.attempts] == [3, 2]
-        assert count_period(at_the_edges).accepted == 2
-
-    def test_a_log_with_a_hole_in_it_is_still_read(
-        self, at_the_edges: Period, li_wei_at_work: Client
-    ) -> None:
-        as_owner(VerificationAttempt, "DELETE FROM {table} WHERE id = 2")
-        text = show(li_wei_at_work, period="last_quarter")
-
-        assert len(column(text, "time")) == 1
-
-    def test_days_on_the_chart_are_the_operators(self, at_the_edges: Period) -> None:
-        bars = read_bars(spans_of(at_the_edges))
-
-        assert [timezone.localdate(bar.start) for bar in bars if bar.accepted] == [
-            at_the_edges.first,
-            at_the_edges.last,
-        ]
-        assert len(bars) == at_the_edges.days
-
-    def test_a_long_period_has_bars_of_several_days(self, at_the_edges: Period) -> None:
-        years = Period(date(2020, 1, 1), latest_days().last)
-        bars = read_bars(spans_of(years))
-
-        assert len(bars) <= 100
-        assert (bars[0].start, bars[-1].end) == (years.start, years.end)
-        assert sum(bar.accepted for bar in bars) == 4
-
-    def test_a_period_of_seven_thousand_years_is_shown_at_once(
-        self, at_the_edges: Period, li_wei_at_work: Client
-    ) -> None:
-        show(li_wei_at_work)  # reads the templates
-        started = time.perf_counter()
-        text = show(li_wei_at_work, first="1970-01-01", last="9000-12-31")
-
-        assert "4 URL verifications: 4 accepted" in text
-        assert time.perf_counter() - started < 1
 
 
 def test_counts_and_rows_agree(a_day: None) -> None:

@@ -11,9 +11,9 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from verification.attempts import matching
+from verification.attempts import filtered_counts
 from verification.attempts.filter import AttemptFilter, everything, latest_days
-from verification.attempts.matching import count_matching
+from verification.attempts.filtered_counts import count_filtered
 from verification.models import OfficialAccount
 from verification.protocol.enums import Kind, Outcome, Reason
 from verification.tests.support.adapter import A, B
@@ -50,8 +50,8 @@ def calls(brand_a: OfficialAccount, brand_b: OfficialAccount) -> int:
 def test_a_filter_acts_on_the_sums_and_the_chart(
     calls: int, changes: dict[str, Any], numbers: tuple[int, ...]
 ) -> None:
-    matches = count_matching(AttemptFilter(latest_days(), **changes))
-    sums, bars = matches.sums, matches.bars
+    counts = count_filtered(AttemptFilter(latest_days(), **changes))
+    sums, bars = counts.sums, counts.bars
 
     assert (sums.accepted, sums.refused, sums.pushes) == numbers
     assert sum(bar.accepted for bar in bars) == sums.accepted
@@ -62,46 +62,46 @@ def test_a_filter_acts_on_the_sums_and_the_chart(
 def test_everything_is_counted_with_noise_and_one_account_alone(calls: int) -> None:
     every = everything(latest_days())
 
-    assert count_matching(every).sums.total == 6
-    assert count_matching(every.replace(account=calls)).sums.total == 3
+    assert count_filtered(every).sums.total == 6
+    assert count_filtered(every.replace(account=calls)).sums.total == 3
 
 
 def test_minutes_are_counted_from_the_rows_under_the_chart_of_their_day(calls: int) -> None:
     now = timezone.now().replace(second=0, microsecond=0)
     minutes = Span(now - timedelta(minutes=50), now + timedelta(minutes=10))
-    matches = count_matching(everything(minutes))
+    counts = count_filtered(everything(minutes))
 
-    assert (matches.sums.total, matches.sums.pushes) == (6, 0)
-    assert len(matches.bars) in {24, 48}  # of today, or of two days around midnight
-    assert sum(bar.pushes for bar in matches.bars) == 1
+    assert (counts.sums.total, counts.sums.pushes) == (6, 0)
+    assert len(counts.bars) in {24, 48}  # of today, or of two days around midnight
+    assert sum(bar.pushes for bar in counts.bars) == 1
 
 
 def test_more_rows_than_can_be_counted_are_said_to_be_more(
     calls: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(matching, "MAX_ROWS", 1)
-    matches = count_matching(AttemptFilter(latest_days(), reason=Reason.SIGNATURE_MISMATCH))
+    monkeypatch.setattr(filtered_counts, "MAX_ROWS", 1)
+    counts = count_filtered(AttemptFilter(latest_days(), reason=Reason.SIGNATURE_MISMATCH))
 
-    assert not matches.sums.is_complete
-    assert matches.bars == []
+    assert not counts.sums.is_complete
+    assert counts.bars == []
 
 
 def test_a_day_with_too_many_rows_has_no_chart_although_its_minutes_are_counted(
     calls: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(matching, "MAX_ROWS", 1)
+    monkeypatch.setattr(filtered_counts, "MAX_ROWS", 1)
     now = timezone.now()
     empty = Span(now - timedelta(minutes=3), now - timedelta(minutes=2))
-    matches = count_matching(AttemptFilter(empty, reason=Reason.SIGNATURE_MISMATCH))
+    counts = count_filtered(AttemptFilter(empty, reason=Reason.SIGNATURE_MISMATCH))
 
-    assert matches.sums.is_complete
-    assert matches.bars == []
+    assert counts.sums.is_complete
+    assert counts.bars == []
 
 
 @pytest.mark.postgresql
 def test_rows_of_a_reason_are_counted_through_the_index(calls: int) -> None:
     with CaptureQueriesContext(connection) as queries:
-        count_matching(AttemptFilter(latest_days(), reason=Reason.SIGNATURE_MISMATCH))
+        count_filtered(AttemptFilter(latest_days(), reason=Reason.SIGNATURE_MISMATCH))
     [find] = [query["sql"] for query in queries if "LATERAL" in query["sql"]]
 
     assert "attempt_strand" in plan_of(find)

@@ -1,4 +1,4 @@
-"""Counts what a filter selects: from the tallies where they can tell, otherwise from the rows."""
+"""Counts what a filter selects: from the tallies where they know, otherwise from the rows."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from verification.attempts.counts import Bar, Counted, number_of, read_bars
+from verification.attempts.bars import Bar, Selection, days_in, number_of, read_bars, spans_of
 from verification.attempts.filter import AttemptFilter, Noise
 from verification.attempts.page import index_of, search
-from verification.attempts.spans import days_in, spans_of
 from verification.models import VerificationAttempt
 from verification.times import Period, Span
 
@@ -36,12 +35,12 @@ class Sums:
 
 
 @dataclass(frozen=True)
-class Matches:
+class FilteredCounts:
     sums: Sums
     bars: list[Bar]  #: of the days of a short span; empty if there are too many rows to count
 
 
-def count_matching(filters: AttemptFilter) -> Matches:
+def count_filtered(filters: AttemptFilter) -> FilteredCounts:
     """Return the sums of the filter's period, and the bars of its chart."""
     charted = period_of_chart(filters.period)
     bars, are_bars_complete = count_bars(filters, spans_of(charted))
@@ -54,7 +53,7 @@ def count_matching(filters: AttemptFilter) -> Matches:
         sum(bar.pushes for bar in own),
         is_complete,
     )
-    return Matches(sums, bars if are_bars_complete else [])
+    return FilteredCounts(sums, bars if are_bars_complete else [])
 
 
 def period_of_chart(period: Period | Span) -> Period | Span:
@@ -66,12 +65,12 @@ def period_of_chart(period: Period | Span) -> Period | Span:
 def count_bars(filters: AttemptFilter, spans: Sequence[Span]) -> tuple[list[Bar], bool]:
     """Return the bars of the spans, and whether they count everything."""
     if filters.is_countable and all(span.has_whole_hours for span in spans):
-        return read_bars(spans, counted_by(filters)), True
+        return read_bars(spans, selection_of(filters)), True
     return count_rows(filters, spans)
 
 
-def counted_by(filters: AttemptFilter) -> Counted:
-    return Counted(
+def selection_of(filters: AttemptFilter) -> Selection:
+    return Selection(
         filters.account_number,
         filters.kinds,
         filters.outcome,

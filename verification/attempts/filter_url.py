@@ -20,7 +20,7 @@ from verification.attempts.filter import (
     span_around,
 )
 from verification.attempts.index import ACCOUNT_LIMIT
-from verification.attempts.moments import ImpossibleMomentError, Moment, parse, parse_end
+from verification.attempts.typed_times import ImpossibleTimeError, parse, parse_end
 from verification.protocol.enums import Kind, Outcome, Reason
 from verification.times import Period, Span, midnight, period_of
 
@@ -45,10 +45,9 @@ def parse_filter(parameters: Mapping[str, str]) -> tuple[AttemptFilter, list[str
     if preset_name and preset_name not in ALL_PRESETS:
         invalid.append("period")
         preset_name = ""
-    at: datetime | None = None
     period: Period | Span
-    if moment := parse_at(parameters, invalid):
-        at, preset_name, period = moment.at, "", span_around(moment)
+    if at := parse_at(parameters, invalid):
+        preset_name, period = "", span_around(at)
     elif preset_name:
         period = preset_period(preset_name)
     else:
@@ -64,16 +63,16 @@ def parse_filter(parameters: Mapping[str, str]) -> tuple[AttemptFilter, list[str
     )
 
 
-def parse_at(parameters: Mapping[str, str], invalid: list[str]) -> Moment | None:
-    """Return the moment that `at` has; if it is none, add `at` to `invalid`."""
+def parse_at(parameters: Mapping[str, str], invalid: list[str]) -> datetime | None:
+    """Return the time that `at` has; if it is none, add `at` to `invalid`."""
     if not parameters.get("at"):
         return None
     try:
-        moment = parse(parameters["at"])
-    except ImpossibleMomentError:
-        moment = None
-    if isinstance(moment, Moment):
-        return moment
+        meant = parse(parameters["at"])
+    except ImpossibleTimeError:
+        meant = None
+    if isinstance(meant, datetime):
+        return meant
     invalid.append("at")
     return None
 

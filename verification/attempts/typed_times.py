@@ -1,17 +1,19 @@
-"""Parses moments, ranges and days as people type and paste them, such as 昨天 10:42."""
+"""Parses times, ranges and days as people type and paste them, such as 昨天 10:42."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from datetime import timezone as fixed_zone
+from typing import NamedTuple
 
 from django.utils import timezone
 
-from verification.times import Period, Span, can_have_records, period_of
+from verification.times import Period, Span, can_have_records, minute_of, period_of
 
 DAYS_AGO = {
     **{"today": 0, "今天": 0, "今日": 0},
@@ -45,44 +47,50 @@ _TO = re.compile(r"\s*(?:-|–|—|~|〜|至|到|\bto\b|\.\.+)\s*")
 _BETWEEN = re.compile(r"[\s,t的]*")
 
 
-@dataclass(frozen=True)
-class Moment:
-    """Holds a minute that somebody asks about, or a second of it."""
-
-    at: datetime
-    has_seconds: bool = False
-
-    @property
-    def minute(self) -> Span:
-        start = self.at.replace(second=0, microsecond=0)
-        return Span(start, start + timedelta(minutes=1))
-
-
-class ImpossibleMomentError(ValueError):
+class ImpossibleTimeError(ValueError):
     """Raised for what looks like a time and is none: 25:99, 2026-02-30, a range that ends early."""
+
+
+class _Typed(NamedTuple):
+    """Holds what was typed of one end: the day, the time, or both, and the zone of the time."""
+
+    day: re.Match[str] | None
+    time: re.Match[str] | None
+    zone: re.Match[str] | None
 
 
 @dataclass(frozen=True)
 class _Point:
-    """What was typed of a moment: the day, the time, or both."""
+    """Holds the day and the time that one end means in its zone."""
 
     day: date | None
     time: time | None
-    zone: tzinfo | None = None
-    has_seconds: bool = False
+    zone: tzinfo
+
+    @property
+    def today(self) -> date:
+        return timezone.localdate(timezone=self.zone)
 
     def at(self, default_day: date) -> datetime:
-        return _aware(datetime.combine(self.day or default_day, self.time or time()), self.zone)
+        """Return the time in UTC. A time that comes twice is the first of the two."""
+        local = datetime.combine(self.day or default_day, self.time or time())
+        return timezone.make_aware(local, self.zone).astimezone(UTC)
 
 
-def parse(text: str) -> Moment | Span | Period | None:
-    """Return the moment, range or day that the text means, or None if it means none.
+def parse(text: str) -> datetime | Span | Period | None:
+    """Return the time, range or day that the text means, or None if it means none.
 
     A time without a day is today's, or yesterday's if it is still to come. A day without a year is
-    the last such day. Raise ImpossibleMomentError if the text looks like a time and is none.
+    the last such day. Today is that of the zone that was typed, or of TIME_ZONE. A zone after one
+    end of a range is that of both. Raise ImpossibleTimeError if the text looks like a time and is
+    none.
     """
     text = unicodedata.normalize("NFKC", text).strip().lower()
-    points = list(_points(text))
+    typed = list(_split(text))
+    zones = [_zone_of(end.zone) for end in typed if end.zone]
+    points = [
+        _point(end, _zone_of(end.zone) if end.zone else next(iter(zones), None)) for end in typed
+    ]
     if len(points) == 1:
         return _single(points[0])
     if len(points) == 2:
@@ -97,11 +105,11 @@ def parse_end(text: str, *, is_last: bool) -> datetime | None:
     """
     try:
         meant = parse(text)
-    except ImpossibleMomentError:
+    except ImpossibleTimeError:
         return None
     if meant is None:
         return None
-    span = meant.minute if isinstance(meant, Moment) else meant
+    span = minute_of(meant) if isinstance(meant, datetime) else meant
     return span.end if is_last else span.start
 
 
@@ -114,47 +122,44 @@ def format_minute(moment: datetime) -> str:
     return naive.isoformat(timespec="seconds" if local.second else "minutes")
 
 
-def _single(point: _Point) -> Moment | Period:
-    now = timezone.localtime()
+def _single(point: _Point) -> datetime | Period:
     if point.time is None:
-        day = point.day or now.date()
+        day = point.day or point.today
         return Period(day, day)
-    at = point.at(now.date())
-    if point.day is None and at > now:
-        at = point.at(now.date() - timedelta(days=1))
-    return Moment(at, point.has_seconds)
+    at = point.at(point.today)
+    if point.day is None and at > timezone.now():
+        at = point.at(point.today - timedelta(days=1))
+    return at
 
 
 def _range(first: _Point, last: _Point) -> Period | Span | None:
     """Return the range from the first point through the last: all of its minute, or of its day."""
     if (first.time is None) != (last.time is None):
         return None
-    now = timezone.localtime()
-    first_day = first.day or last.day or now.date()
+    first_day = first.day or last.day or first.today
     if first.time is None:
         last_day = last.day or first_day
         if last_day < first_day:
-            raise ImpossibleMomentError(f"{first_day} – {last_day}")
+            raise ImpossibleTimeError(f"{first_day} – {last_day}")
         return Period(first_day, last_day)
     start = first.at(first_day)
-    if not first.day and not last.day and start > now:
+    if not first.day and not last.day and start > timezone.now():
         first_day -= timedelta(days=1)
         start = first.at(first_day)
     end = last.at(first_day)
     if end < start and not last.day:  # 23:30 - 00:30
         end = last.at(first_day + timedelta(days=1))
     if end < start:
-        raise ImpossibleMomentError(f"{start} – {end}")
-    start, end = start.replace(second=0), end.replace(second=0)
-    return period_of(Span(start, end + timedelta(minutes=1)))
+        raise ImpossibleTimeError(f"{start} – {end}")
+    return period_of(Span(minute_of(start).start, minute_of(end).end))
 
 
-def _points(text: str) -> Iterator[_Point]:
-    """Yield the point that the text consists of, or the two with a dash or a word between them.
+def _split(text: str) -> Iterator[_Typed]:
+    """Yield the end that the text consists of, or the two with a dash or a word between them.
 
     Yield nothing if there is anything else in it.
     """
-    found: list[_Point] = []
+    found: list[_Typed] = []
     position = 0
     while position < len(text) and len(found) < 2:
         if found:
@@ -162,17 +167,17 @@ def _points(text: str) -> Iterator[_Point]:
             if between is None:
                 return
             position = between.end()
-        point = _point(text, position)
-        if point is None:
+        end = _match(text, position)
+        if end is None:
             return
-        found.append(point[0])
-        position = point[1]
+        found.append(end)
+        position = max(part.end() for part in end if part)
     if position == len(text):
         yield from found
 
 
-def _point(text: str, position: int) -> tuple[_Point, int] | None:
-    """Return the point that begins at the position, and where it ends."""
+def _match(text: str, position: int) -> _Typed | None:
+    """Return the day, the time or both that begin at the position."""
     day = _DAY.match(text, position)
     after_day = _BETWEEN.match(text, day.end() if day else position)
     assert after_day  # it matches nothing, too
@@ -181,17 +186,8 @@ def _point(text: str, position: int) -> tuple[_Point, int] | None:
         clock = None  # a number is no time
     if not day and not clock:
         return None
-    end = clock.end() if clock else day.end() if day else position
-    zone = _zone_after(text, end, is_full=bool(day and clock["second"])) if clock else None
-    return (
-        _Point(
-            _day_of(day) if day else None,
-            _time_of(clock) if clock else None,
-            _zone_of(zone) if zone else None,
-            has_seconds=bool(clock and clock["second"]),
-        ),
-        zone.end() if zone else end,
-    )
+    is_full = bool(day and clock and clock["second"])
+    return _Typed(day, clock, _zone_after(text, clock.end(), is_full=is_full) if clock else None)
 
 
 def _zone_after(text: str, end: int, *, is_full: bool) -> re.Match[str] | None:
@@ -207,20 +203,29 @@ def _zone_after(text: str, end: int, *, is_full: bool) -> re.Match[str] | None:
     return zone
 
 
-def _day_of(match: re.Match[str]) -> date:
-    today = timezone.localdate()
+def _point(end: _Typed, zone: tzinfo | None) -> _Point:
+    zone = zone or timezone.get_current_timezone()
+    return _Point(
+        _day_of(end.day, timezone.localdate(timezone=zone)) if end.day else None,
+        _time_of(end.time) if end.time else None,
+        zone,
+    )
+
+
+def _day_of(match: re.Match[str], today: date) -> date:
     if match["word"]:
         return today - timedelta(days=DAYS_AGO[match["word"]])
-    year = int(match["year"] or today.year)
-    try:
-        day = date(year, int(match["month"]), int(match["day"]))
-        if not match["year"] and day > today:
-            day = day.replace(year=year - 1)
-    except ValueError as error:
-        raise ImpossibleMomentError(match[0]) from error
-    if not can_have_records(day):
-        raise ImpossibleMomentError(match[0])
-    return day
+    if match["year"]:
+        years, latest = [int(match["year"])], date.max
+    else:
+        # 02-29 was at most eight years ago.
+        years, latest = [today.year - ago for ago in range(9)], today
+    for year in years:
+        with suppress(ValueError):
+            day = date(year, int(match["month"]), int(match["day"]))
+            if day <= latest and can_have_records(day):
+                return day
+    raise ImpossibleTimeError(match[0])
 
 
 def _time_of(match: re.Match[str]) -> time:
@@ -234,17 +239,11 @@ def _time_of(match: re.Match[str]) -> time:
     try:
         return time(hour, minute, int(match["second"] or 0))
     except ValueError as error:
-        raise ImpossibleMomentError(match[0]) from error
+        raise ImpossibleTimeError(match[0]) from error
 
 
 def _zone_of(match: re.Match[str]) -> tzinfo:
     offset = timedelta(hours=int(match["hours"] or 0), minutes=int(match["minutes"] or 0))
     if offset >= timedelta(days=1):
-        raise ImpossibleMomentError(match[0])
+        raise ImpossibleTimeError(match[0])
     return fixed_zone(-offset if match["sign"] == "-" else offset)
-
-
-def _aware(moment: datetime, zone: tzinfo | None) -> datetime:
-    if zone:
-        return timezone.localtime(moment.replace(tzinfo=zone))
-    return timezone.make_aware(moment)

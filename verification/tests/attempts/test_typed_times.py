@@ -9,7 +9,7 @@ from unittest import mock
 import pytest
 from django.utils import timezone
 
-from verification.attempts.moments import ImpossibleMomentError, Moment, parse
+from verification.attempts.typed_times import ImpossibleTimeError, parse
 from verification.times import Period, Span
 
 NOW = datetime(2026, 9, 29, 4, 0, tzinfo=UTC)  # 12:00 in Shanghai
@@ -59,14 +59,35 @@ def written(moment: datetime) -> str:
         ("１０：４２", "2026-09-29 10:42:00"),
         ("２０２６－０９－２９ １０：４２：０７", "2026-09-29 10:42:07"),
         ("1-2 10:42", "2026-01-02 10:42:00"),
+        ("02-29 10:42", "2024-02-29 10:42:00"),  # in the last leap year
     ],
 )
 def test_a_moment(text: str, meant: str) -> None:
     moment = parse(text)
 
-    assert isinstance(moment, Moment)
-    assert written(moment.at) == meant
-    assert moment.has_seconds == (meant[-2:] != "00")
+    assert isinstance(moment, datetime)
+    assert written(moment) == meant
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("00:50 utc", "2026-09-28 08:50:00"),
+        ("00:50 (UTC)", "2026-09-28 08:50:00"),
+        ("yesterday 00:50 utc", "2026-09-27 08:50:00"),
+        ("17:05 utc", "2026-09-29 01:05:00"),
+        ("昨天 17:05 utc", "2026-09-28 01:05:00"),
+        ("9-29 00:10 utc", "2025-09-29 08:10:00"),  # in UTC it is still the day before
+    ],
+)
+def test_a_time_with_a_zone_is_of_the_day_of_that_zone(text: str, meant: str) -> None:
+    # It is 18:00 on the 28th in UTC, and 02:00 on the 29th in Shanghai.
+    night = datetime(2026, 9, 28, 18, 0, tzinfo=UTC)
+    with mock.patch("django.utils.timezone.now", return_value=night):
+        moment = parse(text)
+
+    assert isinstance(moment, datetime)
+    assert written(moment) == meant
 
 
 @pytest.mark.parametrize(
@@ -82,6 +103,8 @@ def test_a_moment(text: str, meant: str) -> None:
         ("23:30-00:30", "2026-09-28 23:30:00", "2026-09-29 00:30:00"),
         ("2026-09-27 22:00 - 2026-09-28 02:00", "2026-09-27 22:00:00", "2026-09-28 02:00:00"),
         ("2026-09-29 10:40 – 10:44 (UTC+8)", "2026-09-29 10:40:00", "2026-09-29 10:44:00"),
+        ("2026-09-29 10:40 – 10:44 (UTC)", "2026-09-29 18:40:00", "2026-09-29 18:44:00"),
+        ("10:40 (UTC+9) – 10:44", "2026-09-29 09:40:00", "2026-09-29 09:44:00"),
     ],
 )
 def test_a_range_through_its_last_minute(text: str, start: str, last: str) -> None:
@@ -99,6 +122,8 @@ def test_a_range_through_its_last_minute(text: str, start: str, last: str) -> No
         ("9月1日", date(2026, 9, 1), date(2026, 9, 1)),
         ("2026-07-01 – 2026-09-30", date(2026, 7, 1), date(2026, 9, 30)),
         ("2026-09-29 00:00 - 23:59", date(2026, 9, 29), date(2026, 9, 29)),
+        ("2月29日", date(2024, 2, 29), date(2024, 2, 29)),  # in the last leap year
+        ("02-29 – 03-01", date(2024, 2, 29), date(2026, 3, 1)),
     ],
 )
 def test_whole_days(text: str, first: date, last: date) -> None:
@@ -106,10 +131,11 @@ def test_whole_days(text: str, first: date, last: date) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["25:99", "10:60", "2026-02-30 10:42", "13-13 10:42", "0001-01-01"]
+    "text",
+    ["25:99", "10:60", "2026-02-30 10:42", "2026-02-29", "02-30", "13-13 10:42", "0001-01-01"],
 )
 def test_an_impossible_time_is_told_from_what_is_none(text: str) -> None:
-    with pytest.raises(ImpossibleMomentError):
+    with pytest.raises(ImpossibleTimeError):
         parse(text)
 
 

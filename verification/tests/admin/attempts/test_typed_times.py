@@ -15,8 +15,8 @@ from django.utils import timezone
 from verification.models import OfficialAccount
 from verification.tests.support.adapter import A, B
 from verification.tests.support.admin_client import staff, wechat_pushes, wechat_verifies
+from verification.tests.support.attempt_list import LIST, column, plain
 
-LIST = "/admin/verification/verificationattempt/"
 NOON = datetime(2026, 9, 29, 4, 0, tzinfo=UTC)  # in Asia/Shanghai
 
 
@@ -57,18 +57,13 @@ def ask(client: Client, text: str, **query: str) -> str:
     return client.get(LIST, {"q": text, **query}, follow=True).text
 
 
-def times(text: str) -> list[str]:
-    cells = re.findall(r'class="field-time"[^>]*>(.*?)</th>', text, re.DOTALL)
-    return [re.sub(r"<[^>]*>", "", cell).strip() for cell in cells]
+def times(page: str) -> list[str]:
+    return column(page, "time")
 
 
 def asked(text: str) -> list[str]:
     cells = re.findall(r'class="field-time" aria-current="true"[^>]*>(.*?)</th>', text, re.DOTALL)
     return [re.sub(r"<[^>]*>", "", cell).strip() for cell in cells]
-
-
-def plain(text: str) -> str:
-    return " ".join(html.unescape(re.sub(r"<[^>]*>", "", text)).split())
 
 
 @pytest.mark.parametrize(
