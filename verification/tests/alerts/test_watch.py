@@ -178,7 +178,8 @@ def test_sigterm_ends_it_at_once_and_releases_the_lease(
 
 @pytest.mark.django_db
 def test_sigterm_at_the_end_of_a_round_releases_the_lease(monkeypatch: pytest.MonkeyPatch) -> None:
-    release, interrupted = lease.release, []
+    release = lease.release
+    interrupted: list[str] = []
 
     def interrupt_once(holder: str) -> None:
         if not interrupted:

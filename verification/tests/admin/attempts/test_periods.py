@@ -87,12 +87,14 @@ def test_the_chart_and_its_table_name_what_a_bar_stands_for(
     assert f'<th scope="col"> {heading} </th>' in text
 
 
-def test_a_period_of_seven_thousand_years_is_shown_at_once(
+def test_a_period_of_seven_thousand_years_is_shown_as_fast_as_one_of_months(
     at_the_edges: Period, li_wei_at_work: Client
 ) -> None:
     show(li_wei_at_work)  # reads the templates
-    started = time.perf_counter()
-    text = show(li_wei_at_work, first="1970-01-01", last="9000-12-31")
+    times = [time.process_time()]
+    for first, last in [("2026-07-01", "2026-09-30"), ("1970-01-01", "9000-12-31")]:
+        text = show(li_wei_at_work, first=first, last=last)
+        times.append(time.process_time())
 
     assert "4 URL verifications: 4 accepted" in text
-    assert time.perf_counter() - started < 1
+    assert times[2] - times[1] < 10 * (times[1] - times[0])
