@@ -66,7 +66,9 @@ def export_view(
     except OSError as error:  # a full disk, or a file system that is read-only
         sentence = gettext("The export cannot be written: {why}.")
         messages.error(request, sentence.format(why=error.strerror))
-        return redirect(f"{site.name}:verification_verificationattempt_changelist")
+        attempts_are_seen = may(request, "view_verificationattempt")
+        page = "verification_verificationattempt_changelist" if attempts_are_seen else "index"
+        return redirect(f"{site.name}:{page}")
     event = export.record()
     messages.success(request, format_export(site, request, export, event))
     if explainer.left_out:

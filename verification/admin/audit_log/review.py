@@ -94,7 +94,11 @@ def make_review(request: HttpRequest, period: Period, facts: dict[str, Any]) -> 
                 ("self_tests", _("self-tests"), {"kind": Kind.SELF_TEST}),
             )
         ],
-        changes=list(change_numbers(period, facts.get("changes", {}))),
+        changes=list(
+            change_numbers(
+                period, facts.get("changes", {}), is_linked=may(request, "view_changeevent")
+            )
+        ),
     )
 
 
@@ -122,10 +126,11 @@ def account_row(account: dict[str, Any], attempts: AttemptLinks) -> AccountRow:
     return AccountRow(account["name"], account["slug"], url, accepted, refused)
 
 
-def change_numbers(period: Period, counted: dict[str, int]) -> Iterable[Number]:
+def change_numbers(period: Period, counted: dict[str, int], *, is_linked: bool) -> Iterable[Number]:
     path = reverse("admin:verification_changeevent_changelist")
     for action in REVIEWED_ACTIONS:
         if action.value in counted:
             query = {"what": action.value, "first": period.first, "last": period.last}
             label = capfirst(str(action.label))
-            yield Number(label, counted[action.value], f"{path}?{urlencode(query)}")
+            url = f"{path}?{urlencode(query)}" if is_linked else ""
+            yield Number(label, counted[action.value], url)
