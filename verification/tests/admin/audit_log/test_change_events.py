@@ -131,6 +131,20 @@ class TestTheChangeLog:
         assert old not in listed
         assert f"{old} → {new}" in whole
 
+    def test_the_list_has_a_line_for_each_change_and_leads_to_the_rest(
+        self, li_wei_at_work: Client
+    ) -> None:
+        changes = {f"field_{number}": ["old", f"new-{number}"] for number in range(8)}
+        event = change_log.record(Action.ACCOUNT_CHANGED, Actor("li.wei"), changes=changes)
+        url = page("changeevent_change", event.pk)
+
+        listed = li_wei_at_work.get(page("changeevent_changelist")).text
+        whole = li_wei_at_work.get(url).text
+
+        assert "field_0: old → new-0<br>field_1: old → new-1<br>" in listed
+        assert f'field_5: old → new-5<br><a href="{url}">and 2 more</a>' in listed
+        assert "field_6: old → new-6<br>field_7: old → new-7" in whole
+
     def test_whoever_has_an_exported_file_finds_out_who_exported_it(
         self, li_wei_at_work: Client
     ) -> None:
