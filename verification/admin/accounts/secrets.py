@@ -33,6 +33,7 @@ from verification.admin.base import MINUTE, lay_out, may, redirect_to_account, r
 from verification.change_log import Actor, actor_of
 from verification.fields import UndecryptableSecret
 from verification.models import OfficialAccount
+from verification.models.change_event import name_actor
 from verification.models.rotating_secret import RotatingSecret
 from verification.times import format_datetime
 
@@ -46,6 +47,7 @@ class SecretRow:
     secret: RotatingSecret
     state: Any
     since: str
+    created_by: str
     first_used: Any
     valid_until: Any
     is_retired: bool
@@ -105,6 +107,7 @@ class SecretPages:
             secret,
             texts["current"] if secret.is_current else previous,
             format_datetime(secret.created_at, MINUTE),
+            name_actor(secret.created_by),
             self.describe_first_use(secret, is_live=is_live),
             self.describe_end(secret),
             not is_live,
@@ -219,7 +222,7 @@ class SecretPages:
                 "Reopen this page to rotate the new one."
             )
         return sentence % {
-            "actor": current.created_by,
+            "actor": name_actor(current.created_by),
             "secret": name,
             "time": format_datetime(current.created_at),
         }

@@ -86,10 +86,10 @@ def export_view(
 
 def format_left_out(count: int) -> str:
     sentence = ngettext(
-        "The file does not explain its last attempt: that would take too long here. manage.py "
-        "export_attempts explains all.",
-        "The file does not explain its last {count} attempts: that would take too long here. "
-        "manage.py export_attempts explains all.",
+        "The last row is not explained, because that would take too long here. To explain every "
+        "row, run manage.py export_attempts.",
+        "The last {count} rows are not explained, because that would take too long here. To "
+        "explain every row, run manage.py export_attempts.",
         count,
     )
     return sentence.format(count=f"{count:,}")

@@ -51,7 +51,8 @@ class SignOff(NamedTuple):
     @property
     def signed_by(self) -> str:
         """Return the full name with the user name, or the user name alone."""
-        return f"{self.signer} ({self.event.actor})" if self.signer else self.event.actor
+        name = self.event.actor_name
+        return f"{self.signer} ({name})" if self.signer else name
 
 
 def all_sign_offs() -> QuerySet[ChangeEvent]:

@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils import translation
 
 from verification import change_log
+from verification.accounts.pausing import pause
 from verification.accounts.tokens import rotate_token
 from verification.change_log import Actor
 from verification.models import ChangeEvent, OfficialAccount
@@ -114,6 +115,19 @@ class TestTheChangeLog:
         ).text
 
         assert f'<span title="{named}">{named}</span>' in listed
+
+    def test_so_it_is_on_the_page_of_an_account_that_it_paused_and_rotated(
+        self, li_wei_at_work: Client, brand_a: OfficialAccount
+    ) -> None:
+        rotate_token(brand_a, "NewTokenOfBrandA99", Actor("command line (root)"))
+        pause(brand_a, Actor("command line (root)"))
+        url = page("officialaccount_change", brand_a.pk)
+        text = li_wei_at_work.get(url, headers={"Accept-Language": "zh-hans"}).text
+
+        with translation.override("zh-hans"):
+            assert translation.gettext("command line") != "command line"
+        assert "command line" not in text
+        assert text.count("命令行 (root)") >= 2
 
     def test_a_long_value_is_cut_in_the_list_and_whole_on_its_page(
         self, li_wei_at_work: Client
