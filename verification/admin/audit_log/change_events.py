@@ -97,11 +97,12 @@ class ChangeEventAdmin(ReadOnlyAdmin):
     @admin.display(description=_("detail"))
     def summary(self, event: ChangeEvent) -> Any:
         """Return what fits into a few lines: each new value, or the beginning of a long text."""
+        if event.action == ChangeEvent.Action.SIGNED_OFF:
+            return self.lead_to_paper(event)
         if "changes" in event.facts:
             return self.summarize_changes(event)
         text = " · ".join(filter(None, [event.token_fingerprint, describe(event)]))
-        text = Truncator(text).chars(MAX_SUMMARY_LENGTH)
-        return self.lead_to_paper(event, text) or self.get_empty_value_display()
+        return Truncator(text).chars(MAX_SUMMARY_LENGTH) or self.get_empty_value_display()
 
     def summarize_changes(self, event: ChangeEvent) -> str:
         changes = describe_parts(event)
@@ -116,16 +117,15 @@ class ChangeEventAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("detail"))
     def what_exactly(self, event: ChangeEvent) -> Any:
+        if event.action == ChangeEvent.Action.SIGNED_OFF:
+            return self.lead_to_paper(event)
         if "changes" in event.facts:
             return join_lines(describe_parts(event))
-        return self.lead_to_paper(event, describe(event)) or self.get_empty_value_display()
+        return describe(event) or self.get_empty_value_display()
 
-    def lead_to_paper(self, event: ChangeEvent, text: str) -> str:
-        """Return the text, which is a link to the sign-off if the event is one."""
-        if event.action != ChangeEvent.Action.SIGNED_OFF:
-            return text
+    def lead_to_paper(self, event: ChangeEvent) -> str:
         url = reverse(f"{self.admin_site.name}:signed_off", args=[event.pk])
-        return format_html('<a href="{}">{}</a>', url, text)
+        return format_html('<a href="{}">{}</a>', url, describe(event))
 
     @admin.display(description=_("official account"))
     def about(self, event: ChangeEvent) -> Any:

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from verification.models import ChainHead, ChangeEvent, OfficialAccount, VerificationAttempt
 from verification.tests.support.adapter import A, B
-from verification.tests.support.admin_client import staff
+from verification.tests.support.admin_client import page, staff
 from verification.tests.support.signer import verification
 from verification.tests.support.tampering import as_owner
 from verification.times import Period, month_of, preset, quarter_of
@@ -88,7 +88,10 @@ class TestSigning:
         assert f">Signed off {last_quarter}.</li>" in paper
         assert "wang.fang" in paper
         assert "Looked at all refusals." in paper
-        assert response.url in wang_fang.get(LIST).text
+        event = ChangeEvent.objects.latest("id")
+        change_log = page("changeevent_changelist"), page("changeevent_change", event.pk)
+        for url in (LIST, *change_log):
+            assert f'<a href="{response.url}">' in wang_fang.get(url).text
 
     def test_who_may_sign_off_and_no_more_ends_on_home_and_follows_no_dead_link(
         self, last_quarter: Period
