@@ -1,3 +1,5 @@
+"""The list of tallies, with its filters."""
+
 from __future__ import annotations
 
 from typing import Any
