@@ -1,4 +1,4 @@
-"""The change log, its search and filters, and the pages of sign-offs below it."""
+"""Shows the change log with its search and filters, and routes the pages of sign-offs."""
 
 from __future__ import annotations
 

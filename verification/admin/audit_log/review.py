@@ -1,4 +1,4 @@
-"""What a review of a period looks at: its counts, each with a link to what it counts.
+"""Counts what a review of a period looks at, and links each number to what it counts.
 
 A sign-off freezes the counts in its facts; its page shows those, and never counts again.
 """
@@ -47,7 +47,7 @@ class AccountRow(NamedTuple):
     refused: Number
 
 
-class Review(NamedTuple):
+class ReviewedCounts(NamedTuple):
     """Holds the counts of a period as the page and the paper show them."""
 
     accounts: list[AccountRow]
@@ -78,11 +78,11 @@ def count_facts(period: Period) -> dict[str, Any]:
     }
 
 
-def make_review(request: HttpRequest, period: Period, facts: dict[str, Any]) -> Review:
+def make_review(request: HttpRequest, period: Period, facts: dict[str, Any]) -> ReviewedCounts:
     """Return the counts with links, for a user who may see what they lead to."""
     attempts = AttemptLinks(period, is_shown=may(request, "view_verificationattempt"))
     accounts = facts["accounts"]
-    return Review(
+    return ReviewedCounts(
         accounts=[account_row(account, attempts) for account in accounts],
         accepted=sum(account["accepted"] for account in accounts),
         refused=sum(account["refused"] for account in accounts),

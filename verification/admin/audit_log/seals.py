@@ -1,4 +1,4 @@
-"""The list of seals, and the page of one, which verifies it."""
+"""Lists the seals, and verifies one as its page opens."""
 
 from __future__ import annotations
 

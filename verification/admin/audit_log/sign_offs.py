@@ -1,4 +1,4 @@
-"""The sign-offs: the list of all, and the page of one, which is printed and signed by hand."""
+"""Lists the sign-offs, and shows one, which is printed and signed by hand."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ DOUBTS = {
 
 
 class SignOff(NamedTuple):
-    """A sign-off as it was recorded, for pages."""
+    """Holds a sign-off as it was recorded, for pages."""
 
     event: ChangeEvent
     number: int

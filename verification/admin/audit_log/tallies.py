@@ -1,4 +1,4 @@
-"""The list of tallies, with its filters."""
+"""Lists the tallies, with filters."""
 
 from __future__ import annotations
 
