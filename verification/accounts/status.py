@@ -189,5 +189,5 @@ def _describe_pause(event: ChangeEvent | None) -> str:
     if event is None:
         return _("Paused")
     return _("Paused by {who} on {date}").format(
-        who=event.actor, date=format_date(event.recorded_at)
+        who=event.actor_name, date=format_date(event.recorded_at)
     )

@@ -166,3 +166,9 @@ def lay_out(form: forms.Form, fields: list[str]) -> helpers.AdminForm:
 
 def account_url(account_id: int) -> str:
     return reverse("admin:verification_officialaccount_change", args=[account_id])
+
+
+def redirect_to_account(request: HttpRequest, account_id: int) -> HttpResponse:
+    """Redirect to the account's page, or to home if the user may not open that page."""
+    is_seen = may(request, "view_officialaccount", "change_officialaccount")
+    return redirect(account_url(account_id) if is_seen else "admin:index")

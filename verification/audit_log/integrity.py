@@ -25,7 +25,7 @@ MAX_ATTEMPTS_AT_ONCE = 500_000
 
 @dataclass(frozen=True)
 class Check:
-    """A check that was recorded in the change log."""
+    """Holds a check that was recorded in the change log."""
 
     at: datetime
     actor: str

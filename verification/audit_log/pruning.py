@@ -34,7 +34,7 @@ PAUSE_ON_SQLITE = 0.12
 
 @dataclass(frozen=True)
 class Cut:
-    """What a pruning removes: all seals from the start of the log to `last`."""
+    """Describes what a pruning removes: all seals from the start of the log to `last`."""
 
     days: int  #: everything removed is older than this
     start: ChainHead

@@ -107,7 +107,7 @@ class ChangeEvent(models.Model):
         indexes = [models.Index(fields=["action", "id"], name="change_event_by_action")]
 
     def __str__(self) -> str:
-        return f"{self.actor}: {self.get_action_display()}"
+        return f"{self.actor_name}: {self.get_action_display()}"
 
     @property
     def actor_name(self) -> str:

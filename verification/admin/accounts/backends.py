@@ -11,7 +11,7 @@ from typing import Any
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect
+from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.utils.text import format_lazy
 from django.utils.translation import gettext as _
@@ -35,7 +35,7 @@ from verification.accounts.status import (
 from verification.admin.accounts.backend_forms import BackendForm, explain_choice
 from verification.admin.accounts.pages import render_page
 from verification.admin.accounts.shown_once import redirect_to_secret
-from verification.admin.base import MINUTE, account_url, lay_out, may, require
+from verification.admin.base import MINUTE, lay_out, may, redirect_to_account, require
 from verification.change_log import actor_of
 from verification.fields import UndecryptableSecret
 from verification.keys import MISSING_KEY_ADVICE
@@ -128,7 +128,7 @@ def set_(site: admin.AdminSite, request: HttpRequest, account_id: int) -> HttpRe
     initial = {name: getattr(backend, name) for name in names} if backend else None
     form = BackendForm(request.POST if request.method == "POST" else None, initial=initial)
     if form.is_valid() and try_to_set(request, account, form):
-        return redirect(account_url(account_id))
+        return redirect_to_account(request, account_id)
     title = (
         _("Change the backend of %(account)s") if backend else _("Set a backend for %(account)s")
     )
@@ -164,7 +164,7 @@ def remove(site: admin.AdminSite, request: HttpRequest, account_id: int) -> Http
     if request.method == "POST" or backend is None:
         if request.method == "POST" and remove_backend(account, actor_of(request)):
             messages.success(request, _("The backend is removed."))
-        return redirect(account_url(account_id))
+        return redirect_to_account(request, account_id)
     context = {
         "title": _("Remove the backend of %(account)s?") % {"account": account},
         "url": mask_url(backend.url),
@@ -181,13 +181,13 @@ def reveal(site: admin.AdminSite, request: HttpRequest, account_id: int) -> Http
     require(request, "reveal_webhook_secret")
     require(request, "view_officialaccount", "change_officialaccount")
     if request.method != "POST":
-        return redirect(account_url(account_id))
+        return redirect_to_account(request, account_id)
     backend = get_object_or_404(Backend.objects.select_related("account"), pk=account_id)
     try:
         reveal_webhook_secret(backend, actor_of(request))
     except UndecryptableSecret:
         messages.error(request, LOST_KEY)
-        return redirect(account_url(account_id))
+        return redirect_to_account(request, account_id)
     messages.info(request, _("The change log records that you have seen the secret."))
     return redirect_to_secret(request, account_id, NOTE_NAME, secret_version(backend))
 
@@ -207,10 +207,10 @@ def rotate(site: admin.AdminSite, request: HttpRequest, account_id: int) -> Http
         rotate_webhook_secret(backend, actor_of(request), replaces=seen)
     except ChangedMeanwhile as error:
         messages.error(request, error.messages[0])
-        return redirect(account_url(account_id))
+        return redirect_to_account(request, account_id)
     messages.success(request, _("The webhook secret is rotated."))
     if not may(request, "reveal_webhook_secret"):
-        return redirect(account_url(account_id))
+        return redirect_to_account(request, account_id)
     backend.refresh_from_db()
     return redirect_to_secret(request, account_id, NOTE_NAME, secret_version(backend))
 

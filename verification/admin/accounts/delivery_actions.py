@@ -6,14 +6,14 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect
+from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from verification.accounts.deliveries import describe_retried, discard, retry
 from verification.admin.accounts.pages import render_page
-from verification.admin.base import account_url, require
+from verification.admin.base import redirect_to_account, require
 from verification.change_log import actor_of
 from verification.models import Delivery, OfficialAccount
 from verification.relay.report import Backlog, read_backlog
@@ -29,7 +29,7 @@ def retry_all(site: admin.AdminSite, request: HttpRequest, account_id: int) -> H
     if request.method == "POST":
         count = retry(Delivery.objects.filter(account=account), actor_of(request))
         messages.success(request, describe_retried(count, [account_id], timezone.now()))
-    return redirect(account_url(account_id))
+    return redirect_to_account(request, account_id)
 
 
 def discard_some(site: admin.AdminSite, request: HttpRequest, account_id: int) -> HttpResponse:
@@ -40,7 +40,7 @@ def discard_some(site: admin.AdminSite, request: HttpRequest, account_id: int) -
     if request.method == "POST" and states:
         stored = Delivery.objects.filter(account=account, state__in=states)
         messages.success(request, describe_discarded(discard(stored, actor_of(request))))
-        return redirect(account_url(account_id))
+        return redirect_to_account(request, account_id)
     context: dict[str, Any] = {
         "title": _("Discard messages of %(account)s") % {"account": account},
         "choices": choices_of(read_backlog(account_id)),

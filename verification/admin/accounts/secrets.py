@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect
+from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -29,10 +29,11 @@ from verification.accounts.rotation import (
 from verification.admin.accounts.pages import render_page
 from verification.admin.accounts.secret_forms import GENERATE, RotateForm
 from verification.admin.accounts.shown_once import redirect_to_secret
-from verification.admin.base import MINUTE, account_url, lay_out, may, require
+from verification.admin.base import MINUTE, lay_out, may, redirect_to_account, require
 from verification.change_log import Actor, actor_of
 from verification.fields import UndecryptableSecret
 from verification.models import OfficialAccount
+from verification.models.change_event import name_actor
 from verification.models.rotating_secret import RotatingSecret
 from verification.times import format_datetime
 
@@ -46,6 +47,7 @@ class SecretRow:
     secret: RotatingSecret
     state: Any
     since: str
+    created_by: str
     first_used: Any
     valid_until: Any
     is_retired: bool
@@ -105,6 +107,7 @@ class SecretPages:
             secret,
             texts["current"] if secret.is_current else previous,
             format_datetime(secret.created_at, MINUTE),
+            name_actor(secret.created_by),
             self.describe_first_use(secret, is_live=is_live),
             self.describe_end(secret),
             not is_live,
@@ -134,14 +137,14 @@ class SecretPages:
         require(request, "reveal_token")
         require(request, "view_officialaccount", "change_officialaccount")
         if request.method != "POST":
-            return redirect(account_url(account_id))
+            return redirect_to_account(request, account_id)
         account = get_object_or_404(OfficialAccount, pk=account_id)
         secret = get_object_or_404(self.model, account=account, superseded_at=None)
         try:
             reveal(secret, actor_of(request))
         except UndecryptableSecret:
             messages.error(request, self.lost_key)
-            return redirect(account_url(account_id))
+            return redirect_to_account(request, account_id)
         messages.info(request, self.texts["seen"])
         return redirect_to_secret(request, account_id, self.name, secret.pk)
 
@@ -219,7 +222,7 @@ class SecretPages:
                 "Reopen this page to rotate the new one."
             )
         return sentence % {
-            "actor": current.created_by,
+            "actor": name_actor(current.created_by),
             "secret": name,
             "time": format_datetime(current.created_at),
         }
@@ -231,7 +234,7 @@ class SecretPages:
     ) -> HttpResponse:
         require(request, "rotate_token")
         if request.method != "POST":
-            return redirect(account_url(account_id))
+            return redirect_to_account(request, account_id)
         secret = get_object_or_404(self.model, pk=secret_id, account=account_id)
         return self.set_end(request, secret, keep_longer, self.texts["kept"])
 
@@ -273,7 +276,7 @@ class SecretPages:
             messages.error(request, error.messages[0])
         else:
             messages.success(request, success)
-        return redirect(account_url(secret.account_id))
+        return redirect_to_account(request, secret.account_id)
 
     # --- URLs
 

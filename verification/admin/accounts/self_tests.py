@@ -7,12 +7,12 @@ import shlex
 from django.conf import settings
 from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect
+from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext_lazy as _
 
 from verification.admin.accounts.pages import render_page
 from verification.admin.accounts.tokens import TOKENS
-from verification.admin.base import account_url, require
+from verification.admin.base import account_url, redirect_to_account, require
 from verification.fields import UndecryptableSecret
 from verification.keys import self_test_key
 from verification.models import ChainHead, OfficialAccount, VerificationAttempt
@@ -36,7 +36,7 @@ def run(site: admin.AdminSite, request: HttpRequest, account_id: int) -> HttpRes
     """
     require(request, *TESTERS)
     if request.method != "POST":
-        return redirect(account_url(account_id))
+        return redirect_to_account(request, account_id)
     account = get_object_or_404(OfficialAccount, pk=account_id)
     try:
         secret = find_secret(account)
@@ -44,7 +44,7 @@ def run(site: admin.AdminSite, request: HttpRequest, account_id: int) -> HttpRes
         messages.error(request, TOKENS.lost_key)
         secret = None
     if not secret or not settings.PUBLIC_URL:
-        return redirect(account_url(account_id))
+        return redirect_to_account(request, account_id)
     last_id = ChainHead.objects.values_list("last_attempt_id", flat=True).first() or 0
     # No transaction may be open here: on SQLite it would keep the callback from being recorded.
     probe = probe_server_url(account.server_url, secret, self_test_key())

@@ -7,10 +7,9 @@ takes that note out of the session, and decrypts the secret for this one answer.
 from __future__ import annotations
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
 from django.utils import timezone
 
-from verification.admin.base import account_url
+from verification.admin.base import redirect_to_account
 
 SESSION_KEY = "secret_to_show"
 #: In seconds. A browser follows a redirect at once; a note that is older was not fetched.
@@ -22,11 +21,12 @@ def redirect_to_secret(
 ) -> HttpResponse:
     """Redirect to the account page, which shows this secret in its answer to this session.
 
-    `version` tells the secret from later ones of the same name, which are not shown.
+    `version` tells the secret from later ones of the same name, which are not shown. A user who may
+    not open the account page is shown nothing.
     """
     note = [account_id, name, str(version), timezone.now().timestamp()]
     request.session[SESSION_KEY] = note
-    return redirect(account_url(account_id))
+    return redirect_to_account(request, account_id)
 
 
 def take_note(request: HttpRequest, account_id: int) -> tuple[str, str]:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from verification.admin.attempts.neighbours import (
@@ -19,30 +17,11 @@ from verification.admin.attempts.neighbours import (
 )
 from verification.admin.attempts.presentation import describe_request, describe_response, state_of
 from verification.admin.base import account_url, may
+from verification.admin.seal_check import check_seal
 from verification.attempts.filter import around
-from verification.audit_log.chain import BrokenChain
-from verification.audit_log.verifier import verify_seal
 from verification.diagnosis import Explanation, StoredData, explain, remark_on
 from verification.diagnosis.evidence import Evidence
 from verification.models import Seal, Token, VerificationAttempt
-from verification.times import format_datetime
-
-
-@dataclass(frozen=True)
-class SealLine:
-    """Holds the seal of an attempt, and the result of verifying it as the page is opened."""
-
-    seal: Seal
-    problem: str  #: a sentence; empty if the seal verifies
-    checked_at: datetime
-
-    @property
-    def digest(self) -> str:
-        return bytes(self.seal.digest).hex()[:16]
-
-    @property
-    def time(self) -> str:
-        return format_datetime(self.checked_at, "%H:%M:%S")
 
 
 @dataclass(frozen=True)
@@ -54,6 +33,7 @@ class Link:
 def detail_context(request: HttpRequest, attempt: VerificationAttempt) -> dict[str, Any]:
     """Return what detail.html shows."""
     explanation, earlier, later = explain(attempt), find_earlier(attempt), find_later(attempt)
+    seal = Seal.objects.filter(pk=attempt.seal_id).first()
     return {
         "state": state_of(attempt, explanation),
         "explanation": explanation,
@@ -72,7 +52,7 @@ def detail_context(request: HttpRequest, attempt: VerificationAttempt) -> dict[s
         "source_url": source_url(attempt.client_ip),
         "signature": bytes(attempt.signature or b"").hex(),
         "comparisons": compare(attempt, explanation),
-        "sealed": check_seal(attempt),
+        "sealed": seal and check_seal(seal),
         "may_open_seal": may(request, "view_seal"),
     }
 
@@ -109,17 +89,6 @@ def source_url(client_ip: str | None) -> str:
     """Return the address of the list of all attempts from this source, or an empty text."""
     changelist = reverse("admin:verification_verificationattempt_changelist")
     return f"{changelist}?q={client_ip}" if client_ip else ""
-
-
-def check_seal(attempt: VerificationAttempt) -> SealLine | None:
-    seal = Seal.objects.filter(pk=attempt.seal_id).first()
-    if seal is None:
-        return None
-    try:
-        verify_seal(seal)
-    except BrokenChain as broken:
-        return SealLine(seal, str(broken), timezone.now())
-    return SealLine(seal, "", timezone.now())
 
 
 @dataclass(frozen=True)

@@ -66,7 +66,9 @@ def export_view(
     except OSError as error:  # a full disk, or a file system that is read-only
         sentence = gettext("The export cannot be written: {why}.")
         messages.error(request, sentence.format(why=error.strerror))
-        return redirect(f"{site.name}:verification_verificationattempt_changelist")
+        attempts_are_seen = may(request, "view_verificationattempt")
+        page = "verification_verificationattempt_changelist" if attempts_are_seen else "index"
+        return redirect(f"{site.name}:{page}")
     event = export.record()
     messages.success(request, format_export(site, request, export, event))
     if explainer.left_out:
@@ -84,10 +86,10 @@ def export_view(
 
 def format_left_out(count: int) -> str:
     sentence = ngettext(
-        "The file does not explain its last attempt: that would take too long here. manage.py "
-        "export_attempts explains all.",
-        "The file does not explain its last {count} attempts: that would take too long here. "
-        "manage.py export_attempts explains all.",
+        "The last row is not explained, because that would take too long here. To explain every "
+        "row, run manage.py export_attempts.",
+        "The last {count} rows are not explained, because that would take too long here. To "
+        "explain every row, run manage.py export_attempts.",
         count,
     )
     return sentence.format(count=f"{count:,}")

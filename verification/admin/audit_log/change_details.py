@@ -34,13 +34,19 @@ Facts = dict[str, Any]
 
 def describe(event: ChangeEvent) -> str:
     """Return what the event records in addition to its action, or an empty text."""
+    return " · ".join(describe_parts(event))
+
+
+def describe_parts(event: ChangeEvent) -> list[str]:
+    """Return what the event records in addition to its action, such as one text for each change."""
+    stored = [event.detail] if event.detail else []
     parts = DESCRIPTIONS.get(event.action)
     if parts is None or not event.facts:
-        return event.detail
+        return stored
     try:
-        return " · ".join(parts(event.facts))
+        return list(parts(event.facts))
     except KeyError:  # a fact that a release before this one did not record
-        return event.detail
+        return stored
 
 
 # --- Old and new values

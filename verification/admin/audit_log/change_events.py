@@ -1,6 +1,7 @@
+"""Shows the change log with its search and filters, and routes the pages of sign-offs."""
+
 from __future__ import annotations
 
-import re
 from functools import partial
 from typing import Any
 
@@ -8,12 +9,13 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path, reverse
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import mark_safe
 from django.utils.text import Truncator, capfirst
 from django.utils.translation import gettext_lazy as _
 
 from verification.admin.audit_log import filters
-from verification.admin.audit_log.change_details import describe
+from verification.admin.audit_log.change_details import describe, describe_parts
 from verification.admin.audit_log.sign_offs import list_sign_offs, signed_off
 from verification.admin.audit_log.signing import sign_off
 from verification.admin.base import ReadOnlyAdmin, moment_column
@@ -22,6 +24,8 @@ from verification.times import format_zone
 
 #: Characters of a detail in the list. The page of the event shows all of them.
 MAX_SUMMARY_LENGTH = 200
+#: Lines of changed values there.
+MAX_CHANGES = 6
 #: Characters of an old or a new value there. A name has up to 73.
 MAX_VALUE_LENGTH = 100
 
@@ -92,31 +96,51 @@ class ChangeEventAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("detail"))
     def summary(self, event: ChangeEvent) -> Any:
-        """Return what fits into a few lines."""
+        """Return what fits into a few lines: each new value, or the beginning of a long text."""
+        if event.action == ChangeEvent.Action.SIGNED_OFF:
+            return self.lead_to_paper(event)
+        if "changes" in event.facts:
+            return self.summarize_changes(event)
         text = " · ".join(filter(None, [event.token_fingerprint, describe(event)]))
-        if "changes" in event.facts:  # Cut each value, so that each new one is shown.
-            parts = re.split("( · | → )", text)
-            text = "".join(Truncator(part).chars(MAX_VALUE_LENGTH) for part in parts)
-        else:
-            text = Truncator(text).chars(MAX_SUMMARY_LENGTH)
-        return self.lead_to_paper(event, text) or self.get_empty_value_display()
+        return Truncator(text).chars(MAX_SUMMARY_LENGTH) or self.get_empty_value_display()
+
+    def summarize_changes(self, event: ChangeEvent) -> str:
+        changes = describe_parts(event)
+        lines = [shorten_values(change) for change in changes[:MAX_CHANGES]]
+        if event.token_fingerprint:
+            lines.insert(0, event.token_fingerprint)
+        if further := changes[MAX_CHANGES:]:
+            url = reverse(self.address("change"), args=[event.pk])
+            text = _("and {count} more").format(count=len(further))
+            lines.append(format_html('<a href="{}">{}</a>', url, text))
+        return join_lines(lines)
 
     @admin.display(description=_("detail"))
     def what_exactly(self, event: ChangeEvent) -> Any:
-        return self.lead_to_paper(event, describe(event)) or self.get_empty_value_display()
+        if event.action == ChangeEvent.Action.SIGNED_OFF:
+            return self.lead_to_paper(event)
+        if "changes" in event.facts:
+            return join_lines(describe_parts(event))
+        return describe(event) or self.get_empty_value_display()
 
-    def lead_to_paper(self, event: ChangeEvent, text: str) -> str:
-        """Return the text, which is a link to the sign-off if the event is one."""
-        if event.action != ChangeEvent.Action.SIGNED_OFF:
-            return text
+    def lead_to_paper(self, event: ChangeEvent) -> str:
         url = reverse(f"{self.admin_site.name}:signed_off", args=[event.pk])
-        return format_html('<a href="{}">{}</a>', url, text)
+        return format_html('<a href="{}">{}</a>', url, describe(event))
 
     @admin.display(description=_("official account"))
     def about(self, event: ChangeEvent) -> Any:
         if event.account_id is None:
             return self.get_empty_value_display()
         return event.account or _("deleted since")
+
+
+def shorten_values(change: str) -> str:
+    """Cut the old and the new value of a change, so that both are seen."""
+    return " → ".join(Truncator(part).chars(MAX_VALUE_LENGTH) for part in change.split(" → "))
+
+
+def join_lines(lines: list[str]) -> str:
+    return format_html_join(mark_safe("<br>"), "{}", ((line,) for line in lines))
 
 
 def with_title(name: str) -> str:

@@ -1,4 +1,4 @@
-"""The filters of the change log and the tallies: fields of one form above the list."""
+"""Filters the change log and the tallies, by the fields of one form above the list."""
 
 from __future__ import annotations
 

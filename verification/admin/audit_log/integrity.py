@@ -1,4 +1,4 @@
-"""The page that shows the last integrity check of the log, and starts the next one."""
+"""Shows the last integrity check of the log, and starts the next one."""
 
 from __future__ import annotations
 

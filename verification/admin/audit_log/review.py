@@ -1,4 +1,4 @@
-"""What a review of a period looks at: its counts, each with a link to what it counts.
+"""Counts what a review of a period looks at, and links each number to what it counts.
 
 A sign-off freezes the counts in its facts; its page shows those, and never counts again.
 """
@@ -47,7 +47,7 @@ class AccountRow(NamedTuple):
     refused: Number
 
 
-class Review(NamedTuple):
+class ReviewedCounts(NamedTuple):
     """Holds the counts of a period as the page and the paper show them."""
 
     accounts: list[AccountRow]
@@ -78,11 +78,11 @@ def count_facts(period: Period) -> dict[str, Any]:
     }
 
 
-def make_review(request: HttpRequest, period: Period, facts: dict[str, Any]) -> Review:
+def make_review(request: HttpRequest, period: Period, facts: dict[str, Any]) -> ReviewedCounts:
     """Return the counts with links, for a user who may see what they lead to."""
     attempts = AttemptLinks(period, is_shown=may(request, "view_verificationattempt"))
     accounts = facts["accounts"]
-    return Review(
+    return ReviewedCounts(
         accounts=[account_row(account, attempts) for account in accounts],
         accepted=sum(account["accepted"] for account in accounts),
         refused=sum(account["refused"] for account in accounts),
@@ -94,7 +94,11 @@ def make_review(request: HttpRequest, period: Period, facts: dict[str, Any]) -> 
                 ("self_tests", _("self-tests"), {"kind": Kind.SELF_TEST}),
             )
         ],
-        changes=list(change_numbers(period, facts.get("changes", {}))),
+        changes=list(
+            change_numbers(
+                period, facts.get("changes", {}), is_linked=may(request, "view_changeevent")
+            )
+        ),
     )
 
 
@@ -122,10 +126,11 @@ def account_row(account: dict[str, Any], attempts: AttemptLinks) -> AccountRow:
     return AccountRow(account["name"], account["slug"], url, accepted, refused)
 
 
-def change_numbers(period: Period, counted: dict[str, int]) -> Iterable[Number]:
+def change_numbers(period: Period, counted: dict[str, int], *, is_linked: bool) -> Iterable[Number]:
     path = reverse("admin:verification_changeevent_changelist")
     for action in REVIEWED_ACTIONS:
         if action.value in counted:
             query = {"what": action.value, "first": period.first, "last": period.last}
             label = capfirst(str(action.label))
-            yield Number(label, counted[action.value], f"{path}?{urlencode(query)}")
+            url = f"{path}?{urlencode(query)}" if is_linked else ""
+            yield Number(label, counted[action.value], url)

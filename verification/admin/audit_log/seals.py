@@ -1,6 +1,7 @@
+"""Lists the seals, and verifies one as its page opens."""
+
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -8,28 +9,18 @@ from django.contrib import admin
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from verification.admin.audit_log.integrity import integrity
 from verification.admin.base import ReadOnlyAdmin, moment_column
-from verification.audit_log.chain import BrokenChain
-from verification.audit_log.verifier import verify_seal
+from verification.admin.seal_check import check_seal
 from verification.models import Seal, VerificationAttempt
-from verification.times import format_datetime, format_short_with_seconds, format_zone
+from verification.times import format_short_with_seconds, format_zone
 
 #: Characters of a digest in the list, enough to tell seals apart. The page of the seal shows all.
 SHORT_DIGEST = 16
 #: Attempts that the page of a seal lists.
 MAX_ATTEMPTS = 50
-
-
-@dataclass(frozen=True)
-class SealState:
-    """The result of verifying a seal as its page is opened."""
-
-    problem: str  #: a sentence; empty if the seal verifies
-    at: str
 
 
 @admin.register(Seal)
@@ -67,7 +58,7 @@ class SealAdmin(ReadOnlyAdmin):
         seal: Seal = context["original"]
         covered = VerificationAttempt.objects.filter(pk__range=(seal.first_id, seal.last_id))
         context.update(
-            state=check(seal),
+            check=check_seal(seal),
             attempts=[
                 {"attempt": attempt, "at": format_short_with_seconds(attempt.recorded_at)}
                 for attempt in covered.select_related("account").order_by("pk")[:MAX_ATTEMPTS]
@@ -96,13 +87,3 @@ class SealAdmin(ReadOnlyAdmin):
     @admin.display(description=_("MAC"))
     def mac_hex(self, seal: Seal) -> str:
         return bytes(seal.mac).hex()
-
-
-def check(seal: Seal) -> SealState:
-    """Verify one seal: that it continues the one before, and its attempts are as they were."""
-    at = format_datetime(timezone.now())
-    try:
-        verify_seal(seal)
-    except BrokenChain as broken:
-        return SealState(str(broken), at)
-    return SealState("", at)

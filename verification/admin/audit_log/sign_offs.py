@@ -1,4 +1,4 @@
-"""The sign-offs: the list of all, and the page of one, which is printed and signed by hand."""
+"""Lists the sign-offs, and shows one, which is printed and signed by hand."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ DOUBTS = {
 
 
 class SignOff(NamedTuple):
-    """A sign-off as it was recorded, for pages."""
+    """Holds a sign-off as it was recorded, for pages."""
 
     event: ChangeEvent
     number: int
@@ -51,7 +51,8 @@ class SignOff(NamedTuple):
     @property
     def signed_by(self) -> str:
         """Return the full name with the user name, or the user name alone."""
-        return f"{self.signer} ({self.event.actor})" if self.signer else self.event.actor
+        name = self.event.actor_name
+        return f"{self.signer} ({name})" if self.signer else name
 
 
 def all_sign_offs() -> QuerySet[ChangeEvent]:

@@ -21,7 +21,7 @@ from verification import change_log
 from verification.admin.audit_log.due import read_review
 from verification.admin.audit_log.review import count_facts, make_review
 from verification.admin.audit_log.sign_offs import DOUBTS, overlapping
-from verification.admin.base import require
+from verification.admin.base import may, require
 from verification.audit_log.integrity import Check, check_within_budget, latest_check, record_check
 from verification.auth.full_name import CHINESE, full_name_of
 from verification.auth.site import public_host
@@ -116,14 +116,22 @@ def sign_off(site: admin.AdminSite, request: HttpRequest) -> HttpResponse:
         if form.is_valid():
             check = fresh_check(request, form.period)
             if event := record_confirmed(request, form, check):
-                messages.success(request, _("Signed off."))
-                return redirect("admin:signed_off", event.pk)
+                sentence = _("Signed off {period}.")
+                messages.success(request, sentence.format(period=form.period))
+                return redirect_to_paper(request, event)
             form.add_error("confirm", _("Read the warnings above, then tick this box to continue."))
         period = None if {"first", "last"} & form.errors.keys() else form.period
     else:
         period = chosen_period(request)
         form = SignOffForm(name, initial={"first": period.first, "last": period.last})
     return show(site, request, form, period)
+
+
+def redirect_to_paper(request: HttpRequest, event: ChangeEvent) -> HttpResponse:
+    """Redirect to the page of the sign-off, or to home if the user may not see the change log."""
+    if may(request, "view_changeevent"):
+        return redirect("admin:signed_off", event.pk)
+    return redirect("admin:index")
 
 
 @transaction.atomic

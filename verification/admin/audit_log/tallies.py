@@ -1,3 +1,5 @@
+"""Lists the tallies, with filters."""
+
 from __future__ import annotations
 
 from typing import Any

@@ -17,8 +17,8 @@ from verification.admin.accounts.connect import find_address_problem
 from verification.admin.audit_log.due import Review
 from verification.admin.base import account_url, may
 from verification.admin.home.attention import AccountRows
+from verification.admin.home.log import is_stale
 from verification.admin.home.operation import Operation
-from verification.admin.home.review import is_stale
 from verification.audit_log.integrity import Check
 from verification.auth.full_name import full_name_of
 from verification.change_log import Action

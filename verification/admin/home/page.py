@@ -18,8 +18,8 @@ from verification.admin.base import may
 from verification.admin.home.activity import read_activity
 from verification.admin.home.attention import count_states, find_attention
 from verification.admin.home.checklist import read_review_steps, read_setup
+from verification.admin.home.log import is_stale, read_changes
 from verification.admin.home.operation import find_backlogs, read_operation
-from verification.admin.home.review import is_stale, read_changes
 from verification.admin.home.secrets import read_ending_secrets
 from verification.audit_log.integrity import Check, latest_check
 from verification.models import ChangeEvent, Delivery, OfficialAccount, Seal, VerificationAttempt

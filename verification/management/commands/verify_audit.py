@@ -80,7 +80,7 @@ def format_checkpoint(checkpoint: Checkpoint) -> str:
     ).format(
         time=format_datetime(checkpoint.recorded_at),
         pruned_at=format_datetime(checkpoint.pruned_at),
-        actor=checkpoint.actor,
+        actor=checkpoint.actor_name,
         sealed=format_sealed(checkpoint.last_attempt_id, checkpoint.last_seal_id),
         first=f"{checkpoint.last_attempt_id + 1:,}",
     )

@@ -1,5 +1,5 @@
-// Saves the text of the element that data-save names as a file, and prints the page. Without
-// JavaScript the buttons stay hidden; the browser's own menu prints and saves as well.
+// Saves the text of the element that data-save names as a file. Without JavaScript the button stays
+// hidden; the browser's own menu saves as well.
 
 function lines(source) {
   return source.innerText.split("\n").map((line) => line.trim()).filter(Boolean).join("\n") + "\n";
@@ -15,9 +15,4 @@ for (const button of document.querySelectorAll("[data-save]")) {
     link.click();
     URL.revokeObjectURL(link.href);
   });
-}
-
-for (const button of document.querySelectorAll("[data-print]")) {
-  button.hidden = false;
-  button.addEventListener("click", () => window.print());
 }

@@ -167,7 +167,7 @@ def test_signing_out_says_so_and_no_more(li_wei_at_work: Client) -> None:
 
     assert "<h1>Logged out</h1>" in text
     assert "quality time" not in text
-    assert '<a href="/admin/">Log in again</a>' in text
+    assert '<a href="/admin/">Sign in again</a>' in text
 
 
 @pytest.mark.parametrize(("model", "title"), [("user", "Users"), ("group", "Groups")])

@@ -8,6 +8,9 @@ from django.contrib.auth.models import Group, User
 from django.test import Client
 from django.urls import reverse
 
+#: Matches a time as home shows it: without the date if that is today.
+TIME = r"(?:(?:\d{4}-)?\d\d-\d\d )?\d\d:\d\d"
+
 
 def open_home(client: Client) -> str:
     """Return the page with one space between all words and tags."""

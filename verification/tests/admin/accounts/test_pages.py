@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 from django.test import Client
 from django.urls import reverse
 
-from verification.models import ChangeEvent, OfficialAccount
+from verification.models import Backend, ChangeEvent, OfficialAccount
 from verification.tests.support.adapter import A, B
 from verification.tests.support.admin_client import (
     open_account,
@@ -18,9 +19,48 @@ from verification.tests.support.admin_client import (
     wechat_pushes,
     wechat_verifies,
 )
+from verification.tests.support.deliveries import CRM
 
 NEW = "NewTokenOfBrandA99"
 Action = ChangeEvent.Action
+
+
+@pytest.mark.parametrize(
+    ("permission", "page", "form", "said"),
+    [
+        ("rotate_token", "rotate_token", {"token": NEW}, "The token is rotated"),
+        ("set_backend", "set_backend", {"url": CRM}, "The backend is set"),
+        ("manage_delivery", "retry_deliveries", {}, "There is nothing to change."),
+        ("add_officialaccount", "verification_officialaccount_add", {}, "Brand C was added."),
+    ],
+)
+def test_an_action_ends_on_a_page_that_its_permission_alone_opens(
+    client: Client,
+    brand_a: OfficialAccount,
+    permission: str,
+    page: str,
+    form: dict[str, str],
+    said: str,
+) -> None:
+    client.force_login(someone_who_may(permission))
+    current = brand_a.current_token
+    assert current is not None
+    defaults: dict[str, Any] = {
+        "replaces": current.pk,
+        "token_source": "enter" if form else "generate",
+        "keep_old": "",
+        "on_failure": Backend.OnFailure.RESEND,
+        "retention_days": 3,
+    }
+    if permission == "add_officialaccount":
+        url = reverse(f"admin:{page}")
+        form = {"name": "Brand C", "slug": "brand-c"}
+    else:
+        url = reverse(f"admin:{page}", args=[brand_a.pk])
+    response = client.post(url, {**defaults, **form}, follow=True)
+
+    assert response.status_code == 200
+    assert said in response.text
 
 
 class TestLastVerifications:

@@ -131,7 +131,7 @@ class TestExplanations:
 
         assert row["cause"] == "not explained: the export is too long"
         listed = li_wei_at_work.get(page("verificationattempt_changelist")).text
-        assert "The file does not explain its last attempt" in listed
+        assert "The last row is not explained" in listed
 
 
 class TestOnRecord:

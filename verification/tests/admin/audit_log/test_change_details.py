@@ -35,8 +35,8 @@ def read(client: Client, event: ChangeEvent, language: str) -> str:
             Action.ACCOUNT_CHANGED,
             # PostgreSQL orders the keys of an object by their length.
             {"changes": {"app_id": ["", "wx1"], "answers_at_root": [True, False]}},
-            "AppID: – → wx1 · also accept calls at the bare domain: yes → no",
-            "AppID: – → wx1 · 同时接受根地址的请求: 是 → 否",
+            "AppID: – → wx1<br>also accept calls at the bare domain: yes → no",
+            "AppID: – → wx1<br>同时接受根地址的请求: 是 → 否",
         ),
         (
             Action.ACCOUNT_CHANGED,

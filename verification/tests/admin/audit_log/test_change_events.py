@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils import translation
 
 from verification import change_log
+from verification.accounts.pausing import pause
 from verification.accounts.tokens import rotate_token
 from verification.change_log import Actor
 from verification.models import ChangeEvent, OfficialAccount
@@ -115,6 +116,19 @@ class TestTheChangeLog:
 
         assert f'<span title="{named}">{named}</span>' in listed
 
+    def test_so_it_is_on_the_page_of_an_account_that_it_paused_and_rotated(
+        self, li_wei_at_work: Client, brand_a: OfficialAccount
+    ) -> None:
+        rotate_token(brand_a, "NewTokenOfBrandA99", Actor("command line (root)"))
+        pause(brand_a, Actor("command line (root)"))
+        url = page("officialaccount_change", brand_a.pk)
+        text = li_wei_at_work.get(url, headers={"Accept-Language": "zh-hans"}).text
+
+        with translation.override("zh-hans"):
+            assert translation.gettext("command line") != "command line"
+        assert "command line" not in text
+        assert text.count("命令行 (root)") >= 2
+
     def test_a_long_value_is_cut_in_the_list_and_whole_on_its_page(
         self, li_wei_at_work: Client
     ) -> None:
@@ -130,6 +144,20 @@ class TestTheChangeLog:
         assert "→ " + "新" * 50 in listed
         assert old not in listed
         assert f"{old} → {new}" in whole
+
+    def test_the_list_has_a_line_for_each_change_and_leads_to_the_rest(
+        self, li_wei_at_work: Client
+    ) -> None:
+        changes = {f"field_{number}": ["old", f"new-{number}"] for number in range(8)}
+        event = change_log.record(Action.ACCOUNT_CHANGED, Actor("li.wei"), changes=changes)
+        url = page("changeevent_change", event.pk)
+
+        listed = li_wei_at_work.get(page("changeevent_changelist")).text
+        whole = li_wei_at_work.get(url).text
+
+        assert "field_0: old → new-0<br>field_1: old → new-1<br>" in listed
+        assert f'field_5: old → new-5<br><a href="{url}">and 2 more</a>' in listed
+        assert "field_6: old → new-6<br>field_7: old → new-7" in whole
 
     def test_whoever_has_an_exported_file_finds_out_who_exported_it(
         self, li_wei_at_work: Client

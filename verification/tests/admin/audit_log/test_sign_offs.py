@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from verification.models import ChainHead, ChangeEvent, OfficialAccount, VerificationAttempt
 from verification.tests.support.adapter import A, B
-from verification.tests.support.admin_client import staff
+from verification.tests.support.admin_client import page, staff
 from verification.tests.support.signer import verification
 from verification.tests.support.tampering import as_owner
 from verification.times import Period, month_of, preset, quarter_of
@@ -85,10 +85,29 @@ class TestSigning:
         response = sign(wang_fang, last_quarter)
         paper = wang_fang.get(response.url).content.decode()
 
-        assert ">Signed off.</li>" in paper
+        assert f">Signed off {last_quarter}.</li>" in paper
         assert "wang.fang" in paper
         assert "Looked at all refusals." in paper
-        assert response.url in wang_fang.get(LIST).text
+        event = ChangeEvent.objects.latest("id")
+        change_log = page("changeevent_changelist"), page("changeevent_change", event.pk)
+        for url in (LIST, *change_log):
+            assert f'<a href="{response.url}">' in wang_fang.get(url).text
+
+    def test_who_may_sign_off_and_no_more_ends_on_home_and_follows_no_dead_link(
+        self, last_quarter: Period
+    ) -> None:
+        client = staff("sign_off")
+        User.objects.update(first_name="Fang", last_name="Wang")
+        page = client.get(PAGE).text
+        response = sign(client, last_quarter)
+        home = client.get(response.url)
+        again = sign(client, last_quarter).text
+
+        assert not re.findall(r'href="[^"]*/(?:changeevent|verificationattempt)/\?', page)
+        assert home.status_code == 200
+        assert f">Signed off {last_quarter}.</li>" in home.text
+        assert "Sign-off 1: " in re.sub(r"\s+", " ", again)
+        assert f'href="{LIST}1/' not in again
 
     def test_counts_stay_as_they_were_signed(self, wang_fang: Client, last_quarter: Period) -> None:
         OfficialAccount.objects.update(name="Another name")

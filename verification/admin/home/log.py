@@ -1,4 +1,4 @@
-"""The part of home about the log itself: the age of its last check, and the last changes."""
+"""Reads what home says about the log: whether its last check is old, and the last changes."""
 
 from __future__ import annotations
 
