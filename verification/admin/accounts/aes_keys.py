@@ -23,7 +23,7 @@ from verification.admin.base import MINUTE, may
 from verification.attempts.index import AttemptIndex
 from verification.change_log import Actor
 from verification.keys import MISSING_KEY_ADVICE
-from verification.models import AESKey, OfficialAccount, VerificationAttempt
+from verification.models import AESKey, OfficialAccount, PendingReveal, VerificationAttempt
 from verification.models.rotating_secret import RotatingSecret
 from verification.protocol.enums import Kind, Reason
 from verification.times import format_datetime
@@ -119,10 +119,10 @@ class AESKeyPages(SecretPages):
         return GENERATE if current else ENTER
 
     def read_card(
-        self, request: HttpRequest, account: OfficialAccount, note: tuple[str, str]
+        self, request: HttpRequest, account: OfficialAccount, pending: PendingReveal | None
     ) -> dict[str, Any]:
-        card = super().read_card(request, account, note)
-        card["secret"] = self.read_shown(account, note)
+        card = super().read_card(request, account, pending)
+        card["secret"] = self.read_shown(account, pending)
         current = next((row.secret for row in card["rows"] if row.secret.is_current), None)
         if current is not None:
             card["problem"] = find_problem(account, current)

@@ -36,12 +36,12 @@ from verification.admin.accounts.changelist import (
     status_of,
     with_whole_dates,
 )
+from verification.admin.accounts.pending_reveals import redirect_to_secret, take_pending_reveal
 from verification.admin.accounts.secret_forms import (
     ChoosesSecret,
     make_token_field,
     make_token_source_field,
 )
-from verification.admin.accounts.shown_once import redirect_to_secret, take_note
 from verification.admin.accounts.tokens import TOKENS
 from verification.admin.responses import PlainResponses
 from verification.auth.sessions import no_session_refresh
@@ -160,11 +160,11 @@ class OfficialAccountAdmin(PlainResponses, AccountModelAdmin):
         if account is None:
             context["show_save_and_continue"] = False
             return super().render_change_form(request, context, *args, **kwargs)
-        note = take_note(request, account.pk)
+        pending = take_pending_reveal(request, account.pk)
         context["title"], context["subtitle"] = account.name, None
-        context.update(cards.read_cards(request, account, note))
+        context.update(cards.read_cards(request, account, pending))
         response = super().render_change_form(request, context, *args, **kwargs)
-        if any(note):
+        if pending:
             patch_cache_control(response, no_transform=True)  # not compressed: see BREACH
         return response
 

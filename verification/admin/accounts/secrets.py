@@ -1,7 +1,7 @@
 """The card and the pages that reveal, rotate and retire one kind of secret of an account.
 
 A user who may see a secret asks for it with a POST. The account page then shows it once: see
-shown_once.
+pending_reveals.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from verification.accounts.rotation import (
     reveal,
 )
 from verification.admin.accounts.pages import render_page
+from verification.admin.accounts.pending_reveals import redirect_to_secret
 from verification.admin.accounts.secret_forms import GENERATE, RotateForm
-from verification.admin.accounts.shown_once import redirect_to_secret
 from verification.admin.base import MINUTE, account_url, lay_out, may, require
 from verification.change_log import Actor, actor_of
 from verification.fields import UndecryptableSecret
-from verification.models import OfficialAccount
+from verification.models import OfficialAccount, PendingReveal
 from verification.models.rotating_secret import RotatingSecret
 from verification.times import format_datetime
 
@@ -82,9 +82,9 @@ class SecretPages:
     # --- The card on the account page
 
     def read_card(
-        self, request: HttpRequest, account: OfficialAccount, note: tuple[str, str]
+        self, request: HttpRequest, account: OfficialAccount, pending: PendingReveal | None
     ) -> dict[str, Any]:
-        """Return what secrets.html shows. `note` says which secret may be shown: see shown_once."""
+        """Return what secrets.html shows. `pending` says which secret this answer shows."""
         rows = [self.describe(secret) for secret in self.model.objects.filter(account=account)]
         has_current = any(row.secret.is_current for row in rows)
         return {
@@ -145,11 +145,12 @@ class SecretPages:
         messages.info(request, self.texts["seen"])
         return redirect_to_secret(request, account_id, self.name, secret.pk)
 
-    def read_shown(self, account: OfficialAccount, note: tuple[str, str]) -> str:
-        """Return the current secret if the note of shown_once is about it, or an empty text."""
-        name, version = note
-        secret = current_secret(self.model, account) if name == self.name else None
-        if secret is None or str(secret.pk) != version or secret.secret is None:
+    def read_shown(self, account: OfficialAccount, pending: PendingReveal | None) -> str:
+        """Return the current secret if `pending` is about it, or an empty text."""
+        secret = current_secret(self.model, account) if pending else None
+        if pending is None or secret is None or secret.secret is None:
+            return ""
+        if not pending.is_of(self.name, secret.pk):
             return ""
         return secret.secret.reveal() if secret.is_decryptable else ""
 
