@@ -41,7 +41,7 @@ class AESKeyPages(SecretPages):
         "card": "EncodingAESKey",
         "intro": _(
             "Optional. WeChat encrypts messages with it in the security mode (安全模式). With it, "
-            "this server checks that a message is WeChat's own and for this account, and can send "
+            "this server checks that a message is WeChat’s own and for this account, and can send "
             "an encrypted test message. Without it, encrypted messages go to the backend as they "
             "are."
         ),
@@ -51,7 +51,7 @@ class AESKeyPages(SecretPages):
         "retired": _("Retired key"),
         "unused": _("Not used yet: it has not decrypted any message"),
         "ends_after_use": _("24 hours after the new key has first decrypted a message"),
-        "create": _("Enter or generate…"),
+        "create": _("Set key…"),
         "rotate": _("Rotate key…"),
         "reveal": _("Reveal key"),
         "retire": _("Retire old key now…"),
@@ -63,17 +63,17 @@ class AESKeyPages(SecretPages):
         "rotated": _("The EncodingAESKey is rotated."),
         "seen": _("The change log records that you have seen the EncodingAESKey."),
         "paste": _(
-            "It must be the same in the server configuration of WeChat's console. If you generated "
+            "It must be the same in the server configuration of WeChat’s console. If you generated "
             "it here, or the backend decrypts messages, paste it there, too. When you leave or "
             "reload this page, it is hidden again."
         ),
         # The page that rotates it
-        "create_title": _("Enter the EncodingAESKey of %(account)s"),
+        "create_title": _("Set the EncodingAESKey of %(account)s"),
         "rotate_title": _("Rotate the EncodingAESKey of %(account)s"),
-        "create_button": _("Save key"),
+        "create_button": _("Set key"),
         "rotate_button": _("Rotate key"),
         "afterwards": _(
-            "The EncodingAESKey (消息加解密密钥) must be the same here, in WeChat's console and in "
+            "The EncodingAESKey (消息加解密密钥) must be the same here, in WeChat’s console and in "
             "a backend that decrypts messages itself."
         ),
         # The page that retires it
@@ -91,7 +91,7 @@ class AESKeyPages(SecretPages):
             "Encrypted messages go to the backend as they are, and plain ones are accepted again."
         ),
         "retire_current_when": _(
-            "Retire it after you have switched WeChat's console to the plain mode (明文模式). You "
+            "Retire it after you have switched WeChat’s console to the plain mode (明文模式). You "
             "can enter a key again at any time."
         ),
         "retire_is_safe": _(

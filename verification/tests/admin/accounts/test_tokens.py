@@ -88,7 +88,10 @@ class TestTheTokenStaysHidden:
         empty = make_account("empty")
 
         assert tool(li_wei_at_work, "reveal", empty).status_code == 404
-        assert "No token" in li_wei_at_work.get(page("officialaccount_change", empty.pk)).text
+        text = li_wei_at_work.get(page("officialaccount_change", empty.pk)).text
+        assert "No token" in text
+        assert "Create token…" in text
+        assert "Rotate" not in text.partition('id="aes_key-card"')[0]
 
     def test_a_lost_encryption_key_is_said_in_a_sentence(
         self, li_wei_at_work: Client, brand_a: OfficialAccount, settings: Any
