@@ -41,7 +41,7 @@ def describe_password() -> str:
     ).format(length=length)
 
 
-class FullName(UserForm):
+class FullNameMixin(UserForm):
     """Asks for the full name in one field, as not every name has a first and a last part."""
 
     full_name = forms.CharField(
@@ -62,13 +62,13 @@ class FullName(UserForm):
         return super().save(commit)
 
 
-class NewUserForm(FullName, AddForm):
+class NewUserForm(FullNameMixin, AddForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["password1"].help_text = describe_password()
 
 
-class ChangedUserForm(FullName, ChangeForm):
+class ChangedUserForm(FullNameMixin, ChangeForm):
     pass
 
 

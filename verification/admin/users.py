@@ -20,17 +20,15 @@ from django.utils.translation import gettext_lazy as _
 
 from verification import change_log
 from verification.admin.base import MINUTE, moment_column
-from verification.admin.responses import PlainResponses
+from verification.admin.responses import ChangeLoggedMixin
 from verification.admin.user_forms import ChangedUserForm, NewPasswordForm, NewUserForm
 from verification.auth.full_name import full_name_of
 from verification.change_log import Action, actor_of
 from verification.models import TotpDevice
 
 if TYPE_CHECKING:
-    AnyModelAdmin = admin.ModelAdmin[Any]
     GatewayUserModelAdmin = UserAdmin[User]
 else:
-    AnyModelAdmin = object
     GatewayUserModelAdmin = UserAdmin
 
 #: The names of these fields of a user in the change log.
@@ -123,7 +121,7 @@ def record_role_changes(
             change_log.record(action, actor_of(request), role=role, **holder)
 
 
-class NamesRoles(PlainResponses):
+class RoleNamesMixin(ChangeLoggedMixin):
     """Offers the permissions that this admin uses as check boxes, with translated names."""
 
     filter_horizontal = ()
@@ -143,7 +141,7 @@ class NamesRoles(PlainResponses):
         """List the users or groups alone: Django names the rows that join them by their numbers."""
         _rows, _counts, forbidden, protected = super().get_deleted_objects(objs, request)
         counts = {self.opts.verbose_name_plural: len(objs)}
-        return [self.name_of(row) for row in objs], counts, forbidden, protected
+        return [self.title_of(row) for row in objs], counts, forbidden, protected
 
     def formfield_for_dbfield(self, db_field: Any, request: Any, **kwargs: Any) -> Any:
         """Offer no link that adds a group in a window of its own."""
@@ -164,7 +162,7 @@ PERMISSIONS: tuple[Any, Any] = (
 
 
 @admin.register(User)
-class GatewayUserAdmin(NamesRoles, GatewayUserModelAdmin):
+class GatewayUserAdmin(RoleNamesMixin, GatewayUserModelAdmin):
     list_display = [
         *("username", "full_name", "member_of", "has_second_factor", "last_sign_in"),
         *("superuser", "active"),
@@ -271,11 +269,11 @@ class GatewayUserAdmin(NamesRoles, GatewayUserModelAdmin):
 
 
 @admin.register(Group)
-class GatewayGroupAdmin(NamesRoles, GroupAdmin):
+class GatewayGroupAdmin(RoleNamesMixin, GroupAdmin):
     list_display = ["shown_name"]
     actions = ["delete_selected"]
 
-    def name_of(self, row: Group) -> str:
+    def title_of(self, row: Group) -> str:
         return name_group(row)
 
     @admin.display(description=_("name"), ordering="name")

@@ -38,12 +38,12 @@ from verification.admin.accounts.changelist import (
 )
 from verification.admin.accounts.pending_reveals import redirect_to_secret, take_pending_reveal
 from verification.admin.accounts.secret_forms import (
-    ChoosesSecret,
+    SecretChoiceMixin,
     make_token_field,
     make_token_source_field,
 )
 from verification.admin.accounts.tokens import TOKENS
-from verification.admin.responses import PlainResponses
+from verification.admin.responses import ChangeLoggedMixin
 from verification.auth.sessions import no_session_refresh
 from verification.change_log import Action, actor_of
 from verification.models import OfficialAccount
@@ -57,7 +57,7 @@ else:
     AccountModelForm = forms.ModelForm
 
 
-class AddAccountForm(ChoosesSecret, AccountModelForm):
+class AddAccountForm(SecretChoiceMixin, AccountModelForm):
     token_source = make_token_source_field()
     token = make_token_field()
 
@@ -83,7 +83,7 @@ OPTIONAL: tuple[Any, Any] = (
 
 
 @admin.register(OfficialAccount)
-class OfficialAccountAdmin(PlainResponses, AccountModelAdmin):
+class OfficialAccountAdmin(ChangeLoggedMixin, AccountModelAdmin):
     list_display = ["name", "status", "server_path", "last_push", "refused"]
     list_filter = [StatusFilter]
     search_fields = ["name", "slug", "app_id", "original_id"]

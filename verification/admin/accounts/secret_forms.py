@@ -70,7 +70,7 @@ def make_token_field() -> SecretField:
     )
 
 
-class ChoosesSecret(forms.BaseForm):
+class SecretChoiceMixin(forms.BaseForm):
     """Validates the two fields of a form in which a person chooses a secret."""
 
     source_field = "token_source"
@@ -115,7 +115,7 @@ class OverlapField(forms.TypedChoiceField):
         )
 
 
-class RotateForm(ChoosesSecret, forms.Form):
+class RotateForm(SecretChoiceMixin, forms.Form):
     """Rotates a secret. Subclasses have the fields of the new one."""
 
     #: The id of the secret that the page showed as the current one. In a second tab, it may have
