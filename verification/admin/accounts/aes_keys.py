@@ -28,6 +28,11 @@ from verification.models.rotating_secret import RotatingSecret
 from verification.protocol.enums import Kind, Reason
 from verification.times import format_datetime
 
+SAME_EVERYWHERE = _(
+    "The EncodingAESKey (消息加解密密钥) must be the same here, in WeChat’s console and in a "
+    "backend that decrypts messages itself."
+)
+
 
 class AESKeyPages(SecretPages):
     model = AESKey
@@ -72,10 +77,8 @@ class AESKeyPages(SecretPages):
         "rotate_title": _("Rotate the EncodingAESKey of %(account)s"),
         "create_button": _("Set key"),
         "rotate_button": _("Rotate key"),
-        "afterwards": _(
-            "The EncodingAESKey (消息加解密密钥) must be the same here, in WeChat’s console and in "
-            "a backend that decrypts messages itself."
-        ),
+        "afterwards": SAME_EVERYWHERE,
+        "create_afterwards": SAME_EVERYWHERE,
         # The page that retires it
         "retire_title": _("Retire the old EncodingAESKey of %(account)s"),
         "retire_page": _("Retire old key"),

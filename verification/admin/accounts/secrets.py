@@ -180,6 +180,7 @@ class SecretPages:
             "title": self.texts["rotate_title" if current else "create_title"]
             % {"account": account},
             "texts": self.texts,
+            "afterwards": self.texts["afterwards" if current else "create_afterwards"],
             "button": self.texts["rotate_button" if current else "create_button"],
             "form": form,
             "fieldsets": lay_out(form, fields),

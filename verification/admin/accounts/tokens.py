@@ -50,6 +50,7 @@ class TokenPages(SecretPages):
             "Afterwards, paste the new token into WeChat’s console. WeChat uses the old one until "
             "you do."
         ),
+        "create_afterwards": _("Afterwards, paste the token into WeChat’s console."),
         # The page that retires it
         "retire_title": _("Retire the old token of %(account)s"),
         "retire_page": _("Retire old token"),
