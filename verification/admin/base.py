@@ -1,4 +1,4 @@
-"""Permissions, read-only model admins and columns of times, for all pages of the admin."""
+"""Holds what all pages of the admin share: permissions, titles, read-only models, times."""
 
 from __future__ import annotations
 

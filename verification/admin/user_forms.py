@@ -1,4 +1,4 @@
-"""The forms of a user: the name on signed papers, and what is needed to let someone in."""
+"""Asks for what a user needs: the name on signed papers, a password, groups."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The card and the pages of an account's EncodingAESKey."""
+"""Shows the card of an account's EncodingAESKey, and reveals, rotates and retires it."""
 
 from __future__ import annotations
 

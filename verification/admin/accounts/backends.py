@@ -1,4 +1,4 @@
-"""The card of an account's backend, and the pages that set, remove and reveal.
+"""Shows the card of an account's backend, sets and removes it, and reveals its secret.
 
 A user who may see the webhook secret asks for it with a POST. The account page then shows it once:
 see pending_reveals.

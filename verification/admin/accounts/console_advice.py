@@ -1,4 +1,4 @@
-"""Advice on what the console answered, by comparing it with the last ten minutes of the log."""
+"""Explains what the console answered, by comparing it with the last ten minutes of the log."""
 
 from __future__ import annotations
 

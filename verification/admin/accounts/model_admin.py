@@ -1,4 +1,4 @@
-"""The admin of official accounts: the list, the forms, and the pages of one account."""
+"""Registers the admin of official accounts: the list, the forms, the pages of one account."""
 
 from __future__ import annotations
 

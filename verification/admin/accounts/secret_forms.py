@@ -1,4 +1,4 @@
-"""The fields in which a person lets a secret be generated, or enters the one WeChat has."""
+"""Asks for a secret: a person lets one be generated, or enters the one that WeChat has."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ FIXED_OVERLAPS = [
 
 
 class OverlapField(forms.TypedChoiceField):
-    """How long the old secret stays valid, as a timedelta; None until WeChat has used the new."""
+    """Asks how long the old secret stays valid. None means until WeChat has used the new one."""
 
     def __init__(self, label: Any, choices: Any) -> None:
         super().__init__(

@@ -1,4 +1,4 @@
-"""The card and the pages that reveal, rotate and retire one kind of secret of an account.
+"""Shows the card of one kind of secret of an account, and reveals, rotates and retires it.
 
 A user who may see a secret asks for it with a POST. The account page then shows it once: see
 pending_reveals.
@@ -55,7 +55,7 @@ class SecretRow:
 
 
 class SecretPages:
-    """The pages about one model of secrets, in the words of its subclass."""
+    """Serves the pages about one model of secrets, in the words of its subclass."""
 
     model: type[RotatingSecret]
     form_class: type[RotateForm]

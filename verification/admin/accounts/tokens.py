@@ -1,4 +1,4 @@
-"""The pages that reveal, rotate and retire tokens."""
+"""Reveals, rotates and retires tokens."""
 
 from __future__ import annotations
 
