@@ -209,7 +209,7 @@ class GatewayUserAdmin(RoleNamesMixin, GatewayUserModelAdmin):
         return yes_or_no(user.has_device)
 
     @with_phone_label
-    @admin.display(description=_("superuser status"), ordering="is_superuser")
+    @admin.display(description=_("superuser"), ordering="is_superuser")
     def superuser(self, user: User) -> str:
         return yes_or_no(user.is_superuser, usually=False)
 
