@@ -180,7 +180,7 @@ def _describe_waiting_account(facts: Facts) -> AccountStatus:
         text, advice = describe_stray(facts.stray), facts.stray.explanation.full_text
         return AccountStatus(Level.WAITING, text, advice, facts.stray.attempt, facts=facts)
     if facts.current_token is None:
-        advice = _("Rotate the token to give it one.")
+        advice = _("Create a token.")
         return AccountStatus(Level.WAITING, _("No token yet"), advice, facts=facts)
     return AccountStatus(Level.WAITING, _("WeChat has not called yet"), facts=facts)
 

@@ -1,4 +1,4 @@
-"""Permissions, read-only model admins and columns of times, for all pages of the admin."""
+"""Holds what all pages of the admin share: permissions, titles, read-only models, times."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin import helpers
+from django.contrib.admin.utils import unquote
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
@@ -26,8 +27,10 @@ SECOND = "%Y-%m-%d %H:%M:%S"
 
 if TYPE_CHECKING:
     ModelAdmin = admin.ModelAdmin[Any]
+    AnyModelAdmin = admin.ModelAdmin[Any]
 else:
     ModelAdmin = admin.ModelAdmin
+    AnyModelAdmin = object  # a mixin is not a ModelAdmin itself
 
 
 class NarrowingChangeList(ChangeList):
@@ -48,7 +51,45 @@ class NarrowingChangeList(ChangeList):
             self.full_result_count = self.result_count
 
 
-class ReadOnlyAdmin(ModelAdmin):
+class RecordPagesMixin(AnyModelAdmin):
+    """Titles pages with what they show, and says which record is missing.
+
+    Django's own titles are "Select user to change" and "Change user".
+    """
+
+    def title_of(self, row: Any) -> str:
+        return str(row)
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        title = {"title": capfirst(self.opts.verbose_name_plural)}
+        return super().changelist_view(request, {**title, **(extra_context or {})})
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        if row := context["original"]:
+            context.update(title=self.title_of(row), subtitle=None)
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    def _get_obj_does_not_exist_redirect(
+        self, request: HttpRequest, opts: Any, object_id: str
+    ) -> HttpResponse:
+        messages.warning(request, self.describe_missing(unquote(object_id)))
+        return redirect(self.address("changelist"))
+
+    def describe_missing(self, object_id: str) -> str:
+        return _("There is no {record} with the number {number}.").format(
+            record=self.opts.verbose_name, number=object_id[:20]
+        )
+
+    def address(self, page: str) -> str:
+        """Return the name of the URL of a page of this model."""
+        return f"{self.admin_site.name}:{self.opts.app_label}_{self.opts.model_name}_{page}"
+
+
+class ReadOnlyAdmin(RecordPagesMixin, ModelAdmin):
     """Shows records that nobody, not even a superuser, can add, change or delete."""
 
     actions: Any = None
@@ -79,17 +120,10 @@ class ReadOnlyAdmin(ModelAdmin):
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return NarrowingChangeList
 
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        title = {"title": capfirst(self.opts.verbose_name_plural)}
-        return super().changelist_view(request, {**title, **(extra_context or {})})
-
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
-        row = context["original"]
-        context.update(title=self.title_of(row), subtitle=None, crumb=row.pk)
+        context["crumb"] = context["original"].pk
         return super().render_change_form(request, context, *args, **kwargs)
 
     def title_of(self, row: Any) -> str:
@@ -101,14 +135,8 @@ class ReadOnlyAdmin(ModelAdmin):
         """Redirect to the record: it never changes, so it has no history."""
         return redirect(self.address("change"), object_id)
 
-    def _get_obj_does_not_exist_redirect(
-        self, request: HttpRequest, opts: Any, object_id: str
-    ) -> HttpResponse:
-        """Say what became of the record: nobody can delete one, but old ones are pruned."""
-        messages.warning(request, self.describe_missing(object_id))
-        return redirect(self.address("changelist"))
-
     def describe_missing(self, object_id: str) -> str:
+        """Say what became of the record: nobody can delete one, but old ones are pruned."""
         checkpoint = Checkpoint.objects.first() if self.pruned_up_to else None
         last_pruned = getattr(checkpoint, self.pruned_up_to) if checkpoint else 0
         is_number = object_id.isascii() and object_id.isdigit() and len(object_id) < 19
@@ -116,13 +144,7 @@ class ReadOnlyAdmin(ModelAdmin):
             return _("{record} {number} was pruned. The log begins with number {first}.").format(
                 record=capfirst(self.opts.verbose_name), number=object_id, first=last_pruned + 1
             )
-        return _("There is no {record} with the number {number}.").format(
-            record=self.opts.verbose_name, number=object_id[:20]
-        )
-
-    def address(self, page: str) -> str:
-        """Return the name of the URL of a page of this model."""
-        return f"{self.admin_site.name}:{self.opts.app_label}_{self.opts.model_name}_{page}"
+        return super().describe_missing(object_id)
 
 
 def moment_column(

@@ -1,4 +1,4 @@
-"""The list of messages in the spool: where each stands, and never what it says or who wrote it."""
+"""Lists messages in the spool: where each stands, and never what it says or who wrote it."""
 
 from __future__ import annotations
 

@@ -1,14 +1,14 @@
-"""What the admin answers after a form, and instead of Django's own history, for models that change.
+"""Responds to the forms of models that change, and leads to the change log as their history.
 
 Django keeps a history of its own, which can be edited. Here, the change log is the only one.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlencode
 
-from django.contrib import admin, messages
+from django.contrib import messages
 from django.contrib.admin.options import IS_POPUP_VAR
 from django.contrib.admin.templatetags.admin_urls import add_preserved_filters
 from django.contrib.admin.utils import unquote
@@ -16,41 +16,17 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
-from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
-from verification.admin.base import may
-
-if TYPE_CHECKING:
-    AnyModelAdmin = admin.ModelAdmin[Any]
-else:
-    AnyModelAdmin = object
+from verification.admin.base import RecordPagesMixin, may
 
 
-class PlainResponses(AnyModelAdmin):
+class ChangeLoggedMixin(RecordPagesMixin):
     """Says in a few words what was saved, and leads to the change log as the history."""
-
-    def name_of(self, row: Any) -> str:
-        return str(row)
 
     def change_log_query(self, row: Any) -> dict[str, Any]:
         """Return the query that narrows the change log to this object."""
         return {"q": str(row)}
-
-    # --- Titles, where Django says "Select user to change" and "Change user"
-
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        title = {"title": capfirst(self.opts.verbose_name_plural)}
-        return super().changelist_view(request, {**title, **(extra_context or {})})
-
-    def render_change_form(
-        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
-    ) -> HttpResponse:
-        if row := context["original"]:
-            context.update(title=self.name_of(row), subtitle=None)
-        return super().render_change_form(request, context, *args, **kwargs)
 
     # --- After a form
 
@@ -59,13 +35,13 @@ class PlainResponses(AnyModelAdmin):
     ) -> HttpResponse:
         if IS_POPUP_VAR in request.POST:
             return super().response_add(request, obj, post_url_continue)
-        messages.success(request, _("Added {name}.").format(name=self.name_of(obj)))
+        messages.success(request, _("Added {name}.").format(name=self.title_of(obj)))
         return self.next_page(request, obj)
 
     def response_change(self, request: HttpRequest, obj: Any) -> HttpResponse:
         if IS_POPUP_VAR in request.POST:
             return super().response_change(request, obj)
-        messages.success(request, _("Saved {name}.").format(name=self.name_of(obj)))
+        messages.success(request, _("Saved {name}.").format(name=self.title_of(obj)))
         return self.next_page(request, obj)
 
     def response_delete(self, request: HttpRequest, obj_display: str, obj_id: int) -> HttpResponse:
@@ -110,18 +86,5 @@ class PlainResponses(AnyModelAdmin):
         url = reverse("admin:verification_changeevent_changelist")
         return redirect(f"{url}?{urlencode(self.change_log_query(row))}")
 
-    def _get_obj_does_not_exist_redirect(
-        self, request: HttpRequest, opts: Any, object_id: str
-    ) -> HttpResponse:
-        sentence = _("There is no {record} with the number {number}.")
-        messages.warning(
-            request, sentence.format(record=opts.verbose_name, number=unquote(object_id)[:20])
-        )
-        return redirect(self.address("changelist"))
-
     def sees(self, request: HttpRequest) -> bool:
         return self.has_view_or_change_permission(request)
-
-    def address(self, page: str) -> str:
-        """Return the name of the URL of a page of this model."""
-        return f"{self.admin_site.name}:{self.opts.app_label}_{self.opts.model_name}_{page}"

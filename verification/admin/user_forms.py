@@ -1,4 +1,4 @@
-"""The forms of a user: the name on signed papers, and what is needed to let someone in."""
+"""Asks for what a user needs: the name on signed papers, a password, groups."""
 
 from __future__ import annotations
 
@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.contrib.auth.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 from django.contrib.auth.models import User
-from django.utils.translation import gettext_lazy as _
+from django.contrib.auth.password_validation import (
+    MinimumLengthValidator,
+    get_default_password_validators,
+)
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from verification.auth.full_name import full_name_of
 
@@ -23,14 +28,27 @@ else:
     ChangeForm = UserChangeForm
 
 
-class FullName(UserForm):
+def describe_password() -> str:
+    """Say what a password must be like, to a person who sets it for somebody else.
+
+    The texts of Django's validators speak of "your password".
+    """
+    validators = get_default_password_validators()
+    [length] = [each.min_length for each in validators if isinstance(each, MinimumLengthValidator)]
+    return _(
+        "At least {length} characters, not digits alone. Neither a common password nor similar to "
+        "the user’s name or email address."
+    ).format(length=length)
+
+
+class FullNameMixin(UserForm):
     """Asks for the full name in one field, as not every name has a first and a last part."""
 
     full_name = forms.CharField(
-        label=_("Full name"),
+        label=gettext_lazy("Full name"),
         max_length=150,
         required=False,
-        help_text=_("Shown on sign-offs."),
+        help_text=gettext_lazy("Shown on sign-offs."),
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -44,11 +62,13 @@ class FullName(UserForm):
         return super().save(commit)
 
 
-class NewUserForm(FullName, AddForm):
-    pass
+class NewUserForm(FullNameMixin, AddForm):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["password1"].help_text = describe_password()
 
 
-class ChangedUserForm(FullName, ChangeForm):
+class ChangedUserForm(FullNameMixin, ChangeForm):
     pass
 
 
@@ -58,3 +78,4 @@ class NewPasswordForm(PasswordForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields.pop("usable_password", None)
+        self.fields["password1"].help_text = describe_password()

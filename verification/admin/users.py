@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 from django import forms
@@ -10,6 +12,7 @@ from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group, Permission, User
 from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.templatetags.static import static
 from django.utils.html import format_html
 from django.utils.text import capfirst
 from django.utils.translation import gettext
@@ -17,17 +20,15 @@ from django.utils.translation import gettext_lazy as _
 
 from verification import change_log
 from verification.admin.base import MINUTE, moment_column
-from verification.admin.responses import PlainResponses
+from verification.admin.responses import ChangeLoggedMixin
 from verification.admin.user_forms import ChangedUserForm, NewPasswordForm, NewUserForm
 from verification.auth.full_name import full_name_of
 from verification.change_log import Action, actor_of
 from verification.models import TotpDevice
 
 if TYPE_CHECKING:
-    AnyModelAdmin = admin.ModelAdmin[Any]
     GatewayUserModelAdmin = UserAdmin[User]
 else:
-    AnyModelAdmin = object
     GatewayUserModelAdmin = UserAdmin
 
 #: The names of these fields of a user in the change log.
@@ -77,6 +78,26 @@ def name_permission(permission: Permission) -> str:
     return f"{capfirst(model._meta.verbose_name_plural)} · {verb}"
 
 
+def with_phone_label(column: Callable[[Any, Any], Any]) -> Callable[[Any, Any], str]:
+    """Return the column with its heading in each cell, which CSS shows on phones alone."""
+
+    @wraps(column)
+    def labelled(model_admin: Any, row: Any) -> str:
+        heading = capfirst(column.short_description)  # type: ignore[attr-defined]
+        value = column(model_admin, row)
+        return format_html('<span class="phone-label">{}: </span>{}', heading, value)
+
+    return labelled
+
+
+def yes_or_no(value: bool, *, usually: bool | None = None) -> str:
+    """Return Django's icon with a word for it. On a phone, the usual value is left out."""
+    name, word = ("yes", gettext("Yes")) if value else ("no", gettext("No"))
+    css_class = "nothing" if value == usually else ""
+    icon = static(f"admin/img/icon-{name}.svg")
+    return format_html('<img src="{}" alt="{}" class="{}">', icon, word, css_class)
+
+
 def roles_of(user: User) -> set[str]:
     """Return the user's roles: flags, groups, and permissions granted directly."""
     flags = {name for name, field in FLAGS.items() if getattr(user, field)}
@@ -100,7 +121,7 @@ def record_role_changes(
             change_log.record(action, actor_of(request), role=role, **holder)
 
 
-class NamesRoles(PlainResponses):
+class RoleNamesMixin(ChangeLoggedMixin):
     """Offers the permissions that this admin uses as check boxes, with translated names."""
 
     filter_horizontal = ()
@@ -120,7 +141,7 @@ class NamesRoles(PlainResponses):
         """List the users or groups alone: Django names the rows that join them by their numbers."""
         _rows, _counts, forbidden, protected = super().get_deleted_objects(objs, request)
         counts = {self.opts.verbose_name_plural: len(objs)}
-        return [self.name_of(row) for row in objs], counts, forbidden, protected
+        return [self.title_of(row) for row in objs], counts, forbidden, protected
 
     def formfield_for_dbfield(self, db_field: Any, request: Any, **kwargs: Any) -> Any:
         """Offer no link that adds a group in a window of its own."""
@@ -141,13 +162,13 @@ PERMISSIONS: tuple[Any, Any] = (
 
 
 @admin.register(User)
-class GatewayUserAdmin(NamesRoles, GatewayUserModelAdmin):
+class GatewayUserAdmin(RoleNamesMixin, GatewayUserModelAdmin):
     list_display = [
         *("username", "full_name", "member_of", "has_second_factor", "last_sign_in"),
-        *("is_superuser", "is_active"),
+        *("superuser", "active"),
     ]
     list_filter = ["is_active"]
-    readonly_fields = ["last_login", "date_joined"]  # facts, whose fields have no labels
+    readonly_fields = ["last_sign_in", "joined"]
     show_facets = admin.ShowFacets.NEVER
     actions = ["delete_selected"]  # the site disables it elsewhere
     form, add_form, change_password_form = ChangedUserForm, NewUserForm, NewPasswordForm
@@ -156,14 +177,15 @@ class GatewayUserAdmin(NamesRoles, GatewayUserModelAdmin):
         (None, {"fields": ["username", "password", "full_name", "email"]}),
         (_("Permissions"), {"fields": ["is_active", "is_staff", "groups", "is_superuser"]}),
         PERMISSIONS,
-        (_("Important dates"), {"fields": ["last_login", "date_joined"]}),
+        (_("Important dates"), {"fields": ["last_sign_in", "joined"]}),
     ]
     add_fieldsets = [
         (None, {"fields": ["username", "full_name", "password1", "password2"]}),
         (_("Permissions"), {"fields": ["groups", "is_staff"]}),
     ]
 
-    last_sign_in = moment_column("last_login", _("last sign-in"), MINUTE)
+    last_sign_in = with_phone_label(moment_column("last_login", _("last sign-in"), MINUTE))
+    joined = moment_column("date_joined", _("date joined"), MINUTE)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         devices = TotpDevice.objects.filter(user=OuterRef("pk"), confirmed=True)
@@ -181,9 +203,20 @@ class GatewayUserAdmin(NamesRoles, GatewayUserModelAdmin):
     def member_of(self, user: User) -> str | None:
         return ", ".join(name_group(group) for group in user.groups.all()) or None
 
-    @admin.display(description=_("second factor"), ordering="has_device", boolean=True)
-    def has_second_factor(self, user: Any) -> bool:
-        return bool(user.has_device)
+    @with_phone_label
+    @admin.display(description=_("second factor"), ordering="has_device")
+    def has_second_factor(self, user: Any) -> str:
+        return yes_or_no(user.has_device)
+
+    @with_phone_label
+    @admin.display(description=_("superuser"), ordering="is_superuser")
+    def superuser(self, user: User) -> str:
+        return yes_or_no(user.is_superuser, usually=False)
+
+    @with_phone_label
+    @admin.display(description=_("active"), ordering="is_active")
+    def active(self, user: User) -> str:
+        return yes_or_no(user.is_active, usually=True)
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         # Keep the old roles for save_related(), which saves groups and permissions.
@@ -236,11 +269,11 @@ class GatewayUserAdmin(NamesRoles, GatewayUserModelAdmin):
 
 
 @admin.register(Group)
-class GatewayGroupAdmin(NamesRoles, GroupAdmin):
+class GatewayGroupAdmin(RoleNamesMixin, GroupAdmin):
     list_display = ["shown_name"]
     actions = ["delete_selected"]
 
-    def name_of(self, row: Group) -> str:
+    def title_of(self, row: Group) -> str:
         return name_group(row)
 
     @admin.display(description=_("name"), ordering="name")

@@ -1,3 +1,5 @@
+"""Formats the full names of users."""
+
 from __future__ import annotations
 
 import re

@@ -1,4 +1,4 @@
-"""The menu of the admin: its groups, in the order in which people need them.
+"""Builds the menu of the admin: its groups, in the order in which people need them.
 
 An entry leads to the list of a model, or to a page without a model.
 """
@@ -23,7 +23,7 @@ class ModelEntry:
 
 @dataclass(frozen=True)
 class PageEntry:
-    """A page without a model, for users with at least one of the permissions."""
+    """Names a page without a model, for users with at least one of the permissions."""
 
     name: Promise
     url_name: str

@@ -1,4 +1,4 @@
-"""The second step of the sign-in: a code of an authenticator app, which is set up first."""
+"""Asks for the second step of the sign-in: a code of an authenticator app, set up first."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ INCORRECT_AT_FIRST = _(
 
 
 class CodeInput(forms.PasswordInput):
-    """A field that is readable while it is typed, and never sent back to the browser.
+    """Shows the code while it is typed, and never sends it back to the browser.
 
     A mistyped recovery code is nearly a valid one, so it must not stay on a page.
     """

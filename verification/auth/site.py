@@ -1,4 +1,4 @@
-"""The admin site and its sign-in.
+"""Defines the admin site and its sign-in.
 
 This is not in verification/admin, because the modules of that package register themselves here.
 """

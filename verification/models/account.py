@@ -38,6 +38,10 @@ def random_slug() -> str:
     return "".join(secrets.choice(LETTERS_AND_DIGITS) for _ in range(8))
 
 
+#: Characters that would reorder the text around a name. Names in Arabic or Hebrew need none.
+REORDERING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
 class OfficialAccount(models.Model):
     id = models.AutoField(primary_key=True)
     name = models.CharField(
@@ -85,6 +89,9 @@ class OfficialAccount(models.Model):
         return self.name
 
     def clean(self) -> None:
+        if any(letter in REORDERING for letter in self.name):
+            sentence = _("The name has an invisible character in it that reorders text; remove it.")
+            raise ValidationError({"name": sentence})
         others = OfficialAccount.objects.filter(answers_at_root=True).exclude(pk=self.pk)
         if self.answers_at_root and others.count() >= MAX_ACCOUNTS_AT_ROOT:
             raise ValidationError(

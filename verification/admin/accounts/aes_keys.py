@@ -1,4 +1,4 @@
-"""The card and the pages of an account's EncodingAESKey."""
+"""Shows the card of an account's EncodingAESKey, and reveals, rotates and retires it."""
 
 from __future__ import annotations
 
@@ -23,10 +23,15 @@ from verification.admin.base import MINUTE, may
 from verification.attempts.index import AttemptIndex
 from verification.change_log import Actor
 from verification.keys import MISSING_KEY_ADVICE
-from verification.models import AESKey, OfficialAccount, VerificationAttempt
+from verification.models import AESKey, OfficialAccount, PendingReveal, VerificationAttempt
 from verification.models.rotating_secret import RotatingSecret
 from verification.protocol.enums import Kind, Reason
 from verification.times import format_datetime
+
+SAME_EVERYWHERE = _(
+    "The EncodingAESKey (消息加解密密钥) must be the same here, in WeChat’s console and in a "
+    "backend that decrypts messages itself."
+)
 
 
 class AESKeyPages(SecretPages):
@@ -41,7 +46,7 @@ class AESKeyPages(SecretPages):
         "card": "EncodingAESKey",
         "intro": _(
             "Optional. WeChat encrypts messages with it in the security mode (安全模式). With it, "
-            "this server checks that a message is WeChat's own and for this account, and can send "
+            "this server checks that a message is WeChat’s own and for this account, and can send "
             "an encrypted test message. Without it, encrypted messages go to the backend as they "
             "are."
         ),
@@ -51,7 +56,7 @@ class AESKeyPages(SecretPages):
         "retired": _("Retired key"),
         "unused": _("Not used yet: it has not decrypted any message"),
         "ends_after_use": _("24 hours after the new key has first decrypted a message"),
-        "create": _("Enter or generate…"),
+        "create": _("Set key…"),
         "rotate": _("Rotate key…"),
         "reveal": _("Reveal key"),
         "retire": _("Retire old key now…"),
@@ -63,19 +68,17 @@ class AESKeyPages(SecretPages):
         "rotated": _("The EncodingAESKey is rotated."),
         "seen": _("The change log records that you have seen the EncodingAESKey."),
         "paste": _(
-            "It must be the same in the server configuration of WeChat's console. If you generated "
+            "It must be the same in the server configuration of WeChat’s console. If you generated "
             "it here, or the backend decrypts messages, paste it there, too. When you leave or "
             "reload this page, it is hidden again."
         ),
         # The page that rotates it
-        "create_title": _("Enter the EncodingAESKey of %(account)s"),
+        "create_title": _("Set the EncodingAESKey of %(account)s"),
         "rotate_title": _("Rotate the EncodingAESKey of %(account)s"),
-        "create_button": _("Save key"),
+        "create_button": _("Set key"),
         "rotate_button": _("Rotate key"),
-        "afterwards": _(
-            "The EncodingAESKey (消息加解密密钥) must be the same here, in WeChat's console and in "
-            "a backend that decrypts messages itself."
-        ),
+        "afterwards": SAME_EVERYWHERE,
+        "create_afterwards": SAME_EVERYWHERE,
         # The page that retires it
         "retire_title": _("Retire the old EncodingAESKey of %(account)s"),
         "retire_page": _("Retire old key"),
@@ -91,7 +94,7 @@ class AESKeyPages(SecretPages):
             "Encrypted messages go to the backend as they are, and plain ones are accepted again."
         ),
         "retire_current_when": _(
-            "Retire it after you have switched WeChat's console to the plain mode (明文模式). You "
+            "Retire it after you have switched WeChat’s console to the plain mode (明文模式). You "
             "can enter a key again at any time."
         ),
         "retire_is_safe": _(
@@ -119,10 +122,10 @@ class AESKeyPages(SecretPages):
         return GENERATE if current else ENTER
 
     def read_card(
-        self, request: HttpRequest, account: OfficialAccount, note: tuple[str, str]
+        self, request: HttpRequest, account: OfficialAccount, pending: PendingReveal | None
     ) -> dict[str, Any]:
-        card = super().read_card(request, account, note)
-        card["secret"] = self.read_shown(account, note)
+        card = super().read_card(request, account, pending)
+        card["secret"] = self.read_shown(account, pending)
         current = next((row.secret for row in card["rows"] if row.secret.is_current), None)
         if current is not None:
             card["problem"] = find_problem(account, current)

@@ -1,4 +1,4 @@
-"""The form that sets a backend, with what each choice means for followers."""
+"""Asks for a backend, and says what each choice means for followers."""
 
 from __future__ import annotations
 

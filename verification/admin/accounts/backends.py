@@ -1,7 +1,7 @@
-"""The card of an account's backend, and the pages that set, remove and reveal.
+"""Shows the card of an account's backend, sets and removes it, and reveals its secret.
 
 A user who may see the webhook secret asks for it with a POST. The account page then shows it once:
-see shown_once.
+see pending_reveals.
 """
 
 from __future__ import annotations
@@ -34,19 +34,19 @@ from verification.accounts.status import (
 )
 from verification.admin.accounts.backend_forms import BackendForm, explain_choice
 from verification.admin.accounts.pages import render_page
-from verification.admin.accounts.shown_once import redirect_to_secret
+from verification.admin.accounts.pending_reveals import redirect_to_secret
 from verification.admin.base import MINUTE, lay_out, may, redirect_to_account, require
 from verification.change_log import actor_of
 from verification.fields import UndecryptableSecret
 from verification.keys import MISSING_KEY_ADVICE
-from verification.models import Backend, OfficialAccount
+from verification.models import Backend, OfficialAccount, PendingReveal
 from verification.protocol.enums import DeliveryResult
 from verification.relay.failures import advise, describe
 from verification.relay.report import HOUR, Period, read_backlog, read_period
 from verification.times import format_datetime, format_short
 
-#: The name of the secret in the notes of shown_once.
-NOTE_NAME = "webhook_secret"
+#: The name of the secret in a PendingReveal.
+REVEAL_NAME = "webhook_secret"
 LOST_KEY = format_lazy(
     gettext_lazy("The webhook secret cannot be decrypted. {advice}"), advice=MISSING_KEY_ADVICE
 )
@@ -57,13 +57,13 @@ def find_backend(account: OfficialAccount) -> Backend | None:
 
 
 def card_context(
-    request: HttpRequest, status: AccountStatus, note: tuple[str, str]
+    request: HttpRequest, status: AccountStatus, pending: PendingReveal | None
 ) -> dict[str, Any]:
-    """Return what backend.html shows. `note` says which secret may be shown: see shown_once."""
+    """Return what backend.html shows. `pending` says which secret this answer shows."""
     backend = status.backend
     context: dict[str, Any] = {
         "backend": backend,
-        "secret": read_shown(backend, note),
+        "secret": read_shown(backend, pending),
         "may_set": may(request, "set_backend"),
         "may_reveal": may(request, "reveal_webhook_secret"),
     }
@@ -189,7 +189,7 @@ def reveal(site: admin.AdminSite, request: HttpRequest, account_id: int) -> Http
         messages.error(request, LOST_KEY)
         return redirect_to_account(request, account_id)
     messages.info(request, _("The change log records that you have seen the secret."))
-    return redirect_to_secret(request, account_id, NOTE_NAME, secret_version(backend))
+    return redirect_to_secret(request, account_id, REVEAL_NAME, secret_version(backend))
 
 
 def rotate(site: admin.AdminSite, request: HttpRequest, account_id: int) -> HttpResponse:
@@ -212,12 +212,14 @@ def rotate(site: admin.AdminSite, request: HttpRequest, account_id: int) -> Http
     if not may(request, "reveal_webhook_secret"):
         return redirect_to_account(request, account_id)
     backend.refresh_from_db()
-    return redirect_to_secret(request, account_id, NOTE_NAME, secret_version(backend))
+    return redirect_to_secret(request, account_id, REVEAL_NAME, secret_version(backend))
 
 
-def read_shown(backend: Backend | None, note: tuple[str, str]) -> str:
-    """Return the webhook secret if the note of shown_once is about it, or else an empty text."""
-    if backend is None or note != (NOTE_NAME, secret_version(backend)):
+def read_shown(backend: Backend | None, pending: PendingReveal | None) -> str:
+    """Return the webhook secret if `pending` is about it, or an empty text."""
+    if backend is None or pending is None:
+        return ""
+    if not pending.is_of(REVEAL_NAME, secret_version(backend)):
         return ""
     secret = backend.secret
     return secret.reveal() if secret is not None and secret.is_decryptable else ""

@@ -16,26 +16,25 @@ from verification.admin.accounts.pages import render_page
 from verification.admin.accounts.records import read_records
 from verification.admin.accounts.tokens import TOKENS
 from verification.admin.base import may
-from verification.models import OfficialAccount
-
-#: No secret is shown.
-NOTHING = ("", "")
+from verification.models import OfficialAccount, PendingReveal
 
 
 def read_cards(
-    request: HttpRequest, account: OfficialAccount, note: tuple[str, str] = NOTHING
+    request: HttpRequest, account: OfficialAccount, pending: PendingReveal | None = None
 ) -> dict[str, Any]:
-    """Return what cards.html shows. `note` says which secret this answer shows: see shown_once."""
+    """Return what cards.html shows. `pending` says which secret this answer shows."""
     status = read_statuses([account])[account.pk]
     return {
         "original": account,
         "status": connect.status_context(request, account, status),
         "card": connect.card_context(
-            request, account, status, token=TOKENS.read_shown(account, note)
+            request, account, status, token=TOKENS.read_shown(account, pending)
         ),
-        "backend_card": backends.card_context(request, status, note),
+        "backend_card": backends.card_context(request, status, pending),
         "deliveries_card": deliveries.card_context(request, account, status.backend),
-        "secret_cards": [pages.read_card(request, account, note) for pages in (TOKENS, AES_KEYS)],
+        "secret_cards": [
+            pages.read_card(request, account, pending) for pages in (TOKENS, AES_KEYS)
+        ],
         "may_test": may(request, *self_tests.TESTERS),
         "records": read_records(request, account),
     }

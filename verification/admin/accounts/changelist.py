@@ -1,4 +1,4 @@
-"""The list of accounts: those that need attention first, in a constant number of queries."""
+"""Lists accounts, those that need attention first, in a constant number of queries."""
 
 from __future__ import annotations
 

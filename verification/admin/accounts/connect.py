@@ -1,4 +1,4 @@
-"""The state at the top of the account page, the card that connects the account, the live line."""
+"""Shows the state of an account, the card that connects it, and the live line."""
 
 from __future__ import annotations
 

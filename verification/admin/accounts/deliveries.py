@@ -1,4 +1,4 @@
-"""The card of an account's deliveries: what went through, what failed and why, and the spool."""
+"""Shows the card of an account's deliveries: what went through, what failed and why, the spool."""
 
 from __future__ import annotations
 

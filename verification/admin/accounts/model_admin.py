@@ -1,4 +1,4 @@
-"""The admin of official accounts: the list, the forms, and the pages of one account."""
+"""Registers the admin of official accounts: the list, the forms, the pages of one account."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ from verification.admin.accounts.changelist import (
     status_of,
     with_whole_dates,
 )
+from verification.admin.accounts.pending_reveals import redirect_to_secret, take_pending_reveal
 from verification.admin.accounts.secret_forms import (
-    ChoosesSecret,
+    SecretChoiceMixin,
     make_token_field,
     make_token_source_field,
 )
-from verification.admin.accounts.shown_once import redirect_to_secret, take_note
 from verification.admin.accounts.tokens import TOKENS
-from verification.admin.responses import PlainResponses
+from verification.admin.responses import ChangeLoggedMixin
 from verification.auth.sessions import no_session_refresh
 from verification.change_log import Action, actor_of
 from verification.models import OfficialAccount
@@ -57,7 +57,7 @@ else:
     AccountModelForm = forms.ModelForm
 
 
-class AddAccountForm(ChoosesSecret, AccountModelForm):
+class AddAccountForm(SecretChoiceMixin, AccountModelForm):
     token_source = make_token_source_field()
     token = make_token_field()
 
@@ -83,7 +83,7 @@ OPTIONAL: tuple[Any, Any] = (
 
 
 @admin.register(OfficialAccount)
-class OfficialAccountAdmin(PlainResponses, AccountModelAdmin):
+class OfficialAccountAdmin(ChangeLoggedMixin, AccountModelAdmin):
     list_display = ["name", "status", "server_path", "last_push", "refused"]
     list_filter = [StatusFilter]
     search_fields = ["name", "slug", "app_id", "original_id"]
@@ -160,11 +160,11 @@ class OfficialAccountAdmin(PlainResponses, AccountModelAdmin):
         if account is None:
             context["show_save_and_continue"] = False
             return super().render_change_form(request, context, *args, **kwargs)
-        note = take_note(request, account.pk)
+        pending = take_pending_reveal(request, account.pk)
         context["title"], context["subtitle"] = account.name, None
-        context.update(cards.read_cards(request, account, note))
+        context.update(cards.read_cards(request, account, pending))
         response = super().render_change_form(request, context, *args, **kwargs)
-        if any(note):
+        if pending:
             patch_cache_control(response, no_transform=True)  # not compressed: see BREACH
         return response
 

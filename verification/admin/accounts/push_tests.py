@@ -1,4 +1,4 @@
-"""The page that sends a test message to an account's server URL, and shows what came back."""
+"""Sends a test message to an account's server URL, and shows what came back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The latest verifications and changes of one account, as far as the user may read them."""
+"""Reads the latest verifications and changes of one account, as far as the user may see them."""
 
 from __future__ import annotations
 

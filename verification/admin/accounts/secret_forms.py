@@ -1,4 +1,4 @@
-"""The fields in which a person lets a secret be generated, or enters the one WeChat has."""
+"""Asks for a secret: a person lets one be generated, or enters the one that WeChat has."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def make_token_field() -> SecretField:
     )
 
 
-class ChoosesSecret(forms.BaseForm):
+class SecretChoiceMixin(forms.BaseForm):
     """Validates the two fields of a form in which a person chooses a secret."""
 
     source_field = "token_source"
@@ -103,7 +103,7 @@ FIXED_OVERLAPS = [
 
 
 class OverlapField(forms.TypedChoiceField):
-    """How long the old secret stays valid, as a timedelta; None until WeChat has used the new."""
+    """Asks how long the old secret stays valid. None means until WeChat has used the new one."""
 
     def __init__(self, label: Any, choices: Any) -> None:
         super().__init__(
@@ -115,7 +115,7 @@ class OverlapField(forms.TypedChoiceField):
         )
 
 
-class RotateForm(ChoosesSecret, forms.Form):
+class RotateForm(SecretChoiceMixin, forms.Form):
     """Rotates a secret. Subclasses have the fields of the new one."""
 
     #: The id of the secret that the page showed as the current one. In a second tab, it may have
@@ -143,7 +143,7 @@ class RotateAESKeyForm(RotateForm):
         "EncodingAESKey",
         _("Generate an EncodingAESKey"),
         _("Enter the EncodingAESKey that WeChat already has"),
-        _("If you generate one, paste it into WeChat's console afterwards."),
+        _("If you generate one, paste it into WeChat’s console afterwards."),
     )
     aes_key = SecretField(
         _("The EncodingAESKey in WeChat"),

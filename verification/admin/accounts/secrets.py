@@ -1,7 +1,7 @@
-"""The card and the pages that reveal, rotate and retire one kind of secret of an account.
+"""Shows the card of one kind of secret of an account, and reveals, rotates and retires it.
 
 A user who may see a secret asks for it with a POST. The account page then shows it once: see
-shown_once.
+pending_reveals.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from verification.accounts.rotation import (
     reveal,
 )
 from verification.admin.accounts.pages import render_page
+from verification.admin.accounts.pending_reveals import redirect_to_secret
 from verification.admin.accounts.secret_forms import GENERATE, RotateForm
-from verification.admin.accounts.shown_once import redirect_to_secret
 from verification.admin.base import MINUTE, lay_out, may, redirect_to_account, require
 from verification.change_log import Actor, actor_of
 from verification.fields import UndecryptableSecret
-from verification.models import OfficialAccount
+from verification.models import OfficialAccount, PendingReveal
 from verification.models.change_event import name_actor
 from verification.models.rotating_secret import RotatingSecret
 from verification.times import format_datetime
@@ -57,7 +57,7 @@ class SecretRow:
 
 
 class SecretPages:
-    """The pages about one model of secrets, in the words of its subclass."""
+    """Serves the pages about one model of secrets, in the words of its subclass."""
 
     model: type[RotatingSecret]
     form_class: type[RotateForm]
@@ -84,9 +84,9 @@ class SecretPages:
     # --- The card on the account page
 
     def read_card(
-        self, request: HttpRequest, account: OfficialAccount, note: tuple[str, str]
+        self, request: HttpRequest, account: OfficialAccount, pending: PendingReveal | None
     ) -> dict[str, Any]:
-        """Return what secrets.html shows. `note` says which secret may be shown: see shown_once."""
+        """Return what secrets.html shows. `pending` says which secret this answer shows."""
         rows = [self.describe(secret) for secret in self.model.objects.filter(account=account)]
         has_current = any(row.secret.is_current for row in rows)
         return {
@@ -148,11 +148,12 @@ class SecretPages:
         messages.info(request, self.texts["seen"])
         return redirect_to_secret(request, account_id, self.name, secret.pk)
 
-    def read_shown(self, account: OfficialAccount, note: tuple[str, str]) -> str:
-        """Return the current secret if the note of shown_once is about it, or an empty text."""
-        name, version = note
-        secret = current_secret(self.model, account) if name == self.name else None
-        if secret is None or str(secret.pk) != version or secret.secret is None:
+    def read_shown(self, account: OfficialAccount, pending: PendingReveal | None) -> str:
+        """Return the current secret if `pending` is about it, or an empty text."""
+        secret = current_secret(self.model, account) if pending else None
+        if pending is None or secret is None or secret.secret is None:
+            return ""
+        if not pending.is_of(self.name, secret.pk):
             return ""
         return secret.secret.reveal() if secret.is_decryptable else ""
 
@@ -182,6 +183,7 @@ class SecretPages:
             "title": self.texts["rotate_title" if current else "create_title"]
             % {"account": account},
             "texts": self.texts,
+            "afterwards": self.texts["afterwards" if current else "create_afterwards"],
             "button": self.texts["rotate_button" if current else "create_button"],
             "form": form,
             "fieldsets": lay_out(form, fields),

@@ -1,4 +1,4 @@
-"""The self-test: this server calls itself as WeChat would, and shows what came back."""
+"""Runs the self-test: this server calls itself as WeChat would, and shows what came back."""
 
 from __future__ import annotations
 

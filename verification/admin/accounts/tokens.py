@@ -1,4 +1,4 @@
-"""The pages that reveal, rotate and retire tokens."""
+"""Reveals, rotates and retires tokens."""
 
 from __future__ import annotations
 
@@ -32,24 +32,25 @@ class TokenPages(SecretPages):
         "retired": _("Retired token"),
         "unused": _("Not used by WeChat yet"),
         "ends_after_use": _("24 hours after WeChat first uses the new token"),
-        "create": _("Rotate token…"),
+        "create": _("Create token…"),
         "rotate": _("Rotate token…"),
         "retire": _("Retire old token now…"),
         "retire_current": "",
         "kept": _("The old token is valid 24 h longer."),
         "retired_now": _("The old token is retired."),
         "created": _("The account has a token now."),
-        "rotated": _("The token is rotated. Paste the new one into WeChat's console."),
+        "rotated": _("The token is rotated. Paste the new one into WeChat’s console."),
         "seen": _("The change log records that you have seen the token."),
         # The page that rotates it
-        "create_title": _("Rotate the token of %(account)s"),
+        "create_title": _("Create the token of %(account)s"),
         "rotate_title": _("Rotate the token of %(account)s"),
-        "create_button": _("Rotate token"),
+        "create_button": _("Create token"),
         "rotate_button": _("Rotate token"),
         "afterwards": _(
-            "Afterwards, paste the new token into WeChat's console. WeChat uses the old one until "
+            "Afterwards, paste the new token into WeChat’s console. WeChat uses the old one until "
             "you do."
         ),
+        "create_afterwards": _("Afterwards, paste the token into WeChat’s console."),
         # The page that retires it
         "retire_title": _("Retire the old token of %(account)s"),
         "retire_page": _("Retire old token"),

@@ -35,7 +35,7 @@ function selectorOf(element) {
   }
   const action = element.closest("form")?.getAttribute("action");
   if (action) return `form[action="${CSS.escape(action)}"] button`;
-  return element.tagName.toLowerCase();
+  return element.matches(".advice") ? ".advice" : element.tagName.toLowerCase();
 }
 
 function replace(card, fresh) {
@@ -51,14 +51,20 @@ function replace(card, fresh) {
   if (fresh.open) card.open = true; // One that is no longer needed stays open: somebody reads it.
   card.className = fresh.className;
   card.replaceChildren(...fresh.childNodes);
-  if (selector) card.querySelector(selector)?.focus({ preventScroll: true });
+  const target = selector && (card.querySelector(selector) ?? card.querySelector("summary"));
+  if (target) target.focus({ preventScroll: true });
 }
 
-async function refresh() {
-  const response = await fetch(line.dataset.cardsUrl + location.search, { redirect: "manual" });
-  if (!response.ok) return;
+// Returns the page of the cards, or nothing after signing out.
+async function fetchCards(query) {
+  const response = await fetch(line.dataset.cardsUrl + query, { redirect: "manual" });
+  if (!response.ok) return null;
   const page = new DOMParser().parseFromString(await response.text(), "text/html");
   for (const focus of page.querySelectorAll("[autofocus]")) focus.removeAttribute("autofocus");
+  return page;
+}
+
+function show(page) {
   for (const card of cardsOf(document)) {
     if (!page.getElementById(card.id)) card.remove();
   }
@@ -76,7 +82,35 @@ async function refresh() {
   }
   const label = document.querySelector("#status .badge").lastChild.textContent.trim();
   part("spoken").textContent = `${label}: ${part("text").textContent}`;
+  line.dataset.shown = page.getElementById("live").dataset.shown;
 }
+
+async function refresh() {
+  let page = await fetchCards(location.search);
+  if (page?.querySelector("#connect .advice") && page.querySelector("#connect .live.is-good")) {
+    // WeChat has verified the account since: what the console had answered before is no news.
+    history.replaceState(null, "", location.pathname);
+    page = await fetchCards("");
+  }
+  if (page) show(page);
+}
+
+// --- What the console said: the advice comes without leaving the page, which may show a secret
+
+async function advise(link) {
+  const page = await fetchCards(link.search).catch(() => null);
+  if (!page) return location.assign(link.href);
+  history.replaceState(null, "", link.search);
+  show(page);
+  document.querySelector("#connect .advice").focus();
+}
+
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("#connect .console li a");
+  if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  advise(link);
+});
 
 // --- Polling
 
@@ -93,10 +127,7 @@ async function poll() {
     const response = await fetch(line.dataset.url, { redirect: "manual" });
     if (!response.ok) return stop();
     const answer = await response.json();
-    if (answer.shown !== line.dataset.shown) {
-      await refresh();
-      line.dataset.shown = answer.shown;
-    }
+    if (answer.shown !== line.dataset.shown) await refresh();
   } catch {
     if (!navigator.onLine) return stop();
   }

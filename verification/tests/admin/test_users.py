@@ -86,6 +86,21 @@ class TestChanging:
         assert (zhao_min.first_name, zhao_min.last_name) == ("赵敏", "")
         assert answer["Location"] == url
 
+    def test_its_times_name_the_zone(self, li_wei_at_work: Client) -> None:
+        zhao_min = User.objects.create_user("zhao.min", last_login=timezone.now())
+        text = li_wei_at_work.get(reverse("admin:auth_user_change", args=[zhao_min.pk])).text
+
+        assert text.count("(UTC+8)</div>") == 2
+
+    @pytest.mark.parametrize("url", [ADD, "/admin/auth/user/{user.pk}/password/"])
+    def test_a_password_for_somebody_else_is_not_called_yours(
+        self, li_wei_at_work: Client, url: str
+    ) -> None:
+        text = li_wei_at_work.get(url.format(user=User.objects.get())).text
+
+        assert "At least 12 characters" in text
+        assert "Your password" not in text
+
 
 class TestTheList:
     def test_it_shows_who_can_sign_in_and_who_did(self, li_wei_at_work: Client) -> None:
@@ -99,8 +114,15 @@ class TestTheList:
 
         for text in ("赵敏", AUDITORS, "(UTC+8)"):
             assert text in shown
-        assert re.search(r'icon-yes[.\w]*\.svg" alt="True"', shown)
-        assert re.search(r'icon-no[.\w]*\.svg" alt="False"', other)
+        factor = r'Second factor: </span><img src="[^"]*icon-'
+        assert re.search(rf'{factor}yes[.\w]*\.svg" alt="Yes"', shown)
+        assert re.search(rf'{factor}no[.\w]*\.svg" alt="No"', other)
+
+    def test_its_icons_have_words_of_the_pages_language(self, li_wei_at_work: Client) -> None:
+        text = li_wei_at_work.get(LIST, headers={"Accept-Language": "zh-hans"}).text
+
+        assert re.search(r'icon-yes[.\w]*\.svg" alt="是"', text)
+        assert 'alt="True"' not in text
 
     def test_it_takes_as_many_queries_for_many_as_for_one(self, li_wei_at_work: Client) -> None:
         with CaptureQueriesContext(

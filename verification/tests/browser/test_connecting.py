@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
@@ -97,11 +98,20 @@ def test_li_wei_connects_an_account_by_keyboard_on_one_page(
     expect(page.get_by_role("status")).to_have_text("Failing: Refused: token of “Brand-B”")
     expect(page.locator("#records")).to_contain_text("token of “Brand-B”")
     expect(page.get_by_role("link", name="token验证失败")).to_be_focused()
+    page.keyboard.press("Enter")
+    advice = page.locator("#connect .advice")
+    expect(advice).to_contain_text("“Brand-B”")
+    expect(advice).to_be_focused()
     expect(page.locator("#token")).to_have_text(token)
+    assert typed.input_value() == "half a sentence"
 
     assert wechat_calls(page, server_url, token) == "4375120948345356249"
     poll_after(page, MINUTE)
     expect(badge).to_contain_text("Verified")
+    expect(advice).to_have_count(0)
+    expect(connect.locator("> summary")).to_be_focused()
+    assert urlsplit(page.url).query == ""
+    expect(page.locator("#token")).to_have_text(token)
     expect(badge).to_have_css("color", "rgb(10, 102, 64)")
     expect(page.get_by_text("Set a backend, then press Enable (启用)")).to_be_visible()
     expect(page.locator("#content")).not_to_contain_text("not called yet")

@@ -8,10 +8,13 @@ from typing import Any
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils.html import escape
 
 from verification.models import Backend, ChangeEvent, OfficialAccount
 from verification.tests.support.adapter import A, B
 from verification.tests.support.admin_client import (
+    add,
+    errors,
     open_account,
     someone_who_may,
     we_test,
@@ -61,6 +64,44 @@ def test_an_action_ends_on_a_page_that_its_permission_alone_opens(
 
     assert response.status_code == 200
     assert said in response.text
+
+
+class TestNames:
+    NAME = """<i>O'Neill</i> & "Söhne" {{ 7 }} %s شركة """ + 50 * "长"
+
+    @pytest.mark.parametrize(
+        "page_name",
+        [
+            *("officialaccount_change", "officialaccount_delete", "rotate_token", "rotate_aes_key"),
+            *("set_backend", "send_test_message", "pause_accounts", "officialaccount_changelist"),
+        ],
+    )
+    def test_a_name_is_text_on_every_page_whatever_is_in_it(
+        self, li_wei_at_work: Client, brand_a: OfficialAccount, page_name: str
+    ) -> None:
+        OfficialAccount.objects.update(name=self.NAME)
+        name = f"verification_{page_name}" if "officialaccount" in page_name else page_name
+        has_key = page_name not in {"pause_accounts", "officialaccount_changelist"}
+        url = reverse(f"admin:{name}", args=[brand_a.pk] if has_key else [])
+        query = {"account": brand_a.pk} if page_name == "pause_accounts" else {}
+        text = li_wei_at_work.get(url, query).text
+
+        assert escape(self.NAME) in text
+        assert "<i>" not in text
+
+    def test_what_is_said_after_saving_has_it_as_text(self, li_wei_at_work: Client) -> None:
+        answer = add(li_wei_at_work, name=self.NAME, _addanother="1")
+
+        assert f"{escape(self.NAME)} was added." in answer.text
+        assert "<i>" not in answer.text
+
+    def test_a_name_that_would_reorder_the_text_around_it_is_refused(
+        self, li_wei_at_work: Client
+    ) -> None:
+        answer = add(li_wei_at_work, name="Brand \u202eC")
+
+        assert "The name has an invisible character in it" in errors(answer)
+        assert not OfficialAccount.objects.exists()
 
 
 class TestLastVerifications:
