@@ -22,7 +22,6 @@ from verification.accounts.troubles import (
     describe_stray,
     describe_waiting,
     find_troubles,
-    is_outdated,
 )
 from verification.models import Backend, ChangeEvent, OfficialAccount, VerificationAttempt
 from verification.relay.report import Backlog
@@ -138,7 +137,7 @@ def judge(account: OfficialAccount, facts: Facts, now: datetime) -> AccountStatu
         return _describe_waiting_account(facts)
     text = _join(text, describe_stored(facts))
     refusal = facts.refusal
-    if refusal is None or is_outdated(refusal, now):
+    if refusal is None or refusal.is_outdated(now):
         return AccountStatus(level, text, facts=facts)
     text = _("{status} · refused at {time}: {cause}").format(
         status=text,

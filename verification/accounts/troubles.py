@@ -18,19 +18,19 @@ from django.utils.translation import ngettext
 
 from verification.accounts.facts import Facts
 from verification.accounts.levels import Level
-from verification.accounts.refusals import MAX_REFUSALS, Refusal
+from verification.accounts.refusals import Refusal
 from verification.accounts.strays import Stray
 from verification.diagnosis.token_causes import name_accounts, put_key_back
 from verification.keys import MISSING_KEY_ADVICE
 from verification.models import Backend, VerificationAttempt
 from verification.models.backend import FAILURES_TO_OPEN
-from verification.protocol.enums import DeliveryResult, Kind
+from verification.protocol.enums import DeliveryResult
 from verification.relay.failures import advise
 from verification.relay.report import Backlog, Period, name_failure
 from verification.times import format_short
 
-#: A refused verification, or a refusal without a known cause, is history after this time.
-REFUSAL_LIFETIME = timedelta(hours=24)
+#: Strangers' calls are worth a look from this number in a row.
+MANY_REFUSALS = 3
 #: Messages that wait longer need attention.
 LONG_WAIT = timedelta(minutes=10)
 #: A backend that fails for a shorter time, and less often, may only have been restarted.
@@ -109,7 +109,7 @@ def rotation_unfinished(facts: Facts, now: datetime) -> Trouble | None:
             time=format_short(ended)
         )
         refusal = facts.refusal
-        if refusal and refusal.attempt.recorded_at > ended and not is_outdated(refusal, now):
+        if refusal and refusal.attempt.recorded_at > ended and not refusal.is_outdated(now):
             level = _level_of_refusal(refusal, facts, now) or Level.WARNING
             return Trouble(level, text, advice, refusal.attempt)
         return Trouble(Level.WARNING, text, advice)
@@ -126,7 +126,7 @@ def rotation_unfinished(facts: Facts, now: datetime) -> Trouble | None:
 
 def refused(facts: Facts, now: datetime) -> Trouble | None:
     refusal = facts.refusal
-    if refusal is None or is_outdated(refusal, now) or _newer_stray(facts):
+    if refusal is None or refusal.is_outdated(now) or _newer_stray(facts):
         return None
     level = _level_of_refusal(refusal, facts, now)
     if level is None:
@@ -140,24 +140,17 @@ def _level_of_refusal(refusal: Refusal, facts: Facts, now: datetime) -> Level | 
 
     Anyone who knows the address can send refusals without a known cause, from an address of their
     own. Nobody but WeChat can send accepted calls, and those clear every refusal before them. So
-    a stranger cannot turn a healthy account red: that takes a cause that only somebody with the
-    token can bring about, the network from which WeChat verified the account, or that WeChat's
-    own messages stop meanwhile. A new token in WeChat's console meets the second or the third.
-    Several refusals in a row are worth a look all the same: WeChat has many networks.
-    Until its first call, nothing tells a stranger from WeChat, and no messages can be lost.
+    a stranger cannot turn an account red: that takes a cause that only somebody with a token can
+    bring about, the network from which WeChat verified the account, or that WeChat's own messages
+    stop meanwhile. A new token in WeChat's console meets the second or the third.
+    Several refusals in a row are worth a look all the same: WeChat has many networks. So is the
+    first one before any success, which may be a typing error in WeChat's console.
     """
-    was_used = any(token.first_used_at for token in facts.tokens)
-    if not was_used or not refusal.may_be_forged or facts.is_silent(now):
+    if not refusal.may_be_forged or facts.is_silent(now):
         return Level.FAILING
-    return Level.WARNING if facts.refused_in_a_row >= MAX_REFUSALS else None
-
-
-def is_outdated(refusal: Refusal, now: datetime) -> bool:
-    """Return whether the refusal is too old to tell how the account is now."""
-    is_push = refusal.attempt.kind == Kind.MESSAGE_PUSH
-    if is_push and (not refusal.is_unknown or refusal.is_from_known_network):
-        return False  # Followers wait for an answer until a push is accepted.
-    return now - refusal.attempt.recorded_at > REFUSAL_LIFETIME
+    was_used = any(token.first_used_at for token in facts.tokens)
+    is_worth_a_look = not was_used or facts.refusals.count >= MANY_REFUSALS
+    return Level.WARNING if is_worth_a_look else None
 
 
 def stray(facts: Facts, now: datetime) -> Trouble | None:
@@ -165,7 +158,7 @@ def stray(facts: Facts, now: datetime) -> Trouble | None:
     if facts.stray is None or not facts.stray.is_certain:
         return None
     level = Level.WARNING
-    if _newer_stray(facts) and facts.refusal and not is_outdated(facts.refusal, now):
+    if _newer_stray(facts) and facts.refusal and not facts.refusal.is_outdated(now):
         level = _level_of_refusal(facts.refusal, facts, now) or level
     advice = facts.stray.explanation.full_text
     return Trouble(level, describe_stray(facts.stray), advice, facts.stray.attempt)

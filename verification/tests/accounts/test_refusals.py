@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from unittest import mock
 
+import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from verification.accounts.status import Level
-from verification.models import OfficialAccount, Tally
+from verification.accounts.status import Level, read_statuses
+from verification.models import OfficialAccount, Tally, Token
+from verification.models.noise import WECHAT_USER_AGENT
 from verification.protocol.enums import Kind, Outcome
 from verification.tests.support.adapter import A, B
 from verification.tests.support.admin_client import (
     STRANGER,
+    call,
     we_test,
     wechat_pushes,
     wechat_verifies,
@@ -205,3 +211,110 @@ class TestStrangers:
         wechat_pushes(brand_a, "Nonsense")
 
         assert status_of(brand_a, in_hours=100).level is Level.FAILING
+
+
+class TestJunk:
+    """Calls that anybody can make neither hide the cause nor make an account fail."""
+
+    @pytest.mark.parametrize("count", [3, 30, 300])
+    def test_junk_does_not_hide_a_refusal_with_a_known_cause(
+        self, brand_a: OfficialAccount, brand_b: OfficialAccount, count: int
+    ) -> None:
+        wechat_verifies(brand_a, A)
+        call_with_junk(brand_a, 30)
+        wechat_verifies(brand_a, B)
+        call_with_junk(brand_a, count)
+        status = status_of(brand_a)
+
+        assert (status.level, status.text) == (Level.FAILING, "Refused: token of “Brand-B”")
+
+    def test_junk_of_one_source_does_not_hide_a_refusal_from_it(
+        self, brand_a: OfficialAccount, brand_b: OfficialAccount
+    ) -> None:
+        wechat_verifies(brand_a, B)
+        for _again in range(40):
+            wechat_verifies(brand_a, "Nonsense")
+
+        assert status_of(brand_a).text == "Refused: token of “Brand-B”"
+
+    def test_junk_of_many_sources_does_not_hide_an_unknown_token_of_wechats_network(
+        self, brand_a: OfficialAccount
+    ) -> None:
+        wechat_verifies(brand_a, A)
+        wechat_verifies(brand_a, "Nonsense")
+        for number in range(40):
+            wechat_verifies(brand_a, "Nonsense", f"203.0.{number}.9")
+        status = status_of(brand_a)
+
+        assert (status.level, status.attempt.pk if status.attempt else 0) == (Level.FAILING, 2)
+
+    def test_before_the_first_success_a_call_of_wechats_user_agent_is_shown(
+        self, brand_a: OfficialAccount
+    ) -> None:
+        call(brand_a.server_path, "Nonsense", **{"User-Agent": WECHAT_USER_AGENT})
+        call_with_junk(brand_a, 30)
+        status = status_of(brand_a)
+
+        assert status.text == "Refused: unknown token"
+        assert status.attempt is not None
+        assert status.attempt.pk == 1
+
+    def test_before_the_first_success_junk_is_a_warning(self, brand_a: OfficialAccount) -> None:
+        call_with_junk(brand_a, 1)
+        assert status_of(brand_a).level is Level.WARNING
+        call_with_junk(brand_a, 30)
+        assert status_of(brand_a).level is Level.WARNING
+
+    @pytest.mark.parametrize("guess", ["brand-a", "wx0000000000000000", "gh_0000000000aa"])
+    def test_a_value_that_is_no_secret_does_not_make_an_account_fail(
+        self, brand_a: OfficialAccount, guess: str
+    ) -> None:
+        OfficialAccount.objects.update(app_id="wx0000000000000000", original_id="gh_0000000000aa")
+        wechat_verifies(brand_a, A)
+        for _again in range(4):
+            wechat_verifies(brand_a, guess, STRANGER)
+
+        assert status_of(brand_a).level is Level.WARNING
+        assert "in place of the token" in status_of(brand_a).text
+
+    def test_an_account_without_a_token_does_not_fail_because_of_junk(
+        self, brand_a: OfficialAccount
+    ) -> None:
+        Token.objects.all().delete()
+        call_with_junk(brand_a, 3)
+        status = status_of(brand_a)
+
+        assert (status.level, status.text) == (Level.WARNING, "Refused: no token yet")
+
+    def test_a_cause_that_is_history_does_not_hide_a_later_refusal(
+        self, brand_a: OfficialAccount, brand_b: OfficialAccount
+    ) -> None:
+        wechat_verifies(brand_a, A)
+        wechat_verifies(brand_a, B)
+        with mock.patch("django.utils.timezone.now", return_value=in_a_day()):
+            wechat_verifies(brand_a, "Nonsense")
+
+        assert status_of(brand_a, in_hours=25).text == "Refused: unknown token"
+
+    def test_the_number_of_queries_does_not_depend_on_junk(
+        self, brand_a: OfficialAccount, brand_b: OfficialAccount
+    ) -> None:
+        numbers = []
+        for _more in range(3):
+            for account in (brand_a, brand_b):
+                call_with_junk(account, 5)
+            with CaptureQueriesContext(connection) as queries:
+                read_statuses([brand_a, brand_b])
+            numbers.append(len(queries))
+
+        assert len(set(numbers)) == 1
+
+
+def call_with_junk(account: OfficialAccount, count: int) -> None:
+    """Call the account as anybody can, from a stranger's address."""
+    for _again in range(count):
+        wechat_verifies(account, "Nonsense", STRANGER)
+
+
+def in_a_day() -> datetime:
+    return timezone.now() + timedelta(hours=24.5)
