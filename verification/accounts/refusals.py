@@ -7,7 +7,7 @@ what is wrong is found among those before them.
 from __future__ import annotations
 
 import ipaddress
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -22,8 +22,8 @@ from verification.models import OfficialAccount, VerificationAttempt
 from verification.models.noise import WECHAT_USER_AGENT
 from verification.protocol.enums import Kind, Reason
 
-#: The number of refusals per account, kind and reason among which the cause is looked for.
-DEPTH = 4000
+#: The number of refusals read per account, kind and reason. More are read if so many are open.
+DEPTHS = [1, 20, 4000]
 #: Of each account, the refusals from this many sources are explained.
 MAX_SOURCES = 4
 #: Of each source, this many of the newest refusals are explained, and as many of the oldest.
@@ -140,6 +140,7 @@ class _Row(NamedTuple):
     pk: int
     account_id: int
     kind: int
+    reason: int
     recorded_at: datetime
     client_ip: str | None
     user_agent: str
@@ -148,29 +149,32 @@ class _Row(NamedTuple):
 
 
 def _read_open_rows(last_accepted: Mapping[int, datetime | None]) -> dict[int, list[_Row]]:
-    """Return the newest refusals of each account after its last accepted call, newest first.
-
-    Most accounts have none, so only the newest of all are read first.
-    """
+    """Return the newest refusals of each account after its last accepted call, newest first."""
     # Paused accounts are left out: all their pushes are refused, which can be thousands a day.
     active = OfficialAccount.objects.filter(pk__in=[*last_accepted], is_paused=False).order_by()
-    newest = actionable_refusals(active.values_list("id", flat=True)).newest(1)
-    accounts = {row.account_id for row in _read_rows(newest, last_accepted)}
-    if not accounts:
-        return {}
-    rows: defaultdict[int, list[_Row]] = defaultdict(list)
-    for row in _read_rows(actionable_refusals(accounts).newest(DEPTH), last_accepted):
-        rows[row.account_id].append(row)
+    accounts = set(active.values_list("id", flat=True))
+    rows: dict[int, list[_Row]] = {}
+    for depth in DEPTHS:
+        found: defaultdict[int, list[_Row]] = defaultdict(list)
+        for row in _read_rows(actionable_refusals(accounts).newest(depth)):
+            accepted = last_accepted[row.account_id]
+            if accepted is None or accepted < row.recorded_at:
+                found[row.account_id].append(row)
+        rows.update(found)
+        accounts = {pk for pk, some in found.items() if _most_of_a_key(some) == depth}
+        if not accounts:
+            break
     return rows
 
 
-def _read_rows(ids: list[int], last_accepted: Mapping[int, datetime | None]) -> Iterator[_Row]:
+def _read_rows(ids: list[int]) -> Iterator[_Row]:
     attempts = VerificationAttempt.objects.filter(pk__in=ids).order_by("-id")
-    for values in attempts.values_list("id", *_Row._fields[1:]):
-        row = _Row(*values)
-        accepted = last_accepted[row.account_id]
-        if accepted is None or accepted < row.recorded_at:
-            yield row
+    return (_Row(*values) for values in attempts.values_list("id", *_Row._fields[1:]))
+
+
+def _most_of_a_key(rows: list[_Row]) -> int:
+    """Return the highest number of rows with one kind and reason."""
+    return max(Counter((row.kind, row.reason) for row in rows).values())
 
 
 def _choose_rows(rows: list[_Row], known: Collection[str], now: datetime) -> Iterator[_Row]:
