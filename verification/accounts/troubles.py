@@ -113,7 +113,9 @@ def rotation_unfinished(facts: Facts, now: datetime) -> Trouble | None:
             level = _level_of_refusal(refusal, facts, now) or Level.WARNING
             return Trouble(level, text, advice, refusal.attempt)
         return Trouble(Level.WARNING, text, advice)
-    text = _("Rotation unfinished: WeChat still uses the old token")
+    text = _("Rotation unfinished: WeChat has not used the new token yet")
+    if facts.last_accepted and facts.last_accepted > current.created_at:
+        text = _("Rotation unfinished: WeChat still uses the old token")
     if None not in ends:
         text = _("Rotation unfinished, the old token ends {time}").format(
             time=format_short(max(filter(None, ends)))
@@ -125,12 +127,19 @@ def rotation_unfinished(facts: Facts, now: datetime) -> Trouble | None:
 
 
 def refused(facts: Facts, now: datetime) -> Trouble | None:
-    refusal = facts.refusal
-    if refusal is None or refusal.is_outdated(now) or _newer_stray(facts):
+    """Find a refusal that no accepted call has followed.
+
+    A later call to a wrong address that was signed with a token of the account takes its place:
+    only the address is wrong now.
+    """
+    refusal, stray = facts.refusal, facts.stray
+    if refusal is None or refusal.is_outdated(now):
         return None
     level = _level_of_refusal(refusal, facts, now)
     if level is None:
         return None
+    if stray and stray.is_certain and stray.attempt.recorded_at > refusal.attempt.recorded_at:
+        return _describe_wrong_address(level, stray)
     text = _("Refused: {cause}").format(cause=refusal.explanation.summary)
     return Trouble(level, text, refusal.explanation.full_text, refusal.attempt)
 
@@ -157,22 +166,13 @@ def stray(facts: Facts, now: datetime) -> Trouble | None:
     """Find a call to a wrong address that was signed with a token of the account."""
     if facts.stray is None or not facts.stray.is_certain:
         return None
-    level = Level.WARNING
-    if _newer_stray(facts) and facts.refusal and not facts.refusal.is_outdated(now):
-        level = _level_of_refusal(facts.refusal, facts, now) or level
-    advice = facts.stray.explanation.full_text
-    return Trouble(level, describe_stray(facts.stray), advice, facts.stray.attempt)
+    trouble = _describe_wrong_address(Level.WARNING, facts.stray)
+    shown = refused(facts, now)
+    return None if shown and shown.attempt == trouble.attempt else trouble
 
 
-def _newer_stray(facts: Facts) -> Stray | None:
-    """Return a call to a wrong address that shows a refusal before it to be mended.
-
-    It was signed with a token of the account, so only its address is wrong.
-    """
-    stray, refusal = facts.stray, facts.refusal
-    if stray is None or not stray.is_certain or refusal is None:
-        return None
-    return stray if stray.attempt.recorded_at > refusal.attempt.recorded_at else None
+def _describe_wrong_address(level: Level, stray: Stray) -> Trouble:
+    return Trouble(level, describe_stray(stray), stray.explanation.full_text, stray.attempt)
 
 
 def describe_stray(stray: Stray) -> str:

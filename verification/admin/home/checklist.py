@@ -95,7 +95,7 @@ def _first_account(request: HttpRequest, accounts: AccountRows) -> Iterator[Step
     yield Step(
         _("Connect it to WeChat"),
         any(status.last_accepted for _account, status in accounts),
-        _("Its page has the server URL and the token for WeChat’s console."),
+        _("Its page has the server URL and the token for WeChat's console."),
         url=account_url(first.pk) if first else "",
     )
 

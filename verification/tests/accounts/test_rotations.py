@@ -42,14 +42,17 @@ class TestRotations:
         wechat_verifies(brand_a, A)
         rotate_token(brand_a, NEW, LI_WEI)
         fresh = status_of(brand_a)
-        assert fresh.text == "Rotation unfinished: WeChat still uses the old token"
+        assert fresh.text == "Rotation unfinished: WeChat has not used the new token yet"
         assert (fresh.level, fresh.badge) == (Level.WARNING, "warn")
         assert fresh.advice.startswith("Paste the current token into the console")
+        wechat_pushes(brand_a, A)
+        used = status_of(brand_a)
+        assert used.text == "Rotation unfinished: WeChat still uses the old token"
         rotate_token(brand_a, f"{NEW}8", LI_WEI, keep_old=timedelta(hours=1))
         assert "the old token ends" in status_of(brand_a).text
 
         wechat_verifies(brand_a, f"{NEW}8")
-        assert status_of(brand_a).level is Level.VERIFIED
+        assert status_of(brand_a).level is Level.RECEIVING
 
     def test_a_strangers_call_does_not_make_an_ended_rotation_a_failure(
         self, brand_a: OfficialAccount

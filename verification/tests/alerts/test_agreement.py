@@ -62,6 +62,11 @@ class Scenario(NamedTuple):
     exception: str = ""
 
 
+def refused_then_called_elsewhere(account: OfficialAccount) -> None:
+    refused_by_another_token(account)
+    wechat_goes_astray("/wechat/elsewhere", A)
+
+
 def refused_by_another_token(account: OfficialAccount) -> None:
     wechat_verifies(account, A)
     wechat_verifies(account, B)
@@ -150,6 +155,9 @@ SCENARIOS = {
         rotated_and_refused, FAILING, {"refused"}, "rotation_unfinished"
     ),
     "token shared": Scenario(token_shared, WARNING, set(), "token_shared", SEEN),
+    "refused, then called elsewhere": Scenario(
+        refused_then_called_elsewhere, FAILING, {"refused"}, "refused"
+    ),
     "called elsewhere": Scenario(
         lambda account: wechat_goes_astray("/wechat/elsewhere", A), WARNING, set(), "stray", SEEN
     ),
