@@ -34,7 +34,7 @@ def read_cards(
             request, account, status, token=TOKENS.read_shown(account, note)
         ),
         "backend_card": backends.card_context(request, status, note),
-        "deliveries_card": deliveries.card_context(request, account, status.backend),
+        "deliveries_card": deliveries.card_context(request, account, status.facts.backend),
         "secret_cards": [pages.read_card(request, account, note) for pages in (TOKENS, AES_KEYS)],
         "may_test": may(request, *self_tests.TESTERS),
         "records": read_records(request, account),

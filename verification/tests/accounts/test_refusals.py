@@ -11,7 +11,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from verification.accounts.status import Level, read_statuses
+from verification.accounts.levels import Level
+from verification.accounts.status import read_statuses
 from verification.models import OfficialAccount, Tally, Token
 from verification.models.noise import WECHAT_USER_AGENT
 from verification.protocol.enums import Kind, Outcome
@@ -42,7 +43,7 @@ class TestRefusals:
         wechat_verifies(brand_a, B)
         refused = status_of(brand_a)
         assert (refused.level, refused.text) == (Level.FAILING, "Refused: token of “Brand-B”")
-        assert refused.refused_in_24_h == 1
+        assert refused.facts.refused_in_24_h == 1
 
         wechat_verifies(brand_a, A)
         assert status_of(brand_a).level is Level.VERIFIED
@@ -105,8 +106,8 @@ class TestRefusals:
         wechat_verifies(brand_a, "Nonsense")
         wechat_pushes(brand_a, "Nonsense")
 
-        assert status_of(brand_a, in_hours=23.99).refused_in_24_h == 2
-        assert status_of(brand_a, in_hours=25).refused_in_24_h == 0
+        assert status_of(brand_a, in_hours=23.99).facts.refused_in_24_h == 2
+        assert status_of(brand_a, in_hours=25).facts.refused_in_24_h == 0
 
     def test_calls_that_share_a_row_do_not_make_the_day_longer(
         self, brand_a: OfficialAccount, brand_b: OfficialAccount
@@ -116,7 +117,7 @@ class TestRefusals:
         kind, outcome = Kind.URL_VERIFICATION.value, Outcome.REFUSED.value
         Tally.objects.create(account=brand_b, hour=hour, kind=kind, outcome=outcome, count=9)
 
-        assert status_of(brand_a, in_hours=25).refused_in_24_h == 0
+        assert status_of(brand_a, in_hours=25).facts.refused_in_24_h == 0
 
     def test_neither_self_tests_nor_bots_are_counted(
         self, brand_a: OfficialAccount, client: Client
@@ -125,7 +126,7 @@ class TestRefusals:
         client.get(brand_a.server_path)
         client.head(brand_a.server_path)
 
-        assert status_of(brand_a).refused_in_24_h == 0
+        assert status_of(brand_a).facts.refused_in_24_h == 0
 
     def test_a_forged_push_needs_no_attention_but_several_in_a_row_do(
         self, brand_a: OfficialAccount, brand_b: OfficialAccount, client: Client
@@ -175,11 +176,12 @@ class TestStrangers:
         status = status_of(brand_a)
 
         assert (status.level, status.text) == (Level.FAILING, "Refused: unknown token")
-        assert status.badge == "bad"
+        assert status.level.badge == "bad"
         assert status.advice.startswith("The token in WeChat has never been stored here")
-        assert status.url.endswith("/verificationattempt/2/change/")
+        assert status.attempt is not None
+        assert status.attempt.pk == 2
         wechat_verifies(brand_a, A)
-        assert (status_of(brand_a).level, status_of(brand_a).url) == (Level.VERIFIED, "")
+        assert (status_of(brand_a).level, status_of(brand_a).attempt) == (Level.VERIFIED, None)
 
     def test_refusals_of_a_stranger_are_a_warning_at_most(self, brand_a: OfficialAccount) -> None:
         wechat_verifies(brand_a, A)
@@ -202,7 +204,7 @@ class TestStrangers:
         status = status_of(brand_a)
 
         assert (status.level, status.text) == (Level.FAILING, "Refused: unknown token")
-        assert [trouble.kind for trouble in status.troubles] == ["refused", "silent"]
+        assert [problem.name for problem in status.problems] == ["refused", "silent"]
 
     def test_a_refused_push_that_nothing_follows_stays_a_failure(
         self, brand_a: OfficialAccount

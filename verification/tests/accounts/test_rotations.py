@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from verification.accounts.status import Level
+from verification.accounts.levels import Level
 from verification.accounts.tokens import rotate_token
 from verification.models import OfficialAccount, Token
 from verification.tests.support.accounts import LI_WEI
@@ -43,7 +43,7 @@ class TestRotations:
         rotate_token(brand_a, NEW, LI_WEI)
         fresh = status_of(brand_a)
         assert fresh.text == "Rotation unfinished: WeChat has not used the new token yet"
-        assert (fresh.level, fresh.badge) == (Level.WARNING, "warn")
+        assert (fresh.level, fresh.level.badge) == (Level.WARNING, "warn")
         assert fresh.advice.startswith("Paste the current token into the console")
         wechat_pushes(brand_a, A)
         used = status_of(brand_a)

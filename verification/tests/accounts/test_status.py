@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from django.utils import timezone
 
+from verification.accounts.levels import Level
 from verification.accounts.pausing import pause
-from verification.accounts.status import Level
 from verification.change_log import Actor
 from verification.models import OfficialAccount, WatchPosition
 from verification.protocol.enums import DeliveryResult
