@@ -20,7 +20,8 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from verification import __version__
-from verification.accounts.status import Level, read_statuses
+from verification.accounts.levels import Level
+from verification.accounts.status import read_statuses
 from verification.attempts.totals import read_totals
 from verification.audit_log.integrity import latest_check
 from verification.audit_log.positions import first_id_since

@@ -14,7 +14,12 @@ from typing import Any
 from django.db.models import F, OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 
-from verification.accounts.refusals import Refusal, read_open_refusals, refused_since
+from verification.accounts.refusals import (
+    OpenRefusals,
+    Refusal,
+    read_open_refusals,
+    refused_since,
+)
 from verification.accounts.strays import Stray, read_strays
 from verification.diagnosis import StoredData
 from verification.models import (
@@ -57,8 +62,8 @@ class Facts:
     push_hours: list[datetime] = field(default_factory=list)
     #: Other accounts for which a live token of this one is valid as well.
     sharers: list[OfficialAccount] = field(default_factory=list)
-    #: The refusals since last_accepted, newest first; at most MAX_REFUSALS.
-    refusals: list[Refusal] = field(default_factory=list)
+    #: The refusals since last_accepted.
+    refusals: OpenRefusals = field(default_factory=OpenRefusals)
     #: The newest call to a wrong address since last_accepted.
     stray: Stray | None = None
     refused_in_24_h: int = 0
@@ -88,19 +93,8 @@ class Facts:
         return max(filter(None, [self.last_push, self.last_verified]), default=None)
 
     @property
-    def refused_in_a_row(self) -> int:
-        """How many calls were refused since the last accepted one, among those that were read."""
-        return sum(refusal.attempt.occurrences for refusal in self.refusals)
-
-    @property
     def refusal(self) -> Refusal | None:
-        """The refusal that says most: one with a known cause, or else one that is WeChat's.
-
-        Among equals it is the newest.
-        """
-        return min(
-            self.refusals, key=lambda one: (one.is_forgeable, one.may_be_forged), default=None
-        )
+        return self.refusals.refusal
 
     def is_silent(self, now: datetime) -> bool:
         """Return whether pushes have stopped.
@@ -205,7 +199,7 @@ def _read_push_hours(facts: dict[int, Facts], now: datetime) -> None:
 
 def _read_refusals(facts: dict[int, Facts], stored: StoredData, now: datetime) -> None:
     last_accepted = {pk: account_facts.last_accepted for pk, account_facts in facts.items()}
-    for account_id, refusals in read_open_refusals(last_accepted, stored).items():
+    for account_id, refusals in read_open_refusals(last_accepted, stored, now).items():
         facts[account_id].refusals = refusals
     for account_id, stray in read_strays(last_accepted, stored, now).items():
         facts[account_id].stray = stray

@@ -1,27 +1,47 @@
-"""Reads the refused callbacks of accounts that nothing has solved yet, with their causes."""
+"""Reads the refused callbacks of accounts that nothing has solved yet, with their causes.
+
+Anybody can call a server URL. So the newest refusals may all be a stranger's, and the one that says
+what is wrong is found among those before them.
+"""
 
 from __future__ import annotations
 
 import ipaddress
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import chain
+from functools import lru_cache
+from typing import NamedTuple
 
 from django.db.models import Q
 
 from verification.attempts.index import NONE, AttemptIndex
 from verification.diagnosis import Explanation, StoredData, explain
 from verification.models import OfficialAccount, VerificationAttempt
+from verification.models.noise import WECHAT_USER_AGENT
 from verification.protocol.enums import Kind, Reason
 
-#: The number of refusals read per account: a stray request must not hide one with a known cause.
-MAX_REFUSALS = 3
-#: The causes of refusals whose query string was signed correctly, and can have been copied.
-FORGEABLE = {"message_unreadable", "message_not_encrypted", "message_signature_mismatch"}
+#: The number of refusals read per account, kind and reason. More are read if so many are open.
+DEPTHS = [1, 20, 4000]
+#: Of each account, the refusals from this many sources are explained.
+MAX_SOURCES = 4
+#: Of each source, this many of the newest refusals are explained, and as many of the oldest.
+MAX_PER_SOURCE = 2
 #: The number of accepted verifications per account whose source is compared.
-MAX_SOURCES = 5
+MAX_KNOWN = 5
+#: A refused verification, or a refusal without a known cause, is history after this time.
+REFUSAL_LIFETIME = timedelta(hours=24)
+
+#: The causes that anyone who knows the address can bring about. The account's AppID, original ID
+#: and slug are no secrets.
+FOR_ANYONE = {"token_unknown", "no_token_yet", "key_missing", "other_value_for_token"}
+#: The causes of refusals whose query string was signed correctly, and can have been copied.
+FOR_READERS_OF_A_URL = {
+    "message_unreadable",
+    "message_not_encrypted",
+    "message_signature_mismatch",
+}
 
 #: The reasons for which WeChat's own requests are refused. A bot that opens the address without
 #: parameters is refused for another one, and needs no action.
@@ -43,79 +63,161 @@ class Refusal:
     is_from_known_network: bool = False
 
     @property
-    def is_unknown(self) -> bool:
-        """Whether no stored token explains it: a typing error, or a stranger's request."""
-        return self.explanation.cause == "token_unknown"
-
-    @property
     def is_forgeable(self) -> bool:
-        """Whether anyone who has seen the address of a push could have sent such a request."""
-        return self.is_unknown or self.explanation.cause in FORGEABLE
+        """Whether anyone who knows the address, or has seen one of a push, could have sent it.
+
+        Other causes take a token that is or was stored here.
+        """
+        return self.explanation.cause in FOR_ANYONE | FOR_READERS_OF_A_URL
 
     @property
     def may_be_forged(self) -> bool:
         """Whether it may have been sent by somebody else than WeChat."""
         return self.is_forgeable and not self.is_from_known_network
 
+    def is_outdated(self, now: datetime) -> bool:
+        """Return whether the refusal is too old to tell how the account is now."""
+        is_push = self.attempt.kind == Kind.MESSAGE_PUSH
+        is_for_anyone = self.explanation.cause in FOR_ANYONE
+        if is_push and (not is_for_anyone or self.is_from_known_network):
+            return False  # Followers wait for an answer until a push is accepted.
+        return now - self.attempt.recorded_at > REFUSAL_LIFETIME
+
+    def rank(self, now: datetime) -> tuple[bool, bool, bool, bool, int]:
+        """Return a key that sorts the refusal that says most about the account to the front.
+
+        It is one that is not history, has a cause that no stranger can bring about, or at least is
+        WeChat's by its network or looks like it. Among equals it is the newest.
+        """
+        return (
+            self.is_outdated(now),
+            self.is_forgeable,
+            not self.is_from_known_network,
+            self.attempt.user_agent != WECHAT_USER_AGENT,
+            -self.attempt.pk,
+        )
+
+
+@dataclass(frozen=True)
+class OpenRefusals:
+    """Holds what an account's refusals since its last accepted call come to."""
+
+    #: The one that says most.
+    refusal: Refusal | None = None
+    #: How many there were, among those that were read.
+    count: int = 0
+
 
 def read_open_refusals(
-    last_accepted: Mapping[int, datetime | None], stored: StoredData
-) -> dict[int, list[Refusal]]:
-    """Return the refusals of each account after its last accepted call, newest first.
+    last_accepted: Mapping[int, datetime | None], stored: StoredData, now: datetime
+) -> dict[int, OpenRefusals]:
+    """Return the refusals of each account that has any after its last accepted call.
 
-    An accepted call shows that earlier refusals are solved. There are at most MAX_REFUSALS each.
+    An accepted call shows that earlier refusals are solved.
     """
+    rows = _read_open_rows(last_accepted)
+    networks = _read_known_networks([*rows])
+    chosen = [row.pk for pk, some in rows.items() for row in _choose_rows(some, networks[pk], now)]
     refusals: defaultdict[int, list[Refusal]] = defaultdict(list)
-    for attempt in _open_attempts(last_accepted):
-        refusals[attempt.account_id or 0].append(Refusal(attempt, explain(attempt, stored)))
-    suspects = [pk for pk, some in refusals.items() if any(one.may_be_forged for one in some)]
-    for account_id, networks in _read_known_networks(suspects).items():
-        refusals[account_id] = [
-            replace(refusal, is_from_known_network=_network_of(refusal.attempt) in networks)
-            for refusal in refusals[account_id]
-        ]
-    return refusals
+    attempts = VerificationAttempt.objects.filter(pk__in=chosen) if chosen else []
+    for attempt in attempts:
+        account = stored.accounts_by_id[attempt.account_id or 0]
+        attempt.account = account
+        is_known = network_of(attempt.client_ip) in networks[account.pk]
+        refusals[account.pk].append(Refusal(attempt, explain(attempt, stored), is_known))
+    return {
+        pk: OpenRefusals(
+            min(refusals[pk], key=lambda refusal: refusal.rank(now), default=None),
+            sum(row.occurrences for row in some),
+        )
+        for pk, some in rows.items()
+    }
 
 
-def _open_attempts(last_accepted: Mapping[int, datetime | None]) -> Iterable[VerificationAttempt]:
-    """Return the newest MAX_REFUSALS refusals of each account after its last accepted call.
+class _Row(NamedTuple):
+    """The columns of a refusal by which those to explain are chosen."""
 
-    Most refusals that the index finds are solved, so only account and time of all are read.
-    """
+    pk: int
+    account_id: int
+    kind: int
+    reason: int
+    recorded_at: datetime
+    client_ip: str | None
+    user_agent: str
+    signature: bytes | None
+    occurrences: int
+
+
+def _read_open_rows(last_accepted: Mapping[int, datetime | None]) -> dict[int, list[_Row]]:
+    """Return the newest refusals of each account after its last accepted call, newest first."""
     # Paused accounts are left out: all their pushes are refused, which can be thousands a day.
     active = OfficialAccount.objects.filter(pk__in=[*last_accepted], is_paused=False).order_by()
-    ids = actionable_refusals(active.values_list("id", flat=True)).newest(MAX_REFUSALS)
-    found = VerificationAttempt.objects.filter(pk__in=ids).order_by("-id")
-    open_ids: defaultdict[int, list[int]] = defaultdict(list)
-    for pk, account_id, recorded_at in found.values_list("id", "account_id", "recorded_at"):
-        accepted = last_accepted[account_id or 0]
-        is_open = accepted is None or accepted < recorded_at
-        if is_open and len(open_ids[account_id or 0]) < MAX_REFUSALS:
-            open_ids[account_id or 0].append(pk)
-    return (
-        VerificationAttempt.objects.filter(pk__in=[*chain.from_iterable(open_ids.values())])
-        .select_related("account")
-        .order_by("-id")
-    )
+    accounts = set(active.values_list("id", flat=True))
+    rows: dict[int, list[_Row]] = {}
+    for depth in DEPTHS:
+        found: defaultdict[int, list[_Row]] = defaultdict(list)
+        for row in _read_rows(actionable_refusals(accounts).newest(depth)):
+            accepted = last_accepted[row.account_id]
+            if accepted is None or accepted < row.recorded_at:
+                found[row.account_id].append(row)
+        rows.update(found)
+        accounts = {pk for pk, some in found.items() if _most_of_a_key(some) == depth}
+        if not accounts:
+            break
+    return rows
 
 
-def _read_known_networks(account_ids: list[int]) -> dict[int, set[str]]:
+def _read_rows(ids: list[int]) -> Iterator[_Row]:
+    attempts = VerificationAttempt.objects.filter(pk__in=ids).order_by("-id")
+    return (_Row(*values) for values in attempts.values_list("id", *_Row._fields[1:]))
+
+
+def _most_of_a_key(rows: list[_Row]) -> int:
+    """Return the highest number of rows with one kind and reason."""
+    return max(Counter((row.kind, row.reason) for row in rows).values())
+
+
+def _choose_rows(rows: list[_Row], known: Collection[str], now: datetime) -> Iterator[_Row]:
+    """Yield the refusals to explain: a few from each source, those like WeChat's first.
+
+    A stranger's calls come from other sources, or they differ from WeChat's, which came before the
+    first or after the last of them. A copy says nothing more, so it is left out.
+    """
+    fresh = [
+        row
+        for row in rows
+        if row.kind == Kind.MESSAGE_PUSH or now - row.recorded_at <= REFUSAL_LIFETIME
+    ]
+    sources: dict[tuple[bool, bool, str], dict[bytes, _Row]] = {}
+    for row in fresh or rows:
+        network = network_of(row.client_ip)
+        source = (network not in known, row.user_agent != WECHAT_USER_AGENT, network)
+        signature = bytes(row.signature or b"")
+        sources.setdefault(source, {}).setdefault(signature, row)
+    for source in sorted(sources, key=lambda source: source[:2])[:MAX_SOURCES]:
+        different = [*sources[source].values()]
+        yield from different[:MAX_PER_SOURCE]
+        yield from different[MAX_PER_SOURCE:][-MAX_PER_SOURCE:]
+
+
+def _read_known_networks(account_ids: list[int]) -> defaultdict[int, set[str]]:
     """Return the networks from which each account was last verified, where there are any."""
     known: defaultdict[int, set[str]] = defaultdict(set)
     if account_ids:
-        ids = AttemptIndex(account_ids, [Kind.URL_VERIFICATION], [NONE]).newest(MAX_SOURCES)
+        ids = AttemptIndex(account_ids, [Kind.URL_VERIFICATION], [NONE]).newest(MAX_KNOWN)
         attempts = VerificationAttempt.objects.filter(pk__in=ids, client_ip__isnull=False)
-        for attempt in attempts.only("account_id", "client_ip"):
-            known[attempt.account_id or 0].add(_network_of(attempt))
+        for account_id, client_ip in attempts.values_list("account_id", "client_ip"):
+            known[account_id or 0].add(network_of(client_ip))
     return known
 
 
-def _network_of(attempt: VerificationAttempt) -> str:
+@lru_cache(maxsize=1024)
+def network_of(client_ip: str | None) -> str:
     """Return the /24 or /64 network of the source, or an empty text if there is no address."""
-    if not attempt.client_ip:
+    if not client_ip:
         return ""
-    bits = 64 if ":" in attempt.client_ip else 24
-    return str(ipaddress.ip_network((attempt.client_ip, bits), strict=False))
+    bits = 64 if ":" in client_ip else 24
+    return str(ipaddress.ip_network((client_ip, bits), strict=False))
 
 
 def actionable_refusals(account_ids: Iterable[int]) -> AttemptIndex:

@@ -11,35 +11,12 @@ from django.utils.translation import gettext as _
 
 from verification.accounts.facts import Facts, read_facts
 from verification.accounts.levels import Level
-from verification.accounts.refusals import Refusal
-from verification.accounts.troubles import (
-    LONG_WAIT,
-    Trouble,
-    attempt_url,
-    describe_failing,
-    describe_lost_replies,
-    describe_stored,
-    describe_stray,
-    describe_waiting,
-    find_troubles,
-    is_outdated,
-)
-from verification.models import Backend, ChangeEvent, OfficialAccount, VerificationAttempt
-from verification.relay.report import Backlog
+from verification.accounts.problems import Finder, find_problems, problem_of
+from verification.accounts.problems.calls import describe_stray
+from verification.accounts.problems.problem import Problem
+from verification.accounts.problems.relay import describe_stored
+from verification.models import ChangeEvent, OfficialAccount, VerificationAttempt
 from verification.times import format_date, format_short
-
-__all__ = [
-    "LONG_WAIT",
-    "AccountStatus",
-    "Level",
-    "Trouble",
-    "describe_failing",
-    "describe_lost_replies",
-    "describe_waiting",
-    "judge",
-    "read_sorted_statuses",
-    "read_statuses",
-]
 
 #: The time without pushes after which an account is no longer shown as receiving.
 QUIET_AFTER = timedelta(days=7)
@@ -55,56 +32,22 @@ class AccountStatus:
     #: The refused attempt that the text speaks of.
     attempt: VerificationAttempt | None = None
     #: Everything that needs attention, the worst first. The text is that of the first.
-    troubles: tuple[Trouble, ...] = ()
+    problems: tuple[Problem, ...] = ()
     facts: Facts = field(default_factory=Facts)
-
-    @property
-    def url(self) -> str:
-        """The page of the refused attempt, for readers who may view attempts, or an empty text."""
-        return attempt_url(self.attempt)
 
     @property
     def needs_attention(self) -> bool:
         return self.level in (Level.FAILING, Level.WARNING)
 
-    @property
-    def badge(self) -> str:
-        """The tone of the badge: bad, warn, good or idle, of the CSS class `is-…`."""
-        return self.level.badge
-
-    def trouble(self, kind: str) -> Trouble | None:
-        """Return what needs attention of this kind, or None."""
-        return next((trouble for trouble in self.troubles if trouble.kind == kind), None)
-
-    @property
-    def refusal(self) -> Refusal | None:
-        return self.facts.refusal
-
-    @property
-    def last_push(self) -> datetime | None:
-        return self.facts.last_push
+    def problem(self, finder: Finder) -> Problem | None:
+        """Return the problem that this function found, or None."""
+        return problem_of(finder, self.problems)
 
     @property
     def receives(self) -> bool:
         """Whether messages have arrived of late: the account is enabled in WeChat's console."""
-        last = self.last_push
+        last = self.facts.last_push
         return last is not None and timezone.now() - last <= QUIET_AFTER
-
-    @property
-    def last_accepted(self) -> datetime | None:
-        return self.facts.last_accepted
-
-    @property
-    def refused_in_24_h(self) -> int:
-        return self.facts.refused_in_24_h
-
-    @property
-    def backend(self) -> Backend | None:
-        return self.facts.backend
-
-    @property
-    def backlog(self) -> Backlog:
-        return self.facts.backlog
 
 
 def read_statuses(accounts: Sequence[OfficialAccount]) -> dict[int, AccountStatus]:
@@ -129,16 +72,16 @@ def judge(account: OfficialAccount, facts: Facts, now: datetime) -> AccountStatu
     if account.is_paused:
         text = _join(_describe_pause(facts.paused), describe_stored(facts))
         return AccountStatus(Level.PAUSED, text, facts=facts)
-    troubles = tuple(find_troubles(facts, now))
-    if troubles:
-        worst = troubles[0]
-        return AccountStatus(worst.level, worst.text, worst.advice, worst.attempt, troubles, facts)
-    level, text = _judge_without_trouble(facts, now)
+    problems = tuple(find_problems(facts, now))
+    if problems:
+        worst = problems[0]
+        return AccountStatus(worst.level, worst.text, worst.advice, worst.attempt, problems, facts)
+    level, text = _judge_without_problem(facts, now)
     if level is Level.WAITING:
         return _describe_waiting_account(facts)
     text = _join(text, describe_stored(facts))
     refusal = facts.refusal
-    if refusal is None or is_outdated(refusal, now):
+    if refusal is None or refusal.is_outdated(now):
         return AccountStatus(level, text, facts=facts)
     text = _("{status} · refused at {time}: {cause}").format(
         status=text,
@@ -153,7 +96,7 @@ def _join(*parts: str) -> str:
     return " · ".join(filter(None, parts))
 
 
-def _judge_without_trouble(facts: Facts, now: datetime) -> tuple[Level, str]:
+def _judge_without_problem(facts: Facts, now: datetime) -> tuple[Level, str]:
     verified = facts.last_verified
     if facts.last_push and now - facts.last_push > QUIET_AFTER:
         return Level.QUIET, _("Last message on {date}").format(date=format_date(facts.last_push))

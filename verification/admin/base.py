@@ -18,7 +18,7 @@ from django.utils import timezone
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
-from verification.models import Checkpoint
+from verification.models import Checkpoint, VerificationAttempt
 from verification.times import format_datetime
 
 #: The format of times that are shown without seconds.
@@ -186,7 +186,15 @@ def lay_out(form: forms.Form, fields: list[str]) -> helpers.AdminForm:
     return helpers.AdminForm(form, [(None, {"fields": fields})], {})  # type: ignore[arg-type]
 
 
+def attempt_url(attempt: VerificationAttempt | None) -> str:
+    """Return the page of the attempt, or an empty text without one."""
+    if attempt is None:
+        return ""
+    return reverse("admin:verification_verificationattempt_change", args=[attempt.pk])
+
+
 def account_url(account_id: int) -> str:
+    """Return the page of the account."""
     return reverse("admin:verification_officialaccount_change", args=[account_id])
 
 

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.utils.translation import gettext as _
 
+from verification.accounts.problems import calls
 from verification.alerts.finding import Finding, link_to
 from verification.alerts.snapshot import DAY, Snapshot
 from verification.diagnosis import explain
@@ -25,9 +26,9 @@ def refused(snapshot: Snapshot, account: OfficialAccount) -> Finding | None:
     Until the first success, a person is still setting it up, and sees this on the account's page.
     A missing key is one problem of the server, which key_missing() reports.
     """
-    key, trouble = f"refused:{account.pk}", snapshot.trouble(account, "refused")
-    attempt = trouble.attempt if trouble else None
-    if trouble is None or attempt is None or attempt.reason == Reason.UNDECRYPTABLE_TOKEN:
+    key, problem = f"refused:{account.pk}", snapshot.problem(account, calls.refused)
+    attempt = problem.attempt if problem else None
+    if problem is None or attempt is None or attempt.reason == Reason.UNDECRYPTABLE_TOKEN:
         return _accepted_again(snapshot, account, key)
     if snapshot.first_used_at(account) is None:
         return None
@@ -36,7 +37,7 @@ def refused(snapshot: Snapshot, account: OfficialAccount) -> Finding | None:
         attempt.recorded_at,
         _("“{account}” is refused, after it had worked").format(account=account),
         _("At {time}: {explanation}").format(
-            time=format_datetime(attempt.recorded_at, TIME_FORMAT), explanation=trouble.advice
+            time=format_datetime(attempt.recorded_at, TIME_FORMAT), explanation=problem.advice
         ),
         link_to("verification_verificationattempt_change", attempt.pk),
     )
@@ -170,8 +171,8 @@ def silent(snapshot: Snapshot, account: OfficialAccount) -> Finding | None:
         title = _("“{account}” is receiving messages again").format(account=account)
         text = _("The last one arrived at {time}.").format(time=format_datetime(last, TIME_FORMAT))
         return Finding(key, snapshot.now, title, text, _link_to_account(account), is_over=True)
-    trouble = snapshot.trouble(account, "silent")
-    if last is None or trouble is None:
+    problem = snapshot.problem(account, calls.silent)
+    if last is None or problem is None:
         return None
     return Finding(
         key,
@@ -179,7 +180,7 @@ def silent(snapshot: Snapshot, account: OfficialAccount) -> Finding | None:
         _("“{account}”: no messages since {time}").format(
             account=account, time=format_datetime(last, TIME_FORMAT)
         ),
-        trouble.advice,
+        problem.advice,
         _link_to_account(account),
     )
 

@@ -8,7 +8,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from verification.accounts.levels import Level
-from verification.accounts.troubles import describe_lost_replies, describe_waiting
+from verification.accounts.problems import relay
+from verification.accounts.problems.relay import describe_lost_replies, describe_waiting
 from verification.alerts.finding import Finding, link_to
 from verification.alerts.snapshot import Snapshot
 from verification.models import Backend, OfficialAccount
@@ -31,8 +32,8 @@ def backend_fails(snapshot: Snapshot, account: OfficialAccount) -> Finding | Non
     since = backend.failing_since
     if since is None:
         return _works_again(snapshot, account, backend, key)
-    trouble = snapshot.trouble(account, "backend_failing")
-    is_lasting = trouble is not None and trouble.level is Level.FAILING
+    problem = snapshot.problem(account, relay.backend_failing)
+    is_lasting = problem is not None and problem.level is Level.FAILING
     if not is_lasting or backend.last_failure is None:
         return None
     result, status = DeliveryResult(backend.last_failure), backend.last_failure_status
@@ -83,8 +84,8 @@ def replies_lost(snapshot: Snapshot, account: OfficialAccount) -> Finding | None
     if lost is None:
         title = _("“{account}”: followers get replies again").format(account=account)
         return _end(snapshot, key, title, _link(account))
-    trouble = snapshot.trouble(account, "replies_lost")
-    if trouble is None:
+    problem = snapshot.problem(account, relay.replies_lost)
+    if problem is None:
         return None  # The backend fails, and the alert about it says so.
     return Finding(
         key,
@@ -92,7 +93,7 @@ def replies_lost(snapshot: Snapshot, account: OfficialAccount) -> Finding | None
         _("“{account}”: followers get no reply: {reason}").format(
             account=account, reason=name_failure(lost.result, None)
         ),
-        f"{describe_lost_replies(facts.deliveries)}. {trouble.advice}",
+        f"{describe_lost_replies(facts.deliveries)}. {problem.advice}",
         _link(account),
     )
 
@@ -104,8 +105,8 @@ def messages_wait(snapshot: Snapshot, account: OfficialAccount) -> Finding | Non
     if oldest is None:
         title = _("“{account}”: no message waits any more").format(account=account)
         return _end(snapshot, key, title, _link(account))
-    trouble = snapshot.trouble(account, "messages_wait")
-    if trouble is None:
+    problem = snapshot.problem(account, relay.messages_wait)
+    if problem is None:
         return None
     waiting = facts.backlog.waiting
     title = ngettext(
@@ -113,13 +114,13 @@ def messages_wait(snapshot: Snapshot, account: OfficialAccount) -> Finding | Non
         "“{account}”: {count} messages wait, the oldest since {time}",
         waiting,
     ).format(account=account, count=f"{waiting:,}", time=format_datetime(oldest, TIME_FORMAT))
-    return Finding(key, snapshot.now, title, trouble.advice, _link(account))
+    return Finding(key, snapshot.now, title, problem.advice, _link(account))
 
 
 def messages_dead(snapshot: Snapshot, account: OfficialAccount) -> Finding | None:
     """Report messages that the backend does not accept, until none are left."""
-    key, trouble = f"messages_dead:{account.pk}", snapshot.trouble(account, "messages_dead")
-    if trouble is None:
+    key, problem = f"messages_dead:{account.pk}", snapshot.problem(account, relay.messages_dead)
+    if problem is None:
         return _end(snapshot, key)
     dead = snapshot.facts[account.pk].backlog.dead
     title = ngettext(
@@ -127,7 +128,7 @@ def messages_dead(snapshot: Snapshot, account: OfficialAccount) -> Finding | Non
         "“{account}”: the backend does not accept {count} messages",
         dead,
     ).format(account=account, count=f"{dead:,}")
-    return Finding(key, snapshot.now, title, trouble.advice, _link(account))
+    return Finding(key, snapshot.now, title, problem.advice, _link(account))
 
 
 def messages_expire(snapshot: Snapshot, account: OfficialAccount) -> Finding | None:
@@ -170,8 +171,8 @@ def _describe_expiring(backlog: Backlog) -> str:
 
 def spool_full(snapshot: Snapshot, account: OfficialAccount) -> Finding | None:
     """Report that messages could not be stored. It ends when that was ALERT_MINUTES ago."""
-    key, trouble = f"spool_full:{account.pk}", snapshot.trouble(account, "spool_full")
-    if trouble is None:
+    key, problem = f"spool_full:{account.pk}", snapshot.problem(account, relay.spool_full)
+    if problem is None:
         return _end(snapshot, key)
     return Finding(
         key,
@@ -181,7 +182,7 @@ def spool_full(snapshot: Snapshot, account: OfficialAccount) -> Finding | None:
             [
                 describe(DeliveryResult.SPOOL_FULL),
                 _("WeChat sends each message three times in all; then followers see an error."),
-                trouble.advice,
+                problem.advice,
             ]
         ),
         _link(account),

@@ -10,8 +10,9 @@ from functools import cached_property
 from django.db.models import Max, Q, QuerySet
 
 from verification.accounts.facts import Facts, read_facts
+from verification.accounts.problems import Finder, find_problems, problem_of
+from verification.accounts.problems.problem import Problem
 from verification.accounts.refusals import refused_since
-from verification.accounts.troubles import Trouble, find_troubles
 from verification.audit_log.head_check import HeadCheck
 from verification.audit_log.positions import first_id_since
 from verification.models import Alert, OfficialAccount, VerificationAttempt
@@ -51,16 +52,16 @@ class Snapshot:
     def facts(self) -> dict[int, Facts]:
         return read_facts(self.accounts, self.now)
 
-    def trouble(self, account: OfficialAccount, kind: str) -> Trouble | None:
-        """Return what needs attention of this kind, as every page shows it, or None.
+    def problem(self, account: OfficialAccount, finder: Finder) -> Problem | None:
+        """Return the problem that this function found, as every page shows it, or None.
 
-        A paused account has troubles as well: what was stored before still waits.
+        A paused account has problems as well: what was stored before still waits.
         """
-        return next((one for one in self._troubles[account.pk] if one.kind == kind), None)
+        return problem_of(finder, self._problems[account.pk])
 
     @cached_property
-    def _troubles(self) -> dict[int, list[Trouble]]:
-        return {pk: [*find_troubles(facts, self.now)] for pk, facts in self.facts.items()}
+    def _problems(self) -> dict[int, list[Problem]]:
+        return {pk: find_problems(facts, self.now) for pk, facts in self.facts.items()}
 
     @cached_property
     def open_alerts(self) -> dict[str, Alert]:

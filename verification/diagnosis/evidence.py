@@ -77,6 +77,10 @@ class StoredData:
         return {account.slug: account for account in OfficialAccount.objects.all()}
 
     @cached_property
+    def accounts_by_id(self) -> dict[int, OfficialAccount]:
+        return {account.pk: account for account in self.accounts.values()}
+
+    @cached_property
     def pauses(self) -> list[ChangeEvent]:
         """The change events of paused accounts, newest first."""
         events = ChangeEvent.objects.filter(action=ChangeEvent.Action.ACCOUNT_PAUSED)

@@ -27,11 +27,9 @@ from verification.accounts.backends import (
     secret_version,
     set_backend,
 )
-from verification.accounts.status import (
-    AccountStatus,
-    describe_lost_replies,
-    describe_waiting,
-)
+from verification.accounts.problems import relay
+from verification.accounts.problems.relay import describe_lost_replies, describe_waiting
+from verification.accounts.status import AccountStatus
 from verification.admin.accounts.backend_forms import BackendForm, explain_choice
 from verification.admin.accounts.pages import render_page
 from verification.admin.accounts.pending_reveals import redirect_to_secret
@@ -60,7 +58,7 @@ def card_context(
     request: HttpRequest, status: AccountStatus, pending: PendingReveal | None
 ) -> dict[str, Any]:
     """Return what backend.html shows. `pending` says which secret this answer shows."""
-    backend = status.backend
+    backend = status.facts.backend
     context: dict[str, Any] = {
         "backend": backend,
         "secret": read_shown(backend, pending),
@@ -86,9 +84,9 @@ def card_context(
 
 def tone_of(backend: Backend, status: AccountStatus) -> str:
     """Return the tone of the state, as a badge has it: that of the account, if it fails."""
-    trouble = status.trouble("backend_failing") or status.trouble("replies_lost")
-    if trouble:
-        return trouble.level.badge
+    problem = status.problem(relay.backend_failing) or status.problem(relay.replies_lost)
+    if problem:
+        return problem.level.badge
     return "good" if backend.last_success_at and not backend.is_failing else "idle"
 
 

@@ -31,7 +31,7 @@ def read_cards(
             request, account, status, token=TOKENS.read_shown(account, pending)
         ),
         "backend_card": backends.card_context(request, status, pending),
-        "deliveries_card": deliveries.card_context(request, account, status.backend),
+        "deliveries_card": deliveries.card_context(request, account, status.facts.backend),
         "secret_cards": [
             pages.read_card(request, account, pending) for pages in (TOKENS, AES_KEYS)
         ],

@@ -20,7 +20,8 @@ from django.utils.html import escape
 from django.utils.safestring import mark_safe
 from django.utils.translation import gettext_lazy as _
 
-from verification.accounts.status import AccountStatus, Level, read_sorted_statuses
+from verification.accounts.levels import Level
+from verification.accounts.status import AccountStatus, read_sorted_statuses
 from verification.admin.base import NarrowingChangeList
 from verification.attempts.filter import AttemptFilter
 from verification.models import OfficialAccount

@@ -15,17 +15,24 @@ from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
 
 from verification.accounts.backends import mask_url
-from verification.accounts.status import AccountStatus, Level, read_statuses
+from verification.accounts.levels import Level
+from verification.accounts.problems import calls, secrets
+from verification.accounts.status import AccountStatus, read_statuses
 from verification.admin.accounts import console_advice
 from verification.admin.accounts.pages import server_url
-from verification.admin.base import MINUTE, may
+from verification.admin.base import MINUTE, attempt_url, may
 from verification.models import OfficialAccount, Token
 from verification.protocol import console
 from verification.self_test.checks import is_local
 from verification.times import format_datetime, format_zone
 
-#: Troubles that are mended in the steps of the card, and seen in WeChat's next call.
-TROUBLES_OF_CALLS = {"key_missing", "rotation_unfinished", "refused", "stray"}
+#: Problems that are mended in the steps of the card, and seen in WeChat's next call.
+PROBLEMS_OF_CALLS = [
+    secrets.key_missing,
+    secrets.rotation_unfinished,
+    calls.refused,
+    calls.stray,
+]
 
 
 def status_context(
@@ -33,18 +40,17 @@ def status_context(
 ) -> dict[str, Any]:
     """Return what status.html shows."""
     return {
-        "badge": status.badge,
         "level": status.level,
         "text": status.text,
         "advice": status.advice,
-        "url": status.url if may(request, "view_verificationattempt") else "",
+        "url": attempt_url(status.attempt) if may(request, "view_verificationattempt") else "",
         "shown": digest_of(status),
         "is_paused": account.is_paused,
-        "is_connected": status.last_accepted is not None,
+        "is_connected": status.facts.last_accepted is not None,
         "server_url": server_url(request, account),
-        "last_message": format_time(status.last_push),
+        "last_message": format_time(status.facts.last_push),
         "last_verification": format_time(status.facts.last_verified),
-        "also": [trouble for trouble in status.troubles if trouble.text not in status.text],
+        "also": [problem for problem in status.problems if problem.text not in status.text],
     }
 
 
@@ -66,7 +72,7 @@ def card_context(
         "done": "" if is_about_calls else verified,
         "verified": verified,
         "receives": status.receives,
-        "backend_url": status.backend and mask_url(status.backend.url),
+        "backend_url": status.facts.backend and mask_url(status.facts.backend.url),
         "current": current,
         "token": token,
         "server_url": server_url(request, account),
@@ -94,8 +100,7 @@ def describe_verification(current: Token | None) -> str:
 
 def concerns_calls(status: AccountStatus) -> bool:
     """Return whether WeChat's calls are what the account waits for, or what fails."""
-    kinds = {trouble.kind for trouble in status.troubles}
-    return status.level is Level.WAITING or bool(kinds & TROUBLES_OF_CALLS)
+    return status.level is Level.WAITING or any(map(status.problem, PROBLEMS_OF_CALLS))
 
 
 def find_address_problem(public_url: str) -> str:
@@ -141,8 +146,12 @@ def live(site: admin.AdminSite, request: HttpRequest, account_id: int) -> HttpRe
 
 
 def digest_of(status: AccountStatus) -> str:
-    troubles = [(trouble.text, trouble.advice, trouble.url) for trouble in status.troubles]
+    problems = [
+        (problem.text, problem.advice, problem.attempt and problem.attempt.pk)
+        for problem in status.problems
+    ]
+    attempt = status.attempt and status.attempt.pk
     said = repr(
-        (status.level, status.text, status.advice, status.url, troubles, status.facts.last_verified)
+        (status.level, status.text, status.advice, attempt, problems, status.facts.last_verified)
     )
     return hashlib.sha256(said.encode()).hexdigest()[:16]

@@ -73,7 +73,7 @@ def last_recent_attempt(account: OfficialAccount, answer: str) -> VerificationAt
 
 
 def advise_without_call(answer: str, account: OfficialAccount, status: AccountStatus) -> str:
-    current, last_push = status.facts.current_token, status.last_push
+    current, last_push = status.facts.current_token, status.facts.last_push
     if answer == "error":
         return describe_nameless_error()
     if answer == "success" and current and current.first_used_at:
@@ -94,15 +94,15 @@ def advise_without_call(answer: str, account: OfficialAccount, status: AccountSt
             "arrive, the last at {time}. So this server can be reached, and the console was given "
             "another server URL. Compare it with the one above letter by letter."
         ).format(account=account, time=format_datetime(last_push, "%H:%M:%S"))
-    if answer == "token" and status.refusal:
+    if answer == "token" and status.facts.refusal:
         return _(
             "WeChat has not called “{account}” in the last ten minutes. Its last call, of {time}, "
             "was refused. {explanation} If the console says this of a newer call, another host "
             "answered it: then check the URL letter by letter."
         ).format(
             account=account,
-            time=format_datetime(status.refusal.attempt.recorded_at, "%H:%M"),
-            explanation=status.refusal.explanation.full_text,
+            time=format_datetime(status.facts.refusal.attempt.recorded_at, "%H:%M"),
+            explanation=status.facts.refusal.explanation.full_text,
         )
     return NOTHING_RECORDED[answer]().format(account=account)
 
@@ -153,14 +153,14 @@ def advise_after_acceptance(
 
 def advise_verified(status: AccountStatus) -> str:
     """Return what is left to do after a success with the current token."""
-    if status.receives and status.backend:
+    if status.receives and status.facts.backend:
         return _("Verified with the current token, and messages arrive: nothing is left to do.")
     if status.receives:
         return _(
             "Verified with the current token, and messages arrive. Set a backend: without one, "
             "followers get no reply."
         )
-    if status.backend is None:
+    if status.facts.backend is None:
         return _(
             "Verified with the current token. Set a backend before you press Enable (启用): "
             "without one, followers get no reply."

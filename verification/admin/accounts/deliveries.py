@@ -13,7 +13,7 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 
 from verification.accounts.deliveries import describe_missing_worker, format_moment
-from verification.accounts.status import LONG_WAIT
+from verification.accounts.problems.relay import LONG_WAIT
 from verification.admin.base import MINUTE, may
 from verification.models import Backend, Delivery, OfficialAccount
 from verification.models.backend import retention_of

@@ -116,7 +116,7 @@ class OfficialAccountAdmin(ChangeLoggedMixin, AccountModelAdmin):
             '<span class="state"><span class="badge is-{}">'
             '<span class="sign" aria-hidden="true">{}</span> {}</span> '
             '<span class="reason">{}</span></span>',
-            status.badge,
+            status.level.badge,
             status.level.sign,
             status.level.label,
             with_whole_dates(status.text),
@@ -128,12 +128,12 @@ class OfficialAccountAdmin(ChangeLoggedMixin, AccountModelAdmin):
 
     @admin.display(description=_("last push"))
     def last_push(self, account: OfficialAccount) -> str:
-        time = status_of(account).last_push
+        time = status_of(account).facts.last_push
         return format_short(time) if time else "–"
 
     @admin.display(description=_("refused in 24 h"))
     def refused(self, account: OfficialAccount) -> str:
-        count = status_of(account).refused_in_24_h
+        count = status_of(account).facts.refused_in_24_h
         if not count:
             return "0"
         return format_html('<a href="{}">{}</a>', refused_attempts_url(account), count)

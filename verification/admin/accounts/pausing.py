@@ -57,7 +57,7 @@ class Step:
             "is_pausing": self is PAUSE,
             "rows": [(account, statuses[account.pk]) for account in accounts],
             # Their followers will notice.
-            "receiving": [account for account in accounts if statuses[account.pk].last_push],
+            "receiving": [account for account in accounts if statuses[account.pk].facts.last_push],
             "followers_read": SERVICE_FAILURE_MESSAGE,
         }
         return render_page(request, site, "pause.html", only, context)

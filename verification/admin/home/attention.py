@@ -10,8 +10,9 @@ from datetime import timedelta
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from verification.accounts.status import AccountStatus, Level
-from verification.admin.base import account_url
+from verification.accounts.levels import Level
+from verification.accounts.status import AccountStatus
+from verification.admin.base import account_url, attempt_url
 from verification.admin.home.operation import Operation
 from verification.audit_log.integrity import Check
 from verification.models import OfficialAccount
@@ -49,9 +50,9 @@ def find_attention(
     needy = [(account, status) for account, status in accounts if status.needs_attention]
     rows = [*_gateway_rows(check, operation)]
     for account, status in needy[:MAX_ACCOUNTS]:
-        attempt_url = status.url if with_attempts else ""
+        evidence = attempt_url(status.attempt) if with_attempts else ""
         url = account_url(account.pk)
-        rows.append(Row(status.level, account.name, url, status.text, status.advice, attempt_url))
+        rows.append(Row(status.level, account.name, url, status.text, status.advice, evidence))
     return Attention(rows, max(len(needy) - MAX_ACCOUNTS, 0), accounts_url("attention"))
 
 

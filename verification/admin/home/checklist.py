@@ -94,8 +94,8 @@ def _first_account(request: HttpRequest, accounts: AccountRows) -> Iterator[Step
     first = next((account for account, _status in accounts), None)
     yield Step(
         _("Connect it to WeChat"),
-        any(status.last_accepted for _account, status in accounts),
-        _("Its page has the server URL and the token for WeChat’s console."),
+        any(status.facts.last_accepted for _account, status in accounts),
+        _("Its page has the server URL and the token for WeChat's console."),
         url=account_url(first.pk) if first else "",
     )
 

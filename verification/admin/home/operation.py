@@ -10,7 +10,8 @@ from urllib.parse import urlencode, urlsplit
 from django.conf import settings
 from django.urls import reverse
 
-from verification.accounts.status import AccountStatus, describe_failing, describe_waiting
+from verification.accounts.problems.relay import describe_failing, describe_waiting
+from verification.accounts.status import AccountStatus
 from verification.models import Alert, OfficialAccount
 from verification.models.alert import ABOUT_LOG, GOOD_NEWS, REMINDER
 from verification.relay.report import WORKER_TIMEOUT, worker_last_seen
@@ -112,7 +113,7 @@ class Backlogs:
 def find_backlogs(rows: Iterable[tuple[OfficialAccount, AccountStatus]]) -> Backlogs | None:
     """Return where messages wait for a backend, or None if none wait and no backend fails."""
     backlogs = [
-        AccountBacklog(account, text, status.backlog.oldest is not None, spool_url(account))
+        AccountBacklog(account, text, status.facts.backlog.oldest is not None, spool_url(account))
         for account, status in rows
         if (text := describe_backlog(status))
     ]
@@ -123,9 +124,9 @@ def find_backlogs(rows: Iterable[tuple[OfficialAccount, AccountStatus]]) -> Back
 
 def describe_backlog(status: AccountStatus) -> str:
     """Return whether the backend fails and what is in the spool, or an empty text."""
-    backend = status.backend
+    backend = status.facts.backend
     failing = describe_failing(backend) if backend and backend.is_failing else ""
-    return " · ".join(filter(None, [failing, describe_waiting(status.backlog)]))
+    return " · ".join(filter(None, [failing, describe_waiting(status.facts.backlog)]))
 
 
 def spool_url(account: OfficialAccount) -> str:

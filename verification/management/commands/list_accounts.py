@@ -49,21 +49,21 @@ def row_facts(account: OfficialAccount, status: AccountStatus) -> dict[str, Any]
         "advice": status.advice or None,
         "attempt": status.attempt and status.attempt.pk,
         "needs_attention": status.needs_attention,
-        "last_accepted": status.last_accepted,
-        "last_push": status.last_push,
-        "refused_in_24_h": status.refused_in_24_h,
-        "backend": status.backend and backend_facts(status.backend),
-        "messages_waiting": status.backlog.waiting,
-        "dead_letters": status.backlog.dead,
-        "oldest_message": status.backlog.oldest,
+        "last_accepted": status.facts.last_accepted,
+        "last_push": status.facts.last_push,
+        "refused_in_24_h": status.facts.refused_in_24_h,
+        "backend": status.facts.backend and backend_facts(status.facts.backend),
+        "messages_waiting": status.facts.backlog.waiting,
+        "dead_letters": status.facts.backlog.dead,
+        "oldest_message": status.facts.backlog.oldest,
     }
 
 
 def format_row(account: OfficialAccount, status: AccountStatus) -> Iterator[str]:
     yield f"{status.level.sign} {account.slug} · {account.name}: {status.text}"
     last = _("no accepted call yet")
-    if status.last_accepted:
-        last = _("last accepted call {time}").format(time=format_short(status.last_accepted))
+    if status.facts.last_accepted:
+        last = _("last accepted call {time}").format(time=format_short(status.facts.last_accepted))
     yield f"  {account.server_url} · {last}"
     if status.needs_attention and status.advice:
         yield f"  {status.advice}"

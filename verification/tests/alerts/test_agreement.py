@@ -17,10 +17,10 @@ from django.core.management import call_command
 from django.db.models import F
 from django.test import Client
 
+from verification.accounts.levels import Level
 from verification.accounts.pausing import pause
-from verification.accounts.status import Level
+from verification.accounts.problems import PROBLEMS
 from verification.accounts.tokens import rotate_token
-from verification.accounts.troubles import TROUBLES
 from verification.alerts.watch import Watch
 from verification.models import Alert, OfficialAccount
 from verification.models.alert import GOOD_NEWS
@@ -57,9 +57,14 @@ class Scenario(NamedTuple):
     happen: Callable[[OfficialAccount], Any]
     level: Level
     alerts: set[str]
-    trouble: str = ""
+    problem: str = ""
     #: Why an account that needs attention has no alert, or the other way round.
     exception: str = ""
+
+
+def refused_then_called_elsewhere(account: OfficialAccount) -> None:
+    refused_by_another_token(account)
+    wechat_goes_astray("/wechat/elsewhere", A)
 
 
 def refused_by_another_token(account: OfficialAccount) -> None:
@@ -150,6 +155,9 @@ SCENARIOS = {
         rotated_and_refused, FAILING, {"refused"}, "rotation_unfinished"
     ),
     "token shared": Scenario(token_shared, WARNING, set(), "token_shared", SEEN),
+    "refused, then called elsewhere": Scenario(
+        refused_then_called_elsewhere, FAILING, {"refused"}, "refused"
+    ),
     "called elsewhere": Scenario(
         lambda account: wechat_goes_astray("/wechat/elsewhere", A), WARNING, set(), "stray", SEEN
     ),
@@ -223,10 +231,10 @@ def test_pages_commands_metrics_and_alerts_agree(
     assert (has_alert == listed["needs_attention"]) == (not scenario.exception)
 
 
-def test_every_trouble_has_a_scenario() -> None:
-    troubles = {find.__name__ for find in TROUBLES}
+def test_every_problem_has_a_scenario() -> None:
+    problems = {find.__name__ for find in PROBLEMS}
 
-    assert {scenario.trouble for scenario in SCENARIOS.values()} - {""} == troubles
+    assert {scenario.problem for scenario in SCENARIOS.values()} - {""} == problems
 
 
 def state_in_list_accounts(account: OfficialAccount) -> dict[str, Any]:

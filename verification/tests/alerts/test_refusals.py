@@ -9,7 +9,13 @@ from verification.models import OfficialAccount
 from verification.tests.alerts.conftest import Clock, Sent
 from verification.tests.support.accounts import LI_WEI
 from verification.tests.support.adapter import A, B
-from verification.tests.support.admin_client import call, we_test, wechat_pushes, wechat_verifies
+from verification.tests.support.admin_client import (
+    call,
+    we_test,
+    wechat_goes_astray,
+    wechat_pushes,
+    wechat_verifies,
+)
 
 
 def test_the_first_refusal_after_a_success_is_reported_with_its_cause(
@@ -143,3 +149,30 @@ def test_a_refusal_that_nothing_follows_for_a_day_is_over(
     wechat_verifies(connected, B)
 
     assert sent().startswith("“Brand-A” is refused")
+
+
+def test_a_refusal_is_reported_even_if_wechat_has_called_a_wrong_address_since(
+    connected: OfficialAccount, brand_b: OfficialAccount, sent: Sent
+) -> None:
+    wechat_verifies(connected, B)
+    wechat_goes_astray("/wechat/elsewhere", A)
+    message = sent()
+
+    assert message.startswith("“Brand-A” is refused, after it had worked\nAt 20")
+    assert "No account has the address “/wechat/elsewhere”" in message
+    assert "/verificationattempt/3/change/" in message
+
+
+def test_a_call_to_a_wrong_address_continues_the_alert_until_wechat_passes_again(
+    connected: OfficialAccount, brand_b: OfficialAccount, sent: Sent, clock: Clock
+) -> None:
+    wechat_verifies(connected, B)
+    assert "is refused" in sent()
+    clock.advance(hours=23)
+    wechat_goes_astray("/wechat/elsewhere", A)
+    assert sent() == ""
+    clock.advance(hours=2)
+    assert sent().startswith("“Brand-A” is refused")
+
+    wechat_verifies(connected, A)
+    assert sent().startswith("“Brand-A” is accepted again")

@@ -53,7 +53,7 @@ class TestTheList:
         assert box.index("Brand-B") < box.index("Brand-A")  # the failing one first
         assert "Refused: token of “Brand-A”" in box
         assert f'href="{page("verificationattempt_change", 1)}"' in box
-        assert "Rotation unfinished: WeChat still uses the old token" in box
+        assert "Rotation unfinished: WeChat has not used the new token yet" in box
         assert "Show all that need attention" not in box
         assert "View attempt" not in attention_box(open_list(staff("view_officialaccount")))
 

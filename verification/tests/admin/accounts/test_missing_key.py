@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from verification.accounts.status import Level, read_statuses
+from verification.accounts.levels import Level
+from verification.accounts.status import read_statuses
 from verification.accounts.tokens import rotate_token
 from verification.models import OfficialAccount
 from verification.tests.support.accounts import LI_WEI

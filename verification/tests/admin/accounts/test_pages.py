@@ -146,7 +146,7 @@ class TestLastVerifications:
         assert "✕" not in open_account(li_wei_at_work, brand_a)
 
         wechat_verifies(brand_a, B)
-        assert open_account(li_wei_at_work, brand_a).count("✕") == 2  # the state, and the line
+        assert open_account(li_wei_at_work, brand_a).count("✕") == 1
 
     def test_an_account_that_receives_messages_only_has_been_called(
         self, li_wei_at_work: Client, brand_a: OfficialAccount

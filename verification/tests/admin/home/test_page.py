@@ -73,7 +73,7 @@ class TestAttention:
         make_account("outlet-2", "TokenOfOutlet0002")
         block = section(open_home(li_wei_at_work), ATTENTION)
 
-        assert "✓ 1 Verified – 2 Waiting ‖ 1 Paused All accounts" in words(block)
+        assert "✓ Verified 1 – Waiting 2 ‖ Paused 1 All accounts" in words(block)
         url = re.search(r'href="([^"]*status=waiting)"', block)
         assert url is not None
         assert li_wei_at_work.get(url[1]).text.count('class="field-name"') == 2

@@ -1,0 +1,89 @@
+"""Problems that WeChat's calls show, and calls that stop."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.utils.translation import gettext as _
+
+from verification.accounts.facts import Facts
+from verification.accounts.levels import Level
+from verification.accounts.problems.problem import Problem
+from verification.accounts.refusals import Refusal
+from verification.accounts.strays import Stray
+from verification.times import format_short
+
+#: Strangers' calls are worth a look from this number in a row.
+MANY_REFUSALS = 3
+
+
+def refused(facts: Facts, now: datetime) -> Problem | None:
+    """Find a refusal that no accepted call has followed.
+
+    A later call to a wrong address that was signed with a token of the account takes its place:
+    only the address is wrong now.
+    """
+    refusal, stray = facts.refusal, facts.stray
+    if refusal is None or refusal.is_outdated(now):
+        return None
+    level = level_of_refusal(refusal, facts, now)
+    if level is None:
+        return None
+    if stray and stray.is_certain and stray.attempt.recorded_at > refusal.attempt.recorded_at:
+        return _describe_wrong_address(level, stray)
+    text = _("Refused: {cause}").format(cause=refusal.explanation.summary)
+    return Problem(level, text, refusal.explanation.full_text, refusal.attempt)
+
+
+def level_of_refusal(refusal: Refusal, facts: Facts, now: datetime) -> Level | None:
+    """Return how bad the refusal is, or None if it may be a stranger's.
+
+    Anyone who knows the address can send refusals without a known cause, from an address of their
+    own. Nobody but WeChat can send accepted calls, and those clear every refusal before them. So
+    a stranger cannot turn an account red: that takes a cause that only somebody with a token can
+    bring about, the network from which WeChat verified the account, or that WeChat's own messages
+    stop meanwhile. A new token in WeChat's console meets the second or the third.
+    Several refusals in a row are worth a look all the same: WeChat has many networks. So is the
+    first one before any success, which may be a typing error in WeChat's console.
+    """
+    if not refusal.may_be_forged or facts.is_silent(now):
+        return Level.FAILING
+    was_used = any(token.first_used_at for token in facts.tokens)
+    is_worth_a_look = not was_used or facts.refusals.count >= MANY_REFUSALS
+    return Level.WARNING if is_worth_a_look else None
+
+
+def stray(facts: Facts, now: datetime) -> Problem | None:
+    """Find a call to a wrong address that was signed with a token of the account."""
+    if facts.stray is None or not facts.stray.is_certain:
+        return None
+    problem = _describe_wrong_address(Level.WARNING, facts.stray)
+    shown = refused(facts, now)
+    return None if shown and shown.attempt == problem.attempt else problem
+
+
+def _describe_wrong_address(level: Level, stray: Stray) -> Problem:
+    return Problem(level, describe_stray(stray), stray.explanation.full_text, stray.attempt)
+
+
+def describe_stray(stray: Stray) -> str:
+    """Return that WeChat called elsewhere, where and when."""
+    time, slug = format_short(stray.attempt.recorded_at), stray.attempt.path_slug.strip("/")
+    if stray.explanation.cause == "path_since_added":
+        return _("WeChat called at {time}, before the account was added").format(time=time)
+    if not slug:
+        return _("WeChat called the bare domain at {time}").format(time=time)
+    return _("WeChat called a wrong address at {time}: {path}").format(
+        time=time, path=f"/wechat/{slug}"
+    )
+
+
+def silent(facts: Facts, now: datetime) -> Problem | None:
+    if facts.last_push is None or not facts.is_silent(now):
+        return None
+    text = _("No messages since {time}").format(time=format_short(facts.last_push))
+    advice = _(
+        "Check in WeChat's console whether the server is still enabled (启用), with this "
+        "account's server URL and token. Send the account a message to test it."
+    )
+    return Problem(Level.WARNING, text, advice)

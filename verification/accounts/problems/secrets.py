@@ -1,0 +1,79 @@
+"""Problems of tokens and other secrets."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.utils.translation import gettext as _
+
+from verification.accounts.facts import Facts
+from verification.accounts.levels import Level
+from verification.accounts.problems.calls import level_of_refusal
+from verification.accounts.problems.problem import Problem
+from verification.diagnosis.token_causes import name_accounts, put_key_back
+from verification.keys import MISSING_KEY_ADVICE
+from verification.times import format_short
+
+
+def key_missing(facts: Facts, now: datetime) -> Problem | None:
+    token = facts.undecryptable_token(now)
+    if token is not None:
+        text = _("The old token cannot be decrypted: its key is missing in TOKEN_ENCRYPTION_KEYS")
+        if token.is_current:
+            text = _("The token cannot be decrypted: its key is missing in TOKEN_ENCRYPTION_KEYS")
+        return Problem(Level.FAILING, text, put_key_back())
+    if facts.lost_secrets:
+        text = _("The {secret} cannot be decrypted: its key is missing in TOKEN_ENCRYPTION_KEYS")
+        text = text.format(secret=facts.lost_secrets[0])
+        return Problem(Level.FAILING, text, str(MISSING_KEY_ADVICE))
+    return None
+
+
+def token_shared(facts: Facts, now: datetime) -> Problem | None:
+    """Find a token that is valid for two accounts: one cannot tell whose call it is."""
+    if not facts.sharers:
+        return None
+    text = _("Has the same token as {accounts}").format(accounts=name_accounts(facts.sharers))
+    advice = _("Give each account its own token: rotate the token of one of them.")
+    return Problem(Level.WARNING, text, advice)
+
+
+def key_unfit(facts: Facts, now: datetime) -> Problem | None:
+    if not facts.has_unfit_key:
+        return None
+    advice = _(
+        "Compare the EncodingAESKey and the AppID on the account's page with the console. Until a "
+        "message fits, encrypted messages are not checked with the key."
+    )
+    return Problem(Level.WARNING, _("The EncodingAESKey here does not fit"), advice)
+
+
+def rotation_unfinished(facts: Facts, now: datetime) -> Problem | None:
+    """Find a rotation after which WeChat has used a previous token but not the current one.
+
+    It fails once the old token has ended and WeChat is refused. Until then messages pass.
+    """
+    current = facts.current_token
+    previous = [token for token in facts.tokens if not token.is_current and token.first_used_at]
+    if current is None or current.first_used_at or not previous:
+        return None
+    advice = _("Paste the current token into the console and press Submit (提交).")
+    ends = [token.expires_at for token in previous if token.is_live_at(now)]
+    if not ends:
+        ended = max(filter(None, (token.expires_at or token.superseded_at for token in previous)))
+        text = _("WeChat has not used the new token; the old one ended {time}").format(
+            time=format_short(ended)
+        )
+        refusal = facts.refusal
+        if refusal and refusal.attempt.recorded_at > ended and not refusal.is_outdated(now):
+            level = level_of_refusal(refusal, facts, now) or Level.WARNING
+            return Problem(level, text, advice, refusal.attempt)
+        return Problem(Level.WARNING, text, advice)
+    text = _("Rotation unfinished: WeChat has not used the new token yet")
+    if facts.last_accepted and facts.last_accepted > current.created_at:
+        text = _("Rotation unfinished: WeChat still uses the old token")
+    if None not in ends:
+        text = _("Rotation unfinished, the old token ends {time}").format(
+            time=format_short(max(filter(None, ends)))
+        )
+    return Problem(Level.WARNING, text, advice)
