@@ -4,23 +4,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
-from urllib.parse import quote
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
-
-
-def operator(request: HttpRequest) -> dict[str, str]:
-    """Return who operates this server, for the context of every template."""
-    contact = settings.CONTACT
-    is_url = contact.startswith("https://")
-    return {
-        "organisation": settings.ORGANISATION,
-        "contact": contact,
-        "contact_url": contact if is_url else f"mailto:{quote(contact, safe='@')}",
-    }
 
 
 @require_safe
