@@ -297,6 +297,6 @@ class TestPeriods:
     def test_a_day_begins_where_the_operator_is(self) -> None:
         period = Period(date(2026, 7, 1), date(2026, 9, 30))
 
-        assert period.start.isoformat() == "2026-07-01T00:00:00+08:00"
-        assert period.end.isoformat() == "2026-10-01T00:00:00+08:00"
+        assert period.start == datetime.fromisoformat("2026-07-01T00:00:00+08:00")
+        assert period.end == datetime.fromisoformat("2026-10-01T00:00:00+08:00")
         assert str(period) == "2026-07-01 – 2026-09-30 (UTC+8)"
