@@ -77,7 +77,7 @@ def _nearest_account(
     attempt: VerificationAttempt, stored: StoredData, wanted: Collection[int]
 ) -> OfficialAccount | None:
     """Return the account whose slug the address resembles most, if it is a wanted one."""
-    slug = attempt.path_slug.strip("/").lower()
+    slug = attempt.meant_slug.lower()
     candidates = [other for other, account in stored.accounts.items() if account.pk in wanted]
     if not slug or not get_close_matches(slug, candidates, n=1, cutoff=MIN_RESEMBLANCE):
         return None

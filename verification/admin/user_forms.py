@@ -37,7 +37,7 @@ def describe_password() -> str:
     [length] = [each.min_length for each in validators if isinstance(each, MinimumLengthValidator)]
     return _(
         "At least {length} characters, not digits alone. Neither a common password nor similar to "
-        "the user’s name or email address."
+        "the user's name or email address."
     ).format(length=length)
 
 

@@ -35,7 +35,7 @@ UNREADABLE = _(
 
 
 INCORRECT = _(
-    "That code is incorrect, or was used already. Enter the app’s next one, or another recovery "
+    "That code is incorrect, or was used already. Enter the app's next one, or another recovery "
     "code."
 )
 #: While the app is being set up, there are no recovery codes yet.

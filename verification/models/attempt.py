@@ -101,6 +101,18 @@ class VerificationAttempt(models.Model):
     def scheme(self) -> str:
         return "https" if Mark.HTTPS in Mark(self.marks) else "http"
 
+    @property
+    def path(self) -> str:
+        """Return the path that was called. It may be cut off, and have ? for odd characters."""
+        if self.path_slug in {"", "/"}:
+            return "/wechat/" if self.path_slug else "/"
+        return self.path_slug if self.path_slug.startswith("/") else f"/wechat/{self.path_slug}"
+
+    @property
+    def meant_slug(self) -> str:
+        """Return the last part of the path, which may be a slug, or nearly one; empty at /."""
+        return self.path_slug.strip("/").rpartition("/")[2]
+
     def as_record(self) -> dict[str, Any]:
         """Return the attempt as exports have it, in the order of RECORD_KEYS.
 

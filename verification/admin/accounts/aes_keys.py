@@ -29,7 +29,7 @@ from verification.protocol.enums import Kind, Reason
 from verification.times import format_datetime
 
 SAME_EVERYWHERE = _(
-    "The EncodingAESKey (消息加解密密钥) must be the same here, in WeChat’s console and in a "
+    "The EncodingAESKey (消息加解密密钥) must be the same here, in WeChat's console and in a "
     "backend that decrypts messages itself."
 )
 
@@ -46,7 +46,7 @@ class AESKeyPages(SecretPages):
         "card": "EncodingAESKey",
         "intro": _(
             "Optional. WeChat encrypts messages with it in the security mode (安全模式). With it, "
-            "this server checks that a message is WeChat’s own and for this account, and can send "
+            "this server checks that a message is WeChat's own and for this account, and can send "
             "an encrypted test message. Without it, encrypted messages go to the backend as they "
             "are."
         ),
@@ -68,7 +68,7 @@ class AESKeyPages(SecretPages):
         "rotated": _("The EncodingAESKey is rotated."),
         "seen": _("The change log records that you have seen the EncodingAESKey."),
         "paste": _(
-            "It must be the same in the server configuration of WeChat’s console. If you generated "
+            "It must be the same in the server configuration of WeChat's console. If you generated "
             "it here, or the backend decrypts messages, paste it there, too. When you leave or "
             "reload this page, it is hidden again."
         ),
@@ -94,7 +94,7 @@ class AESKeyPages(SecretPages):
             "Encrypted messages go to the backend as they are, and plain ones are accepted again."
         ),
         "retire_current_when": _(
-            "Retire it after you have switched WeChat’s console to the plain mode (明文模式). You "
+            "Retire it after you have switched WeChat's console to the plain mode (明文模式). You "
             "can enter a key again at any time."
         ),
         "retire_is_safe": _(

@@ -166,14 +166,14 @@ def advise_verified(status: AccountStatus) -> str:
             "without one, followers get no reply."
         )
     return _(
-        "Verified with the current token. When you are ready to lose the console’s auto-replies "
+        "Verified with the current token. When you are ready to lose the console's auto-replies "
         "and menu, press Enable (启用)."
     )
 
 
 def describe_nameless_error() -> str:
     return _(
-        "This message names no cause. The problem is probably on WeChat’s side, or the domain is "
+        "This message names no cause. The problem is probably on WeChat's side, or the domain is "
         "restricted. Wait a few minutes and press Submit (提交) again; if that does not help, try "
         "another domain."
     )
@@ -190,6 +190,6 @@ NOTHING_RECORDED = {
     ),
     "timeout": lambda: _(
         "WeChat has not reached this server for “{account}”. Check the URL letter by letter, "
-        "port 80 or 443, DNS and firewall, then run WeChat’s tester."
+        "port 80 or 443, DNS and firewall, then run WeChat's tester."
     ),
 }

@@ -81,7 +81,7 @@ def missed_calls(account: OfficialAccount) -> Record | None:
     lines = [
         Line(
             format_short(stray.attempt.recorded_at),
-            f"{path_of(stray.attempt)} · {stray.explanation.summary}",
+            f"{stray.attempt.path} · {stray.explanation.summary}",
             _url(stray.attempt),
             sign(stray.attempt),
         )
@@ -89,12 +89,6 @@ def missed_calls(account: OfficialAccount) -> Record | None:
     ]
     title = _("Calls that missed this account")
     return Record(title, lines, "", _list("verificationattempt", account="none")) if lines else None
-
-
-def path_of(attempt: VerificationAttempt) -> str:
-    """Return the path that was called, as far as it was recorded."""
-    slug = attempt.path_slug.strip("/")
-    return f"/wechat/{slug}" if slug else "/"
 
 
 def _explain_none(account: OfficialAccount) -> Any:

@@ -143,7 +143,7 @@ class RotateAESKeyForm(RotateForm):
         "EncodingAESKey",
         _("Generate an EncodingAESKey"),
         _("Enter the EncodingAESKey that WeChat already has"),
-        _("If you generate one, paste it into WeChat’s console afterwards."),
+        _("If you generate one, paste it into WeChat's console afterwards."),
     )
     aes_key = SecretField(
         _("The EncodingAESKey in WeChat"),

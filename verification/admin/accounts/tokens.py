@@ -39,7 +39,7 @@ class TokenPages(SecretPages):
         "kept": _("The old token is valid 24 h longer."),
         "retired_now": _("The old token is retired."),
         "created": _("The account has a token now."),
-        "rotated": _("The token is rotated. Paste the new one into WeChat’s console."),
+        "rotated": _("The token is rotated. Paste the new one into WeChat's console."),
         "seen": _("The change log records that you have seen the token."),
         # The page that rotates it
         "create_title": _("Create the token of %(account)s"),
@@ -47,10 +47,10 @@ class TokenPages(SecretPages):
         "create_button": _("Create token"),
         "rotate_button": _("Rotate token"),
         "afterwards": _(
-            "Afterwards, paste the new token into WeChat’s console. WeChat uses the old one until "
+            "Afterwards, paste the new token into WeChat's console. WeChat uses the old one until "
             "you do."
         ),
-        "create_afterwards": _("Afterwards, paste the token into WeChat’s console."),
+        "create_afterwards": _("Afterwards, paste the token into WeChat's console."),
         # The page that retires it
         "retire_title": _("Retire the old token of %(account)s"),
         "retire_page": _("Retire old token"),

@@ -14,7 +14,6 @@ from verification.admin.accounts.records import sign
 from verification.admin.attempts.changelist import attempt_list
 from verification.admin.attempts.detail import detail_context
 from verification.admin.attempts.export import export_view
-from verification.admin.attempts.presentation import path_of
 from verification.admin.base import ReadOnlyAdmin
 from verification.attempts.filter_url import parse_filter
 from verification.models import VerificationAttempt
@@ -54,7 +53,7 @@ class VerificationAttemptAdmin(ReadOnlyAdmin):
         return _("Attempt {number} — {outcome} — {called} — {time}").format(
             number=row.pk,
             outcome=f"{sign(row)} {row.get_outcome_display()}",
-            called=row.account or path_of(row),
+            called=row.account or row.path,
             time=format_datetime(row.recorded_at),
         )
 

@@ -33,11 +33,6 @@ def state_of(attempt: VerificationAttempt, explanation: Explanation) -> str:
     return "harmless" if explanation.is_harmless else "refused"
 
 
-def path_of(attempt: VerificationAttempt) -> str:
-    slug = attempt.path_slug
-    return f"/wechat/{'' if slug == '/' else slug}" if slug else "/"
-
-
 def describe_request(attempt: VerificationAttempt) -> list[Fact]:
     facts = [
         Fact(
@@ -59,7 +54,7 @@ def describe_request(attempt: VerificationAttempt) -> list[Fact]:
 
 def url_of(attempt: VerificationAttempt) -> str:
     host = f"{attempt.scheme}://{attempt.host}" if attempt.host else ""
-    return f"{host}{path_of(attempt)}"
+    return f"{host}{attempt.path}"
 
 
 def occurrences_of(attempt: VerificationAttempt) -> list[Fact]:
