@@ -15,7 +15,7 @@ class GatewayWorker(UvicornWorker):
 
     CONFIG_KWARGS: dict[str, Any] = {
         "loop": "uvloop",
-        "http": "httptools",
+        "http": "wechat_gateway.http_protocol:LimitedProtocol",
         "ws": "none",
         "lifespan": "on",
         # Heroku exports FORWARDED_ALLOW_IPS='*', which makes uvicorn trust the leftmost address

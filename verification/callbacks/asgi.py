@@ -27,7 +27,15 @@ from verification.protocol.callback import (
     path_slug,
     unquote,
 )
-from verification.protocol.reply import HEALTHY, SAFE_HEADERS, TRY_AGAIN, Reply, Verdict, reply_to
+from verification.protocol.reply import (
+    HEALTHY,
+    SAFE_HEADERS,
+    TOO_LARGE,
+    TRY_AGAIN,
+    Reply,
+    Verdict,
+    reply_to,
+)
 from verification.relay.forward import Relay
 from verification.relay.writer import SpoolWriter
 
@@ -53,6 +61,10 @@ def encode_headers(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
 RAW_SAFE_HEADERS = encode_headers(SAFE_HEADERS)
 
 
+class BodyTooLarge(Exception):
+    """A request to Django has a body over MAX_BODY_SIZE."""
+
+
 class CallbackEndpoint:
     """Wraps Django's ASGI application. Requests that are no callbacks go to Django unchanged."""
 
@@ -76,9 +88,29 @@ class CallbackEndpoint:
         if request.path == b"/healthz":
             await send_reply(send, HEALTHY)
         elif slug is None:
-            await self.django(scope, receive, send)
+            await self.pass_to_django(scope, receive, send)
         else:
             await send_reply(send, await self.answer(request, slug, receive))
+
+    async def pass_to_django(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, unless its body is too large.
+
+        Django writes uploads to the disk before it knows who sends them, and no page takes one.
+        """
+        size = 0
+
+        async def receive_limited() -> Message:
+            nonlocal size
+            message = await receive()
+            size += len(message.get("body", b""))
+            if size > MAX_BODY_SIZE:
+                raise BodyTooLarge
+            return message
+
+        try:
+            await self.django(scope, receive_limited, send)
+        except BodyTooLarge:
+            await send_reply(send, TOO_LARGE)
 
     async def start_and_stop(self, receive: Receive, send: Send) -> None:
         """Start the writer when the server has started its event loop."""

@@ -43,7 +43,8 @@ REQUIRED_PARAMETERS = {
     Method.POST: ("signature", "timestamp", "nonce"),
 }
 # Any of these tells a callback at / from a person with a browser.
-ROOT_PARAMETERS = {"signature", "msg_signature", "echostr"}
+SIGNATURES = {"signature", "msg_signature"}
+ROOT_PARAMETERS = {*SIGNATURES, "echostr"}
 RAW_PARAMETERS = {name.encode(): name for name in (*PATTERNS, "msg_signature", "encrypt_type")}
 #: The header of pushes that this server has forwarded to a backend, with the account's slug.
 FORWARDED_HEADER = "X-WeChat-Account"
@@ -136,6 +137,9 @@ def path_slug(request: Request) -> str | None:
 
     A slug that no account can have, because it is longer than 40 characters or has other
     characters, is returned cleaned. It still contains a character that no account's slug has.
+
+    A wrong address that someone may have put into WeChat's console, such as /WeChat/brand-a or
+    /brand-a, is a callback, too. The whole path takes the place of the slug.
     """
     if request.path == b"/":
         is_callback = (
@@ -145,8 +149,22 @@ def path_slug(request: Request) -> str | None:
         )
         return "" if is_callback else None
     if request.path == b"/wechat" or request.path.startswith(b"/wechat/"):
-        return clean(request.path[8:].removesuffix(b"/"), 40) or "/"
-    return None
+        slug = request.path[8:].removesuffix(b"/")
+        return clean(request.path if slug.startswith(b"/") else slug, 40) or "/"
+    return clean(request.path, 40) if is_misaddressed(request) else None
+
+
+def is_misaddressed(request: Request) -> bool:
+    """Return whether a request to another path was meant for a server URL.
+
+    Its path differs from /wechat in case or slashes, or it is signed as WeChat's are.
+    """
+    if request.path.strip(b"/").partition(b"/")[0].lower() == b"wechat":
+        return True
+    if b"signature" not in request.query:
+        return False
+    names = parameters(request.query).keys()
+    return {"timestamp", "nonce"} <= names and bool(SIGNATURES & names)
 
 
 def parse_callback(

@@ -92,6 +92,8 @@ REFUSALS = {
 SUCCESS = Reply(200, b"success")
 #: Sent when an attempt could not be recorded in time. There is no answer without a record.
 TRY_AGAIN = Reply(503, b"try again", {"Retry-After": "5"})
+#: Sent by all pages, which take no upload.
+TOO_LARGE = Reply(413, b"too large")
 #: Sent to a server of this kind that has forwarded a push to itself.
 LOOP = Reply(508, b"loop")
 #: The response of /healthz: this process is alive.

@@ -88,14 +88,34 @@ class TestTheWire:
 
         assert gunicorn.send(head.encode()).endswith(b"success")
 
-    def test_ten_thousand_headers_are_read_quickly(
+    def test_a_client_that_closes_its_half_gets_its_answer(
+        self, brand_a: OfficialAccount, gunicorn: Gunicorn
+    ) -> None:
+        with socket.create_connection(("127.0.0.1", gunicorn.port), timeout=10) as wire:
+            wire.sendall(f"GET /wechat/brand-a?{verification(A)} HTTP/1.0\r\n\r\n".encode())
+            wire.shutdown(socket.SHUT_WR)
+            answer = b"".join(iter(lambda: wire.recv(65536), b""))
+
+        assert answer.endswith(b"\r\n\r\n4375120948345356249")
+
+    @pytest.mark.parametrize("framing", ["Content-Length: 2000000", "Transfer-Encoding: chunked"])
+    def test_no_page_takes_a_large_upload(self, gunicorn: Gunicorn, framing: str) -> None:
+        body = b"1e8480\r\n" * ("chunked" in framing) + b"x" * 2_000_000
+        head = f"POST /admin/login/ HTTP/1.1\r\nHost: localhost\r\n{framing}\r\n\r\n"
+        with socket.create_connection(("127.0.0.1", gunicorn.port), timeout=10) as wire:
+            wire.sendall(head.encode() + body)
+
+            assert wire.recv(65536).startswith(b"HTTP/1.1 413 ")
+
+    def test_thousands_of_headers_are_read_quickly(
         self, brand_a: OfficialAccount, gunicorn: Gunicorn
     ) -> None:
         started = time.perf_counter()
-        many = "X-Forwarded-For: 6.6.6.6\r\n" * 10_000
-        gunicorn.send(f"GET /healthz HTTP/1.0\r\n{many}\r\n".encode())
+        many = "X-Forwarded-For: 6\r\n" * 3_000
+        answer = gunicorn.send(f"GET /healthz HTTP/1.0\r\n{many}\r\n".encode())
 
-        # With quadratic joining, a tenth of the headers took this long.
+        assert answer.startswith(b"HTTP/1.1 200 ")
+
         assert time.perf_counter() - started < 2
 
     def test_two_forwarded_for_headers_are_read_as_one(

@@ -55,7 +55,14 @@ def longest(name: str) -> int:
         ("GET", b"/wechat", b"", "/"),
         ("GET", b"/wechat/", b"", "/"),
         ("GET", b"/wechat//", b"", "/"),
+        ("GET", b"/wechat//brand-a", b"", "/wechat//brand-a"),
+        ("GET", b"//wechat/brand-a", b"", "//wechat/brand-a"),
+        ("GET", b"/WeChat/brand-a", b"", "/WeChat/brand-a"),
+        ("GET", b"/WECHAT", b"", "/WECHAT"),
+        ("GET", b"/brand-a", b"signature=1&timestamp=1&nonce=1", "/brand-a"),
+        ("POST", b"/weixin.php", b"msg_signature=1&timestamp=1&nonce=1", "/weixin.php"),
         ("GET", b"/wechatter", b"", None),
+        ("GET", b"/brand-a", b"signature=1&timestamp=1", None),
         ("GET", b"/admin/", b"signature=1", None),
         ("GET", b"/", b"", None),
         ("GET", b"/", b"utm_source=x&timestamp=1", None),
@@ -89,6 +96,14 @@ def test_every_request_fits_the_columns(
     assert callback.signature is None or len(callback.signature) == 20
     assert len(callback.error.detail if callback.error else "") <= 32
     assert abs(callback.clock_skew or 0) <= MAX_INTEGER
+
+
+@given(st.binary(min_size=1, max_size=80))
+def test_a_whole_path_is_never_a_slug(raw: bytes) -> None:
+    query = b"signature=1&timestamp=1&nonce=1"
+    slug = path_slug(request(b"/" + raw, query)) or ""
+
+    assert slug.startswith("/") or raw.lower().startswith(b"wechat") or raw == b""
 
 
 @given(st.binary(min_size=1, max_size=80).filter(lambda raw: b"/" not in raw))

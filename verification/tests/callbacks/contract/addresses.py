@@ -42,6 +42,18 @@ class Addresses(Adapter):
         assert (answer.status, answer.body) == (403, b"bad token")
         assert last_attempt().reason == Reason.UNKNOWN_ACCOUNT
 
+    @pytest.mark.parametrize(
+        "path", ["/WeChat/brand-a", "/wechat//brand-a", "/brand-a", "/api/weixin.php", "/admin/"]
+    )
+    def test_a_signed_call_to_a_wrong_address_is_refused_and_recorded(
+        self, brand_a: OfficialAccount, path: str
+    ) -> None:
+        answer = self.send("GET", f"{path}?{verification(A)}")
+
+        assert (answer.status, answer.body) == (403, b"bad token")
+        attempt = last_attempt()
+        assert (attempt.reason, attempt.path_slug) == (Reason.UNKNOWN_ACCOUNT, path)
+
     def test_a_browser_that_opens_a_server_url_gets_bad_request(
         self, brand_a: OfficialAccount
     ) -> None:

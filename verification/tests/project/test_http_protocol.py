@@ -1,0 +1,176 @@
+"""What a client may send, and how slowly, without a proxy in front."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
+
+import pytest
+from uvicorn.config import Config
+from uvicorn.server import ServerState
+
+from wechat_gateway import http_protocol
+from wechat_gateway.http_protocol import MAX_HEAD_SIZE, MAX_REQUEST_SIZE, LimitedProtocol
+
+Client = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[bytes]]
+Talk = Callable[[Client], bytes]
+
+
+async def application(scope: Any, receive: Any, send: Any) -> None:
+    """Answer the number of bytes of the body; at /large, with many; at /slow, a little later."""
+    size, more = 0, True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return
+        size += len(message["body"])
+        more = message["more_body"]
+    if scope["path"] == "/slow":
+        await asyncio.sleep(0.1)
+    body = b"x" * 20_000_000 if scope["path"] == "/large" else str(size).encode()
+    headers = [(b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+@pytest.fixture
+def talk(monkeypatch: pytest.MonkeyPatch) -> Iterator[Talk]:
+    """Return a function that connects a client to a server with short deadlines.
+
+    It returns what the client returns, which must take less than 5 s.
+    """
+    for deadline in ("HEAD_DEADLINE", "BODY_DEADLINE", "WRITE_DEADLINE"):
+        monkeypatch.setattr(http_protocol, deadline, 0.3)
+    state = ServerState()
+
+    async def run(client: Client) -> bytes:
+        config = Config(application, log_config=None)
+        config.load()
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(
+            lambda: LimitedProtocol(config, state, {}), "127.0.0.1", 0
+        )
+        reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+        async with asyncio.timeout(5):
+            answer = await client(reader, writer)
+        writer.close()
+        server.close()
+        return answer
+
+    yield lambda client: asyncio.run(run(client))
+    assert not state.connections
+
+
+def sending(*chunks: bytes, pause: float = 0.0) -> Client:
+    """Return a client that sends the chunks, and reads until the server closes the connection."""
+
+    async def client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
+        try:
+            for chunk in chunks:
+                writer.write(chunk)
+                await writer.drain()
+                await asyncio.sleep(pause)
+            return await reader.read()
+        except ConnectionError:
+            return b"reset"
+
+    return client
+
+
+def status(answer: bytes) -> int:
+    return int(answer.split(b" ", 2)[1])
+
+
+def test_a_head_that_never_ends_is_refused(talk: Talk) -> None:
+    filler = b"x" * 16_384
+    answer = talk(sending(b"GET / HTTP/1.1\r\nCookie: ", *[filler] * 5, pause=0.01))
+
+    assert status(answer) == 431
+
+
+@pytest.mark.parametrize(("excess", "expected"), [(0, 200), (1, 431)])
+def test_a_head_may_have_64_kib(talk: Talk, excess: int, expected: int) -> None:
+    start, end = b"POST / HTTP/1.0\r\nContent-Length: 90000\r\nCookie: ", b"\r\n\r\n"
+    filler = b"x" * (MAX_HEAD_SIZE - len(start + end) + excess)
+    head = start + filler + end
+
+    answer = talk(sending(head[:-1], head[-1:] + b"b" * 90_000, pause=0.05))
+    assert status(answer) == expected
+
+
+def test_trailers_that_never_end_are_refused(talk: Talk) -> None:
+    head = b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nb\r\n0\r\nTrailer: "
+    answer = talk(sending(head, *[b"x" * 65_536] * (1 + MAX_REQUEST_SIZE // 65_536)))
+
+    assert status(answer) == 413
+
+
+@pytest.mark.parametrize(
+    ("start", "expected"),
+    [
+        (b"", b""),
+        (b"GET / HTTP/1.1\r\nHost:", b"HTTP/1.1 408 "),
+        (b"POST / HTTP/1.1\r\nContent-Length: 10\r\n\r\nbody", b"HTTP/1.1 408 "),
+        (b"GET / HTTP/1.1\r\n\r\nGET /", b"HTTP/1.1 200 "),
+    ],
+    ids=["nothing", "half a head", "half a body", "half a second request"],
+)
+def test_a_connection_that_stays_silent_is_closed(
+    talk: Talk, start: bytes, expected: bytes
+) -> None:
+    assert talk(sending(start)).startswith(expected)
+
+
+def test_a_head_that_arrives_byte_by_byte_is_not_waited_for(talk: Talk) -> None:
+    request = b"GET / HTTP/1.1\r\nHost: wx.example.cn\r\n\r\n"
+    answer = talk(sending(*[bytes([byte]) for byte in request], pause=0.02))
+
+    assert status(answer) == 408
+
+
+def test_a_client_that_closes_its_half_gets_its_answer(talk: Talk) -> None:
+    async def client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
+        writer.write(b"GET /slow HTTP/1.1\r\n\r\n")
+        writer.write_eof()
+        return await reader.read()
+
+    assert status(talk(client)) == 200
+
+
+def test_a_client_that_closes_its_half_amid_a_request_is_disconnected(talk: Talk) -> None:
+    async def client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
+        writer.write(b"POST / HTTP/1.1\r\nContent-Length: 10\r\n\r\nbody")
+        writer.write_eof()
+        return await reader.read()
+
+    assert talk(client) == b""
+
+
+def test_a_client_that_does_not_read_is_disconnected(talk: Talk) -> None:
+    async def client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
+        wire: socket.socket = writer.get_extra_info("socket")
+        writer.write(b"GET /large HTTP/1.1\r\n\r\n")
+        reader._transport.pause_reading()  # type: ignore[attr-defined]
+        await asyncio.sleep(1)
+        reader._transport.resume_reading()  # type: ignore[attr-defined]
+        assert wire.fileno() > 0
+        try:
+            return await reader.read()
+        except ConnectionError:
+            return b""
+
+    assert len(talk(client)) < 20_000_000
+
+
+def test_requests_after_one_another_have_a_deadline_each(talk: Talk) -> None:
+    async def client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
+        answers = b""
+        for _ in range(4):
+            writer.write(b"POST / HTTP/1.1\r\nContent-Length: 4\r\n\r\nbody")
+            answers += await reader.readuntil(b"\r\n\r\n4")
+            await asyncio.sleep(0.2)
+        return answers
+
+    assert talk(client).count(b" 200 ") == 4

@@ -1,0 +1,161 @@
+"""uvicorn's HTTP protocol with limits on how much a client may send, and how slowly.
+
+nginx and Heroku's router have limits of their own. Without a proxy in front, a head that never ends
+would fill the memory, and connections that send nothing would stay open forever.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+#: Bytes of a request line with its headers. A callback's query string may have 32 KB.
+MAX_HEAD_SIZE = 65_536
+#: Bytes of a request, trailers included. Each endpoint limits its body to less than this.
+MAX_REQUEST_SIZE = 4 * 1_048_576
+#: Seconds from the opening of a connection, or the first byte of a later request, to the end of the
+#: head.
+HEAD_DEADLINE = 10
+#: Seconds from the end of the head to the end of the body.
+BODY_DEADLINE = 30
+#: Seconds in which a client must read what fills the buffers, or the end of a response.
+WRITE_DEADLINE = 60
+#: Seconds for which a refused client may go on sending.
+LINGER = 1
+END_OF_HEAD = b"\r\n\r\n"
+
+
+class LimitedProtocol(HttpToolsProtocol):
+    """Closes connections that exceed a limit, and answers clients that close their half early."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.is_head_complete = self.is_request_complete = self.is_refused = False
+        self.size = 0  #: bytes of the current request so far
+        self.tail = b""  #: the last bytes of an incomplete head, which may begin its end
+        self.read_timer: asyncio.TimerHandle | None = None
+        self.write_timer: asyncio.TimerHandle | None = None
+        self.limit_reading(HEAD_DEADLINE)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.stop_read_timer()
+        self.stop_write_timer()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self.is_refused:
+            return
+        if self.is_request_complete:
+            self.is_head_complete = self.is_request_complete = False
+            self.size = 0
+        if not self.is_head_complete and self.is_head_too_large(data):
+            self.refuse(431)
+            return
+        self.size += len(data)
+        if self.size > MAX_REQUEST_SIZE:
+            self.refuse(413)
+            return
+        super().data_received(data)
+        if self.is_request_complete:
+            return
+        if not self.is_head_complete:
+            self.tail = data[1 - len(END_OF_HEAD) :]
+        if self.read_timer is None:
+            self.limit_reading(BODY_DEADLINE if self.is_head_complete else HEAD_DEADLINE)
+
+    def is_head_too_large(self, data: bytes) -> bool:
+        if self.size + len(data) <= MAX_HEAD_SIZE:
+            return False
+        tail = self.tail if self.size else b""
+        end = (tail + data).find(END_OF_HEAD)
+        return end < 0 or self.size - len(tail) + end + len(END_OF_HEAD) > MAX_HEAD_SIZE
+
+    def on_message_begin(self) -> None:
+        if self.is_request_complete:  # by bytes of the same chunk: a client that does not wait
+            self.is_head_complete = self.is_request_complete = False
+            self.size = 0
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        self.is_head_complete = True
+        self.stop_read_timer()
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        self.is_request_complete = True
+        self.stop_read_timer()
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self.write_timer is None and self.transport.get_write_buffer_size():
+            self.limit_writing()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self.limit_writing()
+
+    def resume_writing(self) -> None:
+        self.stop_write_timer()
+        super().resume_writing()
+
+    def eof_received(self) -> Any:
+        """Keep the connection until a complete request is answered.
+
+        A client may close its half after its request, and still read the answer.
+        """
+        if not self.is_request_complete or self.is_refused or self.cycle.response_complete:
+            return False
+        self.cycle.keep_alive = False
+        return True
+
+    def refuse(self, status: int) -> None:
+        """Answer with an error, unless the response has begun, and close the connection.
+
+        What the client still sends is discarded for a while: closing at once would reset the
+        connection, and lose the answer.
+        """
+        is_answering = self.is_head_complete and self.cycle.response_started
+        if not is_answering and not self.transport.is_closing():
+            head = b"content-length: 0\r\nconnection: close\r\n\r\n"
+            self.transport.write(STATUS_LINE[status] + head)
+            self.transport.write_eof()
+        if self.is_head_complete:
+            self.cycle.disconnected = True  # drops what the application still sends
+            self.cycle.message_event.set()
+        self.is_refused = True
+        self.stop_read_timer()
+        self.limit_reading(LINGER)
+
+    def limit_reading(self, seconds: float) -> None:
+        self.read_timer = self.loop.call_later(seconds, self.end_reading)
+
+    def end_reading(self) -> None:
+        """Close a connection whose request is not complete in time."""
+        self.read_timer = None
+        if self.size and not self.is_request_complete and not self.is_refused:
+            self.refuse(408)
+        else:
+            self.transport.close()
+
+    def limit_writing(self) -> None:
+        self.stop_write_timer()
+        self.write_timer = self.loop.call_later(WRITE_DEADLINE, self.end_writing)
+
+    def end_writing(self) -> None:
+        """Abort a connection whose client does not read."""
+        self.write_timer = None
+        if self.transport.get_write_buffer_size():
+            self.transport.abort()
+
+    def stop_read_timer(self) -> None:
+        if self.read_timer is not None:
+            self.read_timer.cancel()
+            self.read_timer = None
+
+    def stop_write_timer(self) -> None:
+        if self.write_timer is not None:
+            self.write_timer.cancel()
+            self.write_timer = None
