@@ -101,9 +101,9 @@ def path_mistyped(evidence: Evidence) -> Explanation | None:
             return Explanation(
                 _("mistyped path of “{account}”").format(account=account),
                 _(
-                    "No account has the address “/wechat/{slug}”, but this was signed with the "
-                    "token of “{account}”, whose address is “{path}”."
-                ).format(slug=slug_of(evidence), account=account, path=account.server_path),
+                    "No account has the address “{called}”, but this was signed with the token of "
+                    "“{account}”, whose address is “{path}”."
+                ).format(called=evidence.attempt.path, account=account, path=account.server_path),
                 _("Copy the server URL from the account page again."),
                 (account,),
                 token,
@@ -115,22 +115,18 @@ def path_mistyped(evidence: Evidence) -> Explanation | None:
 def path_unknown(evidence: Evidence) -> Explanation | None:
     if not evidence.is_refused_for(Reason.UNKNOWN_ACCOUNT):
         return None
-    slug = slug_of(evidence)
-    near = get_close_matches(slug.lower(), evidence.stored.accounts, n=1, cutoff=0.5)
+    meant = evidence.attempt.meant_slug.lower()
+    near = get_close_matches(meant, evidence.stored.accounts, n=1, cutoff=0.5)
     nearest = [evidence.stored.accounts[slug] for slug in near]
-    happened = _("No account has the address “/wechat/{slug}”.")
+    happened = _("No account has the address “{path}”.")
     if nearest:
-        happened = _("No account has the address “/wechat/{slug}”; the nearest is “{near}”.")
+        happened = _("No account has the address “{path}”; the nearest is “{near}”.")
     return Explanation(
         _("unknown path"),
-        happened.format(slug=slug, near=nearest and nearest[0].server_path),
+        happened.format(path=evidence.attempt.path, near=nearest and nearest[0].server_path),
         _("Copy the server URL from the account page again."),
         tuple(nearest),
     )
-
-
-def slug_of(evidence: Evidence) -> str:
-    return evidence.attempt.path_slug.strip("/")
 
 
 def no_token_yet(evidence: Evidence) -> Explanation | None:

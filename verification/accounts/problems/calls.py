@@ -68,14 +68,12 @@ def _describe_wrong_address(level: Level, stray: Stray) -> Problem:
 
 def describe_stray(stray: Stray) -> str:
     """Return that WeChat called elsewhere, where and when."""
-    time, slug = format_short(stray.attempt.recorded_at), stray.attempt.path_slug.strip("/")
+    time, path = format_short(stray.attempt.recorded_at), stray.attempt.path
     if stray.explanation.cause == "path_since_added":
         return _("WeChat called at {time}, before the account was added").format(time=time)
-    if not slug:
+    if path == "/":
         return _("WeChat called the bare domain at {time}").format(time=time)
-    return _("WeChat called a wrong address at {time}: {path}").format(
-        time=time, path=f"/wechat/{slug}"
-    )
+    return _("WeChat called a wrong address at {time}: {path}").format(time=time, path=path)
 
 
 def silent(facts: Facts, now: datetime) -> Problem | None:

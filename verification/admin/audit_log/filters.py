@@ -16,12 +16,11 @@ from django.utils.dateparse import parse_date
 from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
+from verification.attempts.filter import NO_ACCOUNT
 from verification.change_log import Action
 from verification.models import OfficialAccount
 from verification.times import PRESETS, Period, can_have_records, preset
 
-#: The value of the account's filter for rows that belong to no account.
-NO_ACCOUNT = "none"
 #: The actions of the change log by subject: the name of a group in URLs, its label, its actions.
 ACTION_GROUPS: dict[str, tuple[Any, list[Action]]] = {
     "accounts": (

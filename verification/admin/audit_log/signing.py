@@ -167,14 +167,14 @@ def chosen_period(request: HttpRequest) -> Period:
 def fresh_check(request: HttpRequest, period: Period) -> Check:
     """Return the last check of the log, after a new one if that is incomplete or stale."""
     check = latest_check()
-    if check is None or not check.is_whole or is_stale(check, period):
+    if check is None or not check.is_whole or is_outdated(check, period):
         record_check(check_within_budget(), actor_of(request))
         check = latest_check()
     assert check  # it was just recorded
     return check
 
 
-def is_stale(check: Check, period: Period) -> bool:
+def is_outdated(check: Check, period: Period) -> bool:
     """Return whether the check is too old to sign off the period.
 
     A check from before the end of the period is stale at any age, because its head does not cover

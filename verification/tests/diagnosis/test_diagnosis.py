@@ -74,6 +74,15 @@ def test_an_unknown_path_names_the_nearest(diagnose: Diagnose, slug: str) -> Non
     assert "the nearest is “/wechat/brand-a”" in explanation.what_happened
 
 
+@pytest.mark.parametrize("path", ["/WeChat/brand-a", "/brand-a", "/api/wechat//brand-a"])
+def test_an_address_without_wechat_names_the_whole_path(diagnose: Diagnose, path: str) -> None:
+    explanation = diagnose(f"{path}?{verification('Nonsense')}")
+
+    assert explanation.cause == "path_unknown"
+    assert f"“{path}”; the nearest is “/wechat/brand-a”" in explanation.what_happened
+    assert f"“{path}”, but" in diagnose(f"{path}?{verification(A)}").what_happened
+
+
 def test_an_account_that_was_added_later_is_named(diagnose: Diagnose) -> None:
     diagnose(f"/wechat/outlet?{verification(NEW)}")
     make_account("outlet", NEW)
