@@ -1,4 +1,4 @@
-"""Adds to the context of every template."""
+"""Adds the operator of this server to the context of every template."""
 
 from __future__ import annotations
 

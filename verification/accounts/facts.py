@@ -94,7 +94,7 @@ class Facts:
 
     @property
     def refusal(self) -> Refusal | None:
-        return self.refusals.refusal
+        return self.refusals.most_telling
 
     def is_silent(self, now: datetime) -> bool:
         """Return whether pushes have stopped.

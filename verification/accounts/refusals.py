@@ -23,21 +23,21 @@ from verification.models.noise import WECHAT_USER_AGENT
 from verification.protocol.enums import Kind, Reason
 
 #: The number of refusals read per account, kind and reason. More are read if so many are open.
-DEPTHS = [1, 20, 4000]
+ROWS_PER_KEY_BY_ROUND = [1, 20, 4000]
 #: Of each account, the refusals from this many sources are explained.
 MAX_SOURCES = 4
 #: Of each source, this many of the newest refusals are explained, and as many of the oldest.
 MAX_PER_SOURCE = 2
 #: The number of accepted verifications per account whose source is compared.
-MAX_KNOWN = 5
+MAX_VERIFICATIONS = 5
 #: A refused verification, or a refusal without a known cause, is history after this time.
 REFUSAL_LIFETIME = timedelta(hours=24)
 
 #: The causes that anyone who knows the address can bring about. The account's AppID, original ID
 #: and slug are no secrets.
-FOR_ANYONE = {"token_unknown", "no_token_yet", "key_missing", "other_value_for_token"}
+CAUSES_WITHOUT_TOKEN = {"token_unknown", "no_token_yet", "key_missing", "other_value_for_token"}
 #: The causes of refusals whose query string was signed correctly, and can have been copied.
-FOR_READERS_OF_A_URL = {
+CAUSES_WITH_COPIED_URL = {
     "message_unreadable",
     "message_not_encrypted",
     "message_signature_mismatch",
@@ -57,6 +57,8 @@ IS_ACCEPTED_OR_ACTIONABLE = Q(reason=None) | Q(reason__in=ACTIONABLE_REASONS)
 
 @dataclass(frozen=True)
 class Refusal:
+    """Holds a refused attempt, its explanation, and whether its network is WeChat's."""
+
     attempt: VerificationAttempt
     explanation: Explanation
     #: It came from a network from which the account was verified before, so it is WeChat's.
@@ -64,30 +66,30 @@ class Refusal:
 
     @property
     def is_forgeable(self) -> bool:
-        """Whether anyone who knows the address, or has seen one of a push, could have sent it.
+        """Return whether someone without a token could have sent it.
 
         Other causes take a token that is or was stored here.
         """
-        return self.explanation.cause in FOR_ANYONE | FOR_READERS_OF_A_URL
+        return self.explanation.cause in CAUSES_WITHOUT_TOKEN | CAUSES_WITH_COPIED_URL
 
     @property
     def may_be_forged(self) -> bool:
-        """Whether it may have been sent by somebody else than WeChat."""
+        """Return whether somebody other than WeChat may have sent it."""
         return self.is_forgeable and not self.is_from_known_network
 
     def is_outdated(self, now: datetime) -> bool:
         """Return whether the refusal is too old to tell how the account is now."""
         is_push = self.attempt.kind == Kind.MESSAGE_PUSH
-        is_for_anyone = self.explanation.cause in FOR_ANYONE
-        if is_push and (not is_for_anyone or self.is_from_known_network):
+        needs_no_token = self.explanation.cause in CAUSES_WITHOUT_TOKEN
+        if is_push and (not needs_no_token or self.is_from_known_network):
             return False  # Followers wait for an answer until a push is accepted.
         return now - self.attempt.recorded_at > REFUSAL_LIFETIME
 
     def rank(self, now: datetime) -> tuple[bool, bool, bool, bool, int]:
-        """Return a key that sorts the refusal that says most about the account to the front.
+        """Return the sort key: the refusal that says most comes first.
 
-        It is one that is not history, has a cause that no stranger can bring about, or at least is
-        WeChat's by its network or looks like it. Among equals it is the newest.
+        Recent ones come first, then those that only a token explains, those from WeChat's network,
+        those with its user agent, and the newest.
         """
         return (
             self.is_outdated(now),
@@ -103,7 +105,7 @@ class OpenRefusals:
     """Holds what an account's refusals since its last accepted call come to."""
 
     #: The one that says most.
-    refusal: Refusal | None = None
+    most_telling: Refusal | None = None
     #: How many there were, among those that were read.
     count: int = 0
 
@@ -135,7 +137,7 @@ def read_open_refusals(
 
 
 class _Row(NamedTuple):
-    """The columns of a refusal by which those to explain are chosen."""
+    """Holds the columns by which the refusals to explain are chosen."""
 
     pk: int
     account_id: int
@@ -154,14 +156,14 @@ def _read_open_rows(last_accepted: Mapping[int, datetime | None]) -> dict[int, l
     active = OfficialAccount.objects.filter(pk__in=[*last_accepted], is_paused=False).order_by()
     accounts = set(active.values_list("id", flat=True))
     rows: dict[int, list[_Row]] = {}
-    for depth in DEPTHS:
+    for depth in ROWS_PER_KEY_BY_ROUND:
         found: defaultdict[int, list[_Row]] = defaultdict(list)
         for row in _read_rows(actionable_refusals(accounts).newest(depth)):
             accepted = last_accepted[row.account_id]
             if accepted is None or accepted < row.recorded_at:
                 found[row.account_id].append(row)
         rows.update(found)
-        accounts = {pk for pk, some in found.items() if _most_of_a_key(some) == depth}
+        accounts = {pk for pk, some in found.items() if _largest_group(some) == depth}
         if not accounts:
             break
     return rows
@@ -172,7 +174,7 @@ def _read_rows(ids: list[int]) -> Iterator[_Row]:
     return (_Row(*values) for values in attempts.values_list("id", *_Row._fields[1:]))
 
 
-def _most_of_a_key(rows: list[_Row]) -> int:
+def _largest_group(rows: list[_Row]) -> int:
     """Return the highest number of rows with one kind and reason."""
     return max(Counter((row.kind, row.reason) for row in rows).values())
 
@@ -180,8 +182,8 @@ def _most_of_a_key(rows: list[_Row]) -> int:
 def _choose_rows(rows: list[_Row], known: Collection[str], now: datetime) -> Iterator[_Row]:
     """Yield the refusals to explain: a few from each source, those like WeChat's first.
 
-    A stranger's calls come from other sources, or they differ from WeChat's, which came before the
-    first or after the last of them. A copy says nothing more, so it is left out.
+    Of each source, the first and the last distinct calls are taken: WeChat's come before a
+    stranger's or after them.
     """
     fresh = [
         row
@@ -204,7 +206,7 @@ def _read_known_networks(account_ids: list[int]) -> defaultdict[int, set[str]]:
     """Return the networks from which each account was last verified, where there are any."""
     known: defaultdict[int, set[str]] = defaultdict(set)
     if account_ids:
-        ids = AttemptIndex(account_ids, [Kind.URL_VERIFICATION], [NONE]).newest(MAX_KNOWN)
+        ids = AttemptIndex(account_ids, [Kind.URL_VERIFICATION], [NONE]).newest(MAX_VERIFICATIONS)
         attempts = VerificationAttempt.objects.filter(pk__in=ids, client_ip__isnull=False)
         for account_id, client_ip in attempts.values_list("account_id", "client_ip"):
             known[account_id or 0].add(network_of(client_ip))

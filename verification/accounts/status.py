@@ -45,7 +45,7 @@ class AccountStatus:
 
     @property
     def receives(self) -> bool:
-        """Whether messages have arrived of late: the account is enabled in WeChat's console."""
+        """Return whether messages arrive now: the account is enabled in WeChat's console."""
         last = self.facts.last_push
         return last is not None and timezone.now() - last <= QUIET_AFTER
 

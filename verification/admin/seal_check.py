@@ -11,6 +11,9 @@ from verification.audit_log.verifier import verify_seal
 from verification.models import Seal
 from verification.times import format_datetime
 
+#: Hexadecimal digits of a digest that tell it from others on a page.
+SHORT_DIGEST = 16
+
 
 @dataclass(frozen=True)
 class SealCheck:
@@ -22,7 +25,7 @@ class SealCheck:
 
     @property
     def short_digest(self) -> str:
-        return bytes(self.seal.digest).hex()[:16]
+        return bytes(self.seal.digest).hex()[:SHORT_DIGEST]
 
 
 def check_seal(seal: Seal) -> SealCheck:

@@ -36,8 +36,8 @@ def describe_password() -> str:
     validators = get_default_password_validators()
     [length] = [each.min_length for each in validators if isinstance(each, MinimumLengthValidator)]
     return _(
-        "At least {length} characters, not digits alone. Neither a common password nor similar to "
-        "the user's name or email address."
+        "Use at least {length} characters, not only digits. Do not use a common password, or one "
+        "similar to the user's name or email address."
     ).format(length=length)
 
 

@@ -1,4 +1,4 @@
-"""The data that conditions examine: the log since the last snapshot, read once for all."""
+"""Reads the data that conditions examine, once for all: the log since the last snapshot."""
 
 from __future__ import annotations
 

@@ -87,7 +87,7 @@ def read_bars(spans: Sequence[Span], selection: Selection | None = None) -> list
         cursor.execute(statement, parameters)
         for number, kind, outcome, others, noise in cursor:
             if kind in selection.kinds and selection.outcome in {None, outcome}:
-                sums[number, number_of(kind, outcome)] += selection.has_others * int(
+                sums[number, bar_field(kind, outcome)] += selection.has_others * int(
                     others
                 ) + selection.has_noise * int(noise)
     return [
@@ -96,7 +96,7 @@ def read_bars(spans: Sequence[Span], selection: Selection | None = None) -> list
     ]
 
 
-def number_of(kind: int, outcome: int) -> str:
+def bar_field(kind: int, outcome: int) -> str:
     """Return the name of the number of a Bar in which a callback counts."""
     if outcome == Outcome.REFUSED:
         return "refused"

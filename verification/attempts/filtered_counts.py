@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from verification.attempts.bars import Bar, Selection, days_in, number_of, read_bars, spans_of
+from verification.attempts.bars import Bar, Selection, bar_field, days_in, read_bars, spans_of
 from verification.attempts.filter import AttemptFilter, Noise
 from verification.attempts.page import index_of, search
 from verification.models import VerificationAttempt
@@ -91,7 +91,7 @@ def count_rows(filters: AttemptFilter, spans: Sequence[Span]) -> tuple[list[Bar]
         "recorded_at", "kind", "outcome", "occurrences"
     ):
         number = max(bisect_right(starts, recorded_at) - 1, 0)
-        numbers[number, number_of(kind, outcome)] += occurrences
+        numbers[number, bar_field(kind, outcome)] += occurrences
     bars = [
         Bar(*span, *(numbers[number, name] for name in Bar._fields[2:]))
         for number, span in enumerate(spans)

@@ -90,7 +90,10 @@ class OfficialAccount(models.Model):
 
     def clean(self) -> None:
         if any(letter in REORDERING for letter in self.name):
-            sentence = _("The name has an invisible character in it that reorders text; remove it.")
+            sentence = _(
+                "The name contains an invisible character that reorders text. Type the name "
+                "instead of pasting it."
+            )
             raise ValidationError({"name": sentence})
         others = OfficialAccount.objects.filter(answers_at_root=True).exclude(pk=self.pk)
         if self.answers_at_root and others.count() >= MAX_ACCOUNTS_AT_ROOT:

@@ -1,4 +1,4 @@
-"""The permission to show one secret on one page."""
+"""Stores the permission to show one secret on one page."""
 
 from __future__ import annotations
 

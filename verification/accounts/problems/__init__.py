@@ -12,24 +12,24 @@ from dataclasses import replace
 from datetime import datetime
 
 from verification.accounts.facts import Facts
-from verification.accounts.problems import calls, relay, secrets
+from verification.accounts.problems import calls, relay, stored_secrets
 from verification.accounts.problems.problem import Problem
 
 Finder = Callable[[Facts, datetime], Problem | None]
 #: Problems of one level keep this order.
 PROBLEMS: list[Finder] = [
-    secrets.key_missing,
-    secrets.rotation_unfinished,
+    stored_secrets.key_missing,
+    stored_secrets.rotation_unfinished,
     calls.refused,
     relay.backend_failing,
     relay.spool_full,
-    secrets.token_shared,
+    stored_secrets.token_shared,
     calls.stray,
     relay.replies_lost,
     relay.messages_dead,
     relay.messages_wait,
     calls.silent,
-    secrets.key_unfit,
+    stored_secrets.key_unfit,
 ]
 
 

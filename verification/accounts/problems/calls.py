@@ -1,4 +1,4 @@
-"""Problems that WeChat's calls show, and calls that stop."""
+"""Finds problems that WeChat's calls show, or that their absence shows."""
 
 from __future__ import annotations
 
@@ -23,26 +23,29 @@ def refused(facts: Facts, now: datetime) -> Problem | None:
     A later call to a wrong address that was signed with a token of the account takes its place:
     only the address is wrong now.
     """
-    refusal, stray = facts.refusal, facts.stray
+    refusal, wrong_call = facts.refusal, facts.stray
     if refusal is None or refusal.is_outdated(now):
         return None
     level = level_of_refusal(refusal, facts, now)
     if level is None:
         return None
-    if stray and stray.is_certain and stray.attempt.recorded_at > refusal.attempt.recorded_at:
-        return _describe_wrong_address(level, stray)
+    is_newer = wrong_call and wrong_call.attempt.recorded_at > refusal.attempt.recorded_at
+    if wrong_call and wrong_call.is_certain and is_newer:
+        return _describe_wrong_address(level, wrong_call)
     text = _("Refused: {cause}").format(cause=refusal.explanation.summary)
     return Problem(level, text, refusal.explanation.full_text, refusal.attempt)
 
 
 def level_of_refusal(refusal: Refusal, facts: Facts, now: datetime) -> Level | None:
-    """Return how bad the refusal is, or None if it may be a stranger's.
+    """Return the level of the refusal, or None if it needs no attention.
 
     Anyone who knows the address can send refusals without a known cause, from an address of their
     own. Nobody but WeChat can send accepted calls, and those clear every refusal before them. So
     a stranger cannot turn an account red: that takes a cause that only somebody with a token can
     bring about, the network from which WeChat verified the account, or that WeChat's own messages
-    stop meanwhile. A new token in WeChat's console meets the second or the third.
+    stop meanwhile. A wrong token in WeChat's console always meets the network or the missing
+    messages.
+
     Several refusals in a row are worth a look all the same: WeChat has many networks. So is the
     first one before any success, which may be a typing error in WeChat's console.
     """

@@ -1,4 +1,4 @@
-"""Problems of the backend and of messages that wait for it."""
+"""Finds problems of the backend and of messages in the spool."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ def describe_failing(backend: Backend) -> str:
     assert backend.failing_since is not None
     since = format_short(backend.failing_since)
     if backend.last_failure is None:
-        return _("Backend fails since {time}").format(time=since)
-    return _("Backend fails since {time}: {reason}").format(
+        return _("Backend failing since {time}").format(time=since)
+    return _("Backend failing since {time}: {reason}").format(
         time=since, reason=name_failure(backend.last_failure, backend.last_failure_status)
     )
 
@@ -76,7 +76,7 @@ def messages_dead(facts: Facts, now: datetime) -> Problem | None:
     if not facts.backlog.dead:
         return None
     advice = _(
-        "They are not tried again by themselves. The list of messages in the spool says why. "
+        "They are not retried automatically. The list of messages in the spool says why. "
         "Repair the backend, then press “Retry now” on the account's page, or discard them."
     )
     return Problem(Level.WARNING, describe_stored(facts), advice)
@@ -114,7 +114,7 @@ def describe_stored(facts: Facts) -> str:
     """Return what the spool has for the account, and whether no worker delivers it."""
     parts = [describe_waiting(facts.backlog)]
     if facts.is_worker_missing:
-        parts.append(_("no worker runs: start manage.py worker"))
+        parts.append(_("no worker is running: start manage.py worker"))
     return " · ".join(filter(None, parts))
 
 

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 
 from verification.accounts.backends import mask_url
 from verification.accounts.levels import Level
-from verification.accounts.problems import calls, secrets
+from verification.accounts.problems import calls, stored_secrets
 from verification.accounts.status import AccountStatus, read_statuses
 from verification.admin.accounts import console_advice
 from verification.admin.accounts.pages import server_url
@@ -28,8 +28,8 @@ from verification.times import format_datetime, format_zone
 
 #: Problems that are mended in the steps of the card, and seen in WeChat's next call.
 PROBLEMS_OF_CALLS = [
-    secrets.key_missing,
-    secrets.rotation_unfinished,
+    stored_secrets.key_missing,
+    stored_secrets.rotation_unfinished,
     calls.refused,
     calls.stray,
 ]

@@ -11,6 +11,7 @@ from django.contrib import admin, messages
 from django.contrib.admin.views.main import ChangeList
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.template.loader import render_to_string
 from django.urls import URLPattern, path, reverse
 from django.utils.cache import patch_cache_control
 from django.utils.html import format_html
@@ -113,12 +114,8 @@ class OfficialAccountAdmin(ChangeLoggedMixin, AccountModelAdmin):
     def status(self, account: OfficialAccount) -> str:
         status = status_of(account)
         return format_html(
-            '<span class="state"><span class="badge is-{}">'
-            '<span class="sign" aria-hidden="true">{}</span> {}</span> '
-            '<span class="reason">{}</span></span>',
-            status.level.badge,
-            status.level.sign,
-            status.level.label,
+            '<span class="state">{} <span class="reason">{}</span></span>',
+            render_to_string("admin/badge.html", {"level": status.level}),
             with_whole_dates(status.text),
         )
 

@@ -11,10 +11,12 @@ import secrets
 from datetime import timedelta
 from urllib.parse import urlencode
 
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
+from django.utils.translation import gettext_lazy as _
 
 from verification.admin.base import account_url, may, redirect_to_account
 from verification.models import PendingReveal
@@ -23,6 +25,10 @@ from verification.models import PendingReveal
 PARAMETER = "reveal"
 #: A browser follows a redirect at once.
 MAX_AGE = timedelta(minutes=1)
+PASS_ON = _(
+    "You may not open the account's page. Ask somebody who may to reveal the new value there, and "
+    "to enter it where it is needed."
+)
 
 
 def redirect_to_secret(
@@ -34,6 +40,7 @@ def redirect_to_secret(
     not open the account page is shown nothing.
     """
     if not may(request, "view_officialaccount", "change_officialaccount"):
+        messages.warning(request, PASS_ON)
         return redirect_to_account(request, account_id)
     nonce = secrets.token_urlsafe(16)
     now = timezone.now()

@@ -42,7 +42,7 @@ class TokenPages(SecretPages):
         "rotated": _("The token is rotated. Paste the new one into WeChat's console."),
         "seen": _("The change log records that you have seen the token."),
         # The page that rotates it
-        "create_title": _("Create the token of %(account)s"),
+        "create_title": _("Create a token for %(account)s"),
         "rotate_title": _("Rotate the token of %(account)s"),
         "create_button": _("Create token"),
         "rotate_button": _("Rotate token"),

@@ -59,7 +59,7 @@ class Chart:
     height: int
     base: int  #: of the accepted and refused bars
     pushes_base: int
-    days: int  #: of the longest bar; 0 if the bars are of hours
+    days_per_bar: int  #: of the longest bar; 0 if the bars are of hours
     most_pushes: int = 0
     width: int = WIDTH
     left: int = LEFT
@@ -132,7 +132,7 @@ def draw(
         height=pushes_base + BOTTOM,
         base=base,
         pushes_base=pushes_base,
-        days=0 if _is_by_hour(bars) else max((days_of(bar) for bar in bars), default=1),
+        days_per_bar=0 if _is_by_hour(bars) else max((days_of(bar) for bar in bars), default=1),
         most_pushes=most_pushes,
         used=[column for column in columns if column.bar.total],
     )

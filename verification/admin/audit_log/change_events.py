@@ -13,6 +13,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import mark_safe
 from django.utils.text import Truncator, capfirst
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from verification.admin.audit_log import filters
 from verification.admin.audit_log.change_details import describe, describe_parts
@@ -98,7 +99,7 @@ class ChangeEventAdmin(ReadOnlyAdmin):
     def summary(self, event: ChangeEvent) -> Any:
         """Return what fits into a few lines: each new value, or the beginning of a long text."""
         if event.action == ChangeEvent.Action.SIGNED_OFF:
-            return self.lead_to_paper(event)
+            return self.link_to_sign_off(event)
         if "changes" in event.facts:
             return self.summarize_changes(event)
         text = " · ".join(filter(None, [event.token_fingerprint, describe(event)]))
@@ -111,19 +112,21 @@ class ChangeEventAdmin(ReadOnlyAdmin):
             lines.insert(0, event.token_fingerprint)
         if further := changes[MAX_CHANGES:]:
             url = reverse(self.address("change"), args=[event.pk])
-            text = _("and {count} more").format(count=len(further))
+            count = len(further)
+            text = ngettext("and {count} more change", "and {count} more changes", count)
+            text = text.format(count=count)
             lines.append(format_html('<a href="{}">{}</a>', url, text))
         return join_lines(lines)
 
     @admin.display(description=_("detail"))
     def what_exactly(self, event: ChangeEvent) -> Any:
         if event.action == ChangeEvent.Action.SIGNED_OFF:
-            return self.lead_to_paper(event)
+            return self.link_to_sign_off(event)
         if "changes" in event.facts:
             return join_lines(describe_parts(event))
         return describe(event) or self.get_empty_value_display()
 
-    def lead_to_paper(self, event: ChangeEvent) -> str:
+    def link_to_sign_off(self, event: ChangeEvent) -> str:
         url = reverse(f"{self.admin_site.name}:signed_off", args=[event.pk])
         return format_html('<a href="{}">{}</a>', url, describe(event))
 

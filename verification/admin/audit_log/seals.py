@@ -13,12 +13,10 @@ from django.utils.translation import gettext_lazy as _
 
 from verification.admin.audit_log.integrity import integrity
 from verification.admin.base import ReadOnlyAdmin, moment_column
-from verification.admin.seal_check import check_seal
+from verification.admin.seal_check import SHORT_DIGEST, check_seal
 from verification.models import Seal, VerificationAttempt
 from verification.times import format_short_with_seconds, format_zone
 
-#: Characters of a digest in the list, enough to tell seals apart. The page of the seal shows all.
-SHORT_DIGEST = 16
 #: Attempts that the page of a seal lists.
 MAX_ATTEMPTS = 50
 

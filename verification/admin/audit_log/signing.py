@@ -118,7 +118,7 @@ def sign_off(site: admin.AdminSite, request: HttpRequest) -> HttpResponse:
             if event := record_confirmed(request, form, check):
                 sentence = _("Signed off {period}.")
                 messages.success(request, sentence.format(period=form.period))
-                return redirect_to_paper(request, event)
+                return redirect_to_sign_off(request, event)
             form.add_error("confirm", _("Read the warnings above, then tick this box to continue."))
         period = None if {"first", "last"} & form.errors.keys() else form.period
     else:
@@ -127,7 +127,7 @@ def sign_off(site: admin.AdminSite, request: HttpRequest) -> HttpResponse:
     return show(site, request, form, period)
 
 
-def redirect_to_paper(request: HttpRequest, event: ChangeEvent) -> HttpResponse:
+def redirect_to_sign_off(request: HttpRequest, event: ChangeEvent) -> HttpResponse:
     """Redirect to the page of the sign-off, or to home if the user may not see the change log."""
     if may(request, "view_changeevent"):
         return redirect("admin:signed_off", event.pk)

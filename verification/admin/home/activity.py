@@ -1,4 +1,4 @@
-"""The part of home about the last 24 hours: a bar for each hour, which leads to its attempts."""
+"""Reads what home shows of the last 24 hours: a bar for each hour, which leads to its attempts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The part of home about what needs somebody: the gateway itself first, then accounts."""
+"""Reads what home shows of what needs somebody: the gateway itself first, then accounts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The checklist of home: what is left to set up, and what is left before a review."""
+"""Builds the checklist of home: what is left to set up, and what is left before a review."""
 
 from __future__ import annotations
 

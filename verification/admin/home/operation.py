@@ -1,4 +1,4 @@
-"""The part of home about what runs: the worker, alerts, and messages that wait for a backend."""
+"""Reads what home shows of what runs: the worker, alerts, and messages that wait for a backend."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What home shows: what needs the person who is signed in, and how everything stands.
+"""Builds home: what needs the person who is signed in, and how everything stands.
 
 Each block is left out for people who may not see the page that it leads to.
 """

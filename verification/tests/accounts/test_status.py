@@ -60,7 +60,7 @@ class TestReplies:
         status = status_of(brand_a)
         assert (status.level, status.text) == (
             Level.WARNING,
-            "2 messages wait · no worker runs: start manage.py worker",
+            "2 messages wait · no worker is running: start manage.py worker",
         )
 
         WatchPosition.objects.create(began_at=timezone.now(), held_until=timezone.now())

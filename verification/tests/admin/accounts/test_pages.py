@@ -31,7 +31,7 @@ Action = ChangeEvent.Action
 @pytest.mark.parametrize(
     ("permission", "page", "form", "said"),
     [
-        ("rotate_token", "rotate_token", {"token": NEW}, "The token is rotated"),
+        ("rotate_token", "rotate_token", {"token": NEW}, "Ask somebody who may to reveal"),
         ("set_backend", "set_backend", {"url": CRM}, "The backend is set"),
         ("manage_delivery", "retry_deliveries", {}, "There is nothing to change."),
         ("add_officialaccount", "verification_officialaccount_add", {}, "Brand C was added."),
@@ -100,7 +100,7 @@ class TestNames:
     ) -> None:
         answer = add(li_wei_at_work, name="Brand \u202eC")
 
-        assert "The name has an invisible character in it" in errors(answer)
+        assert "The name contains an invisible character" in errors(answer)
         assert not OfficialAccount.objects.exists()
 
 

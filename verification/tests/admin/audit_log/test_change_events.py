@@ -116,7 +116,7 @@ class TestTheChangeLog:
 
         assert f'<span title="{named}">{named}</span>' in listed
 
-    def test_so_it_is_on_the_page_of_an_account_that_it_paused_and_rotated(
+    def test_the_account_page_names_the_command_line_in_its_own_language(
         self, li_wei_at_work: Client, brand_a: OfficialAccount
     ) -> None:
         rotate_token(brand_a, "NewTokenOfBrandA99", Actor("command line (root)"))

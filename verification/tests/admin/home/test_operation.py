@@ -119,7 +119,7 @@ class TestMessages:
         keep_waiting(brand_b, 2)
         text = block(li_wei_at_work, "Messages for backends")
 
-        assert re.search(f"Brand-B Backend fails since {TIME}", words(text))
+        assert re.search(f"Brand-B Backend failing since {TIME}", words(text))
         assert "connection refused · 2 messages wait" in words(text)
         assert f'/delivery/?account__id__exact={brand_b.pk}">' in text
         assert "Brand-A" not in text

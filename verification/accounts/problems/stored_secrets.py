@@ -1,4 +1,4 @@
-"""Problems of tokens and other secrets."""
+"""Finds problems of tokens and other secrets."""
 
 from __future__ import annotations
 
