@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -12,9 +13,12 @@ from verification.attempts.index import ID_LIMIT, NONE, AttemptIndex
 from verification.audit_log.positions import first_id_since
 from verification.models import OfficialAccount, VerificationAttempt
 from verification.protocol.enums import Outcome, Reason
-from verification.times import Span
+from verification.times import MINUTE, Span
 
 SIZE = 50
+#: Of a page around a moment, the rows that are later than it.
+LATER = 10
+SECOND = timedelta(seconds=1)
 # The planner expects the index of request ids, a BRIN of Bloom filters, to match every row. Without
 # these settings it would choose another plan, or take longer to prepare one than the search takes.
 FORCE_BRIN = """
@@ -38,9 +42,22 @@ def find_page(filters: AttemptFilter, before: int | None = None, after: int | No
             return find_page(filters)
         shown = matching[:SIZE][::-1]
         return load(shown, has_older=True, has_newer=len(matching) > SIZE)
-    end = ids.stop if before is None else min(ids.stop, before)
+    end = end_of_first_page(filters, ids) if before is None else min(ids.stop, before)
     matching = find_ids(filters, range(ids.start, end), "DESC", SIZE + 1)
-    return load(matching[:SIZE], has_older=len(matching) > SIZE, has_newer=before is not None)
+    return load(matching[:SIZE], has_older=len(matching) > SIZE, has_newer=end < ids.stop)
+
+
+def end_of_first_page(filters: AttemptFilter, ids: range) -> int:
+    """Return the first id after the page that the list opens with.
+
+    It is the newest page, or the one that has the moment of the filter.
+    """
+    if filters.at is None or len(find_ids(filters, ids, "DESC", SIZE + 1)) <= SIZE:
+        return ids.stop
+    asked = SECOND if filters.at.second else MINUTE
+    later = range(max(ids.start, first_id_since(filters.at + asked)), ids.stop)
+    newest = find_ids(filters, later, "ASC", LATER)[-1:]
+    return newest[0] + 1 if newest else ids.stop
 
 
 def load(ids: list[int], *, has_older: bool, has_newer: bool) -> Page:
@@ -104,9 +121,14 @@ class Nearest:
     after: VerificationAttempt | None
 
 
-def find_nearest(filters: AttemptFilter, span: Span) -> Nearest:
-    """Return the nearest attempts around the span that the filter selects in any period."""
+def find_nearest(filters: AttemptFilter, span: Span) -> Nearest | None:
+    """Return the nearest attempts around the span that the filter selects in any period.
+
+    Return None if it selects any of the span itself.
+    """
     start, end = first_id_since(span.start), first_id_since(span.end)
+    if find_ids(filters, range(start, end), "DESC", 1):
+        return None
     earlier = find_ids(filters, range(1, start), "DESC", 1)
     later = find_ids(filters, range(end, ID_LIMIT), "ASC", 1)
     attempts = VerificationAttempt.objects.select_related("account").in_bulk([*earlier, *later])

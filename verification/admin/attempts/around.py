@@ -52,6 +52,8 @@ def look_around(filters: AttemptFilter, attempts: list[VerificationAttempt]) -> 
     if any(around.holds(attempt) for attempt in attempts):
         return around
     nearest = find_nearest(filters, minute)
+    if nearest is None:  # The minute is on another page.
+        return around
     return Around(
         **{
             **vars(around),

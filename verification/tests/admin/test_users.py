@@ -98,7 +98,7 @@ class TestChanging:
     ) -> None:
         text = li_wei_at_work.get(url.format(user=User.objects.get())).text
 
-        assert "At least 12 characters" in text
+        assert "Use at least 12 characters" in text
         assert "Your password" not in text
 
 

@@ -87,6 +87,35 @@ def test_the_rows_of_the_minute_are_marked_among_those_around_it(auditor: Client
     assert asked(page) == []
 
 
+@pytest.fixture
+def flood(morning: None, brand_a: OfficialAccount, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Record 70 refusals a minute after the last attempt."""
+    moment = NOON.replace(hour=3, minute=6)
+    with monkeypatch.context() as patch:
+        patch.setattr("verification.callbacks.recording.recording_time", lambda *_: moment)
+        for number in range(70):
+            wechat_verifies(brand_a, B, source=f"10.0.{number}.7")
+
+
+def test_a_flood_around_the_moment_does_not_hide_it(flood: None) -> None:
+    auditor = staff("view_verificationattempt")
+    page = ask(auditor, "2026-09-29 11:05")
+
+    assert asked(page) == ["09-29 11:05:00"]
+    assert "Nothing was recorded" not in page
+    [link] = re.findall(r'<a href="([^"]*/change/)">09-29 11:05:00</a>', page)
+    [back] = re.findall(r'<a href="([^"]*)">Everything around this time', auditor.get(link).text)
+    assert asked(auditor.get(html.unescape(back)).text) == ["09-29 11:05:00"]
+
+
+def test_on_the_pages_of_a_flood_the_minute_is_not_called_empty(flood: None) -> None:
+    auditor = staff("view_verificationattempt")
+    page = ask(auditor, "2026-09-29 11:05")
+    [newer] = re.findall(r'<a href="(\?[^"]*after=[^"]*)"', page)[:1]
+
+    assert "Nothing was recorded" not in auditor.get(LIST + html.unescape(newer)).text
+
+
 def test_from_the_moment_to_the_cause_is_one_click(auditor: Client) -> None:
     page = ask(auditor, "2026-09-29 10:42:07")
     [link] = re.findall(r'<a href="([^"]*/change/)">09-29 10:42:07</a>', page)

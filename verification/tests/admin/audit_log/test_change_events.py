@@ -156,7 +156,7 @@ class TestTheChangeLog:
         whole = li_wei_at_work.get(url).text
 
         assert "field_0: old → new-0<br>field_1: old → new-1<br>" in listed
-        assert f'field_5: old → new-5<br><a href="{url}">and 2 more</a>' in listed
+        assert f'field_5: old → new-5<br><a href="{url}">and 2 more changes</a>' in listed
         assert "field_6: old → new-6<br>field_7: old → new-7" in whole
 
     def test_whoever_has_an_exported_file_finds_out_who_exported_it(
