@@ -21,6 +21,7 @@ from verification.diagnosis import Explanation, StoredData, explain
 from verification.models import OfficialAccount, VerificationAttempt
 from verification.models.noise import WECHAT_USER_AGENT
 from verification.protocol.enums import Kind, Reason
+from verification.protocol.signature import compute_signatures
 
 #: The number of refusals read per account, kind and reason. More are read if so many are open.
 ROWS_PER_KEY_BY_ROUND = [1, 20, 4000]
@@ -28,6 +29,9 @@ ROWS_PER_KEY_BY_ROUND = [1, 20, 4000]
 MAX_SOURCES = 4
 #: Of each source, this many of the newest refusals are explained, and as many of the oldest.
 MAX_PER_SOURCE = 2
+#: Of each account, this many signatures are compared with the stored tokens, before the refusals to
+#: explain are chosen. Half of the refusals are the newest ones, half the oldest.
+MAX_COMPARISONS = 20_000
 #: The number of accepted verifications per account whose source is compared.
 MAX_VERIFICATIONS = 5
 #: A refused verification, or a refusal without a known cause, is history after this time.
@@ -36,11 +40,16 @@ REFUSAL_LIFETIME = timedelta(hours=24)
 #: The causes that anyone who knows the address can bring about. The account's AppID, original ID
 #: and slug are no secrets.
 CAUSES_WITHOUT_TOKEN = {"token_unknown", "no_token_yet", "key_missing", "other_value_for_token"}
-#: The causes of refusals whose query string was signed correctly, and can have been copied.
+#: The causes of refusals whose signature is right, and can have been copied from a log. The digits
+#: of a timestamp and a nonce, divided in another place, make those of scripts.
 CAUSES_WITH_COPIED_URL = {
     "message_unreadable",
     "message_not_encrypted",
     "message_signature_mismatch",
+    "sorted_as_numbers",
+    "not_sorted",
+    "separator_between_parts",
+    "echostr_in_signature",
 }
 
 #: The reasons for which WeChat's own requests are refused. A bot that opens the address without
@@ -119,7 +128,11 @@ def read_open_refusals(
     """
     rows = _read_open_rows(last_accepted)
     networks = _read_known_networks([*rows])
-    chosen = [row.pk for pk, some in rows.items() for row in _choose_rows(some, networks[pk], now)]
+    chosen = {
+        row.pk
+        for pk, some in rows.items()
+        for row in (*_choose_rows(some, networks[pk], now), *_find_signed(some, stored, now))
+    }
     refusals: defaultdict[int, list[Refusal]] = defaultdict(list)
     attempts = VerificationAttempt.objects.filter(pk__in=chosen) if chosen else []
     for attempt in attempts:
@@ -147,6 +160,8 @@ class _Row(NamedTuple):
     client_ip: str | None
     user_agent: str
     signature: bytes | None
+    timestamp: str
+    nonce: str
     occurrences: int
 
 
@@ -179,19 +194,24 @@ def _largest_group(rows: list[_Row]) -> int:
     return max(Counter((row.kind, row.reason) for row in rows).values())
 
 
+def _fresh(rows: list[_Row], now: datetime) -> list[_Row]:
+    """Return the refusals that are not history, or all if every one is."""
+    fresh = [
+        row
+        for row in rows
+        if row.kind == Kind.MESSAGE_PUSH or now - row.recorded_at <= REFUSAL_LIFETIME
+    ]
+    return fresh or rows
+
+
 def _choose_rows(rows: list[_Row], known: Collection[str], now: datetime) -> Iterator[_Row]:
     """Yield the refusals to explain: a few from each source, those like WeChat's first.
 
     Of each source, the first and the last distinct calls are taken: WeChat's come before a
     stranger's or after them.
     """
-    fresh = [
-        row
-        for row in rows
-        if row.kind == Kind.MESSAGE_PUSH or now - row.recorded_at <= REFUSAL_LIFETIME
-    ]
     sources: dict[tuple[bool, bool, str], dict[bytes, _Row]] = {}
-    for row in fresh or rows:
+    for row in _fresh(rows, now):
         network = network_of(row.client_ip)
         source = (network not in known, row.user_agent != WECHAT_USER_AGENT, network)
         signature = bytes(row.signature or b"")
@@ -200,6 +220,21 @@ def _choose_rows(rows: list[_Row], known: Collection[str], now: datetime) -> Ite
         different = [*sources[source].values()]
         yield from different[:MAX_PER_SOURCE]
         yield from different[MAX_PER_SOURCE:][-MAX_PER_SOURCE:]
+
+
+def _find_signed(rows: list[_Row], stored: StoredData, now: datetime) -> Iterator[_Row]:
+    """Yield the newest refusal that is signed with a stored token, wherever it came from."""
+    tokens = [*{text.encode() for _token, text in stored.secrets}]
+    if len(rows) <= MAX_SOURCES or not tokens:
+        return
+    distinct = [*{bytes(row.signature or b""): row for row in reversed(_fresh(rows, now))}.values()]
+    half = MAX_COMPARISONS // len(tokens) // 2
+    for row in dict.fromkeys([*reversed(distinct[-half:]), *distinct[:half]]):
+        if row.signature and bytes(row.signature) in compute_signatures(
+            tokens, row.timestamp, row.nonce
+        ):
+            yield row
+            return
 
 
 def _read_known_networks(account_ids: list[int]) -> defaultdict[int, set[str]]:

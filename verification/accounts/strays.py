@@ -18,7 +18,7 @@ from verification.protocol.enums import Kind, Reason
 #: Older calls are history.
 STRAY_LIFETIME = timedelta(hours=24)
 #: The number of calls read per kind and reason, however many there were.
-MAX_STRAYS = 10
+MAX_STRAYS = 100
 KINDS = [Kind.URL_VERIFICATION, Kind.MESSAGE_PUSH]
 REASONS = [Reason.UNKNOWN_ACCOUNT, Reason.SIGNATURE_MISMATCH]
 #: How much an address must resemble the slug of an account to be meant for it, from 0 to 1.

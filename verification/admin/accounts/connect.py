@@ -150,8 +150,11 @@ def digest_of(status: AccountStatus) -> str:
         (problem.text, problem.advice, problem.attempt and problem.attempt.pk)
         for problem in status.problems
     ]
-    attempt = status.attempt and status.attempt.pk
+    attempt, token = status.attempt, status.facts.current_token
     said = repr(
-        (status.level, status.text, status.advice, attempt, problems, status.facts.last_verified)
+        (
+            *(status.level, status.text, status.advice, attempt and attempt.pk, problems),
+            *(status.facts.last_verified, token and token.pk),
+        )
     )
     return hashlib.sha256(said.encode()).hexdigest()[:16]

@@ -48,7 +48,7 @@ def advise(answer: str, account: OfficialAccount, status: AccountStatus) -> str:
     if attempt is None:
         advice = advise_without_call(answer, account, status)
     elif attempt.outcome == Outcome.REFUSED:
-        advice = advise_after_refusal(answer, attempt)
+        advice = advise_after_refusal(answer, attempt, status)
     else:
         advice = advise_after_acceptance(answer, attempt, status)
     if account.is_paused and (attempt is None or attempt.reason != Reason.PAUSED_ACCOUNT):
@@ -114,7 +114,7 @@ def find_recent_stray(account: OfficialAccount) -> Stray | None:
     return stray if stray and now - stray.attempt.recorded_at < RECENT else None
 
 
-def advise_after_refusal(answer: str, attempt: VerificationAttempt) -> str:
+def advise_after_refusal(answer: str, attempt: VerificationAttempt, status: AccountStatus) -> str:
     if answer in {"timeout", "error"} and attempt.duration > SLOW_MICROSECONDS:
         return format_slow_answer(attempt)
     if answer == "success":
@@ -122,7 +122,9 @@ def advise_after_refusal(answer: str, attempt: VerificationAttempt) -> str:
             "The last attempt on record was refused, so the console holds another server URL or "
             "the success is an older one. Compare the URL there with the one above."
         )
-    return explain(attempt).full_text
+    # The last refusal may be a stranger's: the page's state has found the one that says most.
+    refusal = status.facts.refusal
+    return refusal.explanation.full_text if refusal else explain(attempt).full_text
 
 
 def advise_after_acceptance(

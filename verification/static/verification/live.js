@@ -44,9 +44,10 @@ function replace(card, fresh) {
   const details = (root) => [...root.querySelectorAll("details")];
   const open = details(card).map((each) => each.open);
   details(fresh).forEach((each, index) => { each.open = open[index] ?? each.open; });
-  // A secret is shown only once, so the new version has none.
+  // A secret is shown only once, so the new version has none. One that was rotated meanwhile goes.
   for (const kept of card.querySelectorAll("[data-keep]")) {
-    fresh.querySelector(`#${CSS.escape(kept.id)}`)?.replaceWith(kept);
+    const masked = fresh.querySelector(`#${CSS.escape(kept.id)}`);
+    if (masked?.dataset.version === kept.dataset.version) masked?.replaceWith(kept);
   }
   if (fresh.open) card.open = true; // One that is no longer needed stays open: somebody reads it.
   card.className = fresh.className;

@@ -16,6 +16,7 @@ from verification.accounts.status import read_statuses
 from verification.models import OfficialAccount, Tally, Token
 from verification.models.noise import WECHAT_USER_AGENT
 from verification.protocol.enums import Kind, Outcome
+from verification.protocol.signature import compute_signature
 from verification.tests.support.adapter import A, B
 from verification.tests.support.admin_client import (
     STRANGER,
@@ -182,6 +183,28 @@ class TestStrangers:
         assert status.attempt.pk == 2
         wechat_verifies(brand_a, A)
         assert (status_of(brand_a).level, status_of(brand_a).attempt) == (Level.VERIFIED, None)
+
+    @pytest.mark.parametrize("is_after_success", [True, False])
+    def test_calls_from_many_networks_do_not_hide_the_token_of_another_account(
+        self, brand_a: OfficialAccount, brand_b: OfficialAccount, is_after_success: bool
+    ) -> None:
+        if is_after_success:
+            wechat_verifies(brand_a, A)
+        wechat_verifies(brand_a, B, "198.51.100.7")
+        for number in range(8):
+            wechat_verifies(brand_a, f"Nonsense{number}", f"203.0.{number}.7")
+
+        assert status_of(brand_a).text == "Refused: token of “Brand-B”"
+        assert status_of(brand_a).level is Level.FAILING
+
+    def test_the_digits_of_a_copied_url_make_no_failure(self, brand_a: OfficialAccount) -> None:
+        """The same signature fits the digits of timestamp and nonce, divided elsewhere."""
+        wechat_verifies(brand_a, A)
+        digest = compute_signature(A, "1714036504", "1514711492").hex()
+        query = f"signature={digest}&timestamp=15&nonce=147114921714036504&echostr=1"
+        Client(REMOTE_ADDR=STRANGER).get(f"{brand_a.server_path}?{query}")
+
+        assert status_of(brand_a).level is Level.VERIFIED
 
     def test_refusals_of_a_stranger_are_a_warning_at_most(self, brand_a: OfficialAccount) -> None:
         wechat_verifies(brand_a, A)
