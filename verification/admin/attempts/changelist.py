@@ -137,7 +137,8 @@ def list_context(request: HttpRequest, filters: AttemptFilter) -> dict[str, Any]
         "around": asked,
         "pushes_of_hours": count_pushes(filters),
         "lacks_pushes": Kind.MESSAGE_PUSH in filters.kinds and filters.noise is not Noise.ONLY,
-        "hidden": hidden,
+        # Counted for the whole period, so beside a narrower filter they would mislead.
+        "hidden": [] if filters.outcome or not filters.is_countable else hidden,
         "ways_on": [] if page.attempts else ways_on(filters, hidden),
         **counts_context(filters, counts, matches),
     }

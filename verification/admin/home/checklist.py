@@ -159,18 +159,18 @@ def read_review_steps(request: HttpRequest, check: Check | None, review: Review)
     return Checklist(
         [
             Step(
-                _("Your full name is stored"),
+                _("Store your full name"),
                 bool(full_name_of(request.user)),
                 _("Sign-offs show it. An administrator enters it on the page of your user."),
             ),
             Step(
-                _("The name of your organisation is set"),
+                _("Set the name of your organisation"),
                 bool(settings.ORGANISATION),
                 _("Printed sign-offs begin with it. Whoever runs this server sets:"),
                 command="ORGANISATION",
             ),
             Step(
-                _("The log was checked this week, and is intact"),
+                _("Check the log this week"),
                 check is not None and check.is_intact and not is_stale(check, timezone.now()),
                 url=reverse("admin:integrity"),
             ),
@@ -185,7 +185,7 @@ def _last_quarter(review: Review) -> Iterator[Step]:
         return
     hint = _("Look through {period}, then sign it off.").format(period=review.quarter)
     yield Step(
-        _("The last full quarter is signed off"),
+        _("Sign off the last full quarter"),
         review.is_done,
         hint if review.is_due else "",
         url=review.sign_off_url,

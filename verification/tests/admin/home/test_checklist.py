@@ -112,9 +112,9 @@ class TestAReview:
         block = words(section(page, "The log"))
 
         assert headings(page)[0] == "The log"
-        assert "○ Your full name is stored (not done) Sign-offs show it." in block
-        assert "○ The name of your organisation is set (not done)" in block
-        assert "○ The log was checked this week, and is intact (not done)" in block
+        assert "○ Store your full name (not done) Sign-offs show it." in block
+        assert "○ Set the name of your organisation (not done)" in block
+        assert "○ Check the log this week (not done)" in block
         assert "The last full quarter" not in block, "nothing was recorded in it"
 
     def test_after_that_the_list_goes(
@@ -130,13 +130,13 @@ class TestAReview:
 
     def test_last_quarter_is_due_until_it_is_signed_off(self, auditor: Client, record: Any) -> None:
         record(100)
-        assert "○ The last full quarter is signed off (not done)" in words(open_home(auditor))
+        assert "○ Sign off the last full quarter (not done)" in words(open_home(auditor))
 
         last_quarter = preset("last_quarter", timezone.localdate())
         first, last = str(last_quarter.first), str(last_quarter.last)
         period = str(last_quarter)
         change_log.record(Action.SIGNED_OFF, LI_WEI, first=first, last=last, period=period)
-        assert "✓ The last full quarter is signed off (done)" in words(open_home(auditor))
+        assert "✓ Sign off the last full quarter (done)" in words(open_home(auditor))
 
     def test_whoever_runs_the_accounts_is_not_asked(
         self, li_wei_at_work: Client, brand_a: OfficialAccount
