@@ -147,7 +147,7 @@ SINKS: dict[str, tuple[Callable[[Scenario], str], str]] = {
     "the change log": (lambda day: rows(day, "verification_changeevent"), "token_revealed"),
     "the alerts": (alerts, "is refused"),
     "the sessions": (sessions, "_auth_user_id"),
-    "the session before a secret is shown": (lambda day: day.noted, "secret_to_show"),
+    "the database before a secret is shown": (lambda day: day.noted, "secret_name"),
     "the tables": (rows, "wang.fang"),
     "the objects": (objects, "Secret(••••••••)"),
     "the CSV": (

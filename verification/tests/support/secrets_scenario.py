@@ -12,7 +12,7 @@ from django.test import Client
 from django.urls import reverse
 
 from verification.accounts.rotation import NO_SECRET
-from verification.models import Backend, OfficialAccount, TotpDevice
+from verification.models import Backend, OfficialAccount, PendingReveal, TotpDevice
 from verification.relay.payload import Payload
 from verification.relay.webhooks import PREFIX
 from verification.tests.support.admin_client import UNCHANGED, add, page, press, tool
@@ -160,12 +160,13 @@ class Scenario:
     def open_late(self) -> None:
         """Reveal a token, and look elsewhere before opening the page that shows it."""
         own = [self.account.pk]
-        self.browser.post(reverse("admin:reveal_token", args=own))
-        self.noted = f"{[session.get_decoded() for session in Session.objects.all()]}"
+        to_page = self.browser.post(reverse("admin:reveal_token", args=own))["Location"]
+        sessions = [session.get_decoded() for session in Session.objects.all()]
+        self.noted = f"{sessions} {[*PendingReveal.objects.values()]}"
         for name in ("account_cards", "live_account", "index"):
             answer = self.browser.get(reverse(f"admin:{name}", args=[] if name == "index" else own))
             assert answer.status_code == 200
-        shown = self.browser.get(page("officialaccount_change", self.account.pk))
+        shown = self.browser.get(to_page)
         self.browser.was_shown(NEXT_TOKEN, shown)
 
 
