@@ -316,7 +316,8 @@ class TestJunk:
     ) -> None:
         wechat_verifies(brand_a, A)
         wechat_verifies(brand_a, B)
-        with mock.patch("django.utils.timezone.now", return_value=in_a_day()):
+        recording_time = "verification.callbacks.recording.recording_time"
+        with mock.patch(recording_time, return_value=in_a_day()):
             wechat_verifies(brand_a, "Nonsense")
 
         assert status_of(brand_a, in_hours=25).text == "Refused: unknown token"

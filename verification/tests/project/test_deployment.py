@@ -107,7 +107,7 @@ USED = {
     "gunicorn": "web: gunicorn ",
     "uvicorn": "(UvicornWorker)",
     "uvicorn-worker": "from uvicorn_worker ",
-    "httptools": '"http": "httptools"',
+    "httptools": "httptools_impl import",
     "uvloop": '"loop": "uvloop"',
     "whitenoise": '"whitenoise.middleware.',
     "dj-database-url": "import dj_database_url",
