@@ -117,7 +117,11 @@ class LimitedProtocol(HttpToolsProtocol):
         What the client still sends is discarded for a while: closing at once would reset the
         connection, and lose the answer.
         """
-        is_answering = self.is_head_complete and self.cycle.response_started
+        is_answering = self.cycle is not None and (
+            self.cycle.response_started
+            if self.is_head_complete
+            else not self.cycle.response_complete  # of the request before this one
+        )
         if not is_answering and not self.transport.is_closing():
             head = b"content-length: 0\r\nconnection: close\r\n\r\n"
             self.transport.write(STATUS_LINE[status] + head)

@@ -36,13 +36,17 @@ async def application(scope: Any, receive: Any, send: Any) -> None:
 
 
 @pytest.fixture
-def talk(monkeypatch: pytest.MonkeyPatch) -> Iterator[Talk]:
-    """Return a function that connects a client to a server with short deadlines.
-
-    It returns what the client returns, which must take less than 5 s.
-    """
+def _short_deadlines(monkeypatch: pytest.MonkeyPatch) -> None:
     for deadline in ("HEAD_DEADLINE", "BODY_DEADLINE", "WRITE_DEADLINE"):
-        monkeypatch.setattr(http_protocol, deadline, 0.3)
+        monkeypatch.setattr(http_protocol, deadline, 1)
+
+
+hurried = pytest.mark.usefixtures("_short_deadlines")
+
+
+@pytest.fixture
+def talk() -> Iterator[Talk]:
+    """Provide a function that connects a client to a server, and returns what the client does."""
     state = ServerState()
 
     async def run(client: Client) -> bytes:
@@ -53,7 +57,7 @@ def talk(monkeypatch: pytest.MonkeyPatch) -> Iterator[Talk]:
             lambda: LimitedProtocol(config, state, {}), "127.0.0.1", 0
         )
         reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             answer = await client(reader, writer)
         writer.close()
         server.close()
@@ -107,6 +111,7 @@ def test_trailers_that_never_end_are_refused(talk: Talk) -> None:
     assert status(answer) == 413
 
 
+@hurried
 @pytest.mark.parametrize(
     ("start", "expected"),
     [
@@ -123,11 +128,12 @@ def test_a_connection_that_stays_silent_is_closed(
     assert talk(sending(start)).startswith(expected)
 
 
+@hurried
 def test_a_head_that_arrives_byte_by_byte_is_not_waited_for(talk: Talk) -> None:
     request = b"GET / HTTP/1.1\r\nHost: wx.example.cn\r\n\r\n"
-    answer = talk(sending(*[bytes([byte]) for byte in request], pause=0.02))
+    answer = talk(sending(*[bytes([byte]) for byte in request], pause=0.04))
 
-    assert status(answer) == 408
+    assert answer == b"reset" or status(answer) == 408
 
 
 def test_a_client_that_closes_its_half_gets_its_answer(talk: Talk) -> None:
@@ -148,12 +154,13 @@ def test_a_client_that_closes_its_half_amid_a_request_is_disconnected(talk: Talk
     assert talk(client) == b""
 
 
+@hurried
 def test_a_client_that_does_not_read_is_disconnected(talk: Talk) -> None:
     async def client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
         wire: socket.socket = writer.get_extra_info("socket")
         writer.write(b"GET /large HTTP/1.1\r\n\r\n")
         reader._transport.pause_reading()  # type: ignore[attr-defined]
-        await asyncio.sleep(1)
+        await asyncio.sleep(3)
         reader._transport.resume_reading()  # type: ignore[attr-defined]
         assert wire.fileno() > 0
         try:
@@ -164,13 +171,14 @@ def test_a_client_that_does_not_read_is_disconnected(talk: Talk) -> None:
     assert len(talk(client)) < 20_000_000
 
 
+@hurried
 def test_requests_after_one_another_have_a_deadline_each(talk: Talk) -> None:
     async def client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
         answers = b""
         for _ in range(4):
             writer.write(b"POST / HTTP/1.1\r\nContent-Length: 4\r\n\r\nbody")
             answers += await reader.readuntil(b"\r\n\r\n4")
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(0.4)
         return answers
 
     assert talk(client).count(b" 200 ") == 4
