@@ -20,7 +20,7 @@ class TestGunicorn(CallbackContract):
 
     @pytest.fixture(autouse=True)
     def _server(self, gunicorn: Gunicorn) -> None:
-        self.server = gunicorn
+        self.server, self.first = gunicorn, len(gunicorn.output.read_text().splitlines())
 
     def send(
         self, method: str, target: str, headers: dict[str, str] | None = None, body: bytes = b""
@@ -34,7 +34,8 @@ class TestGunicorn(CallbackContract):
         return answer
 
     def printed(self) -> str:
-        return "\n".join(self.server.lines())
+        """Return what this test has printed: others share the server, and may print anything."""
+        return "\n".join(self.server.lines()[self.first :])
 
 
 class TestTheWire:
