@@ -2,22 +2,25 @@
 
 Anyone can call a server URL as often as they like, and disk space is limited. In each minute the
 first refusals of a source and the first uses of a signature are recorded one by one. After that,
-identical attempts of a batch are combined into one row with a count.
+identical attempts of a batch are combined into one row with a count. If these rows become too many,
+refusals of an account share a row whatever their reason, and then the refusals of all accounts.
 """
 
 from __future__ import annotations
 
 import ipaddress
 from collections import Counter
-from collections.abc import Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from functools import lru_cache
+from operator import attrgetter
 from time import monotonic
+from typing import NamedTuple
 
 from verification.audit_log.canonical import Values
 from verification.callbacks.batch import Attempt, tally_key
 from verification.models.noise import is_noise
 from verification.protocol.callback import Callback
-from verification.protocol.enums import Kind, Outcome
+from verification.protocol.enums import Kind, Mark, Outcome, Reason
 from verification.protocol.reply import Verdict
 
 #: Individual rows per minute for the refusals of one source, and for the accepted requests with
@@ -26,12 +29,49 @@ MAX_INDIVIDUAL_ROWS = 20
 #: Individual rows per minute for the refusals of all sources together. Beyond it, every refusal
 #: shares a row, whatever its source.
 MAX_REFUSED_ROWS = 600
+#: Shared rows of refusals per second, of all sources together. Those that a second does not use may
+#: be used in the next one.
+MAX_SHARED_ROWS = 20
 #: Signatures of accepted requests that are remembered, which takes about a megabyte.
 MAX_SIGNATURES = 4_096
 
 
+class Shared(NamedTuple):
+    """Holds an attempt that shares a row, with its share key."""
+
+    attempt: Attempt
+    key: Hashable
+
+    @property
+    def identity(self) -> tuple[Hashable, ...]:
+        return self.key, *identity_of(self.attempt)
+
+    @property
+    def account_and_kind(self) -> tuple[Hashable, ...]:
+        """Return the identity without reason, method and detail, except for noise.
+
+        Requests that are refused for several reasons do not count as noise, so noise would be
+        counted as something else.
+        """
+        if is_noise(self.attempt):
+            return self.identity
+        return self.key, *tally_key(self.attempt)
+
+    @property
+    def kind(self) -> tuple[Hashable, ...]:
+        return (self.attempt["kind"],)
+
+
+#: What the refusals of one row must have in common, the most detailed rows first.
+GROUPINGS: list[Callable[[Shared], Hashable]] = [
+    attrgetter("identity"),
+    attrgetter("account_and_kind"),
+    attrgetter("kind"),
+]
+
+
 class RowBudget:
-    """Counts the individual rows of the current minute.
+    """Counts the individual rows of the current minute, and the shared rows of each second.
 
     Each process has its own budget. It only bounds how much is written: tallies and occurrences are
     exact without it.
@@ -45,6 +85,8 @@ class RowBudget:
         self.refused: Counter[str] = Counter()
         self.accepted: Counter[bytes] = Counter()
         self.rows = 0
+        self.shared_rows = float(MAX_SHARED_ROWS)  #: left now; below 0, later ones wait for it
+        self.refilled_at = monotonic()
 
     def may_share_row(self, callback: Callback) -> bool:
         """Return whether share_key() could return a key for this callback.
@@ -89,11 +131,29 @@ class RowBudget:
                 self.accepted.clear()
             self.accepted[callback.signature or b""] += 1
 
+    def choose_grouping(self, refusals: Sequence[Shared]) -> Callable[[Shared], Hashable]:
+        """Return the first of GROUPINGS whose rows are within the budget, and consume them.
+
+        The last one is always possible: it makes one row of each kind.
+        """
+        now = monotonic()
+        gained = (now - self.refilled_at) * MAX_SHARED_ROWS
+        self.shared_rows = min(MAX_SHARED_ROWS, self.shared_rows + gained)
+        self.refilled_at = now
+        for grouping in GROUPINGS:
+            rows = len(set(map(grouping, refusals)))
+            if rows <= self.shared_rows:
+                break
+        self.shared_rows -= rows
+        return grouping
+
     def reset_each_minute(self) -> None:
         minute = int(monotonic() // 60)
         if minute != self.minute:
-            self.reset()
             self.minute = minute
+            self.refused.clear()
+            self.accepted.clear()
+            self.rows = 0
 
 
 @lru_cache(maxsize=1024)
@@ -107,25 +167,52 @@ def source_of(client_ip: str | None) -> str:
     return str(ipaddress.ip_network((client_ip, 64), strict=False))
 
 
-def coalesce(attempts: Iterable[Attempt], share_keys: Iterable[Hashable]) -> list[Attempt]:
-    """Combine identical attempts that have the same share key, and return the rest unchanged.
+def coalesce(
+    attempts: Iterable[Attempt], share_keys: Iterable[Hashable], budget: RowBudget
+) -> list[Attempt]:
+    """Combine attempts that have the same share key, and return the rest unchanged.
 
-    The first of them stays and counts the others in `occurrences`. Its `client_ip` becomes None
-    when the addresses differ. A share key of None keeps its attempt individual.
+    Identical ones are combined; of refusals that would make too many rows, also unlike ones. A
+    share key of None keeps its attempt individual.
     """
-    coalesced: dict[Hashable, Attempt] = {}
-    for number, (attempt, share_key) in enumerate(zip(attempts, share_keys, strict=True)):
-        key = number if share_key is None else (share_key, *identity_of(attempt))
-        first = coalesced.setdefault(key, attempt)
-        if first is not attempt:
-            first["occurrences"] += 1
-            if first["client_ip"] != attempt["client_ip"]:
-                first["client_ip"] = None
-    return [*coalesced.values()]
+    pairs = [Shared(*pair) for pair in zip(attempts, share_keys, strict=True)]
+    refusals = [
+        pair
+        for pair in pairs
+        if pair.key is not None and pair.attempt["outcome"] == Outcome.REFUSED
+    ]
+    grouping = budget.choose_grouping(refusals) if refusals else GROUPINGS[0]
+    rows: dict[Hashable, Attempt] = {}
+    for number, pair in enumerate(pairs):
+        if pair.key is None:
+            rows[number] = pair.attempt
+            continue
+        is_refused = pair.attempt["outcome"] == Outcome.REFUSED
+        group = pair.attempt["outcome"], (grouping(pair) if is_refused else pair.identity)
+        row = rows.setdefault(group, pair.attempt)
+        if row is not pair.attempt:
+            add_occurrence(row, pair.attempt)
+    return [*rows.values()]
+
+
+def add_occurrence(row: Attempt, attempt: Values) -> None:
+    """Let the row stand for the attempt as well, and say no more than is true of both.
+
+    What a row of several addresses or accounts does not say is None. The reason of unlike refusals
+    is MIXED.
+    """
+    row["occurrences"] += 1
+    if row["client_ip"] != attempt["client_ip"]:
+        row["client_ip"] = None
+    if row["reason"] == Reason.MIXED or identity_of(row) != identity_of(attempt):
+        row["reason"], row["detail"] = Reason.MIXED, ""
+        row["marks"] &= ~Mark.EMPTY_TOKEN  # it would be internet noise
+        if row["account_id"] != attempt["account_id"]:
+            row["account_id"] = None
 
 
 def identity_of(attempt: Values) -> tuple[Hashable, ...]:
-    """Return the values in which attempts of one row must agree.
+    """Return the values in which attempts of one row agree, unless its reason is MIXED.
 
     All of them come from closed lists, so that a client cannot prevent the sharing with random
     values. Noise is counted separately, so it shares no row with anything else.

@@ -72,6 +72,7 @@ def verify(callbacks: Sequence[Callback]) -> list[Verdict]:
         attempts = coalesce(
             map(make_attempt, callbacks, verdicts, repeat(now)),
             map(row_budget.claim_row, callbacks, verdicts),
+            row_budget,
         )
         mark_first_uses(callbacks, verdicts, accounts, now)
         batch = close_batch(attempts, head, now)

@@ -21,6 +21,7 @@ from verification.diagnosis import (
 )
 from verification.diagnosis.evidence import Evidence, Explanation, Remark, StoredData
 from verification.models import VerificationAttempt
+from verification.protocol.enums import Reason
 
 __all__ = ["Explanation", "Remark", "StoredData", "explain", "remark_on"]
 
@@ -30,6 +31,7 @@ CAUSES: list[Callable[[Evidence], Explanation | None]] = [
     accepted_causes.accepted_with_previous_token,
     accepted_causes.accepted_before_rotation,
     accepted_causes.accepted,
+    request_causes.unlike_requests,
     request_causes.method_not_allowed,
     request_causes.call_of_wecom,
     request_causes.signed_with_empty_token,
@@ -88,10 +90,12 @@ def explain(attempt: VerificationAttempt, stored: StoredData | None = None) -> E
 
 
 def remark_on(attempt: VerificationAttempt) -> list[Remark]:
-    """Return what else is unusual about the attempt.
+    """Return what else is unusual about the attempt; nothing about one of many unlike requests.
 
     Queries the database for each attempt, so do not call this for every row of a list.
     """
+    if attempt.reason == Reason.MIXED:
+        return []
     evidence = Evidence(attempt, StoredData())
     remarks = ((make_remark.__name__, make_remark(evidence)) for make_remark in REMARKS)
     return [replace(remark, name=name) for name, remark in remarks if remark]

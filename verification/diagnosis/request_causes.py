@@ -3,10 +3,31 @@
 from __future__ import annotations
 
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from verification.diagnosis.evidence import Evidence, Explanation
 from verification.protocol.enums import Kind, Mark, Outcome, Reason
 from verification.protocol.signature import is_signed_with_empty_token
+
+
+def unlike_requests(evidence: Evidence) -> Explanation | None:
+    if not evidence.is_refused_for(Reason.MIXED):
+        return None
+    count = evidence.attempt.occurrences
+    return Explanation(
+        _("unlike requests of a flood"),
+        ngettext(
+            "This row stands for {count} request of a flood.",
+            "This row stands for {count} requests of a flood, refused for several reasons. The "
+            "details are those of the first one.",
+            count,
+        ).format(count=f"{count:,}"),
+        _(
+            "The rows just before the flood show what it consists of, and docs/RUNBOOK.md says "
+            "under “Flood” what to do. If you pressed Submit in WeChat's console at this time and "
+            "it failed, press it again: an accepted request always has a row of its own."
+        ),
+    )
 
 
 def method_not_allowed(evidence: Evidence) -> Explanation | None:

@@ -27,6 +27,7 @@ REASON_CHOICES = [
     (Reason.UNDECRYPTABLE_TOKEN.value, _("Undecryptable token")),
     (Reason.MESSAGE_SIGNATURE_MISMATCH.value, _("Message signature mismatch")),
     (Reason.UNDECRYPTABLE_MESSAGE.value, _("Undecryptable message")),
+    (Reason.MIXED.value, _("Mixed reasons")),
 ]
 METHOD_CHOICES = [(method.value, method.name) for method in Method]
 DELIVERY_RESULT_CHOICES = [

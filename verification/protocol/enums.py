@@ -64,6 +64,7 @@ class Reason(Term):
     UNDECRYPTABLE_TOKEN = 9  #: so the signature could not be compared with every token
     MESSAGE_SIGNATURE_MISMATCH = 10  #: msg_signature does not cover the encrypted message
     UNDECRYPTABLE_MESSAGE = 11  #: the account's EncodingAESKey does not decrypt the message
+    MIXED = 12  #: of a row that combines unlike refusals of a flood
 
 
 class Mark(IntFlag):

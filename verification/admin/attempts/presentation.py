@@ -13,7 +13,7 @@ from verification.diagnosis.remarks import MAX_POSSIBLE_SKEW, format_duration
 from verification.models import VerificationAttempt
 from verification.models.noise import WECHAT_USER_AGENT
 from verification.protocol.console import ANSWERS
-from verification.protocol.enums import Kind, Mark, Outcome
+from verification.protocol.enums import Kind, Mark, Outcome, Reason
 from verification.protocol.reply import REFUSALS
 
 
@@ -64,6 +64,11 @@ def occurrences_of(attempt: VerificationAttempt) -> list[Fact]:
         "identical requests that were combined into one row; the details are those of the first "
         "one, without a source if they came from several"
     )
+    if attempt.reason == Reason.MIXED:
+        explanation = _(
+            "requests that were combined into one row; the details are those of the first one, "
+            "without a source or an account if there were several"
+        )
     return [Fact(_("Occurrences"), intcomma(attempt.occurrences), explanation)]
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import cycle, islice
 from typing import Any
 
 import pytest
@@ -11,12 +12,16 @@ from verification.audit_log.verifier import verify_audit
 from verification.callbacks import flood as flood_module
 from verification.callbacks.recording import row_budget, verify
 from verification.models import OfficialAccount, Tally, VerificationAttempt
+from verification.models.noise import is_noise
 from verification.protocol.callback import Callback
+from verification.protocol.enums import Reason
+from verification.tests.support.accounts import make_account
 from verification.tests.support.adapter import A, B
 from verification.tests.support.callback_factory import make_callback
 from verification.tests.support.signer import push, verification
 
 STRANGER, WECHAT = "203.0.113.9", "81.69.103.129"
+MAX_OF_ONE = 3
 
 
 @pytest.fixture(autouse=True)
@@ -27,9 +32,19 @@ def _stop_the_clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     row_budget.reset()
 
 
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Provide a function that sets the clock of the budget, in seconds."""
+
+    def set_clock(seconds: float) -> None:
+        monkeypatch.setattr(flood_module, "monotonic", lambda: seconds)
+
+    return set_clock
+
+
 @pytest.fixture(autouse=True)
 def _small_budgets(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(flood_module, "MAX_INDIVIDUAL_ROWS", 3)
+    monkeypatch.setattr(flood_module, "MAX_INDIVIDUAL_ROWS", MAX_OF_ONE)
     monkeypatch.setattr(flood_module, "MAX_REFUSED_ROWS", 7)
 
 
@@ -111,10 +126,10 @@ def test_accepted_pushes_are_only_tallied(brand_a: OfficialAccount) -> None:
 
 
 def test_the_next_minute_has_a_new_budget(
-    brand_a: OfficialAccount, monkeypatch: pytest.MonkeyPatch
+    brand_a: OfficialAccount, clock: Callable[[float], None]
 ) -> None:
     verify([wrong(number) for number in range(5)])
-    monkeypatch.setattr(flood_module, "monotonic", lambda: 60.0)
+    clock(60)
     verify([wrong(5), wrong(6)])
 
     assert [count for _, count in rows()] == [1, 1, 1, 2, 1, 1]
@@ -139,3 +154,125 @@ def test_a_probe_shares_no_row_with_an_honest_mistake(brand_a: OfficialAccount) 
     verify([wrong(4), probe, wrong(5), probe])
 
     assert [count for _, count in rows()][3:] == [2, 2]
+
+
+class TestUnlikeRefusals:
+    """A stranger who makes every request wrong in another way still gets few rows."""
+
+    def test_of_one_account_share_a_row_once_there_are_too_many(
+        self, brand_a: OfficialAccount, shared_rows: Callable[[float], None]
+    ) -> None:
+        verify([wrong(number) for number in range(3)])
+        shared_rows(1)
+        verify(unlike("brand-a", 30))
+        mixed = VerificationAttempt.objects.latest("id")
+
+        assert [count for _, count in rows()] == [1, 1, 1, 30]
+        assert (mixed.account, mixed.reason, mixed.detail) == (brand_a, Reason.MIXED, "")
+        assert mixed.client_ip == STRANGER
+        assert Tally.objects.get().count == 33
+        assert verify_audit().problems == []
+
+    def test_of_many_accounts_share_a_row_that_names_none(
+        self, brand_a: OfficialAccount, shared_rows: Callable[[float], None]
+    ) -> None:
+        slugs = [make_account(f"brand-{number}", f"{A}{number}").slug for number in range(9)]
+        verify([wrong(number) for number in range(3)])
+        shared_rows(8)
+        verify([callback for slug in slugs for callback in unlike(slug, 5)])
+        mixed = VerificationAttempt.objects.latest("id")
+
+        assert [count for _, count in rows()] == [1, 1, 1, 45]
+        assert (mixed.account, mixed.reason) == (None, Reason.MIXED)
+        assert {(row.account, row.count) for row in Tally.objects.all()} == {
+            (brand_a, 3),
+            (None, 45),
+        }
+        assert verify_audit().problems == []
+
+    def test_equal_ones_keep_their_reason_and_account(
+        self, brand_a: OfficialAccount, shared_rows: Callable[[float], None]
+    ) -> None:
+        verify([wrong(number) for number in range(3)])
+        shared_rows(0)
+        verify([wrong(number) for number in range(9)])
+        shared = VerificationAttempt.objects.latest("id")
+
+        assert (shared.account, shared.reason) == (brand_a, Reason.SIGNATURE_MISMATCH)
+        assert shared.occurrences == 9
+
+    def test_noise_is_no_noise_any_more_beside_something_else(
+        self, brand_a: OfficialAccount, shared_rows: Callable[[float], None]
+    ) -> None:
+        """A list that leaves noise out must not hide what else the row stands for."""
+        probe = make_callback(verification("", nonce="7"), peer=STRANGER)
+        verify([wrong(number) for number in range(3)])
+        shared_rows(0)
+        verify([probe, wrong(4), probe])
+        mixed = VerificationAttempt.objects.latest("id")
+
+        assert (mixed.occurrences, is_noise(vars(mixed))) == (3, False)
+        assert Tally.objects.get().noise == 0
+        assert verify_audit().problems == []
+
+    def test_noise_of_one_account_stays_noise(
+        self, brand_a: OfficialAccount, shared_rows: Callable[[float], None]
+    ) -> None:
+        opened = make_callback("", peer=STRANGER)
+        verify([wrong(number) for number in range(3)])
+        shared_rows(2)
+        verify([*unlike("brand-a", 12), opened, opened])
+
+        assert [count for _, count in rows()][3:] == [12, 2]
+        assert Tally.objects.get().noise == 2
+
+    def test_have_a_budget_of_rows_that_each_second_fills(
+        self, brand_a: OfficialAccount, clock: Callable[[float], None]
+    ) -> None:
+        slugs = [make_account(f"brand-{number}", f"{A}{number}").slug for number in range(9)]
+        verify([wrong(number) for number in range(3)])
+        before = len(rows())
+        for tenth in range(600):
+            clock(60 + tenth / 10)
+            row_budget.refused[STRANGER] = MAX_OF_ONE
+            verify([callback for slug in slugs for callback in unlike(slug, 3)])
+
+        assert len(rows()) - before <= 60 * flood_module.MAX_SHARED_ROWS + 20
+        assert sum(count for _, count in rows()) == 3 + 600 * 27
+        assert verify_audit().problems == []
+
+    def test_do_not_hide_an_accepted_request_or_a_refusal_of_another_source(
+        self, brand_a: OfficialAccount, shared_rows: Callable[[float], None]
+    ) -> None:
+        verify([wrong(number) for number in range(3)])
+        shared_rows(0)
+        honest = make_callback(verification(A), peer=WECHAT)
+        verify([*unlike("brand-a", 9), honest, wrong(99, WECHAT), *unlike("brand-a", 9)])
+        accepted = VerificationAttempt.objects.get(reason=None)
+
+        assert rows()[3:] == [(STRANGER, 18), (WECHAT, 1), (WECHAT, 1)]
+        assert (accepted.account, accepted.client_ip) == (brand_a, WECHAT)
+
+
+@pytest.fixture
+def shared_rows() -> Callable[[float], None]:
+    """Provide a function that sets how many shared rows are left."""
+
+    def leave(count: float) -> None:
+        row_budget.shared_rows = count
+
+    return leave
+
+
+def unlike(slug: str, count: int) -> list[Callback]:
+    """Return refusals that differ in reason or detail; none of them is internet noise."""
+    queries = [
+        verification(B),
+        f"{verification(A)}&nonce=3",
+        verification(A, timestamp="noon"),
+        verification(A).replace("nonce=", "nonce=%C3%A9"),
+        f"{verification(A)}&timestamp=3",
+    ]
+    path = f"/wechat/{slug}".encode()
+    callbacks = [make_callback(query, path=path, peer=STRANGER) for query in queries]
+    return [*islice(cycle(callbacks), count)]
