@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection, transaction
+from django.db.models import Sum
 from django.utils import timezone
 
 from verification import change_log
@@ -24,7 +25,7 @@ from verification.audit_log.verifier import split_by_seal
 from verification.change_log import Action, Actor
 from verification.db.snapshot import read_snapshot
 from verification.keys import seal_keys
-from verification.models import ChainHead, Checkpoint, Seal, VerificationAttempt
+from verification.models import ChainHead, Checkpoint, FailureTally, Seal, VerificationAttempt
 
 #: The most that one transaction removes. It always removes at least one whole seal.
 MAX_SEALS, MAX_LINES = 500, 2_000
@@ -37,6 +38,7 @@ class Cut:
     """Describes what a pruning removes: all seals from the start of the log to `last`."""
 
     days: int  #: everything removed is older than this
+    before: datetime  #: that many days before now
     start: ChainHead
     last: Seal
     first_at: datetime
@@ -68,7 +70,7 @@ def find_cut(days: int) -> Cut | None:
         if last is None:
             return None
         first_at = _time_of(start.last_attempt_id + 1)
-        return Cut(days, start, last, first_at, _time_of(last.last_id))
+        return Cut(days, before, start, last, first_at, _time_of(last.last_id))
 
 
 def _time_of(attempt_id: int) -> datetime:
@@ -78,13 +80,18 @@ def _time_of(attempt_id: int) -> datetime:
 def prune(cut: Cut, actor: Actor, should_continue: Callable[[int], bool]) -> None:
     """Remove everything up to the cut, until `should_continue` returns False.
 
+    Tallies of failures of that age are removed as well, at once.
     `should_continue` is called after each transaction, with the number of attempts that it removed.
     The change log gets an event before anything is removed, and a second one if pruning stops
     early. Raise BrokenChain if a seal to be removed does not verify.
     """
     end = ChainHead(last_recorded_at=cut.last_at)
     end.move_to(cut.last)
-    change_log.record(Action.PRUNED, actor, **_facts(cut, end))
+    with transaction.atomic(durable=True), pruning_bypass(connection):
+        old = FailureTally.objects.filter(hour__lte=cut.before - timedelta(hours=1))
+        failures = old.aggregate(total=Sum("count", default=0))["total"]
+        change_log.record(Action.PRUNED, actor, **_facts(cut, end), failures=failures)
+        old.delete()
     try:
         while (removed := remove_seal_batch(cut.last.id, actor)) and should_continue(removed):
             if connection.vendor == "sqlite":

@@ -3,8 +3,8 @@
 A transaction can bypass them for deletions, never for updates. The bypass is the setting
 verification.bypass on PostgreSQL, and the connection's attribute verification_bypass on SQLite:
 
-* "prune" allows deleting the attempts and seals that the newest checkpoint replaces, and all older
-  checkpoints;
+* "prune" allows deleting the attempts and seals that the newest checkpoint replaces, all older
+  checkpoints, and tallies of failures;
 * "empty" allows every deletion; only tests set it.
 
 The triggers prevent mistakes. They cannot stop someone who can run SQL, because that person can set
@@ -26,6 +26,7 @@ from verification.models import (
     ChainHead,
     ChangeEvent,
     Checkpoint,
+    FailureTally,
     OfficialAccount,
     Seal,
     Tally,
@@ -53,6 +54,7 @@ REFUSED: dict[Model, tuple[str, ...]] = {
     Checkpoint: ("UPDATE", "DELETE"),
     ChangeEvent: ("UPDATE", "DELETE"),
     Tally: ("DELETE",),
+    FailureTally: ("DELETE",),
     ChainHead: ("DELETE",),
 }
 #: The rows that pruning may delete from each table: those whose key is at most the value of this
@@ -62,6 +64,8 @@ PRUNED: dict[Model, tuple[str, int]] = {
     Seal: ("last_seal_id", 0),
     Checkpoint: ("last_seal_id", 1),
 }
+#: Tables of which pruning may delete any row. The change log says what it deleted.
+PRUNED_BY_AGE = {FailureTally}
 _ATTEMPTS, _TALLIES = VerificationAttempt._meta.db_table, Tally._meta.db_table
 _CHECKPOINTS = Checkpoint._meta.db_table
 #: Rows that may be deleted only while no attempt refers to them. Every attempt is counted in a
@@ -165,6 +169,8 @@ def _refuses(vendor: str, model: Model, operation: str, condition: str, last: st
         column, minus = PRUNED[model]
         pruned = f"COALESCE((SELECT max({column}) FROM {_CHECKPOINTS}), 0) - {minus}"
         refuses += f" AND ({bypass} <> 'prune' OR {last} > {pruned})"
+    if operation == "DELETE" and model in PRUNED_BY_AGE:
+        refuses += f" AND {bypass} <> 'prune'"
     return f"{refuses} AND ({condition})" if condition else refuses
 
 

@@ -21,6 +21,7 @@ from django.utils.translation import ngettext
 
 from verification import change_log
 from verification.auth import sessions, sign_ins
+from verification.auth.failures import record_failure
 from verification.change_log import Action, actor_of
 from verification.fields import UndecryptableSecret
 from verification.models import TotpDevice
@@ -111,7 +112,7 @@ def second_factor(site: admin.AdminSite, request: HttpRequest) -> HttpResponse:
     if form.is_valid():
         return accept(site, request, device, form.cleaned_data["code"])
     if form.is_bound:
-        change_log.record(Action.SECOND_FACTOR_REFUSED, actor_of(request))
+        record_failure(Action.SECOND_FACTOR_REFUSED, actor_of(request))
     if device.confirmed:
         context = {"title": _("Second factor"), "form": form}
         return render_page(site, request, "second_factor.html", context)

@@ -13,6 +13,7 @@ from django.http import HttpRequest
 
 from verification import change_log
 from verification.auth import sessions
+from verification.auth.failures import record_failure
 from verification.change_log import Action, Actor, client_ip
 from verification.models.change_event import MAX_ACTOR_LENGTH
 from verification.protocol.client_ip import canonical_ip
@@ -70,4 +71,4 @@ def record_failed_sign_in(
 ) -> None:
     username = str(credentials.get("username", ""))[:MAX_ACTOR_LENGTH]
     name = "".join(letter for letter in username if letter.isprintable())
-    change_log.record(Action.SIGN_IN_FAILED, Actor(name, client_ip(request)))
+    record_failure(Action.SIGN_IN_FAILED, Actor(name, client_ip(request)))

@@ -8,10 +8,8 @@ refusals of an account share a row whatever their reason, and then the refusals 
 
 from __future__ import annotations
 
-import ipaddress
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from functools import lru_cache
 from operator import attrgetter
 from time import monotonic
 from typing import NamedTuple
@@ -20,6 +18,7 @@ from verification.audit_log.canonical import Values
 from verification.callbacks.batch import Attempt, tally_key
 from verification.models.noise import is_noise
 from verification.protocol.callback import Callback
+from verification.protocol.client_ip import source_of
 from verification.protocol.enums import Kind, Mark, Outcome, Reason
 from verification.protocol.reply import Verdict
 
@@ -154,17 +153,6 @@ class RowBudget:
             self.refused.clear()
             self.accepted.clear()
             self.rows = 0
-
-
-@lru_cache(maxsize=1024)
-def source_of(client_ip: str | None) -> str:
-    """Return the IPv4 address, or the /64 network of an IPv6 address.
-
-    A holder of one IPv6 address usually has the whole /64, with 2**64 addresses.
-    """
-    if client_ip is None or ":" not in client_ip:
-        return client_ip or ""
-    return str(ipaddress.ip_network((client_ip, 64), strict=False))
 
 
 def coalesce(

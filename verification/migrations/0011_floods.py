@@ -1,10 +1,11 @@
-"""Name the reason of rows that combine unlike refusals. It runs no SQL.
+"""Count failed sign-ins, and name the reason of rows that combine unlike refusals.
 
 The release before shows such an attempt with the number 12 as its reason, and exports none.
 """
 
 from __future__ import annotations
 
+import django.utils.timezone
 from django.db import migrations, models
 
 REASONS = [
@@ -27,6 +28,42 @@ class Migration(migrations.Migration):
     dependencies = [("verification", "0009_pending_reveal")]
 
     operations = [
+        migrations.CreateModel(
+            "FailureTally",
+            [
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("hour", models.DateTimeField(verbose_name="hour")),
+                ("action", models.CharField(max_length=32, verbose_name="what")),
+                (
+                    "source",
+                    models.CharField(blank=True, max_length=43, verbose_name="source IP"),
+                ),
+                ("count", models.BigIntegerField(verbose_name="count")),
+                (
+                    "last_at",
+                    models.DateTimeField(default=django.utils.timezone.now, verbose_name="last"),
+                ),
+            ],
+            {
+                "verbose_name": "tally of failures",
+                "verbose_name_plural": "tallies of failures",
+                "ordering": ["-hour", "action", "source"],
+                "default_permissions": (),
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=["hour", "action", "source"], name="failure_tally_one_an_hour"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(count__gte=1), name="failure_tally_counts_something"
+                    ),
+                ],
+            },
+        ),
         migrations.AlterField(
             "verificationattempt",
             "reason",

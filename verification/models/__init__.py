@@ -10,6 +10,7 @@ from verification.models.backend import Backend
 from verification.models.chain import ChainHead, Checkpoint, Seal
 from verification.models.change_event import ChangeEvent
 from verification.models.delivery import Delivery, DeliveryTally
+from verification.models.failure_tally import FailureTally
 from verification.models.pending_reveal import PendingReveal
 from verification.models.tally import Tally
 from verification.models.totp_device import RecoveryCode, TotpDevice
@@ -23,6 +24,7 @@ __all__ = [
     "Checkpoint",
     "Delivery",
     "DeliveryTally",
+    "FailureTally",
     "OfficialAccount",
     "PendingReveal",
     "RecoveryCode",

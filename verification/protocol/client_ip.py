@@ -52,3 +52,14 @@ def canonical_ip(text: str) -> str | None:
     if address.scope_id or (int(address) >> 32 == 0 and not address.is_loopback):
         return None
     return str(address)
+
+
+@lru_cache(maxsize=1024)
+def source_of(client_ip: str | None) -> str:
+    """Return the IPv4 address, or the /64 network of an IPv6 address.
+
+    A holder of one IPv6 address usually has the whole /64, with 2**64 addresses.
+    """
+    if client_ip is None or ":" not in client_ip:
+        return client_ip or ""
+    return str(ipaddress.ip_network((client_ip, 64), strict=False))

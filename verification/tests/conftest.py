@@ -14,6 +14,7 @@ from django.db import OperationalError, connection
 from django.test import Client, TransactionTestCase
 from django.utils import timezone, translation
 
+from verification.auth.failures import failure_budget
 from verification.callbacks import recording
 from verification.models import OfficialAccount
 from verification.relay import forward
@@ -104,9 +105,10 @@ def _activate_default_language() -> None:
 
 
 @pytest.fixture(autouse=True)
-def _reset_row_budget() -> None:
-    """Reset the budget, so that refusals of earlier tests do not count in this one."""
+def _reset_budgets() -> None:
+    """Reset the budgets, so that refusals of earlier tests do not count in this one."""
     recording.row_budget.reset()
+    failure_budget.reset()
 
 
 @pytest.fixture

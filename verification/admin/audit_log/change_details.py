@@ -180,6 +180,9 @@ def describe_pruning(facts: Facts) -> Iterator[str]:
             format_datetime(datetime.fromisoformat(facts[end])) for end in ("from", "to")
         )
         yield f"{first} – {last}"
+    if failures := facts.get("failures"):
+        text = ngettext("{count} counted failure", "{count} counted failures", failures)
+        yield text.format(count=f"{failures:,}")
     if "stopped_before" in facts:
         yield _("interrupted")
     yield _("checkpoint {head}").format(head=facts["checkpoint"])

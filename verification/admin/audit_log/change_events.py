@@ -8,6 +8,7 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import mark_safe
@@ -17,6 +18,7 @@ from django.utils.translation import ngettext
 
 from verification.admin.audit_log import filters
 from verification.admin.audit_log.change_details import describe, describe_parts
+from verification.admin.audit_log.failures import describe_failures
 from verification.admin.audit_log.sign_offs import list_sign_offs, signed_off
 from verification.admin.audit_log.signing import sign_off
 from verification.admin.base import ReadOnlyAdmin, moment_column
@@ -37,6 +39,7 @@ class RecordedIn(filters.PeriodFilter):
 
 @admin.register(ChangeEvent)
 class ChangeEventAdmin(ReadOnlyAdmin):
+    change_list_template = "admin/verification/audit/change_log.html"
     list_display = ["at", "what", "who", "about_in_short", "summary", "client_ip"]
     list_filter = [RecordedIn, filters.ActionFilter, filters.AccountFilter, filters.ActorFilter]
     search_fields = [
@@ -72,7 +75,13 @@ class ChangeEventAdmin(ReadOnlyAdmin):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        return super().changelist_view(request, {"zone": format_zone(), **(extra_context or {})})
+        response = super().changelist_view(
+            request, {"zone": format_zone(), **(extra_context or {})}
+        )
+        if isinstance(response, TemplateResponse) and response.context_data:
+            changelist = response.context_data["cl"]
+            response.context_data["failures"] = describe_failures(request, changelist)
+        return response
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ChangeEvent]:
         # The detail page needs the join, too: it would fail to look up an account that was deleted.

@@ -248,14 +248,17 @@ class PeriodFilter(admin.ListFilter):
         ]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return self.limit(queryset, self.field_name)
+
+    def limit(self, queryset: QuerySet[Any], field_name: str) -> QuerySet[Any]:
         if self.problem:
             return queryset
         if self.first:
             start = Period(self.first, self.first).start
-            queryset = queryset.filter(**{f"{self.field_name}__gte": start})
+            queryset = queryset.filter(**{f"{field_name}__gte": start})
         if self.last:
             end = Period(self.last, self.last).end
-            queryset = queryset.filter(**{f"{self.field_name}__lt": end})
+            queryset = queryset.filter(**{f"{field_name}__lt": end})
         return queryset
 
 

@@ -31,8 +31,9 @@ SIX_MONTHS = 184
 class Command(GatewayCommand):
     help = format_lazy(
         gettext_lazy(
-            "Removes the oldest attempts permanently, in whole seals. Hourly counts, accounts "
-            "and the change log stay. Checks the log first, and changes nothing if the log does "
+            "Removes the oldest attempts permanently, in whole seals, and the counts of failed "
+            "sign-ins of that age. Hourly counts of attempts, accounts and the change log stay. "
+            "Checks the log first, and changes nothing if the log does "
             "not verify. The remaining log verifies from a sealed checkpoint on. When "
             "interrupted, the command stops after a short step; run it again to continue. Fewer "
             "than {days} days need --yes: six months can have that many days, and the law may "

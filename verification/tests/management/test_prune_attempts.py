@@ -85,6 +85,7 @@ class TestPruning:
             "from": first.isoformat(),
             "to": last.isoformat(),
             "checkpoint": verified_start_of_log().text,
+            "failures": 0,
         }
 
     def test_the_newest_seal_always_stays(self) -> None:
