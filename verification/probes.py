@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable
+from time import monotonic
 
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError
@@ -12,13 +14,44 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from verification.callbacks.middleware import as_response
-from verification.callbacks.readiness import check_readiness
+from verification.callbacks.readiness import Readiness, check_readiness
 from verification.db.errors import describe
 from verification.metrics import render_metrics
 from verification.protocol.reply import HEALTHY, Reply
 from verification.protocol.signature import constant_time_compare
 
 logger = logging.getLogger(__name__)
+
+#: Seconds.
+READINESS_AGE = 1.0
+
+
+class ReadinessCache:
+    """Keeps the readiness of this process for READINESS_AGE.
+
+    One thread at a time checks. Others wait for its result.
+    """
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.reset()
+
+    def reset(self) -> None:
+        self.readiness: Readiness | None = None
+        self.checked_at = 0.0
+
+    def get(self) -> Readiness:
+        with self.lock:
+            if self.readiness is None or monotonic() - self.checked_at >= READINESS_AGE:
+                self.readiness = check_readiness()
+                self.checked_at = monotonic()
+                if not self.readiness.is_ready:
+                    logger.error("Not ready: %s", self.readiness.text)
+            return self.readiness
+
+
+#: The readiness of this process.
+readiness_cache = ReadinessCache()
 
 
 class ProbeMiddleware:
@@ -53,11 +86,10 @@ def readyz(request: HttpRequest) -> HttpResponse:
     """Return 200 if attempts can be recorded and judged, else 503 and what is wrong.
 
     The database must respond, accept writes, and have all migrations and triggers. The encryption
-    keys must decrypt at least one of the valid tokens, if there are any.
+    keys must decrypt at least one of the valid tokens, if there are any. The answer may be
+    READINESS_AGE old, because anyone can ask, and each check takes some twenty queries.
     """
-    readiness = check_readiness()
-    if not readiness.is_ready:
-        logger.error("Not ready: %s", readiness.text)
+    readiness = readiness_cache.get()
     return as_response(Reply(200 if readiness.is_ready else 503, readiness.text.encode()))
 
 

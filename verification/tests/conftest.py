@@ -14,6 +14,7 @@ from django.db import OperationalError, connection
 from django.test import Client, TransactionTestCase
 from django.utils import timezone, translation
 
+from verification import probes
 from verification.auth.failures import failure_budget
 from verification.callbacks import recording
 from verification.models import OfficialAccount
@@ -109,6 +110,13 @@ def _reset_budgets() -> None:
     """Reset the budgets, so that refusals of earlier tests do not count in this one."""
     recording.row_budget.reset()
     failure_budget.reset()
+
+
+@pytest.fixture(autouse=True)
+def _no_old_readiness(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let /readyz check each time, so that a test need not wait for what it has changed."""
+    monkeypatch.setattr(probes, "READINESS_AGE", 0.0)
+    probes.readiness_cache.reset()
 
 
 @pytest.fixture
