@@ -20,11 +20,20 @@ MAX_REQUEST_SIZE = 4 * 1_048_576
 HEAD_DEADLINE = 10
 #: Seconds from the end of the head to the end of the body.
 BODY_DEADLINE = 30
-#: Seconds in which a client must read what fills the buffers, or the end of a response.
-WRITE_DEADLINE = 60
+#: Seconds in which a client must read what fills the buffers, or MIN_READ bytes of it, or the end
+#: of a response.
+WRITE_DEADLINE = 20
+MIN_READ = 20_480
+#: Requests that a connection may send before the one ahead of them is answered. Each takes several
+#: kilobytes until then, though it may have only 20 bytes.
+MAX_PIPELINED = 32
 #: Seconds for which a refused client may go on sending.
 LINGER = 1
 END_OF_HEAD = b"\r\n\r\n"
+
+
+class TooManyPipelined(Exception):
+    """A client sends requests without waiting for answers."""
 
 
 class LimitedProtocol(HttpToolsProtocol):
@@ -37,6 +46,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self.tail = b""  #: the last bytes of an incomplete head, which may begin its end
         self.read_timer: asyncio.TimerHandle | None = None
         self.write_timer: asyncio.TimerHandle | None = None
+        self.unread = 0  #: bytes in the buffer when the write timer was started
         self.limit_reading(HEAD_DEADLINE)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -82,6 +92,10 @@ class LimitedProtocol(HttpToolsProtocol):
         self.is_head_complete = True
         self.stop_read_timer()
         super().on_headers_complete()
+        if len(self.pipeline) > MAX_PIPELINED:
+            self.is_refused = True
+            self.transport.abort()
+            raise TooManyPipelined  # so that the parser reads nothing more of this chunk
 
     def on_message_complete(self) -> None:
         self.is_request_complete = True
@@ -90,6 +104,8 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
+        if self.pipeline or self.flow.write_paused:
+            self.flow.pause_reading()
         if self.write_timer is None and self.transport.get_write_buffer_size():
             self.limit_writing()
 
@@ -100,6 +116,12 @@ class LimitedProtocol(HttpToolsProtocol):
     def resume_writing(self) -> None:
         self.stop_write_timer()
         super().resume_writing()
+        if not self.pipeline:
+            self.flow.resume_reading()
+
+    def send_400_response(self, msg: str) -> None:
+        if not self.is_refused:
+            super().send_400_response(msg)
 
     def eof_received(self) -> Any:
         """Keep the connection until a complete request is answered.
@@ -146,13 +168,17 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def limit_writing(self) -> None:
         self.stop_write_timer()
+        self.unread = self.transport.get_write_buffer_size()
         self.write_timer = self.loop.call_later(WRITE_DEADLINE, self.end_writing)
 
     def end_writing(self) -> None:
-        """Abort a connection whose client does not read."""
+        """Abort a connection whose client does not read, or too slowly."""
         self.write_timer = None
-        if self.transport.get_write_buffer_size():
+        left = self.transport.get_write_buffer_size()
+        if left and self.unread - left < MIN_READ:
             self.transport.abort()
+        elif left:
+            self.limit_writing()
 
     def stop_read_timer(self) -> None:
         if self.read_timer is not None:

@@ -182,3 +182,31 @@ def test_requests_after_one_another_have_a_deadline_each(talk: Talk) -> None:
         return answers
 
     assert talk(client).count(b" 200 ") == 4
+
+
+@hurried
+def test_a_client_that_reads_slowly_gets_all_of_its_answer(talk: Talk) -> None:
+    async def client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
+        writer.write(b"GET /large HTTP/1.0\r\n\r\n")
+        answer = b""
+        while piece := await reader.read(400_000):
+            answer += piece
+            await asyncio.sleep(0.025)
+        return answer
+
+    assert len(talk(client)) > 20_000_000
+
+
+def test_requests_that_do_not_wait_for_answers_are_answered_in_order(talk: Talk) -> None:
+    request = b"POST /slow HTTP/1.1\r\nContent-Length: %d\r\n\r\n%s"
+    requests = [request % (size, b"x" * size) for size in range(9)]
+    last = b"POST / HTTP/1.0\r\nContent-Length: 9\r\n\r\n123456789"
+    answer = talk(sending(b"".join(requests) + last))
+
+    assert [int(body[:1]) for body in answer.split(b"\r\n\r\n")[1:]] == [*range(10)]
+
+
+def test_thousands_of_requests_that_do_not_wait_for_answers_are_not_kept(talk: Talk) -> None:
+    answer = talk(sending(b"GET /slow HTTP/1.1\r\n\r\n" * 10_000))
+
+    assert answer in (b"", b"reset") or answer.count(b" 200 ") <= 1
