@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
-from django.contrib.auth.models import Group, Permission, User
+from django.contrib.auth.models import Group, User
 from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.templatetags.static import static
@@ -21,6 +21,17 @@ from django.utils.translation import gettext_lazy as _
 from verification import change_log
 from verification.admin.base import MINUTE, moment_column
 from verification.admin.responses import ChangeLoggedMixin
+from verification.admin.roles import (
+    can_manage_group,
+    can_manage_user,
+    explain_group,
+    grantable_groups,
+    grantable_permissions,
+    name_group,
+    name_permission,
+    permissions_of,
+    roles_of,
+)
 from verification.admin.user_forms import ChangedUserForm, NewPasswordForm, NewUserForm
 from verification.auth.full_name import full_name_of
 from verification.change_log import Action, actor_of
@@ -31,51 +42,8 @@ if TYPE_CHECKING:
 else:
     GatewayUserModelAdmin = UserAdmin
 
-#: The names of these fields of a user in the change log.
-FLAGS = {"active": "is_active", "staff": "is_staff", "superuser": "is_superuser"}
-GROUPS = {"Token managers": _("Token managers"), "Auditors": _("Auditors")}
-EXPLAINED = {
-    "Token managers": _("Connect accounts, reveal and rotate tokens, set backends, read the log."),
-    "Auditors": _("Read and export the log and the change log, check it, and sign off periods."),
-}
-VERBS = {
-    "view": _("view"),
-    "add": _("add"),
-    "change": _("change"),
-    "delete": _("delete"),
-    "reveal": _("reveal"),
-    "rotate": _("rotate"),
-    "export": _("export"),
-    "sign": _("sign off"),
-    "set": _("set"),
-    "send": _("send a test message"),
-    "manage": _("retry and discard"),
-}
-
 admin.site.unregister(User)
 admin.site.unregister(Group)
-
-
-def name_group(group: Group) -> str:
-    """Return the name of the group, translated if it is one of GROUPS."""
-    return str(GROUPS.get(group.name, group.name))
-
-
-def explain_group(group: Group) -> str:
-    """Return the name of the group, and what its members do, if it is one of GROUPS."""
-    if group.name not in EXPLAINED:
-        return group.name
-    name, explained = name_group(group), EXPLAINED[group.name]
-    return format_html('{} <span class="explained">{}</span>', name, explained)
-
-
-def name_permission(permission: Permission) -> str:
-    """Return the name of the permission, such as "Official accounts · view"."""
-    model = permission.content_type.model_class()
-    verb = VERBS.get(permission.codename.partition("_")[0])
-    if model is None or verb is None:
-        return permission.name
-    return f"{capfirst(model._meta.verbose_name_plural)} · {verb}"
 
 
 def with_phone_label(column: Callable[[Any, Any], Any]) -> Callable[[Any, Any], str]:
@@ -98,15 +66,10 @@ def yes_or_no(value: bool, *, usually: bool | None = None) -> str:
     return format_html('<img src="{}" alt="{}" class="{}">', icon, word, css_class)
 
 
-def roles_of(user: User) -> set[str]:
-    """Return the user's roles: flags, groups, and permissions granted directly."""
-    flags = {name for name, field in FLAGS.items() if getattr(user, field)}
-    groups = set(user.groups.values_list("name", flat=True))
-    return flags | groups | set(user.user_permissions.values_list("codename", flat=True))
-
-
-def permissions_of(group: Group) -> set[str]:
-    return set(group.permissions.values_list("codename", flat=True))
+def signed_in(request: HttpRequest) -> User:
+    """Return the person of a request to the admin, which lets nobody else in."""
+    assert isinstance(request.user, User)
+    return request.user
 
 
 def record_role_changes(
@@ -121,17 +84,33 @@ def record_role_changes(
             change_log.record(action, actor_of(request), role=role, **holder)
 
 
-class RoleNamesMixin(ChangeLoggedMixin):
-    """Offers the permissions that this admin uses as check boxes, with translated names."""
+class RolesMixin(ChangeLoggedMixin):
+    """Offers roles as check boxes with translated names: those that the person may give.
+
+    Nobody can give a role that they do not have, or change somebody who can do more than they.
+    """
 
     filter_horizontal = ()
+    #: Returns whether the first of two may change the second.
+    can_manage: Callable[[User, Any], bool]
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        may_change: bool = super().has_change_permission(request, obj)
+        return may_change and (obj is None or type(self).can_manage(signed_in(request), obj))
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        may_delete: bool = super().has_delete_permission(request, obj)
+        return may_delete and (obj is None or type(self).can_manage(signed_in(request), obj))
 
     def formfield_for_manytomany(self, db_field: Any, request: Any = None, **kwargs: Any) -> Any:
         kwargs["widget"] = forms.CheckboxSelectMultiple
         is_group = db_field.related_model is Group
-        if not is_group:
+        if is_group:
+            kwargs["queryset"] = grantable_groups(signed_in(request))
+        else:
             apps = {"content_type__app_label__in": ["verification", "auth"]}
-            offered = Permission.objects.filter(**apps).exclude(content_type__model="permission")
+            offered = grantable_permissions(signed_in(request)).filter(**apps)
+            offered = offered.exclude(content_type__model="permission")
             kwargs["queryset"] = offered.select_related("content_type")
         field: Any = super().formfield_for_manytomany(db_field, request, **kwargs)
         field.label_from_instance = explain_group if is_group else name_permission
@@ -162,7 +141,7 @@ PERMISSIONS: tuple[Any, Any] = (
 
 
 @admin.register(User)
-class GatewayUserAdmin(RoleNamesMixin, GatewayUserModelAdmin):
+class GatewayUserAdmin(RolesMixin, GatewayUserModelAdmin):
     list_display = [
         *("username", "full_name", "member_of", "has_second_factor", "last_sign_in"),
         *("superuser", "active"),
@@ -184,6 +163,7 @@ class GatewayUserAdmin(RoleNamesMixin, GatewayUserModelAdmin):
         (_("Permissions"), {"fields": ["groups", "is_staff"]}),
     ]
 
+    can_manage = staticmethod(can_manage_user)
     last_sign_in = with_phone_label(moment_column("last_login", _("last sign-in"), MINUTE))
     joined = moment_column("date_joined", _("date joined"), MINUTE)
 
@@ -191,6 +171,11 @@ class GatewayUserAdmin(RoleNamesMixin, GatewayUserModelAdmin):
         devices = TotpDevice.objects.filter(user=OuterRef("pk"), confirmed=True)
         users: QuerySet[User] = super().get_queryset(request).prefetch_related("groups")
         return users.annotate(has_device=Exists(devices))
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Let only superusers make one."""
+        fields = super().get_readonly_fields(request, obj)
+        return fields if signed_in(request).is_superuser else [*fields, "is_superuser"]
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         return {"is_staff": True, **super().get_changeform_initial_data(request)}
@@ -269,9 +254,10 @@ class GatewayUserAdmin(RoleNamesMixin, GatewayUserModelAdmin):
 
 
 @admin.register(Group)
-class GatewayGroupAdmin(RoleNamesMixin, GroupAdmin):
+class GatewayGroupAdmin(RolesMixin, GroupAdmin):
     list_display = ["shown_name"]
     actions = ["delete_selected"]
+    can_manage = staticmethod(can_manage_group)
 
     def title_of(self, row: Group) -> str:
         return name_group(row)

@@ -23,7 +23,7 @@ from verification.admin.accounts.secret_forms import (
     RotateTokenForm,
 )
 from verification.admin.attempts.export import describe_filters
-from verification.admin.users import FLAGS, GROUPS, name_permission
+from verification.admin.roles import FLAGS, GROUPS, name_permission
 from verification.change_log import Action
 from verification.models import AESKey, Backend, ChangeEvent, OfficialAccount, Token
 from verification.models.rotating_secret import RotatingSecret
