@@ -244,6 +244,8 @@ if not LOCAL:
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"  # no fourth cookie
 SESSION_COOKIE_AGE = 30 * 60  # since the last page: see verification/auth/sessions.py
 
+LOGIN_REDIRECT_URL = "admin:index"  # where a sign-in leads whose `next` is another host's
+
 ADMIN_REQUIRE_TOTP = env.flag("ADMIN_REQUIRE_TOTP")
 
 AUTHENTICATION_BACKENDS = [

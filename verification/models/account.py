@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 import secrets
+import unicodedata
 from collections.abc import Iterable
 from typing import ClassVar
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
-from django.db import models
+from django.db import connection, models
 from django.utils.translation import gettext_lazy as _
 
 from verification.fields import EncryptedTextField
@@ -40,6 +41,10 @@ def random_slug() -> str:
 
 #: Characters that would reorder the text around a name. Names in Arabic or Hebrew need none.
 REORDERING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+#: Categories of characters that end a line or control a terminal.
+CONTROLS = {"Cc", "Zl", "Zp"}
 
 
 class OfficialAccount(models.Model):
@@ -95,8 +100,13 @@ class OfficialAccount(models.Model):
                 "instead of pasting it."
             )
             raise ValidationError({"name": sentence})
-        others = OfficialAccount.objects.filter(answers_at_root=True).exclude(pk=self.pk)
-        if self.answers_at_root and others.count() >= MAX_ACCOUNTS_AT_ROOT:
+        if any(unicodedata.category(letter) in CONTROLS for letter in self.name):
+            sentence = _(
+                "The name contains a line break or another control character. Type the name "
+                "instead of pasting it."
+            )
+            raise ValidationError({"name": sentence})
+        if self.answers_at_root and is_root_full(besides=self.pk):
             raise ValidationError(
                 {
                     "answers_at_root": _(
@@ -130,6 +140,19 @@ class OfficialAccount(models.Model):
         If so, its slug is fixed.
         """
         return self.tallies.exclude(kind=Kind.SELF_TEST).exists()
+
+
+def is_root_full(besides: int | None = None) -> bool:
+    """Return whether no account besides this one can start to answer at the bare domain.
+
+    In a transaction, others that ask wait until it ends, so that no two take the last place.
+    """
+    if connection.vendor == "postgresql" and connection.in_atomic_block:
+        with connection.cursor() as cursor:
+            table = OfficialAccount._meta.db_table
+            cursor.execute(f"LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE")
+    at_root = OfficialAccount.objects.filter(answers_at_root=True).exclude(pk=besides or 0)
+    return at_root.count() >= MAX_ACCOUNTS_AT_ROOT
 
 
 # --- Tokens

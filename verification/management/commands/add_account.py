@@ -19,7 +19,7 @@ from verification.management.base import (
     read_token,
 )
 from verification.models import OfficialAccount
-from verification.models.account import MAX_ACCOUNTS_AT_ROOT
+from verification.models.account import MAX_ACCOUNTS_AT_ROOT, is_root_full
 
 
 class Command(GatewayCommand):
@@ -46,7 +46,7 @@ class Command(GatewayCommand):
         actor = command_line_actor()
         with transaction.atomic():
             account = OfficialAccount(slug=slug, name=name or slug)
-            if OfficialAccount.objects.filter(answers_at_root=True).count() >= MAX_ACCOUNTS_AT_ROOT:
+            if is_root_full():
                 account.answers_at_root = False
                 warning = _(
                     "{limit} accounts already accept calls at the bare domain, so this one does "

@@ -100,6 +100,14 @@ class TestLocking:
         assert 'lang="zh-hans"' in response.text
 
 
+class TestWhereItLeads:
+    @pytest.mark.parametrize("place", ["https://evil.example/", "//evil.example", "javascript:1"])
+    def test_another_hosts_page_is_replaced_by_home(self, place: str) -> None:
+        form = {"username": "li.wei", "password": PASSWORD, "next": place}
+
+        assert Client().post("/admin/login/", form).headers["Location"] == "/admin/"
+
+
 class TestTheChangeLog:
     def test_a_failed_sign_in_is_recorded_locked_or_not(self) -> None:
         fail(7)

@@ -4,11 +4,14 @@ import io
 import json
 import re
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from django.core.exceptions import ValidationError
 from django.core.management import call_command
 from django.core.management.base import CommandError
+from django.db import connection
 from django.test import Client
 
 from verification.models import ChangeEvent, OfficialAccount, Token
@@ -221,3 +224,29 @@ def test_errors_are_one_sentence_and_an_exit_code(transactional_db: None, tmp_pa
     assert (added.returncode, added.stdout.count("jerry")) == (0, 2)
     assert added.stderr.startswith("Warning: ")
     assert "already exists" in assert_one_sentence(again)
+
+
+@pytest.mark.parametrize("name", ["Brand\r\nA", "Brand\u2028A", "Brand\x1b[31mA"])
+def test_a_name_with_a_line_break_is_refused(db: None, name: str) -> None:
+    with pytest.raises((CommandError, ValidationError), match="line break"):
+        call_command("add_account", "brand-a", name=name)
+
+    assert not OfficialAccount.objects.exists()
+
+
+@pytest.mark.postgresql
+def test_accounts_added_at_once_do_not_share_the_last_place_at_the_bare_domain(
+    transactional_db: None,
+) -> None:
+    for number in range(MAX_ACCOUNTS_AT_ROOT - 3):
+        OfficialAccount.objects.create(name="Brand", slug=f"brand-{number}")
+
+    def add(number: int) -> None:
+        call_command("add_account", f"new-{number}", stdout=io.StringIO(), stderr=io.StringIO())
+        connection.close()
+
+    with ThreadPoolExecutor(8) as people:
+        list(people.map(add, range(8)))
+
+    assert OfficialAccount.objects.filter(answers_at_root=True).count() == MAX_ACCOUNTS_AT_ROOT
+    assert OfficialAccount.objects.count() == MAX_ACCOUNTS_AT_ROOT + 5
