@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from verification.admin.attempts import choices
 from verification.admin.attempts.around import count_pushes, look_around
 from verification.admin.attempts.chart import draw
-from verification.admin.attempts.presentation import state_of
+from verification.admin.attempts.presentation import name_called, state_of
 from verification.attempts.bars import Bar
 from verification.attempts.counts import PeriodCounts, count_period
 from verification.attempts.filter import AttemptFilter, Noise, around, everything, latest_days
@@ -207,7 +207,7 @@ def row_of(attempt: VerificationAttempt, stored: StoredData) -> dict[str, Any]:
         "at": format_short_with_seconds(attempt.recorded_at),
         "is_accepted": is_accepted,
         "state": state_of(attempt, explanation),
-        "called": attempt.account.name if attempt.account else attempt.path,
+        "called": name_called(attempt),
         "what": explanation.summary,
         "in_full": explanation.full_text,
         "token": explanation.signed_with if is_accepted else None,

@@ -14,6 +14,7 @@ from verification.admin.accounts.records import sign
 from verification.admin.attempts.changelist import attempt_list
 from verification.admin.attempts.detail import detail_context
 from verification.admin.attempts.export import export_view
+from verification.admin.attempts.presentation import name_called
 from verification.admin.base import ReadOnlyAdmin
 from verification.attempts.filter_url import parse_filter
 from verification.models import VerificationAttempt
@@ -53,7 +54,7 @@ class VerificationAttemptAdmin(ReadOnlyAdmin):
         return _("Attempt {number} — {outcome} — {called} — {time}").format(
             number=row.pk,
             outcome=f"{sign(row)} {row.get_outcome_display()}",
-            called=row.account or row.path,
+            called=name_called(row),
             time=format_datetime(row.recorded_at),
         )
 

@@ -33,6 +33,13 @@ def state_of(attempt: VerificationAttempt, explanation: Explanation) -> str:
     return "harmless" if explanation.is_harmless else "refused"
 
 
+def name_called(attempt: VerificationAttempt) -> str:
+    """Return the account that was called, or the path if it is no account's."""
+    if attempt.account:
+        return attempt.account.name
+    return _("several accounts") if attempt.reason == Reason.MIXED else attempt.path
+
+
 def describe_request(attempt: VerificationAttempt) -> list[Fact]:
     facts = [
         Fact(

@@ -11,7 +11,7 @@ from verification.diagnosis import explain, remark_on
 from verification.management.base import GatewayCommand, add_json_argument
 from verification.models import Checkpoint, VerificationAttempt
 from verification.models.noise import NOISE
-from verification.protocol.enums import Kind, Outcome
+from verification.protocol.enums import Kind, Outcome, Reason
 from verification.times import format_datetime
 
 
@@ -72,9 +72,9 @@ def find_attempt(number: int) -> VerificationAttempt:
 
 
 def find_last_refused() -> VerificationAttempt:
-    """Return the last refused attempt that is not a self-test, a browser or a bot."""
+    """Return the last refused attempt that is not a self-test, a browser, a bot, or many."""
     refused = VerificationAttempt.objects.filter(outcome=Outcome.REFUSED).exclude(NOISE)
-    refused = refused.exclude(kind=Kind.SELF_TEST)
+    refused = refused.exclude(kind=Kind.SELF_TEST).exclude(reason=Reason.MIXED)
     attempt = refused.select_related("account").order_by("-id").first()
     if attempt is None:
         raise CommandError(_("No attempt was refused, except for self-tests, browsers and bots."))

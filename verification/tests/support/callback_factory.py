@@ -6,6 +6,9 @@ from typing import Any
 
 from verification.protocol.callback import Callback, Request, parse_callback, path_slug
 
+#: The shared rows that are left after a long flood. However slow a test is, there are none.
+EXHAUSTED = -1_000_000
+
 
 def make_callback(query: str, path: bytes = b"/wechat/brand-a", **rest: Any) -> Callback:
     fields = {"method": "GET", "headers": {}, "peer": "10.0.0.1", "scheme": "http"}

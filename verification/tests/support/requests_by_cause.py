@@ -16,7 +16,7 @@ from verification.callbacks.recording import row_budget, verify
 from verification.models import OfficialAccount
 from verification.tests.support.accounts import LI_WEI, make_account
 from verification.tests.support.adapter import A, B
-from verification.tests.support.callback_factory import make_callback
+from verification.tests.support.callback_factory import EXHAUSTED, make_callback
 from verification.tests.support.lost_keys import lose_key, without_key
 from verification.tests.support.messages import (
     AES_KEY,
@@ -83,7 +83,7 @@ def unlike_requests(send: Send) -> str:
     """Record a flood in one batch. A client that waits for each answer makes none."""
     queries = [verification(B), f"{verification(A)}&nonce=3", verification(A, timestamp="noon")]
     flood = [make_callback(query, peer="203.0.113.9") for query in queries * 50]
-    row_budget.shared_rows = 1  # as after a second of this
+    row_budget.shared_rows = EXHAUSTED
     verify(flood)
     return "This row stands for 130 requests of a flood"
 
