@@ -52,8 +52,8 @@ def healthz(request: HttpRequest) -> HttpResponse:
 def readyz(request: HttpRequest) -> HttpResponse:
     """Return 200 if attempts can be recorded and judged, else 503 and what is wrong.
 
-    The database must respond, accept writes, and have all migrations and triggers. The encryption
-    keys must decrypt at least one of the valid tokens, if there are any.
+    The database must respond, accept writes, and have all migrations. The encryption keys must
+    decrypt at least one of the valid tokens, if there are any.
     """
     readiness = check_readiness()
     if not readiness.is_ready:

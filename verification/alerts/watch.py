@@ -70,7 +70,7 @@ class Watch:
     def check_log(self, position: WatchPosition) -> HeadCheck:
         """Check the end of the log.
 
-        The whole log is checked once a day, and when its end is not intact or triggers are missing.
+        The whole log is checked once a day, and when its end or the schema is not as it should be.
         """
         if self.is_full_check_due():
             self.check_whole_log()

@@ -266,7 +266,9 @@ class TestTampering:
         with connection.cursor() as cursor:
             cursor.execute(f"DROP TRIGGER seal_refuses_delete{on_table}")
 
-        assert verify_audit().problems == ["The trigger seal_refuses_delete is missing."]
+        assert verify_audit().problems == [
+            "The trigger seal_refuses_delete of verification_seal is missing."
+        ]
 
 
 @pytest.mark.postgresql
