@@ -188,6 +188,8 @@ def verify_end(report: Report) -> None:
     for seal_id in Seal.objects.filter(id__lt=1).values_list("id", flat=True)[:1]:
         sentence = _("Seal {seal} is out of place: the first seal of a log has the number 1.")
         report.add_problem(sentence.format(seal=seal_id))
+    if Seal.objects.filter(id__gt=report.start.last_seal_id).count() > report.seals:
+        report.add_problem(_("A seal appears more than once."))
     try:
         Chain(place).verify_head(report.head)
     except BrokenChain as broken:
@@ -198,12 +200,15 @@ def verify_end(report: Report) -> None:
 
 
 def split_by_seal(batch: SealBatch) -> Iterator[tuple[Seal, list[bytes]]]:
-    """Yield each seal with the lines whose ids are in its range, even if some are missing."""
+    """Yield each seal with all lines whose ids are in its range.
+
+    Some may be missing, and an id may be there twice if the primary key was removed.
+    """
     position, lines = 0, batch.lines
     for seal in batch.seals:
         end = position + seal.count
-        # An intact seal takes one comparison; only a broken one is searched line by line.
-        if not (end <= len(lines) and id_of(lines[end - 1]) == seal.last_id):
+        # An intact seal takes two comparisons; only a broken one is searched line by line.
+        if not _ends_at(lines, end, seal.last_id):
             while position < len(lines) and id_of(lines[position]) < seal.first_id:
                 position += 1
             end = position
@@ -211,6 +216,13 @@ def split_by_seal(batch: SealBatch) -> Iterator[tuple[Seal, list[bytes]]]:
                 end += 1
         yield seal, lines[position:end]
         position = end
+
+
+def _ends_at(lines: list[bytes], end: int, last_id: int) -> bool:
+    """Return whether the line before `end` has this id, and the line after it another one."""
+    if end > len(lines) or id_of(lines[end - 1]) != last_id:
+        return False
+    return end == len(lines) or id_of(lines[end]) > last_id
 
 
 def verify_seal(seal: Seal) -> None:
