@@ -57,6 +57,7 @@ def test_a_broken_log_is_reported_once_a_day_until_it_is_restored(
     assert "not intact" in sent()
 
     as_owner(VerificationAttempt, "UPDATE {table} SET status = 200 WHERE id = 1")
+    clock.advance(hours=25)
     assert sent().startswith("The log is intact again\nThe check of 20")
 
 
