@@ -21,7 +21,9 @@ class VerificationConfig(AppConfig):
         from verification import checks  # noqa: F401, registers them
         from verification.audit_log import triggers
         from verification.auth import sign_ins
+        from verification.db.connections import pin_isolation
 
+        connection_created.connect(pin_isolation)
         connection_created.connect(triggers.register_bypass)
         # On SQLite, a migration rebuilds tables without their triggers, so every migrate removes
         # the triggers first and installs them afterwards.

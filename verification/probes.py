@@ -85,9 +85,9 @@ def healthz(request: HttpRequest) -> HttpResponse:
 def readyz(request: HttpRequest) -> HttpResponse:
     """Return 200 if attempts can be recorded and judged, else 503 and what is wrong.
 
-    The database must respond, accept writes, and have all migrations and triggers. The encryption
-    keys must decrypt at least one of the valid tokens, if there are any. The answer may be
-    READINESS_AGE old, because anyone can ask, and each check takes some twenty queries.
+    The database must respond, accept writes, and have all migrations. The encryption keys must
+    decrypt at least one of the valid tokens, if there are any. The answer may be READINESS_AGE old,
+    because anyone can ask, and each check takes some twenty queries.
     """
     readiness = readiness_cache.get()
     return as_response(Reply(200 if readiness.is_ready else 503, readiness.text.encode()))

@@ -37,7 +37,7 @@ BACKEND_CONDITIONS: list[Callable[[Snapshot, OfficialAccount], Finding | None]] 
 LOG_CONDITIONS: list[Callable[[Snapshot], Finding | None]] = [
     log_conditions.chain_broken,
     log_conditions.head_went_back,
-    log_conditions.not_append_only,
+    log_conditions.schema_differs,
 ]
 KEY_CONDITIONS: list[Callable[[Snapshot], Finding | None]] = [key_conditions.key_missing]
 

@@ -9,7 +9,6 @@ from django.utils.translation import gettext as _
 from verification.alerts.finding import Finding, link_to
 from verification.alerts.snapshot import Snapshot
 from verification.audit_log.integrity import latest_check
-from verification.audit_log.triggers import MISSING_TRIGGER_ADVICE
 from verification.times import format_datetime
 
 #: The number of sentences of a report that fit into a message.
@@ -53,20 +52,28 @@ def head_went_back(snapshot: Snapshot) -> Finding | None:
     )
 
 
-def not_append_only(snapshot: Snapshot) -> Finding | None:
-    """Report missing triggers. It ends when all are in place."""
-    key, names = "not_append_only", snapshot.head.missing_triggers
-    if not names:
-        title = _("The log is append-only again")
-        text = _("Seen at {time}: all triggers are in place.").format(
+def schema_differs(snapshot: Snapshot) -> Finding | None:
+    """Report tables and triggers that are not as migrations make them, until they are again."""
+    key, schema = "schema_differs", snapshot.head.schema
+    if not schema.differences:
+        title = _("The database is as migrations make it again")
+        text = _("Seen at {time}: all tables and triggers are as they should be.").format(
             time=format_datetime(snapshot.now)
         )
         return Finding(key, snapshot.now, title, text, link_to("integrity"), is_over=True)
-    seen = _("Seen at {time}.").format(time=format_datetime(snapshot.now))
-    missing = [_("The trigger {name} is missing.").format(name=name) for name in names]
-    sentences = [seen, *missing[:MAX_SENTENCES], str(MISSING_TRIGGER_ADVICE)]
-    title = _("The log is no longer append-only")
+    sentences = [
+        _("Seen at {time}.").format(time=format_datetime(snapshot.now)),
+        *schema.differences[:MAX_SENTENCES],
+        *count_more(schema.differences),
+        schema.advice,
+    ]
+    title = _("The database is not as migrations make it")
     return Finding(key, snapshot.now, title, "\n".join(sentences), link_to("integrity"))
+
+
+def count_more(sentences: Sequence[str]) -> list[str]:
+    more = len(sentences) - MAX_SENTENCES
+    return [_("{count} more: run manage.py verify_audit.").format(count=more)] if more > 0 else []
 
 
 def _report_broken_log(snapshot: Snapshot, key: str, sentences: Sequence[str]) -> Finding:

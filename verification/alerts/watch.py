@@ -23,9 +23,9 @@ from verification.alerts.state import apply_findings
 from verification.audit_log.head_check import HeadCheck, check_head
 from verification.audit_log.integrity import latest_check, record_check
 from verification.audit_log.verifier import KeptHead, verify_audit
-from verification.change_log import Action, Actor
+from verification.change_log import Actor
 from verification.db.watchdog import watchdog
-from verification.models import Alert, ChainHead, ChangeEvent, WatchPosition
+from verification.models import Alert, ChainHead, WatchPosition
 
 logger = logging.getLogger(__name__)
 # Its lines are JSON, and LOG_LEVEL does not suppress them.
@@ -70,7 +70,7 @@ class Watch:
     def check_log(self, position: WatchPosition) -> HeadCheck:
         """Check the end of the log.
 
-        The whole log is checked once a day, and when its end is not intact or triggers are missing.
+        The whole log is checked once a day, and when its end or the schema is not as it should be.
         """
         if self.is_full_check_due():
             self.check_whole_log()
@@ -87,11 +87,8 @@ class Watch:
 
         A check from the admin may have continued an earlier one, so it does not count.
         """
-        checks = ChangeEvent.objects.filter(action=Action.LOG_CHECKED, actor=ACTOR.name).order_by(
-            "-id"
-        )
-        last = checks.values_list("recorded_at", flat=True).first()
-        return last is None or timezone.now() - last >= DAY
+        last = latest_check(ACTOR.name)
+        return last is None or timezone.now() - last.at >= DAY
 
     def check_whole_log(self) -> None:
         """Verify the whole log under a longer lease, and record the result."""

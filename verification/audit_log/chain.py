@@ -6,6 +6,7 @@ import hashlib
 import hmac
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from itertools import pairwise
 from typing import NamedTuple
 
 from django.utils.translation import gettext as _
@@ -134,6 +135,11 @@ def verify_mac(
 
 def _describe_difference(seal: Seal, lines: Sequence[bytes]) -> str:
     ids = [id_of(line) for line in lines]
+    for attempt_id, following_id in pairwise(ids):
+        if attempt_id == following_id:
+            return _("Attempt {attempt}, in {seal}, appears more than once.").format(
+                attempt=attempt_id, seal=_name(seal)
+            )
     for position, expected_id in enumerate(range(seal.first_id, seal.last_id + 1)):
         if ids[position : position + 1] != [expected_id]:
             return _("Attempt {attempt}, in {seal}, is missing or out of place.").format(

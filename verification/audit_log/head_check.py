@@ -1,4 +1,4 @@
-"""Checks the newest part of the log: what is new since an earlier head, the end, and the triggers.
+"""Checks the newest part of the log: what is new since an earlier head, the end, and the schema.
 
 `manage.py watch` does this in every round, because verify_audit() reads the whole log.
 """
@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from datetime import timedelta
 
 from django.db import connection
 
 from verification.audit_log.checkpoint import start_of_log
-from verification.audit_log.triggers import missing_triggers
+from verification.audit_log.schema_check import SchemaCheck, check_schema
 from verification.audit_log.verifier import (
     KeptHead,
     Report,
@@ -26,6 +27,8 @@ from verification.models import ChainHead, Checkpoint, Seal
 #: Seconds. If more has been recorded than can be checked in this time, the check of the whole log
 #: covers the rest.
 MAX_SECONDS = 10
+#: After a newer release has migrated the database, processes of this release may go on this long.
+ROLL_OUT = timedelta(minutes=10)
 
 
 @dataclass(frozen=True)
@@ -36,11 +39,11 @@ class HeadCheck:
     kept: KeptHead  #: the current head, for the next check to start from
     is_broken: bool  #: something new, or the end of the log, does not verify
     cut_off: list[str]  #: sentences that say why the log lacks the kept head
-    missing_triggers: list[str]  #: names
+    schema: SchemaCheck
 
     @property
     def is_well(self) -> bool:
-        return not (self.is_broken or self.cut_off or self.missing_triggers)
+        return not (self.is_broken or self.cut_off or self.schema.differences)
 
 
 def check_head(kept: KeptHead, printed: KeptHead | None = None) -> HeadCheck:
@@ -50,6 +53,7 @@ def check_head(kept: KeptHead, printed: KeptHead | None = None) -> HeadCheck:
     follows the last seal, and the head matches it. A head whose seal was pruned proves nothing.
     """
     with read_snapshot():
+        schema = check_schema(connection, ROLL_OUT)
         report = Report(head=ChainHead.objects.first(), checkpoint=Checkpoint.objects.first())
         report.start = start_of_log(report.checkpoint)
         for earlier in filter(None, [printed, kept]):
@@ -72,5 +76,5 @@ def check_head(kept: KeptHead, printed: KeptHead | None = None) -> HeadCheck:
         kept=KeptHead(head.last_seal_id, bytes(head.last_digest)),
         is_broken=bool(report.problems),
         cut_off=cut_off,
-        missing_triggers=missing_triggers(connection),
+        schema=schema,
     )

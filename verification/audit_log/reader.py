@@ -13,6 +13,8 @@ from verification.models import ChainHead, Seal, VerificationAttempt
 
 #: How much of the log is in memory at a time, about 10 MB.
 MAX_SEALS, MAX_LINES = 1_000, 20_000
+TEXT_SETTINGS = """
+SET LOCAL timezone = 'UTC'; SET LOCAL "DateStyle" = 'ISO'; SET LOCAL bytea_output = 'hex'"""
 
 
 @dataclass(frozen=True)
@@ -78,9 +80,12 @@ def _copy_lines(first_id: int, last_id: int, version: int) -> list[bytes]:
 
 
 def copy_to_text(query: str) -> bytes:
-    """Return the rows of a query as the text that PostgreSQL's COPY writes, with times in UTC."""
+    """Return the rows of a query as the text that PostgreSQL's COPY writes, with times in UTC.
+
+    How it writes times and bytes does not depend on the settings of the database.
+    """
     out = BytesIO()
     with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL timezone = 'UTC'")
+        cursor.execute(TEXT_SETTINGS)
         cursor.copy_expert(f"COPY ({query}) TO STDOUT", out)
     return out.getvalue()

@@ -20,7 +20,6 @@ from typing import Any, NamedTuple
 
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.utils.translation import gettext_lazy as _
 
 from verification.models import (
     ChainHead,
@@ -40,12 +39,6 @@ BYPASS = {
     "postgresql": "COALESCE(current_setting('verification.bypass', true), '')",
     "sqlite": "verification_bypass()",
 }
-
-#: What a missing trigger means and what to do, in the same words everywhere.
-MISSING_TRIGGER_ADVICE = _(
-    "Somebody may have opened the log to changes. First keep the evidence, as docs/RUNBOOK.md says "
-    "under “Chain broken”. Only then run manage.py migrate, which installs the triggers again."
-)
 
 #: The statements that each table refuses. Tallies and the chain head are counters that change.
 REFUSED: dict[Model, tuple[str, ...]] = {
@@ -81,7 +74,8 @@ IN_USE: dict[Model, str] = {
 class Trigger(NamedTuple):
     name: str
     table: str
-    body: str  #: what it does, exactly as the database returns it
+    definition: str  #: as the database returns it
+    body: str  #: of its function, as the database returns it; SQLite's triggers have no function
     statement: str  #: creates the trigger, or replaces one that does something else
 
 
@@ -102,13 +96,11 @@ def installable_triggers(connection: BaseDatabaseWrapper) -> list[str]:
 
 def _installable_triggers(connection: BaseDatabaseWrapper) -> list[Trigger]:
     tables = set(connection.introspection.table_names())
-    missing = set(missing_triggers(connection))
     return [
         trigger
-        for trigger in _triggers(connection.vendor)
-        if trigger.name in missing
+        for trigger in missing_triggers(connection)
         # SQLite creates a trigger only if the tables that its condition names exist.
-        and {trigger.table, _ATTEMPTS, _TALLIES, _CHECKPOINTS} <= tables
+        if {trigger.table, _ATTEMPTS, _TALLIES, _CHECKPOINTS} <= tables
     ]
 
 
@@ -126,22 +118,28 @@ def remove_triggers_on_sqlite(connection: BaseDatabaseWrapper) -> None:
                 cursor.execute(f"DROP TRIGGER {name}")
 
 
-def missing_triggers(connection: BaseDatabaseWrapper) -> list[str]:
-    """Return the names of triggers that are missing, disabled, or do something else."""
+def missing_triggers(connection: BaseDatabaseWrapper) -> list[Trigger]:
+    """Return the triggers that are missing, disabled, or do something else.
+
+    A trigger of another schema's table is none of ours, and its function must be in the schema of
+    its table.
+    """
     if connection.vendor == "postgresql":
         query = """
-            SELECT tgname, relname, prosrc FROM pg_trigger
+            SELECT tgname, relname, pg_get_triggerdef(pg_trigger.oid, true), prosrc FROM pg_trigger
             JOIN pg_class ON pg_class.oid = tgrelid JOIN pg_proc ON pg_proc.oid = tgfoid
-            WHERE NOT tgisinternal AND tgenabled IN ('O', 'A')"""
+            WHERE NOT tgisinternal AND tgenabled IN ('O', 'A') AND proconfig IS NULL
+                AND NOT prosecdef AND pronamespace = relnamespace
+                AND tgrelid = to_regclass(quote_ident(relname))"""
     else:
-        query = "SELECT name, tbl_name, sql FROM sqlite_master WHERE type = 'trigger'"
+        query = "SELECT name, tbl_name, sql, '' FROM sqlite_master WHERE type = 'trigger'"
     with connection.cursor() as cursor:
         cursor.execute(query)
         present = set(cursor.fetchall())
     return [
-        trigger.name
+        trigger
         for trigger in _triggers(connection.vendor)
-        if (trigger.name, trigger.table, trigger.body) not in present
+        if (trigger.name, trigger.table, trigger.definition, trigger.body) not in present
     ]
 
 
@@ -193,11 +191,12 @@ BEGIN
     END IF;
     RETURN OLD;
 END """
+    rest = f"TRIGGER {name} {when} EXECUTE FUNCTION {name}()"
     statement = (
         f"CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $${body}$$;;"
-        f"CREATE OR REPLACE TRIGGER {name} {when} EXECUTE FUNCTION {name}()"
+        f"CREATE OR REPLACE {rest}"
     )
-    return Trigger(name, table, body, statement)
+    return Trigger(name, table, f"CREATE {rest}", body, statement)
 
 
 def _on_sqlite(name: str, model: Model, operation: str, condition: str) -> Trigger:
@@ -208,11 +207,11 @@ def _on_sqlite(name: str, model: Model, operation: str, condition: str) -> Trigg
         event, when = "INSERT", f"EXISTS (SELECT 1 FROM {table} WHERE {key} = NEW.{key})"
     else:
         when = _refuses("sqlite", model, operation, condition, f"OLD.{key}")
-    body = (
+    definition = (
         f"CREATE TRIGGER {name} BEFORE {event} ON {table} FOR EACH ROW WHEN {when} BEGIN"
         f" SELECT RAISE(ABORT, '{table} refuses {operation}: it is part of the audit log'); END"
     )
-    return Trigger(name, table, body, f"DROP TRIGGER IF EXISTS {name};;{body}")
+    return Trigger(name, table, definition, "", f"DROP TRIGGER IF EXISTS {name};;{definition}")
 
 
 def _key(model: Model) -> str:

@@ -1,4 +1,4 @@
-"""Verifies the whole log: the chain of seals, the tallies and the triggers."""
+"""Verifies the whole log: the chain of seals, the tallies and the schema."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from django.utils.translation import gettext as _
 from verification.audit_log.chain import BrokenChain, Chain, id_of
 from verification.audit_log.checkpoint import start_of_log, verified_start_of_log, verify_checkpoint
 from verification.audit_log.reader import SealBatch, read_lines, read_seal_batches
+from verification.audit_log.schema_check import SchemaCheck, check_schema
 from verification.audit_log.tallies import AttemptTotals, find_wrong_tallies
-from verification.audit_log.triggers import missing_triggers
 from verification.db.snapshot import read_snapshot
 from verification.keys import seal_keys
 from verification.models import ChainHead, Checkpoint, Seal, VerificationAttempt
@@ -45,7 +45,7 @@ class Report:
     attempts: int = 0
     problems: list[str] = field(default_factory=list)  #: a sentence each; empty when intact
     broken_seals: list[int] = field(default_factory=list)
-    missing_triggers: list[str] = field(default_factory=list)  #: names
+    schema: SchemaCheck = field(default_factory=SchemaCheck)
     head: ChainHead | None = None
     checkpoint: Checkpoint | None = None  #: where a pruned log begins
     start: ChainHead = field(default_factory=ChainHead)  #: the place from which it was checked
@@ -69,7 +69,7 @@ def verify_audit(
     start: ChainHead | None = None,
     deadline: float = math.inf,
 ) -> Report:
-    """Check the recorded attempts, their seals, the tallies and the triggers.
+    """Check the recorded attempts, their seals, the tallies and the schema.
 
     `start` is a place up to which the log is known to be intact; without one, or if it was pruned
     since, the check begins with the oldest seal. After `deadline`, a value of time.monotonic(), the
@@ -77,6 +77,8 @@ def verify_audit(
     """
     report = Report()
     with read_snapshot():
+        # First, so that the snapshot is of the same moment as the catalogs.
+        report.schema = check_schema(connection)
         report.head, report.checkpoint = ChainHead.objects.first(), Checkpoint.objects.first()
         report.start = start_of_log(report.checkpoint)
         if start and start.last_seal_id > report.start.last_seal_id:
@@ -87,9 +89,8 @@ def verify_audit(
             verify_end(report)
         for problem in islice(find_wrong_tallies(totals), MAX_PROBLEMS):
             report.add_problem(problem)
-    report.missing_triggers = missing_triggers(connection)
-    for name in report.missing_triggers:
-        report.add_problem(_("The trigger {name} is missing.").format(name=name))
+    for difference in report.schema.differences:
+        report.add_problem(difference)
     return report
 
 
@@ -187,6 +188,8 @@ def verify_end(report: Report) -> None:
     for seal_id in Seal.objects.filter(id__lt=1).values_list("id", flat=True)[:1]:
         sentence = _("Seal {seal} is out of place: the first seal of a log has the number 1.")
         report.add_problem(sentence.format(seal=seal_id))
+    if Seal.objects.filter(id__gt=report.start.last_seal_id).count() > report.seals:
+        report.add_problem(_("A seal appears more than once."))
     try:
         Chain(place).verify_head(report.head)
     except BrokenChain as broken:
@@ -197,12 +200,15 @@ def verify_end(report: Report) -> None:
 
 
 def split_by_seal(batch: SealBatch) -> Iterator[tuple[Seal, list[bytes]]]:
-    """Yield each seal with the lines whose ids are in its range, even if some are missing."""
+    """Yield each seal with all lines whose ids are in its range.
+
+    Some may be missing, and an id may be there twice if the primary key was removed.
+    """
     position, lines = 0, batch.lines
     for seal in batch.seals:
         end = position + seal.count
-        # An intact seal takes one comparison; only a broken one is searched line by line.
-        if not (end <= len(lines) and id_of(lines[end - 1]) == seal.last_id):
+        # An intact seal takes two comparisons; only a broken one is searched line by line.
+        if not _ends_at(lines, end, seal.last_id):
             while position < len(lines) and id_of(lines[position]) < seal.first_id:
                 position += 1
             end = position
@@ -210,6 +216,13 @@ def split_by_seal(batch: SealBatch) -> Iterator[tuple[Seal, list[bytes]]]:
                 end += 1
         yield seal, lines[position:end]
         position = end
+
+
+def _ends_at(lines: list[bytes], end: int, last_id: int) -> bool:
+    """Return whether the line before `end` has this id, and the line after it another one."""
+    if end > len(lines) or id_of(lines[end - 1]) != last_id:
+        return False
+    return end == len(lines) or id_of(lines[end]) > last_id
 
 
 def verify_seal(seal: Seal) -> None:

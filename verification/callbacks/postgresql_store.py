@@ -40,7 +40,10 @@ WAIT_FOR_DISK = """
 SELECT CASE current_setting('synchronous_commit')
     WHEN 'off' THEN set_config('synchronous_commit', 'on', true) END,
     pg_logical_emit_message(true, 'verification', '')"""
-BEGIN = "BEGIN; SET LOCAL synchronous_commit = off;"
+#
+# The isolation is named, because a database's default of "repeatable read" would refuse a batch
+# that has waited for another one's head. Behind a pooler, a setting of the session may be lost.
+BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL synchronous_commit = off;"
 COMMIT = f"COMMIT; {WAIT_FOR_DISK}"
 HEAD = ChainHead._meta.db_table
 HEAD_COLUMNS = [field.attname for field in ChainHead._meta.concrete_fields]

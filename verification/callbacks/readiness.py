@@ -11,7 +11,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
-from verification.audit_log.triggers import MISSING_TRIGGER_ADVICE, missing_triggers
+from verification.audit_log.schema_check import check_schema
 from verification.db.encoding import find_wrong_encoding
 from verification.db.errors import advise, sqlstate
 from verification.db.watchdog import watchdog
@@ -34,6 +34,8 @@ logger = logging.getLogger(__name__)
 #: Seconds that the check at start may take.
 START_DEADLINE = 30.0
 READY = "ready"
+#: The number of differences of the schema that /readyz names.
+MAX_DIFFERENCES = 3
 
 #: Rights that recording needs once the chain has a head. Heroku revokes INSERT from a full plan.
 RECORDING_RIGHTS = {
@@ -57,7 +59,10 @@ WHERE NOT has_table_privilege(name, needed)"""
 
 
 class Readiness(NamedTuple):
-    """The answer of /readyz: what is wrong and what to do, or “ready”."""
+    """The answer of /readyz: what is wrong and what to do, or “ready”.
+
+    “ready, but …” names what does not keep callbacks from being recorded and judged.
+    """
 
     is_ready: bool
     text: str
@@ -72,7 +77,13 @@ def check_readiness() -> Readiness:
 def _check_readiness() -> Readiness:
     try:
         problem = _find_problem()
-        return Readiness(False, problem) if problem else check_secrets()
+        if problem:
+            return Readiness(False, problem)
+        are_usable, lost = check_secrets()
+        if not are_usable:
+            return Readiness(False, lost)
+        remarks = [*filter(None, [lost, describe_schema()])]
+        return Readiness(True, f"{READY}, but {' Also, '.join(remarks)}" if remarks else READY)
     except (DatabaseError, InterfaceError) as error:
         code = sqlstate(error)
         if code is None:
@@ -112,15 +123,31 @@ def _find_problem() -> str | None:
     executor = MigrationExecutor(connection)
     if executor.migration_plan(executor.loader.graph.leaf_nodes()):
         return _("Migrations are missing. Run manage.py migrate.")
-    missing = missing_triggers(connection)
-    if missing:
-        sentence = _("Triggers are missing: {names}. {advice}")
-        return sentence.format(names=", ".join(missing), advice=MISSING_TRIGGER_ADVICE)
     return find_missing_rights() if connection.vendor == "postgresql" else None
 
 
-def check_secrets() -> Readiness:
-    """Check whether TOKEN_ENCRYPTION_KEYS decrypts the secrets that are valid now."""
+def describe_schema() -> str:
+    """Return how the database differs from what migrations make, or an empty text.
+
+    A setting of the database's administrator must not take the gateway out of service, so this
+    makes no difference to whether it is ready.
+    """
+    schema = check_schema(connection)
+    if not schema.differences:
+        return ""
+    count = len(schema.differences) - MAX_DIFFERENCES
+    more = [_("{count} more: run manage.py verify_audit.").format(count=count)] if count > 0 else []
+    sentences = [*schema.differences[:MAX_DIFFERENCES], *more, schema.advice]
+    return _("the database is not as migrations make it. {sentences}").format(
+        sentences=" ".join(sentences)
+    )
+
+
+def check_secrets() -> tuple[bool, str]:
+    """Check whether TOKEN_ENCRYPTION_KEYS decrypts the secrets that are valid now.
+
+    Return whether it decrypts any token, if there is one, and what it does not decrypt.
+    """
     now = timezone.now()
     secrets: dict[str, Iterable[Any]] = {
         "tokens": Token.objects.live_at(now).values_list("secret", flat=True),
@@ -132,13 +159,12 @@ def check_secrets() -> Readiness:
         decryptable = [secret is not None and secret.is_decryptable for secret in stored]
         if name == "tokens" and decryptable and not any(decryptable):
             sentence = _("No stored token can be decrypted. {advice}")
-            return Readiness(False, sentence.format(advice=MISSING_KEY_ADVICE))
+            return False, sentence.format(advice=MISSING_KEY_ADVICE)
         if not all(decryptable):
             problems.append(f"{decryptable.count(False)} of {len(decryptable)} {name}")
     if not problems:
-        return Readiness(True, READY)
-    text = f"{READY}, but {', '.join(problems)} cannot be decrypted. {MISSING_KEY_ADVICE}"
-    return Readiness(True, text)
+        return True, ""
+    return True, f"{', '.join(problems)} cannot be decrypted. {MISSING_KEY_ADVICE}"
 
 
 def find_missing_rights() -> str | None:

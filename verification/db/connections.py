@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import select
+from typing import Any
 
 from django.db import connection
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 
 def close_lost_connection() -> None:
@@ -21,3 +23,13 @@ def close_lost_connection() -> None:
         poller.register(raw.fileno(), select.POLLIN)
     if raw.closed or poller.poll(0):
         connection.close()
+
+
+def pin_isolation(connection: BaseDatabaseWrapper, **_: Any) -> None:
+    """Give a new session the isolation that this project is written for, whatever the default.
+
+    Under "repeatable read", two transactions that change a row at once would refuse each other.
+    """
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SET default_transaction_isolation = 'read committed'")

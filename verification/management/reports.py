@@ -13,7 +13,6 @@ from django.utils.translation import ngettext
 from tqdm import tqdm
 
 from verification.audit_log.checkpoint import start_of_log
-from verification.audit_log.triggers import MISSING_TRIGGER_ADVICE
 from verification.audit_log.verifier import KeptHead, Report, verify_audit
 from verification.models import ChainHead, Checkpoint
 
@@ -65,8 +64,8 @@ def exit_if_problems(report: Report) -> None:
     """Raise CommandError with the problems of the report, if it has any."""
     if report.problems:
         sealed = format_sealed(report.attempts, report.seals)
-        advice = [str(MISSING_TRIGGER_ADVICE)] if report.missing_triggers else []
         checked = _("Checked: {sealed}.").format(sealed=sealed)
+        advice = [report.schema.advice] if report.schema.differences else []
         raise CommandError("\n".join([*report.problems, *advice, checked]))
 
 

@@ -12,6 +12,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 
 from verification.audit_log.integrity import Check, check_within_budget, latest_check, record_check
+from verification.audit_log.schema_check import check_schema
 from verification.change_log import actor_of
 from verification.models import ChainHead, Checkpoint, Seal, VerificationAttempt
 from verification.times import format_datetime
@@ -33,6 +34,7 @@ def integrity(site: admin.AdminSite, request: HttpRequest) -> HttpResponse:
         "title": _("Integrity of the log"),
         "opts": Seal._meta,
         "check": check,
+        "schema": check_schema(connection),
         "checked_at": format_datetime(check.at) if check else None,
         "head": head,
         "since": head.last_attempt_id - attempts_seen(check),

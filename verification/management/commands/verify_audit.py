@@ -26,8 +26,9 @@ from verification.times import format_datetime
 
 class Command(GatewayCommand):
     help = gettext_lazy(
-        "Checks that the log has not been changed: every seal of the chain, the tallies and the "
-        "triggers. The exit code is 1 if something is wrong, with a sentence for each finding."
+        "Checks that the log has not been changed: every seal of the chain and the tallies, and "
+        "whether tables and triggers are as migrations make them. The exit code is 1 if something "
+        "is wrong, with a sentence for each finding."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -56,7 +57,9 @@ class Command(GatewayCommand):
         if report.checkpoint:
             self.stdout.write(format_checkpoint(report.checkpoint))
         exit_if_problems(report)
-        sentence = _("The log is intact: {sealed}; tallies add up, triggers are in place.")
+        sentence = _(
+            "The log is intact: {sealed}; tallies add up, tables and triggers are in place."
+        )
         self.stdout.write(sentence.format(sealed=format_sealed(report.attempts, report.seals)))
         if report.head:
             sentence = _("Keep this elsewhere, for --head: {head}")

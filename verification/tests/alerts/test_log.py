@@ -57,6 +57,7 @@ def test_a_broken_log_is_reported_once_a_day_until_it_is_restored(
     assert "not intact" in sent()
 
     as_owner(VerificationAttempt, "UPDATE {table} SET status = 200 WHERE id = 1")
+    clock.advance(hours=25)
     assert sent().startswith("The log is intact again\nThe check of 20")
 
 
@@ -79,8 +80,8 @@ def test_a_missing_trigger_is_reported_in_the_next_round_with_what_was_altered(
 
     assert message.startswith("The log is not intact\nChecked at 20")
     assert "Something in seal 1 (attempt 1) was altered." in message
-    assert "The log is no longer append-only\nSeen at 20" in message
-    assert "The trigger seal_refuses_delete is missing." in message
+    assert "The database is not as migrations make it\nSeen at 20" in message
+    assert "The trigger seal_refuses_delete of verification_seal is missing." in message
     # Both alerts give the same order.
     assert message.count("First keep the evidence, as docs/RUNBOOK.md says") == 2
 

@@ -5,6 +5,7 @@ import hmac
 import inspect
 import re
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from verification.audit_log import reader
 from verification.audit_log.canonical import COLUMNS, VERSION, canonical_line
 from verification.audit_log.chain import BrokenChain, Chain
 from verification.audit_log.reader import SealBatch, read_lines
@@ -26,6 +28,7 @@ from verification.models.attempt import RECORD_KEYS
 from verification.protocol.client_ip import canonical_ip
 from verification.tests.support.adapter import A, B
 from verification.tests.support.callback_factory import make_callback
+from verification.tests.support.exports import complaints, export_sealed
 from verification.tests.support.signer import push, verification
 from verification.tests.support.tampering import as_owner
 
@@ -266,7 +269,9 @@ class TestTampering:
         with connection.cursor() as cursor:
             cursor.execute(f"DROP TRIGGER seal_refuses_delete{on_table}")
 
-        assert verify_audit().problems == ["The trigger seal_refuses_delete is missing."]
+        assert verify_audit().problems == [
+            "The trigger seal_refuses_delete of verification_seal is missing."
+        ]
 
 
 @pytest.mark.postgresql
@@ -291,3 +296,44 @@ def test_addresses_and_times_are_written_as_postgresql_writes_them(
 
     assert (stored_address or "").partition("/")[0] == (canonical_ip(str(address)) or "")
     assert stored_time == COLUMNS["recorded_at"](time.replace(tzinfo=UTC))
+
+
+@pytest.mark.postgresql
+@pytest.mark.parametrize("attempt_id", [1, 2, 4, 7])
+def test_a_second_attempt_under_an_id_is_found_by_verify_audit_and_in_a_sealed_export(
+    sealed_log: list[VerificationAttempt], attempt_id: int, tmp_path: Path
+) -> None:
+    """Without the primary key, the owner can add an attempt that no seal covers, and count it."""
+    table = VerificationAttempt._meta.db_table
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute(f"ALTER TABLE {table} DROP CONSTRAINT {table}_pkey")
+        cursor.execute(f"CREATE INDEX {table}_pkey ON {table} (id)")
+        cursor.execute(f"INSERT INTO {table} SELECT * FROM {table} WHERE id = {attempt_id}")
+    Tally.objects.update(count=F("count") + 1)
+    problems = verify_audit().problems
+
+    assert any(f"Attempt {attempt_id}, in seal" in text for text in problems)
+    assert any("appears more than once." in text for text in problems)
+    assert any(text.startswith(f"The constraint {table}_pkey") for text in problems)
+    assert "appears more than once." in complaints(export_sealed(tmp_path / "log.jsonl"))[0]
+
+
+@pytest.mark.postgresql
+@pytest.mark.parametrize("seal_id", [1, 2, 3])
+@pytest.mark.parametrize("batch_size", [1, 2, 1000])
+def test_a_second_seal_under_an_id_is_found(
+    sealed_log: list[VerificationAttempt],
+    seal_id: int,
+    batch_size: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(reader, "MAX_SEALS", batch_size)
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE verification_seal DROP CONSTRAINT verification_seal_pkey")
+        cursor.execute(
+            f"INSERT INTO verification_seal SELECT * FROM verification_seal WHERE id = {seal_id}"
+        )
+
+    report = verify_audit()
+    assert [text for text in report.problems if text not in report.schema.differences]

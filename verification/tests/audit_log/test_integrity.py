@@ -10,7 +10,13 @@ from verification.audit_log import integrity
 from verification.audit_log.integrity import check_within_budget, latest_check, record_check
 from verification.audit_log.verifier import verify_audit
 from verification.change_log import Action, Actor
-from verification.models import ChainHead, ChangeEvent, OfficialAccount, VerificationAttempt
+from verification.models import (
+    ChainHead,
+    ChangeEvent,
+    OfficialAccount,
+    Seal,
+    VerificationAttempt,
+)
 from verification.tests.support.adapter import A
 from verification.tests.support.signer import verification
 from verification.tests.support.tampering import as_owner
@@ -78,12 +84,64 @@ class TestALargeLog:
 
     def test_a_log_that_was_rewritten_is_checked_from_the_start(self) -> None:
         record_check(verify_audit(), Actor("watch"))
-        change_log.record(Action.LOG_CHECKED, Actor("x"), **forged_facts())
+        as_owner(Seal, "UPDATE {table} SET digest = mac WHERE id = 5")
 
         assert check_within_budget().attempts == 5
 
+    def test_a_forged_check_is_not_continued(self, li_wei_at_work: Client) -> None:
+        """The owner of the tables alters an attempt and adds a check that found all intact."""
+        record_check(verify_audit(deadline=-1), Actor("watch"))  # as far as seal 2
+        as_owner(VerificationAttempt, "UPDATE {table} SET nonce = '1' WHERE id = 3")
+        forge_check(last_seal=5, head=ChainHead.objects.get().text, is_whole=True)
+        page = li_wei_at_work.post("/admin/verification/seal/integrity/", follow=True)
 
-def forged_facts() -> dict[str, Any]:
-    """Return the facts of a check that saw another seal 5."""
-    facts = ChangeEvent.objects.latest("id").facts
-    return {**facts, "head": f"5:{'0' * 64}"}
+        assert "Something in seal 3 (attempt 3) was altered." in page.text
+
+
+def forge_check(**changes: Any) -> None:
+    """Add a copy of the last check with other facts, without the key."""
+    last = ChangeEvent.objects.filter(action=Action.LOG_CHECKED).latest("id")
+    change_log.record(Action.LOG_CHECKED, Actor(last.actor), **{**last.facts, **changes})
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"is_intact": True, "problems": [], "first_broken": None},
+        {"at": "2099-01-01T00:00:00+00:00"},
+        {"key_id": "none"},
+        {"mac": ""},
+    ],
+)
+def test_a_forged_check_is_not_shown(brand_a: OfficialAccount, changes: dict[str, Any]) -> None:
+    wechat_calls()
+    as_owner(VerificationAttempt, "UPDATE {table} SET nonce = '1'")
+    record_check(verify_audit(), Actor("watch"))
+    genuine = latest_check()
+    forge_check(**changes)
+
+    assert genuine
+    assert not genuine.is_intact
+    assert latest_check() == genuine
+
+
+def test_a_copy_of_an_older_check_is_not_shown(brand_a: OfficialAccount) -> None:
+    wechat_calls()
+    record_check(verify_audit(), Actor("watch"))
+    older = ChangeEvent.objects.latest("id")
+    as_owner(VerificationAttempt, "UPDATE {table} SET nonce = '1'")
+    record_check(verify_audit(), Actor("watch"))
+    change_log.record(Action.LOG_CHECKED, Actor("watch"), **older.facts)
+
+    check = latest_check()
+    assert check
+    assert not check.is_intact
+
+
+def test_a_check_under_an_older_key_still_counts(brand_a: OfficialAccount, settings: Any) -> None:
+    record_check(verify_audit(), Actor("watch"))
+    settings.TOKEN_ENCRYPTION_KEYS = ["another-key-" * 4, *settings.TOKEN_ENCRYPTION_KEYS]
+
+    assert latest_check()
+    settings.TOKEN_ENCRYPTION_KEYS = ["another-key-" * 4]
+    assert latest_check() is None

@@ -106,7 +106,7 @@ NOT_VALID = "Line {} is not valid in an export of an intact log."
         (written_differently, NOT_VALID.format(8)),
         (key_repeated, NOT_VALID.format(8)),
         (deleted, "Attempt 5, in seal 2 (attempts 4 to 6), is missing or out of place."),
-        (inserted, "Attempt 6, in seal 2 (attempts 4 to 6), is missing or out of place."),
+        (inserted, "Attempt 5, in seal 2 (attempts 4 to 6), appears more than once."),
         (swapped, "Attempt 4, in seal 2 (attempts 4 to 6), is missing or out of place."),
         (
             moved_to_another_seal,

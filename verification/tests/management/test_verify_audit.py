@@ -8,7 +8,7 @@ from django.core.management.base import CommandError
 from django.db import connection
 from django.test import Client
 
-from verification.audit_log.triggers import MISSING_TRIGGER_ADVICE
+from verification.audit_log.schema_check import DIFFERENCE_ADVICE
 from verification.models import ChainHead, OfficialAccount, Seal, Tally, VerificationAttempt
 from verification.tests.support.adapter import A, B
 from verification.tests.support.checkout import Checkout
@@ -38,7 +38,8 @@ def test_an_operator_reads_how_much_was_checked(capsys: pytest.CaptureFixture[st
 
     head = ChainHead.objects.get()
     assert out == (
-        "The log is intact: 3 attempts under 3 seals; tallies add up, triggers are in place.\n"
+        "The log is intact: 3 attempts under 3 seals; "
+        "tallies add up, tables and triggers are in place.\n"
         f"Keep this elsewhere, for --head: 3:{bytes(head.last_digest).hex()}\n"
     )
     assert err == ""
@@ -88,8 +89,8 @@ def test_every_finding_has_a_line() -> None:
     assert lines[0] == "Something in seal 2 (attempt 2) was altered."
     assert sum(line.startswith("The tally of account ") for line in lines) == 2
     assert lines[-3:-1] == [
-        "The trigger seal_refuses_update is missing.",
-        str(MISSING_TRIGGER_ADVICE),
+        "The trigger seal_refuses_update of verification_seal is missing.",
+        str(DIFFERENCE_ADVICE),
     ]
     assert lines[-1] == "Checked: 3 attempts under 3 seals."
 

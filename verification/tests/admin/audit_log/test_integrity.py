@@ -12,7 +12,7 @@ from verification.models import ChainHead, ChangeEvent, OfficialAccount, Verific
 from verification.tests.support.adapter import A
 from verification.tests.support.admin_client import staff
 from verification.tests.support.signer import verification
-from verification.tests.support.tampering import as_owner
+from verification.tests.support.tampering import as_owner, drop_trigger
 
 PAGE = "/admin/verification/seal/integrity/"
 
@@ -93,3 +93,15 @@ def test_the_page_costs_the_same_however_long_the_log_is(
         Client().get(f"/wechat/brand-a?{verification(A)}")
     with django_assert_num_queries(queries):
         text(wang_fang)
+
+
+def test_a_table_that_differs_from_what_migrations_make_is_named_at_once(
+    wang_fang: Client,
+) -> None:
+    assert "as migrations make it" not in text(wang_fang)
+    drop_trigger()
+    page = text(wang_fang)
+
+    assert "The database is not as migrations make it" in page
+    assert "The trigger seal_refuses_update of verification_seal is missing." in page
+    assert "First keep the evidence" in page

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import re
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,6 +11,9 @@ from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
+from verification.audit_log.integrity import record_check
+from verification.audit_log.verifier import verify_audit
+from verification.change_log import Actor
 from verification.models import ChainHead, ChangeEvent, OfficialAccount, VerificationAttempt
 from verification.tests.support.adapter import A, B
 from verification.tests.support.admin_client import page, staff
@@ -156,9 +159,8 @@ class TestDoubts:
     def test_a_check_of_before_the_periods_end_is_made_again(
         self, wang_fang: Client, last_quarter: Period, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        wang_fang.post("/admin/verification/seal/integrity/")
-        early = last_quarter.end - timedelta(minutes=1)
-        as_owner(ChangeEvent, f"UPDATE {{table}} SET recorded_at = '{early.astimezone(UTC)}'")
+        monkeypatch.setattr(timezone, "now", lambda: last_quarter.end - timedelta(minutes=1))
+        record_check(verify_audit(), Actor("wang.fang"))
         monkeypatch.setattr(timezone, "now", lambda: last_quarter.end + timedelta(minutes=1))
         sign(wang_fang, last_quarter)
 

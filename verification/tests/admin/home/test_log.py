@@ -14,6 +14,8 @@ from django.utils import timezone
 from verification import change_log
 from verification.accounts.editing import save_changes
 from verification.admin.audit_log.due import covers, read_review
+from verification.audit_log.integrity import record_check
+from verification.audit_log.verifier import verify_audit
 from verification.change_log import Action, Actor
 from verification.models import ChangeEvent, OfficialAccount, Tally, VerificationAttempt
 from verification.tests.support.accounts import LI_WEI
@@ -61,10 +63,14 @@ class TestIntegrity:
         assert "Do not change or prune anything" in block
 
     def test_a_check_older_than_a_week_has_a_hint(
-        self, li_wei_at_work: Client, on_record: OfficialAccount
+        self,
+        li_wei_at_work: Client,
+        on_record: OfficialAccount,
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        press(li_wei_at_work, "integrity")
-        as_owner(ChangeEvent, "UPDATE {table} SET recorded_at = '2026-01-05 10:42:00+00:00'")
+        with monkeypatch.context() as in_january:
+            in_january.setattr(timezone, "now", lambda: datetime(2026, 1, 5, 10, 42, tzinfo=UTC))
+            record_check(verify_audit(), Actor("li.wei"))
 
         assert "by li.wei. Check it now." in log_block(li_wei_at_work)
 
