@@ -79,7 +79,9 @@ def check_schema(
     newer = _newer_migrations(connection) if differences else {}
     if not newer:
         return SchemaCheck(differences, str(DIFFERENCE_ADVICE) if differences else "")
-    if max(newer.values()) > timezone.now() - roll_out:
+    now = timezone.now()
+    # A time in the future would hide all differences until then.
+    if now - roll_out < max(newer.values()) <= now:
         return SchemaCheck()
     sentence = _(
         "A newer release has migrated the database ({names}), so this release does not know how "

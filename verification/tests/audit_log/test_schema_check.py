@@ -5,6 +5,7 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from datetime import timedelta
 from io import StringIO
 
 import psycopg2
@@ -164,6 +165,14 @@ def test_a_view_in_place_of_the_attempts_is_found_by_whatever_checks_the_log(
         call_command("verify_audit", stdout=StringIO())
     with pytest.raises(CommandError, match="The log is not intact"):
         call_command("watch", once=True)
+
+
+def test_a_migration_that_claims_to_be_applied_in_the_future_hides_no_difference() -> None:
+    execute("ALTER TABLE verification_seal ADD COLUMN note text")
+    MigrationRecorder(connection).record_applied("verification", "9999_a_note")
+    execute("UPDATE django_migrations SET applied = '2999-01-01' WHERE name = '9999_a_note'")
+
+    assert check_schema(connection, timedelta(minutes=10)).differences
 
 
 def test_a_difference_is_told_but_callbacks_are_still_answered(
