@@ -118,6 +118,7 @@ def test_wechat_is_answered_and_the_disk_does_not_fill(
         memory = sum(resources(pid).megabytes for pid in workers)
         flooded = measure(server, case.flood, postgresql.url(), SECONDS)
         memory = sum(map(memory_peak, workers)) - memory
+        tracebacks = [line for line in server.lines() if "Traceback" in line]
 
     rows = flooded.rows / flooded.seconds
     megabytes = flooded.megabytes_per_day - quiet.megabytes_per_day
@@ -137,6 +138,7 @@ def test_wechat_is_answered_and_the_disk_does_not_fill(
     assert flooded.found.statuses.total(), "the flood sent nothing"
     assert flooded.counted == expected, flooded.found.statuses
     assert rows <= case.rows
+    assert tracebacks == []
     assert "is intact" in manage(postgresql.url(), "verify_audit")
 
 
