@@ -10,9 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from operator import attrgetter
 from time import monotonic
-from typing import NamedTuple
 
 from verification.audit_log.canonical import Values
 from verification.callbacks.batch import Attempt, tally_key
@@ -35,38 +33,9 @@ MAX_SHARED_ROWS = 20
 MAX_SIGNATURES = 4_096
 
 
-class Shared(NamedTuple):
-    """Holds an attempt that shares a row, with its share key."""
-
-    attempt: Attempt
-    key: Hashable
-
-    @property
-    def identity(self) -> tuple[Hashable, ...]:
-        return self.key, *identity_of(self.attempt)
-
-    @property
-    def account_and_kind(self) -> tuple[Hashable, ...]:
-        """Return the identity without reason, method and detail, except for noise.
-
-        Requests that are refused for several reasons do not count as noise, so noise would be
-        counted as something else.
-        """
-        if is_noise(self.attempt):
-            return self.identity
-        return self.key, *tally_key(self.attempt)
-
-    @property
-    def kind(self) -> tuple[Hashable, ...]:
-        return (self.attempt["kind"],)
-
-
-#: What the refusals of one row must have in common, the most detailed rows first.
-GROUPINGS: list[Callable[[Shared], Hashable]] = [
-    attrgetter("identity"),
-    attrgetter("account_and_kind"),
-    attrgetter("kind"),
-]
+#: An attempt that shares a row, with its share key.
+Shared = tuple[Attempt, Hashable]
+Grouping = Callable[[Shared], Hashable]
 
 
 class RowBudget:
@@ -130,7 +99,7 @@ class RowBudget:
                 self.accepted.clear()
             self.accepted[callback.signature or b""] += 1
 
-    def choose_grouping(self, refusals: Sequence[Shared]) -> Callable[[Shared], Hashable]:
+    def choose_grouping(self, refusals: Sequence[Shared]) -> Grouping:
         """Return the first of GROUPINGS whose rows are within the budget, and consume them.
 
         The last one is always possible: it makes one row of each kind.
@@ -163,24 +132,26 @@ def coalesce(
     Identical ones are combined; of refusals that would make too many rows, also unlike ones. A
     share key of None keeps its attempt individual.
     """
-    pairs = [Shared(*pair) for pair in zip(attempts, share_keys, strict=True)]
-    refusals = [
-        pair
-        for pair in pairs
-        if pair.key is not None and pair.attempt["outcome"] == Outcome.REFUSED
-    ]
-    grouping = budget.choose_grouping(refusals) if refusals else GROUPINGS[0]
+    pairs = [*zip(attempts, share_keys, strict=True)]
+    refusals = [pair for pair in pairs if pair[1] is not None and is_refused(pair[0])]
+    grouping = budget.choose_grouping(refusals) if refusals else by_identity
     rows: dict[Hashable, Attempt] = {}
     for number, pair in enumerate(pairs):
-        if pair.key is None:
-            rows[number] = pair.attempt
-            continue
-        is_refused = pair.attempt["outcome"] == Outcome.REFUSED
-        group = pair.attempt["outcome"], (grouping(pair) if is_refused else pair.identity)
-        row = rows.setdefault(group, pair.attempt)
-        if row is not pair.attempt:
-            add_occurrence(row, pair.attempt)
+        attempt, share_key = pair
+        if share_key is None:
+            group: Hashable = number
+        elif is_refused(attempt):
+            group = "refused", grouping(pair)
+        else:
+            group = "accepted", by_identity(pair)
+        row = rows.setdefault(group, attempt)
+        if row is not attempt:
+            add_occurrence(row, attempt)
     return [*rows.values()]
+
+
+def is_refused(attempt: Values) -> bool:
+    return bool(attempt["outcome"] == Outcome.REFUSED)
 
 
 def add_occurrence(row: Attempt, attempt: Values) -> None:
@@ -207,3 +178,27 @@ def identity_of(attempt: Values) -> tuple[Hashable, ...]:
     """
     values = (attempt[name] for name in ("method", "reason", "detail", "status"))
     return *tally_key(attempt), *values, is_noise(attempt)
+
+
+def by_identity(pair: Shared) -> Hashable:
+    attempt, share_key = pair
+    return share_key, *identity_of(attempt)
+
+
+def by_account(pair: Shared) -> Hashable:
+    """Return account and kind; for noise, the identity.
+
+    Requests that are refused for several reasons do not count as noise, so noise would be counted
+    as something else.
+    """
+    attempt, share_key = pair
+    return by_identity(pair) if is_noise(attempt) else (share_key, *tally_key(attempt))
+
+
+def by_kind(pair: Shared) -> Hashable:
+    attempt, _share_key = pair
+    return (attempt["kind"],)
+
+
+#: What the refusals of one row must have in common, the most detailed rows first.
+GROUPINGS = (by_identity, by_account, by_kind)

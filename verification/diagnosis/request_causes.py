@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from verification.diagnosis.evidence import Evidence, Explanation
 from verification.protocol.enums import Kind, Mark, Outcome, Reason
@@ -16,11 +15,9 @@ def unlike_requests(evidence: Evidence) -> Explanation | None:
     count = evidence.attempt.occurrences
     return Explanation(
         _("unlike requests of a flood"),
-        ngettext(
-            "This row stands for {count} request of a flood.",
+        _(
             "This row stands for {count} requests of a flood, refused for several reasons. The "
-            "details are those of the first one.",
-            count,
+            "details are those of the first one."
         ).format(count=f"{count:,}"),
         _(
             "The rows just before the flood show what it consists of, and docs/RUNBOOK.md says "

@@ -99,6 +99,12 @@ async def clients(number: int, client: Callable[[], Awaitable[None]]) -> None:
     await asyncio.gather(*[again() for _ in range(number)])
 
 
+async def nobody(port: int, statuses: Statuses) -> None:
+    """Send nothing."""
+    while not STOPPING.is_set():
+        await asyncio.sleep(0.1)
+
+
 # --- Callbacks
 
 
