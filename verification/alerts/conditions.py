@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from verification.alerts import (
     account_conditions,
     backend_conditions,
+    clock_conditions,
     key_conditions,
     log_conditions,
 )
@@ -39,12 +40,15 @@ LOG_CONDITIONS: list[Callable[[Snapshot], Finding | None]] = [
     log_conditions.head_went_back,
     log_conditions.schema_differs,
 ]
-KEY_CONDITIONS: list[Callable[[Snapshot], Finding | None]] = [key_conditions.key_missing]
+SERVER_CONDITIONS: list[Callable[[Snapshot], Finding | None]] = [
+    key_conditions.key_missing,
+    clock_conditions.clocks_differ,
+]
 
 
 def findings(snapshot: Snapshot) -> Iterator[Finding]:
     """Yield what every condition finds; for paused accounts, the end of their findings."""
-    found = [condition(snapshot) for condition in (*LOG_CONDITIONS, *KEY_CONDITIONS)]
+    found = [condition(snapshot) for condition in (*LOG_CONDITIONS, *SERVER_CONDITIONS)]
     for account in snapshot.accounts:
         found += [condition(snapshot, account) for condition in BACKEND_CONDITIONS]
         if account.is_paused:

@@ -15,6 +15,7 @@ from io import BytesIO
 from django.db import Error, connection
 
 from verification.audit_log.canonical import COLUMNS
+from verification.audit_log.clock_check import trusted_clock_sql
 from verification.callbacks.store import (
     AccountTokenRow,
     AttemptStore,
@@ -50,7 +51,7 @@ HEAD_COLUMNS = [field.attname for field in ChainHead._meta.concrete_fields]
 # The clock is read outside the CTE, after the wait for the lock.
 LOCK_HEAD = f"""
 WITH head AS MATERIALIZED (SELECT {", ".join(HEAD_COLUMNS)} FROM {HEAD} FOR UPDATE)
-SELECT head.*, clock_timestamp() FROM head"""
+SELECT head.*, {{clock}} FROM head"""
 # A read-only session may not lock rows, so this fails there. SKIP LOCKED does not wait for a locked
 # row. A migration may lock the whole table: lock_timeout ends that wait, because a session that the
 # watchdog cuts off would go on waiting in the server.
@@ -100,14 +101,15 @@ class PostgreSQLAttemptStore(AttemptStore):
         self.cursor.execute(WAIT_FOR_DISK)
 
     def read_accounts(self, slugs: set[str], *, with_backends: bool) -> list[AccountTokenRow]:
-        statement, parameters = accounts_statement(
-            slugs, "clock_timestamp()", "string_agg", with_backends
-        )
+        # PostgreSQL reads the head only if the clocks differ.
+        clock = trusted_clock_sql(f"(SELECT last_recorded_at FROM {HEAD})")
+        statement, parameters = accounts_statement(slugs, clock, "string_agg", with_backends)
         self.cursor.execute(f"{self.begin} {TIMEOUTS}; {statement}", parameters)
         return [AccountTokenRow(*row) for row in self.cursor.fetchall()]
 
     def select_head(self) -> tuple[ChainHead, datetime] | None:
-        self.cursor.execute(LOCK_HEAD)
+        clock = trusted_clock_sql("head.last_recorded_at")
+        self.cursor.execute(LOCK_HEAD.format(clock=clock))
         row = self.cursor.fetchone()
         return (ChainHead.from_db(None, HEAD_COLUMNS, row[:-1]), row[-1]) if row else None
 

@@ -11,6 +11,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
+from verification.audit_log.clock_check import find_clock_differences
 from verification.audit_log.schema_check import check_schema
 from verification.db.encoding import find_wrong_encoding
 from verification.db.errors import advise, sqlstate
@@ -82,8 +83,12 @@ def _check_readiness() -> Readiness:
         are_usable, lost = check_secrets()
         if not are_usable:
             return Readiness(False, lost)
-        remarks = [*filter(None, [lost, describe_schema()])]
-        return Readiness(True, f"{READY}, but {' Also, '.join(remarks)}" if remarks else READY)
+        clocks = " ".join(find_clock_differences())
+        remarks = [*filter(None, [lost, describe_schema(), clocks])]
+        if not remarks:
+            return Readiness(True, READY)
+        text = " ".join(remarks)
+        return Readiness(True, f"{READY}, but {text[0].lower()}{text[1:]}")
     except (DatabaseError, InterfaceError) as error:
         code = sqlstate(error)
         if code is None:
@@ -138,7 +143,7 @@ def describe_schema() -> str:
     count = len(schema.differences) - MAX_DIFFERENCES
     more = [_("{count} more: run manage.py verify_audit.").format(count=count)] if count > 0 else []
     sentences = [*schema.differences[:MAX_DIFFERENCES], *more, schema.advice]
-    return _("the database is not as migrations make it. {sentences}").format(
+    return _("The database is not as migrations make it. {sentences}").format(
         sentences=" ".join(sentences)
     )
 

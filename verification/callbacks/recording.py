@@ -74,7 +74,8 @@ def verify(callbacks: Sequence[Callback]) -> list[Verdict]:
             map(row_budget.claim_row, callbacks, verdicts),
             row_budget,
         )
-        mark_first_uses(callbacks, verdicts, accounts, now)
+        # A first use ends earlier tokens, which must not wait for a time that is still to come.
+        mark_first_uses(callbacks, verdicts, accounts, min(now, clock))
         batch = close_batch(attempts, head, now)
         if remaining(started) < 0:
             raise TooLate  # The adapters have answered 503, so nothing may be on record.

@@ -146,6 +146,8 @@ class AttemptStore:
     def lock_head(self) -> tuple[ChainHead, datetime]:
         """Lock the head of the chain until the commit, and return it with the current time.
 
+        On PostgreSQL, this is the database's time, unless that clock is wrong.
+
         Creates the head for the first batch. Raises HeadMissing if there are seals already.
         """
         head_and_time = self.select_head()
