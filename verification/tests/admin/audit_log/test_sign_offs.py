@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import re
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,10 +12,11 @@ from django.test import Client
 from django.utils import timezone
 
 from verification.models import ChainHead, ChangeEvent, OfficialAccount, VerificationAttempt
+from verification.tests.support.accounts import record_as_they_are
 from verification.tests.support.adapter import A, B
 from verification.tests.support.admin_client import page, staff
 from verification.tests.support.signer import verification
-from verification.tests.support.tampering import as_owner
+from verification.tests.support.tampering import as_owner, rewrite_change_log
 from verification.times import Period, month_of, preset, quarter_of
 
 LIST = "/admin/verification/changeevent/sign-offs/"
@@ -111,6 +112,7 @@ class TestSigning:
 
     def test_counts_stay_as_they_were_signed(self, wang_fang: Client, last_quarter: Period) -> None:
         OfficialAccount.objects.update(name="Another name")
+        record_as_they_are()
         response = sign(wang_fang, last_quarter)
         OfficialAccount.objects.update(name="Renamed since")
 
@@ -158,7 +160,7 @@ class TestDoubts:
     ) -> None:
         wang_fang.post("/admin/verification/seal/integrity/")
         early = last_quarter.end - timedelta(minutes=1)
-        as_owner(ChangeEvent, f"UPDATE {{table}} SET recorded_at = '{early.astimezone(UTC)}'")
+        rewrite_change_log(recorded_at=early)
         monkeypatch.setattr(timezone, "now", lambda: last_quarter.end + timedelta(minutes=1))
         sign(wang_fang, last_quarter)
 

@@ -19,7 +19,7 @@ from verification.models import ChangeEvent, OfficialAccount, Tally, Verificatio
 from verification.tests.support.accounts import LI_WEI
 from verification.tests.support.admin_client import press
 from verification.tests.support.home import TIME, member_of, open_home, section, words
-from verification.tests.support.tampering import as_owner
+from verification.tests.support.tampering import as_owner, rewrite_change_log
 from verification.times import Period, preset
 
 WANG_FANG = Actor("wang.fang")
@@ -64,7 +64,7 @@ class TestIntegrity:
         self, li_wei_at_work: Client, on_record: OfficialAccount
     ) -> None:
         press(li_wei_at_work, "integrity")
-        as_owner(ChangeEvent, "UPDATE {table} SET recorded_at = '2026-01-05 10:42:00+00:00'")
+        rewrite_change_log(recorded_at=datetime(2026, 1, 5, 10, 42, tzinfo=UTC))
 
         assert "by li.wei. Check it now." in log_block(li_wei_at_work)
 
