@@ -9,7 +9,7 @@ from django.contrib.admin import apps as admin_apps
 from django.db import connections
 from django.db.backends.signals import connection_created
 from django.db.models.signals import post_migrate, pre_migrate
-from django.utils.translation import gettext, override
+from django.utils.translation import gettext, ngettext, override
 from django.utils.translation import gettext_lazy as _
 
 
@@ -93,9 +93,12 @@ def _record_accounts(
     )
     if verbosity > 0:
         with override(settings.LANGUAGE_CODE):  # migrate switches translations off
-            sentence = gettext(
+            sentence = ngettext(
+                "Recorded {count} account in the change log as it is now, to find later changes "
+                "in the database. This happens once, with the upgrade to this release.",
                 "Recorded {count} accounts in the change log as they are now, to find later "
-                "changes in the database. This happens once, with the upgrade to this release."
+                "changes in the database. This happens once, with the upgrade to this release.",
+                len(pks),
             )
         stdout.write(sentence.format(count=len(pks)) + "\n")
 

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from verification.audit_log.account_check import RecordedAccounts
 from verification.change_log import (
@@ -14,6 +15,7 @@ from verification.change_log import (
     add_unsigned,
     compute_digest,
     has_our_mac,
+    is_genuine,
     without_proof,
 )
 from verification.keys import seal_keys
@@ -23,6 +25,31 @@ from verification.models.chain import GENESIS
 #: After the first signed event, processes of the release that signed none may still write events.
 ROLL_OUT = timedelta(hours=1)
 BEFORE_ALL = -(2**63)
+
+ALTERED = gettext_lazy(
+    "Change event {event} was altered, or this server did not record it: its MAC was not made with "
+    "our key."
+)
+UNSIGNED = gettext_lazy(
+    "Change event {event} has no MAC, so this release of the server did not record it."
+)
+UNKNOWN_KEY = gettext_lazy(
+    "The key {key} of change event {event} is not in TOKEN_ENCRYPTION_KEYS, so its MAC cannot be "
+    "checked. Put the key back, at the end."
+)
+
+
+def describe_doubt(event: ChangeEvent) -> str:
+    """Return why one event proves nothing by itself, or an empty text.
+
+    An event of a release that signed none is bound by the first signed one.
+    """
+    if event.mac is None:
+        signed = ChangeEvent.objects.filter(id__lt=event.pk).exclude(mac=None)
+        return UNSIGNED.format(event=event.pk) if signed.exists() else ""
+    if event.key_id not in seal_keys():
+        return UNKNOWN_KEY.format(key=event.key_id, event=event.pk)
+    return "" if is_genuine(event) else ALTERED.format(event=event.pk)
 
 
 class Event(NamedTuple):
@@ -93,12 +120,8 @@ class ChangeLogCheck:
 
     def find_unknown_keys(self) -> Iterator[str]:
         """Yield a sentence for each event whose MAC cannot be checked, and nothing proves it."""
-        sentence = _(
-            "The key {key} of change event {event} is not in TOKEN_ENCRYPTION_KEYS, so its MAC "
-            "cannot be checked. Put the key back, at the end."
-        )
         for event in (*self._unproven, *self._waiting):
-            yield sentence.format(key=event.key_id, event=event.id)
+            yield UNKNOWN_KEY.format(key=event.key_id, event=event.id)
 
     def _follow(self, event: Event) -> Iterator[str]:
         if event.mac is None:
@@ -111,10 +134,7 @@ class ChangeLogCheck:
             self._is_roll_out_over, self._link = not is_upgrade, self._history
         is_known = event.key_id in self.keys
         if is_known and not has_our_mac(event.key_id, event.mac, event.digest, self.keys):
-            yield _(
-                "Change event {event} was altered, or this server did not record it: its MAC was "
-                "not made with our key."
-            ).format(event=event.id)
+            yield ALTERED.format(event=event.id)
             self._link = None
             return
         yield from self._verify_link(event, is_known)
@@ -126,9 +146,7 @@ class ChangeLogCheck:
         if self._roll_out_ends is None:
             self._history = add_unsigned(self._history, event.digest)
         elif self._is_roll_out_over or event.recorded_at > self._roll_out_ends:
-            yield _(
-                "Change event {event} has no MAC, so this release of the server did not record it."
-            ).format(event=event.id)
+            yield UNSIGNED.format(event=event.id)
         else:
             self.accounts.forget(event.action, event.account_id)
 

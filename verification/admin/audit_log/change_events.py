@@ -12,14 +12,15 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import mark_safe
 from django.utils.text import Truncator, capfirst
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 
 from verification.admin.audit_log import filters
 from verification.admin.audit_log.change_details import describe, describe_parts
 from verification.admin.audit_log.sign_offs import list_sign_offs, signed_off
 from verification.admin.audit_log.signing import sign_off
 from verification.admin.base import ReadOnlyAdmin, moment_column
+from verification.audit_log.change_check import describe_doubt
 from verification.models import ChangeEvent
 from verification.times import format_zone
 
@@ -51,7 +52,10 @@ class ChangeEventAdmin(ReadOnlyAdmin):
         "Search finds a person, an account, a fingerprint, or a value such as an old name or a "
         "SHA-256."
     )
-    fields = ["time", "by", "action", "about", "token_fingerprint", "what_exactly", "client_ip"]
+    fields = [
+        *("time", "by", "action", "about", "token_fingerprint", "what_exactly", "client_ip"),
+        "proof",
+    ]
 
     time = moment_column("recorded_at", _("time"))
     at = moment_column("recorded_at", _("time"), has_zone=False)
@@ -129,6 +133,13 @@ class ChangeEventAdmin(ReadOnlyAdmin):
     def link_to_sign_off(self, event: ChangeEvent) -> str:
         url = reverse(f"{self.admin_site.name}:signed_off", args=[event.pk])
         return format_html('<a href="{}">{}</a>', url, describe(event))
+
+    @admin.display(description=_("proof"))
+    def proof(self, event: ChangeEvent) -> str:
+        if doubt := describe_doubt(event):
+            return doubt
+        # An event of a release that signed none is proven by the first signed one.
+        return f"✓ {gettext('verifies')}" if event.mac else self.get_empty_value_display()
 
     @admin.display(description=_("official account"))
     def about(self, event: ChangeEvent) -> Any:
