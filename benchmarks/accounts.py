@@ -44,12 +44,15 @@ def main(count: int, backend_url: str = "") -> None:
 
 
 def set_backends(url: str) -> None:
+    from verification import change_log
     from verification.fields import Secret
     from verification.models import Backend, OfficialAccount
 
     for account in OfficialAccount.objects.all():
         secret = Secret.of("whsec_" + base64.b64encode(bytes(32)).decode())
         Backend.objects.create(account=account, url=url, on_failure="resend", secret=secret)
+        actor = change_log.command_line_actor()
+        change_log.record(change_log.Action.BACKEND_SET, actor, account, url=url)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from django.contrib.admin import apps as admin_apps
 from django.db import connections
 from django.db.backends.signals import connection_created
 from django.db.models.signals import post_migrate, pre_migrate
-from django.utils.translation import gettext, override
+from django.utils.translation import gettext, ngettext, override
 from django.utils.translation import gettext_lazy as _
 
 
@@ -28,6 +28,7 @@ class VerificationConfig(AppConfig):
         # On SQLite, a migration rebuilds tables without their triggers, so every migrate removes
         # the triggers first and installs them afterwards.
         pre_migrate.connect(_prepare_database, sender=self)
+        post_migrate.connect(_record_accounts, sender=self)
         post_migrate.connect(_install_triggers, sender=self)
         sign_ins.connect()
         # Django's Chinese name for this app contains 认证, which means something else in WeChat.
@@ -64,6 +65,53 @@ def _install_triggers(using: str, **options: Any) -> None:
     restored = [name for name in _missing_before.pop(using, []) if name in installed]
     if restored:
         _report_restored_triggers(restored, **options)
+
+
+#: The migration with which the change log begins to describe accounts.
+CHANGE_LOG_CHAIN = "0010_change_log_chain"
+
+
+def _record_accounts(
+    *, plan: Any = (), verbosity: int = 0, stdout: Any = sys.stdout, **options: Any
+) -> None:
+    """Record all accounts as they are, when the change log begins to describe them.
+
+    No later migrate does so: it would take an account for right that somebody has altered.
+    """
+    from verification import change_log
+    from verification.models import ChangeEvent, OfficialAccount
+
+    steps = {step.name: is_backwards for step, is_backwards in plan}
+    is_upgrade = steps.get(CHANGE_LOG_CHAIN) is False
+    if not is_upgrade and not _has_change_log_chain(options.get("apps")):
+        return
+    pks = list(OfficialAccount.objects.order_by("pk").values_list("pk", flat=True))
+    # If a migrate was ended in between, the next one does it.
+    if not pks or not (is_upgrade or not ChangeEvent.objects.exclude(mac=None).exists()):
+        return
+    actor = change_log.command_line_actor()
+    change_log.record(
+        change_log.Action.ACCOUNTS_RECORDED, actor, changed_accounts=pks, count=len(pks)
+    )
+    if verbosity > 0:
+        with override(settings.LANGUAGE_CODE):  # migrate switches translations off
+            sentence = ngettext(
+                "Recorded {count} account in the change log as it is now, to find later changes "
+                "in the database. This happens once, with the upgrade to this release.",
+                "Recorded {count} accounts in the change log as they are now, to find later "
+                "changes in the database. This happens once, with the upgrade to this release.",
+                len(pks),
+            )
+        stdout.write(sentence.format(count=len(pks)) + "\n")
+
+
+def _has_change_log_chain(state: Any) -> bool:
+    """Return whether the schema has it: a migrate may have gone back to a release before it."""
+    try:
+        model = state.get_model("verification", "ChangeEvent")
+    except (AttributeError, LookupError):
+        return False
+    return any(field.name == "mac" for field in model._meta.get_fields())
 
 
 def _report_restored_triggers(

@@ -2,22 +2,69 @@
 
 record() is the only way to write a change event. An event holds facts as data; the wording, in the
 language of the page, is in verification/admin/audit_log/change_details.py.
+
+Events form a chain, as the seals of attempts do: each has a MAC over its columns, one of which is
+the digest of the event before it.
 """
 
 from __future__ import annotations
 
 import getpass
+import hashlib
+import hmac
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from django.conf import settings
+from django.db import connection, transaction
 from django.http import HttpRequest
 
+from verification.account_rows import AccountRows, Part, read_account_rows
+from verification.keys import seal_keys
 from verification.models import ChangeEvent, OfficialAccount
-from verification.models.change_event import MAX_ACTOR_LENGTH
+from verification.models.chain import GENESIS
+from verification.models.change_event import MAX_ACTOR_LENGTH, FactsEncoder
 from verification.models.rotating_secret import RotatingSecret
 from verification.protocol.client_ip import parse_client_ip
 
 Action = ChangeEvent.Action
+
+#: The parts of an account that an action changes, and its event describes. An action that changes
+#: nothing, such as a reveal, records nothing: what was altered before must stay visible.
+CHANGED_PARTS: dict[Action, tuple[Part, ...]] = {
+    **dict.fromkeys(
+        [
+            *(Action.ACCOUNT_CREATED, Action.ACCOUNT_CHANGED),
+            *(Action.ACCOUNT_PAUSED, Action.ACCOUNT_RESUMED),
+        ],
+        (Part.SETTINGS,),
+    ),
+    **dict.fromkeys(
+        [
+            *(Action.TOKEN_CREATED, Action.TOKEN_ROTATED),
+            *(Action.TOKEN_KEPT, Action.TOKEN_RETIRED),
+        ],
+        (Part.TOKENS,),
+    ),
+    **dict.fromkeys(
+        [
+            *(Action.AES_KEY_CREATED, Action.AES_KEY_ROTATED),
+            *(Action.AES_KEY_KEPT, Action.AES_KEY_RETIRED),
+        ],
+        (Part.AES_KEYS,),
+    ),
+    **dict.fromkeys(
+        [
+            *(Action.BACKEND_SET, Action.BACKEND_CHANGED),
+            *(Action.BACKEND_REMOVED, Action.WEBHOOK_SECRET_ROTATED),
+        ],
+        (Part.BACKEND,),
+    ),
+    **dict.fromkeys([Action.ACCOUNT_DELETED, Action.ACCOUNTS_RECORDED], tuple(Part)),
+    Action.KEYS_ROTATED: (Part.TOKENS, Part.AES_KEYS, Part.BACKEND),
+}
 
 
 class Actor(NamedTuple):
@@ -33,21 +80,39 @@ def record(
     account: OfficialAccount | None = None,
     *,
     secret: RotatingSecret | None = None,
+    changed_accounts: Iterable[int] = (),
     **facts: Any,
 ) -> ChangeEvent:
     """Write one change event, and return it.
 
-    `facts` are JSON values, never a secret. The old and the new value of each changed field go into
-    `changes`, as {"name": ["Brand A", "Brand C"]}. Of the secret, only the fingerprint is kept.
+    Call it after the change, in the same transaction: the event describes the accounts as they are
+    then. `changed_accounts` are the ids of accounts in addition to `account`. `facts` are JSON
+    values, never a secret. The old and the new value of each changed field go into `changes`, as
+    {"name": ["Brand A", "Brand C"]}. Of the secret, only the fingerprint is kept.
     """
-    return ChangeEvent.objects.create(
-        action=action,
+    changed = [*([account.pk] if account else []), *changed_accounts]
+    event = ChangeEvent(
+        action=action.value,
         actor=actor.name[:MAX_ACTOR_LENGTH],
         client_ip=actor.client_ip,
         account=account,
         token_fingerprint=secret.fingerprint if secret else "",
-        facts=facts,
+        facts=json.loads(json.dumps(facts, cls=FactsEncoder)),  # as the database returns them
     )
+    with transaction.atomic():
+        event.previous = _lock_end_of_chain()
+        event.pk = _next_id()
+        # Only now: a transaction that recorded a change of the same account has ended.
+        event.account_rows = _rows_after(action, changed)
+        event.key_id, key = next(iter(seal_keys().items()))
+        event.mac = compute_mac(key, digest_of(event))
+        event.save(force_insert=True)
+    return event
+
+
+def _rows_after(action: Action, changed: Sequence[int]) -> AccountRows | None:
+    parts = CHANGED_PARTS.get(action)
+    return read_account_rows(changed, parts) if parts and changed else None
 
 
 def actor_of(request: HttpRequest) -> Actor:
@@ -72,3 +137,109 @@ def client_ip(request: HttpRequest | None) -> str | None:
         request.META.get("HTTP_X_FORWARDED_FOR", ""),
         settings.TRUSTED_PROXY_COUNT,
     )
+
+
+# --- The chain
+
+#: The columns that the digest of an event covers: all but the MAC.
+DIGEST_COLUMNS = (
+    *("id", "recorded_at", "actor", "action", "account_id", "token_fingerprint", "detail"),
+    *("client_ip", "facts", "account_rows", "key_id", "previous"),
+)
+#: No MAC of a seal or checkpoint is made over a text that begins so.
+MAC_PREFIX = b"change event 1\t"
+#: Orders the events. The number says nothing; no other lock of the gateway has it.
+LOCK = 0x6368616E6765
+
+
+def digest_of(event: ChangeEvent) -> bytes:
+    return compute_digest([getattr(event, name) for name in DIGEST_COLUMNS])
+
+
+def compute_digest(values: Sequence[Any]) -> bytes:
+    """Return the SHA-256 of an event's DIGEST_COLUMNS."""
+    # An altered row may hold half a character, and must still be readable.
+    return hashlib.sha256(_encoder.encode(values).encode(errors="surrogatepass")).digest()
+
+
+def _encode(value: Any) -> str:
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat()
+    if isinstance(value, bytes | memoryview):
+        return bytes(value).hex()
+    raise TypeError(f"{type(value).__name__} is not JSON serializable")
+
+
+_encoder = json.JSONEncoder(
+    ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=_encode
+)
+
+
+def compute_mac(key: bytes, digest: bytes) -> bytes:
+    """Return the HMAC-SHA256 of an event's digest."""
+    return hmac.digest(key, MAC_PREFIX + digest, "sha256")
+
+
+def has_our_mac(
+    key_id: str, mac: bytes | memoryview | None, digest: bytes, keys: Mapping[str, bytes]
+) -> bool:
+    """Return whether one of our keys made this MAC over the digest."""
+    key = keys.get(key_id)
+    return key is not None and mac is not None and compute_mac(key, digest) == bytes(mac)
+
+
+def is_genuine(event: ChangeEvent) -> bool:
+    """Return whether this server recorded the event as it is, with a key that is still known."""
+    return has_our_mac(event.key_id, event.mac, digest_of(event), seal_keys())
+
+
+def without_proof(digest: bytes) -> bytes:
+    """Return the link to an event whose MAC the writer of the next event could not check.
+
+    Otherwise, the next event would vouch for an event that somebody put at the end of the log.
+    """
+    return hashlib.sha256(b"without proof\t" + digest).digest()
+
+
+def add_unsigned(history: bytes, digest: bytes) -> bytes:
+    """Add an event of a release that signed none to the digest that the first signed one holds."""
+    return hashlib.sha256(history + digest).digest()
+
+
+def _lock_end_of_chain() -> bytes:
+    """Wait for other events until the end of the transaction, and return the link to the last one.
+
+    SQLite needs no lock, because it has one writer at a time.
+    """
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
+    last = ChangeEvent.objects.exclude(mac=None).order_by("-id").first()
+    if last is None:
+        return _digest_of_history()
+    return digest_of(last) if is_genuine(last) else without_proof(digest_of(last))
+
+
+def _digest_of_history() -> bytes:
+    """Return the digest of all events, none of which is signed.
+
+    The release before may still be running, so its events wait until this transaction has ended.
+    """
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute(f"LOCK TABLE {ChangeEvent._meta.db_table} IN SHARE MODE")
+    history = GENESIS
+    for values in ChangeEvent.objects.order_by("id").values_list(*DIGEST_COLUMNS).iterator():
+        history = add_unsigned(history, compute_digest(values))
+    return history
+
+
+def _next_id() -> int:
+    """Return the id of the next event. The MAC covers it, so it is needed before the row exists."""
+    table = ChangeEvent._meta.db_table
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute("SELECT nextval(pg_get_serial_sequence(%s, 'id'))", [table])
+        else:
+            cursor.execute(f"SELECT COALESCE(max(id), 0) + 1 FROM {table}")
+        return int(cursor.fetchone()[0])

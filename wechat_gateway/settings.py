@@ -94,6 +94,7 @@ CONTACT = operator_settings.contact()
 
 INSTALLED_APPS = [
     "verification.apps.GatewayAdminConfig",  # Django's admin with the gateway's AdminSite
+    "verification",  # before Django's auth, two of whose commands it extends
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -102,7 +103,6 @@ INSTALLED_APPS = [
     "django.contrib.humanize",
     "axes",
     "django_otp",
-    "verification",
 ]
 
 MIDDLEWARE = [

@@ -233,8 +233,8 @@ class GatewayUserAdmin(RolesMixin, GatewayUserModelAdmin):
         return super().next_page(request, row)
 
     def delete_model(self, request: HttpRequest, obj: User) -> None:
-        change_log.record(Action.USER_DELETED, actor_of(request), user=obj.get_username())
         super().delete_model(request, obj)
+        change_log.record(Action.USER_DELETED, actor_of(request), user=obj.get_username())
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
         for user in queryset:
@@ -284,12 +284,13 @@ class GatewayGroupAdmin(RolesMixin, GroupAdmin):
 
     def delete_model(self, request: HttpRequest, obj: Group) -> None:
         actor = actor_of(request)
-        for member in obj.user_set.order_by("username"):
-            name = member.get_username()
+        members = [user.get_username() for user in obj.user_set.order_by("username")]
+        # Before the events: until the end of the transaction, others wait to record theirs.
+        super().delete_model(request, obj)
+        for name in members:
             change_log.record(Action.ROLE_REVOKED, actor, user=name, role=obj.name)
         changes = {"name": [obj.name, None]}
         change_log.record(Action.ROLE_CHANGED, actor, group=obj.name, changes=changes)
-        super().delete_model(request, obj)
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Group]) -> None:
         for group in queryset:

@@ -20,6 +20,7 @@ from verification.alerts.delivery import deliver
 from verification.alerts.lease import LEASE_LENGTH, acquire, lease
 from verification.alerts.snapshot import DAY, Snapshot
 from verification.alerts.state import apply_findings
+from verification.audit_log.change_check import ChangeLogCheck
 from verification.audit_log.head_check import HeadCheck, check_head
 from verification.audit_log.integrity import latest_check, record_check
 from verification.audit_log.verifier import KeptHead, verify_audit
@@ -51,10 +52,13 @@ class Watch:
     def __init__(self, channels: Sequence[Channel]) -> None:
         self.channels = channels
         self.holder = uuid.uuid4().hex
-        # These two are kept outside of the database, so that an older backup or a rewritten log
-        # shows: the head of the last round, and the one that was printed last or is given.
+        # These are kept outside of the database, so that an older backup or a rewritten log shows:
+        # the head of the last round, the one that was printed last or is given, and how far the
+        # change log was followed.
         self.kept: KeptHead | None = None
         self.printed: KeptHead | None = None
+        self.changes = ChangeLogCheck()
+        self.checked_at = time.monotonic()  #: when the whole log was checked, or this began
 
     def run_round(self) -> Round:
         """Check the log, save new alerts and send them. Raises DatabaseError."""
@@ -76,7 +80,7 @@ class Watch:
             self.check_whole_log()
         with watchdog(LEASE_LENGTH.total_seconds()):
             kept = self.kept or KeptHead(position.last_seal_id, bytes(position.last_digest))
-            head = check_head(kept, self.printed)
+            head = check_head(kept, self.changes, self.printed)
         check = latest_check()
         if not head.is_well and (check is None or check.is_intact):
             self.check_whole_log()  # finds and records what is broken
@@ -88,7 +92,9 @@ class Watch:
         A check from the admin may have continued an earlier one, so it does not count.
         """
         last = latest_check(ACTOR.name)
-        return last is None or timezone.now() - last.at >= DAY
+        is_old = last is None or timezone.now() - last.at >= DAY
+        # What the database says may be forged, so it cannot put off the check for long.
+        return is_old or time.monotonic() - self.checked_at >= DAY.total_seconds()
 
     def check_whole_log(self) -> None:
         """Verify the whole log under a longer lease, and record the result."""
@@ -100,6 +106,7 @@ class Watch:
         with watchdog(longest.total_seconds()):
             report = verify_audit(make_throttle())
         record_check(report, ACTOR)
+        self.checked_at = time.monotonic()
         acquire(self.holder, LEASE_LENGTH)
         result = f"problems: {len(report.problems)}" if report.problems else "it is intact"
         logger.info("Checked the whole log (attempts: %d), %s.", report.attempts, result)
@@ -115,6 +122,8 @@ class Watch:
             position.last_seal_id, position.last_digest = head.kept
             position.save(update_fields=["last_attempt_id", "last_seal_id", "last_digest"])
         self.kept, self.printed = head.kept, None
+        if head.cut_off:
+            self.changes = ChangeLogCheck()  # what is left of the change log is followed anew
         return any(is_about_log(finding.key) for finding in found if not finding.is_over)
 
     def queue_alert(self, alert: Alert) -> None:

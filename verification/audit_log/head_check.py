@@ -1,5 +1,7 @@
 """Checks the newest part of the log: what is new since an earlier head, the end, and the schema.
 
+So does it with the change log, and with all accounts.
+
 `manage.py watch` does this in every round, because verify_audit() reads the whole log.
 """
 
@@ -8,12 +10,15 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import islice
 
 from django.db import connection
 
+from verification.audit_log.change_check import ChangeLogCheck
 from verification.audit_log.checkpoint import start_of_log
 from verification.audit_log.schema_check import SchemaCheck, check_schema
 from verification.audit_log.verifier import (
+    MAX_PROBLEMS,
     KeptHead,
     Report,
     follow_chain,
@@ -37,7 +42,7 @@ class HeadCheck:
 
     last_attempt_id: int
     kept: KeptHead  #: the current head, for the next check to start from
-    is_broken: bool  #: something new, or the end of the log, does not verify
+    is_broken: bool  #: something new, the end of the log, or an account does not verify
     cut_off: list[str]  #: sentences that say why the log lacks the kept head
     schema: SchemaCheck
 
@@ -46,11 +51,14 @@ class HeadCheck:
         return not (self.is_broken or self.cut_off or self.schema.differences)
 
 
-def check_head(kept: KeptHead, printed: KeptHead | None = None) -> HeadCheck:
+def check_head(
+    kept: KeptHead, changes: ChangeLogCheck, printed: KeptHead | None = None
+) -> HeadCheck:
     """Check that the log contains both heads, and verify everything that follows the `kept` one.
 
     If the log does not contain the seal of `kept`, only the end of the log is verified: no attempt
     follows the last seal, and the head matches it. A head whose seal was pruned proves nothing.
+    `changes` goes on with the change log from where it stopped; a new one reads all of it.
     """
     with read_snapshot():
         schema = check_schema(connection, ROLL_OUT)
@@ -61,6 +69,7 @@ def check_head(kept: KeptHead, printed: KeptHead | None = None) -> HeadCheck:
             if is_comparable and not report.problems:
                 verify_kept_head(report, *earlier)
         cut_off, report.problems = report.problems, []
+        cut_off += filter(None, [changes.find_cut()])
 
         seals = Seal.objects.order_by("-id")
         seal = seals.filter(id=kept.seal_id).first() or seals.first()
@@ -70,6 +79,7 @@ def check_head(kept: KeptHead, printed: KeptHead | None = None) -> HeadCheck:
         follow_chain(report, deadline=time.monotonic() + MAX_SECONDS)
         if not report.is_cut_short:
             verify_end(report)
+        report.problems += islice(changes.run(), MAX_PROBLEMS)
     head = report.head or ChainHead()
     return HeadCheck(
         last_attempt_id=head.last_attempt_id,

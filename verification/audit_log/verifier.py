@@ -1,4 +1,4 @@
-"""Verifies the whole log: the chain of seals, the tallies and the schema."""
+"""Verifies the whole log: the chain of seals, the tallies, the change log and the schema."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import islice
+from itertools import chain, islice
 from typing import NamedTuple
 
 from django.db import connection
@@ -15,6 +15,7 @@ from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from verification.audit_log.chain import BrokenChain, Chain, id_of
+from verification.audit_log.change_check import ChangeLogCheck
 from verification.audit_log.checkpoint import start_of_log, verified_start_of_log, verify_checkpoint
 from verification.audit_log.reader import SealBatch, read_lines, read_seal_batches
 from verification.audit_log.schema_check import SchemaCheck, check_schema
@@ -46,6 +47,7 @@ class Report:
     problems: list[str] = field(default_factory=list)  #: a sentence each; empty when intact
     broken_seals: list[int] = field(default_factory=list)
     schema: SchemaCheck = field(default_factory=SchemaCheck)
+    has_altered_accounts: bool = False  #: an account is not as the change log recorded it
     head: ChainHead | None = None
     checkpoint: Checkpoint | None = None  #: where a pruned log begins
     start: ChainHead = field(default_factory=ChainHead)  #: the place from which it was checked
@@ -69,7 +71,7 @@ def verify_audit(
     start: ChainHead | None = None,
     deadline: float = math.inf,
 ) -> Report:
-    """Check the recorded attempts, their seals, the tallies and the schema.
+    """Check the attempts, their seals, the tallies, the change log, accounts and the schema.
 
     `start` is a place up to which the log is known to be intact; without one, or if it was pruned
     since, the check begins with the oldest seal. After `deadline`, a value of time.monotonic(), the
@@ -89,6 +91,10 @@ def verify_audit(
             verify_end(report)
         for problem in islice(find_wrong_tallies(totals), MAX_PROBLEMS):
             report.add_problem(problem)
+        changes = ChangeLogCheck()
+        for problem in islice(chain(changes.run(), changes.find_unknown_keys()), MAX_PROBLEMS):
+            report.add_problem(problem)
+        report.has_altered_accounts = changes.accounts.has_differences
     for difference in report.schema.differences:
         report.add_problem(difference)
     return report

@@ -25,7 +25,7 @@ REASONS = [
 
 
 class Migration(migrations.Migration):
-    dependencies = [("verification", "0009_pending_reveal")]
+    dependencies = [("verification", "0010_change_log_chain")]
 
     operations = [
         migrations.CreateModel(

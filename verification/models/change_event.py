@@ -80,6 +80,7 @@ class ChangeEvent(models.Model):
         TRIGGERS_INSTALLED = "triggers_installed", _("triggers installed again")
         PRUNED = "pruned", _("old records pruned")
         KEYS_ROTATED = "keys_rotated", _("encryption keys rotated")
+        ACCOUNTS_RECORDED = "accounts_recorded", _("accounts recorded")
 
     recorded_at = models.DateTimeField(_("time"), default=timezone.now, db_index=True)
     actor = models.CharField(_("who"), max_length=MAX_ACTOR_LENGTH)
@@ -98,6 +99,13 @@ class ChangeEvent(models.Model):
     client_ip = models.GenericIPAddressField(_("source IP"), null=True)
     #: The details of an action as data, for programs and pages to read.
     facts = models.JSONField(_("facts"), default=dict, encoder=FactsEncoder)
+    # The chain. Events of a release that signed none lack it.
+    key_id = models.CharField(_("key"), max_length=8, db_default="")
+    mac = models.BinaryField(_("MAC"), max_length=32, null=True)
+    #: The digest of the event before this one.
+    previous = models.BinaryField(max_length=32, null=True)
+    #: The accounts that the event changed, as they were then: see verification/account_rows.py.
+    account_rows = models.JSONField(null=True)
 
     class Meta:
         verbose_name = _("change event")

@@ -200,9 +200,11 @@ class OfficialAccountAdmin(ChangeLoggedMixin, AccountModelAdmin):
         return redirect_to_secret(request, obj.pk, TOKENS.name, token.pk)
 
     def delete_model(self, request: HttpRequest, obj: OfficialAccount) -> None:
-        actor = actor_of(request)
-        change_log.record(Action.ACCOUNT_DELETED, actor, name=obj.name, slug=obj.slug)
+        actor, pk = actor_of(request), obj.pk
         super().delete_model(request, obj)
+        change_log.record(
+            Action.ACCOUNT_DELETED, actor, changed_accounts=[pk], name=obj.name, slug=obj.slug
+        )
 
     # --- Permissions and actions
 

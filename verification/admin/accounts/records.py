@@ -15,6 +15,7 @@ from verification.accounts.strays import read_recent_strays
 from verification.admin.accounts.aes_keys import read_last_push
 from verification.admin.base import may
 from verification.attempts.index import AttemptIndex
+from verification.audit_log.change_check import describe_doubt
 from verification.diagnosis import StoredData, explain
 from verification.models import OfficialAccount, VerificationAttempt
 from verification.protocol.enums import Kind, Outcome
@@ -108,10 +109,11 @@ def sign(attempt: VerificationAttempt) -> str:
 
 
 def last_changes(account: OfficialAccount) -> Record:
-    lines = [
-        Line(format_short(event.recorded_at), str(event), _url(event))
-        for event in account.change_events.order_by("-id")[:MAX_LINES]
-    ]
+    lines = []
+    for event in account.change_events.order_by("-id")[:MAX_LINES]:
+        doubt = describe_doubt(event)
+        text = f"{event} – {doubt}" if doubt else str(event)
+        lines.append(Line(format_short(event.recorded_at), text, _url(event), "✕" if doubt else ""))
     return Record(
         _("Change log"),
         lines,

@@ -13,8 +13,8 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import mark_safe
 from django.utils.text import Truncator, capfirst
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 
 from verification.admin.audit_log import filters
 from verification.admin.audit_log.change_details import describe, describe_parts
@@ -22,6 +22,7 @@ from verification.admin.audit_log.failures import describe_failures
 from verification.admin.audit_log.sign_offs import list_sign_offs, signed_off
 from verification.admin.audit_log.signing import sign_off
 from verification.admin.base import ReadOnlyAdmin, moment_column
+from verification.audit_log.change_check import describe_doubt
 from verification.models import ChangeEvent
 from verification.times import format_zone
 
@@ -54,7 +55,10 @@ class ChangeEventAdmin(ReadOnlyAdmin):
         "Search finds a person, an account, a fingerprint, or a value such as an old name or a "
         "SHA-256."
     )
-    fields = ["time", "by", "action", "about", "token_fingerprint", "what_exactly", "client_ip"]
+    fields = [
+        *("time", "by", "action", "about", "token_fingerprint", "what_exactly", "client_ip"),
+        "proof",
+    ]
 
     time = moment_column("recorded_at", _("time"))
     at = moment_column("recorded_at", _("time"), has_zone=False)
@@ -85,7 +89,7 @@ class ChangeEventAdmin(ReadOnlyAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ChangeEvent]:
         # The detail page needs the join, too: it would fail to look up an account that was deleted.
-        return super().get_queryset(request).select_related("account")
+        return super().get_queryset(request).select_related("account").defer("account_rows")
 
     @admin.display(description=_("what"))
     def what(self, event: ChangeEvent) -> str:
@@ -138,6 +142,13 @@ class ChangeEventAdmin(ReadOnlyAdmin):
     def link_to_sign_off(self, event: ChangeEvent) -> str:
         url = reverse(f"{self.admin_site.name}:signed_off", args=[event.pk])
         return format_html('<a href="{}">{}</a>', url, describe(event))
+
+    @admin.display(description=_("proof"))
+    def proof(self, event: ChangeEvent) -> str:
+        if doubt := describe_doubt(event):
+            return doubt
+        # An event of a release that signed none is proven by the first signed one.
+        return f"✓ {gettext('verifies')}" if event.mac else self.get_empty_value_display()
 
     @admin.display(description=_("official account"))
     def about(self, event: ChangeEvent) -> Any:

@@ -66,7 +66,7 @@ ACTION_GROUPS: dict[str, tuple[Any, list[Action]]] = {
         _("The log"),
         [
             *(Action.LOG_CHECKED, Action.EXPORTED, Action.SIGNED_OFF),
-            *(Action.PRUNED, Action.TRIGGERS_INSTALLED),
+            *(Action.PRUNED, Action.TRIGGERS_INSTALLED, Action.ACCOUNTS_RECORDED),
         ],
     ),
 }

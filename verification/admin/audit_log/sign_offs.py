@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy
 
 from verification.admin.audit_log.review import make_review
 from verification.admin.base import require
+from verification.audit_log.change_check import describe_doubt
 from verification.change_log import Action
 from verification.models import ChangeEvent
 from verification.models.change_event import name_actor
@@ -47,6 +48,7 @@ class SignOff(NamedTuple):
     is_intact: bool
     is_whole: bool
     note: str
+    doubt: str  #: why it proves nothing, or an empty text
 
     @property
     def signed_by(self) -> str:
@@ -70,6 +72,7 @@ def read(event: ChangeEvent, number: int) -> SignOff:
         is_intact=facts["is_intact"],
         is_whole=facts["is_whole"],
         note=facts["note"],
+        doubt=describe_doubt(event),
     )
 
 

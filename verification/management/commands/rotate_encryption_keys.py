@@ -5,7 +5,8 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import CommandError
-from django.db.models import Model
+from django.db import transaction
+from django.db.models import Model, QuerySet
 from django.utils.text import format_lazy
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -16,7 +17,7 @@ from verification.change_log import Action, command_line_actor
 from verification.db.sessions import Session, is_pooled, other_sessions
 from verification.fields import UndecryptableSecret
 from verification.management.base import GatewayCommand, add_json_argument
-from verification.models import AESKey, Backend, Token, TotpDevice
+from verification.models import AESKey, Backend, OfficialAccount, Token, TotpDevice
 from verification.models.rotating_secret import RotatingSecret
 from verification.relay.key_rotation import reencrypt_deliveries
 from verification.times import format_datetime
@@ -57,18 +58,9 @@ class Command(GatewayCommand):
     def handle(self, *, yes: bool, **options: Any) -> None:
         if not yes:
             require_newest_key_everywhere()
-        tokens, lost = reencrypt(Token, "secret")
-        lost_of = {
-            "tokens": lost,
-            "aes_keys": reencrypt(AESKey, "secret")[1],
-            "webhook_secrets": [
-                *reencrypt(Backend, "secret")[1],
-                *reencrypt(Backend, "previous_secret")[1],
-            ],
-            "authenticators": reencrypt(TotpDevice, "seed")[1],
-            "deliveries": reencrypt_deliveries(),
-        }
-        change_log.record(Action.KEYS_ROTATED, command_line_actor())
+        tokens, lost_of = reencrypt_accounts()
+        lost_of["authenticators"] = reencrypt(TotpDevice.objects.all(), "seed")[1]
+        lost_of["deliveries"] = reencrypt_deliveries()
         if options["json"]:
             lists = {f"lost_{name}": names for name, names in lost_of.items()}
             self.print_json(tokens=tokens, **lists)
@@ -116,20 +108,52 @@ LOST: dict[str, Any] = {
 }
 
 
-def reencrypt(model: type[Model], column: str) -> tuple[int, list[str]]:
-    """Encrypt a column with the newest key.
+#: The columns of accounts to encrypt, with the kind of secret in LOST.
+COLUMNS: tuple[tuple[str, type[Model], str], ...] = (
+    ("tokens", Token, "secret"),
+    ("aes_keys", AESKey, "secret"),
+    ("webhook_secrets", Backend, "secret"),
+    ("webhook_secrets", Backend, "previous_secret"),
+)
+#: Accounts that a transaction encrypts and records. Other changes wait for it.
+BATCH = 50
+
+
+def reencrypt_accounts() -> tuple[int, dict[str, list[str]]]:
+    """Encrypt the secrets of all accounts with the newest key, and record them.
+
+    Return the number of tokens, and the names of lost secrets by their kind.
+    """
+    tokens, lost_of = 0, {kind: list[str]() for kind, _model, _column in COLUMNS}
+    pks = list(OfficialAccount.objects.order_by("pk").values_list("pk", flat=True))
+    with tqdm(total=len(pks), unit=" accounts", file=sys.stderr, disable=None) as bar:
+        # Without any account, the rotation is recorded all the same.
+        for start in range(0, max(len(pks), 1), BATCH):
+            batch = pks[start : start + BATCH]
+            with transaction.atomic():
+                for kind, model, column in COLUMNS:
+                    rows = model._default_manager.filter(account__in=batch)
+                    count, lost = reencrypt(rows, column)
+                    tokens += count if kind == "tokens" else 0
+                    lost_of[kind] += lost
+                actor = command_line_actor()
+                change_log.record(Action.KEYS_ROTATED, actor, changed_accounts=batch)
+            bar.update(len(batch))
+    return tokens, lost_of
+
+
+def reencrypt(rows: QuerySet[Any], column: str) -> tuple[int, list[str]]:
+    """Encrypt a column of these rows with the newest key.
 
     Return the number of its secrets, and the names of lost ones.
     """
-    rows = model._default_manager.filter(**{f"{column}__isnull": False}).order_by("pk")
+    rows = rows.filter(**{f"{column}__isnull": False}).order_by("pk")
     lost = []
-    for row in tqdm(
-        rows, unit=f" {model._meta.verbose_name_plural}", file=sys.stderr, disable=None
-    ):
+    for row in rows:
         secret = getattr(row, column)
         try:
             # Only if it is unchanged: a token that has been purged since must stay purged.
-            unchanged = model._default_manager.filter(pk=row.pk, **{column: secret})
+            unchanged = rows.model._default_manager.filter(pk=row.pk, **{column: secret})
             unchanged.update(**{column: secret.reencrypt()})
         except UndecryptableSecret:
             lost.append(name_owner(row))

@@ -25,7 +25,7 @@ from verification.alerts.watch import Watch
 from verification.models import Alert, OfficialAccount
 from verification.models.alert import GOOD_NEWS
 from verification.protocol.enums import DeliveryResult
-from verification.tests.support.accounts import LI_WEI
+from verification.tests.support.accounts import LI_WEI, record_as_they_are
 from verification.tests.support.adapter import A, B
 from verification.tests.support.admin_client import (
     STRANGER,
@@ -99,6 +99,7 @@ def rotation_about_to_end(account: OfficialAccount) -> None:
     account.tokens.filter(superseded_at__isnull=False).update(
         superseded_at=F("superseded_at") - ago, expires_at=F("expires_at") - ago
     )
+    record_as_they_are()
 
 
 def replies_lost(account: OfficialAccount) -> None:

@@ -11,7 +11,7 @@ from verification.alerts.channels import configured_channels
 from verification.alerts.watch import Watch
 from verification.models import OfficialAccount
 from verification.tests.alerts.conftest import Clock, Sent
-from verification.tests.support.accounts import make_account
+from verification.tests.support.accounts import make_account, record_as_they_are
 from verification.tests.support.adapter import A, B
 from verification.tests.support.admin_client import wechat_verifies
 from verification.tests.support.wecom import Robot
@@ -91,6 +91,7 @@ def test_a_long_name_in_chinese_is_cut_between_characters(sent: Sent) -> None:
     sent()
     account = make_account("long", "TokenOfLongName1")
     OfficialAccount.objects.filter(pk=account.pk).update(name="长\n" * 50)
+    record_as_they_are()
     wechat_verifies(account, "TokenOfLongName1")
 
     assert sent().startswith("“长 长 长")

@@ -23,7 +23,9 @@ from verification.tests.support.signer import push, verification
 from verification.tests.support.tampering import drop_trigger
 from wechat_gateway.env import use_catalogue
 
-COMMANDS = sorted(name for name, app in get_commands().items() if app == "verification")
+#: Django's own, extended: Django has no translation of their help.
+DJANGOS = {"changepassword", "createsuperuser"}
+COMMANDS = sorted({name for name, app in get_commands().items() if app == "verification"} - DJANGOS)
 #: What stays as it is in Chinese: options, paths, commands, modules, variables, {choices}.
 NAMES = re.compile(
     r"--?[a-z][\w-]*|[\w:.]*/[\w./]+|\b\w+(?:[._]\w+)+\b|\b[A-Z]+(?:[_:-][A-Z\d]+)*\b|\{[\w,]+\}"

@@ -33,10 +33,9 @@ def test_a_paused_account_is_refused_until_it_is_resumed(
 def test_the_change_log_says_who_paused_and_resumed(brand_a: OfficialAccount) -> None:
     for command in ("pause_account", "pause_account", "resume_account", "resume_account"):
         call_command(command, "brand-a")
-    events = ChangeEvent.objects.exclude(action="token_created").order_by("id")
+    events = ChangeEvent.objects.filter(actor__startswith="command line").order_by("id")
 
     assert [event.action for event in events] == ["account_paused", "account_resumed"]
-    assert all(event.actor.startswith("command line") for event in events)
 
 
 @pytest.mark.parametrize("command", ["pause_account", "resume_account"])

@@ -8,9 +8,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
+from verification import change_log
+from verification.change_log import Action
 from verification.fields import Secret
 from verification.models import Backend, OfficialAccount
 from verification.models.delivery import Delivery
+from verification.tests.support.accounts import LI_WEI
 
 #: The webhook secret of every backend here.
 WEBHOOK_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"  # pragma: allowlist secret
@@ -99,10 +102,12 @@ def serving_backend(port: int = 0) -> Iterator[FakeBackend]:
 
 def set_backend(account: OfficialAccount, url: str, on_failure: str = "resend") -> Backend:
     """Give the account a backend, without the checks of the form."""
-    return Backend.objects.update_or_create(
+    backend, _is_new = Backend.objects.update_or_create(
         account=account,
         defaults={"url": url, "on_failure": on_failure, "secret": Secret.of(WEBHOOK_SECRET)},
-    )[0]
+    )
+    change_log.record(Action.BACKEND_SET, LI_WEI, account, url=url, on_failure=on_failure)
+    return backend
 
 
 def waiting() -> list[Delivery]:

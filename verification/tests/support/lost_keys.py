@@ -9,17 +9,19 @@ from django.test import override_settings
 
 from verification.fields import Secret
 from verification.models import OfficialAccount, Token
+from verification.tests.support.accounts import record_as_they_are
 
 LOST_KEY = "the-key-that-was-lost-" * 2
 
 
 def lose_key(account: OfficialAccount) -> None:
-    """Encrypt the tokens of the account with a key that no server has."""
+    """Encrypt the tokens of the account with a key that no server has, and record that."""
     for token in account.tokens.filter(secret__isnull=False):
         assert token.secret is not None
         text = token.secret.reveal()
         with override_settings(TOKEN_ENCRYPTION_KEYS=[LOST_KEY]):
             Token.objects.filter(pk=token.pk).update(secret=Secret.of(text))
+    record_as_they_are()
 
 
 @contextmanager
@@ -30,3 +32,4 @@ def without_key(account: OfficialAccount) -> Iterator[None]:
     yield
     for pk, secret in secrets.items():
         Token.objects.filter(pk=pk).update(secret=secret)
+    record_as_they_are()

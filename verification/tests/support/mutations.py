@@ -1,4 +1,7 @@
-"""Mutate a sealed log at random, as the owner of the database could with a statement or two."""
+"""Mutate a log, and the accounts that it describes, at random.
+
+The owner of the database could do each of these with a statement or two.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,20 @@ from uuid import UUID
 
 from django.db import DatabaseError, connection, models, transaction
 from django.db.models import Q
+from django.utils import timezone
 
-from verification.models import ChainHead, Seal, Tally, VerificationAttempt
+from verification.fields import EncryptedTextField, Secret
+from verification.models import (
+    AESKey,
+    Backend,
+    ChainHead,
+    ChangeEvent,
+    OfficialAccount,
+    Seal,
+    Tally,
+    Token,
+    VerificationAttempt,
+)
 from verification.protocol.enums import Kind, Outcome
 from verification.tests.support.tampering import triggers_off
 
@@ -21,11 +36,22 @@ Row = dict[str, Any]
 #: Tallies of accepted pushes have no rows to check them against. Nor is `last_at` of a tally
 #: protected.
 NOT_SEALED = Q(kind=Kind.MESSAGE_PUSH, outcome=Outcome.ACCEPTED)
-UNPROTECTED_COLUMNS: dict[type[models.Model], set[str]] = {Tally: {"id", "last_at"}}
+UNPROTECTED_COLUMNS: dict[type[models.Model], set[str]] = {
+    Tally: {"id", "last_at"},
+    # Ordinary traffic updates these.
+    Token: {"first_used_at"},
+    AESKey: {"first_used_at", "failed_at"},
+    Backend: {
+        *("failures", "failing_since", "last_failure", "last_failure_status"),
+        *("next_probe_at", "last_success_at"),
+    },
+}
 SEALED: list[type[models.Model]] = [VerificationAttempt, Seal, ChainHead, Tally]
-CHAINED: list[type[models.Model]] = [VerificationAttempt, Seal]
-NUMBERED: list[type[models.Model]] = [*CHAINED, Tally]
-OFTEN: list[type[models.Model]] = [*SEALED, VerificationAttempt]
+RECORDED: list[type[models.Model]] = [OfficialAccount, Token, AESKey, Backend]
+PROTECTED: list[type[models.Model]] = [*SEALED, ChangeEvent, *RECORDED]
+CHAINED: list[type[models.Model]] = [VerificationAttempt, Seal, ChangeEvent]
+NUMBERED: list[type[models.Model]] = [*CHAINED, Tally, OfficialAccount, Token, AESKey]
+OFTEN: list[type[models.Model]] = [*PROTECTED, VerificationAttempt, ChangeEvent, Token]
 
 
 class Mutator:
@@ -40,7 +66,7 @@ class Mutator:
         kinds += [self.delete] * 4 + [self.insert] * 2 + [self.swap] * 2 + [self.cut]
         while True:
             try:
-                with transaction.atomic(), triggers_off(*SEALED):
+                with transaction.atomic(), triggers_off(*PROTECTED):
                     return self.random.choice(kinds)()
             except DatabaseError:
                 continue  # A constraint of the table refused it.
@@ -52,14 +78,16 @@ class Mutator:
         unprotected = UNPROTECTED_COLUMNS.get(model, set())
         name = self.random.choice([name for name in names if name not in unprotected])
         value = self.other_than(row[name], model._meta.get_field(name))
-        self.rows(model).filter(id=row["id"]).update(**{name: value})
-        return f"{model.__name__} {row['id']}: {name} from {row[name]!r} to {value!r}"
+        pk = row[model._meta.pk.attname]
+        self.rows(model).filter(pk=pk).update(**{name: value})
+        return f"{model.__name__} {pk}: {name} from {row[name]!r} to {value!r}"
 
     def delete(self) -> str:
-        model = self.random.choice(SEALED)
+        model = self.random.choice(PROTECTED)
         row = self.draw(model)
-        self.rows(model).filter(pk=row["id"])._raw_delete(connection.alias)
-        return f"{model.__name__} {row['id']}: deleted"
+        pk = row[model._meta.pk.attname]
+        self.rows(model).filter(pk=pk)._raw_delete(connection.alias)
+        return f"{model.__name__} {pk}: deleted"
 
     def insert(self) -> str:
         model = self.random.choice(NUMBERED)
@@ -68,6 +96,8 @@ class Mutator:
         row["id"] = self.random.choice([top + 1, top + 7, 0, -1])
         if model is Tally:
             row["hour"] -= timedelta(hours=self.random.choice([1, 24]))
+        if model is OfficialAccount:
+            row["slug"] += "-2"
         model._default_manager.bulk_create([model(**row)])
         return f"{model.__name__} {row['id']}: inserted"
 
@@ -124,8 +154,14 @@ class Mutator:
     def near(self, value: Any, field: Any) -> Any:
         if field.null and value is not None and self.random.random() < 0.2:
             return None
+        if isinstance(field, models.BooleanField):
+            return not value
+        if isinstance(field, models.JSONField):
+            return {**(value or {}), self.spell("", 9): self.random.randrange(9)}
+        if isinstance(field, EncryptedTextField):
+            return Secret(self.spell(value.ciphertext, None)) if value else self.draw_secret()
         if isinstance(field, models.DateTimeField):
-            moment: datetime = value
+            moment: datetime = value or timezone.now()
             microseconds = self.random.choice([-1, 1, 10**6, 3_600 * 10**6])
             return moment + timedelta(microseconds=microseconds)
         if isinstance(field, models.BinaryField):
@@ -134,9 +170,13 @@ class Mutator:
             return UUID(int=value.int ^ 1 << self.random.randrange(128))
         if isinstance(field, models.GenericIPAddressField):
             return f"192.0.2.{self.random.randrange(256)}"
-        if isinstance(field, models.CharField):
-            return self.spell(value, field.max_length)
+        if isinstance(field, models.CharField | models.TextField):
+            return self.spell(value or "", field.max_length)
         return (value or 0) + self.random.choice([-2, -1, 1, 2, 1000])
+
+    def draw_secret(self) -> Any:
+        """Return the ciphertext of some token: somebody who copies it need not know any key."""
+        return self.random.choice(list(Token.objects.exclude(secret=None))).secret
 
     def flip(self, value: bytes) -> bytes:
         place = self.random.randrange(len(value))

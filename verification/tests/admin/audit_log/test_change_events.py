@@ -52,7 +52,7 @@ class TestTheChangeLog:
         self, li_wei_at_work: Client
     ) -> None:
         account = make_account("gone", "TokenOfTheGoneOne")
-        event = ChangeEvent.objects.get(account=account)
+        event = ChangeEvent.objects.get(account=account, action=Action.TOKEN_CREATED)
         account.delete()
 
         for url in (page("changeevent_changelist"), page("changeevent_change", event.pk)):

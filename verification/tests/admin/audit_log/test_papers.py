@@ -19,6 +19,7 @@ from verification import change_log
 from verification.change_log import Action, Actor
 from verification.models import ChangeEvent, OfficialAccount
 from verification.tests.support.admin_client import call, staff
+from verification.tests.support.tampering import rewrite_change_log
 from verification.times import Period, preset
 
 LIST = "/admin/verification/changeevent/sign-offs/"
@@ -44,6 +45,7 @@ def quarter(db: None) -> Period:
 def put(action: Action, moment: datetime) -> None:
     facts = {"user": "zhao.min", "role": "Auditors"}
     ChangeEvent.objects.create(action=action, actor="li.wei", recorded_at=moment, facts=facts)
+    rewrite_change_log()  # which signs it
 
 
 @pytest.fixture

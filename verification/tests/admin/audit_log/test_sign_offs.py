@@ -11,14 +11,12 @@ from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
-from verification.audit_log.integrity import record_check
-from verification.audit_log.verifier import verify_audit
-from verification.change_log import Actor
 from verification.models import ChainHead, ChangeEvent, OfficialAccount, VerificationAttempt
+from verification.tests.support.accounts import record_as_they_are
 from verification.tests.support.adapter import A, B
 from verification.tests.support.admin_client import page, staff
 from verification.tests.support.signer import verification
-from verification.tests.support.tampering import as_owner
+from verification.tests.support.tampering import as_owner, rewrite_change_log
 from verification.times import Period, month_of, preset, quarter_of
 
 LIST = "/admin/verification/changeevent/sign-offs/"
@@ -114,6 +112,7 @@ class TestSigning:
 
     def test_counts_stay_as_they_were_signed(self, wang_fang: Client, last_quarter: Period) -> None:
         OfficialAccount.objects.update(name="Another name")
+        record_as_they_are()
         response = sign(wang_fang, last_quarter)
         OfficialAccount.objects.update(name="Renamed since")
 
@@ -159,8 +158,9 @@ class TestDoubts:
     def test_a_check_of_before_the_periods_end_is_made_again(
         self, wang_fang: Client, last_quarter: Period, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(timezone, "now", lambda: last_quarter.end - timedelta(minutes=1))
-        record_check(verify_audit(), Actor("wang.fang"))
+        wang_fang.post("/admin/verification/seal/integrity/")
+        early = last_quarter.end - timedelta(minutes=1)
+        rewrite_change_log(recorded_at=early)
         monkeypatch.setattr(timezone, "now", lambda: last_quarter.end + timedelta(minutes=1))
         sign(wang_fang, last_quarter)
 

@@ -1,0 +1,200 @@
+"""Compares accounts, tokens, keys and backends with what the change log recorded of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from verification.account_rows import (
+    COLUMNS,
+    END,
+    SECRETS,
+    AccountRows,
+    Part,
+    Rows,
+    format_end,
+    read_account_rows,
+)
+from verification.change_log import CHANGED_PARTS, Action
+from verification.models import OfficialAccount
+from verification.models.rotating_secret import OVERLAP
+
+#: What to do about an account that differs, in the same words everywhere.
+ALTERED_ACCOUNT_ADVICE = gettext_lazy(
+    "Somebody may have changed an account in the database itself. Find out who did, correct the "
+    "account in the admin, and rotate its token: that is recorded. docs/RUNBOOK.md says more, "
+    "under “Account not as recorded”."
+)
+
+
+class Recorded(NamedTuple):
+    """What the change log has of a part of an account."""
+
+    event_id: int
+    rows: Rows | None  #: None if it cannot be compared: an event without rows changed it
+
+
+class RecordedAccounts:
+    """Collects what events recorded of accounts, the newest of each part, and compares it."""
+
+    def __init__(self) -> None:
+        self._parts: dict[str, dict[str, Recorded]] = {}
+        self._deleted: dict[str, int] = {}  #: the event of each deletion
+        self.has_differences = False
+
+    def add(self, event_id: int, rows: AccountRows | None) -> None:
+        for account_id, parts in (rows or {}).items():
+            known = self._parts.setdefault(account_id, {})
+            if parts is None:
+                self._deleted[account_id] = event_id
+            else:
+                known.update({part: Recorded(event_id, rows) for part, rows in parts.items()})
+
+    def forget(self, action: str, account_id: int | None) -> None:
+        """Compare no part of the account that the release before changed while this one started."""
+        if account_id is not None:
+            known = self._parts.setdefault(str(account_id), {})
+            parts = CHANGED_PARTS.get(Action(action), ()) if action in Action.values else ()
+            known.update({part.value: Recorded(0, None) for part in parts})
+
+    def compare(self) -> Iterator[str]:
+        """Yield a sentence for each difference, with the account and what differs."""
+        self.has_differences = False
+        now, names = read_account_rows(None, Part), _Names()
+        for account_id in sorted({*now, *self._parts}, key=int):
+            for sentence in self._compare(account_id, now.get(account_id), names):
+                self.has_differences = True
+                yield sentence
+
+    def _compare(
+        self, account_id: str, parts: Mapping[str, Rows] | None, names: _Names
+    ) -> Iterator[str]:
+        deletion, known = self._deleted.get(account_id), self._parts.get(account_id)
+        if parts is None:
+            if deletion is None:
+                yield _(
+                    "Account {account} is missing: it was deleted in the database, and no change "
+                    "event says so."
+                ).format(account=account_id)
+            return
+        account = names.account(account_id)
+        if deletion is not None:
+            sentence = _("{account} exists, but change event {event} says that it was deleted.")
+            yield sentence.format(account=account, event=deletion)
+        elif known is None or Part.SETTINGS not in known:
+            sentence = _("{account} is in no change event: it was added in the database.")
+            yield sentence.format(account=account)
+        else:
+            for part in Part:
+                recorded = known.get(part, Recorded(0, {}))
+                if recorded.rows is not None:
+                    yield from _compare_part(account, part, recorded, parts[part], names)
+
+
+def _compare_part(
+    account: str, part: Part, recorded: Recorded, now: Rows, names: _Names
+) -> Iterator[str]:
+    then = recorded.rows or {}
+    if part not in SECRETS and not (then and now):
+        if then or now:
+            yield _describe(account, _("the backend"), recorded, then, now, "url")
+        return
+    # A column that this or the other release does not know says nothing.
+    described = then.keys() | now.keys() if part in SECRETS else then.keys() & now.keys()
+    for name in sorted(described):
+        if name.endswith(END):
+            # If there is only one of them, the secret itself is reported.
+            is_right = not (name in then and name in now) or _is_right_end(
+                name, then[name], now[name], part, names
+            )
+        else:
+            is_right = then.get(name) == now.get(name)
+        if not is_right:
+            yield _describe(account, names.item(part, name), recorded, then, now, name)
+
+
+def _describe(account: str, item: str, recorded: Recorded, then: Rows, now: Rows, name: str) -> str:
+    if name not in then:
+        sentence = _("{account}: {item} is there, but no change event has added it.")
+    elif name not in now:
+        sentence = _("{account}: {item} is missing, but change event {event} has it.")
+    else:
+        sentence = _("{account}: {item} is not as change event {event} recorded it.")
+    return sentence.format(account=account, item=item, event=recorded.event_id)
+
+
+def _is_right_end(name: str, then: str, now: str, part: Part, names: _Names) -> bool:
+    """Return whether a secret ends as recorded, or as the first use of a newer one has set it."""
+    secret = names.secrets(part)[int(name.removesuffix(END))]
+    others = names.secrets_of(part, secret.account_id)
+    if then != now:
+        newer = (other.first_used_at for other in others if other.pk > secret.pk)
+        return then == "" and now in {format_end(used + OVERLAP) for used in newer if used}
+    # A replaced one without an end waits for the first use of the current one.
+    return (
+        bool(now)
+        or secret.superseded_at is None
+        or not any(other.superseded_at is None and other.first_used_at for other in others)
+    )
+
+
+class _Secret(NamedTuple):
+    pk: int
+    account_id: int
+    fingerprint: str
+    first_used_at: datetime | None
+    superseded_at: datetime | None
+
+
+class _Names:
+    """Names accounts and what belongs to them. It reads only what a sentence needs, and once."""
+
+    def __init__(self) -> None:
+        self._accounts: dict[str, str] | None = None
+        self._secrets: dict[Part, dict[int, _Secret]] = {}
+        self._by_account: dict[Part, dict[int, list[_Secret]]] = {}
+
+    def account(self, account_id: str) -> str:
+        if self._accounts is None:
+            rows = OfficialAccount.objects.values_list("pk", "name", "slug")
+            self._accounts = {str(pk): f"{name} ({slug})" for pk, name, slug in rows}
+        return self._accounts[account_id]
+
+    def secrets(self, part: Part) -> dict[int, _Secret]:
+        if part not in self._secrets:
+            rows: Any = SECRETS[part]._default_manager.order_by("pk").values_list(*_Secret._fields)
+            self._secrets[part] = {row[0]: _Secret(*row) for row in rows}
+            by_account = self._by_account.setdefault(part, {})
+            for secret in self._secrets[part].values():
+                by_account.setdefault(secret.account_id, []).append(secret)
+        return self._secrets[part]
+
+    def secrets_of(self, part: Part, account_id: int) -> list[_Secret]:
+        self.secrets(part)
+        return self._by_account[part].get(account_id, [])
+
+    def item(self, part: Part, name: str) -> str:
+        """Return what is described under `name`, such as "the token 3f9a21"."""
+        if part not in SECRETS:
+            model, _columns = COLUMNS[part]
+            field: Any = model._meta.get_field(name)
+            texts = {
+                Part.SETTINGS: _("the field “{field}”"),
+                Part.BACKEND: _("the backend’s “{field}”"),
+            }
+            return texts[part].format(field=field.verbose_name)
+        secret = self.secrets(part).get(int(name.removesuffix(END)))
+        secret_texts = {
+            (Part.TOKENS, False): _("the token {secret}"),
+            (Part.TOKENS, True): _("the end of the token {secret}"),
+            (Part.AES_KEYS, False): _("the EncodingAESKey {secret}"),
+            (Part.AES_KEYS, True): _("the end of the EncodingAESKey {secret}"),
+        }
+        number = name.removesuffix(END)
+        return secret_texts[part, name.endswith(END)].format(
+            secret=secret.fingerprint if secret else _("number {number}").format(number=number)
+        )
