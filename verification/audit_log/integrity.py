@@ -63,7 +63,7 @@ def record_check(report: Report, actor: Actor) -> None:
 def latest_check(actor: str | None = None) -> Check | None:
     """Return the last recorded check, of this actor if given, or None if there is none.
 
-    An event that somebody put into the table does not count: it must not say that the log is intact.
+    An event that somebody put into the table does not count.
     """
     events = ChangeEvent.objects.filter(action=Action.LOG_CHECKED).order_by("-id")
     if actor is not None:
