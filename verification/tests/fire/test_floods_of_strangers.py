@@ -23,7 +23,7 @@ from verification.tests.fire.support.processes import children, memory_peak, res
 from verification.tests.fire.support.run_length import LONG
 from verification.tests.fire.support.strangers import Flood, Strangers, UnlikeRefusals
 from verification.tests.fire.test_floods import legitimate_requests, size_of
-from verification.tests.support.checkout import LOCAL
+from verification.tests.support.checkout import KEY
 from verification.tests.support.gunicorn import Gunicorn, running_gunicorn
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.process]
@@ -106,7 +106,9 @@ def test_wechat_is_answered_and_the_disk_does_not_fill(
     manage(postgresql.url(), "shell", "--verbosity=0", "-c", ADD_ACCOUNTS)
     with running_gunicorn(
         tmp_path / "output",
-        **LOCAL,
+        WECHAT_GATEWAY_LOCAL="1",
+        SECRET_KEY=KEY,
+        TOKEN_ENCRYPTION_KEYS=KEY,
         # Those of tests hash passwords faster.
         DJANGO_SETTINGS_MODULE="wechat_gateway.settings",
         DATABASE_URL=postgresql.url(),
