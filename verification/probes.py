@@ -13,6 +13,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpRespons
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from verification.callbacks.asgi import Application, Receive, Scope, Send, send_reply
 from verification.callbacks.middleware import as_response
 from verification.callbacks.readiness import Readiness, check_readiness
 from verification.db.errors import describe
@@ -37,21 +38,43 @@ class ReadinessCache:
         self.reset()
 
     def reset(self) -> None:
-        self.readiness: Readiness | None = None
-        self.checked_at = 0.0
+        self.last: tuple[Readiness, float] | None = None  #: and when it was checked
+
+    @property
+    def fresh(self) -> Readiness | None:
+        """Return the readiness, unless it is too old."""
+        if self.last is None:
+            return None
+        readiness, checked_at = self.last
+        return readiness if monotonic() - checked_at < READINESS_AGE else None
 
     def get(self) -> Readiness:
         with self.lock:
-            if self.readiness is None or monotonic() - self.checked_at >= READINESS_AGE:
-                self.readiness = check_readiness()
-                self.checked_at = monotonic()
-                if not self.readiness.is_ready:
-                    logger.error("Not ready: %s", self.readiness.text)
-            return self.readiness
+            if (readiness := self.fresh) is None:
+                readiness = check_readiness()
+                self.last = readiness, monotonic()
+                if not readiness.is_ready:
+                    logger.error("Not ready: %s", readiness.text)
+            return readiness
 
 
 #: The readiness of this process.
 readiness_cache = ReadinessCache()
+
+
+class ReadinessEndpoint:
+    """Answers /readyz from the cache, without Django and its thread, and passes all else on."""
+
+    def __init__(self, django: Application) -> None:
+        self.django = django
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        is_probe = scope["type"] == "http" and scope["path"] == "/readyz"
+        readiness = readiness_cache.fresh if is_probe else None
+        if readiness is None or scope["method"] not in {"GET", "HEAD"}:
+            await self.django(scope, receive, send)
+        else:
+            await send_reply(send, reply_of(readiness))
 
 
 class ProbeMiddleware:
@@ -89,8 +112,11 @@ def readyz(request: HttpRequest) -> HttpResponse:
     decrypt at least one of the valid tokens, if there are any. The answer may be READINESS_AGE old,
     because anyone can ask, and each check takes some twenty queries.
     """
-    readiness = readiness_cache.get()
-    return as_response(Reply(200 if readiness.is_ready else 503, readiness.text.encode()))
+    return as_response(reply_of(readiness_cache.get()))
+
+
+def reply_of(readiness: Readiness) -> Reply:
+    return Reply(200 if readiness.is_ready else 503, readiness.text.encode())
 
 
 def metrics(request: HttpRequest) -> HttpResponse:

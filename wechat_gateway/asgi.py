@@ -1,6 +1,7 @@
 """The ASGI application that gunicorn serves.
 
-`CallbackEndpoint` answers callbacks and passes everything else on to Django.
+`CallbackEndpoint` answers callbacks and passes everything else on to Django. `ReadinessEndpoint`
+answers /readyz while its last answer is fresh.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ with env.exit_if_misconfigured():
     env.require()
     from django.core.asgi import get_asgi_application
 
-    django = get_asgi_application()  # before the import below: models need the app registry
+    django = get_asgi_application()  # before the imports below: models need the app registry
     from verification.callbacks.asgi import CallbackEndpoint
+    from verification.probes import ReadinessEndpoint
 
-    application = CallbackEndpoint(django)
+    application = CallbackEndpoint(ReadinessEndpoint(django))

@@ -7,7 +7,7 @@ would fill the memory, and connections that send nothing would stay open forever
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, ClassVar
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
@@ -24,6 +24,9 @@ BODY_DEADLINE = 30
 #: of a response.
 WRITE_DEADLINE = 20
 MIN_READ = 20_480
+#: Connections of a process that may leave a part of their response unread at a time. The buffers of
+#: the kernel hold small responses, and those of callbacks.
+MAX_UNREAD = 64
 #: Requests that a connection may send before the one ahead of them is answered. Each takes several
 #: kilobytes until then, though it may have only 20 bytes.
 MAX_PIPELINED = 32
@@ -39,6 +42,9 @@ class TooManyPipelined(Exception):
 class LimitedProtocol(HttpToolsProtocol):
     """Closes connections that exceed a limit, and answers clients that close their half early."""
 
+    #: The connections whose responses fill the buffers, the oldest first.
+    unread_connections: ClassVar[dict[LimitedProtocol, None]] = {}
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self.is_head_complete = self.is_request_complete = self.is_refused = False
@@ -52,6 +58,7 @@ class LimitedProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self.stop_read_timer()
         self.stop_write_timer()
+        self.unread_connections.pop(self, None)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -112,9 +119,15 @@ class LimitedProtocol(HttpToolsProtocol):
     def pause_writing(self) -> None:
         super().pause_writing()
         self.limit_writing()
+        self.unread_connections[self] = None
+        if len(self.unread_connections) > MAX_UNREAD:
+            oldest = next(iter(self.unread_connections))
+            del self.unread_connections[oldest]
+            oldest.transport.abort()
 
     def resume_writing(self) -> None:
         self.stop_write_timer()
+        self.unread_connections.pop(self, None)
         super().resume_writing()
         if not self.pipeline:
             self.flow.resume_reading()

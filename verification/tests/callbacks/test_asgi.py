@@ -185,3 +185,13 @@ class TestTheWire:
         answer = gunicorn.send(f"GET /readyz HTTP/1.0\r\nHost: {host}\r\n\r\n".encode())
 
         assert answer.endswith(b"\r\n\r\nready")
+
+    def test_many_probes_get_the_same_answer_from_the_cache(self, gunicorn: Gunicorn) -> None:
+        probes = [gunicorn.send(b"GET /readyz HTTP/1.0\r\n\r\n") for _ in range(20)]
+        posted = gunicorn.send(b"POST /readyz HTTP/1.0\r\nContent-Length: 0\r\n\r\n")
+
+        assert {probe.rpartition(b"\r\n")[2] for probe in probes} == {b"ready"}
+        assert all(b"cache-control: no-store" in probe.lower() for probe in probes)
+        # Django adds this header. Of two workers, each lets Django answer once a second.
+        assert sum(b"\r\nexpires:" in probe.lower() for probe in probes) < 10
+        assert posted.startswith(b"HTTP/1.1 405 ")

@@ -210,3 +210,30 @@ def test_thousands_of_requests_that_do_not_wait_for_answers_are_not_kept(talk: T
     answer = talk(sending(b"GET /slow HTTP/1.1\r\n\r\n" * 10_000))
 
     assert answer in (b"", b"reset") or answer.count(b" 200 ") <= 1
+
+
+def test_of_many_clients_that_do_not_read_the_first_is_disconnected(
+    talk: Talk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http_protocol, "MAX_UNREAD", 2)
+
+    async def client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
+        others = [
+            await asyncio.open_connection(*writer.get_extra_info("peername")) for _ in range(2)
+        ]
+        streams = [(reader, writer), *others]
+        for its_reader, its_writer in streams:
+            its_writer.write(b"GET /large HTTP/1.0\r\n\r\n")
+            its_reader._transport.pause_reading()  # type: ignore[attr-defined]
+            await asyncio.sleep(0.3)
+        sizes = []
+        for its_reader, its_writer in streams:
+            its_reader._transport.resume_reading()  # type: ignore[attr-defined]
+            try:
+                sizes.append(len(await its_reader.read()))
+            except ConnectionError:
+                sizes.append(0)
+            its_writer.close()
+        return b" ".join(b"all" if size > 20_000_000 else b"part" for size in sizes)
+
+    assert talk(client) == b"part all all"
