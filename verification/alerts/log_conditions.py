@@ -61,19 +61,10 @@ def schema_differs(snapshot: Snapshot) -> Finding | None:
             time=format_datetime(snapshot.now)
         )
         return Finding(key, snapshot.now, title, text, link_to("integrity"), is_over=True)
-    sentences = [
-        _("Seen at {time}.").format(time=format_datetime(snapshot.now)),
-        *schema.differences[:MAX_SENTENCES],
-        *count_more(schema.differences),
-        schema.advice,
-    ]
+    seen = _("Seen at {time}.").format(time=format_datetime(snapshot.now))
     title = _("The database is not as migrations make it")
-    return Finding(key, snapshot.now, title, "\n".join(sentences), link_to("integrity"))
-
-
-def count_more(sentences: Sequence[str]) -> list[str]:
-    more = len(sentences) - MAX_SENTENCES
-    return [_("{count} more: run manage.py verify_audit.").format(count=more)] if more > 0 else []
+    text = "\n".join([seen, *schema.summary])
+    return Finding(key, snapshot.now, title, text, link_to("integrity"))
 
 
 def _report_broken_log(snapshot: Snapshot, key: str, sentences: Sequence[str]) -> Finding:

@@ -19,20 +19,18 @@ SELECT_TIMES = (
 )
 
 
-def trusted_clock_sql(last_recorded_at: str) -> str:
-    """Return SQL for the current time: by the database's clock, if this process's agrees.
+def trusted_clock(database: datetime, own: datetime, last_recorded_at: datetime | None) -> datetime:
+    """Return the current time: by the database's clock, if this process's agrees.
 
     If they differ by more than MAX_DIFFERENCE, the clock that is closer to the time of the last
-    attempt, `last_recorded_at` in SQL, is trusted. So a clock that jumps dates nothing. Without any
-    attempt, this process's clock is trusted.
+    attempt is trusted. So a clock that jumps dates nothing. Without any attempt, this process's
+    clock is trusted.
     """
-    database = "clock_timestamp()"
-    own = f"'{timezone.now().isoformat()}'::timestamptz"
-    seconds = MAX_DIFFERENCE.total_seconds()
-    difference = "abs(extract(epoch FROM {} - {}))".format
-    return f"""(CASE WHEN {difference(database, own)} <= {seconds:.0f}
-        OR {difference(database, last_recorded_at)} < {difference(own, last_recorded_at)}
-        THEN {database} ELSE {own} END)"""
+    if abs(database - own) <= MAX_DIFFERENCE:
+        return database
+    if last_recorded_at is None:
+        return own
+    return min(database, own, key=lambda clock: abs(clock - last_recorded_at))
 
 
 def find_clock_differences() -> list[str]:

@@ -33,6 +33,8 @@ DIFFERENCE_ADVICE = gettext_lazy(
     "evidence, as docs/RUNBOOK.md says under “Chain broken”. Only then undo the change in the "
     "database. For a missing trigger, run manage.py migrate, which installs it again."
 )
+#: The number of differences that /readyz and an alert name.
+MAX_SENTENCES = 3
 #: The number of characters of a definition that a sentence quotes.
 MAX_QUOTE = 100
 #: The kinds of parts, as a sentence names one of them.
@@ -59,6 +61,17 @@ class SchemaCheck:
 
     differences: list[str] = field(default_factory=list)  #: a sentence each
     advice: str = ""  #: what to do about them
+
+    @property
+    def summary(self) -> list[str]:
+        """Return the first differences, how many more there are, and what to do."""
+        more = len(self.differences) - MAX_SENTENCES
+        counted = _("{count} more: run manage.py verify_audit.").format(count=more)
+        return [
+            *self.differences[:MAX_SENTENCES],
+            *([counted] if more > 0 else []),
+            *([self.advice] if self.advice else []),
+        ]
 
 
 def check_schema(

@@ -13,9 +13,10 @@ from datetime import datetime
 from io import BytesIO
 
 from django.db import Error, connection
+from django.utils import timezone
 
 from verification.audit_log.canonical import COLUMNS
-from verification.audit_log.clock_check import trusted_clock_sql
+from verification.audit_log.clock_check import trusted_clock
 from verification.callbacks.store import (
     AccountTokenRow,
     AttemptStore,
@@ -51,7 +52,7 @@ HEAD_COLUMNS = [field.attname for field in ChainHead._meta.concrete_fields]
 # The clock is read outside the CTE, after the wait for the lock.
 LOCK_HEAD = f"""
 WITH head AS MATERIALIZED (SELECT {", ".join(HEAD_COLUMNS)} FROM {HEAD} FOR UPDATE)
-SELECT head.*, {{clock}} FROM head"""
+SELECT head.*, clock_timestamp() FROM head"""
 # A read-only session may not lock rows, so this fails there. SKIP LOCKED does not wait for a locked
 # row. A migration may lock the whole table: lock_timeout ends that wait, because a session that the
 # watchdog cuts off would go on waiting in the server.
@@ -100,18 +101,24 @@ class PostgreSQLAttemptStore(AttemptStore):
     def wait_for_disk(self) -> None:
         self.cursor.execute(WAIT_FOR_DISK)
 
-    def read_accounts(self, slugs: set[str], *, with_backends: bool) -> list[AccountTokenRow]:
-        # PostgreSQL reads the head only if the clocks differ.
-        clock = trusted_clock_sql(f"(SELECT last_recorded_at FROM {HEAD})")
+    def read_accounts(
+        self, slugs: set[str], *, with_backends: bool, now: datetime | None = None
+    ) -> list[AccountTokenRow]:
+        clock = f"'{now.isoformat()}'::timestamptz" if now else "clock_timestamp()"
         statement, parameters = accounts_statement(slugs, clock, "string_agg", with_backends)
         self.cursor.execute(f"{self.begin} {TIMEOUTS}; {statement}", parameters)
+        self.begin = ""
         return [AccountTokenRow(*row) for row in self.cursor.fetchall()]
 
     def select_head(self) -> tuple[ChainHead, datetime] | None:
-        clock = trusted_clock_sql("head.last_recorded_at")
-        self.cursor.execute(LOCK_HEAD.format(clock=clock))
+        self.cursor.execute(LOCK_HEAD)
         row = self.cursor.fetchone()
-        return (ChainHead.from_db(None, HEAD_COLUMNS, row[:-1]), row[-1]) if row else None
+        if row is None:
+            return None
+        head = ChainHead.from_db(None, HEAD_COLUMNS, row[:-1])
+        clock = trusted_clock(row[-1], timezone.now(), head.last_recorded_at)
+        self.is_clock_wrong = clock != row[-1]
+        return head, clock
 
     def write(self, batch: Batch) -> None:
         statements = [tallies_statement(batch)]

@@ -35,8 +35,6 @@ logger = logging.getLogger(__name__)
 #: Seconds that the check at start may take.
 START_DEADLINE = 30.0
 READY = "ready"
-#: The number of differences of the schema that /readyz names.
-MAX_DIFFERENCES = 3
 
 #: Rights that recording needs once the chain has a head. Heroku revokes INSERT from a full plan.
 RECORDING_RIGHTS = {
@@ -140,11 +138,8 @@ def describe_schema() -> str:
     schema = check_schema(connection)
     if not schema.differences:
         return ""
-    count = len(schema.differences) - MAX_DIFFERENCES
-    more = [_("{count} more: run manage.py verify_audit.").format(count=count)] if count > 0 else []
-    sentences = [*schema.differences[:MAX_DIFFERENCES], *more, schema.advice]
     return _("The database is not as migrations make it. {sentences}").format(
-        sentences=" ".join(sentences)
+        sentences=" ".join(schema.summary)
     )
 
 

@@ -66,8 +66,11 @@ def verify(callbacks: Sequence[Callback]) -> list[Verdict]:
     with open_store(remaining(started)) as store, store.transaction():
         # The lock comes after the verdicts, so that other processes can write in the meantime.
         accounts = read_accounts(store, callbacks)
-        verdicts = [judge(callback, accounts.candidates_for(callback)) for callback in callbacks]
+        verdicts = judge_all(callbacks, accounts)
         head, clock = store.lock_head()
+        if store.is_clock_wrong:
+            accounts = read_accounts(store, callbacks, now=clock)
+            verdicts = judge_all(callbacks, accounts)
         now = recording_time(head, clock)
         attempts = coalesce(
             map(make_attempt, callbacks, verdicts, repeat(now)),
@@ -84,11 +87,20 @@ def verify(callbacks: Sequence[Callback]) -> list[Verdict]:
     return verdicts
 
 
-def read_accounts(store: AttemptStore, callbacks: Sequence[Callback]) -> Accounts:
-    """Read the accounts that the callbacks call; with their backends, if one is a push."""
+def read_accounts(
+    store: AttemptStore, callbacks: Sequence[Callback], now: datetime | None = None
+) -> Accounts:
+    """Read the accounts that the callbacks call; with their backends, if one is a push.
+
+    `now` decides which tokens are valid, if the database's clock is wrong.
+    """
     slugs = {callback.path_slug for callback in callbacks}
     has_push = any(callback.push is not None for callback in callbacks)
-    return Accounts(store.read_accounts(slugs, with_backends=has_push))
+    return Accounts(store.read_accounts(slugs, with_backends=has_push, now=now))
+
+
+def judge_all(callbacks: Sequence[Callback], accounts: Accounts) -> list[Verdict]:
+    return [judge(callback, accounts.candidates_for(callback)) for callback in callbacks]
 
 
 def judge_without_recording(callbacks: Sequence[Callback]) -> list[Verdict]:
@@ -99,7 +111,7 @@ def judge_without_recording(callbacks: Sequence[Callback]) -> list[Verdict]:
     started = min(callback.started for callback in callbacks)
     with open_store(remaining(started)) as store:
         accounts = read_accounts(store, callbacks)
-        return [judge(callback, accounts.candidates_for(callback)) for callback in callbacks]
+        return judge_all(callbacks, accounts)
 
 
 def probe_database() -> Unrecorded | None:
