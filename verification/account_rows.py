@@ -95,7 +95,7 @@ def _describe(part: Part, account_ids: Iterable[int] | None) -> Iterator[tuple[i
         return
     model, columns = COLUMNS[part]
     rows = _of(model._default_manager.order_by("pk"), "pk", account_ids)
-    for account_id, *values in rows.values_list("pk", *columns).iterator():
+    for account_id, *values in rows.values_list("pk", *columns):
         for name, value in zip(columns, values, strict=True):
             yield account_id, name, _digest(value)
 
@@ -104,7 +104,7 @@ def _describe_secrets(
     model: type[Token | AESKey], account_ids: Iterable[int] | None
 ) -> Iterator[tuple[int, str, str]]:
     rows = _of(model._default_manager.order_by("pk"), "account", account_ids)
-    for pk, end, *values in rows.values_list("pk", "expires_at", *SECRET_COLUMNS).iterator():
+    for pk, end, *values in rows.values_list("pk", "expires_at", *SECRET_COLUMNS):
         yield values[0], f"{pk}", _digest(*values)
         yield values[0], f"{pk}{END}", format_end(end)
 

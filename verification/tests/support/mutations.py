@@ -148,7 +148,7 @@ class Mutator:
     def other_than(self, value: Any, field: Any) -> Any:
         while True:
             new = self.near(value, field)
-            if new != value:
+            if field.get_prep_value(new) != field.get_prep_value(value):
                 return new
 
     def near(self, value: Any, field: Any) -> Any:
