@@ -9,7 +9,11 @@ from __future__ import annotations
 import asyncio
 from typing import Any, ClassVar
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import (
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
 
 #: Bytes of a request line with its headers. A callback's query string may have 32 KB.
 MAX_HEAD_SIZE = 65_536
@@ -26,10 +30,10 @@ WRITE_DEADLINE = 20
 MIN_READ = 20_480
 #: Connections of a process that may leave a part of their response unread at a time. The buffers of
 #: the kernel hold small responses, and those of callbacks.
-MAX_UNREAD = 64
+MAX_UNREAD = 32
 #: Requests that a connection may send before the one ahead of them is answered. Each takes several
 #: kilobytes until then, though it may have only 20 bytes.
-MAX_PIPELINED = 32
+MAX_PIPELINED = 8
 #: Seconds for which a refused client may go on sending.
 LINGER = 1
 END_OF_HEAD = b"\r\n\r\n"
@@ -52,6 +56,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self.tail = b""  #: the last bytes of an incomplete head, which may begin its end
         self.read_timer: asyncio.TimerHandle | None = None
         self.write_timer: asyncio.TimerHandle | None = None
+        self.active_cycle: RequestResponseCycle | None = None  #: the request that is answered now
         self.unread = 0  #: bytes in the buffer when the write timer was started
         self.limit_reading(HEAD_DEADLINE)
 
@@ -59,6 +64,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self.stop_read_timer()
         self.stop_write_timer()
         self.unread_connections.pop(self, None)
+        self.forget_requests()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -101,7 +107,7 @@ class LimitedProtocol(HttpToolsProtocol):
         super().on_headers_complete()
         if len(self.pipeline) > MAX_PIPELINED:
             self.is_refused = True
-            self.transport.abort()
+            self.abort()
             raise TooManyPipelined  # so that the parser reads nothing more of this chunk
 
     def on_message_complete(self) -> None:
@@ -123,7 +129,7 @@ class LimitedProtocol(HttpToolsProtocol):
         if len(self.unread_connections) > MAX_UNREAD:
             oldest = next(iter(self.unread_connections))
             del self.unread_connections[oldest]
-            oldest.transport.abort()
+            oldest.abort()
 
     def resume_writing(self) -> None:
         self.stop_write_timer()
@@ -168,6 +174,21 @@ class LimitedProtocol(HttpToolsProtocol):
         self.stop_read_timer()
         self.limit_reading(LINGER)
 
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self.active_cycle = cycle
+        super()._start_asgi_task(cycle, app)
+
+    def abort(self) -> None:
+        self.forget_requests()
+        self.transport.abort()
+
+    def forget_requests(self) -> None:
+        """Drop what the application still sends. uvicorn drops only that of the last request."""
+        self.pipeline.clear()
+        if self.active_cycle is not None:
+            self.active_cycle.disconnected = True
+            self.active_cycle.message_event.set()
+
     def limit_reading(self, seconds: float) -> None:
         self.read_timer = self.loop.call_later(seconds, self.end_reading)
 
@@ -189,7 +210,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self.write_timer = None
         left = self.transport.get_write_buffer_size()
         if left and self.unread - left < MIN_READ:
-            self.transport.abort()
+            self.abort()
         elif left:
             self.limit_writing()
 

@@ -85,7 +85,7 @@ def test_a_flood_neither_fills_the_disk_nor_delays_wechat(
     is_served = {answer.status for answer in wechat} == {200}
     is_served = is_served and {occurrences[answer.request.id] for answer in wechat} == {1}
     figure(
-        "A flood of similar requests does not fill the disk (for unlike ones, see SECURITY.md)",
+        "A flood of similar requests does not fill the disk",
         target="≤ 6 MB for 300,000 hostile requests, every one of them tallied",
         measured=f"{growth:.1f} MB for {len(hostile):,}, "
         f"{total:,} tallied of {len(hostile) + len(wechat):,}",

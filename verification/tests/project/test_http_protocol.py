@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 import pytest
+import uvloop
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
@@ -19,7 +20,10 @@ Talk = Callable[[Client], bytes]
 
 
 async def application(scope: Any, receive: Any, send: Any) -> None:
-    """Answer the number of bytes of the body; at /large, with many; at /slow, a little later."""
+    """Answer the number of bytes of the body; at /large, with many; at /slow, a little later.
+
+    At /parts, answer with many bytes in parts, as Django does with files.
+    """
     size, more = 0, True
     while more:
         message = await receive()
@@ -29,9 +33,15 @@ async def application(scope: Any, receive: Any, send: Any) -> None:
         more = message["more_body"]
     if scope["path"] == "/slow":
         await asyncio.sleep(0.1)
-    body = b"x" * 20_000_000 if scope["path"] == "/large" else str(size).encode()
+    is_large = scope["path"] in {"/large", "/parts"}
+    body = b"x" * 20_000_000 if is_large else str(size).encode()
     headers = [(b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
+    if scope["path"] == "/parts":
+        for start in range(0, len(body), 100_000):
+            part = body[start : start + 100_000]
+            await send({"type": "http.response.body", "body": part, "more_body": True})
+        body = b""
     await send({"type": "http.response.body", "body": body})
 
 
@@ -63,7 +73,11 @@ def talk() -> Iterator[Talk]:
         server.close()
         return answer
 
-    yield lambda client: asyncio.run(run(client))
+    def run_on_uvloop(client: Client) -> bytes:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(run(client))
+
+    yield run_on_uvloop
     assert not state.connections
 
 
@@ -199,17 +213,31 @@ def test_a_client_that_reads_slowly_gets_all_of_its_answer(talk: Talk) -> None:
 
 def test_requests_that_do_not_wait_for_answers_are_answered_in_order(talk: Talk) -> None:
     request = b"POST /slow HTTP/1.1\r\nContent-Length: %d\r\n\r\n%s"
-    requests = [request % (size, b"x" * size) for size in range(9)]
-    last = b"POST / HTTP/1.0\r\nContent-Length: 9\r\n\r\n123456789"
+    requests = [request % (size, b"x" * size) for size in range(8)]
+    last = b"POST / HTTP/1.0\r\nContent-Length: 8\r\n\r\n12345678"
     answer = talk(sending(b"".join(requests) + last))
 
-    assert [int(body[:1]) for body in answer.split(b"\r\n\r\n")[1:]] == [*range(10)]
+    assert [int(body[:1]) for body in answer.split(b"\r\n\r\n")[1:]] == [*range(9)]
 
 
 def test_thousands_of_requests_that_do_not_wait_for_answers_are_not_kept(talk: Talk) -> None:
     answer = talk(sending(b"GET /slow HTTP/1.1\r\n\r\n" * 10_000))
 
     assert answer in (b"", b"reset") or answer.count(b" 200 ") <= 1
+
+
+def test_a_client_that_leaves_amid_an_answer_makes_no_traceback(
+    talk: Talk, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
+        writer.write(b"GET /parts HTTP/1.1\r\n\r\n" * 4)
+        await reader.readexactly(1_000)
+        writer.transport.abort()
+        await asyncio.sleep(0.5)
+        return b""
+
+    talk(client)
+    assert "Exception in ASGI application" not in caplog.text
 
 
 def test_of_many_clients_that_do_not_read_the_first_is_disconnected(

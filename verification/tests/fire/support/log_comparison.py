@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 from uuid import UUID
 
 import psycopg2
 
 from verification.models import VerificationAttempt
+from verification.protocol.enums import Reason
 from verification.tests.fire.support.load_generator import Answer
 
 ROWS = f"""
-SELECT request_id::text, status, occurrences FROM {VerificationAttempt._meta.db_table}"""
+SELECT request_id::text, status, occurrences, COALESCE(reason, 0) = {Reason.MIXED:d}
+FROM {VerificationAttempt._meta.db_table}"""
+#: Stands for the status of all refusals, if a row combines several.
+REFUSED = 4
 
 
 class Row(NamedTuple):
     request_id: UUID
     status: int
     occurrences: int
+    is_mixed: bool  #: whether it stands for refusals with any status
 
 
 class Comparison(NamedTuple):
@@ -65,27 +70,38 @@ def count_missing(answers: Iterable[Answer], rows: Iterable[Row]) -> int:
     """Return the number of answers without a row.
 
     Identical refusals may be combined into one row with a count. If a status has such rows, only
-    the numbers are compared.
+    the numbers are compared; if a row combines unlike refusals, only those of all refusals.
     """
+    rows = [*rows]
+    kind = comparable_statuses(rows)
     missing, logged = 0, {row.request_id for row in rows}
     for status, occurrences in occurrences_by_status(rows).items():
-        ids = [answer.request.id for answer in answers if answer.status == status]
+        ids = [answer.request.id for answer in answers if kind(answer.status) == status]
         without_row = sum(1 for request_id in ids if request_id not in logged)
-        is_combined = any(row.occurrences > 1 for row in rows if row.status == status)
+        is_combined = any(row.occurrences > 1 for row in rows if kind(row.status) == status)
         missing += max(0, len(ids) - occurrences) if is_combined else without_row
     return missing
 
 
 def count_duplicates(answers: Iterable[Answer], rows: Iterable[Row]) -> int:
     """Return the number of occurrences beyond those sent, plus that of repeated request ids."""
-    sent = Counter(answer.request.status for answer in answers)
+    rows = [*rows]
+    sent = Counter(map(comparable_statuses(rows), (answer.request.status for answer in answers)))
     by_id = Counter(row.request_id for row in rows)
     excess = occurrences_by_status(rows) - sent
     return excess.total() + sum(count - 1 for count in by_id.values())
 
 
-def occurrences_by_status(rows: Iterable[Row]) -> Counter[int]:
-    totals: Counter[int] = Counter({200: 0, 400: 0, 403: 0})
+def occurrences_by_status(rows: Sequence[Row]) -> Counter[int]:
+    kind = comparable_statuses(rows)
+    totals: Counter[int] = Counter({kind(status): 0 for status in (200, 400, 403)})
     for row in rows:
-        totals[row.status] += row.occurrences
+        totals[kind(row.status)] += row.occurrences
     return totals
+
+
+def comparable_statuses(rows: Sequence[Row]) -> Callable[[int], int]:
+    """Return a function that puts REFUSED for the statuses that the rows do not tell apart."""
+    if not any(row.is_mixed for row in rows):
+        return int
+    return lambda status: REFUSED if status // 100 == 4 else status
