@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 
+from verification.accounts.pausing import pause
+from verification.accounts.tokens import rotate_token
 from verification.alerts.watch import Watch
 from verification.audit_log.verifier import KeptHead, verify_audit
 from verification.management.commands.watch import print_head
-from verification.models import ChainHead, OfficialAccount, Seal, VerificationAttempt
+from verification.models import (
+    ChainHead,
+    ChangeEvent,
+    OfficialAccount,
+    Seal,
+    Token,
+    VerificationAttempt,
+)
 from verification.tests.alerts.conftest import Clock, Sent
+from verification.tests.support.accounts import LI_WEI
 from verification.tests.support.adapter import A
 from verification.tests.support.admin_client import actions, wechat_verifies
 from verification.tests.support.backups import restored_afterwards
@@ -115,6 +127,65 @@ def test_a_pruned_log_is_not_reported(connected: OfficialAccount, sent: Sent, cl
 
     assert Seal.objects.count() == 1
     assert sent() == ""
+
+
+# --- The change log, and accounts that differ from it
+
+
+def test_an_altered_account_is_reported_in_the_next_round_until_it_is_corrected(
+    connected: OfficialAccount, sent: Sent
+) -> None:
+    event = ChangeEvent.objects.filter(action="token_created").latest("id").pk
+    Token.objects.update(created_by="somebody else")
+    message = sent()
+
+    assert message.startswith("The log is not intact\nChecked at 20")
+    assert "the token 8f9abd is not as change event" in message
+    assert f"change event {event} recorded it." in message
+    assert sent() == ""
+    rotate_token(connected, "NewTokenOfBrandA99", LI_WEI, keep_old=timedelta(0))
+    call_command("verify_audit")
+    assert "The log is intact again" in sent()
+
+
+def test_an_altered_new_event_is_reported_in_the_next_round(
+    connected: OfficialAccount, sent: Sent
+) -> None:
+    pause(connected, LI_WEI)
+    last = ChangeEvent.objects.latest("id").pk
+    as_owner(ChangeEvent, f"UPDATE {{table}} SET actor = 'wang.fang' WHERE id = {last}")
+
+    assert f"Change event {last} was altered, or this server did not record it" in sent()
+
+
+def test_an_altered_old_event_is_reported_by_the_daily_check(
+    connected: OfficialAccount, sent: Sent, clock: Clock
+) -> None:
+    first = ChangeEvent.objects.earliest("id").pk
+    as_owner(ChangeEvent, f"UPDATE {{table}} SET actor = 'wang.fang' WHERE id = {first}")
+    assert sent() == ""
+    clock.advance(hours=25)
+
+    assert f"Change event {first} was altered" in sent()
+
+
+def test_a_cut_end_of_the_change_log_is_reported_once(
+    connected: OfficialAccount, sent: Sent
+) -> None:
+    before = OfficialAccount.objects.values().get()
+    pause(connected, LI_WEI)
+    assert sent() == ""
+    last = ChangeEvent.objects.latest("id").pk
+    as_owner(ChangeEvent, f"DELETE FROM {{table}} WHERE id = {last}")
+    OfficialAccount.objects.update(**before)
+    message = sent()
+
+    assert message.startswith("The log's head went back\nSeen at 20")
+    assert f"The change log lacks event {last}, which an earlier check has seen" in message
+    assert verify_audit().problems == []  # no check of the log alone can find it
+    checks = actions().count("log_checked")
+    assert sent() == ""
+    assert actions().count("log_checked") == checks
 
 
 # --- An older backup

@@ -30,7 +30,8 @@ NEW = "NewTokenOfBrandA99"
 
 
 def previous_token(account: OfficialAccount) -> Token:
-    return account.tokens.filter(superseded_at__isnull=False).latest("id")
+    token: Token = account.tokens.filter(superseded_at__isnull=False).latest("id")
+    return token
 
 
 def rotated(client: Client, account: OfficialAccount) -> None:
