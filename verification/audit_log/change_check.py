@@ -59,7 +59,7 @@ class Event(NamedTuple):
     recorded_at: datetime
     action: str
     account_id: int | None
-    account_rows: Any
+    account_digests: Any
     key_id: str
     previous: bytes | None
     mac: bytes | None
@@ -70,10 +70,10 @@ def read_events(after: int) -> Iterator[Event]:
     events = ChangeEvent.objects.filter(id__gt=after).order_by("id")
     for values in events.values_list(*DIGEST_COLUMNS, "mac").iterator(2000):
         columns, mac = values[:-1], values[-1]
-        id_, at, _who, action, account_id, *_rest, rows, key_id, previous = columns
+        id_, at, _who, action, account_id, *_rest, digests, key_id, previous = columns
         digest = compute_digest(columns)
         yield Event(
-            *(id_, at, action, account_id, rows, key_id),
+            *(id_, at, action, account_id, digests, key_id),
             previous=None if previous is None else bytes(previous),
             mac=None if mac is None else bytes(mac),
             digest=digest,
@@ -140,7 +140,7 @@ class ChangeLogCheck:
         yield from self._verify_link(event, is_known)
         self._link, self._last_signed_id = event.digest, event.id
         self._is_roll_out_over |= event.recorded_at > self._roll_out_ends
-        self.accounts.add(event.id, event.account_rows)
+        self.accounts.add(event.id, event.account_digests)
 
     def _follow_unsigned(self, event: Event) -> Iterator[str]:
         if self._roll_out_ends is None:

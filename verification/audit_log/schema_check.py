@@ -24,7 +24,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, gettext_noop
 
 from verification.audit_log.triggers import missing_triggers
-from verification.db.catalog import Catalog, Description, Part, read_catalog
+from verification.db.catalog import Catalog, Description, SchemaPart, read_catalog
 
 PATH = Path(__file__).with_name("schema.json")
 #: What a difference may mean and what to do, in the same words everywhere.
@@ -83,7 +83,9 @@ def check_schema(
     is one difference; none in the time `roll_out` after that migration.
     """
     if connection.vendor != "postgresql":
-        parts = [Part(found.table, "trigger", found.name) for found in missing_triggers(connection)]
+        parts = [
+            SchemaPart(found.table, "trigger", found.name) for found in missing_triggers(connection)
+        ]
         missing = [_("The {part} is missing.").format(part=_name(part)) for part in parts]
         return SchemaCheck(missing, str(DIFFERENCE_ADVICE) if missing else "")
     expected = expected_schema()
@@ -108,7 +110,7 @@ def expected_schema() -> Description:
     """Return what migrations make, which schema.json holds by table."""
     stored = json.loads(PATH.read_text())
     return {
-        Part(table, kind, name): definition
+        SchemaPart(table, kind, name): definition
         for table, kinds in stored.items()
         for kind, definitions in kinds.items()
         for name, definition in definitions.items()
@@ -145,12 +147,12 @@ def _compare(expected: Description, catalog: Catalog) -> Iterator[str]:
             yield _describe_change(part, found[part], expected[part])
 
 
-def _is_replaced(part: Part, found: Description) -> bool:
-    kind = found.get(Part(part.table, "table", ""), "")
+def _is_replaced(part: SchemaPart, found: Description) -> bool:
+    kind = found.get(SchemaPart(part.table, "table", ""), "")
     return not kind.startswith("plain table")
 
 
-def _has_substitute(part: Part, ours: Description, others: Description) -> bool:
+def _has_substitute(part: SchemaPart, ours: Description, others: Description) -> bool:
     """Return whether the others have an equal index of another name, as during a REINDEX.
 
     The function of a missing trigger needs no sentence of its own.
@@ -170,14 +172,14 @@ def _without_name(index: str) -> tuple[bool, str]:
     return "UNIQUE" in create.split(" ", 2)[:2], rest.removesuffix(", invalid")
 
 
-def _describe_extra(part: Part, definition: str) -> str:
+def _describe_extra(part: SchemaPart, definition: str) -> str:
     if part.kind == "setting":
         sentence = _("The {part} is “{found}”, which may open the log to changes or hide rows.")
         return sentence.format(part=_name(part), found=definition[:MAX_QUOTE])
     return _("No migration made the {part}.").format(part=_name(part))
 
 
-def _describe_change(part: Part, found: str, expected: str) -> str:
+def _describe_change(part: SchemaPart, found: str, expected: str) -> str:
     """Name the words in which two definitions differ."""
     ours, theirs = found.split(" "), expected.split(" ")
     start = _count_equal(ours, theirs)
@@ -198,7 +200,7 @@ def _count_equal(ours: list[str], theirs: list[str]) -> int:
     return len(list(takewhile(lambda pair: pair[0] == pair[1], pairs)))
 
 
-def _name(part: Part) -> str:
+def _name(part: SchemaPart) -> str:
     return _(NAMES[part.kind]).format(table=part.table, name=part.name)
 
 

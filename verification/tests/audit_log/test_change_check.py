@@ -115,7 +115,7 @@ class TestAChangeLog:
             "account_id = 7",
             "token_fingerprint = '3f9a21'",
             "detail = 'by phone'",
-            "account_rows = '[1]'",
+            "account_digests = '[1]'",
         ],
     )
     def test_names_an_event_that_was_altered(self, four_events: list[int], change: str) -> None:
