@@ -31,8 +31,8 @@ from verification.protocol.client_ip import parse_client_ip
 
 Action = ChangeEvent.Action
 
-#: The parts of an account that an action changes, and its event describes. An action that changes
-#: nothing, such as a reveal, records nothing: what was altered before must stay visible.
+#: The parts of an account that an action changes. Its event has their digests. An action that
+#: changes nothing, such as a reveal, records none, so that earlier alterations still show.
 CHANGED_PARTS: dict[Action, tuple[AccountPart, ...]] = {
     **dict.fromkeys(
         [
@@ -148,7 +148,7 @@ DIGEST_COLUMNS = (
 )
 #: No MAC of a seal or checkpoint is made over a text that begins so.
 MAC_PREFIX = b"change event 1\t"
-#: Orders the events. The number says nothing; no other lock of the gateway has it.
+#: The key of the advisory lock that orders events. No other lock of the gateway has this number.
 LOCK = 0x6368616E6765
 
 
@@ -194,7 +194,7 @@ def is_genuine(event: ChangeEvent) -> bool:
 
 
 def without_proof(digest: bytes) -> bytes:
-    """Return the link to an event whose MAC the writer of the next event could not check.
+    """Return the link to an event whose MAC the writer of the next event cannot check.
 
     Otherwise, the next event would vouch for an event that somebody put at the end of the log.
     """

@@ -22,7 +22,7 @@ from verification.keys import seal_keys
 from verification.models import ChangeEvent
 from verification.models.chain import GENESIS
 
-#: After the first signed event, processes of the release that signed none may still write events.
+#: For this long after the first signed event, the release that signed none may still write events.
 ROLL_OUT = timedelta(hours=1)
 BEFORE_ALL = -(2**63)
 
@@ -83,8 +83,8 @@ def read_events(after: int) -> Iterator[Event]:
 class ChangeLogCheck:
     """Follows the change log, oldest event first. It can go on from where it stopped.
 
-    Each problem is a sentence. A gap in the ids is none: a transaction that was rolled back leaves
-    one. That each event holds the digest of the one before shows whether one is missing.
+    Each problem is a sentence. A gap in the ids is no problem: a transaction that was rolled back
+    leaves one. Each event holds the digest of the one before, which shows if one is missing.
     """
 
     def __init__(self) -> None:
@@ -97,7 +97,7 @@ class ChangeLogCheck:
         #: The link that the next signed event must hold; None if the last one is not ours.
         self._link: bytes | None = None
         self._last_signed_id = 0
-        # Events whose key is not known any more: those for which the next event may vouch, and
+        # Events whose key is no longer known: those for which the next event may still vouch, and
         # those for which it did not.
         self._waiting: list[Event] = []
         self._unproven: list[Event] = []
@@ -119,7 +119,7 @@ class ChangeLogCheck:
         yield from self.accounts.compare()
 
     def find_unknown_keys(self) -> Iterator[str]:
-        """Yield a sentence for each event whose MAC cannot be checked, and nothing proves it."""
+        """Yield a sentence for each event with an unknown key that no later event proves."""
         for event in (*self._unproven, *self._waiting):
             yield UNKNOWN_KEY.format(key=event.key_id, event=event.id)
 

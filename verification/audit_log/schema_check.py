@@ -80,7 +80,7 @@ def check_schema(
     """Compare the database with what migrations make. On SQLite, compare only the triggers.
 
     If a newer release has migrated the database, this release does not know what to expect. That
-    is one difference; none in the time `roll_out` after that migration.
+    is reported as one difference, or as none within `roll_out` of that migration.
     """
     if connection.vendor != "postgresql":
         parts = [
@@ -136,7 +136,7 @@ def _compare(expected: Description, catalog: Catalog) -> Iterator[str]:
     replaced = {part.table for part in expected if _is_replaced(part, found)}
     for part in sorted({*expected, *found}):
         if part.table in replaced and part.kind != "table":
-            continue  # one sentence says that the table is missing, or is none
+            continue  # one sentence says that the table is missing, or is no table
         if part not in found:
             if not _has_substitute(part, expected, found):
                 yield _("The {part} is missing.").format(part=_name(part))
@@ -153,9 +153,10 @@ def _is_replaced(part: SchemaPart, found: Description) -> bool:
 
 
 def _has_substitute(part: SchemaPart, ours: Description, others: Description) -> bool:
-    """Return whether the others have an equal index of another name, as during a REINDEX.
+    """Return whether the others have what takes the place of this part.
 
-    The function of a missing trigger needs no sentence of its own.
+    An index may have another name, as during a REINDEX. The function of a trigger that only one
+    side has needs no sentence of its own.
     """
     if part.kind == "function of the trigger":
         return True
@@ -181,10 +182,10 @@ def _describe_extra(part: SchemaPart, definition: str) -> str:
 
 def _describe_change(part: SchemaPart, found: str, expected: str) -> str:
     """Name the words in which two definitions differ."""
-    ours, theirs = found.split(" "), expected.split(" ")
-    start = _count_equal(ours, theirs)
-    end = _count_equal(ours[start:][::-1], theirs[start:][::-1])
-    has, lacks = (" ".join(words[start : len(words) - end]) for words in (ours, theirs))
+    present, wanted = found.split(" "), expected.split(" ")
+    start = _count_equal(present, wanted)
+    end = _count_equal(present[start:][::-1], wanted[start:][::-1])
+    has, lacks = (" ".join(words[start : len(words) - end]) for words in (present, wanted))
     if not lacks:
         sentence = _("The {part} is not as migrations make it: it also has “{has}”.")
     elif not has:
@@ -194,9 +195,9 @@ def _describe_change(part: SchemaPart, found: str, expected: str) -> str:
     return sentence.format(part=_name(part), has=has[:MAX_QUOTE], lacks=lacks[:MAX_QUOTE])
 
 
-def _count_equal(ours: list[str], theirs: list[str]) -> int:
+def _count_equal(one: list[str], other: list[str]) -> int:
     """Return how many words at the beginning are equal."""
-    pairs = zip(ours, theirs, strict=False)
+    pairs = zip(one, other, strict=False)
     return len(list(takewhile(lambda pair: pair[0] == pair[1], pairs)))
 
 

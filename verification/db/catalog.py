@@ -1,8 +1,8 @@
-"""Read from PostgreSQL's catalogs how the tables of the log are defined, as plain text.
+"""Reads from PostgreSQL's catalogs how the tables of the log are defined, as plain text.
 
 The description is the same on all supported versions of PostgreSQL, in any schema, and after a
-backup was restored. It leaves out what a database administrator may tune: other indexes that refuse
-no row, storage parameters, statistics, comments, rights, and tables of other names.
+backup was restored. It leaves out what a database administrator may tune: indexes that refuse no
+row, storage parameters, statistics, comments, rights, and tables of other names.
 """
 
 from __future__ import annotations
