@@ -14,7 +14,7 @@ from django.core.management import call_command, get_commands
 from django.test import Client
 from django.utils.translation import override
 
-from verification.callbacks.readiness import find_problem
+from verification.audit_log.verifier import verify_audit
 from verification.management.columns import columns_of, wrap
 from verification.models import OfficialAccount
 from verification.tests.support.adapter import A, B
@@ -110,11 +110,11 @@ def test_a_missing_trigger_is_reported_in_chinese_except_to_monitors(
     for_monitors = client.get("/readyz").text
     output = StringIO()
     with override("zh-hans"):
-        problem = find_problem()
+        problems = verify_audit().problems
         call_command("migrate", stdout=output)
 
-    assert for_monitors.startswith("Triggers are missing: seal_refuses_update. ")
-    assert str(problem).startswith("缺少触发器：seal_refuses_update。")
+    assert "The trigger seal_refuses_update of verification_seal is missing." in for_monitors
+    assert problems == ["缺少表 verification_seal 的触发器 seal_refuses_update。"]
     assert "已重新安装缺少的触发器：seal_refuses_update。" in output.getvalue()
 
 
