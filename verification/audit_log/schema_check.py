@@ -153,21 +153,23 @@ def _is_replaced(part: Part, found: Description) -> bool:
 def _has_substitute(part: Part, ours: Description, others: Description) -> bool:
     """Return whether the others have an equal index of another name, as during a REINDEX.
 
-    The function of a missing trigger needs no sentence of its own.
+    The new one is invalid until it is complete, and must not take the place of an expected one
+    until then. The function of a missing trigger needs no sentence of its own.
     """
     if part.kind == "function of the trigger":
         return True
-    return part.kind == "index" and any(
-        other.table == part.table
-        and other.kind == "index"
-        and _without_name(ours[part]) == _without_name(definition)
+    if part.kind != "index":
+        return False
+    index = _without_name(ours[part].removesuffix(", invalid"))
+    return any(
+        other[:2] == part[:2] and _without_name(definition) == index
         for other, definition in others.items()
     )
 
 
 def _without_name(index: str) -> tuple[bool, str]:
     create, _on, rest = index.partition(" ON ")
-    return "UNIQUE" in create.split(" ", 2)[:2], rest.removesuffix(", invalid")
+    return "UNIQUE" in create.split(" ", 2)[:2], rest
 
 
 def _describe_extra(part: Part, definition: str) -> str:
