@@ -78,7 +78,9 @@ def read_account_rows(account_ids: Iterable[int] | None, parts: Iterable[Part]) 
         for account_id, name, text in _describe(part, account_ids):
             account = rows.get(str(account_id))
             if account is not None:
-                account[part.value][name] = text
+                # Without its primary key, a table may hold a row twice. Neither counts then.
+                twice = f"{account[part][name]} {text}" if name in account[part] else text
+                account[part.value][name] = twice
     return rows
 
 
