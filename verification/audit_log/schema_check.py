@@ -155,22 +155,24 @@ def _is_replaced(part: SchemaPart, found: Description) -> bool:
 def _has_substitute(part: SchemaPart, ours: Description, others: Description) -> bool:
     """Return whether the others have what takes the place of this part.
 
-    An index may have another name, as during a REINDEX. The function of a trigger that only one
-    side has needs no sentence of its own.
+    An index may have another name, as during a REINDEX. The new one is invalid until it is
+    complete, and must not take the place of an expected one until then. The function of a trigger
+    that only one side has needs no sentence of its own.
     """
     if part.kind == "function of the trigger":
         return True
-    return part.kind == "index" and any(
-        other.table == part.table
-        and other.kind == "index"
-        and _without_name(ours[part]) == _without_name(definition)
+    if part.kind != "index":
+        return False
+    index = _without_name(ours[part].removesuffix(", invalid"))
+    return any(
+        other[:2] == part[:2] and _without_name(definition) == index
         for other, definition in others.items()
     )
 
 
 def _without_name(index: str) -> tuple[bool, str]:
     create, _on, rest = index.partition(" ON ")
-    return "UNIQUE" in create.split(" ", 2)[:2], rest.removesuffix(", invalid")
+    return "UNIQUE" in create.split(" ", 2)[:2], rest
 
 
 def _describe_extra(part: SchemaPart, definition: str) -> str:

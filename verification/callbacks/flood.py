@@ -32,7 +32,6 @@ MAX_SHARED_ROWS = 20
 #: Signatures of accepted requests that are remembered, which takes about a megabyte.
 MAX_SIGNATURES = 4_096
 
-
 #: An attempt that shares a row, with its share key.
 Shared = tuple[Attempt, Hashable]
 Grouping = Callable[[Shared], Hashable]
@@ -112,7 +111,8 @@ class RowBudget:
             rows = len(set(map(grouping, refusals)))
             if rows <= self.shared_rows:
                 break
-        self.shared_rows -= rows
+        # Not less than this, so that the first second after a flood has rows again.
+        self.shared_rows = max(self.shared_rows - rows, -MAX_SHARED_ROWS)
         return grouping
 
     def reset_each_minute(self) -> None:

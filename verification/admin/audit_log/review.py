@@ -5,12 +5,13 @@ A sign-off freezes the counts in its facts; its page shows those, and never coun
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
-from django.db.models import Count
+from django.db.models import Count, Sum
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.text import capfirst
@@ -20,7 +21,7 @@ from verification.admin.base import may
 from verification.attempts.counts import count_period
 from verification.attempts.filter import NO_ACCOUNT, AttemptFilter, Noise
 from verification.change_log import Action
-from verification.models import ChangeEvent
+from verification.models import ChangeEvent, FailureTally
 from verification.protocol.enums import Kind, Outcome
 from verification.times import Period
 
@@ -58,12 +59,17 @@ class ReviewedCounts(NamedTuple):
 
 
 def count_changes(period: Period) -> dict[str, int]:
-    """Return how often each of REVIEWED_ACTIONS is in the change log of the period."""
+    """Return how often each of REVIEWED_ACTIONS happened in the period.
+
+    The change log has them, and of failures beyond the first of a minute their number.
+    """
     events = ChangeEvent.objects.filter(
         recorded_at__gte=period.start, recorded_at__lt=period.end, action__in=REVIEWED_ACTIONS
     )
-    counted = dict(events.order_by().values_list("action").annotate(Count("pk")))
-    return {action.value: counted.get(action.value, 0) for action in REVIEWED_ACTIONS}
+    tallies = FailureTally.objects.filter(hour__gte=period.start, hour__lt=period.end)
+    counted = Counter(dict(events.order_by().values_list("action").annotate(Count("pk"))))
+    counted.update(dict(tallies.order_by().values_list("action").annotate(Sum("count"))))
+    return {action.value: counted[action.value] for action in REVIEWED_ACTIONS}
 
 
 def count_facts(period: Period) -> dict[str, Any]:

@@ -293,3 +293,18 @@ def test_no_secret_is_in_what_is_recorded_of_accounts(connected: OfficialAccount
     assert "backend" in recorded
     for text in (A, AES_KEY, "crm.example.cn", *ciphertexts):
         assert text not in recorded
+
+
+@pytest.mark.postgresql
+@pytest.mark.parametrize("model", [OfficialAccount, Token])
+def test_a_row_that_is_there_twice_is_named(brand_a: OfficialAccount, model: Any) -> None:
+    """One of them may be altered, and a query may find either."""
+    table = model._meta.db_table
+    with connection.cursor() as cursor:
+        cursor.execute(f"CREATE TEMP TABLE two ON COMMIT DROP AS SELECT * FROM {table}")
+        cursor.execute(f"INSERT INTO two SELECT * FROM {table}")
+        cursor.execute(f"ALTER TABLE two RENAME TO {table}")
+        cursor.execute("SET LOCAL search_path = pg_temp, public")
+
+    assert model.objects.count() == 2
+    assert problems() != []

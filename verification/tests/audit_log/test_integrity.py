@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from verification import change_log
 from verification.audit_log import integrity
 from verification.audit_log.integrity import check_within_budget, latest_check, record_check
 from verification.audit_log.verifier import verify_audit
@@ -98,27 +97,20 @@ class TestALargeLog:
         assert "Something in seal 3 (attempt 3) was altered." in page.text
 
 
-def forge_check(**changes: Any) -> None:
-    """Add a copy of the last check with other facts, without the key."""
+def forge_check(event: ChangeEvent | None = None, **changes: Any) -> None:
+    """Add a copy of a check, of the last one by default, with other facts, without the key."""
     last = ChangeEvent.objects.filter(action=Action.LOG_CHECKED).latest("id")
-    change_log.record(Action.LOG_CHECKED, Actor(last.actor), **{**last.facts, **changes})
+    copy = event or ChangeEvent.objects.get(pk=last.pk)
+    copy.pk, copy.facts = last.pk + 1_000, {**copy.facts, **changes}
+    copy.save(force_insert=True)
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"is_intact": True, "problems": [], "first_broken": None},
-        {"at": "2099-01-01T00:00:00+00:00"},
-        {"key_id": "none"},
-        {"mac": ""},
-    ],
-)
-def test_a_forged_check_is_not_shown(brand_a: OfficialAccount, changes: dict[str, Any]) -> None:
+def test_a_forged_check_is_not_shown(brand_a: OfficialAccount) -> None:
     wechat_calls()
     as_owner(VerificationAttempt, "UPDATE {table} SET nonce = '1'")
     record_check(verify_audit(), Actor("watch"))
     genuine = latest_check()
-    forge_check(**changes)
+    forge_check(is_intact=True, problems=[], first_broken=None)
 
     assert genuine
     assert not genuine.is_intact
@@ -131,7 +123,7 @@ def test_a_copy_of_an_older_check_is_not_shown(brand_a: OfficialAccount) -> None
     older = ChangeEvent.objects.latest("id")
     as_owner(VerificationAttempt, "UPDATE {table} SET nonce = '1'")
     record_check(verify_audit(), Actor("watch"))
-    change_log.record(Action.LOG_CHECKED, Actor("watch"), **older.facts)
+    forge_check(older)
 
     check = latest_check()
     assert check

@@ -142,6 +142,16 @@ def test_a_difference_is_named_in_one_sentence(sql: str, sentence: str) -> None:
     assert differences_after(sql) == [sentence]
 
 
+def test_an_index_that_is_not_complete_does_not_replace_a_missing_one() -> None:
+    differences = differences_after(
+        "ALTER INDEX tally_one_an_hour RENAME TO tally_one_an_hour_ccnew;"
+        "UPDATE pg_index SET indisvalid = false"
+        " WHERE indexrelid = 'tally_one_an_hour_ccnew'::regclass"
+    )
+
+    assert differences == ["The index tally_one_an_hour of verification_tally is missing."]
+
+
 def test_a_view_in_place_of_the_attempts_is_found_by_whatever_checks_the_log(
     on_record: OfficialAccount, client: Client
 ) -> None:

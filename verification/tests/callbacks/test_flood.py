@@ -17,7 +17,7 @@ from verification.protocol.callback import Callback
 from verification.protocol.enums import Reason
 from verification.tests.support.accounts import make_account
 from verification.tests.support.adapter import A, B
-from verification.tests.support.callback_factory import make_callback
+from verification.tests.support.callback_factory import EXHAUSTED, make_callback
 from verification.tests.support.signer import push, verification
 
 STRANGER, WECHAT = "203.0.113.9", "81.69.103.129"
@@ -232,14 +232,29 @@ class TestUnlikeRefusals:
         slugs = [make_account(f"brand-{number}", f"{A}{number}").slug for number in range(9)]
         verify([wrong(number) for number in range(3)])
         before = len(rows())
-        for tenth in range(600):
+        for tenth in range(200):
             clock(60 + tenth / 10)
             row_budget.refused[STRANGER] = MAX_OF_ONE
             verify([callback for slug in slugs for callback in unlike(slug, 3)])
 
-        assert len(rows()) - before <= 60 * flood_module.MAX_SHARED_ROWS + 20
-        assert sum(count for _, count in rows()) == 3 + 600 * 27
+        assert len(rows()) - before <= 20 * flood_module.MAX_SHARED_ROWS + 20
+        assert sum(count for _, count in rows()) == 3 + 200 * 27
         assert verify_audit().problems == []
+
+    def test_leave_no_debt_to_the_time_after_the_flood(
+        self,
+        brand_a: OfficialAccount,
+        shared_rows: Callable[[float], None],
+        clock: Callable[[float], None],
+    ) -> None:
+        verify([wrong(number) for number in range(3)])
+        shared_rows(EXHAUSTED)
+        verify(unlike("brand-a", 5))
+        before = len(rows())
+        clock(32.5)
+        verify(unlike("brand-a", 5))
+
+        assert len(rows()) - before == 5  # each has another reason or detail
 
     def test_do_not_hide_an_accepted_request_or_a_refusal_of_another_source(
         self, brand_a: OfficialAccount, shared_rows: Callable[[float], None]

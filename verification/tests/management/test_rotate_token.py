@@ -196,12 +196,13 @@ def test_a_short_token_is_accepted_with_a_warning(
 def test_what_is_refused_changes_nothing(
     brand_a: OfficialAccount, arguments: list[str], why: str
 ) -> None:
-    before = [*Token.objects.values(), *ChangeEvent.objects.values()]
+    events = ChangeEvent.objects.values("id", "facts")  # whose other columns do not change
+    before = [*Token.objects.values(), *events]
     with pytest.raises(CommandError) as refusal:
         call_command("rotate_token", *arguments)
 
     assert why in str(refusal.value)
-    assert repr([*Token.objects.values(), *ChangeEvent.objects.values()]) == repr(before)
+    assert repr([*Token.objects.values(), *events.all()]) == repr(before)
     assert status_with(A) == 200
 
 

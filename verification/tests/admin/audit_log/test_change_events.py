@@ -84,6 +84,15 @@ class TestTheChangeLog:
         assert "王芳" in found
         assert "张敏" not in found
 
+    def test_the_list_does_not_read_what_events_hold_of_accounts(
+        self, li_wei_at_work: Client, brand_a: OfficialAccount
+    ) -> None:
+        with CaptureQueriesContext(connection) as queries:
+            li_wei_at_work.get(page("changeevent_changelist"))
+
+        assert any("token_fingerprint" in query["sql"] for query in queries)
+        assert not any("account_digests" in query["sql"] for query in queries)
+
     def test_fifty_events_of_one_role_take_no_more_queries_than_one(
         self, li_wei_at_work: Client
     ) -> None:
