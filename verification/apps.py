@@ -76,7 +76,7 @@ def _record_accounts(
 ) -> None:
     """Record all accounts as they are, when the change log begins to describe them.
 
-    No later migrate does so: it would take an account for right that somebody has altered.
+    No later migrate does this, because it would accept an account that somebody has altered.
     """
     from verification import change_log
     from verification.models import ChangeEvent, OfficialAccount
@@ -86,8 +86,8 @@ def _record_accounts(
     if not is_upgrade and not _has_change_log_chain(options.get("apps")):
         return
     pks = list(OfficialAccount.objects.order_by("pk").values_list("pk", flat=True))
-    # If a migrate was ended in between, the next one does it.
-    if not pks or not (is_upgrade or not ChangeEvent.objects.exclude(mac=None).exists()):
+    # Without a signed event, an earlier migrate ended before it recorded them.
+    if not pks or (not is_upgrade and ChangeEvent.objects.exclude(mac=None).exists()):
         return
     actor = change_log.command_line_actor()
     change_log.record(
@@ -106,7 +106,7 @@ def _record_accounts(
 
 
 def _has_change_log_chain(state: Any) -> bool:
-    """Return whether the schema has it: a migrate may have gone back to a release before it."""
+    """Return whether the schema has it. A migrate to a release before it removes it."""
     try:
         model = state.get_model("verification", "ChangeEvent")
     except (AttributeError, LookupError):

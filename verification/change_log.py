@@ -21,7 +21,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.http import HttpRequest
 
-from verification.account_rows import AccountRows, Part, read_account_rows
+from verification.account_digests import AccountDigests, AccountPart, read_account_digests
 from verification.keys import seal_keys
 from verification.models import ChangeEvent, OfficialAccount
 from verification.models.chain import GENESIS
@@ -31,39 +31,39 @@ from verification.protocol.client_ip import parse_client_ip
 
 Action = ChangeEvent.Action
 
-#: The parts of an account that an action changes, and its event describes. An action that changes
-#: nothing, such as a reveal, records nothing: what was altered before must stay visible.
-CHANGED_PARTS: dict[Action, tuple[Part, ...]] = {
+#: The parts of an account that an action changes. Its event has their digests. An action that
+#: changes nothing, such as a reveal, records none, so that earlier alterations still show.
+CHANGED_PARTS: dict[Action, tuple[AccountPart, ...]] = {
     **dict.fromkeys(
         [
             *(Action.ACCOUNT_CREATED, Action.ACCOUNT_CHANGED),
             *(Action.ACCOUNT_PAUSED, Action.ACCOUNT_RESUMED),
         ],
-        (Part.SETTINGS,),
+        (AccountPart.SETTINGS,),
     ),
     **dict.fromkeys(
         [
             *(Action.TOKEN_CREATED, Action.TOKEN_ROTATED),
             *(Action.TOKEN_KEPT, Action.TOKEN_RETIRED),
         ],
-        (Part.TOKENS,),
+        (AccountPart.TOKENS,),
     ),
     **dict.fromkeys(
         [
             *(Action.AES_KEY_CREATED, Action.AES_KEY_ROTATED),
             *(Action.AES_KEY_KEPT, Action.AES_KEY_RETIRED),
         ],
-        (Part.AES_KEYS,),
+        (AccountPart.AES_KEYS,),
     ),
     **dict.fromkeys(
         [
             *(Action.BACKEND_SET, Action.BACKEND_CHANGED),
             *(Action.BACKEND_REMOVED, Action.WEBHOOK_SECRET_ROTATED),
         ],
-        (Part.BACKEND,),
+        (AccountPart.BACKEND,),
     ),
-    **dict.fromkeys([Action.ACCOUNT_DELETED, Action.ACCOUNTS_RECORDED], tuple(Part)),
-    Action.KEYS_ROTATED: (Part.TOKENS, Part.AES_KEYS, Part.BACKEND),
+    **dict.fromkeys([Action.ACCOUNT_DELETED, Action.ACCOUNTS_RECORDED], tuple(AccountPart)),
+    Action.KEYS_ROTATED: (AccountPart.TOKENS, AccountPart.AES_KEYS, AccountPart.BACKEND),
 }
 
 
@@ -103,16 +103,16 @@ def record(
         event.previous = _lock_end_of_chain()
         event.pk = _next_id()
         # Only now: a transaction that recorded a change of the same account has ended.
-        event.account_rows = _rows_after(action, changed)
+        event.account_digests = _digests_after(action, changed)
         event.key_id, key = next(iter(seal_keys().items()))
         event.mac = compute_mac(key, digest_of(event))
         event.save(force_insert=True)
     return event
 
 
-def _rows_after(action: Action, changed: Sequence[int]) -> AccountRows | None:
+def _digests_after(action: Action, changed: Sequence[int]) -> AccountDigests | None:
     parts = CHANGED_PARTS.get(action)
-    return read_account_rows(changed, parts) if parts and changed else None
+    return read_account_digests(changed, parts) if parts and changed else None
 
 
 def actor_of(request: HttpRequest) -> Actor:
@@ -144,11 +144,11 @@ def client_ip(request: HttpRequest | None) -> str | None:
 #: The columns that the digest of an event covers: all but the MAC.
 DIGEST_COLUMNS = (
     *("id", "recorded_at", "actor", "action", "account_id", "token_fingerprint", "detail"),
-    *("client_ip", "facts", "account_rows", "key_id", "previous"),
+    *("client_ip", "facts", "account_digests", "key_id", "previous"),
 )
 #: No MAC of a seal or checkpoint is made over a text that begins so.
 MAC_PREFIX = b"change event 1\t"
-#: Orders the events. The number says nothing; no other lock of the gateway has it.
+#: The key of the advisory lock that orders events. No other lock of the gateway has this number.
 LOCK = 0x6368616E6765
 
 
@@ -194,7 +194,7 @@ def is_genuine(event: ChangeEvent) -> bool:
 
 
 def without_proof(digest: bytes) -> bytes:
-    """Return the link to an event whose MAC the writer of the next event could not check.
+    """Return the link to an event whose MAC the writer of the next event cannot check.
 
     Otherwise, the next event would vouch for an event that somebody put at the end of the log.
     """

@@ -23,7 +23,7 @@ from verification.protocol.signature import constant_time_compare
 
 logger = logging.getLogger(__name__)
 
-#: Seconds.
+#: Seconds for which /readyz repeats an answer.
 READINESS_AGE = 1.0
 
 
@@ -42,7 +42,7 @@ class ReadinessCache:
 
     @property
     def fresh(self) -> Readiness | None:
-        """Return the readiness, unless it is too old."""
+        """Return the last readiness, or None if it is too old."""
         if self.last is None:
             return None
         readiness, checked_at = self.last

@@ -73,7 +73,7 @@ def permissions_of(group: Group) -> set[str]:
 
 
 def grantable_permissions(actor: User) -> QuerySet[Permission]:
-    """Return the permissions that the actor has, and so may give to others: superusers all."""
+    """Return the permissions that the actor may give: those that they have; of a superuser, all."""
     if actor.is_superuser:
         return Permission.objects.all()
     return held_permissions(actor)
@@ -88,10 +88,10 @@ def grantable_groups(actor: User) -> QuerySet[Group]:
 
 
 def can_manage_user(actor: User, user: User) -> bool:
-    """Return whether the actor may change this user, who could otherwise be used to do more.
+    """Return whether the actor may change this user, because the user can do no more than they.
 
     Somebody who sets the password of a user can do what that user can. An inactive user can be
-    activated, so what they could do before counts.
+    activated, so the permissions of inactive users count.
     """
     if actor.is_superuser:
         return True

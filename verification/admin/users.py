@@ -91,7 +91,7 @@ class RolesMixin(ChangeLoggedMixin):
     """
 
     filter_horizontal = ()
-    #: Returns whether the first of two may change the second.
+    #: Returns whether the user may change the object.
     can_manage: Callable[[User, Any], bool]
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -173,7 +173,7 @@ class GatewayUserAdmin(RolesMixin, GatewayUserModelAdmin):
         return users.annotate(has_device=Exists(devices))
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        """Let only superusers make one."""
+        """Let only superusers make somebody a superuser."""
         fields = super().get_readonly_fields(request, obj)
         return fields if signed_in(request).is_superuser else [*fields, "is_superuser"]
 
@@ -285,7 +285,7 @@ class GatewayGroupAdmin(RolesMixin, GroupAdmin):
     def delete_model(self, request: HttpRequest, obj: Group) -> None:
         actor = actor_of(request)
         members = [user.get_username() for user in obj.user_set.order_by("username")]
-        # Before the events: until the end of the transaction, others wait to record theirs.
+        # The events come last: others wait with theirs until the end of the transaction.
         super().delete_model(request, obj)
         for name in members:
             change_log.record(Action.ROLE_REVOKED, actor, user=name, role=obj.name)

@@ -13,7 +13,8 @@ from verification.protocol.enums import Kind
 from verification.times import format_datetime
 
 KEY = "clocks_differ"
-#: So many different verifications in a row must be late: one alone may be a URL that was kept.
+#: The number of different verifications in a row that must be late. One alone may be a URL that
+#: somebody kept.
 MIN_LATE = 3
 
 
@@ -33,7 +34,7 @@ def compare_with_wechat(snapshot: Snapshot) -> list[str]:
     """Return a sentence if the newest accepted verifications do not have this server's time.
 
     Their timestamps are WeChat's, because they are signed. One from the future is enough: nobody
-    can have kept it.
+    can have kept its URL.
     """
     attempts = newest_verifications(snapshot)
     skews = [attempt.clock_skew for attempt in attempts if attempt.clock_skew is not None]

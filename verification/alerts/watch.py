@@ -58,7 +58,9 @@ class Watch:
         self.kept: KeptHead | None = None
         self.printed: KeptHead | None = None
         self.changes = ChangeLogCheck()
-        self.checked_at = time.monotonic()  #: when the whole log was checked, or this began
+        self.checked_at = (
+            time.monotonic()
+        )  #: when the whole log was checked, or this object was made
 
     def run_round(self) -> Round:
         """Check the log, save new alerts and send them. Raises DatabaseError."""
@@ -93,7 +95,7 @@ class Watch:
         """
         last = latest_check(ACTOR.name)
         is_old = last is None or timezone.now() - last.at >= DAY
-        # What the database says may be forged, so it cannot put off the check for long.
+        # The time in the database may be forged, so it cannot put off the check for longer.
         return is_old or time.monotonic() - self.checked_at >= DAY.total_seconds()
 
     def check_whole_log(self) -> None:
@@ -123,7 +125,7 @@ class Watch:
             position.save(update_fields=["last_attempt_id", "last_seal_id", "last_digest"])
         self.kept, self.printed = head.kept, None
         if head.cut_off:
-            self.changes = ChangeLogCheck()  # what is left of the change log is followed anew
+            self.changes = ChangeLogCheck()  # to follow what is left of the change log
         return any(is_about_log(finding.key) for finding in found if not finding.is_over)
 
     def queue_alert(self, alert: Alert) -> None:

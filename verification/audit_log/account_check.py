@@ -9,15 +9,15 @@ from typing import Any, NamedTuple
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from verification.account_rows import (
+from verification.account_digests import (
     COLUMNS,
     END,
     SECRETS,
-    AccountRows,
-    Part,
-    Rows,
+    AccountDigests,
+    AccountPart,
+    Digests,
     format_end,
-    read_account_rows,
+    read_account_digests,
 )
 from verification.change_log import CHANGED_PARTS, Action
 from verification.models import OfficialAccount
@@ -35,27 +35,28 @@ class Recorded(NamedTuple):
     """What the change log has of a part of an account."""
 
     event_id: int
-    rows: Rows | None  #: None if it cannot be compared: an event without rows changed it
+    #: None if they cannot be compared, because an event without digests changed the part.
+    digests: Digests | None
 
 
 class RecordedAccounts:
-    """Collects what events recorded of accounts, the newest of each part, and compares it."""
+    """Collects the newest digests that events recorded of each part of each account."""
 
     def __init__(self) -> None:
         self._parts: dict[str, dict[str, Recorded]] = {}
         self._deleted: dict[str, int] = {}  #: the event of each deletion
         self.has_differences = False
 
-    def add(self, event_id: int, rows: AccountRows | None) -> None:
-        for account_id, parts in (rows or {}).items():
+    def add(self, event_id: int, accounts: AccountDigests | None) -> None:
+        for account_id, parts in (accounts or {}).items():
             known = self._parts.setdefault(account_id, {})
             if parts is None:
                 self._deleted[account_id] = event_id
             else:
-                known.update({part: Recorded(event_id, rows) for part, rows in parts.items()})
+                known.update({name: Recorded(event_id, part) for name, part in parts.items()})
 
     def forget(self, action: str, account_id: int | None) -> None:
-        """Compare no part of the account that the release before changed while this one started."""
+        """Do not compare the parts that the release before changed while this one started."""
         if account_id is not None:
             known = self._parts.setdefault(str(account_id), {})
             parts = CHANGED_PARTS.get(Action(action), ()) if action in Action.values else ()
@@ -64,14 +65,14 @@ class RecordedAccounts:
     def compare(self) -> Iterator[str]:
         """Yield a sentence for each difference, with the account and what differs."""
         self.has_differences = False
-        now, names = read_account_rows(None, Part), _Names()
+        now, names = read_account_digests(None, AccountPart), _Names()
         for account_id in sorted({*now, *self._parts}, key=int):
             for sentence in self._compare(account_id, now.get(account_id), names):
                 self.has_differences = True
                 yield sentence
 
     def _compare(
-        self, account_id: str, parts: Mapping[str, Rows] | None, names: _Names
+        self, account_id: str, parts: Mapping[str, Digests] | None, names: _Names
     ) -> Iterator[str]:
         deletion, known = self._deleted.get(account_id), self._parts.get(account_id)
         if parts is None:
@@ -85,29 +86,29 @@ class RecordedAccounts:
         if deletion is not None:
             sentence = _("{account} exists, but change event {event} says that it was deleted.")
             yield sentence.format(account=account, event=deletion)
-        elif known is None or Part.SETTINGS not in known:
+        elif known is None or AccountPart.SETTINGS not in known:
             sentence = _("{account} is in no change event: it was added in the database.")
             yield sentence.format(account=account)
         else:
-            for part in Part:
+            for part in AccountPart:
                 recorded = known.get(part, Recorded(0, {}))
-                if recorded.rows is not None:
+                if recorded.digests is not None:
                     yield from _compare_part(account, part, recorded, parts[part], names)
 
 
 def _compare_part(
-    account: str, part: Part, recorded: Recorded, now: Rows, names: _Names
+    account: str, part: AccountPart, recorded: Recorded, now: Digests, names: _Names
 ) -> Iterator[str]:
-    then = recorded.rows or {}
+    then = recorded.digests or {}
     if part not in SECRETS and not (then and now):
         if then or now:
             yield _describe(account, _("the backend"), recorded, then, now, "url")
         return
-    # A column that this or the other release does not know says nothing.
+    # A column that only one of the two releases knows is not compared.
     described = then.keys() | now.keys() if part in SECRETS else then.keys() & now.keys()
     for name in sorted(described):
         if name.endswith(END):
-            # If there is only one of them, the secret itself is reported.
+            # If one of the two lacks the secret, that is reported once, without its end.
             is_right = not (name in then and name in now) or _is_right_end(
                 name, then[name], now[name], part, names
             )
@@ -117,7 +118,9 @@ def _compare_part(
             yield _describe(account, names.item(part, name), recorded, then, now, name)
 
 
-def _describe(account: str, item: str, recorded: Recorded, then: Rows, now: Rows, name: str) -> str:
+def _describe(
+    account: str, item: str, recorded: Recorded, then: Digests, now: Digests, name: str
+) -> str:
     if name not in then:
         sentence = _("{account}: {item} is there, but no change event has added it.")
     elif name not in now:
@@ -127,7 +130,7 @@ def _describe(account: str, item: str, recorded: Recorded, then: Rows, now: Rows
     return sentence.format(account=account, item=item, event=recorded.event_id)
 
 
-def _is_right_end(name: str, then: str, now: str, part: Part, names: _Names) -> bool:
+def _is_right_end(name: str, then: str, now: str, part: AccountPart, names: _Names) -> bool:
     """Return whether a secret ends as recorded, or as the first use of a newer one has set it."""
     secret = names.secrets(part)[int(name.removesuffix(END))]
     others = names.secrets_of(part, secret.account_id)
@@ -155,8 +158,8 @@ class _Names:
 
     def __init__(self) -> None:
         self._accounts: dict[str, str] | None = None
-        self._secrets: dict[Part, dict[int, _Secret]] = {}
-        self._by_account: dict[Part, dict[int, list[_Secret]]] = {}
+        self._secrets: dict[AccountPart, dict[int, _Secret]] = {}
+        self._by_account: dict[AccountPart, dict[int, list[_Secret]]] = {}
 
     def account(self, account_id: str) -> str:
         if self._accounts is None:
@@ -164,7 +167,7 @@ class _Names:
             self._accounts = {str(pk): f"{name} ({slug})" for pk, name, slug in rows}
         return self._accounts[account_id]
 
-    def secrets(self, part: Part) -> dict[int, _Secret]:
+    def secrets(self, part: AccountPart) -> dict[int, _Secret]:
         if part not in self._secrets:
             rows: Any = SECRETS[part]._default_manager.order_by("pk").values_list(*_Secret._fields)
             self._secrets[part] = {row[0]: _Secret(*row) for row in rows}
@@ -173,26 +176,26 @@ class _Names:
                 by_account.setdefault(secret.account_id, []).append(secret)
         return self._secrets[part]
 
-    def secrets_of(self, part: Part, account_id: int) -> list[_Secret]:
+    def secrets_of(self, part: AccountPart, account_id: int) -> list[_Secret]:
         self.secrets(part)
         return self._by_account[part].get(account_id, [])
 
-    def item(self, part: Part, name: str) -> str:
+    def item(self, part: AccountPart, name: str) -> str:
         """Return what is described under `name`, such as "the token 3f9a21"."""
         if part not in SECRETS:
             model, _columns = COLUMNS[part]
             field: Any = model._meta.get_field(name)
             texts = {
-                Part.SETTINGS: _("the field “{field}”"),
-                Part.BACKEND: _("the backend’s “{field}”"),
+                AccountPart.SETTINGS: _("the field “{field}”"),
+                AccountPart.BACKEND: _("the backend’s “{field}”"),
             }
             return texts[part].format(field=field.verbose_name)
         secret = self.secrets(part).get(int(name.removesuffix(END)))
         secret_texts = {
-            (Part.TOKENS, False): _("the token {secret}"),
-            (Part.TOKENS, True): _("the end of the token {secret}"),
-            (Part.AES_KEYS, False): _("the EncodingAESKey {secret}"),
-            (Part.AES_KEYS, True): _("the end of the EncodingAESKey {secret}"),
+            (AccountPart.TOKENS, False): _("the token {secret}"),
+            (AccountPart.TOKENS, True): _("the end of the token {secret}"),
+            (AccountPart.AES_KEYS, False): _("the EncodingAESKey {secret}"),
+            (AccountPart.AES_KEYS, True): _("the end of the EncodingAESKey {secret}"),
         }
         number = name.removesuffix(END)
         return secret_texts[part, name.endswith(END)].format(

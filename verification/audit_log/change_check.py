@@ -22,7 +22,7 @@ from verification.keys import seal_keys
 from verification.models import ChangeEvent
 from verification.models.chain import GENESIS
 
-#: After the first signed event, processes of the release that signed none may still write events.
+#: For this long after the first signed event, the release that signed none may still write events.
 ROLL_OUT = timedelta(hours=1)
 BEFORE_ALL = -(2**63)
 
@@ -59,7 +59,7 @@ class Event(NamedTuple):
     recorded_at: datetime
     action: str
     account_id: int | None
-    account_rows: Any
+    account_digests: Any
     key_id: str
     previous: bytes | None
     mac: bytes | None
@@ -70,10 +70,10 @@ def read_events(after: int) -> Iterator[Event]:
     events = ChangeEvent.objects.filter(id__gt=after).order_by("id")
     for values in events.values_list(*DIGEST_COLUMNS, "mac").iterator(2000):
         columns, mac = values[:-1], values[-1]
-        id_, at, _who, action, account_id, *_rest, rows, key_id, previous = columns
+        id_, at, _who, action, account_id, *_rest, digests, key_id, previous = columns
         digest = compute_digest(columns)
         yield Event(
-            *(id_, at, action, account_id, rows, key_id),
+            *(id_, at, action, account_id, digests, key_id),
             previous=None if previous is None else bytes(previous),
             mac=None if mac is None else bytes(mac),
             digest=digest,
@@ -83,8 +83,8 @@ def read_events(after: int) -> Iterator[Event]:
 class ChangeLogCheck:
     """Follows the change log, oldest event first. It can go on from where it stopped.
 
-    Each problem is a sentence. A gap in the ids is none: a transaction that was rolled back leaves
-    one. That each event holds the digest of the one before shows whether one is missing.
+    Each problem is a sentence. A gap in the ids is no problem: a transaction that was rolled back
+    leaves one. Each event holds the digest of the one before, which shows if one is missing.
     """
 
     def __init__(self) -> None:
@@ -97,7 +97,7 @@ class ChangeLogCheck:
         #: The link that the next signed event must hold; None if the last one is not ours.
         self._link: bytes | None = None
         self._last_signed_id = 0
-        # Events whose key is not known any more: those for which the next event may vouch, and
+        # Events whose key is no longer known: those for which the next event may still vouch, and
         # those for which it did not.
         self._waiting: list[Event] = []
         self._unproven: list[Event] = []
@@ -119,7 +119,7 @@ class ChangeLogCheck:
         yield from self.accounts.compare()
 
     def find_unknown_keys(self) -> Iterator[str]:
-        """Yield a sentence for each event whose MAC cannot be checked, and nothing proves it."""
+        """Yield a sentence for each event with an unknown key that no later event proves."""
         for event in (*self._unproven, *self._waiting):
             yield UNKNOWN_KEY.format(key=event.key_id, event=event.id)
 
@@ -140,7 +140,7 @@ class ChangeLogCheck:
         yield from self._verify_link(event, is_known)
         self._link, self._last_signed_id = event.digest, event.id
         self._is_roll_out_over |= event.recorded_at > self._roll_out_ends
-        self.accounts.add(event.id, event.account_rows)
+        self.accounts.add(event.id, event.account_digests)
 
     def _follow_unsigned(self, event: Event) -> Iterator[str]:
         if self._roll_out_ends is None:

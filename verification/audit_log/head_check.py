@@ -1,6 +1,6 @@
 """Checks the newest part of the log: what is new since an earlier head, the end, and the schema.
 
-So does it with the change log, and with all accounts.
+It also checks what is new in the change log, and compares all accounts with it.
 
 `manage.py watch` does this in every round, because verify_audit() reads the whole log.
 """
@@ -32,7 +32,7 @@ from verification.models import ChainHead, Checkpoint, Seal
 #: Seconds. If more has been recorded than can be checked in this time, the check of the whole log
 #: covers the rest.
 MAX_SECONDS = 10
-#: After a newer release has migrated the database, processes of this release may go on this long.
+#: After a newer release has migrated the database, processes of this release may run for this long.
 ROLL_OUT = timedelta(minutes=10)
 
 
@@ -58,7 +58,7 @@ def check_head(
 
     If the log does not contain the seal of `kept`, only the end of the log is verified: no attempt
     follows the last seal, and the head matches it. A head whose seal was pruned proves nothing.
-    `changes` goes on with the change log from where it stopped; a new one reads all of it.
+    `changes` goes on with the change log where it stopped. A new one reads all of it.
     """
     with read_snapshot():
         schema = check_schema(connection, ROLL_OUT)

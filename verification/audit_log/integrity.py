@@ -21,7 +21,7 @@ CHECK_FACTS = (
 MAX_SECONDS = 15
 #: A log of at most this many attempts is always checked from its beginning.
 MAX_ATTEMPTS_AT_ONCE = 500_000
-#: Events that are looked at for the latest genuine one.
+#: The number of events among which the latest genuine one is searched for.
 MAX_EVENTS = 20
 
 
@@ -63,7 +63,7 @@ def record_check(report: Report, actor: Actor) -> None:
 def latest_check(actor: str | None = None) -> Check | None:
     """Return the last recorded check, of this actor if given, or None if there is none.
 
-    An event that somebody put into the table does not count.
+    An event that somebody else put into the table does not count.
     """
     events = ChangeEvent.objects.filter(action=Action.LOG_CHECKED).order_by("-id")
     if actor is not None:

@@ -80,7 +80,7 @@ def _time_of(attempt_id: int) -> datetime:
 def prune(cut: Cut, actor: Actor, should_continue: Callable[[int], bool]) -> None:
     """Remove everything up to the cut, until `should_continue` returns False.
 
-    Tallies of failures of that age are removed as well, at once.
+    Tallies of failures of that age are removed first, in one transaction.
     `should_continue` is called after each transaction, with the number of attempts that it removed.
     The change log gets an event before anything is removed, and a second one if pruning stops
     early. Raise BrokenChain if a seal to be removed does not verify.

@@ -24,7 +24,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, gettext_noop
 
 from verification.audit_log.triggers import missing_triggers
-from verification.db.catalog import Catalog, Description, Part, read_catalog
+from verification.db.catalog import Catalog, Description, SchemaPart, read_catalog
 
 PATH = Path(__file__).with_name("schema.json")
 #: What a difference may mean and what to do, in the same words everywhere.
@@ -80,10 +80,12 @@ def check_schema(
     """Compare the database with what migrations make. On SQLite, compare only the triggers.
 
     If a newer release has migrated the database, this release does not know what to expect. That
-    is one difference; none in the time `roll_out` after that migration.
+    is reported as one difference, or as none within `roll_out` of that migration.
     """
     if connection.vendor != "postgresql":
-        parts = [Part(found.table, "trigger", found.name) for found in missing_triggers(connection)]
+        parts = [
+            SchemaPart(found.table, "trigger", found.name) for found in missing_triggers(connection)
+        ]
         missing = [_("The {part} is missing.").format(part=_name(part)) for part in parts]
         return SchemaCheck(missing, str(DIFFERENCE_ADVICE) if missing else "")
     expected = expected_schema()
@@ -108,7 +110,7 @@ def expected_schema() -> Description:
     """Return what migrations make, which schema.json holds by table."""
     stored = json.loads(PATH.read_text())
     return {
-        Part(table, kind, name): definition
+        SchemaPart(table, kind, name): definition
         for table, kinds in stored.items()
         for kind, definitions in kinds.items()
         for name, definition in definitions.items()
@@ -134,7 +136,7 @@ def _compare(expected: Description, catalog: Catalog) -> Iterator[str]:
     replaced = {part.table for part in expected if _is_replaced(part, found)}
     for part in sorted({*expected, *found}):
         if part.table in replaced and part.kind != "table":
-            continue  # one sentence says that the table is missing, or is none
+            continue  # one sentence says that the table is missing, or is no table
         if part not in found:
             if not _has_substitute(part, expected, found):
                 yield _("The {part} is missing.").format(part=_name(part))
@@ -145,16 +147,17 @@ def _compare(expected: Description, catalog: Catalog) -> Iterator[str]:
             yield _describe_change(part, found[part], expected[part])
 
 
-def _is_replaced(part: Part, found: Description) -> bool:
-    kind = found.get(Part(part.table, "table", ""), "")
+def _is_replaced(part: SchemaPart, found: Description) -> bool:
+    kind = found.get(SchemaPart(part.table, "table", ""), "")
     return not kind.startswith("plain table")
 
 
-def _has_substitute(part: Part, ours: Description, others: Description) -> bool:
-    """Return whether the others have an equal index of another name, as during a REINDEX.
+def _has_substitute(part: SchemaPart, ours: Description, others: Description) -> bool:
+    """Return whether the others have what takes the place of this part.
 
-    The new one is invalid until it is complete, and must not take the place of an expected one
-    until then. The function of a missing trigger needs no sentence of its own.
+    An index may have another name, as during a REINDEX. The new one is invalid until it is
+    complete, and must not take the place of an expected one until then. The function of a trigger
+    that only one side has needs no sentence of its own.
     """
     if part.kind == "function of the trigger":
         return True
@@ -172,19 +175,19 @@ def _without_name(index: str) -> tuple[bool, str]:
     return "UNIQUE" in create.split(" ", 2)[:2], rest
 
 
-def _describe_extra(part: Part, definition: str) -> str:
+def _describe_extra(part: SchemaPart, definition: str) -> str:
     if part.kind == "setting":
         sentence = _("The {part} is “{found}”, which may open the log to changes or hide rows.")
         return sentence.format(part=_name(part), found=definition[:MAX_QUOTE])
     return _("No migration made the {part}.").format(part=_name(part))
 
 
-def _describe_change(part: Part, found: str, expected: str) -> str:
+def _describe_change(part: SchemaPart, found: str, expected: str) -> str:
     """Name the words in which two definitions differ."""
-    ours, theirs = found.split(" "), expected.split(" ")
-    start = _count_equal(ours, theirs)
-    end = _count_equal(ours[start:][::-1], theirs[start:][::-1])
-    has, lacks = (" ".join(words[start : len(words) - end]) for words in (ours, theirs))
+    present, wanted = found.split(" "), expected.split(" ")
+    start = _count_equal(present, wanted)
+    end = _count_equal(present[start:][::-1], wanted[start:][::-1])
+    has, lacks = (" ".join(words[start : len(words) - end]) for words in (present, wanted))
     if not lacks:
         sentence = _("The {part} is not as migrations make it: it also has “{has}”.")
     elif not has:
@@ -194,13 +197,13 @@ def _describe_change(part: Part, found: str, expected: str) -> str:
     return sentence.format(part=_name(part), has=has[:MAX_QUOTE], lacks=lacks[:MAX_QUOTE])
 
 
-def _count_equal(ours: list[str], theirs: list[str]) -> int:
+def _count_equal(one: list[str], other: list[str]) -> int:
     """Return how many words at the beginning are equal."""
-    pairs = zip(ours, theirs, strict=False)
+    pairs = zip(one, other, strict=False)
     return len(list(takewhile(lambda pair: pair[0] == pair[1], pairs)))
 
 
-def _name(part: Part) -> str:
+def _name(part: SchemaPart) -> str:
     return _(NAMES[part.kind]).format(table=part.table, name=part.name)
 
 

@@ -121,7 +121,7 @@ def remove_triggers_on_sqlite(connection: BaseDatabaseWrapper) -> None:
 def missing_triggers(connection: BaseDatabaseWrapper) -> list[Trigger]:
     """Return the triggers that are missing, disabled, or do something else.
 
-    A trigger of another schema's table is none of ours, and its function must be in the schema of
+    Triggers on tables of other schemas do not count. A trigger's function must be in the schema of
     its table.
     """
     if connection.vendor == "postgresql":

@@ -1,4 +1,4 @@
-"""Records failed sign-ins and wrong codes: the first of a minute one by one, the others by number.
+"""Records failed sign-ins and wrong codes: the first of each minute one by one, then in a tally.
 
 Anyone can fail to sign in as often as they like, and the change log cannot be pruned.
 """
@@ -32,7 +32,8 @@ DO UPDATE SET count = tally.count + 1, last_at = excluded.last_at"""
 class FailureBudget:
     """Counts the change events of the current minute.
 
-    Each process has its own budget. It only bounds how much is written: no failure is left out.
+    Each process has its own budget. It only bounds how many events are written: tallies count the
+    other failures.
     """
 
     def __init__(self) -> None:

@@ -127,10 +127,10 @@ class RowBudget:
 def coalesce(
     attempts: Iterable[Attempt], share_keys: Iterable[Hashable], budget: RowBudget
 ) -> list[Attempt]:
-    """Combine attempts that have the same share key, and return the rest unchanged.
+    """Combine attempts into rows, and return the rest unchanged.
 
-    Identical ones are combined; of refusals that would make too many rows, also unlike ones. A
-    share key of None keeps its attempt individual.
+    A share key of None keeps its attempt individual. Others are combined if they are identical and
+    have the same share key; refusals that would still make too many rows, by a coarser grouping.
     """
     pairs = [*zip(attempts, share_keys, strict=True)]
     refusals = [pair for pair in pairs if pair[1] is not None and is_refused(pair[0])]
@@ -155,17 +155,17 @@ def is_refused(attempt: Values) -> bool:
 
 
 def add_occurrence(row: Attempt, attempt: Values) -> None:
-    """Let the row stand for the attempt as well, and say no more than is true of both.
+    """Count the attempt in the row, and remove from the row what is not true of the attempt.
 
-    What a row of several addresses or accounts does not say is None. The reason of unlike refusals
-    is MIXED.
+    The address or account of a row that has several is None. The reason of unlike refusals is
+    MIXED.
     """
     row["occurrences"] += 1
     if row["client_ip"] != attempt["client_ip"]:
         row["client_ip"] = None
     if row["reason"] == Reason.MIXED or identity_of(row) != identity_of(attempt):
         row["reason"], row["detail"] = Reason.MIXED, ""
-        row["marks"] &= ~Mark.EMPTY_TOKEN  # it would be internet noise
+        row["marks"] &= ~Mark.EMPTY_TOKEN  # it would make the row internet noise
         if row["account_id"] != attempt["account_id"]:
             row["account_id"] = None
 
@@ -188,8 +188,8 @@ def by_identity(pair: Shared) -> Hashable:
 def by_account(pair: Shared) -> Hashable:
     """Return account and kind; for noise, the identity.
 
-    Requests that are refused for several reasons do not count as noise, so noise would be counted
-    as something else.
+    A row with several reasons does not count as noise, so noise in it would be counted as something
+    else.
     """
     attempt, share_key = pair
     return by_identity(pair) if is_noise(attempt) else (share_key, *tally_key(attempt))

@@ -60,7 +60,7 @@ WHERE NOT has_table_privilege(name, needed)"""
 class Readiness(NamedTuple):
     """The answer of /readyz: what is wrong and what to do, or “ready”.
 
-    “ready, but …” names what does not keep callbacks from being recorded and judged.
+    After “ready, but”, it names problems that do not keep callbacks from being recorded and judged.
     """
 
     is_ready: bool
@@ -78,8 +78,8 @@ def _check_readiness(*, with_remarks: bool) -> Readiness:
         problem = _find_problem()
         if problem:
             return Readiness(False, problem)
-        are_usable, lost = check_secrets()
-        if not are_usable:
+        can_judge, lost = check_secrets()
+        if not can_judge:
             return Readiness(False, lost)
         if not with_remarks:
             return Readiness(True, READY)
@@ -134,8 +134,8 @@ def _find_problem() -> str | None:
 def describe_schema() -> str:
     """Return how the database differs from what migrations make, or an empty text.
 
-    A setting of the database's administrator must not take the gateway out of service, so this
-    makes no difference to whether it is ready.
+    A difference does not make the gateway unready: a setting of the database's administrator must
+    not take it out of service.
     """
     schema = check_schema(connection)
     if not schema.differences:

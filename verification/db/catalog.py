@@ -1,8 +1,8 @@
-"""Read from PostgreSQL's catalogs how the tables of the log are defined, as plain text.
+"""Reads from PostgreSQL's catalogs how the tables of the log are defined, as plain text.
 
 The description is the same on all supported versions of PostgreSQL, in any schema, and after a
-backup was restored. It leaves out what a database administrator may tune: other indexes that refuse
-no row, storage parameters, statistics, comments, rights, and tables of other names.
+backup was restored. It leaves out what a database administrator may tune: indexes that refuse no
+row, storage parameters, statistics, comments, rights, and tables of other names.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import NamedTuple
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 
-class Part(NamedTuple):
+class SchemaPart(NamedTuple):
     """Names a part of a table, such as a column, or a setting, whose table is empty."""
 
     table: str
@@ -23,7 +23,7 @@ class Part(NamedTuple):
 
 
 #: The definition of each part of a schema.
-Description = dict[Part, str]
+Description = dict[SchemaPart, str]
 
 #: Settings that change what triggers do, or which rows are read. They are looked for in the session
 #: and in what ALTER DATABASE and ALTER ROLE set for it. Their values are the defaults.
@@ -177,7 +177,7 @@ class Catalog(NamedTuple):
     """Holds what the catalogs say."""
 
     parts: Description
-    harmless: set[Part]  #: parts that may exist although no migration made them
+    harmless: set[SchemaPart]  #: parts that may exist although no migration made them
 
 
 def read_catalog(connection: BaseDatabaseWrapper, tables: Iterable[str]) -> Catalog:
@@ -190,7 +190,7 @@ def read_catalog(connection: BaseDatabaseWrapper, tables: Iterable[str]) -> Cata
         rows = cursor.fetchall()
     parts, harmless = {}, set()
     for *names, definition, is_harmless in rows:
-        part, text = Part(*names), normalise(definition)
+        part, text = SchemaPart(*names), normalise(definition)
         if part.table or text != SETTINGS.get(part.name.partition(" ")[0]):
             parts[part] = text
         if is_harmless:

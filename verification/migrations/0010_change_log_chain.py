@@ -1,4 +1,4 @@
-"""Chain the change events, and let them describe the accounts that they change.
+"""Chain the change events, and let them hold digests of the accounts that they change.
 
 The release before writes events while this one starts: they get the defaults, and are unsigned.
 """
@@ -28,5 +28,5 @@ class Migration(migrations.Migration):
         migrations.AddField(
             "ChangeEvent", "previous", models.BinaryField(max_length=32, null=True)
         ),
-        migrations.AddField("ChangeEvent", "account_rows", models.JSONField(null=True)),
+        migrations.AddField("ChangeEvent", "account_digests", models.JSONField(null=True)),
     ]

@@ -41,8 +41,6 @@ def random_slug() -> str:
 
 #: Characters that would reorder the text around a name. Names in Arabic or Hebrew need none.
 REORDERING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-
-
 #: Categories of characters that end a line or control a terminal.
 CONTROLS = {"Cc", "Zl", "Zp"}
 
@@ -145,7 +143,7 @@ class OfficialAccount(models.Model):
 def is_root_full(besides: int | None = None) -> bool:
     """Return whether no account besides this one can start to answer at the bare domain.
 
-    In a transaction, others that ask wait until it ends, so that no two take the last place.
+    In a transaction, this locks the table, so that no two accounts take the last place at once.
     """
     if connection.vendor == "postgresql" and connection.in_atomic_block:
         with connection.cursor() as cursor:

@@ -104,8 +104,8 @@ class ChangeEvent(models.Model):
     mac = models.BinaryField(_("MAC"), max_length=32, null=True)
     #: The digest of the event before this one.
     previous = models.BinaryField(max_length=32, null=True)
-    #: The accounts that the event changed, as they were then: see verification/account_rows.py.
-    account_rows = models.JSONField(null=True)
+    #: Of the accounts that the event changed, as they are then: see account_digests.py.
+    account_digests = models.JSONField(null=True)
 
     class Meta:
         verbose_name = _("change event")

@@ -89,7 +89,7 @@ class ChangeEventAdmin(ReadOnlyAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ChangeEvent]:
         # The detail page needs the join, too: it would fail to look up an account that was deleted.
-        return super().get_queryset(request).select_related("account").defer("account_rows")
+        return super().get_queryset(request).select_related("account").defer("account_digests")
 
     @admin.display(description=_("what"))
     def what(self, event: ChangeEvent) -> str:

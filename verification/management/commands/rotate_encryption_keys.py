@@ -115,7 +115,7 @@ COLUMNS: tuple[tuple[str, type[Model], str], ...] = (
     ("webhook_secrets", Backend, "secret"),
     ("webhook_secrets", Backend, "previous_secret"),
 )
-#: Accounts that a transaction encrypts and records. Other changes wait for it.
+#: Accounts per transaction, for which other changes of accounts wait.
 BATCH = 50
 
 
@@ -127,7 +127,7 @@ def reencrypt_accounts() -> tuple[int, dict[str, list[str]]]:
     tokens, lost_of = 0, {kind: list[str]() for kind, _model, _column in COLUMNS}
     pks = list(OfficialAccount.objects.order_by("pk").values_list("pk", flat=True))
     with tqdm(total=len(pks), unit=" accounts", file=sys.stderr, disable=None) as bar:
-        # Without any account, the rotation is recorded all the same.
+        # Without accounts, one empty batch records the rotation.
         for start in range(0, max(len(pks), 1), BATCH):
             batch = pks[start : start + BATCH]
             with transaction.atomic():

@@ -26,9 +26,10 @@ from verification.times import format_datetime
 
 class Command(GatewayCommand):
     help = gettext_lazy(
-        "Checks that the log has not been changed: every seal of the chain and the tallies, and "
-        "whether tables and triggers are as migrations make them. The exit code is 1 if something "
-        "is wrong, with a sentence for each finding."
+        "Checks that the log has not been changed: every seal of the chain, the tallies, every "
+        "event of the change log, whether accounts are as it recorded them, and whether tables and "
+        "triggers are as migrations make them. The exit code is 1 if something is wrong, with a "
+        "sentence for each finding."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:

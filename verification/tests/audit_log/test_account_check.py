@@ -286,7 +286,7 @@ def test_verify_audit_says_what_to_do(brand_a: OfficialAccount) -> None:
 
 
 def test_no_secret_is_in_what_is_recorded_of_accounts(connected: OfficialAccount) -> None:
-    recorded = f"{list(ChangeEvent.objects.values_list('account_rows', flat=True))}"
+    recorded = f"{list(ChangeEvent.objects.values_list('account_digests', flat=True))}"
     rows: list[Any] = [*Token.objects.all(), *AESKey.objects.all(), *Backend.objects.all()]
     ciphertexts = [row.secret.ciphertext for row in rows]
 

@@ -21,16 +21,19 @@ from verification import change_log
 from verification.accounts.pausing import pause
 from verification.accounts.tokens import rotate_token
 from verification.audit_log.verifier import verify_audit
-from verification.change_log import Action
+from verification.auth.failures import MAX_EVENTS_PER_SOURCE, record_failure
+from verification.change_log import Action, Actor
 from verification.models import (
     ChainHead,
     ChangeEvent,
+    FailureTally,
     OfficialAccount,
     Seal,
     Tally,
     Token,
     VerificationAttempt,
 )
+from verification.models.rotating_secret import OVERLAP
 from verification.protocol.enums import Kind, Outcome
 from verification.tests.support.accounts import LI_WEI
 from verification.tests.support.adapter import A
@@ -95,10 +98,29 @@ def test_a_replaced_token_stays_valid_if_the_first_use_of_the_new_one_is_removed
     assert is_unseen()
 
 
+def test_a_replaced_token_ends_with_a_first_use_that_never_was(brand_a: OfficialAccount) -> None:
+    before = Token.objects.get()
+    rotate_token(brand_a, NEW, LI_WEI)
+    used_at = timezone.now() - 2 * OVERLAP
+    Token.objects.exclude(pk=before.pk).update(first_used_at=used_at)
+    Token.objects.filter(pk=before.pk).update(expires_at=used_at + OVERLAP)
+
+    assert is_unseen()
+    assert wechat_verifies(brand_a, A) == 403
+
+
 def test_accepted_messages_are_counted_differently(brand_a: OfficialAccount) -> None:
     wechat_pushes(brand_a, A)
     accepted = Tally.objects.filter(kind=Kind.MESSAGE_PUSH, outcome=Outcome.ACCEPTED)
     accepted.update(count=9)
+
+    assert is_unseen()
+
+
+def test_failed_sign_ins_are_counted_differently(db: None) -> None:
+    for _ in range(MAX_EVENTS_PER_SOURCE + 9):
+        record_failure(Action.SIGN_IN_FAILED, Actor("li.wei", "203.0.113.9"))
+    FailureTally.objects.update(count=1, source="198.51.100.1")
 
     assert is_unseen()
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from django.db import connection
 
 from verification.audit_log.schema_check import expected_schema
-from verification.db.catalog import Part
+from verification.db.catalog import SchemaPart
 
 #: Another type for each type, and a default.
 OTHER_TYPES = {
@@ -51,7 +51,7 @@ def generate_mutations() -> Iterator[SchemaMutation]:
 Statements = Iterator[tuple[str, str]]
 
 
-def mutate_table(part: Part, _definition: str) -> Statements:
+def mutate_table(part: SchemaPart, _definition: str) -> Statements:
     table = part.table
     yield "missing", f"ALTER TABLE {table} RENAME TO moved"
     yield "dropped", f"DROP TABLE {table} CASCADE"
@@ -115,7 +115,7 @@ def mutate_table(part: Part, _definition: str) -> Statements:
     )
 
 
-def mutate_column(part: Part, definition: str) -> Statements:
+def mutate_column(part: SchemaPart, definition: str) -> Statements:
     alter = f"ALTER TABLE {part.table} ALTER COLUMN {part.name}"
     name = definition.split(" NOT NULL")[0].split(" DEFAULT")[0].split(" IDENTITY")[0]
     other, default = OTHER_TYPES.get(name, ("text", "'x'"))
@@ -137,7 +137,7 @@ def mutate_column(part: Part, definition: str) -> Statements:
         yield "no identity", f"{alter} DROP IDENTITY"
 
 
-def mutate_constraint(part: Part, definition: str) -> Statements:
+def mutate_constraint(part: SchemaPart, definition: str) -> Statements:
     drop = f"ALTER TABLE {part.table} DROP CONSTRAINT {part.name} CASCADE"
     add = f"{drop}; ALTER TABLE {part.table} ADD CONSTRAINT {part.name}"
     yield "dropped", drop
@@ -161,7 +161,7 @@ def mutate_constraint(part: Part, definition: str) -> Statements:
         yield "constant", f"{drop}; CREATE UNIQUE INDEX {part.name} ON {part.table} ((1))"
 
 
-def mutate_index(part: Part, definition: str) -> Statements:
+def mutate_index(part: SchemaPart, definition: str) -> Statements:
     drop, unique = f"DROP INDEX {part.name} CASCADE", "CREATE UNIQUE INDEX"
     head, rest = definition.split(" USING ")
     yield "dropped", drop
@@ -179,7 +179,7 @@ def mutate_index(part: Part, definition: str) -> Statements:
         yield "hash", f"{drop}; {head} USING hash {rest.removeprefix('btree ')}"
 
 
-def mutate_trigger(part: Part, definition: str) -> Statements:
+def mutate_trigger(part: SchemaPart, definition: str) -> Statements:
     drop = f"DROP TRIGGER {part.name} ON {part.table}"
     alter = f"ALTER TABLE {part.table} {{}} TRIGGER {part.name}"
     yield "dropped", drop
@@ -205,7 +205,7 @@ def mutate_trigger(part: Part, definition: str) -> Statements:
     )
 
 
-def mutate_function(part: Part, _definition: str) -> Statements:
+def mutate_function(part: SchemaPart, _definition: str) -> Statements:
     alter = f"ALTER FUNCTION {part.name}()"
     yield (
         "body",

@@ -91,7 +91,7 @@ class TestTheChangeLog:
             li_wei_at_work.get(page("changeevent_changelist"))
 
         assert any("token_fingerprint" in query["sql"] for query in queries)
-        assert not any("account_rows" in query["sql"] for query in queries)
+        assert not any("account_digests" in query["sql"] for query in queries)
 
     def test_fifty_events_of_one_role_take_no_more_queries_than_one(
         self, li_wei_at_work: Client

@@ -1,8 +1,8 @@
-"""Describes accounts with their tokens, keys and backend by digests, for the change log to keep.
+"""Computes digests of accounts with their tokens, keys and backends, for the change log to keep.
 
-A change event holds the rows of the accounts that it changed, as they were after the change. So a
-row that somebody changed in the database itself differs from the last event that describes it.
-What ordinary traffic updates is left out: first uses, and the circuit of a backend.
+A change event holds the digests of what it changed, as it was after the change. So a row that
+somebody changed in the database itself differs from the last event that has its digest. What
+ordinary traffic updates is left out: first uses, and the circuit of a backend.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from verification.fields import Secret
 from verification.models import AESKey, Backend, OfficialAccount, Token
 
 
-class Part(StrEnum):
-    """The parts of an account that change by themselves. Their names are in the change log."""
+class AccountPart(StrEnum):
+    """The parts of an account that events describe separately. The change log has their names."""
 
     SETTINGS = "settings"
     TOKENS = "tokens"
@@ -29,22 +29,23 @@ class Part(StrEnum):
     BACKEND = "backend"
 
 
-#: The rows of a part: what is described, and its digest or, for the end of a secret, its time.
-Rows = dict[str, str]
+#: The digests of a part by the name of what they cover. The end of a secret is not digested: it is
+#: there as a time.
+Digests = dict[str, str]
 #: The parts of each account by its id; None for an account that does not exist.
-AccountRows = dict[str, dict[str, Rows] | None]
+AccountDigests = dict[str, dict[str, Digests] | None]
 
-#: The columns of a row with a digest each. A column of a later release is compared as soon as an
+#: The columns that have a digest each. A column of a later release is compared as soon as an
 #: event has recorded it.
-COLUMNS: dict[Part, tuple[type[models.Model], tuple[str, ...]]] = {
-    Part.SETTINGS: (
+COLUMNS: dict[AccountPart, tuple[type[models.Model], tuple[str, ...]]] = {
+    AccountPart.SETTINGS: (
         OfficialAccount,
         (
             *("name", "slug", "app_id", "original_id", "is_paused", "answers_at_root", "notes"),
             *("created_at", "updated_at"),
         ),
     ),
-    Part.BACKEND: (
+    AccountPart.BACKEND: (
         Backend,
         (
             *("url", "on_failure", "retention_days", "secret", "previous_secret"),
@@ -52,8 +53,11 @@ COLUMNS: dict[Part, tuple[type[models.Model], tuple[str, ...]]] = {
         ),
     ),
 }
-SECRETS: dict[Part, type[Token | AESKey]] = {Part.TOKENS: Token, Part.AES_KEYS: AESKey}
-#: The columns that one digest covers. It cannot get another column, or no recorded digest matches.
+SECRETS: dict[AccountPart, type[Token | AESKey]] = {
+    AccountPart.TOKENS: Token,
+    AccountPart.AES_KEYS: AESKey,
+}
+#: The columns that one digest covers. With another column, no recorded digest would match.
 SECRET_COLUMNS = (
     "account_id",
     "secret",
@@ -62,26 +66,28 @@ SECRET_COLUMNS = (
     "created_by",
     "superseded_at",
 )
-#: Follows the id of a secret in the name of its end, which traffic may set once.
+#: Follows the id of a secret in the name of its end. Traffic may set the end once.
 END = " end"
 
 
-def read_account_rows(account_ids: Iterable[int] | None, parts: Iterable[Part]) -> AccountRows:
+def read_account_digests(
+    account_ids: Iterable[int] | None, parts: Iterable[AccountPart]
+) -> AccountDigests:
     """Return these parts of these accounts, or of all accounts, as the database has them now."""
     parts = tuple(parts)
     accounts = _of(OfficialAccount.objects.order_by("pk"), "pk", account_ids)
-    rows: AccountRows = {str(pk): None for pk in account_ids or ()}
-    rows |= {
+    digests: AccountDigests = {str(pk): None for pk in account_ids or ()}
+    digests |= {
         str(pk): {part.value: {} for part in parts} for pk in accounts.values_list("pk", flat=True)
     }
     for part in parts:
-        for account_id, name, text in _describe(part, account_ids):
-            account = rows.get(str(account_id))
+        for account_id, name, digest in _describe(part, account_ids):
+            account = digests.get(str(account_id))
             if account is not None:
-                # Without its primary key, a table may hold a row twice. Neither counts then.
-                twice = f"{account[part][name]} {text}" if name in account[part] else text
+                # A table that lost its primary key may hold a row twice. Neither counts then.
+                twice = f"{account[part][name]} {digest}" if name in account[part] else digest
                 account[part.value][name] = twice
-    return rows
+    return digests
 
 
 def _of(
@@ -90,8 +96,10 @@ def _of(
     return rows if account_ids is None else rows.filter(**{f"{column}__in": list(account_ids)})
 
 
-def _describe(part: Part, account_ids: Iterable[int] | None) -> Iterator[tuple[int, str, str]]:
-    """Yield the account's id, the name of what is described, and its text."""
+def _describe(
+    part: AccountPart, account_ids: Iterable[int] | None
+) -> Iterator[tuple[int, str, str]]:
+    """Yield the account's id, the name of what is described, and its digest."""
     if part in SECRETS:
         yield from _describe_secrets(SECRETS[part], account_ids)
         return
