@@ -181,7 +181,7 @@ class TestTheState:
         text = open_account(client, brand_a)
         link = re.search('href="([^"]*)">View attempt', text)
         assert link is not None
-        assert "has never been stored here" in client.get(link[1]).text
+        assert "matches no token that is stored here" in client.get(link[1]).text
 
 
 class TestTheLiveLine:
