@@ -111,7 +111,7 @@ class TestTheState:
         wechat_verifies(brand_a, B)
         failing = open_account(li_wei_at_work, brand_a)
         assert state_of(failing) == ("bad", "Failing", "Refused: token of “Brand-B”")
-        assert "Put Brand-A&#x27;s own token" in failing
+        assert "Put the token of “Brand-A”" in failing
         assert is_card_open(failing)
 
         wechat_verifies(brand_a, A)
