@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -80,6 +81,30 @@ def read_account_rows(account_ids: Iterable[int] | None, parts: Iterable[Part]) 
             if account is not None:
                 account[part.value][name] = text
     return rows
+
+
+def are_account_rows(rows: Any) -> bool:
+    """Return whether an event holds what read_account_rows() returns, or nothing.
+
+    The MAC of an event whose key is not known any more does not show it.
+    """
+    return rows is None or all(
+        _is_number(account_id) and (parts is None or _are_parts(parts))
+        for account_id, parts in rows.items()
+    )
+
+
+def _are_parts(parts: Any) -> bool:
+    return isinstance(parts, dict) and all(
+        isinstance(rows, dict)
+        and all(isinstance(text, str) for text in rows.values())
+        and (part not in SECRETS or all(_is_number(name.removesuffix(END)) for name in rows))
+        for part, rows in parts.items()
+    )
+
+
+def _is_number(text: str) -> bool:
+    return re.fullmatch("[0-9]{1,19}", text) is not None
 
 
 def _of(

@@ -52,6 +52,7 @@ class RecordedAccounts:
             if parts is None:
                 self._deleted[account_id] = event_id
             else:
+                self._deleted.pop(account_id, None)  # added again under its number
                 known.update({part: Recorded(event_id, rows) for part, rows in parts.items()})
 
     def forget(self, action: str, account_id: int | None) -> None:
