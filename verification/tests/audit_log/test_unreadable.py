@@ -12,6 +12,7 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
 
+from verification import change_log
 from verification.accounts.tokens import rotate_token
 from verification.alerts.watch import Watch
 from verification.audit_log.verifier import verify_audit
@@ -85,6 +86,24 @@ def test_facts_that_record_did_not_write(
         cursor.execute("SET session_replication_role = origin")
 
     expect_report(li_wei)
+
+
+@pytest.mark.parametrize("facts", [*FACTS, '{"first": 1, "last": "soon"}'])
+def test_a_sign_off_that_record_did_not_write(
+    facts: str, brand_a: OfficialAccount, li_wei: User
+) -> None:
+    change_log.record(Action.SIGNED_OFF, LI_WEI)
+    with connection.cursor() as cursor:
+        cursor.execute("SET session_replication_role = replica")
+        cursor.execute("UPDATE verification_changeevent SET facts = %s", [facts])
+        cursor.execute("SET session_replication_role = origin")
+
+    expect_report(li_wei)
+    client = Client()
+    client.force_login(li_wei)
+    sign_off = ChangeEvent.objects.get(action=Action.SIGNED_OFF).pk
+    page = client.get(f"/admin/verification/changeevent/sign-offs/{sign_off}/", follow=True)
+    assert f"Change event {sign_off} was altered" in page.text
 
 
 @pytest.mark.parametrize("rows", ROWS)
