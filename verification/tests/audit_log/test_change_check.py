@@ -13,7 +13,9 @@ from django.test import Client
 from django.utils import timezone
 
 from verification import change_log
+from verification.account_rows import Part, read_account_rows
 from verification.accounts.pausing import pause, resume
+from verification.alerts.watch import Watch
 from verification.audit_log import chain
 from verification.audit_log.change_check import ChangeLogCheck
 from verification.audit_log.verifier import verify_audit
@@ -393,6 +395,25 @@ class TestPages:
         for page in ("", f"{event.pk}/"):
             text = li_wei_at_work.get(f"/admin/verification/changeevent/sign-offs/{page}").text
             assert altered(event.pk) in text
+
+
+def test_the_watch_reports_an_event_whose_key_nobody_has_and_that_vouches_for_an_altered_account(
+    brand_a: OfficialAccount,
+) -> None:
+    watch = Watch([])
+    watch.run_round()
+    OfficialAccount.objects.update(notes="somebody else's")
+    ChangeEvent.objects.create(
+        actor="li.wei",
+        action=Action.ACCOUNT_CHANGED,
+        account=brand_a,
+        key_id="deadbeef",
+        mac=bytes(32),
+        previous=digest_of(events()[-1]),
+        account_rows=read_account_rows([brand_a.pk], Part),
+    )
+
+    assert watch.run_round().is_log_broken
 
 
 def test_an_event_that_cannot_be_recorded_undoes_the_change_and_shows_the_error_page(
