@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -88,6 +89,30 @@ def read_account_digests(
                 twice = f"{account[part][name]} {digest}" if name in account[part] else digest
                 account[part.value][name] = twice
     return digests
+
+
+def are_account_digests(accounts: Any) -> bool:
+    """Return whether an event holds what read_account_digests() returns, or nothing.
+
+    The MAC of an event whose key is not known any more does not show it.
+    """
+    return accounts is None or all(
+        _is_number(account_id) and (parts is None or _are_parts(parts))
+        for account_id, parts in accounts.items()
+    )
+
+
+def _are_parts(parts: Any) -> bool:
+    return isinstance(parts, dict) and all(
+        isinstance(digests, dict)
+        and all(isinstance(digest, str) for digest in digests.values())
+        and (part not in SECRETS or all(_is_number(name.removesuffix(END)) for name in digests))
+        for part, digests in parts.items()
+    )
+
+
+def _is_number(text: str) -> bool:
+    return re.fullmatch("[0-9]{1,19}", text) is not None
 
 
 def _of(

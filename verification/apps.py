@@ -21,9 +21,10 @@ class VerificationConfig(AppConfig):
         from verification import checks  # noqa: F401, registers them
         from verification.audit_log import triggers
         from verification.auth import sign_ins
-        from verification.db.connections import pin_isolation
+        from verification.db.connections import pin_isolation, read_every_time
 
         connection_created.connect(pin_isolation)
+        connection_created.connect(read_every_time)
         connection_created.connect(triggers.register_bypass)
         # On SQLite, a migration rebuilds tables without their triggers, so every migrate removes
         # the triggers first and installs them afterwards.
@@ -67,27 +68,28 @@ def _install_triggers(using: str, **options: Any) -> None:
         _report_restored_triggers(restored, **options)
 
 
-#: The migration with which the change log begins to describe accounts.
-CHANGE_LOG_CHAIN = "0010_change_log_chain"
+#: The migrations of the release with which the change log begins to describe accounts.
+CHANGE_LOG_CHAIN = {"0010_change_log_chain", "0011_floods"}
 
 
 def _record_accounts(
-    *, plan: Any = (), verbosity: int = 0, stdout: Any = sys.stdout, **options: Any
+    *, plan: Any = (), verbosity: int = 0, stdout: Any = sys.stdout, **_: Any
 ) -> None:
     """Record all accounts as they are, when the change log begins to describe them.
 
-    No later migrate does this, because it would accept an account that somebody has altered.
+    No later migrate does so, even if the change log has no MAC: somebody may have removed them,
+    and it would accept an account that was altered.
     """
     from verification import change_log
     from verification.models import ChangeEvent, OfficialAccount
 
     steps = {step.name: is_backwards for step, is_backwards in plan}
-    is_upgrade = steps.get(CHANGE_LOG_CHAIN) is False
-    if not is_upgrade and not _has_change_log_chain(options.get("apps")):
+    # If a migrate failed between the two, the next one begins with the second.
+    is_upgrade = any(steps.get(name) is False for name in CHANGE_LOG_CHAIN)
+    if not is_upgrade or ChangeEvent.objects.exclude(mac=None).exists():
         return
     pks = list(OfficialAccount.objects.order_by("pk").values_list("pk", flat=True))
-    # Without a signed event, an earlier migrate ended before it recorded them.
-    if not pks or (not is_upgrade and ChangeEvent.objects.exclude(mac=None).exists()):
+    if not pks:
         return
     actor = change_log.command_line_actor()
     change_log.record(
@@ -103,15 +105,6 @@ def _record_accounts(
                 len(pks),
             )
         stdout.write(sentence.format(count=len(pks)) + "\n")
-
-
-def _has_change_log_chain(state: Any) -> bool:
-    """Return whether the schema has it. A migrate to a release before it removes it."""
-    try:
-        model = state.get_model("verification", "ChangeEvent")
-    except (AttributeError, LookupError):
-        return False
-    return any(field.name == "mac" for field in model._meta.get_fields())
 
 
 def _report_restored_triggers(

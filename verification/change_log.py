@@ -158,8 +158,12 @@ def digest_of(event: ChangeEvent) -> bytes:
 
 def compute_digest(values: Sequence[Any]) -> bytes:
     """Return the SHA-256 of an event's DIGEST_COLUMNS."""
-    # An altered row may hold half a character, and must still be readable.
-    return hashlib.sha256(_encoder.encode(values).encode(errors="surrogatepass")).digest()
+    # An altered row may hold half a character or be nested too deeply, and must still be readable.
+    try:
+        text = _encoder.encode(values)
+    except RecursionError:
+        text = "too deep"
+    return hashlib.sha256(text.encode(errors="surrogatepass")).digest()
 
 
 def _encode(value: Any) -> str:

@@ -46,10 +46,7 @@ CAUSES_WITH_COPIED_URL = {
     "message_unreadable",
     "message_not_encrypted",
     "message_signature_mismatch",
-    "sorted_as_numbers",
-    "not_sorted",
-    "separator_between_parts",
-    "echostr_in_signature",
+    "signed_differently",
 }
 
 #: The reasons for which WeChat's own requests are refused. A bot that opens the address without

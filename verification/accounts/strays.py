@@ -66,11 +66,8 @@ def _calls_without_account(now: datetime) -> QuerySet[VerificationAttempt]:
 
 def _signer_of(attempt: VerificationAttempt, stored: StoredData) -> OfficialAccount | None:
     """Return the account whose token signed the call, if it is valid now."""
-    evidence = Evidence(attempt, stored)
-    for token, text in evidence.live(stored.secrets):
-        if evidence.is_signed_with(text):
-            return token.account
-    return None
+    signers = Evidence(attempt, stored).live_signers()
+    return signers[0].account if signers else None
 
 
 def _nearest_account(

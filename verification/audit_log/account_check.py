@@ -53,6 +53,7 @@ class RecordedAccounts:
             if parts is None:
                 self._deleted[account_id] = event_id
             else:
+                self._deleted.pop(account_id, None)  # added again under its number
                 known.update({name: Recorded(event_id, part) for name, part in parts.items()})
 
     def forget(self, action: str, account_id: int | None) -> None:

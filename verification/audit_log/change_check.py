@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from verification.account_digests import are_account_digests
 from verification.audit_log.account_check import RecordedAccounts
 from verification.change_log import (
     DIGEST_COLUMNS,
@@ -133,7 +134,8 @@ class ChangeLogCheck:
             self._roll_out_ends = event.recorded_at + (ROLL_OUT if is_upgrade else timedelta())
             self._is_roll_out_over, self._link = not is_upgrade, self._history
         is_known = event.key_id in self.keys
-        if is_known and not has_our_mac(event.key_id, event.mac, event.digest, self.keys):
+        is_altered = is_known and not has_our_mac(event.key_id, event.mac, event.digest, self.keys)
+        if is_altered or not are_account_digests(event.account_digests):
             yield ALTERED.format(event=event.id)
             self._link = None
             return

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from datetime import timedelta
-from itertools import islice
+from itertools import chain, islice
 
 from django.db import connection
 
@@ -79,7 +79,8 @@ def check_head(
         follow_chain(report, deadline=time.monotonic() + MAX_SECONDS)
         if not report.is_cut_short:
             verify_end(report)
-        report.problems += islice(changes.run(), MAX_PROBLEMS)
+        problems = chain(changes.run(), changes.find_unknown_keys())
+        report.problems += islice(problems, MAX_PROBLEMS)
     head = report.head or ChainHead()
     return HeadCheck(
         last_attempt_id=head.last_attempt_id,

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import select
+from datetime import UTC, datetime
 from typing import Any
 
 from django.db import connection
 from django.db.backends.base.base import BaseDatabaseWrapper
+
+#: Python has no times beyond its years, no infinite ones, and cannot add to the last of them.
+EARLIEST, LATEST = datetime(1000, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
+TIMESTAMPTZ = 1184
 
 
 def close_lost_connection() -> None:
@@ -33,3 +38,25 @@ def pin_isolation(connection: BaseDatabaseWrapper, **_: Any) -> None:
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("SET default_transaction_isolation = 'read committed'")
+
+
+def read_every_time(connection: BaseDatabaseWrapper, **_: Any) -> None:
+    """Let a new session read every time that PostgreSQL can store.
+
+    Whoever owns the database can store one that Python cannot read. It must not keep the log from
+    being checked, or alerts and pages from saying so.
+    """
+    if connection.vendor == "postgresql":
+        from psycopg2 import extensions as psycopg2_extensions
+
+        extensions: Any = psycopg2_extensions  # its types leave these functions out
+
+        def read_time(text: str | None, cursor: Any) -> datetime | None:
+            try:
+                time: datetime | None = extensions.PYDATETIMETZ(text, cursor)
+            except (ValueError, OverflowError):
+                return EARLIEST if str(text).endswith("BC") else LATEST
+            return time and min(max(time, EARLIEST), LATEST)
+
+        kind = extensions.new_type((TIMESTAMPTZ,), "TIMESTAMPTZ", read_time)
+        extensions.register_type(kind, connection.connection)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
-
 from django.utils.translation import gettext as _
 
 from verification.diagnosis.evidence import Evidence, Explanation
+from verification.diagnosis.mistake_causes import also_signed, describe_signers, join_sentences
+from verification.diagnosis.names import MAX_NAMES, name_accounts
+from verification.models.account import MAX_ACCOUNTS_AT_ROOT
 from verification.protocol.enums import Reason
 from verification.times import format_datetime
 
@@ -27,42 +28,59 @@ def account_paused(evidence: Evidence) -> Explanation | None:
         happened = _("“{account}” was paused, so its requests are refused.")
     else:
         happened = _("“{account}” was paused by {who} on {date}, so its requests are refused.")
+    happened = happened.format(
+        account=account,
+        who=event and event.actor_name,
+        date=event and format_datetime(event.recorded_at, "%Y-%m-%d %H:%M"),
+    )
+    to_do = _("Resume it if that was not intended.")
+    if not account.is_paused:
+        to_do = _("The account has been resumed since.")
+    also = also_signed(evidence)
     return Explanation(
-        _("paused account"),
-        happened.format(
-            account=account,
-            who=event and event.actor_name,
-            date=event and format_datetime(event.recorded_at, "%Y-%m-%d %H:%M"),
-        ),
-        _("Resume it if that was not intended.")
-        if account.is_paused
-        else _("The account has been resumed since."),
+        _("paused account, wrong token") if also else _("paused account"),
+        join_sentences(happened, also),
+        join_sentences(to_do, check_token() if also else ""),
         (account,),
         event=event,
     )
 
 
+def check_token() -> str:
+    """Return what to do about a wrong token that is not the first thing to do."""
+    return _("Before you press Submit (提交), copy the account's current token into the console.")
+
+
 def account_not_at_root(evidence: Evidence) -> Explanation | None:
-    """Recognize the token of an account that does not accept calls at the bare domain."""
+    """Recognize the token of an account whose calls at the bare domain are not compared."""
     if evidence.attempt.path_slug:
         return None
-    for token, text in evidence.live(evidence.stored.secrets):
-        account = token.account
-        if not account.answers_at_root and evidence.is_signed_with(text):
-            return Explanation(
-                _("“{account}” does not accept calls at the bare domain").format(account=account),
-                _(
-                    "WeChat called the bare domain with the token of “{account}”, which does not "
-                    "accept calls there."
-                ).format(account=account),
-                _("Put its server URL {url} into the console and press Submit (提交).").format(
-                    url=account.server_url
-                ),
-                (account,),
-                token,
-                depends_on_tokens=True,
-            )
-    return None
+    at_root = evidence.stored.ids_at_root
+    tokens = [token for token in evidence.live_signers() if token.account_id not in at_root]
+    if not tokens or evidence.own(evidence.live_signers()):
+        return None
+    account = tokens[0].account
+    summary = _("“{account}” does not accept calls at the bare domain")
+    happened = _(
+        "WeChat called the bare domain with the token of “{account}”, which does not accept calls "
+        "there."
+    )
+    if account.answers_at_root:
+        summary = _("“{account}” is beyond the limit at the bare domain")
+        happened = _(
+            "WeChat called the bare domain with the token of “{account}”. More than {limit} "
+            "accounts accept calls there, and only the tokens of the first {limit} are compared."
+        )
+    return Explanation(
+        summary.format(account=account),
+        happened.format(account=account, limit=MAX_ACCOUNTS_AT_ROOT),
+        _("Put its server URL {url} into the console and press Submit (提交).").format(
+            url=account.server_url
+        ),
+        (account,),
+        tokens[0],
+        depends_on_tokens=True,
+    )
 
 
 def no_account_at_root(evidence: Evidence) -> Explanation | None:
@@ -93,49 +111,104 @@ def path_since_added(evidence: Evidence) -> Explanation | None:
 
 def path_mistyped(evidence: Evidence) -> Explanation | None:
     """Recognize a mistyped path by the token, which belongs to the account that was meant."""
+    if not evidence.is_refused_for(Reason.UNKNOWN_ACCOUNT) or not evidence.attempt.path_slug:
+        return None
+    tokens = evidence.live_signers()
+    if not tokens:
+        return None
+    accounts = sorted({token.account for token in tokens}, key=str)
+    return Explanation(
+        _("mistyped path of {accounts}").format(accounts=name_accounts(accounts)),
+        _(
+            "No account has the address “{called}”, but this was signed with the token of "
+            "{accounts}, whose address is “{path}”."
+        ).format(
+            called=evidence.attempt.path,
+            accounts=name_accounts(accounts),
+            path="” · “".join(account.server_path for account in accounts[:MAX_NAMES]),
+        ),
+        _("Copy the server URL from the account page again."),
+        tuple(accounts),
+        tokens[0],
+        depends_on_tokens=True,
+    )
+
+
+def path_of_former_slug(evidence: Evidence) -> Explanation | None:
+    """Recognize the address of an account that was deleted, or that has another address now."""
     if not evidence.is_refused_for(Reason.UNKNOWN_ACCOUNT):
         return None
-    for token, text in evidence.live(evidence.stored.secrets):
-        if evidence.is_signed_with(text):
-            account = token.account
-            return Explanation(
-                _("mistyped path of “{account}”").format(account=account),
-                _(
-                    "No account has the address “{called}”, but this was signed with the token of "
-                    "“{account}”, whose address is “{path}”."
-                ).format(called=evidence.attempt.path, account=account, path=account.server_path),
-                _("Copy the server URL from the account page again."),
-                (account,),
-                token,
-                depends_on_tokens=True,
-            )
-    return None
+    event = evidence.stored.former_slugs.get(evidence.attempt.path_slug)
+    if event is None:
+        return None
+    account = evidence.stored.accounts_by_id.get(event.account_id or 0)
+    if account is not None:
+        happened = _("“{name}” had the address “{path}” until {who} changed it on {date}.")
+        to_do = _("Its server URL is {url} now: put it into the console and press Submit (提交).")
+    else:
+        happened = _("“{name}” had the address “{path}” until {who} deleted the account on {date}.")
+        to_do = _(
+            "Remove this server URL from that account's console, or add the account again with its "
+            "slug."
+        )
+    return Explanation(
+        _("path of a former account") if account is None else _("former path"),
+        join_sentences(
+            happened.format(
+                name=account or event.facts.get("name", ""),
+                path=evidence.attempt.path,
+                who=event.actor_name,
+                date=format_datetime(event.recorded_at, "%Y-%m-%d %H:%M"),
+            ),
+            _name_signer(evidence),
+        ),
+        to_do.format(url=account.server_url if account else ""),
+        (account,) if account else (),
+        event=event,
+    )
 
 
 def path_unknown(evidence: Evidence) -> Explanation | None:
     if not evidence.is_refused_for(Reason.UNKNOWN_ACCOUNT):
         return None
-    meant = evidence.attempt.meant_slug.lower()
-    near = get_close_matches(meant, evidence.stored.accounts, n=1, cutoff=0.5)
-    nearest = [evidence.stored.accounts[slug] for slug in near]
+    nearest = evidence.nearest_accounts()
     happened = _("No account has the address “{path}”.")
     if nearest:
         happened = _("No account has the address “{path}”; the nearest is “{near}”.")
     return Explanation(
         _("unknown path"),
-        happened.format(path=evidence.attempt.path, near=nearest and nearest[0].server_path),
-        _("Copy the server URL from the account page again."),
+        join_sentences(
+            happened.format(path=evidence.attempt.path, near=nearest and nearest[0].server_path),
+            _name_signer(evidence),
+        ),
+        _(
+            "If it stands in WeChat's console or in a script, copy the server URL from the account "
+            "page again."
+        ),
         tuple(nearest),
     )
+
+
+def _name_signer(evidence: Evidence) -> str:
+    """Return which token that is no longer valid the request was signed with, if any."""
+    return describe_signers(evidence.signers) if evidence.signers else ""
 
 
 def no_token_yet(evidence: Evidence) -> Explanation | None:
     if not evidence.is_refused_for(Reason.NO_TOKEN):
         return None
     account = evidence.attempt.account
+    also = ""
+    if evidence.signers or evidence.match:
+        also = also_signed(evidence)
     return Explanation(
         _("no token yet"),
-        _("“{account}” had no token, so every check was refused.").format(account=evidence.name),
+        join_sentences(
+            _("“{account}” had no token, so every check was refused.").format(
+                account=evidence.name
+            ),
+            also,
+        ),
         _("Generate one on the account page, paste it into the console and press Submit (提交)."),
         (account,) if account else (),
     )

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
+from difflib import SequenceMatcher, get_close_matches
 from functools import cached_property
 
+from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from verification.diagnosis.recipes import Parts
+from verification.diagnosis.search import Match, Search
+from verification.diagnosis.values import list_values
 from verification.fields import UndecryptableSecret
-from verification.models import ChangeEvent, OfficialAccount, Token, VerificationAttempt
-from verification.models.account import current_token_of
+from verification.models import AESKey, ChangeEvent, OfficialAccount, Token, VerificationAttempt
+from verification.models.account import MAX_ACCOUNTS_AT_ROOT, current_token_of
+from verification.models.rotating_secret import RotatingSecret
 from verification.protocol.enums import Outcome, Reason
-from verification.protocol.signature import compute_signatures, verify_signature
+from verification.protocol.shapes import Shape
+from verification.protocol.signature import compute_signatures
+
+SHAPES = {shape.value: shape for shape in Shape}
+#: How much a path must resemble a slug to be meant for it, from 0 to 1.
+MIN_RESEMBLANCE = 0.75
 
 
 @dataclass(frozen=True)
@@ -60,11 +70,11 @@ class StoredData:
         return [(token, text) for token in self.tokens.values() if (text := _reveal(token))]
 
     @cached_property
-    def secrets_by_account(self) -> dict[int, list[tuple[Token, str]]]:
-        by_account: dict[int, list[tuple[Token, str]]] = {}
-        for token, text in self.secrets:
-            by_account.setdefault(token.account_id, []).append((token, text))
-        return by_account
+    def search(self) -> Search:
+        """The stored values, to look for mistakes in them."""
+        keys = AESKey.objects.select_related("account")
+        aes_keys = [(key, text) for key in keys if (text := _reveal(key))]
+        return Search(list_values(self.secrets, aes_keys, self.accounts.values()))
 
     @cached_property
     def undecryptable(self) -> list[Token]:
@@ -79,6 +89,20 @@ class StoredData:
     @cached_property
     def accounts_by_id(self) -> dict[int, OfficialAccount]:
         return {account.pk: account for account in self.accounts.values()}
+
+    @cached_property
+    def ids_at_root(self) -> list[int]:
+        """The accounts whose tokens are compared at the bare domain."""
+        answering = sorted(a.pk for a in self.accounts.values() if a.answers_at_root)
+        return answering[:MAX_ACCOUNTS_AT_ROOT]
+
+    @cached_property
+    def former_slugs(self) -> dict[str, ChangeEvent]:
+        """The change event by which an account lost each slug: changed, or deleted."""
+        deleted = models.Q(action=ChangeEvent.Action.ACCOUNT_DELETED)
+        moved = models.Q(action=ChangeEvent.Action.ACCOUNT_CHANGED, facts__changes__has_key="slug")
+        events = ChangeEvent.objects.filter(deleted | moved).order_by("id")
+        return {_lost_slug(event): event for event in events}
 
     @cached_property
     def pauses(self) -> list[ChangeEvent]:
@@ -116,38 +140,83 @@ class Evidence:
     def signature(self) -> bytes:
         return bytes(self.attempt.signature or b"")
 
-    def is_signed_with(self, text: str) -> bool:
+    @property
+    def parameter(self) -> str:
+        """The name of the parameter that is missing, repeated or malformed."""
+        return self.attempt.detail.partition(" ")[0]
+
+    @property
+    def shape(self) -> Shape | None:
+        """The mistake in the query string or the signature, if it is a known one."""
+        return SHAPES.get(self.attempt.detail.partition(" ")[2])
+
+    @property
+    def parts(self) -> Parts:
         attempt = self.attempt
-        return verify_signature(text, attempt.timestamp, attempt.nonce, self.signature)
+        more: tuple[str, ...] = (attempt.path,)
+        if attempt.account:
+            account = attempt.account
+            more += (account.app_id, account.original_id, account.slug, account.server_url)
+        return Parts(
+            attempt.timestamp.encode(),
+            attempt.nonce.encode(),
+            attempt.echostr.encode(),
+            tuple(text.encode() for text in dict.fromkeys(more) if text),
+        )
 
-    def is_signed_with_one_of(self, texts: Iterable[bytes]) -> bool:
-        """Return whether one of the texts, used as the token, makes the signature."""
-        attempt = self.attempt
-        if not self.signature:
-            return False
-        return self.signature in compute_signatures(texts, attempt.timestamp, attempt.nonce)
+    @property
+    def is_signed(self) -> bool:
+        """Return whether everything arrived that a signature is made of."""
+        return bool(self.signature and self.attempt.timestamp and self.attempt.nonce)
 
-    def is_hash_of(self, text: str) -> bool:
-        """Return whether the signature is the SHA-1 of `text`, however the sender composed it."""
-        return hashlib.sha1(text.encode(), usedforsecurity=False).digest() == self.signature
+    @cached_property
+    def signers(self) -> list[Token]:
+        """The stored tokens that made exactly this signature: several accounts may share one."""
+        secrets = self.stored.secrets
+        texts = [text.encode() for _token, text in secrets] if self.signature else []
+        made = compute_signatures(texts, self.attempt.timestamp, self.attempt.nonce)
+        pairs = zip(secrets, made, strict=True) if texts else ()
+        return [token for (token, _text), signature in pairs if signature == self.signature]
 
-    @staticmethod
-    def live(secrets: Iterable[tuple[Token, str]]) -> Iterator[tuple[Token, str]]:
-        now = timezone.now()
-        return ((token, text) for token, text in secrets if token.is_live_at(now))
+    @cached_property
+    def match(self) -> Match | None:
+        """The stored value that made the signature by a mistake, if one did."""
+        if self.signers or not self.is_signed:
+            return None
+        return self.stored.search.find(self.parts, self.signature, self._searched_ids())
 
-    def own_secrets(self) -> list[tuple[Token, str]]:
-        """Return the secrets of the account that was called; at the bare domain, all secrets."""
+    def _searched_ids(self) -> frozenset[int]:
+        """Return the accounts whose tokens were probably meant."""
+        if self.attempt.account_id:
+            return frozenset([self.attempt.account_id])
         if not self.attempt.path_slug:
-            return self.stored.secrets
-        return self.stored.secrets_by_account.get(self.attempt.account_id or 0, [])
+            return frozenset(self.stored.ids_at_root)
+        return frozenset(account.pk for account in self.nearest_accounts())
+
+    def nearest_accounts(self) -> list[OfficialAccount]:
+        """Return the account whose slug the path resembles; none if several are equally near."""
+        meant, slugs = self.attempt.meant_slug.lower(), self.stored.accounts
+        near = get_close_matches(meant, slugs, n=2, cutoff=MIN_RESEMBLANCE)
+        if len(near) == 2 and _resemblance(meant, near[0]) == _resemblance(meant, near[1]):
+            return []
+        return [slugs[slug] for slug in near[:1]]
+
+    def live_signers(self) -> list[Token]:
+        now = timezone.now()
+        return [token for token in self.signers if token.is_live_at(now)]
+
+    def own(self, tokens: Iterable[Token]) -> list[Token]:
+        """Return the tokens of the account that was called; at the bare domain, of those there."""
+        return [token for token in tokens if self._is_own(token)]
 
     def own_undecryptable(self) -> list[Token]:
-        """Return the tokens that own_secrets() leaves out, because no key decrypts them."""
-        return [token for token in self.stored.undecryptable if self._is_own(token)]
+        """Return the tokens of the account that no key decrypts."""
+        return self.own(self.stored.undecryptable)
 
     def _is_own(self, token: Token) -> bool:
-        return not self.attempt.path_slug or self.attempt.account_id == token.account_id
+        if not self.attempt.path_slug:
+            return token.account_id in self.stored.ids_at_root
+        return self.attempt.account_id == token.account_id
 
     def was_live(self, token: Token) -> bool:
         """Return whether the token was valid at the time of the attempt."""
@@ -155,9 +224,18 @@ class Evidence:
         return token.created_at <= recorded_at and token.is_live_at(recorded_at)
 
 
-def _reveal(token: Token) -> str:
-    """Return the text of the token, or an empty one if it was purged or cannot be decrypted."""
+def _lost_slug(event: ChangeEvent) -> str:
+    changed = event.facts.get("changes", {}).get("slug")
+    return str(changed[0] if changed else event.facts.get("slug", ""))
+
+
+def _resemblance(one: str, other: str) -> float:
+    return SequenceMatcher(None, other, one).ratio()
+
+
+def _reveal(secret: RotatingSecret) -> str:
+    """Return the text, or an empty one if it was purged or cannot be decrypted."""
     try:
-        return token.secret.reveal() if token.secret else ""
+        return secret.secret.reveal() if secret.secret else ""
     except UndecryptableSecret:
         return ""

@@ -5,7 +5,9 @@ from __future__ import annotations
 from django.utils.translation import gettext as _
 
 from verification.diagnosis.evidence import Evidence, Explanation
-from verification.protocol.enums import Kind, Mark, Outcome, Reason
+from verification.diagnosis.mistake_causes import also_signed, join_sentences
+from verification.models.noise import WECHAT_USER_AGENT
+from verification.protocol.enums import Kind, Mark, Method, Outcome, Reason
 from verification.protocol.signature import is_signed_with_empty_token
 
 
@@ -30,13 +32,18 @@ def unlike_requests(evidence: Evidence) -> Explanation | None:
 def method_not_allowed(evidence: Evidence) -> Explanation | None:
     if not evidence.is_refused_for(Reason.METHOD_NOT_ALLOWED):
         return None
+    happened = _("Somebody called this address with {method}; WeChat only uses GET and POST.")
+    to_do = _("Nothing to do: probably a scanner or a monitor.")
+    if evidence.signature:
+        to_do = _(
+            "It was signed as WeChat's are: if a script, a tool or a proxy of yours sent it, let "
+            "it use GET for a check and POST for messages."
+        )
     return Explanation(
         _("method that WeChat does not use"),
-        _("Somebody called this address with {method}; WeChat only uses GET and POST.").format(
-            method=evidence.attempt.get_method_display()
-        ),
-        _("Nothing to do: probably a scanner or a monitor."),
-        is_harmless=True,
+        happened.format(method=evidence.attempt.get_method_display()),
+        to_do,
+        is_harmless=not evidence.signature,
     )
 
 
@@ -61,30 +68,98 @@ def signed_with_empty_token(evidence: Evidence) -> Explanation | None:
     return Explanation(
         _("signed with an empty token"),
         _("Someone signed this with an empty token; it was refused."),
-        _("Nothing to do."),
+        _(
+            "If a script of yours sent it, it has not read its token: set the token there. "
+            "Otherwise it was a probe, and there is nothing to do."
+        ),
         is_harmless=True,
     )
 
 
 def parameters_missing(evidence: Evidence) -> Explanation | None:
-    if not evidence.is_refused_for(Reason.MISSING_PARAMETER):
+    """Recognize a request without any parameter of WeChat's."""
+    if not evidence.is_refused_for(Reason.MISSING_PARAMETER) or arrived(evidence):
         return None
-    attempt = evidence.attempt
-    sent = {
-        "signature": attempt.signature,
-        "timestamp": attempt.timestamp,
-        "nonce": attempt.nonce,
-        "echostr": attempt.echostr or attempt.kind == Kind.MESSAGE_PUSH,
-    }
-    names = [name for name, value in sent.items() if not value]
+    if evidence.parameter != "signature":  # It arrived, malformed.
+        return None
+    names = ", ".join(missing(evidence))
+    if evidence.attempt.user_agent == WECHAT_USER_AGENT:
+        return Explanation(
+            _("query string lost"),
+            _(
+                "This had WeChat's user agent, but came without {names}: something on the way has "
+                "probably removed the query string."
+            ).format(names=names),
+            _(
+                "Check that proxies, CDNs and redirects in front of this server pass on everything "
+                "after the “?”, then press Submit (提交) again."
+            ),
+        )
+    if evidence.attempt.method == Method.POST:
+        return Explanation(
+            _("parameters missing"),
+            _("Someone sent a POST to this address without {names} in the URL.").format(
+                names=names
+            ),
+            _(
+                "If a script or tool of yours sent it, put these parameters behind the “?” of the "
+                "URL, not into the body. Otherwise it was a scanner."
+            ),
+            is_harmless=True,
+        )
     return Explanation(
         _("parameters missing"),
         _(
             "Someone opened this address without {names}: a browser, a monitor or a bot, "
             "probably not WeChat."
-        ).format(names=", ".join(names) or attempt.detail),
+        ).format(names=names),
         _("Nothing to do."),
         is_harmless=True,
+    )
+
+
+def arrived(evidence: Evidence) -> list[str]:
+    """Return the names of the parameters that arrived."""
+    attempt = evidence.attempt
+    sent = {
+        "signature": attempt.signature,
+        "echostr": attempt.echostr,
+        "timestamp": attempt.timestamp,
+        "nonce": attempt.nonce,
+    }
+    names = [name for name, value in sent.items() if value]
+    return names if names or evidence.parameter == "signature" else ["signature"]
+
+
+def missing(evidence: Evidence) -> list[str]:
+    """Return the names of the parameters that did not arrive but had to."""
+    required = ["signature", "timestamp", "nonce"]
+    if evidence.attempt.kind != Kind.MESSAGE_PUSH:
+        required.append("echostr")
+    here = arrived(evidence)
+    return [name for name in required if name not in here] or [evidence.parameter]
+
+
+def parameters_incomplete(evidence: Evidence) -> Explanation | None:
+    """Recognize a request with some of WeChat's parameters only."""
+    if not evidence.is_refused_for(Reason.MISSING_PARAMETER):
+        return None
+    names, lost = ", ".join(arrived(evidence)), ", ".join(missing(evidence))
+    to_do = _(
+        "If you sent this, send all four parameters. In a shell, put the URL in quotation marks: "
+        "an & without them ends the command, so that only the first parameter arrives. If WeChat "
+        "sent it, check which proxy in front of this server changes the query string."
+    )
+    also = also_signed(evidence)
+    return Explanation(
+        _("parameters incomplete"),
+        join_sentences(
+            _("Only {names} arrived, without {lost}. WeChat always sends all of them.").format(
+                names=names, lost=lost
+            ),
+            also,
+        ),
+        to_do,
     )
 
 
@@ -94,22 +169,23 @@ def parameter_repeated(evidence: Evidence) -> Explanation | None:
     return Explanation(
         _("parameter repeated"),
         _("The parameter {name} was repeated; WeChat sends each one once.").format(
-            name=evidence.attempt.detail
+            name=evidence.parameter
         ),
-        _("Nothing to do, unless a proxy in front of this server changes the query string."),
+        _(
+            "The server URL in the console, or in the script, must end with the slug: a URL that "
+            "was copied from a log has old parameters behind a “?”. Remove them. If there are "
+            "none, check whether a proxy in front of this server changes the query string."
+        ),
     )
 
 
 def query_too_long(evidence: Evidence) -> Explanation | None:
-    if (
-        not evidence.is_refused_for(Reason.MALFORMED_PARAMETER)
-        or evidence.attempt.detail != "query"
-    ):
+    if not evidence.is_refused_for(Reason.MALFORMED_PARAMETER) or evidence.parameter != "query":
         return None
     return Explanation(
         _("query string too long"),
         _("The query string was far longer than WeChat's, and was not read."),
-        _("Nothing to do: probably a scanner or a monitor."),
+        _("Nothing to do, unless a script or tool of yours sent it: probably a scanner."),
         is_harmless=True,
     )
 
@@ -117,13 +193,17 @@ def query_too_long(evidence: Evidence) -> Explanation | None:
 def parameter_malformed(evidence: Evidence) -> Explanation | None:
     if not evidence.is_refused_for(Reason.MALFORMED_PARAMETER):
         return None
-    name = evidence.attempt.detail
+    name = evidence.parameter
     return Explanation(
         _("parameter malformed"),
         _("The parameter {name} was not as WeChat sends it: {shape}.").format(
             name=name, shape=describe_format(name)
         ),
-        _("Nothing to do, unless a proxy in front of this server changes the query string."),
+        _(
+            "If a script or tool of yours sent it, correct {name} there. If WeChat sent it, check "
+            "which proxy in front of this server changes the query string. Otherwise a scanner "
+            "tried."
+        ).format(name=name),
     )
 
 

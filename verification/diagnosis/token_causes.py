@@ -9,21 +9,21 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from verification.diagnosis.evidence import Evidence, Explanation
+from verification.diagnosis.mistake_causes import join_sentences
+from verification.diagnosis.names import name_accounts
 from verification.keys import MISSING_KEY_ADVICE
 from verification.models import OfficialAccount
+from verification.models.noise import WECHAT_USER_AGENT
 from verification.protocol.enums import Reason
 from verification.times import format_date
-
-#: Accounts that an explanation names at the bare domain, where up to 50 answer.
-MAX_NAMES = 3
 
 
 def key_was_missing(evidence: Evidence) -> Explanation | None:
     """Recognize a correct request that was refused because the token could not be decrypted."""
     if not evidence.is_refused_for(Reason.UNDECRYPTABLE_TOKEN):
         return None
-    for token, text in evidence.own_secrets():
-        if evidence.was_live(token) and evidence.is_signed_with(text):
+    for token in evidence.own(evidence.signers):
+        if evidence.was_live(token):
             return Explanation(
                 _("encryption key was missing"),
                 _(
@@ -44,8 +44,8 @@ def key_was_missing(evidence: Evidence) -> Explanation | None:
 
 def token_since_added(evidence: Evidence) -> Explanation | None:
     """Recognize a token that was added after the attempt and is valid now."""
-    for token, text in evidence.live(evidence.own_secrets()):
-        if token.created_at > evidence.attempt.recorded_at and evidence.is_signed_with(text):
+    for token in evidence.own(evidence.live_signers()):
+        if token.created_at > evidence.attempt.recorded_at:
             return Explanation(
                 _("token added later"),
                 _(
@@ -66,8 +66,8 @@ def token_fits_today(evidence: Evidence) -> Explanation | None:
     The account did not accept calls at the bare domain. Or a release that did not record
     UNDECRYPTABLE_TOKEN lacked the encryption key.
     """
-    for token, text in evidence.live(evidence.own_secrets()):
-        if evidence.is_signed_with(text):
+    for token in evidence.own(evidence.live_signers()):
+        if not token.account.is_paused:
             return Explanation(
                 _("token matches now"),
                 _(
@@ -83,12 +83,8 @@ def token_fits_today(evidence: Evidence) -> Explanation | None:
 
 
 def token_retired(evidence: Evidence) -> Explanation | None:
-    for token, text in evidence.own_secrets():
-        if (
-            token.expires_at
-            and not token.is_live_at(timezone.now())
-            and evidence.is_signed_with(text)
-        ):
+    for token in evidence.own(evidence.signers):
+        if token.expires_at and not token.is_live_at(timezone.now()):
             return Explanation(
                 _("retired token"),
                 _("WeChat still uses the token of “{account}” that was retired on {date}.").format(
@@ -103,24 +99,35 @@ def token_retired(evidence: Evidence) -> Explanation | None:
 
 
 def token_of_another_account(evidence: Evidence) -> Explanation | None:
+    """Recognize the token of another account, or of several that share one."""
     called = evidence.attempt.account
-    for token, text in evidence.stored.secrets:
-        other = token.account
-        if called is None or other == called or not evidence.is_signed_with(text):
-            continue
-        return Explanation(
-            _("token of “{other}”").format(other=other),
-            _(
-                "WeChat signed this with the token of “{other}”, but the URL belongs to “{own}”."
-            ).format(other=other, own=called),
-            _("Put {own}'s own token, or {other}'s own URL, into that console.").format(
-                other=other, own=called
-            ),
-            (called, other),
-            token,
-            depends_on_tokens=True,
+    tokens = [
+        token for token in evidence.signers if token.account_id != evidence.attempt.account_id
+    ]
+    if called is None or not tokens:
+        return None
+    others = sorted({token.account for token in tokens}, key=str)
+    names = name_accounts(others)
+    happened = _("WeChat signed this with the token of {other}, but the URL belongs to “{own}”.")
+    to_do = _("Put the token of “{own}” or the server URL of {other} into that console.")
+    if not any(token.is_live_at(timezone.now()) for token in tokens):
+        happened = _(
+            "This was signed with a token of {other} that has been retired, but the URL belongs to "
+            "“{own}”."
         )
-    return None
+    if len(others) > 1:
+        to_do = _(
+            "Put the token of “{own}” into that console. {other} share one token: give each its "
+            "own."
+        )
+    return Explanation(
+        _("token of {other}").format(other=names),
+        happened.format(other=names, own=called),
+        to_do.format(other=names, own=called),
+        (called, *others),
+        tokens[0],
+        depends_on_tokens=True,
+    )
 
 
 def key_missing(evidence: Evidence) -> Explanation | None:
@@ -161,17 +168,6 @@ def describe_missing_key(accounts: Collection[OfficialAccount]) -> str:
     ).format(accounts=name_accounts(accounts))
 
 
-def name_accounts(accounts: Collection[OfficialAccount]) -> str:
-    """Return the names of the accounts, at most MAX_NAMES of them, and the number of the others."""
-    names = " · ".join(f"“{account}”" for account in [*accounts][:MAX_NAMES])
-    others = len(accounts) - MAX_NAMES
-    if others <= 0:
-        return names
-    return ngettext("{names} and {count} other", "{names} and {count} others", others).format(
-        names=names, count=others
-    )
-
-
 def put_key_back() -> str:
     """Return what to do when a token cannot be decrypted."""
     return _("{advice} Change nothing in WeChat's console.").format(advice=MISSING_KEY_ADVICE)
@@ -179,20 +175,43 @@ def put_key_back() -> str:
 
 def token_unknown(evidence: Evidence) -> Explanation:
     account = evidence.attempt.account
-    happened = _("The token in WeChat has never been stored here for “{account}”.")
+    return Explanation(
+        _("unknown token"),
+        _describe_unknown(evidence).format(account=evidence.name),
+        _advise_unknown(evidence),
+        (account,) if account else (),
+        depends_on_tokens=True,
+    )
+
+
+def _describe_unknown(evidence: Evidence) -> str:
+    lost = sorted({token.account for token in evidence.stored.undecryptable}, key=str)
     if evidence.own_undecryptable():
-        happened = _(
-            "The token in WeChat matches no token of “{account}” that this server can decrypt. A "
+        return _(
+            "The signature matches no token of “{account}” that this server can decrypt. A "
             "previous token cannot be compared, because TOKEN_ENCRYPTION_KEYS lacks the key that "
             "encrypted it."
         )
-    return Explanation(
-        _("unknown token"),
-        happened.format(account=evidence.name),
-        _(
-            "Reveal the token on the account page, paste it into Token (令牌) in the console and "
-            "press Submit (提交)."
-        ),
-        (account,) if account else (),
-        depends_on_tokens=True,
+    happened = _("The signature matches no token that is stored here.")
+    if evidence.attempt.account:
+        happened = _(
+            "The signature matches no token that is stored here, neither of “{account}” nor of "
+            "another account."
+        )
+    return join_sentences(happened, describe_missing_key(lost) if lost else "")
+
+
+def _advise_unknown(evidence: Evidence) -> str:
+    """Return the checks. The request may be WeChat's, a script's or a stranger's."""
+    if evidence.attempt.user_agent == WECHAT_USER_AGENT:
+        return _(
+            "If somebody pressed Submit (提交) at that time, or messages stay away: reveal the "
+            "token on the account page, paste it into Token (令牌) in the console and press Submit "
+            "(提交). Otherwise a stranger tried, and was refused."
+        )
+    return _(
+        "If a script or tool of yours sent it, compare its token with the one on the account page, "
+        "and how it signs: only token, timestamp and nonce, and the same timestamp and nonce that "
+        "it sends. If it was WeChat, paste the token into Token (令牌) in the console. Otherwise a "
+        "stranger tried, and was refused."
     )

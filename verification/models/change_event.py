@@ -33,6 +33,30 @@ class FactsEncoder(json.JSONEncoder):
         super().__init__(**{**options, "ensure_ascii": False})
 
 
+#: Stands for what record() has not written. It differs from all that record() writes.
+UNREADABLE = {"unreadable": True}
+
+
+class ReadableJSONField(models.JSONField):
+    """Reads a JSON object, whatever the database's owner has put into its place.
+
+    Other values, huge numbers and deep nesting must not keep the log from being checked and shown.
+    """
+
+    def from_db_value(self, value: Any, *context: Any) -> Any:
+        if value is None:
+            return None
+        try:
+            read = super().from_db_value(value, *context)
+        except (ValueError, RecursionError):
+            return UNREADABLE
+        return read if isinstance(read, dict) else UNREADABLE
+
+    def deconstruct(self) -> Any:
+        name, _path, args, kwargs = super().deconstruct()
+        return name, "django.db.models.JSONField", args, kwargs
+
+
 class ChangeEvent(models.Model):
     class Action(models.TextChoices):
         ACCOUNT_CREATED = "account_created", _("account created")
@@ -98,14 +122,14 @@ class ChangeEvent(models.Model):
     detail = models.CharField(_("detail"), max_length=200, blank=True)
     client_ip = models.GenericIPAddressField(_("source IP"), null=True)
     #: The details of an action as data, for programs and pages to read.
-    facts = models.JSONField(_("facts"), default=dict, encoder=FactsEncoder)
+    facts = ReadableJSONField(_("facts"), default=dict, encoder=FactsEncoder)
     # The chain. Events of a release that signed none lack it.
     key_id = models.CharField(_("key"), max_length=8, db_default="")
     mac = models.BinaryField(_("MAC"), max_length=32, null=True)
     #: The digest of the event before this one.
     previous = models.BinaryField(max_length=32, null=True)
     #: Of the accounts that the event changed, as they are then: see account_digests.py.
-    account_digests = models.JSONField(null=True)
+    account_digests = ReadableJSONField(null=True)
 
     class Meta:
         verbose_name = _("change event")

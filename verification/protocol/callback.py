@@ -22,6 +22,7 @@ from verification.protocol.errors import (
     MissingParameter,
     RepeatedParameter,
 )
+from verification.protocol.shapes import shape_of_query, shape_of_signature
 from verification.protocol.signature import (
     is_self_test_nonce,
     is_signed_with_empty_token,
@@ -264,14 +265,25 @@ def find_error(method: Method, query: bytes, values: Parameters) -> CallbackErro
     required = REQUIRED_PARAMETERS[method]
     for name in required:
         if name not in values:
-            return MissingParameter(name)
+            return MissingParameter(describe(name, query))
     for name in required:
         if len(values[name]) > 1:
-            return RepeatedParameter(name)
+            return RepeatedParameter(describe(name, query))
     for name in required:
         if not PATTERNS[name].fullmatch(values[name][0]):
-            return MalformedParameter(name)
+            return MalformedParameter(describe(name, query, values[name][0]))
     return None
+
+
+def describe(name: str, query: bytes, value: bytes | None = None) -> str:
+    """Return the name of the invalid parameter, and the shape of the mistake if it is a known one.
+
+    `value` is the malformed one.
+    """
+    shape = shape_of_query(query)
+    if shape is None and name == "signature" and value is not None:
+        shape = shape_of_signature(value)
+    return f"{name} {shape}" if shape else name
 
 
 def parse_marks(request: Request, values: Parameters, forwarded_proto: str) -> Mark:

@@ -13,7 +13,8 @@ class CallbackError(Exception):
 
     def __init__(self, detail: str = "") -> None:
         super().__init__(detail)
-        #: The name of the invalid parameter, at most 32 characters; empty if there is none.
+        #: The name of the invalid parameter, at most 32 characters; empty if there is none. The
+        #: shape of the mistake may follow it.
         self.detail = detail
 
 

@@ -45,7 +45,8 @@ def describe_parts(event: ChangeEvent) -> list[str]:
         return stored
     try:
         return list(parts(event.facts))
-    except KeyError:  # a fact that a release before this one did not record
+    # A release before this one did not record a fact, or somebody altered it in the database.
+    except (KeyError, TypeError, ValueError, AttributeError):
         return stored
 
 

@@ -64,15 +64,21 @@ def has_records_before(period: Period) -> bool:
 def covers(sign_offs: Iterable[ChangeEvent], period: Period) -> bool:
     """Return whether each day of the period was over when one of these sign-offs reviewed it."""
     missing = period.first
-    for first, last in sorted(reviewed_days(event) for event in sign_offs):
+    for first, last in sorted(filter(None, map(reviewed_days, sign_offs))):
         if first <= missing <= last:
             missing = last + DAY
     return missing > period.last
 
 
-def reviewed_days(sign_off: ChangeEvent) -> Period:
-    """Return the days of a sign-off that were over when it was made; others may gain records."""
-    first, last = (date.fromisoformat(sign_off.facts[end]) for end in ("first", "last"))
+def reviewed_days(sign_off: ChangeEvent) -> Period | None:
+    """Return the days of a sign-off that were over when it was made; others may gain records.
+
+    Return None if somebody removed them in the database.
+    """
+    try:
+        first, last = (date.fromisoformat(sign_off.facts[end]) for end in ("first", "last"))
+    except (KeyError, TypeError, ValueError):
+        return None
     return Period(first, min(last, last_day_over(sign_off.recorded_at)))
 
 

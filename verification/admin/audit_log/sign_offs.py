@@ -9,7 +9,7 @@ from django.contrib import admin
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -35,6 +35,9 @@ DOUBTS = {
         "manage.py verify_audit."
     ),
 }
+
+#: What is shown in place of facts that somebody removed in the database.
+NOT_RECORDED = {"period": "–", "is_intact": False, "is_whole": False, "note": ""}
 
 
 class SignOff(NamedTuple):
@@ -62,7 +65,7 @@ def all_sign_offs() -> QuerySet[ChangeEvent]:
 
 
 def read(event: ChangeEvent, number: int) -> SignOff:
-    facts = event.facts
+    facts = NOT_RECORDED | event.facts
     return SignOff(
         event=event,
         number=number,
@@ -117,10 +120,19 @@ def signed_off(site: admin.AdminSite, request: HttpRequest, event_id: int) -> Ht
     """Show one sign-off as it was recorded, for the screen and for paper."""
     require(request, "view_changeevent")
     event = get_object_or_404(ChangeEvent, pk=event_id, action=Action.SIGNED_OFF)
+    try:
+        context = {**site.each_context(request), **describe(request, event)}
+    except (KeyError, TypeError, ValueError, AttributeError):
+        # record() did not write these facts. That page says so.
+        return redirect("admin:verification_changeevent_change", event.pk)
+    return render(request, "admin/verification/audit/signed_off.html", context)
+
+
+def describe(request: HttpRequest, event: ChangeEvent) -> dict[str, Any]:
+    """Return what the page of a sign-off shows."""
     facts, signed = event.facts, read(event, number_of(event))
     days = Period(date.fromisoformat(facts["first"]), date.fromisoformat(facts["last"]))
-    context: dict[str, Any] = {
-        **site.each_context(request),
+    return {
         "title": _("Sign-off %(number)d: %(period)s")
         % {"number": signed.number, "period": signed.period},
         "opts": ChangeEvent._meta,
@@ -131,4 +143,3 @@ def signed_off(site: admin.AdminSite, request: HttpRequest, event_id: int) -> Ht
         "checked_by": name_actor(facts.get("checked_by", "")),
         "review": make_review(request, days, facts),
     }
-    return render(request, "admin/verification/audit/signed_off.html", context)

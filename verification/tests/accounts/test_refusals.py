@@ -178,7 +178,7 @@ class TestStrangers:
 
         assert (status.level, status.text) == (Level.FAILING, "Refused: unknown token")
         assert status.level.badge == "bad"
-        assert status.advice.startswith("The token in WeChat has never been stored here")
+        assert status.advice.startswith("The signature matches no token that is stored here")
         assert status.attempt is not None
         assert status.attempt.pk == 2
         wechat_verifies(brand_a, A)

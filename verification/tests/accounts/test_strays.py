@@ -24,7 +24,7 @@ class TestStrays:
         assert status.level is Level.WAITING
         assert status.text.startswith("WeChat called a wrong address at ")
         assert status.text.endswith(": /wechat/brnad-a")
-        assert "the nearest is “/wechat/brand-a”. Copy the server URL" in status.advice
+        assert "the nearest is “/wechat/brand-a”. If it stands in WeChat's console" in status.advice
         assert status.attempt is not None
         assert status.attempt.pk == 1
         assert status_of(brand_a, in_hours=24.1).text == "WeChat has not called yet"

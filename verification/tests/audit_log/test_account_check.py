@@ -259,6 +259,18 @@ class TestWholeAccounts:
         ]
 
 
+def test_one_that_was_added_again_under_its_number_is_as_recorded(db: None) -> None:
+    """A sequence goes back with a part of a backup, for example."""
+    account = OfficialAccount.objects.create(name="Brand A", slug="brand-a")
+    number = account.pk
+    account.delete()
+    change_log.record(Action.ACCOUNT_DELETED, LI_WEI, changed_accounts=[number])
+    account = OfficialAccount.objects.create(pk=number, name="Brand A", slug="brand-a")
+    change_log.record(Action.ACCOUNT_CREATED, LI_WEI, account)
+
+    assert verify_audit().problems == []
+
+
 @pytest.mark.parametrize(
     "repair",
     [

@@ -12,7 +12,9 @@ from django.test import Client
 from django.utils import timezone
 
 from verification import change_log
+from verification.account_digests import AccountPart, read_account_digests
 from verification.accounts.pausing import pause, resume
+from verification.alerts.watch import Watch
 from verification.audit_log import chain
 from verification.audit_log.change_check import ChangeLogCheck
 from verification.audit_log.verifier import verify_audit
@@ -340,3 +342,22 @@ def test_many_processes_at_once_do_not_fork_the_chain(brand_a: OfficialAccount) 
     assert failures == []
     assert ChangeEvent.objects.filter(action=Action.SIGNED_IN).count() == 160
     assert problems() == []
+
+
+def test_the_watch_reports_an_event_whose_key_nobody_has_and_that_vouches_for_an_altered_account(
+    brand_a: OfficialAccount,
+) -> None:
+    watch = Watch([])
+    watch.run_round()
+    OfficialAccount.objects.update(notes="somebody else's")
+    ChangeEvent.objects.create(
+        actor="li.wei",
+        action=Action.ACCOUNT_CHANGED,
+        account=brand_a,
+        key_id="deadbeef",
+        mac=bytes(32),
+        previous=digest_of(events()[-1]),
+        account_digests=read_account_digests([brand_a.pk], AccountPart),
+    )
+
+    assert watch.run_round().is_log_broken

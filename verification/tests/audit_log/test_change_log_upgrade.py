@@ -82,8 +82,28 @@ def test_a_new_database_has_nothing_to_record(db: None) -> None:
     assert not ChangeEvent.objects.exists()
 
 
-def test_a_migrate_that_was_ended_before_it_recorded_is_made_good(db: None) -> None:
-    OfficialAccount.objects.create(name="Brand A", slug="brand-a")
+def test_a_migrate_that_failed_in_between_is_made_good(release_before: OfficialAccount) -> None:
+    migrate("verification", "0010")
+    drop_signed_events()
 
     assert "Recorded 1 account" in migrate()
     assert verify_audit().problems == []
+
+
+def test_no_migrate_takes_accounts_for_right_after_all_macs_were_removed(
+    release_before: OfficialAccount,
+) -> None:
+    migrate()
+    drop_signed_events()
+    Token.objects.update(created_by="x")
+
+    assert "Recorded" not in migrate()
+    assert verify_audit().problems == [
+        "Brand-A (brand-a) is in no change event: it was added in the database."
+    ]
+
+
+def drop_signed_events() -> None:
+    set_bypass(is_open=True)
+    ChangeEvent.objects.exclude(mac=None).delete()
+    set_bypass(is_open=False)

@@ -13,6 +13,7 @@ from pathlib import Path
 from django.conf import settings
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import User
+from django.core.management import call_command
 from django.db import connection
 from django.utils import timezone
 
@@ -80,6 +81,8 @@ def test_a_change_that_a_person_makes_afterwards_covers_an_older_one_of_the_same
 ) -> None:
     OfficialAccount.objects.update(notes="somebody else's")
     pause(brand_a, LI_WEI)
+    Token.objects.update(created_by="somebody else")
+    call_command("rotate_encryption_keys", yes=True)
 
     assert is_unseen()
 

@@ -48,24 +48,6 @@ def test_the_token_of_another_account_is_named(
     assert [account.slug for account in explanation.accounts] == ["brand-a", "brand-b"]
 
 
-@pytest.mark.parametrize("pasted", [A[:-1], A[1:], A[:8], A[:5] + A[6:], A + A])
-def test_a_token_incomplete_or_pasted_twice_is_recognised(diagnose: Diagnose, pasted: str) -> None:
-    assert (
-        diagnose(f"/wechat/brand-a?{verification(pasted)}").cause == "token_incomplete_or_doubled"
-    )
-
-
-def test_no_token_can_be_guessed_letter_by_letter(diagnose: Diagnose) -> None:
-    for length in range(1, len(A) // 2):
-        for part in (A[:length], A[-length:]):
-            assert diagnose(f"/wechat/brand-a?{verification(part)}").cause == "token_unknown"
-
-
-@pytest.mark.parametrize("typed", [A.lower(), A.upper(), A.swapcase()])
-def test_a_token_with_wrong_capitalization_is_recognised(diagnose: Diagnose, typed: str) -> None:
-    assert diagnose(f"/wechat/brand-a?{verification(typed)}").cause == "token_capitalized_wrongly"
-
-
 @pytest.mark.parametrize("slug", ["brand-aa", "brandA", "Brand-A", "brand_a"])
 def test_an_unknown_path_names_the_nearest(diagnose: Diagnose, slug: str) -> None:
     explanation = diagnose(f"/wechat/{slug}?{verification('Nonsense')}")
@@ -240,22 +222,6 @@ def test_an_empty_token_is_recognised_at_every_path(
     assert diagnose(f"{path}?{query}").cause == "signed_with_empty_token"
 
 
-@pytest.mark.parametrize("stray", [" ", "\n", "\r\n", "\t", "\ufeff", '"', "'"])
-def test_stray_characters_around_a_token_are_recognised(diagnose: Diagnose, stray: str) -> None:
-    for token in (f"{A}{stray}", f"{stray}{A}", f"{stray}{A}{stray}"):
-        signature = hashlib.sha1("".join(sorted([token, "1", "2"])).encode()).hexdigest()
-        query = f"signature={signature}&timestamp=1&nonce=2&echostr=3"
-        assert diagnose(f"/wechat/brand-a?{query}").cause == "blanks_around_token"
-
-
-def test_a_fingerprint_in_place_of_the_token_is_recognised(
-    diagnose: Diagnose, brand_a: OfficialAccount
-) -> None:
-    explanation = diagnose(f"/wechat/brand-a?{verification(brand_a.tokens.get().fingerprint)}")
-
-    assert explanation.summary == "fingerprint in place of the token"
-
-
 @pytest.mark.parametrize(
     ("keep_old", "words"),
     [
@@ -281,7 +247,8 @@ def test_many_attempts_share_the_stored_data(
     attempts = list(VerificationAttempt.objects.select_related("account"))
     stored = StoredData()
 
-    with django_assert_max_num_queries(1):  # type: ignore[attr-defined]
+    # Tokens, accounts and EncodingAESKeys are read once.
+    with django_assert_max_num_queries(3):  # type: ignore[attr-defined]
         assert {explain(attempt, stored).cause for attempt in attempts} == {"token_unknown"}
 
 

@@ -25,7 +25,7 @@ def test_it_explains_the_attempt_with_the_number(
     call_command("explain_attempt", str(last_attempt().id), stdout=out)
 
     assert "What happened: WeChat signed this with the token of “Brand-B”" in out.getvalue()
-    assert "What to do:    Put Brand-A's own token" in out.getvalue()
+    assert "What to do:    Put the token of “Brand-A”" in out.getvalue()
 
 
 def test_without_a_number_it_explains_the_last_refusal(

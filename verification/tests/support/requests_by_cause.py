@@ -13,7 +13,8 @@ from urllib.parse import urlencode
 from verification.accounts.pausing import pause
 from verification.accounts.tokens import rotate_token
 from verification.callbacks.recording import row_budget, verify
-from verification.models import OfficialAccount
+from verification.change_log import record
+from verification.models import ChangeEvent, OfficialAccount
 from verification.tests.support.accounts import LI_WEI, make_account
 from verification.tests.support.adapter import A, B
 from verification.tests.support.callback_factory import EXHAUSTED, make_callback
@@ -25,7 +26,7 @@ from verification.tests.support.messages import (
     store_aes_key,
     text_message,
 )
-from verification.tests.support.signer import push, self_test_nonce, verification
+from verification.tests.support.signer import push, self_test_nonce, signed, verification
 
 NEW = "NewTokenOfBrandA99"
 ECHOSTR = "4375120948345356249"
@@ -103,9 +104,30 @@ def signed_with_empty_token(send: Send) -> str:
     return "Someone signed this with an empty token"
 
 
+def path_with_parameters(send: Send) -> str:
+    send(f"/wechat/brand-a&{verification(A)}")
+    return "the “?” between the server URL and them is missing"
+
+
+def query_mangled(send: Send) -> str:
+    send(f"/wechat/brand-a?{verification(A).replace('&', '&amp;')}")
+    return "The parameters were joined by &amp; instead of &"
+
+
+def signature_malformed(send: Send) -> str:
+    right = signed(A)["signature"]
+    send(f"/wechat/brand-a?{verification(A).replace(right, right.upper())}")
+    return "The signature has capital letters"
+
+
 def parameters_missing(send: Send) -> str:
-    send("/wechat/brand-a?timestamp=1409659589")
-    return "without signature, nonce, echostr"
+    send("/wechat/brand-a?from=menu", user_agent="curl/8.4.0")
+    return "without signature, timestamp, nonce, echostr: a browser, a monitor or a bot"
+
+
+def parameters_incomplete(send: Send) -> str:
+    send(f"/wechat/brand-a?signature={signed(A)['signature']}", user_agent="curl/8.4.0")
+    return "Only signature arrived, without timestamp, nonce, echostr."
 
 
 def parameter_repeated(send: Send) -> str:
@@ -202,6 +224,12 @@ def path_unknown(send: Send) -> str:
     return "the nearest is “/wechat/brand-a”"
 
 
+def path_of_former_slug(send: Send) -> str:
+    record(ChangeEvent.Action.ACCOUNT_DELETED, LI_WEI, name="Brand-C", slug="brand-c")
+    send(f"/wechat/brand-c?{verification('Nonsense')}")
+    return "“Brand-C” had the address “/wechat/brand-c” until li.wei deleted the account on 20"
+
+
 def no_token_yet(send: Send) -> str:
     make_account("outlet")
     send(f"/wechat/outlet?{verification(NEW)}")
@@ -249,51 +277,23 @@ def key_missing(send: Send) -> str:
 
 def token_unknown(send: Send) -> str:
     send(f"/wechat/brand-a?{verification('Nonsense')}")
-    return "has never been stored here for “Brand-A”"
+    return "matches no token that is stored here, neither of “Brand-A” nor of another account"
 
 
-# --- Typing and pasting mistakes
+# --- Mistakes with a stored value
 
 
-def token_incomplete_or_doubled(send: Send) -> str:
+def token_mistyped(send: Send) -> str:
     send(f"/wechat/brand-a?{verification(A[:-1])}")
-    return "with characters missing or pasted twice"
-
-
-def token_capitalized_wrongly(send: Send) -> str:
-    send(f"/wechat/brand-a?{verification(A.lower())}")
-    return "only in upper and lower case"
+    return "the token of “Brand-A”, but with characters missing"
 
 
 def other_value_for_token(send: Send) -> str:
     OfficialAccount.objects.filter(slug="brand-a").update(app_id="wx0123456789abcdef")
     send(f"/wechat/brand-a?{verification('wx0123456789abcdef')}")
-    return "The token in WeChat is the AppID of “Brand-A”"
+    return "This was signed with the AppID of “Brand-A”."
 
 
-# --- A script
-
-
-def blanks_around_token(send: Send) -> str:
-    send(f"/wechat/brand-a?{verification(f'{A} ')}")
-    return "with the token of “Brand-A” and a space before or after it"
-
-
-def sorted_as_numbers(send: Send) -> str:
+def signed_differently(send: Send) -> str:
     send(f"/wechat/brand-a?{signed_over(EARLY + LATE + A)}")
-    return "sorted the parts as numbers"
-
-
-def not_sorted(send: Send) -> str:
-    send(f"/wechat/brand-a?{signed_over(A + LATE + EARLY)}")
-    return "did not sort the parts"
-
-
-def separator_between_parts(send: Send) -> str:
-    send(f"/wechat/brand-a?{signed_over(','.join([LATE, EARLY, A]))}")
-    return "put a comma or another separator between the parts"
-
-
-def echostr_in_signature(send: Send) -> str:
-    send(f"/wechat/brand-a?{signed_over(LATE + EARLY + ECHOSTR + A)}")
-    return "hashed the echostr as well"
+    return "the token of “Brand-A”, but with the parts sorted as numbers"

@@ -111,7 +111,7 @@ class TestTheState:
         wechat_verifies(brand_a, B)
         failing = open_account(li_wei_at_work, brand_a)
         assert state_of(failing) == ("bad", "Failing", "Refused: token of “Brand-B”")
-        assert "Put Brand-A&#x27;s own token" in failing
+        assert "Put the token of “Brand-A”" in failing
         assert is_card_open(failing)
 
         wechat_verifies(brand_a, A)
@@ -181,7 +181,7 @@ class TestTheState:
         text = open_account(client, brand_a)
         link = re.search('href="([^"]*)">View attempt', text)
         assert link is not None
-        assert "has never been stored here" in client.get(link[1]).text
+        assert "matches no token that is stored here" in client.get(link[1]).text
 
 
 class TestTheLiveLine:

@@ -120,7 +120,7 @@ class TestExplanations:
 
         assert (english["account"], english["account_name"]) == ("brand-a", "Brand-A")
         assert english["cause"] == "unknown token"
-        assert "Reveal the token" in english["advice"]
+        assert "on the account page" in english["advice"]
         assert re.search("[一-鿿]", chinese["cause"] + chinese["advice"])
 
     def test_a_long_export_is_finished_without_them_and_says_so(

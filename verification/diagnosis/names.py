@@ -1,0 +1,23 @@
+"""Names the accounts of an explanation."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from django.utils.translation import ngettext
+
+from verification.models import OfficialAccount
+
+#: Accounts that an explanation names at the bare domain, where up to 50 answer.
+MAX_NAMES = 3
+
+
+def name_accounts(accounts: Collection[OfficialAccount]) -> str:
+    """Return the names of the accounts, at most MAX_NAMES of them, and the number of the others."""
+    names = " · ".join(f"“{account}”" for account in [*accounts][:MAX_NAMES])
+    others = len(accounts) - MAX_NAMES
+    if others <= 0:
+        return names
+    return ngettext("{names} and {count} other", "{names} and {count} others", others).format(
+        names=names, count=others
+    )

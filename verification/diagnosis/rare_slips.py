@@ -1,0 +1,191 @@
+"""Makes the texts of rarer mistakes: at any place of a token, and two at once."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections.abc import Iterable, Iterator
+from itertools import combinations, product
+
+from verification.diagnosis.slips import (
+    LABELS,
+    LETTERS,
+    LOOK_ALIKES,
+    MAX_LENGTH,
+    MIN_KNOWN,
+    STRAY,
+    Slip,
+    Variants,
+    likely_variants,
+    look_alikes,
+    quoted,
+)
+
+#: What stands inside a token that was wrapped, or copied from a page or document.
+INSIDE = {
+    Slip.SPACE: [b" "],
+    Slip.LINE_BREAK: [b"\n", b"\r\n", b"\\n"],
+    Slip.INVISIBLE: ["\u200b".encode(), "\u00ad".encode()],
+    Slip.PUNCTUATION: [b"-", b"_", b"."],
+}
+#: Letters of other alphabets that look like Latin ones.
+HOMOGLYPHS = str.maketrans(
+    "ABCEHIKMOPTXaceopxyi",
+    "\u0410\u0412\u0421\u0415\u041d\u0406\u041a\u041c\u041e\u0420\u0422\u0425"
+    "\u0430\u0441\u0435\u043e\u0440\u0445\u0443\u0456",
+)
+PRINTABLE = [bytes([code]) for code in range(0x21, 0x7F)]
+#: What stands between two values that were copied together.
+BETWEEN = ["", " ", "\n", "\r\n", ",", ":", "\uff1a", ": ", "/", "-", "_", "=", "\t", "|"]
+#: A token with more words is not split at each of them.
+MAX_WORDS = 6
+
+
+def rare_variants(text: str) -> Iterator[Variants]:
+    """Yield mistakes in a token, about two hundred. Tokens have ASCII characters only."""
+    raw, length = text.encode(), len(text)
+    yield Variants((Slip.CASE,), _recased_at(raw, 1))
+    if length <= MIN_KNOWN:
+        return
+    yield from incomplete_variants(text)
+    yield Variants((Slip.LOOK_ALIKE,), look_alikes(text, LOOK_ALIKES))
+    swapped = [raw[:at] + raw[at : at + 2][::-1] + raw[at + 2 :] for at in range(length - 1)]
+    yield Variants((Slip.SWAPPED,), [form for form in swapped if form != raw])
+    doubled = [raw[: at + 1] + raw[at:] for at in range(length)]
+    yield Variants((Slip.LETTER_ADDED,), doubled, raw)
+
+
+def thorough_variants(text: str) -> Iterator[Variants]:
+    """Yield mistakes in a token that take thousands of texts."""
+    raw, length = text.encode(), len(text)
+    for slip, strays in INSIDE.items():
+        places = product(strays, range(1, length))
+        yield Variants((slip,), [raw[:at] + stray + raw[at:] for stray, at in places])
+    for slip, stray in ((Slip.SPACE, b" "), (Slip.PUNCTUATION, b"-"), (Slip.PUNCTUATION, b"_")):
+        yield Variants((slip,), [*_grouped(raw, stray), *_split_words(text, stray.decode())])
+    yield Variants((Slip.ENCODED,), encoded(raw))
+    yield Variants((Slip.CASE,), _recased_at(raw, 2))
+    yield Variants((Slip.LETTER_ADDED,), _lengthened(raw), raw, is_longer=True)
+    wide = [f"{text[:at]}{chr(ord(text[at]) + 0xFEE0)}{text[at + 1 :]}" for at in range(length)]
+    yield Variants((Slip.FULL_WIDTH,), [form.encode() for form in wide])
+    foreign = [
+        f"{text[:at]}{text[at].translate(HOMOGLYPHS)}{text[at + 1 :]}" for at in range(length)
+    ]
+    forms = {text.translate(HOMOGLYPHS), *foreign} - {text}
+    yield Variants((Slip.LOOK_ALIKE,), [form.encode() for form in forms])
+    once = look_alikes(text, LOOK_ALIKES[:2]) if length > MIN_KNOWN else []
+    twice = {form for one in once for form in look_alikes(one.decode(), LOOK_ALIKES[:2])} - {raw}
+    yield Variants((Slip.LOOK_ALIKE,), [*twice])
+    letters = [LETTERS[at : at + 1] for at in range(len(LETTERS))]
+    wrong = [
+        raw[:at] + letter + raw[at + 1 :]
+        for at in range(length if length > MIN_KNOWN else 0)
+        for letter in letters
+    ]
+    yield Variants((Slip.LETTER_WRONG,), [form for form in wrong if form != raw])
+
+
+def _grouped(raw: bytes, stray: bytes) -> list[bytes]:
+    """Return the token in groups of equal length."""
+    sizes = [size for size in (4, 5, 8) if size < len(raw)]
+    return [stray.join(raw[at : at + size] for at in range(0, len(raw), size)) for size in sizes]
+
+
+def _split_words(text: str, stray: str) -> list[bytes]:
+    """Return the token with something between some of its words, as CityMall has two."""
+    words = re.findall(r"[A-Z]*[a-z]*|\d+", text)
+    words = [word for word in words if word]
+    if not 1 < len(words) <= MAX_WORDS:
+        return []
+    forms = {
+        "".join(word + gap for word, gap in zip(words, (*gaps, ""), strict=True))
+        for gaps in product(("", stray), repeat=len(words) - 1)
+    }
+    return [form.encode() for form in forms - {text}]
+
+
+def _recased_at(raw: bytes, count: int) -> list[bytes]:
+    """Return the token with so many of its letters in the other case."""
+    letters = [at for at in range(len(raw)) if raw[at : at + 1].isalpha()]
+    forms = []
+    for places in combinations(letters, count):
+        form = bytearray(raw)
+        for at in places:
+            form[at] ^= 0x20
+        forms.append(bytes(form))
+    return forms
+
+
+def _lengthened(raw: bytes) -> list[bytes]:
+    return [form for more in PRINTABLE for form in (raw + more, more + raw)]
+
+
+def incomplete_variants(text: str) -> Iterator[Variants]:
+    """Yield first and last parts of a token, and the token without up to four characters."""
+    raw, length = text.encode(), len(text)
+    if length <= MIN_KNOWN:
+        return
+    shortest = max(MIN_KNOWN, (length + 1) // 2)
+    parts = [part for size in range(shortest, length - 1) for part in (raw[:size], raw[-size:])]
+    without = [
+        raw[:at] + raw[at + size :]
+        for size in range(1, min(4, length - shortest) + 1)
+        for at in range(length - size + 1)
+    ]
+    yield Variants((Slip.INCOMPLETE,), [*parts, *without], raw)
+
+
+def encoded(raw: bytes) -> list[bytes]:
+    """Return the text in base64 and hex, and its digests; with a line break, as echo adds it."""
+    forms = []
+    for text in (raw, raw + b"\n"):
+        names = ("sha1", "md5", "sha256", "sha512")
+        hexes = [
+            text.hex(),
+            *(hashlib.new(name, text, usedforsecurity=False).hexdigest() for name in names),
+        ]
+        plain = base64.b64encode(text)
+        forms += [plain, plain.rstrip(b"="), plain + b"\n"]
+        forms += [form.encode() for digits in hexes for form in (digits, digits.upper())]
+    return [form for form in forms if form != raw]
+
+
+def double_variants(text: str) -> Iterator[Variants]:
+    """Yield two mistakes at once: in the token and around it, or both around it.
+
+    Two mistakes in the token would need `whole` to be the mistaken text before it was cut.
+    """
+    for first in likely_variants(text):
+        if first.slips[0] in {Slip.PUNCTUATION, Slip.INVISIBLE, Slip.TAB}:
+            continue
+        has_text_around = first.slips[0] in {*STRAY, Slip.LABEL}
+        for form in first.texts:
+            for second in _around(form.decode(), has_text_around=has_text_around):
+                if first.slips != second.slips:
+                    yield second._replace(slips=first.slips + second.slips, whole=first.whole)
+
+
+def _around(text: str, *, has_text_around: bool) -> Iterator[Variants]:
+    """Yield what may stand around a text that already has a mistake."""
+    raw = text.encode()
+    for slip, stray in ((Slip.SPACE, b" "), (Slip.LINE_BREAK, b"\n"), (Slip.LINE_BREAK, b"\r\n")):
+        yield Variants((slip,), [raw + stray, stray + raw])
+    yield Variants((Slip.BOM,), [b"\xef\xbb\xbf" + raw])
+    yield Variants((Slip.PUNCTUATION,), [raw + b",", raw + b";"])
+    if not has_text_around:
+        yield Variants((Slip.QUOTES,), quoted(text))
+        yield Variants((Slip.LABEL,), [f"{label}{text}".encode() for label in LABELS])
+
+
+def joined_variants(text: str, near: Iterable[str], others: Iterable[str]) -> Variants:
+    """Return the token and another value, copied together or one after the other.
+
+    Something may stand between it and the values `near`, which are those of its account. The
+    console cuts off what is too long.
+    """
+    gaps = [(other, gap) for other in near for gap in BETWEEN] + [(other, "") for other in others]
+    pairs = [pair for other, gap in gaps for pair in (f"{text}{gap}{other}", f"{other}{gap}{text}")]
+    pairs += [f"{text}{pair[0]}{other}{pair[1]}" for other in near for pair in ("()", "（）")]
+    forms = {form for pair in pairs for form in (pair, pair[:MAX_LENGTH]) if text in form}
+    return Variants((Slip.TWO_VALUES,), [form.encode() for form in forms - {text}])

@@ -1,0 +1,240 @@
+"""Finds the stored value that a signature was made with, after mistakes that people make."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha1
+
+from verification.diagnosis.rare_slips import (
+    double_variants,
+    incomplete_variants,
+    joined_variants,
+    rare_variants,
+    thorough_variants,
+)
+from verification.diagnosis.recipes import (
+    Deviation,
+    Parts,
+    Recipe,
+    likely_recipes,
+    rare_recipes,
+)
+from verification.diagnosis.slips import Slip, Variants, likeliest_variants, likely_variants
+from verification.diagnosis.values import Kind, Value
+
+#: How many hashes a page computes for mistakes with other accounts' values and for rare ones, about
+#: 0.1 seconds' worth. Most of them are kept for the likeliest mistakes. The first attempt is always
+#: searched fully, so the page of an attempt, which explains only one, may say more than a list.
+MAX_HASHES = 120_000
+HASHES_KEPT = 60_000
+#: Of more accounts, which may be meant at the bare domain, fewer mistakes are tried.
+MAX_ACCOUNTS = 5
+#: The newest tokens that are tried thoroughly. To make the texts of one takes as long as so many
+#: hashes.
+MAX_TOKENS = 10
+#: The key of the texts that are thorough for all live tokens, where there are few.
+EVERYBODY = frozenset[int]()
+HASHES_OF_TOKEN = 15_000
+
+
+@dataclass(frozen=True)
+class Match:
+    """Says which value made the signature, and by which mistakes."""
+
+    value: Value
+    slips: tuple[Slip, ...] = ()
+    deviation: Deviation | None = None
+
+
+class Texts:
+    """Holds texts that are tried in place of the token, each with the value and its mistakes."""
+
+    def __init__(self, variants: Iterable[tuple[Value, Variants]]) -> None:
+        self.sources: dict[bytes, tuple[Value, Variants]] = {}
+        for source in variants:
+            for text in source[1].texts:
+                self.sources.setdefault(text, source)
+        #: Sorted, so that where timestamp and nonce stand beside a text is found once for many.
+        self.sorted = sorted(self.sources)
+
+    def __len__(self) -> int:
+        return len(self.sorted)
+
+    def find(self, parts: Parts, signature: bytes) -> Match | None:
+        """Return the text that makes the signature as WeChat would with that token."""
+        first, second = sorted(parts[:2])
+        low, high = bisect_right(self.sorted, first), bisect_right(self.sorted, second)
+        groups = (
+            (b"", self.sorted[:low], first + second),
+            (first, self.sorted[low:high], second),
+            (first + second, self.sorted[high:], b""),
+        )
+        for before, texts, after in groups:
+            digests = [
+                sha1(before + text + after, usedforsecurity=False).digest() for text in texts
+            ]
+            if signature in digests:
+                text = texts[digests.index(signature)]
+                value, variants = self.sources[text]
+                is_completed = variants.is_completed_by(text, before + text + after)
+                return None if is_completed else Match(value, variants.slips)
+        return None
+
+
+class Search:
+    """Compares signatures with all values that are stored, for the attempts of one page.
+
+    It holds secrets, so do not keep it longer than that.
+    """
+
+    def __init__(self, values: list[Value]) -> None:
+        self.values = values
+        self.tokens = [value for value in values if value.kind is Kind.TOKEN]
+        self.secrets = [value for value in values if value.is_secret]
+        self.hashes_left = MAX_HASHES
+        self._own: dict[frozenset[int], Texts] = {}
+        self._thorough: dict[frozenset[int], Texts] = {}
+        self._found: dict[tuple[Parts, bytes, frozenset[int]], Match | None] = {}
+
+    def find(self, parts: Parts, signature: bytes, account_ids: frozenset[int]) -> Match | None:
+        """Return the likeliest match. Those accounts' tokens are tried more thoroughly."""
+        key = (parts, signature, account_ids)
+        if key not in self._found:
+            matches = self._matches(parts, signature, account_ids)
+            self._found[key] = next((match for match in matches if match), None)
+        return self._found[key]
+
+    def _matches(
+        self, parts: Parts, signature: bytes, account_ids: frozenset[int]
+    ) -> Iterator[Match | None]:
+        own = [value for value in self.tokens if _owner(value) in account_ids]
+        is_few = len(account_ids) <= MAX_ACCOUNTS
+        likely = [*likely_recipes(parts)]
+        yield self._exact.find(parts, signature)
+        yield self._own_texts(account_ids).find(parts, signature)
+        yield _find_recipe(own, [*likely, *rare_recipes(parts)] if is_few else likely, signature)
+        if self._take(len(self._likeliest) + 2 * len(self.tokens), keep=0):
+            yield self._likeliest.find(parts, signature)
+            yield _find_recipe(self.tokens, likely[:2], signature)
+        newest = own[:MAX_TOKENS] if is_few else []
+        if newest and self._take(self._cost_of(account_ids, newest)):
+            yield self._thorough_texts(account_ids, newest).find(parts, signature)
+            yield _find_both(newest, likely, signature)
+        if self._take(len(self._likely) + len(likely) * len(self.tokens)):
+            yield self._likely.find(parts, signature)
+            yield _find_recipe(self.secrets, likely, signature)
+        live = [value for value in self.tokens if not value.is_retired]
+        if len(live) <= MAX_TOKENS and self._take(self._cost_of(EVERYBODY, live)):
+            yield self._thorough_texts(EVERYBODY, live).find(parts, signature)
+            yield _find_both(live, likely, signature)
+
+    def _take(self, hashes: int, keep: int = HASHES_KEPT) -> bool:
+        """Return whether so many hashes may be computed, so that `keep` are left for others."""
+        if self._found and self.hashes_left - hashes < keep:
+            return False
+        self.hashes_left -= hashes
+        return True
+
+    def _cost_of(self, account_ids: frozenset[int], tokens: list[Value]) -> int:
+        made = self._thorough.get(account_ids)
+        return HASHES_OF_TOKEN * len(tokens) if made is None else len(made)
+
+    @cached_property
+    def _exact(self) -> Texts:
+        """All values as they are."""
+        return Texts((value, Variants((), [value.text.encode()])) for value in self.values)
+
+    @cached_property
+    def _likeliest(self) -> Texts:
+        """All secrets with very few mistakes."""
+        return _with_variants(self.secrets, likeliest_variants)
+
+    @cached_property
+    def _likely(self) -> Texts:
+        """All secrets with two hundred mistakes each."""
+        return _with_variants(self.secrets, _parts)
+
+    def _own_texts(self, account_ids: frozenset[int]) -> Texts:
+        """The tokens of these accounts, with mistakes at any place."""
+        if account_ids not in self._own:
+            own = [value for value in self.secrets if _owner(value) in account_ids]
+            is_few = len(account_ids) <= MAX_ACCOUNTS
+            self._own[account_ids] = _with_variants(own, _own_variants if is_few else _parts)
+        return self._own[account_ids]
+
+    def _thorough_texts(self, account_ids: frozenset[int], tokens: list[Value]) -> Texts:
+        """The tokens with wrong characters and two mistakes at once, and the accounts' names."""
+        if account_ids not in self._thorough:
+            names = [
+                value
+                for value in self.values
+                if _owner(value) in account_ids and not value.is_secret
+            ]
+            self._thorough[account_ids] = Texts(
+                [
+                    *self._thorough_variants(tokens, [name.text for name in names]),
+                    *(
+                        (name, variants)
+                        for name in names
+                        for variants in likely_variants(name.text)
+                    ),
+                ]
+            )
+        return self._thorough[account_ids]
+
+    def _thorough_variants(
+        self, tokens: list[Value], names: list[str]
+    ) -> Iterator[tuple[Value, Variants]]:
+        near = [*names, *(token.text for token in tokens)]
+        others = [value.text for value in self.tokens]
+        for token in tokens:
+            yield token, joined_variants(token.text, near, others)
+            for make in (thorough_variants, double_variants):
+                yield from ((token, variants) for variants in make(token.text))
+
+
+def _own_variants(text: str) -> Iterator[Variants]:
+    yield from likely_variants(text)
+    yield from rare_variants(text)
+
+
+def _parts(text: str) -> Iterator[Variants]:
+    """Yield the mistakes that are tried with many tokens: likely ones, and missing characters."""
+    yield from likely_variants(text)
+    yield from incomplete_variants(text)
+
+
+def _with_variants(
+    values: Iterable[Value], make_variants: Callable[[str], Iterator[Variants]]
+) -> Texts:
+    return Texts((value, variants) for value in values for variants in make_variants(value.text))
+
+
+def _find_recipe(tokens: list[Value], recipes: list[Recipe], signature: bytes) -> Match | None:
+    """Return the token that one of the recipes makes the signature with."""
+    for value in tokens:
+        text = value.text.encode()
+        for recipe in recipes:
+            if recipe.sign(text) == signature:
+                return Match(value, (), recipe.deviation)
+    return None
+
+
+def _find_both(tokens: list[Value], recipes: list[Recipe], signature: bytes) -> Match | None:
+    """Return the token with a likely mistake in it, with which a likely recipe was used."""
+    for value in tokens:
+        for variants in likely_variants(value.text):
+            for text in variants.texts:
+                for recipe in recipes:
+                    if recipe.sign(text) == signature:
+                        if variants.is_completed_by(text, recipe.join(text)):
+                            return None
+                        return Match(value, variants.slips, recipe.deviation)
+    return None
+
+
+def _owner(value: Value) -> int | None:
+    return value.account.pk if value.account else None

@@ -1,0 +1,150 @@
+"""Causes that the shape of the query string or of the signature shows: see protocol/shapes.py."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext as _
+
+from verification.diagnosis.evidence import Evidence, Explanation
+from verification.protocol.enums import Reason
+from verification.protocol.shapes import Shape
+
+OTHER_DIGESTS = {
+    Shape.SHA224: "SHA-224",
+    Shape.SHA256: "SHA-256",
+    Shape.SHA384: "SHA-384",
+    Shape.SHA512: "SHA-512",
+}
+
+
+def path_with_parameters(evidence: Evidence) -> Explanation | None:
+    """Recognize parameters that came in the path, because the “?” before them is missing."""
+    slug = evidence.attempt.path_slug
+    if not evidence.is_refused_for(Reason.MISSING_PARAMETER, Reason.UNKNOWN_ACCOUNT):
+        return None
+    if not any(sign in slug for sign in ("&", "?", "signature=", "echostr=", "timestamp=")):
+        return None
+    return Explanation(
+        _("parameters in the path"),
+        _(
+            "The parameters were part of the path “{path}”: the “?” between the server URL and "
+            "them is missing, or was percent-encoded as %3F."
+        ).format(path=evidence.attempt.path),
+        _(
+            "Correct the script or tool that sent it, or the server URL in the console: it ends "
+            "with the slug, and the parameters follow a plain “?”."
+        ),
+    )
+
+
+def query_mangled(evidence: Evidence) -> Explanation | None:
+    """Recognize a query string that somebody or something has mangled."""
+    if not evidence.is_refused_for(
+        Reason.MISSING_PARAMETER, Reason.REPEATED_PARAMETER, Reason.MALFORMED_PARAMETER
+    ):
+        return None
+    texts = describe_query(evidence.shape) if evidence.shape else None
+    return Explanation(_("query string mangled"), *texts) if texts else None
+
+
+def describe_query(shape: Shape) -> tuple[str, str] | None:
+    """Return what happened to a query string of this shape, and what to do."""
+    in_script = _("Correct the URL in the script or tool that sent it.")
+    return {
+        Shape.HTML_ENTITY: (
+            _("The parameters were joined by &amp; instead of &: the URL was copied from HTML."),
+            _("Replace each &amp; by & in the script or tool that sent it."),
+        ),
+        Shape.TIMES_SIGN: (
+            _(
+                "It had “×tamp” instead of “&timestamp”: an HTML page or editor took &times for "
+                "the sign ×."
+            ),
+            _(
+                "Write &timestamp again in the script or tool that sent it, or &amp;timestamp in "
+                "HTML."
+            ),
+        ),
+        Shape.SECOND_QUESTION_MARK: (
+            _(
+                "The query string had a second “?” where an & belongs, so a parameter was not "
+                "found."
+            ),
+            _(
+                "Enter the server URL without a “?” and anything after it into the console or "
+                "script. A script joins further parameters with &."
+            ),
+        ),
+        Shape.ENCODED: (
+            _("The query string was percent-encoded as a whole, or twice (%26, %3D or %25 in it)."),
+            _("Encode only each value, once, in the script, tool or proxy that sent it."),
+        ),
+        Shape.ESCAPED: (
+            _("The parameters were joined by \\& or \\u0026 instead of &."),
+            _("Remove the backslashes and escapes in the script or tool that sent it."),
+        ),
+        Shape.OTHER_SEPARATOR: (
+            _("The parameters were joined by another sign than &, such as ; or a comma."),
+            in_script,
+        ),
+        Shape.UNREADABLE: (
+            _("The names of WeChat's parameters arrived, but not as name=value, joined by &."),
+            in_script,
+        ),
+        Shape.JSON: (
+            _("The parameters came as JSON, not as signature=…&timestamp=…&nonce=…."),
+            in_script,
+        ),
+        Shape.ARRAY: (
+            _("A parameter came as an array, such as signature[]=…; WeChat sends plain names."),
+            in_script,
+        ),
+        Shape.PLACEHOLDER: (
+            _("A parameter was a placeholder or empty variable, such as {signature} or undefined."),
+            _("Let the script or tool put in the value."),
+        ),
+        Shape.OTHER_NAME: (
+            _(
+                "A parameter had another name than WeChat's, such as Signature or sign. They are "
+                "signature, timestamp, nonce and echostr, in small letters."
+            ),
+            in_script,
+        ),
+    }.get(shape)
+
+
+def signature_malformed(evidence: Evidence) -> Explanation | None:
+    """Recognize what a malformed signature is: another digest, or another spelling of it."""
+    is_malformed = evidence.is_refused_for(Reason.MALFORMED_PARAMETER)
+    if not is_malformed or evidence.parameter != "signature" or evidence.shape is None:
+        return None
+    happened, to_do = describe_signature(evidence.shape)
+    return Explanation(_("signature in another form"), happened, to_do)
+
+
+def describe_signature(shape: Shape) -> tuple[str, str]:
+    """Return what a signature of this shape is, and what to do."""
+    right = _("Send the SHA-1 as 40 hexadecimal digits in small letters, and nothing else.")
+    if shape in OTHER_DIGESTS:
+        return (
+            _("By its length, the signature is {digest} in hexadecimal; WeChat uses SHA-1.").format(
+                digest=OTHER_DIGESTS[shape]
+            ),
+            _("Use SHA-1 in the script or tool that sent it."),
+        )
+    happened = {
+        Shape.BASE64: _("The signature is in base64; WeChat's is in hexadecimal."),
+        Shape.UPPER_CASE: _("The signature has capital letters; WeChat's has small letters only."),
+        Shape.SPACES: _(
+            "The signature has a space, a line break or a separator before, after or in it."
+        ),
+        Shape.QUOTED: _("The signature is in quotation marks or brackets."),
+        Shape.SURROUNDED: _("The signature has other text around it, such as sha1= or 0x."),
+        Shape.MD5: _("By its length, the signature is MD5 in hexadecimal, or was cut off."),
+        Shape.TWICE: _("The signature was sent twice in one value."),
+        Shape.INCOMPLETE: _("The signature is incomplete: it has fewer than 40 digits."),
+        Shape.EMPTY: _("The signature was empty."),
+    }
+    return happened.get(shape, _("The signature is not one of WeChat's.")), _(
+        "If a script or tool of yours sent it: {right} If WeChat sent it, check which proxy in "
+        "front of this server changes the query string."
+    ).format(right=right)

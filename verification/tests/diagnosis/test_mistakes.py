@@ -1,0 +1,273 @@
+"""People type, paste and sign wrongly in known ways. Each is named, with whose token it was."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from base64 import b64encode
+
+import pytest
+
+from verification.diagnosis import StoredData, explain
+from verification.models import OfficialAccount, VerificationAttempt
+from verification.tests.support.accounts import make_account
+from verification.tests.support.company import (
+    ECHOSTR,
+    MALL,
+    MALL_AES_KEY,
+    NONCE,
+    OLD_MALL,
+    OUTLET,
+    TIMESTAMP,
+    call_signed,
+    call_with,
+    found_company,
+)
+
+WIDE = MALL.translate({code: code + 0xFEE0 for code in range(0x21, 0x7F)})
+OUTLET_PAGE = "/wechat/harbor-outlet"
+
+
+@pytest.fixture(autouse=True)
+def company(db: None) -> None:
+    found_company()
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        (MALL[:-1], "characters missing"),
+        (MALL[1:], "characters missing"),
+        (MALL.replace("k", ""), "characters missing"),
+        (MALL + MALL, "pasted twice"),
+        (MALL.lower(), "upper and lower case"),
+        (MALL.replace("T", "t"), "upper and lower case"),
+        (MALL.replace("l", "1"), "look alike"),
+        (MALL.replace("0", "O"), "look alike"),
+        (MALL.replace("ke", "ek"), "two characters in the wrong order"),
+        (MALL.replace("k", "kk"), "one character too many"),
+        (MALL.replace("2026", "2025"), "one wrong character"),
+        (WIDE, "full-width"),
+        (f"{MALL} ", "space"),
+        (f"\n{MALL}", "line break"),
+        (f"{MALL}\r\n", "line break"),
+        (f"{MALL}\t", "tab"),
+        (f"\ufeff{MALL}", "byte order mark"),
+        (f"{MALL}\u200b", "invisible"),
+        (f"City {MALL[4:]}", "space"),
+        (f"{MALL[:8]}\n{MALL[8:]}", "line break"),
+        (f'"{MALL}"', "quotation marks"),
+        (f"“{MALL}”", "quotation marks"),
+        (f"Token: {MALL}", "label"),
+        (f"令牌(Token)：{MALL}", "label"),
+        (OLD_MALL + MALL, "another value pasted"),
+        ((OLD_MALL + MALL)[:32], "another value pasted"),
+        (b64encode(MALL.encode()).decode(), "base64"),
+        (f'"{MALL}"\n', "quotation marks, brackets or markup and with a line break"),
+        (f"{MALL}1", "one character too many"),
+        (f"{MALL}!", "punctuation"),
+        (f"{MALL}\n\n", "line break"),
+        (f"- {MALL}", "label"),
+        (f"**{MALL}**", "markup"),
+        (f"<b>{MALL}</b>", "markup"),
+        (f'"{MALL}",', "punctuation mark"),
+        (f"token: {MALL}\n", "label copied along, such as “Token:” and with a line break"),
+        (f"City Mall：{MALL}", "another value pasted"),
+        (f"{MALL}\n{OLD_MALL}", "another value pasted"),
+        ("City Mall Token 2026", "space"),
+        ("CityMall-Token-2026", "punctuation"),
+        (f"{MALL[:6]}\u00ad{MALL[6:]}", "invisible"),
+        ("CityMallToken２０２６", "full-width"),
+        (f"\u0421{MALL[1:]}", "look alike"),
+        (f"{MALL}\\n", "line break"),
+        (f"{MALL}%20", "space"),
+        (MALL.replace("ll", ""), "characters missing"),
+        (MALL.replace("C", "c").replace("M", "m"), "upper and lower case"),
+        (hashlib.md5(MALL.encode()).hexdigest(), "hashed"),
+        (b64encode(f"{MALL}\n".encode()).decode(), "base64"),
+        (f"{MALL.lower()} ", "with upper and lower case mixed up and with a space"),
+    ],
+)
+def test_a_slip_is_named(typed: str, words: str) -> None:
+    explanation = call_with(typed)
+
+    assert explanation.cause == "token_mistyped"
+    assert "the token of “City Mall”" in explanation.what_happened
+    assert words in explanation.what_happened
+    assert "“City Mall”" in explanation.what_to_do
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        (OUTLET[:-1], "characters missing"),
+        (OUTLET[1:], "characters missing"),
+        (f"{OUTLET}\n", "line break"),
+        (OUTLET.lower(), "upper and lower case"),
+        (f"Token:{OUTLET}", "label"),
+    ],
+)
+def test_a_slip_with_another_accounts_token_is_named(typed: str, words: str) -> None:
+    explanation = call_with(typed)
+
+    assert "the token of “Harbor Outlet”" in explanation.what_happened
+    assert words in explanation.what_happened
+    assert "The URL belongs to “City Mall”." in explanation.what_happened
+    assert [account.slug for account in explanation.accounts] == ["city-mall", "harbor-outlet"]
+
+
+def test_a_slip_with_a_retired_token_is_named() -> None:
+    explanation = call_with(OLD_MALL[:-1])
+
+    assert "the token of “City Mall” that was retired on 20" in explanation.what_happened
+    assert "characters missing" in explanation.what_happened
+
+
+@pytest.mark.parametrize("path", ["/", "/wechat/city-mal"])
+def test_a_slip_is_named_at_the_bare_domain_and_at_a_mistyped_path(path: str) -> None:
+    explanation = call_with(MALL.replace("2026", "2025"), path)
+
+    assert "the token of “City Mall”, but with one wrong character" in explanation.what_happened
+    assert ("No account has the address" in explanation.what_happened) == (path != "/")
+
+
+def test_a_slip_is_named_where_fifty_accounts_may_be_meant() -> None:
+    for number in range(50):
+        make_account(f"shop-{number}", f"TokenOfShopNumber{number:03}")
+
+    assert "characters missing" in call_with("TokenOfShopNumbr022", "/").what_happened
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        ("wx1f0a5b3c7d9e2468", "the AppID of “City Mall”"),
+        ("wx9d8c7b6a5f4e3d2c", "the AppID of “Harbor Outlet”"),
+        (MALL_AES_KEY, "the EncodingAESKey of “City Mall”"),
+        (MALL_AES_KEY[:32], "the EncodingAESKey of “City Mall”, but with characters missing"),
+        ("city-mall", "the slug of “City Mall”"),
+        ("City-Mall", "the slug of “City Mall”, but with upper and lower case mixed up"),
+        ("City Mall", "the name of “City Mall”"),
+        ("/wechat/city-mall", "the server URL of “City Mall”"),
+        ("your_token", "a placeholder"),
+        ("<token>", "a placeholder"),
+        ("${WECHAT_TOKEN}", "a placeholder"),
+        (f"{MALL_AES_KEY}=", "the EncodingAESKey of “City Mall”, but with a punctuation mark"),
+    ],
+)
+def test_another_value_in_place_of_the_token_is_named(typed: str, words: str) -> None:
+    explanation = call_with(typed)
+
+    assert explanation.cause == "other_value_for_token"
+    assert words in explanation.what_happened
+
+
+def test_the_fingerprint_and_the_encrypted_token_are_named() -> None:
+    token = OfficialAccount.objects.get(slug="city-mall").current_token
+    assert token is not None
+    assert token.secret is not None
+
+    assert "the fingerprint of “City Mall”" in call_with(token.fingerprint).what_happened
+    assert "as the database holds it" in call_with(token.secret.ciphertext).what_happened
+
+
+def sha1(text: str) -> str:
+    return hashlib.sha1(text.encode()).hexdigest()
+
+
+def hmac_sha1(text: str) -> str:
+    return hmac.new(MALL.encode(), text.encode(), "sha1").hexdigest()
+
+
+#: They are sorted: digits come before letters.
+PARTS = [NONCE, TIMESTAMP, MALL]
+
+
+@pytest.mark.parametrize(
+    ("signature", "words"),
+    [
+        (sha1(MALL + TIMESTAMP + NONCE), "without sorting the parts"),
+        (sha1(TIMESTAMP + NONCE + MALL), "without sorting the parts"),
+        (sha1(",".join(PARTS)), "with a separator"),
+        (sha1("&".join([MALL, TIMESTAMP, NONCE])), "with a separator"),
+        (sha1(f"token={MALL}&timestamp={TIMESTAMP}&nonce={NONCE}"), "with a separator"),
+        (sha1(repr(PARTS)), "with a separator"),
+        (sha1("".join(sorted([*PARTS, ECHOSTR]))), "with the echostr"),
+        (sha1("".join(PARTS) + ECHOSTR), "with the echostr"),
+        (hmac_sha1(TIMESTAMP + NONCE), "with HMAC"),
+        (hmac_sha1("".join(PARTS)), "with HMAC"),
+        (hmac_sha1(f"{TIMESTAMP}\n{NONCE}"), "with HMAC"),
+        (hmac.new((TIMESTAMP + NONCE).encode(), MALL.encode(), "sha1").hexdigest(), "with HMAC"),
+        (sha1(json.dumps(PARTS)), "with a separator"),
+        (sha1("".join(sorted([MALL, TIMESTAMP, ECHOSTR]))), "with the echostr"),
+        (sha1(f"{NONCE}{int(TIMESTAMP):x}{MALL}"), "with the timestamp in another unit"),
+        (sha1("".join(sorted([*PARTS, "wx1f0a5b3c7d9e2468"]))), "such as the AppID"),
+        (sha1("/wechat/city-mall" + "".join(PARTS)), "such as the AppID"),
+        (sha1(f"{NONCE}{TIMESTAMP}000{MALL}"), "with the timestamp in another unit"),
+        (sha1(f"{NONCE}{TIMESTAMP}.0{MALL}"), "with the timestamp in another unit"),
+        (sha1(f"{NONCE}{int(TIMESTAMP) + 1}{MALL}"), "with the timestamp in another unit"),
+        (sha1(f"{NONCE[:8]}{TIMESTAMP}{MALL}"), "with another nonce"),
+        (sha1(f"{TIMESTAMP}{MALL}"), "without the timestamp or the nonce"),
+        (sha1(MALL), "without the timestamp or the nonce"),
+        (hashlib.sha256("".join(PARTS).encode()).hexdigest()[:40], "another hash function"),
+        (sha1(sha1("".join(PARTS))), "another hash function"),
+        (hashlib.sha1("".join(PARTS).encode("utf-16-le")).hexdigest(), "another encoding"),
+        (sha1(f"{MALL}\n{TIMESTAMP}{NONCE}"), "a line break before, after or in it and without"),
+    ],
+)
+def test_another_recipe_is_named(signature: str, words: str) -> None:
+    explanation = call_signed(signature)
+
+    assert explanation.cause == "signed_differently"
+    assert "the token of “City Mall”" in explanation.what_happened
+    assert words in explanation.what_happened
+    assert "WeChat never signs like this" in explanation.what_to_do
+
+
+def test_another_recipe_with_another_accounts_token_is_named() -> None:
+    explanation = call_signed(sha1(OUTLET + TIMESTAMP + NONCE))
+
+    assert "the token of “Harbor Outlet”, but without sorting" in explanation.what_happened
+    both = call_signed(sha1(f"{OUTLET}\n{TIMESTAMP}{NONCE}")).what_happened
+    assert "“Harbor Outlet”, but with a line break before, after or in it and without" in both
+    assert "The URL belongs to “City Mall”." in explanation.what_happened
+
+
+@pytest.mark.parametrize(
+    ("sent", "signed"),
+    [("1714036504123", "1714036504"), ("1714036504", "1714036504000")],
+)
+def test_milliseconds_are_named(sent: str, signed: str) -> None:
+    explanation = call_signed(sha1("".join(sorted([NONCE, signed, MALL]))), timestamp=sent)
+
+    assert "such as milliseconds" in explanation.what_happened
+
+
+@pytest.mark.parametrize("glued", ["/wechat/city-mall", ";jsessionid=5"])
+def test_what_was_glued_to_the_nonce_is_named(glued: str) -> None:
+    right = sha1("".join(PARTS))
+
+    assert "with another nonce" in call_signed(right, nonce=f"{NONCE}{glued}").what_happened
+
+
+def test_the_address_of_the_account_is_not_blamed_for_a_token_that_fits_nothing() -> None:
+    explanation = call_with("NobodyKnowsThis1")
+
+    assert explanation.cause == "token_unknown"
+    assert "never" not in explanation.what_happened
+    assert explanation.what_to_do.startswith("If a script or tool of yours sent it")
+
+
+def test_a_list_of_unlike_attempts_ends_its_search_but_the_page_of_one_does_not() -> None:
+    for number in range(30):
+        call_with("NobodyKnowsThis1", nonce=str(1_000_000_000 + number))
+    call_with(MALL.replace("2026", "2025"))
+    attempts = list(VerificationAttempt.objects.select_related("account").order_by("id"))
+    stored = StoredData()
+    causes = [explain(attempt, stored).cause for attempt in attempts]
+
+    assert stored.search.hashes_left > 0
+    assert causes[:30] == ["token_unknown"] * 30
+    assert causes[30] == "token_unknown"
+    assert explain(attempts[30]).cause == "token_mistyped"

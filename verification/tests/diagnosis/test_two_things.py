@@ -1,0 +1,166 @@
+"""More than one thing is wrong at once, or more than one account is concerned: all is said."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+
+from verification import change_log
+from verification.accounts.pausing import pause
+from verification.accounts.tokens import rotate_token
+from verification.change_log import Actor
+from verification.diagnosis import explain
+from verification.models import ChangeEvent, OfficialAccount
+from verification.tests.support.accounts import LI_WEI, make_account
+from verification.tests.support.adapter import last_attempt
+from verification.tests.support.company import MALL, OUTLET, SHARED, call, call_with, found_company
+from verification.tests.support.lost_keys import lose_key
+from verification.tests.support.signer import verification
+
+
+@pytest.fixture(autouse=True)
+def company(db: None) -> None:
+    found_company()
+
+
+def account(slug: str) -> OfficialAccount:
+    return OfficialAccount.objects.get(slug=slug)
+
+
+@pytest.mark.parametrize(
+    ("token", "words"),
+    [
+        ("NobodyKnowsThis1", "Also: the signature matches no token that is stored here."),
+        (OUTLET, "Also: This was signed with the token of “Harbor Outlet”."),
+        (MALL[:-1], "the token of “City Mall”, but with characters missing"),
+    ],
+)
+def test_a_paused_account_with_a_wrong_token_is_told_both(token: str, words: str) -> None:
+    pause(account("city-mall"), LI_WEI)
+    explanation = call_with(token)
+
+    assert "“City Mall” was paused by li.wei on 20" in explanation.what_happened
+    assert words in explanation.what_happened
+    assert "copy the account's current token into the console" in explanation.what_to_do
+
+
+def test_a_paused_account_with_the_right_token_is_only_paused() -> None:
+    pause(account("city-mall"), LI_WEI)
+    explanation = call_with(MALL)
+
+    assert explanation.summary == "paused account"
+    assert "Also" not in explanation.what_happened
+
+
+def test_an_account_without_a_token_is_told_whose_token_came() -> None:
+    make_account("travel-club")
+    explanation = call_with(OUTLET, "/wechat/travel-club")
+
+    assert "“Travel-Club” had no token" in explanation.what_happened
+    assert "signed with the token of “Harbor Outlet”" in explanation.what_happened
+
+
+def test_both_accounts_of_a_shared_token_are_named() -> None:
+    explanation = call_with(SHARED)
+
+    assert "the token of “Book Shop” · “Tea House”, but the URL" in explanation.what_happened
+    assert "share one token: give each its own" in explanation.what_to_do
+    assert {account.slug for account in explanation.accounts} == {
+        *("city-mall", "tea-house", "book-shop")
+    }
+
+
+@pytest.mark.parametrize(("token", "path"), [(SHARED, "/wechat/tea-hous"), (SHARED[:-1], "/")])
+def test_both_accounts_are_named_elsewhere_too(token: str, path: str) -> None:
+    assert "“Book Shop” · “Tea House”" in call_with(token, path).what_happened
+
+
+@pytest.fixture
+def sixty_shops(company: None) -> None:
+    for number in range(60):
+        make_account(f"shop-{number}", f"TokenOfShopNumber{number:03}")
+
+
+def test_an_account_beyond_the_limit_at_the_bare_domain_is_not_sent_round(
+    sixty_shops: None,
+) -> None:
+    explanation = call_with("TokenOfShopNumber059", "/")
+
+    assert "More than 50 accounts accept calls there" in explanation.what_happened
+    assert "/wechat/shop-59 into the console" in explanation.what_to_do
+
+
+def test_one_of_the_first_fifty_is_accepted(sixty_shops: None) -> None:
+    assert call_with("TokenOfShopNumber003", "/").cause == "accepted"
+
+
+def test_the_address_of_a_deleted_account_names_it_and_no_other() -> None:
+    change_log.record(
+        ChangeEvent.Action.ACCOUNT_DELETED, Actor("wang.fang"), name="City Mail", slug="city-mail"
+    )
+    explanation = call_with("GoneBrandToken77", "/wechat/city-mail")
+
+    assert explanation.cause == "path_of_former_slug"
+    assert "“City Mail” had the address" in explanation.what_happened
+    assert "until wang.fang deleted the account on 20" in explanation.what_happened
+    assert "City Mall" not in explanation.full_text
+
+
+def test_the_former_address_of_an_account_names_the_new_one() -> None:
+    mall = account("city-mall")
+    change_log.record(
+        ChangeEvent.Action.ACCOUNT_CHANGED, LI_WEI, mall, changes={"slug": ["mall", "city-mall"]}
+    )
+    explanation = call_with("Nonsense1", "/wechat/mall")
+
+    assert "“City Mall” had the address “/wechat/mall” until li.wei" in explanation.what_happened
+    assert "/wechat/city-mall now" in explanation.what_to_do
+
+
+def test_of_two_equally_near_addresses_none_is_suggested() -> None:
+    make_account("brand-a")
+    make_account("brand-b")
+
+    assert "nearest" not in call_with("Nonsense1", "/wechat/brand-c").what_happened
+
+
+@pytest.mark.parametrize("path", ["//wechat//city-mall", "/WeChat/city-mall", "/city-mall"])
+def test_a_wrong_prefix_or_slash_names_the_right_address(path: str) -> None:
+    explanation = call_with(MALL, path)
+
+    assert explanation.cause == "path_mistyped"
+    assert "whose address is “/wechat/city-mall”" in explanation.what_happened
+
+
+def test_a_mistyped_path_with_a_retired_token_is_told_both() -> None:
+    rotate_token(account("harbor-outlet"), "NewOutletToken2027", LI_WEI, keep_old=timedelta(0))
+    explanation = call_with(OUTLET, "/wechat/harbor-outlt")
+
+    assert "the nearest is “/wechat/harbor-outlet”" in explanation.what_happened
+    assert "the token of “Harbor Outlet” that was retired on 20" in explanation.what_happened
+
+
+def test_a_lost_key_of_another_account_is_told_where_its_token_may_be_meant() -> None:
+    lose_key(account("harbor-outlet"))
+    explanation = call_with(OUTLET)
+
+    assert explanation.cause == "token_unknown"
+    assert "cannot decrypt the token of “Harbor Outlet”" in explanation.what_happened
+
+
+def test_a_signed_request_with_another_method_is_no_scanner() -> None:
+    Client().put(f"/wechat/city-mall?{verification(MALL)}")
+    explanation = explain(last_attempt())
+
+    assert explanation.cause == "method_not_allowed"
+    assert not explanation.is_harmless
+    assert "let it use GET" in explanation.what_to_do
+
+
+def test_a_script_that_has_not_read_its_token_is_not_told_that_nothing_is_to_do() -> None:
+    explanation = call(query=verification(""))
+
+    assert explanation.cause == "signed_with_empty_token"
+    assert explanation.what_to_do.startswith("If a script of yours sent it")
