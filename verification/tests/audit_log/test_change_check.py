@@ -13,7 +13,7 @@ from django.test import Client
 from django.utils import timezone
 
 from verification import change_log
-from verification.account_rows import Part, read_account_rows
+from verification.account_digests import AccountPart, read_account_digests
 from verification.accounts.pausing import pause, resume
 from verification.alerts.watch import Watch
 from verification.audit_log import chain
@@ -410,7 +410,7 @@ def test_the_watch_reports_an_event_whose_key_nobody_has_and_that_vouches_for_an
         key_id="deadbeef",
         mac=bytes(32),
         previous=digest_of(events()[-1]),
-        account_rows=read_account_rows([brand_a.pk], Part),
+        account_digests=read_account_digests([brand_a.pk], AccountPart),
     )
 
     assert watch.run_round().is_log_broken

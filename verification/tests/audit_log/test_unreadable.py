@@ -113,7 +113,7 @@ def test_an_event_of_an_unknown_key_that_describes_accounts_otherwise(
     with connection.cursor() as cursor:
         cursor.execute("SET session_replication_role = replica")
         table = ChangeEvent._meta.db_table
-        cursor.execute(f"UPDATE {table} SET account_rows = %s, key_id = 'deadbeef'", [rows])
+        cursor.execute(f"UPDATE {table} SET account_digests = %s, key_id = 'deadbeef'", [rows])
         cursor.execute("SET session_replication_role = origin")
 
     expect_report(li_wei)
