@@ -94,7 +94,7 @@ def read_account_digests(
 def are_account_digests(accounts: Any) -> bool:
     """Return whether an event holds what read_account_digests() returns, or nothing.
 
-    The MAC of an event whose key is not known any more does not show it.
+    The MAC shows nothing of this if the key of the event is no longer known.
     """
     return accounts is None or all(
         _is_number(account_id) and (parts is None or _are_parts(parts))

@@ -77,8 +77,8 @@ def _record_accounts(
 ) -> None:
     """Record all accounts as they are, when the change log begins to describe them.
 
-    No later migrate does so, even if the change log has no MAC: somebody may have removed them,
-    and it would accept an account that was altered.
+    No later migrate does this, even if no event has a MAC: somebody may have removed the MACs, and
+    an account that was altered would be accepted.
     """
     from verification import change_log
     from verification.models import ChangeEvent, OfficialAccount

@@ -24,9 +24,9 @@ MAX_EVENTS = 60
 MANY = ""
 
 ADD_FAILURE = f"""
-INSERT INTO {FailureTally._meta.db_table} AS tally (hour, action, source, count, last_at)
-VALUES (%s, %s, %s, 1, %s) ON CONFLICT (hour, action, source)
-DO UPDATE SET count = tally.count + 1, last_at = excluded.last_at"""
+INSERT INTO {FailureTally._meta.db_table} AS tally (hour, action, source, count)
+VALUES (%s, %s, %s, 1) ON CONFLICT (hour, action, source)
+DO UPDATE SET count = tally.count + 1"""
 
 
 class FailureBudget:
@@ -81,8 +81,7 @@ def record_failure(action: Action, actor: Actor) -> None:
 
 def add_to_tally(action: Action, source: str) -> None:
     """Count a failure. The database adds, so that no worker loses the count of another."""
-    adapt = connection.ops.adapt_datetimefield_value
-    now = timezone.now()
-    hour = now.replace(minute=0, second=0, microsecond=0)
+    hour = timezone.now().replace(minute=0, second=0, microsecond=0)
+    adapted = connection.ops.adapt_datetimefield_value(hour)
     with connection.cursor() as cursor:
-        cursor.execute(ADD_FAILURE, [adapt(hour), action.value, source, adapt(now)])
+        cursor.execute(ADD_FAILURE, [adapted, action.value, source])

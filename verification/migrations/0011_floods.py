@@ -5,7 +5,6 @@ The release before shows such an attempt with the number 12 as its reason, and e
 
 from __future__ import annotations
 
-import django.utils.timezone
 from django.db import migrations, models
 
 REASONS = [
@@ -44,10 +43,6 @@ class Migration(migrations.Migration):
                     models.CharField(blank=True, max_length=43, verbose_name="source IP"),
                 ),
                 ("count", models.BigIntegerField(verbose_name="count")),
-                (
-                    "last_at",
-                    models.DateTimeField(default=django.utils.timezone.now, verbose_name="last"),
-                ),
             ],
             {
                 "verbose_name": "tally of failures",

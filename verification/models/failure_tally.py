@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from django.db import models
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 
@@ -14,7 +13,6 @@ class FailureTally(models.Model):
     #: An IPv4 address or an IPv6 /64 network; empty for failures from many sources.
     source = models.CharField(_("source IP"), max_length=43, blank=True)
     count = models.BigIntegerField(_("count"))
-    last_at = models.DateTimeField(_("last"), default=timezone.now)
 
     class Meta:
         verbose_name = _("tally of failures")

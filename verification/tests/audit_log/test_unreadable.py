@@ -29,7 +29,7 @@ pytestmark = pytest.mark.postgresql
 
 TIMES = ["infinity", "-infinity", "20000-01-01", "0044-03-15 BC", "9999-12-31 23:59:59"]
 #: JSON of an event that a process with a key that was removed since may have recorded.
-ROWS = [
+DIGESTS = [
     "[1]",
     '{"x": {"settings": {}}}',
     '{"1": [1]}',
@@ -106,14 +106,14 @@ def test_a_sign_off_that_record_did_not_write(
     assert f"Change event {sign_off} was altered" in page.text
 
 
-@pytest.mark.parametrize("rows", ROWS)
+@pytest.mark.parametrize("digests", DIGESTS)
 def test_an_event_of_an_unknown_key_that_describes_accounts_otherwise(
-    rows: str, brand_a: OfficialAccount, li_wei: User
+    digests: str, brand_a: OfficialAccount, li_wei: User
 ) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SET session_replication_role = replica")
         table = ChangeEvent._meta.db_table
-        cursor.execute(f"UPDATE {table} SET account_digests = %s, key_id = 'deadbeef'", [rows])
+        cursor.execute(f"UPDATE {table} SET account_digests = %s, key_id = 'deadbeef'", [digests])
         cursor.execute("SET session_replication_role = origin")
 
     expect_report(li_wei)
