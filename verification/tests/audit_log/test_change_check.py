@@ -346,6 +346,24 @@ def test_many_processes_at_once_do_not_fork_the_chain(brand_a: OfficialAccount) 
     assert problems() == []
 
 
+@pytest.mark.postgresql
+@pytest.mark.django_db(transaction=True)
+def test_a_session_whose_isolation_a_pooler_has_lost_changes_nothing_and_says_why(
+    brand_a: OfficialAccount,
+) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SET default_transaction_isolation = 'repeatable read'")
+    try:
+        with pytest.raises(OperationalError, match="a transaction is “repeatable read”"):
+            pause(brand_a, LI_WEI)
+    finally:
+        connection.close()
+
+    brand_a.refresh_from_db()
+    assert not brand_a.is_paused
+    assert problems() == []
+
+
 class TestPages:
     """A page does not show an event that was altered as if it were true."""
 
