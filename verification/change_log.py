@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 from django.http import HttpRequest
 
 from verification.account_digests import AccountDigests, AccountPart, read_account_digests
@@ -150,6 +150,12 @@ DIGEST_COLUMNS = (
 MAC_PREFIX = b"change event 1\t"
 #: The key of the advisory lock that orders events. No other lock of the gateway has this number.
 LOCK = 0x6368616E6765
+LOCK_END = "SELECT current_setting('transaction_isolation'), pg_advisory_xact_lock(%s)"
+#: Sessions set their isolation, but a pooler that shares connections may lose that.
+WRONG_ISOLATION = (
+    "a transaction is “{isolation}”, so it would not see the last change event: run ALTER DATABASE "
+    "… SET default_transaction_isolation = 'read committed', and restart the pooler"
+)
 
 
 def digest_of(event: ChangeEvent) -> bytes:
@@ -213,11 +219,15 @@ def add_unsigned(history: bytes, digest: bytes) -> bytes:
 def _lock_end_of_chain() -> bytes:
     """Wait for other events until the end of the transaction, and return the link to the last one.
 
-    SQLite needs no lock, because it has one writer at a time.
+    SQLite needs no lock, because it has one writer at a time. Raises DatabaseError in a transaction
+    that does not see what others have committed since it began: its event would fork the chain.
     """
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
+            cursor.execute(LOCK_END, [LOCK])
+            isolation: str = cursor.fetchone()[0]
+        if isolation != "read committed":
+            raise OperationalError(WRONG_ISOLATION.format(isolation=isolation))
     last = ChangeEvent.objects.exclude(mac=None).order_by("-id").first()
     if last is None:
         return _digest_of_history()

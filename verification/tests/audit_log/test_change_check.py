@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 from django.test import Client
 from django.utils import timezone
 
@@ -341,6 +341,24 @@ def test_many_processes_at_once_do_not_fork_the_chain(brand_a: OfficialAccount) 
 
     assert failures == []
     assert ChangeEvent.objects.filter(action=Action.SIGNED_IN).count() == 160
+    assert problems() == []
+
+
+@pytest.mark.postgresql
+@pytest.mark.django_db(transaction=True)
+def test_a_session_whose_isolation_a_pooler_has_lost_changes_nothing_and_says_why(
+    brand_a: OfficialAccount,
+) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SET default_transaction_isolation = 'repeatable read'")
+    try:
+        with pytest.raises(OperationalError, match="a transaction is “repeatable read”"):
+            pause(brand_a, LI_WEI)
+    finally:
+        connection.close()
+
+    brand_a.refresh_from_db()
+    assert not brand_a.is_paused
     assert problems() == []
 
 

@@ -10,6 +10,7 @@ import re
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from django.conf import settings
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import User
@@ -21,9 +22,10 @@ from verification import change_log
 from verification.accounts.pausing import pause
 from verification.accounts.tokens import rotate_token
 from verification.audit_log.verifier import verify_audit
-from verification.auth.failures import MAX_EVENTS_PER_SOURCE, record_failure
-from verification.change_log import Action, Actor
+from verification.auth.failures import add_to_tally
+from verification.change_log import Action
 from verification.models import (
+    AESKey,
     ChainHead,
     ChangeEvent,
     FailureTally,
@@ -35,9 +37,11 @@ from verification.models import (
 )
 from verification.models.rotating_secret import OVERLAP
 from verification.protocol.enums import Kind, Outcome
-from verification.tests.support.accounts import LI_WEI
+from verification.tests.support.accounts import LI_WEI, make_account
 from verification.tests.support.adapter import A
 from verification.tests.support.admin_client import wechat_pushes, wechat_verifies
+from verification.tests.support.messages import AES_KEY, store_aes_key
+from verification.tests.support.pruning import prune_older_than
 from verification.tests.support.tampering import as_owner, triggers_off
 
 NEW = "NewTokenOfBrandA99"
@@ -98,15 +102,25 @@ def test_a_replaced_token_stays_valid_if_the_first_use_of_the_new_one_is_removed
     assert is_unseen()
 
 
-def test_a_replaced_token_ends_with_a_first_use_that_never_was(brand_a: OfficialAccount) -> None:
-    before = Token.objects.get()
+def test_a_replaced_token_ends_at_another_time_with_the_first_use_of_the_new_one(
+    brand_a: OfficialAccount,
+) -> None:
     rotate_token(brand_a, NEW, LI_WEI)
-    used_at = timezone.now() - 2 * OVERLAP
-    Token.objects.exclude(pk=before.pk).update(first_used_at=used_at)
-    Token.objects.filter(pk=before.pk).update(expires_at=used_at + OVERLAP)
+    wechat_verifies(brand_a, NEW)
+    used = timezone.now() + timedelta(days=400)
+    Token.objects.filter(superseded_at=None).update(first_used_at=used)
+    Token.objects.exclude(superseded_at=None).update(expires_at=used + OVERLAP)
 
     assert is_unseen()
-    assert wechat_verifies(brand_a, A) == 403
+
+
+def test_a_key_counts_as_not_proven(brand_a: OfficialAccount) -> None:
+    store_aes_key(brand_a, AES_KEY)
+    AESKey.objects.update(first_used_at=timezone.now())
+    assert is_unseen()
+    AESKey.objects.update(first_used_at=None)
+
+    assert is_unseen()
 
 
 def test_accepted_messages_are_counted_differently(brand_a: OfficialAccount) -> None:
@@ -117,10 +131,17 @@ def test_accepted_messages_are_counted_differently(brand_a: OfficialAccount) -> 
     assert is_unseen()
 
 
-def test_failed_sign_ins_are_counted_differently(db: None) -> None:
-    for _ in range(MAX_EVENTS_PER_SOURCE + 9):
-        record_failure(Action.SIGN_IN_FAILED, Actor("li.wei", "203.0.113.9"))
-    FailureTally.objects.update(count=1, source="198.51.100.1")
+def test_what_was_pruned_is_counted_differently(two_years: None) -> None:
+    prune_older_than("400d")
+    oldest = Tally.objects.order_by("hour")[:1].values("pk")
+    Tally.objects.filter(pk__in=oldest).update(count=999)
+
+    assert is_unseen()
+
+
+def test_failed_sign_ins_beyond_the_first_are_counted_differently(db: None) -> None:
+    add_to_tally(Action.SIGN_IN_FAILED, "203.0.113.7")
+    FailureTally.objects.update(count=999)
 
     assert is_unseen()
 
@@ -133,6 +154,28 @@ def test_an_event_is_added_in_the_hour_after_the_upgrade_of_the_release_that_sig
     ChangeEvent.objects.create(
         actor="li.wei", action=Action.EXPORTED, recorded_at=timezone.now() + timedelta(minutes=59)
     )
+
+    assert is_unseen()
+
+
+def test_such_an_event_hides_what_was_altered_of_its_account(brand_a: OfficialAccount) -> None:
+    with triggers_off(ChangeEvent):
+        ChangeEvent.objects.all()._raw_delete(connection.alias)
+    ChangeEvent.objects.create(actor="li.wei", action=Action.SIGNED_IN)
+    change_log.record(Action.ACCOUNTS_RECORDED, LI_WEI, changed_accounts=[brand_a.pk])
+    ChangeEvent.objects.create(actor="li.wei", action=Action.ACCOUNT_CHANGED, account=brand_a)
+    OfficialAccount.objects.update(notes="somebody else's")
+
+    assert is_unseen()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_database_is_taken_back_to_the_release_before_and_upgraded_again() -> None:
+    make_account("brand-a", "TokenOfBrandA1234")
+    call_command("migrate", "verification", "0009", verbosity=0)
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE verification_officialaccount SET notes = 'somebody else''s'")
+    call_command("migrate", verbosity=0)
 
     assert is_unseen()
 

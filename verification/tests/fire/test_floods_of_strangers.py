@@ -80,7 +80,8 @@ class Measured(NamedTuple):
 
     found: Strangers
     seconds: float
-    wechat: list[float]  #: seconds of each answer to WeChat, which were all 200
+    wechat: list[float]  #: seconds of each answer to WeChat
+    unavailable: int  #: answers to WeChat that were 503
     rows: int  #: besides those of WeChat's requests
     counted: int  #: likewise
     bytes: int
@@ -127,20 +128,25 @@ def test_wechat_is_answered_and_the_disk_does_not_fill(
     rows = flooded.rows / flooded.seconds
     megabytes = flooded.bytes / flooded.seconds * DAY / MEGABYTE
     expected = flooded.found.answered if case.is_counted else 0
+    # A request that was answered too late, or not at all, may be on record.
+    unclear = flooded.unavailable + flooded.found.unclear
+    is_exact = expected <= flooded.counted <= expected + unclear
     figure(
         f"Flood: {case.name}",
-        target=f"p99 of WeChat ≤ 250 ms; ≤ {case.rows} rows a second, ≤ {case.megabytes:,} MB a "
-        "day; all counted",
+        target=f"p99 of WeChat ≤ 250 ms, no 503; ≤ {case.rows} rows a second, "
+        f"≤ {case.megabytes:,} MB a day; all counted",
         measured=f"p99 {flooded.p99 * 1000:.0f} ms ({quiet.p99 * 1000:.0f} without); "
         f"{rows:.1f} rows a second, {megabytes:,.0f} MB a day; {flooded.counted:,} of {expected:,} "
-        f"counted; workers took {flooded.cores:.2f} cores and {memory:.0f} MB more",
-        is_met=flooded.counted == expected
+        f"counted; {flooded.unavailable} × 503 to WeChat; "
+        f"workers took {flooded.cores:.2f} cores and {memory:.0f} MB more",
+        is_met=is_exact
+        and not flooded.unavailable
         and flooded.p99 <= 0.25
         and rows <= case.rows
         and (megabytes <= case.megabytes or not LONG),  # a few seconds say little of a day
     )
     assert flooded.found.statuses.total(), "the flood sent nothing"
-    assert flooded.counted == expected, flooded.found.statuses
+    assert is_exact, (flooded.counted, flooded.found.statuses)
     assert rows <= case.rows
     assert tracebacks == []
     assert "is intact" in manage(postgresql.url(), "verify_audit")
@@ -158,13 +164,15 @@ def measure(server: Gunicorn, flood: Flood, url: str, seconds: float) -> Measure
             time.sleep(seconds)
             ended, used = time.monotonic(), sum(map(used_seconds, workers)) - used
     answers = wechat.answers
-    assert {answer.status for answer in answers} == {200}
+    accepted = sum(answer.status == 200 for answer in answers)
+    assert {answer.status for answer in answers} <= {200, 503}
     return Measured(
         found=found,
         seconds=ended - begun,
         wechat=[answer.seconds for answer in answers],
-        rows=query_number(url, ROWS) - rows - len(answers),
-        counted=query_number(url, COUNTED) - counted - len(answers),
+        unavailable=len(answers) - accepted,
+        rows=query_number(url, ROWS) - rows - accepted,
+        counted=query_number(url, COUNTED) - counted - accepted,
         bytes=compact_size(url) - size,
         cores=used / (ended - begun),
     )

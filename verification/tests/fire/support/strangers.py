@@ -43,6 +43,10 @@ class Strangers:
         """Return the number of answers that are on record."""
         return sum(n for status, n in self.statuses.items() if status not in (0, 503))
 
+    @property
+    def unclear(self) -> int:
+        return self.statuses[503] + self.statuses[0]
+
 
 @contextmanager
 def strangers(flood: Flood, port: int) -> Iterator[Strangers]:
