@@ -249,11 +249,20 @@ def _digest_of_history() -> bytes:
 
 
 def _next_id() -> int:
-    """Return the id of the next event. The MAC covers it, so it is needed before the row exists."""
+    """Return the id of the next event. The MAC covers it, so it is needed before the row exists.
+
+    Events are read in the order of their ids. A sequence may give a lower one than before: each
+    session keeps some if it has a CACHE, and a restored table may not have its sequence's value.
+    """
     table = ChangeEvent._meta.db_table
     with connection.cursor() as cursor:
-        if connection.vendor == "postgresql":
-            cursor.execute("SELECT nextval(pg_get_serial_sequence(%s, 'id'))", [table])
-        else:
-            cursor.execute(f"SELECT COALESCE(max(id), 0) + 1 FROM {table}")
-        return int(cursor.fetchone()[0])
+        cursor.execute(f"SELECT COALESCE(max(id), 0) + 1 FROM {table}")
+        following: int = cursor.fetchone()[0]
+        if connection.vendor != "postgresql":
+            return following
+        cursor.execute("SELECT nextval(pg_get_serial_sequence(%s, 'id'))", [table])
+        number: int = cursor.fetchone()[0]
+        if number < following:
+            number = following
+            cursor.execute("SELECT setval(pg_get_serial_sequence(%s, 'id'), %s)", [table, number])
+    return number

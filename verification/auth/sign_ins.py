@@ -32,6 +32,11 @@ class SignInForm(AdminAuthenticationForm):
     that the password is right.
     """
 
+    def clean_username(self) -> str:
+        """Cut what is longer than any user name, so that the failure can be recorded."""
+        username: str = self.cleaned_data["username"]
+        return username[: MAX_ACTOR_LENGTH + 1]
+
     def confirm_login_allowed(self, user: Any) -> None:
         try:
             super().confirm_login_allowed(user)

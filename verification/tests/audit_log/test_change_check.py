@@ -346,6 +346,33 @@ def test_many_processes_at_once_do_not_fork_the_chain(brand_a: OfficialAccount) 
 
 @pytest.mark.postgresql
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("change", ["CACHE 20", "RESTART 1"])
+def test_a_sequence_that_gives_lower_numbers_than_before_does_not_fork_the_chain(
+    change: str, brand_a: OfficialAccount
+) -> None:
+    def work() -> None:
+        record(5)
+        connection.close()
+
+    record()
+    with connection.cursor() as cursor:
+        cursor.execute(f"ALTER SEQUENCE verification_changeevent_id_seq {change}")
+    try:
+        for _ in range(2):
+            threads = [threading.Thread(target=work) for _ in range(3)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+        assert ChangeEvent.objects.filter(action=Action.SIGNED_IN).count() == 31
+        assert problems() == []
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("ALTER SEQUENCE verification_changeevent_id_seq CACHE 1")
+
+
+@pytest.mark.postgresql
+@pytest.mark.django_db(transaction=True)
 def test_a_session_whose_isolation_a_pooler_has_lost_changes_nothing_and_says_why(
     brand_a: OfficialAccount,
 ) -> None:

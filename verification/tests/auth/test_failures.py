@@ -161,3 +161,11 @@ class TestPruning:
 
         with pytest.raises(DatabaseError), transaction.atomic():
             FailureTally.objects.all().delete()
+
+
+@pytest.mark.parametrize("name", ["a" * 5000, "ﬁ" * 150, "李" * 256])
+def test_a_name_that_is_longer_than_any_users_fails_like_another(name: str, li_wei: User) -> None:
+    response = Client().post("/admin/login/", {"username": name, "password": PASSWORD})
+
+    assert response.status_code == 200
+    assert events() == 1
