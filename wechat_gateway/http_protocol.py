@@ -52,6 +52,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self.tail = b""  #: the last bytes of an incomplete head, which may begin its end
         self.read_timer: asyncio.TimerHandle | None = None
         self.write_timer: asyncio.TimerHandle | None = None
+        self.answering: Any = None  #: the request that the application answers now
         self.unread = 0  #: bytes in the buffer when the write timer was started
         self.limit_reading(HEAD_DEADLINE)
 
@@ -59,6 +60,8 @@ class LimitedProtocol(HttpToolsProtocol):
         self.stop_read_timer()
         self.stop_write_timer()
         self.unread_connections.pop(self, None)
+        if self.answering is not None:
+            self.answering.disconnected = True  # uvicorn tells only the last request
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -99,6 +102,8 @@ class LimitedProtocol(HttpToolsProtocol):
         self.is_head_complete = True
         self.stop_read_timer()
         super().on_headers_complete()
+        if not self.pipeline:
+            self.answering = self.cycle
         if len(self.pipeline) > MAX_PIPELINED:
             self.is_refused = True
             self.transport.abort()
@@ -110,6 +115,7 @@ class LimitedProtocol(HttpToolsProtocol):
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
+        self.answering = self.pipeline[-1][0] if self.pipeline else None
         super().on_response_complete()
         if self.pipeline or self.flow.write_paused:
             self.flow.pause_reading()
