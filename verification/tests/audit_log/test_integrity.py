@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from verification.audit_log import integrity
 from verification.audit_log.integrity import check_within_budget, latest_check, record_check
@@ -97,20 +98,34 @@ class TestALargeLog:
         assert "Something in seal 3 (attempt 3) was altered." in page.text
 
 
-def forge_check(event: ChangeEvent | None = None, **changes: Any) -> None:
-    """Add a copy of a check, of the last one by default, with other facts, without the key."""
-    last = ChangeEvent.objects.filter(action=Action.LOG_CHECKED).latest("id")
-    copy = event or ChangeEvent.objects.get(pk=last.pk)
-    copy.pk, copy.facts = last.pk + 1_000, {**copy.facts, **changes}
-    copy.save(force_insert=True)
+def forge_check(**changes: Any) -> None:
+    """Add a copy of the last check with other facts, key or MAC, without the key."""
+    check = ChangeEvent.objects.filter(action=Action.LOG_CHECKED).latest("id")
+    for name in ("key_id", "mac"):
+        setattr(check, name, changes.pop(name, getattr(check, name)))
+    add_copy(check, {**check.facts, **changes})
 
 
-def test_a_forged_check_is_not_shown(brand_a: OfficialAccount) -> None:
+def add_copy(event: ChangeEvent, facts: dict[str, Any]) -> None:
+    event.pk, event.recorded_at, event.facts = event.pk + 1000, timezone.now(), facts
+    event.save(force_insert=True)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"is_intact": True, "problems": [], "first_broken": None},
+        {"is_intact": True, "key_id": "none"},
+        {"is_intact": True, "mac": b""},
+        {"is_intact": True, "mac": None},
+    ],
+)
+def test_a_forged_check_is_not_shown(brand_a: OfficialAccount, changes: dict[str, Any]) -> None:
     wechat_calls()
     as_owner(VerificationAttempt, "UPDATE {table} SET nonce = '1'")
     record_check(verify_audit(), Actor("watch"))
     genuine = latest_check()
-    forge_check(is_intact=True, problems=[], first_broken=None)
+    forge_check(**changes)
 
     assert genuine
     assert not genuine.is_intact
@@ -123,7 +138,7 @@ def test_a_copy_of_an_older_check_is_not_shown(brand_a: OfficialAccount) -> None
     older = ChangeEvent.objects.latest("id")
     as_owner(VerificationAttempt, "UPDATE {table} SET nonce = '1'")
     record_check(verify_audit(), Actor("watch"))
-    forge_check(older)
+    add_copy(older, older.facts)
 
     check = latest_check()
     assert check

@@ -13,7 +13,12 @@ from uvicorn.config import Config
 from uvicorn.server import ServerState
 
 from wechat_gateway import http_protocol
-from wechat_gateway.http_protocol import MAX_HEAD_SIZE, MAX_REQUEST_SIZE, LimitedProtocol
+from wechat_gateway.http_protocol import (
+    MAX_HEAD_SIZE,
+    MAX_PIPELINED,
+    MAX_REQUEST_SIZE,
+    LimitedProtocol,
+)
 
 Client = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[bytes]]
 Talk = Callable[[Client], bytes]
@@ -218,6 +223,32 @@ def test_requests_that_do_not_wait_for_answers_are_answered_in_order(talk: Talk)
     answer = talk(sending(b"".join(requests) + last))
 
     assert [int(body[:1]) for body in answer.split(b"\r\n\r\n")[1:]] == [*range(9)]
+
+
+def test_a_client_that_leaves_before_its_first_of_many_answers_leaves_no_traceback(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """uvloop, which the server uses, raises an error for each answer to a closed connection."""
+    config = Config(application, log_config=None)
+    config.load()
+
+    async def leave() -> None:
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(
+            lambda: LimitedProtocol(config, ServerState(), {}), "127.0.0.1", 0
+        )
+        address = server.sockets[0].getsockname()
+        for count in (2, MAX_PIPELINED + 2):
+            _reader, writer = await asyncio.open_connection(*address)
+            writer.write(b"GET /slow HTTP/1.1\r\nHost: a\r\n\r\n" * count)
+            await asyncio.sleep(0.05)
+            writer.transport.abort()
+        await asyncio.sleep(0.3)
+        server.close()
+
+    uvloop.run(leave())
+
+    assert [record.message for record in caplog.records if record.levelname == "ERROR"] == []
 
 
 def test_thousands_of_requests_that_do_not_wait_for_answers_are_not_kept(talk: Talk) -> None:
