@@ -30,7 +30,7 @@ NEW = "NewTokenOfBrandA99"
 
 
 def previous_token(account: OfficialAccount) -> Token:
-    return account.tokens.filter(superseded_at__isnull=False).latest("id")
+    return Token.objects.filter(account=account, superseded_at__isnull=False).latest("id")
 
 
 def rotated(client: Client, account: OfficialAccount) -> None:
