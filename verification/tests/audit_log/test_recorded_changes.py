@@ -30,7 +30,8 @@ NEW = "NewTokenOfBrandA99"
 
 
 def previous_token(account: OfficialAccount) -> Token:
-    return Token.objects.filter(account=account, superseded_at__isnull=False).latest("id")
+    token: Token = Token.objects.filter(account=account).exclude(superseded_at=None).latest("id")
+    return token
 
 
 def rotated(client: Client, account: OfficialAccount) -> None:
