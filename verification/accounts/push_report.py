@@ -13,7 +13,6 @@ from verification.accounts.rotation import current_secret
 from verification.diagnosis import explain
 from verification.keys import self_test_key
 from verification.models import AESKey, Backend, OfficialAccount, VerificationAttempt
-from verification.protocol.callback import clean
 from verification.protocol.encryption import (
     UndecryptableMessage,
     compute_message_signature,
@@ -23,6 +22,7 @@ from verification.protocol.encryption import (
 from verification.protocol.enums import DeliveryResult
 from verification.protocol.message import MalformedMessage, parse_message
 from verification.protocol.reply import LOOP, TRY_AGAIN
+from verification.protocol.request import clean
 from verification.relay.failures import advise, describe
 from verification.self_test.checks import Result, check
 from verification.self_test.client import Answer, Probe

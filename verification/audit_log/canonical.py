@@ -20,7 +20,7 @@ Values = Mapping[str, Any]
 
 def encode_text(value: str) -> str:
     # Only a backslash needs escaping: every stored text is printable ASCII, see
-    # verification/protocol/callback.py.
+    # clean() in verification/protocol/request.py.
     return value.replace("\\", "\\\\")
 
 

@@ -18,15 +18,7 @@ from verification.callbacks.group_commit import GroupCommit
 from verification.callbacks.log_lines import log_unrecorded
 from verification.callbacks.recording import Unrecorded
 from verification.keys import self_test_key
-from verification.protocol.callback import (
-    KNOWN_HEADERS,
-    MAX_BODY_SIZE,
-    Callback,
-    Request,
-    parse_callback,
-    path_slug,
-    unquote,
-)
+from verification.protocol.callback import Callback, parse_callback
 from verification.protocol.reply import (
     HEALTHY,
     SAFE_HEADERS,
@@ -36,6 +28,7 @@ from verification.protocol.reply import (
     Verdict,
     reply_to,
 )
+from verification.protocol.request import KNOWN_HEADERS, MAX_BODY_SIZE, Request, path_slug, unquote
 from verification.relay.forward import Relay
 from verification.relay.writer import SpoolWriter
 

@@ -13,15 +13,9 @@ from verification.callbacks.deadlines import HOLD_DEADLINE
 from verification.callbacks.log_lines import log_unrecorded
 from verification.callbacks.recording import Unrecorded, verify
 from verification.keys import self_test_key
-from verification.protocol.callback import (
-    KNOWN_HEADERS,
-    MAX_BODY_SIZE,
-    Callback,
-    Request,
-    parse_callback,
-    path_slug,
-)
+from verification.protocol.callback import Callback, parse_callback
 from verification.protocol.reply import TRY_AGAIN, AcceptedPush, Reply, reply_to
+from verification.protocol.request import KNOWN_HEADERS, MAX_BODY_SIZE, Request, path_slug
 from verification.relay.forward import Relay
 from verification.relay.writer import DirectSpool
 

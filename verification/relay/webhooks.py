@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from verification.fields import Secret
-from verification.protocol.callback import FORWARDED_HEADER
+from verification.protocol.request import FORWARDED_HEADER
 from verification.relay.client import Forwarded, forward_url
 from verification.relay.payload import Payload
 

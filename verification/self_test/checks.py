@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from verification.protocol.callback import clean
+from verification.protocol.request import clean
 from verification.self_test import client
 from verification.self_test.client import Answer, Phase, Probe
 

@@ -19,10 +19,11 @@ from verification.callbacks.push_verdicts import Decryption, LiveKey, PushSettin
 from verification.callbacks.store import AccountTokenRow
 from verification.callbacks.verdicts import LiveToken
 from verification.fields import Secret
-from verification.protocol.callback import Push, Request
+from verification.protocol.callback import Push
 from verification.protocol.enums import Outcome
 from verification.protocol.message import Message
 from verification.protocol.reply import AcceptedPush, Reply, Target, Verdict
+from verification.protocol.request import Request
 from verification.relay.client import BackendReply, Forwarded
 from verification.relay.payload import Payload
 from verification.relay.queue import Claimed, Route

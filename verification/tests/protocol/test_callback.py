@@ -8,19 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from verification.models import VerificationAttempt
-from verification.protocol.callback import (
-    KNOWN_HEADERS,
-    MAX_INTEGER,
-    MAX_QUERY_LENGTH,
-    Callback,
-    Request,
-    clean,
-    parse_callback,
-    path_slug,
-)
+from verification.protocol.callback import MAX_INTEGER, Callback, parse_callback
 from verification.protocol.client_ip import canonical_ip, parse_client_ip
 from verification.protocol.enums import Kind, Mark, Method, Outcome, Reason
 from verification.protocol.errors import MalformedParameter
+from verification.protocol.request import KNOWN_HEADERS, MAX_QUERY_LENGTH, Request, clean, path_slug
 from verification.tests.support.signer import push, self_test_nonce, verification
 
 KEY = b"the key of self-tests"

@@ -6,14 +6,9 @@ from typing import Any
 
 import pytest
 
-from verification.protocol.callback import (
-    MAX_QUERY_LENGTH,
-    Callback,
-    Request,
-    parse_callback,
-    path_slug,
-)
+from verification.protocol.callback import Callback, parse_callback
 from verification.protocol.enums import Mark, Reason
+from verification.protocol.request import MAX_QUERY_LENGTH, Request, path_slug
 from verification.tests.support.signer import push, verification
 
 GET = ["signature", "timestamp", "nonce", "echostr"]

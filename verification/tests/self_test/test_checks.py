@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from verification.keys import self_test_key
-from verification.protocol.callback import Request, parse_callback
+from verification.protocol.callback import parse_callback
 from verification.protocol.enums import Kind
+from verification.protocol.request import Request
 from verification.self_test import client
 from verification.self_test.checks import Check, Result, check, worst
 from verification.self_test.client import Answer, Phase, Probe, probe_server_url, sign_url

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from verification.protocol.callback import Callback, Request, parse_callback, path_slug
+from verification.protocol.callback import Callback, parse_callback
+from verification.protocol.request import Request, path_slug
 
 #: The shared rows that are left after a long flood. However slow a test is, there are none.
 EXHAUSTED = -1_000_000

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import re
 
-from verification.protocol.callback import Callback, Request, parse_callback, path_slug
+from verification.protocol.callback import Callback, parse_callback
 from verification.protocol.client_ip import canonical_ip
 from verification.protocol.enums import Kind, Outcome
 from verification.protocol.reply import Verdict, reply_to
+from verification.protocol.request import Request, path_slug
 
 FIELDS = ("method", "path", "query", "peer", "host", "user-agent", "x-forwarded-for")
 MAX_LENGTHS = {
