@@ -96,6 +96,6 @@ def test_a_lost_key_of_messages_is_reported(
     settings.TOKEN_ENCRYPTION_KEYS = keys
 
     message = sent()
-    assert message.startswith(TITLE)
+    assert TITLE in message  # beside the change event that only the lost key could prove
     assert "cannot decrypt the EncodingAESKey or the webhook secret of “Brand-A”" in message
     assert "Put the key that encrypted it back" in message
