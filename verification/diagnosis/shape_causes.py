@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 from django.utils.translation import gettext as _
 
 from verification.diagnosis.evidence import Evidence, Explanation
 from verification.protocol.enums import Reason
 from verification.protocol.shapes import Shape
 
+#: A parameter in a path. The path may be cut off, and has a “?” for each byte that is not ASCII.
+PARAMETERS = re.compile(r"&|(?:signature|echostr|timestamp|nonce)=|\?[a-z_]*~$")
 OTHER_DIGESTS = {
     Shape.SHA224: "SHA-224",
     Shape.SHA256: "SHA-256",
@@ -21,7 +25,7 @@ def path_with_parameters(evidence: Evidence) -> Explanation | None:
     slug = evidence.attempt.path_slug
     if not evidence.is_refused_for(Reason.MISSING_PARAMETER, Reason.UNKNOWN_ACCOUNT):
         return None
-    if not any(sign in slug for sign in ("&", "?", "signature=", "echostr=", "timestamp=")):
+    if not PARAMETERS.search(slug):
         return None
     return Explanation(
         _("parameters in the path"),

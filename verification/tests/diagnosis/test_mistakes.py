@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import time
 from base64 import b64encode
 
 import pytest
@@ -252,11 +253,14 @@ def test_what_was_glued_to_the_nonce_is_named(glued: str) -> None:
 
 
 def test_the_address_of_the_account_is_not_blamed_for_a_token_that_fits_nothing() -> None:
-    explanation = call_with("NobodyKnowsThis1")
+    now = str(int(time.time()))
+    explanation = call_with("NobodyKnowsThis1", agent="curl/8.4.0", timestamp=now)
 
     assert explanation.cause == "token_unknown"
     assert "never" not in explanation.what_happened
     assert explanation.what_to_do.startswith("If a script or tool of yours sent it")
+    assert "another system may have been given this URL" in explanation.what_to_do
+    assert "a Mini Program" in call_with("NobodyKnowsThis1", timestamp=now).what_to_do
 
 
 def test_a_list_of_unlike_attempts_ends_its_search_but_the_page_of_one_does_not() -> None:
