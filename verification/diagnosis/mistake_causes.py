@@ -20,7 +20,7 @@ GUESSABLE = {Kind.PLACEHOLDER, Kind.SLUG, Kind.NAME, Kind.SERVER_URL, Kind.APP_I
 #: Slips after which WeChat's console would not take the token.
 NOT_FROM_CONSOLE = {
     *(Slip.SPACE, Slip.LINE_BREAK, Slip.TAB, Slip.BOM, Slip.INVISIBLE, Slip.QUOTES),
-    *(Slip.LABEL, Slip.PUNCTUATION, Slip.FULL_WIDTH),
+    *(Slip.LABEL, Slip.PUNCTUATION, Slip.FULL_WIDTH, Slip.FOREIGN_LETTER),
 }
 
 
@@ -174,6 +174,10 @@ def advise(evidence: Evidence, match: Match, owners: Collection[OfficialAccount]
                 "WeChat's console takes letters and digits only, so look first where a script or "
                 "tool reads the token."
             )
+        )
+    if Slip.LINE_BREAK in match.slips:
+        sentences.append(
+            _("A shell's echo adds a line break to what it hashes: use printf '%s' or echo -n.")
         )
     if match.deviation:
         sentences.append(

@@ -255,8 +255,11 @@ def parameter_malformed(evidence: Evidence) -> Explanation | None:
     name = evidence.parameter
     return Explanation(
         _("parameter malformed"),
-        _("The parameter {name} was not as WeChat sends it: {shape}.").format(
-            name=name, shape=describe_format(name)
+        join_sentences(
+            _("The parameter {name} was not as WeChat sends it: {shape}.").format(
+                name=name, shape=describe_format(name)
+            ),
+            place_of(evidence, ()),
         ),
         _(
             "If a script or tool of yours sent it, correct {name} there. If WeChat sent it, check "
