@@ -38,8 +38,10 @@ MAX_VERIFICATIONS = 5
 REFUSAL_LIFETIME = timedelta(hours=24)
 
 #: The causes that anyone who knows the address can bring about. The account's AppID, original ID
-#: and slug are no secrets.
-CAUSES_WITHOUT_TOKEN = {"token_unknown", "no_token_yet", "key_missing", "other_value_for_token"}
+#: and slug are no secrets, and an old request can be copied from a log.
+CAUSES_WITHOUT_TOKEN = {
+    *("token_unknown", "no_token_yet", "key_missing", "other_value_for_token", "copied_request"),
+}
 #: The causes of refusals whose signature is right, and can have been copied from a log. The digits
 #: of a timestamp and a nonce, divided in another place, make those of scripts.
 CAUSES_WITH_COPIED_URL = {

@@ -9,8 +9,8 @@ from django.utils.translation import gettext as _
 
 from verification.alerts.finding import Finding, link_to
 from verification.alerts.snapshot import Snapshot
+from verification.diagnosis.missing_keys import explain_missing_key
 from verification.diagnosis.names import name_accounts
-from verification.diagnosis.token_causes import explain_missing_key
 from verification.keys import MISSING_KEY_ADVICE
 from verification.times import format_datetime
 

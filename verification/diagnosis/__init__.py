@@ -49,6 +49,7 @@ CAUSES: list[Callable[[Evidence], Explanation | None]] = [
     message_causes.message_undecryptable,
     request_causes.parameter_malformed,
     account_causes.account_paused,
+    request_causes.copied_request,
     account_causes.account_not_at_root,
     token_causes.key_was_missing,
     token_causes.token_since_added,

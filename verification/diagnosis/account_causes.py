@@ -5,8 +5,12 @@ from __future__ import annotations
 from django.utils.translation import gettext as _
 
 from verification.diagnosis.evidence import Evidence, Explanation
-from verification.diagnosis.mistake_causes import also_signed, describe_signers, join_sentences
-from verification.diagnosis.names import MAX_NAMES, name_accounts
+from verification.diagnosis.mistake_causes import (
+    also_signed,
+    describe_odd_path,
+    describe_signers,
+)
+from verification.diagnosis.names import MAX_NAMES, join_sentences, name_accounts
 from verification.models.account import MAX_ACCOUNTS_AT_ROOT
 from verification.protocol.enums import Reason
 from verification.times import format_datetime
@@ -62,13 +66,13 @@ def account_not_at_root(evidence: Evidence) -> Explanation | None:
     account = tokens[0].account
     summary = _("“{account}” does not accept calls at the bare domain")
     happened = _(
-        "WeChat called the bare domain with the token of “{account}”, which does not accept calls "
+        "The bare domain was called with the token of “{account}”, which does not accept calls "
         "there."
     )
     if account.answers_at_root:
         summary = _("“{account}” is beyond the limit at the bare domain")
         happened = _(
-            "WeChat called the bare domain with the token of “{account}”. More than {limit} "
+            "The bare domain was called with the token of “{account}”. More than {limit} "
             "accounts accept calls there, and only the tokens of the first {limit} are compared."
         )
     return Explanation(
@@ -119,13 +123,16 @@ def path_mistyped(evidence: Evidence) -> Explanation | None:
     accounts = sorted({token.account for token in tokens}, key=str)
     return Explanation(
         _("mistyped path of {accounts}").format(accounts=name_accounts(accounts)),
-        _(
-            "No account has the address “{called}”, but this was signed with the token of "
-            "{accounts}, whose address is “{path}”."
-        ).format(
-            called=evidence.attempt.path,
-            accounts=name_accounts(accounts),
-            path="” · “".join(account.server_path for account in accounts[:MAX_NAMES]),
+        join_sentences(
+            _(
+                "No account has the address “{called}”, but this was signed with the token of "
+                "{accounts}, whose address is “{path}”."
+            ).format(
+                called=evidence.attempt.path,
+                accounts=name_accounts(accounts),
+                path="” · “".join(account.server_path for account in accounts[:MAX_NAMES]),
+            ),
+            describe_odd_path(evidence),
         ),
         _("Copy the server URL from the account page again."),
         tuple(accounts),
@@ -179,6 +186,7 @@ def path_unknown(evidence: Evidence) -> Explanation | None:
         _("unknown path"),
         join_sentences(
             happened.format(path=evidence.attempt.path, near=nearest and nearest[0].server_path),
+            describe_odd_path(evidence),
             _name_signer(evidence),
         ),
         _(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 from difflib import SequenceMatcher, get_close_matches
 from functools import cached_property
 
@@ -17,12 +18,15 @@ from verification.diagnosis.values import list_values
 from verification.fields import UndecryptableSecret
 from verification.models import AESKey, ChangeEvent, OfficialAccount, Token, VerificationAttempt
 from verification.models.account import MAX_ACCOUNTS_AT_ROOT, current_token_of
+from verification.models.noise import WECHAT_USER_AGENT
 from verification.models.rotating_secret import RotatingSecret
 from verification.protocol.enums import Outcome, Reason
 from verification.protocol.shapes import Shape
 from verification.protocol.signature import compute_signatures
 
 SHAPES = {shape.value: shape for shape in Shape}
+#: In seconds. Clocks that are kept by NTP differ by less.
+MAX_CLOCK_SKEW = timedelta(minutes=5).total_seconds()
 #: How much a path must resemble a slug to be meant for it, from 0 to 1.
 MIN_RESEMBLANCE = 0.75
 
@@ -163,6 +167,20 @@ class Evidence:
             attempt.echostr.encode(),
             tuple(text.encode() for text in dict.fromkeys(more) if text),
         )
+
+    @property
+    def is_wechats(self) -> bool:
+        """Return whether the user agent is that of WeChat's servers. Anyone can send it."""
+        return self.attempt.user_agent == WECHAT_USER_AGENT
+
+    @property
+    def is_old_copy(self) -> bool:
+        """Return whether this is probably a copy of an old request, which WeChat did not send.
+
+        A proxy may have removed the user agent, so a request without one may be WeChat's.
+        """
+        skew, agent = self.attempt.clock_skew, self.attempt.user_agent
+        return bool(agent) and not self.is_wechats and skew is not None and skew > MAX_CLOCK_SKEW
 
     @property
     def is_signed(self) -> bool:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from django.utils.translation import gettext as _
 
 from verification.diagnosis.evidence import Evidence, Explanation
+from verification.diagnosis.names import join_sentences
 from verification.protocol.enums import Reason
 
 #: The detail of an encrypted message that was made for another AppID: it follows this word.
@@ -18,17 +21,30 @@ def message_unreadable(evidence: Evidence) -> Explanation | None:
         Reason.MALFORMED_PARAMETER, Reason.UNDECRYPTABLE_MESSAGE
     ):
         return None
+    to_do = _(
+        "If WeChat itself sent it, check whether a proxy in front of this server changes or cuts "
+        "bodies. If it was a script or tool of yours, let it send UTF-8."
+    )
+    if not evidence.is_wechats:
+        to_do = _(
+            "If a script or tool of yours sent it, correct the body there; the token and the "
+            "console are right. If it was WeChat, check whether a proxy in front of this server "
+            "changes or cuts bodies."
+        )
     return _explain(
         evidence,
         _("unreadable message"),
         _(
             "The query string was signed correctly, but the body was not a message as WeChat sends "
-            "it: XML without a DTD, or JSON, of at most 1 MB. It was not forwarded."
+            "it: XML without a DTD, or JSON, in UTF-8, of at most 1 MB. It was not forwarded."
         ),
-        _(
-            "If WeChat itself sent it, check whether a proxy in front of this server changes or "
-            "cuts bodies. Otherwise somebody has copied the address of a push: choose the security "
-            "mode (安全模式), whose signature covers the message, and rotate the token."
+        join_sentences(
+            to_do,
+            _(
+                "If neither is so, somebody may have copied the address of a push: choose "
+                "the security mode (安全模式), whose signature covers the message, and rotate the "
+                "token."
+            ),
         ),
     )
 
@@ -78,17 +94,30 @@ def message_for_another_app_id(evidence: Evidence) -> Explanation | None:
         return None
     account = evidence.attempt.account
     happened = _("The message was decrypted, but it is for another AppID than {own}.")
+    to_do = _(
+        "If that AppID is this account's, correct the AppID on the account's page. Otherwise "
+        "another account has the same token and EncodingAESKey: give each its own."
+    )
     if app_id:
         happened = _("The message was decrypted, but it is for the AppID {other}, not for {own}.")
-    return _explain(
+    meant = next((one for one in evidence.stored.accounts.values() if app_id == one.app_id), None)
+    if app_id and meant is not None:
+        happened = _(
+            "The message was decrypted, but it is for the AppID {other} of “{meant}”, not for "
+            "{own}."
+        )
+        to_do = _(
+            "Put the server URL of “{meant}” into its console: {url}. Then give each account its "
+            "own token and EncodingAESKey."
+        )
+    explanation = _explain(
         evidence,
         _("message for another AppID"),
-        happened.format(other=app_id, own=account.app_id if account else ""),
-        _(
-            "If that AppID is this account's, correct the AppID on the account's page. Otherwise "
-            "another account has the same token and EncodingAESKey: give each its own."
-        ),
+        happened.format(other=app_id, own=account.app_id if account else "", meant=meant),
+        to_do.format(meant=meant, url=meant.server_url if meant else ""),
     )
+    others = (meant,) if app_id and meant is not None else ()
+    return replace(explanation, accounts=(*explanation.accounts, *others))
 
 
 def message_undecryptable(evidence: Evidence) -> Explanation | None:

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from functools import reduce
 
 from django.utils.translation import gettext as _
 
 from verification.diagnosis.evidence import Evidence, Explanation
-from verification.diagnosis.names import name_accounts
+from verification.diagnosis.missing_keys import add_missing_key
+from verification.diagnosis.names import join_sentences, name_accounts
 from verification.diagnosis.recipes import describe_deviation, fix_deviation
 from verification.diagnosis.search import Match
 from verification.diagnosis.slips import Slip, describe_slip
 from verification.diagnosis.values import Kind, Value, describe_value, name_of
 from verification.models import OfficialAccount, Token
 
+#: What a stranger may try as the token, who knows nothing but the address.
+GUESSABLE = {Kind.PLACEHOLDER, Kind.SLUG, Kind.NAME, Kind.SERVER_URL, Kind.APP_ID}
 #: Slips after which WeChat's console would not take the token.
 NOT_FROM_CONSOLE = {
     *(Slip.SPACE, Slip.LINE_BREAK, Slip.TAB, Slip.BOM, Slip.INVISIBLE, Slip.QUOTES),
-    *(Slip.LABEL, Slip.PUNCTUATION, Slip.FULL_WIDTH),
+    *(Slip.LABEL, Slip.PUNCTUATION, Slip.FULL_WIDTH, Slip.FOREIGN_LETTER),
 }
 
 
@@ -57,12 +59,15 @@ def _explain(evidence: Evidence, match: Match, summary: str) -> Explanation:
         summary = _("{summary} ({accounts})").format(
             summary=summary, accounts=name_accounts(owners)
         )
-    return Explanation(
-        summary,
-        join_sentences(describe_match(match, owners), place_of(evidence, owners)),
-        advise(evidence, match, owners),
-        (*([called] if called else []), *others),
-        depends_on_tokens=True,
+    return add_missing_key(
+        evidence,
+        Explanation(
+            summary,
+            join_sentences(describe_match(match, owners), place_of(evidence, owners)),
+            advise(evidence, match, owners),
+            (*([called] if called else []), *others),
+            depends_on_tokens=True,
+        ),
     )
 
 
@@ -105,7 +110,10 @@ def place_of(evidence: Evidence, owners: Collection[OfficialAccount]) -> str:
     """Return the sentence that says where it was sent, if that was wrong as well."""
     attempt = evidence.attempt
     if attempt.account is None and attempt.path_slug:
-        return _("No account has the address “{path}”.").format(path=attempt.path)
+        return join_sentences(
+            _("No account has the address “{path}”.").format(path=attempt.path),
+            describe_odd_path(evidence),
+        )
     if attempt.account is not None and owners and attempt.account not in owners:
         return _("The URL belongs to “{own}”.").format(own=attempt.account)
     if not attempt.path_slug and owners and not any(a.answers_at_root for a in owners):
@@ -115,12 +123,40 @@ def place_of(evidence: Evidence, owners: Collection[OfficialAccount]) -> str:
     return ""
 
 
+def describe_odd_path(evidence: Evidence) -> str:
+    """Return the sentence that says what is odd about a path that no account has, if it is known.
+
+    Something stands before an account's path, or it has characters that no path has.
+    """
+    path = evidence.attempt.path
+    meant = evidence.stored.accounts.get(evidence.attempt.meant_slug)
+    if meant is not None and path.endswith(meant.server_path) and path != meant.server_path:
+        return _(
+            "It has “{prefix}” before the path: remove that from the server URL in the console, or "
+            "let the proxy in front of this server remove it."
+        ).format(prefix=path.removesuffix(meant.server_path))
+    if "?" in path:
+        return _(
+            "Each “?” in it stands for a byte that is not ASCII, as in Chinese letters and "
+            "punctuation."
+        )
+    return ""
+
+
 def advise(evidence: Evidence, match: Match, owners: Collection[OfficialAccount]) -> str:
     """Return what to do about each mistake."""
     called = evidence.attempt.account
     meant = [called] if called is not None else [*owners]
     sentences = []
-    if (
+    if match.value.kind in GUESSABLE and not evidence.is_wechats:
+        sentences.append(
+            _(
+                "If a script or tool of yours sent it, copy the current token of {accounts} from "
+                "the account page into it. If it was WeChat, copy it into the console. Otherwise "
+                "a stranger guessed, and was refused."
+            ).format(accounts=name_accounts(meant) or _("the account"))
+        )
+    elif (
         match.slips
         or match.value.kind is not Kind.TOKEN
         or match.value.is_retired
@@ -139,6 +175,10 @@ def advise(evidence: Evidence, match: Match, owners: Collection[OfficialAccount]
                 "tool reads the token."
             )
         )
+    if Slip.LINE_BREAK in match.slips:
+        sentences.append(
+            _("A shell's echo adds a line break to what it hashes: use printf '%s' or echo -n.")
+        )
     if match.deviation:
         sentences.append(
             _("WeChat never signs like this: correct the script or tool that sent it.")
@@ -151,15 +191,6 @@ def advise(evidence: Evidence, match: Match, owners: Collection[OfficialAccount]
             _("If {other} was meant, use its own server URL.").format(other=name_accounts(owners))
         )
     return join_sentences(*sentences)
-
-
-def join_sentences(*sentences: str) -> str:
-    """Join the sentences that are not empty, as the language does."""
-    return reduce(
-        lambda first, second: _("{first} {second}").format(first=first, second=second),
-        filter(None, sentences),
-        "",
-    ).strip()
 
 
 def also_signed(evidence: Evidence) -> str:

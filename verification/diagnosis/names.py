@@ -1,9 +1,11 @@
-"""Names the accounts of an explanation."""
+"""Names the accounts of an explanation, and joins its sentences."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
+from functools import reduce
 
+from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from verification.models import OfficialAccount
@@ -21,3 +23,12 @@ def name_accounts(accounts: Collection[OfficialAccount]) -> str:
     return ngettext("{names} and {count} other", "{names} and {count} others", others).format(
         names=names, count=others
     )
+
+
+def join_sentences(*sentences: str) -> str:
+    """Join the sentences that are not empty, as the language does."""
+    return reduce(
+        lambda first, second: _("{first} {second}").format(first=first, second=second),
+        filter(None, sentences),
+        "",
+    ).strip()

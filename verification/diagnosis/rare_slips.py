@@ -1,4 +1,4 @@
-"""Makes the texts of rarer mistakes: at any place of a token, and two at once."""
+"""Makes the texts of rarer mistakes: at any place of a token, or with a value beside it."""
 
 from __future__ import annotations
 
@@ -8,18 +8,15 @@ import re
 from collections.abc import Iterable, Iterator
 from itertools import combinations, product
 
+from verification.diagnosis.foreign_letters import with_foreign_letters
 from verification.diagnosis.slips import (
-    LABELS,
     LETTERS,
     LOOK_ALIKES,
     MAX_LENGTH,
     MIN_KNOWN,
-    STRAY,
     Slip,
     Variants,
-    likely_variants,
     look_alikes,
-    quoted,
 )
 
 #: What stands inside a token that was wrapped, or copied from a page or document.
@@ -29,12 +26,8 @@ INSIDE = {
     Slip.INVISIBLE: ["\u200b".encode(), "\u00ad".encode()],
     Slip.PUNCTUATION: [b"-", b"_", b"."],
 }
-#: Letters of other alphabets that look like Latin ones.
-HOMOGLYPHS = str.maketrans(
-    "ABCEHIKMOPTXaceopxyi",
-    "\u0410\u0412\u0421\u0415\u041d\u0406\u041a\u041c\u041e\u0420\u0422\u0425"
-    "\u0430\u0441\u0435\u043e\u0440\u0445\u0443\u0456",
-)
+#: The digits of a number that spreadsheets keep.
+KEPT_DIGITS = 15
 PRINTABLE = [bytes([code]) for code in range(0x21, 0x7F)]
 #: What stands between two values that were copied together.
 BETWEEN = ["", " ", "\n", "\r\n", ",", ":", "\uff1a", ": ", "/", "-", "_", "=", "\t", "|"]
@@ -45,13 +38,15 @@ MAX_WORDS = 6
 def rare_variants(text: str) -> Iterator[Variants]:
     """Yield mistakes in a token, about two hundred. Tokens have ASCII characters only."""
     raw, length = text.encode(), len(text)
-    yield Variants((Slip.CASE,), _recased_at(raw, 1))
+    yield Variants((Slip.CASE,), recased_at(raw, 1))
     if length <= MIN_KNOWN:
         return
     yield from incomplete_variants(text)
     yield Variants((Slip.LOOK_ALIKE,), look_alikes(text, LOOK_ALIKES))
-    swapped = [raw[:at] + raw[at : at + 2][::-1] + raw[at + 2 :] for at in range(length - 1)]
-    yield Variants((Slip.SWAPPED,), [form for form in swapped if form != raw])
+    yield Variants((Slip.SWAPPED,), swapped(raw))
+    if text.isdigit() and KEPT_DIGITS < length <= 2 * KEPT_DIGITS:
+        zeros = raw[:KEPT_DIGITS].ljust(length, b"0")
+        yield Variants((Slip.ZEROS,), [zeros] if zeros != raw else [])
     doubled = [raw[: at + 1] + raw[at:] for at in range(length)]
     yield Variants((Slip.LETTER_ADDED,), doubled, raw)
 
@@ -65,15 +60,11 @@ def thorough_variants(text: str) -> Iterator[Variants]:
     for slip, stray in ((Slip.SPACE, b" "), (Slip.PUNCTUATION, b"-"), (Slip.PUNCTUATION, b"_")):
         yield Variants((slip,), [*_grouped(raw, stray), *_split_words(text, stray.decode())])
     yield Variants((Slip.ENCODED,), encoded(raw))
-    yield Variants((Slip.CASE,), _recased_at(raw, 2))
+    yield Variants((Slip.CASE,), recased_at(raw, 2))
     yield Variants((Slip.LETTER_ADDED,), _lengthened(raw), raw, is_longer=True)
     wide = [f"{text[:at]}{chr(ord(text[at]) + 0xFEE0)}{text[at + 1 :]}" for at in range(length)]
     yield Variants((Slip.FULL_WIDTH,), [form.encode() for form in wide])
-    foreign = [
-        f"{text[:at]}{text[at].translate(HOMOGLYPHS)}{text[at + 1 :]}" for at in range(length)
-    ]
-    forms = {text.translate(HOMOGLYPHS), *foreign} - {text}
-    yield Variants((Slip.LOOK_ALIKE,), [form.encode() for form in forms])
+    yield Variants((Slip.FOREIGN_LETTER,), with_foreign_letters(text))
     once = look_alikes(text, LOOK_ALIKES[:2]) if length > MIN_KNOWN else []
     twice = {form for one in once for form in look_alikes(one.decode(), LOOK_ALIKES[:2])} - {raw}
     yield Variants((Slip.LOOK_ALIKE,), [*twice])
@@ -84,6 +75,12 @@ def thorough_variants(text: str) -> Iterator[Variants]:
         for letter in letters
     ]
     yield Variants((Slip.LETTER_WRONG,), [form for form in wrong if form != raw])
+
+
+def swapped(raw: bytes) -> list[bytes]:
+    """Return the token with two neighbouring characters in the wrong order."""
+    forms = [raw[:at] + raw[at : at + 2][::-1] + raw[at + 2 :] for at in range(len(raw) - 1)]
+    return [form for form in forms if form != raw]
 
 
 def _grouped(raw: bytes, stray: bytes) -> list[bytes]:
@@ -105,7 +102,7 @@ def _split_words(text: str, stray: str) -> list[bytes]:
     return [form.encode() for form in forms - {text}]
 
 
-def _recased_at(raw: bytes, count: int) -> list[bytes]:
+def recased_at(raw: bytes, count: int) -> list[bytes]:
     """Return the token with so many of its letters in the other case."""
     letters = [at for at in range(len(raw)) if raw[at : at + 1].isalpha()]
     forms = []
@@ -149,33 +146,6 @@ def encoded(raw: bytes) -> list[bytes]:
         forms += [plain, plain.rstrip(b"="), plain + b"\n"]
         forms += [form.encode() for digits in hexes for form in (digits, digits.upper())]
     return [form for form in forms if form != raw]
-
-
-def double_variants(text: str) -> Iterator[Variants]:
-    """Yield two mistakes at once: in the token and around it, or both around it.
-
-    Two mistakes in the token would need `whole` to be the mistaken text before it was cut.
-    """
-    for first in likely_variants(text):
-        if first.slips[0] in {Slip.PUNCTUATION, Slip.INVISIBLE, Slip.TAB}:
-            continue
-        has_text_around = first.slips[0] in {*STRAY, Slip.LABEL}
-        for form in first.texts:
-            for second in _around(form.decode(), has_text_around=has_text_around):
-                if first.slips != second.slips:
-                    yield second._replace(slips=first.slips + second.slips, whole=first.whole)
-
-
-def _around(text: str, *, has_text_around: bool) -> Iterator[Variants]:
-    """Yield what may stand around a text that already has a mistake."""
-    raw = text.encode()
-    for slip, stray in ((Slip.SPACE, b" "), (Slip.LINE_BREAK, b"\n"), (Slip.LINE_BREAK, b"\r\n")):
-        yield Variants((slip,), [raw + stray, stray + raw])
-    yield Variants((Slip.BOM,), [b"\xef\xbb\xbf" + raw])
-    yield Variants((Slip.PUNCTUATION,), [raw + b",", raw + b";"])
-    if not has_text_around:
-        yield Variants((Slip.QUOTES,), quoted(text))
-        yield Variants((Slip.LABEL,), [f"{label}{text}".encode() for label in LABELS])
 
 
 def joined_variants(text: str, near: Iterable[str], others: Iterable[str]) -> Variants:

@@ -26,6 +26,8 @@ CHINA = timedelta(hours=8)
 SIGNATURE_LENGTH = 20
 #: A nonce of WeChat's has 10 digits at most. Of a longer one, not more parts are tried.
 MAX_NONCE = 40
+#: The digits of a timestamp in seconds, which has ten for centuries.
+MAX_TIMESTAMP = 10
 
 
 #: Returns the text that is hashed, from the token.
@@ -41,6 +43,7 @@ class Deviation(Enum):
     ECHOSTR = auto()
     HMAC = auto()
     OTHER_TIMESTAMP = auto()
+    OTHER_SECOND = auto()
     OTHER_NONCE = auto()
     PART_LEFT_OUT = auto()
     OTHER_DIGEST = auto()
@@ -82,9 +85,11 @@ def _sorted(*others: bytes, separator: bytes = b"", end: bytes = b"") -> Join:
     return lambda token: separator.join(sorted((token, *others))) + end
 
 
-def _in_order(others: tuple[bytes, ...], order: tuple[int, ...], separator: bytes = b"") -> Join:
+def _in_order(
+    others: tuple[bytes, ...], order: tuple[int, ...], separator: bytes = b"", end: bytes = b""
+) -> Join:
     """Return how to join token and others in this order, in which 0 stands for the token."""
-    return lambda token: separator.join([(token, *others)[place] for place in order])
+    return lambda token: separator.join([(token, *others)[place] for place in order]) + end
 
 
 def _deviation_of(order: tuple[int, ...], parts: Parts) -> Deviation:
@@ -141,6 +146,8 @@ def _with_echostr(parts: Parts) -> Iterator[Recipe]:
 
 def _with_other_parts(parts: Parts) -> Iterator[Recipe]:
     timestamp, nonce = parts[:2]
+    for other in near_timestamps(timestamp):
+        yield Recipe(Deviation.OTHER_SECOND, _sorted(other, nonce))
     for other in other_timestamps(timestamp):
         yield Recipe(Deviation.OTHER_TIMESTAMP, _sorted(other, nonce))
     for other in other_nonces(nonce):
@@ -150,14 +157,29 @@ def _with_other_parts(parts: Parts) -> Iterator[Recipe]:
             yield Recipe(Deviation.PART_LEFT_OUT, _in_order(some, order))
 
 
+def near_timestamps(timestamp: bytes) -> list[bytes]:
+    """Return the seconds before and after."""
+    if not timestamp.isdigit() or len(timestamp) > MAX_TIMESTAMP:
+        return []
+    return [b"%d" % near for by in range(-5, 6) if by and (near := int(timestamp) + by) > 0]
+
+
+def millisecond_recipes(parts: Parts) -> Iterator[Recipe]:
+    """Yield a thousand ways: the milliseconds of a clock were signed, and its seconds sent."""
+    timestamp, nonce = parts[:2]
+    if timestamp.isdigit() and len(timestamp) <= MAX_TIMESTAMP:
+        for milliseconds in range(1, 1000):
+            other = b"%b%03d" % (timestamp, milliseconds)
+            yield Recipe(Deviation.OTHER_TIMESTAMP, _sorted(other, nonce))
+
+
 def other_timestamps(timestamp: bytes) -> list[bytes]:
-    """Return the same moment in other units and formats, and the seconds beside it."""
+    """Return the same moment in other units and formats."""
     if not timestamp.isdigit() or len(timestamp) > 16:
         return []
     seconds = timestamp[:10] if len(timestamp) in {13, 16} else timestamp
     number = int(seconds)
-    near = [b"%d" % (number + by) for by in range(-5, 6) if by and number + by > 0]
-    forms = [seconds, *(seconds + more for more in (b"000", b".0", b"000000")), *near]
+    forms = [seconds, *(seconds + more for more in (b"000", b".0", b"000000"))]
     forms += [b"%x" % number, b"%X" % number, b"%d" % (number // 60), b"-" + seconds]
     if number < 2**33:
         moment = datetime.fromtimestamp(number, UTC)
@@ -197,7 +219,11 @@ def _with_separators(parts: Parts) -> Iterator[Recipe]:
         for separator in (b"&", b"", b"\n"):
             yield Recipe(Deviation.SEPARATOR, _as_pairs(others, order, separator))
         yield Recipe(Deviation.SEPARATOR, _as_pairs(others, order, b"&", b"key"))
-    yield Recipe(Deviation.SEPARATOR, _sorted(*others, end=b"\n"))
+        yield Recipe(Deviation.SEPARATOR, _in_order(others, order, end=b"\n"))
+    for end in (b"\n", b"\r\n", b" ", b","):
+        yield Recipe(Deviation.SEPARATOR, _sorted(*others, end=end))
+        for order in permutations(range(3)):
+            yield Recipe(Deviation.SEPARATOR, _in_order(others, order, separator=end, end=end))
     for write in (repr, json.dumps, partial(json.dumps, separators=(",", ":"))):
         yield Recipe(Deviation.SEPARATOR, _written(write, others))
 
@@ -264,14 +290,17 @@ def _encoded(join: Join, encoding: str) -> Join:
 def describe_deviation(deviation: Deviation) -> str:
     """Return what was otherwise, as it follows “but”."""
     return {
-        Deviation.NOT_SORTED: _("without sorting the parts"),
+        Deviation.NOT_SORTED: _("with the parts in another order than WeChat's"),
         Deviation.SORTED_AS_NUMBERS: _("with the parts sorted as numbers, not as text"),
-        Deviation.SEPARATOR: _("with a separator, a line break or names between the parts"),
+        Deviation.SEPARATOR: _(
+            "with a separator, a line break or names between or after the parts"
+        ),
         Deviation.ECHOSTR: _("with the echostr hashed as well, as only WeCom does"),
         Deviation.HMAC: _("with HMAC in place of a plain SHA-1"),
         Deviation.OTHER_TIMESTAMP: _(
             "with the timestamp in another unit or form than it was sent, such as milliseconds"
         ),
+        Deviation.OTHER_SECOND: _("with the timestamp of another second than it was sent"),
         Deviation.OTHER_NONCE: _(
             "with another nonce than the one that arrived: it was cut, lengthened or encoded"
         ),
@@ -288,8 +317,18 @@ def fix_deviation(deviation: Deviation) -> str:
     """Return what to change in the script."""
     if deviation is Deviation.OTHER_TIMESTAMP:
         return _("Sign the same timestamp that you send, in seconds.")
+    if deviation is Deviation.OTHER_SECOND:
+        return _("Read the clock once for each request: sign the same timestamp that you send.")
+    if deviation in {Deviation.NOT_SORTED, Deviation.SORTED_AS_NUMBERS}:
+        return _(
+            "Sort token, timestamp and nonce as text, byte by byte: in a shell by LC_ALL=C sort, "
+            "in PHP by SORT_STRING. Join them with nothing between."
+        )
     if deviation is Deviation.OTHER_NONCE:
-        return _("Sign the same nonce that you send, and see that nothing changes the URL after.")
+        return _(
+            "Sign the plain nonce, percent-encode it only in the URL, and see that nothing changes "
+            "the URL after."
+        )
     if deviation is Deviation.ECHOSTR:
         return _("Leave the echostr out of the signature.")
     return _(

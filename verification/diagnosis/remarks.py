@@ -9,17 +9,17 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from verification.diagnosis.evidence import Evidence, Remark
+from verification.diagnosis.evidence import MAX_CLOCK_SKEW, Evidence, Remark
 from verification.models import VerificationAttempt
 from verification.models.noise import WECHAT_USER_AGENT
 from verification.protocol.enums import Kind, Outcome
 from verification.times import format_datetime
 
-#: In seconds. Clocks that are kept by NTP differ by less.
-MAX_CLOCK_SKEW = timedelta(minutes=5).total_seconds()
 #: No clock differs by more, so that such a timestamp was made up. The stored difference ends at 68
 #: years, and would be shown as 24855 days.
 MAX_POSSIBLE_SKEW = timedelta(days=10 * 365).total_seconds()
+#: In seconds. No server's clock is wrong by more without anybody noticing it.
+MAX_UNNOTICED_SKEW = timedelta(days=1).total_seconds()
 SLOW_MICROSECONDS = 1_000_000
 #: WeChat itself may repeat a request within this time.
 RETRY_WINDOW = timedelta(seconds=10)
@@ -71,6 +71,13 @@ def clock_off(evidence: Evidence) -> Remark | None:
     skew = evidence.attempt.clock_skew
     if skew is None or abs(skew) <= MAX_CLOCK_SKEW:
         return None
+    if _is_in_milliseconds(evidence.attempt):
+        return Remark(
+            _(
+                "Its timestamp “{timestamp}” is in milliseconds; WeChat's is in seconds. Probably "
+                "a script or another system sent it."
+            ).format(timestamp=evidence.attempt.timestamp)
+        )
     if abs(skew) > MAX_POSSIBLE_SKEW:
         return Remark(
             _(
@@ -78,7 +85,9 @@ def clock_off(evidence: Evidence) -> Remark | None:
                 "scanner probably made it up."
             ).format(timestamp=evidence.attempt.timestamp)
         )
-    if skew > 0:
+    if skew > MAX_UNNOTICED_SKEW:
+        text = _("Its timestamp was {time} behind this server's clock: somebody kept the URL.")
+    elif skew > 0:
         text = _(
             "Its timestamp was {time} behind this server's clock: somebody kept the URL, or this "
             "server's clock is fast."
@@ -89,6 +98,14 @@ def clock_off(evidence: Evidence) -> Remark | None:
             "or the sender's is fast."
         )
     return Remark(text.format(time=format_duration(abs(skew))))
+
+
+def _is_in_milliseconds(attempt: VerificationAttempt) -> bool:
+    """Return whether the timestamp is the time of the attempt in milliseconds."""
+    timestamp = attempt.timestamp
+    if not (timestamp.isascii() and timestamp.isdigit()):
+        return False
+    return abs(attempt.recorded_at.timestamp() - int(timestamp) / 1000) < MAX_UNNOTICED_SKEW
 
 
 def format_duration(seconds: int) -> str:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from django.utils.translation import gettext as _
 
 from verification.diagnosis.evidence import Evidence, Explanation
-from verification.diagnosis.mistake_causes import also_signed, join_sentences
-from verification.models.noise import WECHAT_USER_AGENT
+from verification.diagnosis.missing_keys import add_missing_key
+from verification.diagnosis.mistake_causes import also_signed, describe_signers, place_of
+from verification.diagnosis.names import join_sentences
+from verification.diagnosis.remarks import format_duration
 from verification.protocol.enums import Kind, Mark, Method, Outcome, Reason
 from verification.protocol.signature import is_signed_with_empty_token
 
@@ -83,18 +85,8 @@ def parameters_missing(evidence: Evidence) -> Explanation | None:
     if evidence.parameter != "signature":  # It arrived, malformed.
         return None
     names = ", ".join(missing(evidence))
-    if evidence.attempt.user_agent == WECHAT_USER_AGENT:
-        return Explanation(
-            _("query string lost"),
-            _(
-                "This had WeChat's user agent, but came without {names}: something on the way has "
-                "probably removed the query string."
-            ).format(names=names),
-            _(
-                "Check that proxies, CDNs and redirects in front of this server pass on everything "
-                "after the “?”, then press Submit (提交) again."
-            ),
-        )
+    if evidence.is_wechats:
+        return _explain_lost_query(evidence, names)
     if evidence.attempt.method == Method.POST:
         return Explanation(
             _("parameters missing"),
@@ -103,7 +95,8 @@ def parameters_missing(evidence: Evidence) -> Explanation | None:
             ),
             _(
                 "If a script or tool of yours sent it, put these parameters behind the “?” of the "
-                "URL, not into the body. Otherwise it was a scanner."
+                "URL, not into the body, and let it use GET for a check. Otherwise another system "
+                "was given this URL, such as for payment notices, or it was a scanner."
             ),
             is_harmless=True,
         )
@@ -115,6 +108,72 @@ def parameters_missing(evidence: Evidence) -> Explanation | None:
         ).format(names=names),
         _("Nothing to do."),
         is_harmless=True,
+    )
+
+
+def _explain_lost_query(evidence: Evidence, names: str) -> Explanation:
+    """Explain a request that has WeChat's user agent but none of its parameters."""
+    is_post = evidence.attempt.method == Method.POST
+    happened = _(
+        "This had WeChat's user agent, but came without {names}: something on the way has "
+        "probably removed the query string."
+    )
+    to_do = _(
+        "Check that proxies, CDNs and redirects in front of this server pass on everything after "
+        "the “?”, then press Submit (提交) again."
+    )
+    if is_post:
+        happened = _(
+            "This had WeChat's user agent, but came without {names}. Either it is no message of an "
+            "official account, or something on the way has removed the query string."
+        )
+        to_do = _(
+            "If WeChat Pay or another product was given this URL, give it another one. If messages "
+            "of followers stay away, check that proxies, CDNs and redirects in front of this "
+            "server pass on everything after the “?”."
+        )
+    return Explanation(
+        _("parameters missing") if is_post else _("query string lost"),
+        happened.format(names=names),
+        to_do,
+    )
+
+
+def copied_request(evidence: Evidence) -> Explanation | None:
+    """Recognize an old request that somebody sent again, which tells nothing about the console."""
+    if not evidence.is_old_copy or not evidence.is_refused_for(
+        Reason.SIGNATURE_MISMATCH, Reason.UNDECRYPTABLE_TOKEN
+    ):
+        return None
+    if evidence.own(evidence.live_signers()) or evidence.match:
+        return None
+    if not evidence.signers and evidence.own_undecryptable():
+        return None
+    account = evidence.attempt.account
+    signers = sorted({token.account for token in evidence.signers}, key=str)
+    others = [signer for signer in signers if signer != account]
+    return add_missing_key(
+        evidence,
+        Explanation(
+            _("copy of an old request"),
+            join_sentences(
+                _(
+                    "Probably somebody sent a copy of an old request: its timestamp was {time} "
+                    "behind, and its user agent is not WeChat's."
+                ).format(time=format_duration(evidence.attempt.clock_skew or 0)),
+                describe_signers(evidence.signers)
+                if signers
+                else _("Its signature matches no token that is stored here."),
+                place_of(evidence, signers),
+            ),
+            _(
+                "Change nothing in WeChat's console because of it. To test an account, press “Test "
+                "from this server” on its page. A script must read the clock for each request."
+            ),
+            (*([account] if account else []), *others),
+            evidence.signers[0] if signers else None,
+            depends_on_tokens=True,
+        ),
     )
 
 
@@ -196,8 +255,11 @@ def parameter_malformed(evidence: Evidence) -> Explanation | None:
     name = evidence.parameter
     return Explanation(
         _("parameter malformed"),
-        _("The parameter {name} was not as WeChat sends it: {shape}.").format(
-            name=name, shape=describe_format(name)
+        join_sentences(
+            _("The parameter {name} was not as WeChat sends it: {shape}.").format(
+                name=name, shape=describe_format(name)
+            ),
+            place_of(evidence, ()),
         ),
         _(
             "If a script or tool of yours sent it, correct {name} there. If WeChat sent it, check "

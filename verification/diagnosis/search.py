@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha1
 
+from verification.diagnosis.double_slips import double_variants, typed_variants
 from verification.diagnosis.rare_slips import (
-    double_variants,
     incomplete_variants,
     joined_variants,
     rare_variants,
@@ -20,6 +20,7 @@ from verification.diagnosis.recipes import (
     Parts,
     Recipe,
     likely_recipes,
+    millisecond_recipes,
     rare_recipes,
 )
 from verification.diagnosis.slips import Slip, Variants, likeliest_variants, likely_variants
@@ -122,7 +123,9 @@ class Search:
         newest = own[:MAX_TOKENS] if is_few else []
         if newest and self._take(self._cost_of(account_ids, newest)):
             yield self._thorough_texts(account_ids, newest).find(parts, signature)
+            yield self._typed_texts(newest).find(parts, signature)
             yield _find_both(newest, likely, signature)
+            yield _find_recipe(newest, [*millisecond_recipes(parts)], signature)
         if self._take(len(self._likely) + len(likely) * len(self.tokens)):
             yield self._likely.find(parts, signature)
             yield _find_recipe(self.secrets, likely, signature)
@@ -164,6 +167,10 @@ class Search:
             is_few = len(account_ids) <= MAX_ACCOUNTS
             self._own[account_ids] = _with_variants(own, _own_variants if is_few else _parts)
         return self._own[account_ids]
+
+    def _typed_texts(self, tokens: list[Value]) -> Texts:
+        """The tokens with two mistakes of typing."""
+        return _with_variants(tokens, typed_variants)
 
     def _thorough_texts(self, account_ids: frozenset[int], tokens: list[Value]) -> Texts:
         """The tokens with wrong characters and two mistakes at once, and the accounts' names."""

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import re
+
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from verification.diagnosis.evidence import Evidence, Explanation
+from verification.diagnosis.mistake_causes import place_of
+from verification.diagnosis.names import join_sentences
 from verification.protocol.enums import Reason
 from verification.protocol.shapes import Shape
 
+#: A parameter in a path. The path may be cut off, and has a “?” for each byte that is not ASCII.
+PARAMETERS = re.compile(r"&|(?:signature|echostr|timestamp|nonce)=|\?[a-z_]*~$")
 OTHER_DIGESTS = {
     Shape.SHA224: "SHA-224",
-    Shape.SHA256: "SHA-256",
+    Shape.SHA256: gettext_lazy("SHA-256 or SM3"),
     Shape.SHA384: "SHA-384",
     Shape.SHA512: "SHA-512",
 }
@@ -21,7 +28,7 @@ def path_with_parameters(evidence: Evidence) -> Explanation | None:
     slug = evidence.attempt.path_slug
     if not evidence.is_refused_for(Reason.MISSING_PARAMETER, Reason.UNKNOWN_ACCOUNT):
         return None
-    if not any(sign in slug for sign in ("&", "?", "signature=", "echostr=", "timestamp=")):
+    if not PARAMETERS.search(slug):
         return None
     return Explanation(
         _("parameters in the path"),
@@ -43,7 +50,12 @@ def query_mangled(evidence: Evidence) -> Explanation | None:
     ):
         return None
     texts = describe_query(evidence.shape) if evidence.shape else None
-    return Explanation(_("query string mangled"), *texts) if texts else None
+    if texts is None:
+        return None
+    happened, to_do = texts
+    return Explanation(
+        _("query string mangled"), join_sentences(happened, place_of(evidence, ())), to_do
+    )
 
 
 def describe_query(shape: Shape) -> tuple[str, str] | None:
@@ -102,6 +114,27 @@ def describe_query(shape: Shape) -> tuple[str, str] | None:
             _("A parameter was a placeholder or empty variable, such as {signature} or undefined."),
             _("Let the script or tool put in the value."),
         ),
+        Shape.QUOTED_PRINTABLE: (
+            _(
+                "Each value began with 3D: the URL was copied from the source of an e-mail, which "
+                "has =3D for =."
+            ),
+            _("Copy the URL from the e-mail as it is shown, or replace each =3D by =."),
+        ),
+        Shape.MASKED: (
+            _(
+                "A value was a mask, such as [FILTERED] or ***: the URL was copied from a log or "
+                "page that hides it."
+            ),
+            _("This URL cannot be used again: let the script or tool make a new request."),
+        ),
+        Shape.PUNCTUATION: (
+            _(
+                "A value ended with Chinese punctuation, such as “。”, which stood behind the URL "
+                "that was copied."
+            ),
+            _("Copy the URL without the punctuation into the script or tool that sent it."),
+        ),
         Shape.OTHER_NAME: (
             _(
                 "A parameter had another name than WeChat's, such as Signature or sign. They are "
@@ -118,7 +151,13 @@ def signature_malformed(evidence: Evidence) -> Explanation | None:
     if not is_malformed or evidence.parameter != "signature" or evidence.shape is None:
         return None
     happened, to_do = describe_signature(evidence.shape)
-    return Explanation(_("signature in another form"), happened, to_do)
+    place = place_of(evidence, ())
+    stranger = _("Otherwise a scanner tried, and was refused.") if place else ""
+    return Explanation(
+        _("signature in another form"),
+        join_sentences(happened, place),
+        join_sentences(to_do, stranger),
+    )
 
 
 def describe_signature(shape: Shape) -> tuple[str, str]:
@@ -142,6 +181,10 @@ def describe_signature(shape: Shape) -> tuple[str, str]:
         Shape.MD5: _("By its length, the signature is MD5 in hexadecimal, or was cut off."),
         Shape.TWICE: _("The signature was sent twice in one value."),
         Shape.INCOMPLETE: _("The signature is incomplete: it has fewer than 40 digits."),
+        Shape.ONE_SHORT: _(
+            "The signature has 39 digits in place of 40: a leading zero was lost when it was "
+            "written as a number, or it was cut off."
+        ),
         Shape.EMPTY: _("The signature was empty."),
     }
     return happened.get(shape, _("The signature is not one of WeChat's.")), _(

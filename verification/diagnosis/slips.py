@@ -22,6 +22,8 @@ SHORTEST_NONCE = 5
 LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 #: Characters that look alike in one font or another.
 LOOK_ALIKES = ["O0o", "l1I", "Z2", "S5", "B8", "G6", "gq9"]
+#: Maps lower-case letters to the digits they look like.
+FOLDED = bytes.maketrans(b"oil", b"011")
 
 
 class Slip(Enum):
@@ -40,10 +42,12 @@ class Slip(Enum):
     CASE = auto()
     FULL_WIDTH = auto()
     LOOK_ALIKE = auto()
+    FOREIGN_LETTER = auto()
     SWAPPED = auto()
     LETTER_ADDED = auto()
     LETTER_WRONG = auto()
     ENCODED = auto()
+    ZEROS = auto()
     TWO_VALUES = auto()
 
 
@@ -64,9 +68,11 @@ class Variants(NamedTuple):
         """Return whether what was signed beside the text may belong to a valid URL.
 
         Then the last character before a part of the token, or the first one after it, is the one
-        that the part lacks: somebody may have guessed it.
+        that the part lacks: somebody may have guessed it. The URL may be that of a token in other
+        case or with look-alikes.
         """
-        whole, size = self.whole, len(text)
+        whole, text, signed = _folded(self.whole), _folded(text), _folded(signed)
+        size = len(text)
         if self.is_longer:
             sides = signed.split(whole, 1)
             return all(not side or len(side) >= SHORTEST_NONCE for side in sides)
@@ -74,6 +80,11 @@ class Variants(NamedTuple):
         longer += [whole[-size - 1 :]] if whole.endswith(text) else []
         longer += [whole[: size + 1]] if whole.startswith(text) else []
         return bool(whole) and any(part in signed for part in longer)
+
+
+def _folded(text: bytes) -> bytes:
+    """Return the text with the same character for those of other case, and that look alike."""
+    return text.lower().translate(FOLDED)
 
 
 #: The characters that files, shells, chats and web pages leave around a value.
@@ -189,7 +200,7 @@ def describe_slip(slip: Slip) -> str:
     """Return the mistake, as it follows “but”."""
     return {
         Slip.SPACE: _("with a space before, after or in it"),
-        Slip.LINE_BREAK: _("with a line break before, after or in it"),
+        Slip.LINE_BREAK: _("with a line break in it or beside it"),
         Slip.TAB: _("with a tab before or after it"),
         Slip.BOM: _("with a byte order mark (BOM) before or after it"),
         Slip.INVISIBLE: _("with an invisible character before, after or in it"),
@@ -201,9 +212,14 @@ def describe_slip(slip: Slip) -> str:
         Slip.CASE: _("with upper and lower case mixed up"),
         Slip.FULL_WIDTH: _("in full-width characters"),
         Slip.LOOK_ALIKE: _("with characters mixed up that look alike, such as O and 0"),
+        Slip.FOREIGN_LETTER: _(
+            "with characters of another alphabet that look alike, such as Cyrillic letters or the "
+            "ligature ﬁ"
+        ),
         Slip.SWAPPED: _("with two characters in the wrong order"),
         Slip.LETTER_ADDED: _("with one character too many"),
         Slip.LETTER_WRONG: _("with one wrong character"),
         Slip.ENCODED: _("encoded or hashed, as in base64"),
+        Slip.ZEROS: _("with its last digits turned into zeros, as spreadsheets do"),
         Slip.TWO_VALUES: _("with another value pasted before or after it"),
     }[slip]

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from verification.diagnosis.evidence import Evidence, Explanation
-from verification.diagnosis.mistake_causes import join_sentences
-from verification.diagnosis.names import name_accounts
-from verification.keys import MISSING_KEY_ADVICE
-from verification.models import OfficialAccount
-from verification.models.noise import WECHAT_USER_AGENT
+from verification.diagnosis.missing_keys import (
+    add_missing_key,
+    advise_missing_key,
+    describe_missing_key,
+    put_key_back,
+)
+from verification.diagnosis.mistake_causes import describe_signers
+from verification.diagnosis.names import join_sentences, name_accounts
 from verification.protocol.enums import Reason
 from verification.times import format_date
 
@@ -27,7 +27,7 @@ def key_was_missing(evidence: Evidence) -> Explanation | None:
             return Explanation(
                 _("encryption key was missing"),
                 _(
-                    "WeChat signed this with the right token of “{account}”, but the server that "
+                    "This was signed with the right token of “{account}”, but the server that "
                     "answered could not decrypt it: its TOKEN_ENCRYPTION_KEYS lacked the key that "
                     "encrypted it."
                 ).format(account=token.account),
@@ -49,8 +49,8 @@ def token_since_added(evidence: Evidence) -> Explanation | None:
             return Explanation(
                 _("token added later"),
                 _(
-                    "WeChat signed this with a token that was added to “{account}” only later, "
-                    "on {date}."
+                    "This was signed with a token that was added to “{account}” only later, on "
+                    "{date}."
                 ).format(account=token.account, date=format_date(token.created_at)),
                 _("Press Submit (提交) again."),
                 (token.account,),
@@ -71,8 +71,8 @@ def token_fits_today(evidence: Evidence) -> Explanation | None:
             return Explanation(
                 _("token matches now"),
                 _(
-                    "WeChat signed this with a token of “{account}” that did not match then, but "
-                    "does now: its key or the account's settings were changed."
+                    "This was signed with a token of “{account}” that did not match then, but does "
+                    "now: its key or the account's settings were changed."
                 ).format(account=token.account),
                 _("Press Submit (提交) again."),
                 (token.account,),
@@ -85,15 +85,26 @@ def token_fits_today(evidence: Evidence) -> Explanation | None:
 def token_retired(evidence: Evidence) -> Explanation | None:
     for token in evidence.own(evidence.signers):
         if token.expires_at and not token.is_live_at(timezone.now()):
-            return Explanation(
-                _("retired token"),
-                _("WeChat still uses the token of “{account}” that was retired on {date}.").format(
-                    account=token.account, date=format_date(token.expires_at)
+            happened = describe_signers([token])
+            to_do = _(
+                "If a script or tool of yours sent it, put the current token there. If it was "
+                "WeChat, paste the current token into the console and press Submit (提交)."
+            )
+            if evidence.is_wechats:
+                happened = _(
+                    "WeChat still uses the token of “{account}” that was retired on {date}."
+                ).format(account=token.account, date=format_date(token.expires_at))
+                to_do = _("Paste the current token into the console and press Submit (提交).")
+            return add_missing_key(
+                evidence,
+                Explanation(
+                    _("retired token"),
+                    happened,
+                    to_do,
+                    (token.account,),
+                    token,
+                    depends_on_tokens=True,
                 ),
-                _("Paste the current token into the console and press Submit (提交)."),
-                (token.account,),
-                token,
-                depends_on_tokens=True,
             )
     return None
 
@@ -108,8 +119,13 @@ def token_of_another_account(evidence: Evidence) -> Explanation | None:
         return None
     others = sorted({token.account for token in tokens}, key=str)
     names = name_accounts(others)
-    happened = _("WeChat signed this with the token of {other}, but the URL belongs to “{own}”.")
+    happened = _("This was signed with the token of {other}, but the URL belongs to “{own}”.")
     to_do = _("Put the token of “{own}” or the server URL of {other} into that console.")
+    if not evidence.is_wechats:
+        to_do = _(
+            "Put the token of “{own}” or the server URL of {other} into the script or tool that "
+            "sent it; if it was WeChat, into that console."
+        )
     if not any(token.is_live_at(timezone.now()) for token in tokens):
         happened = _(
             "This was signed with a token of {other} that has been retired, but the URL belongs to "
@@ -120,13 +136,16 @@ def token_of_another_account(evidence: Evidence) -> Explanation | None:
             "Put the token of “{own}” into that console. {other} share one token: give each its "
             "own."
         )
-    return Explanation(
-        _("token of {other}").format(other=names),
-        happened.format(other=names, own=called),
-        to_do.format(other=names, own=called),
-        (called, *others),
-        tokens[0],
-        depends_on_tokens=True,
+    return add_missing_key(
+        evidence,
+        Explanation(
+            _("token of {other}").format(other=names),
+            happened.format(other=names, own=called),
+            to_do.format(other=names, own=called),
+            (called, *others),
+            tokens[0],
+            depends_on_tokens=True,
+        ),
     )
 
 
@@ -151,67 +170,40 @@ def key_missing(evidence: Evidence) -> Explanation | None:
     )
 
 
-def explain_missing_key(accounts: Collection[OfficialAccount]) -> str:
-    """Return that the tokens of these accounts cannot be decrypted, and what to do."""
-    return _("{what_happened} {what_to_do}").format(
-        what_happened=describe_missing_key(accounts), what_to_do=put_key_back()
-    )
-
-
-def describe_missing_key(accounts: Collection[OfficialAccount]) -> str:
-    return ngettext(
-        "This server cannot decrypt the token of {accounts}, because TOKEN_ENCRYPTION_KEYS lacks "
-        "the key that encrypted it.",
-        "This server cannot decrypt the tokens of {accounts}, because TOKEN_ENCRYPTION_KEYS lacks "
-        "the key that encrypted them.",
-        len(accounts),
-    ).format(accounts=name_accounts(accounts))
-
-
-def put_key_back() -> str:
-    """Return what to do when a token cannot be decrypted."""
-    return _("{advice} Change nothing in WeChat's console.").format(advice=MISSING_KEY_ADVICE)
-
-
 def token_unknown(evidence: Evidence) -> Explanation:
     account = evidence.attempt.account
+    lost = sorted({token.account for token in evidence.stored.undecryptable}, key=str)
+    happened = _("The signature matches no token that is stored here.")
+    if lost:
+        happened = _("The signature matches no token that this server can decrypt.")
+    elif account:
+        happened = _(
+            "The signature matches no token that is stored here, neither of “{account}” nor of "
+            "another account."
+        ).format(account=account)
     return Explanation(
         _("unknown token"),
-        _describe_unknown(evidence).format(account=evidence.name),
-        _advise_unknown(evidence),
+        join_sentences(happened, describe_missing_key(lost) if lost else ""),
+        join_sentences(_advise_unknown(evidence), advise_missing_key(lost) if lost else ""),
         (account,) if account else (),
         depends_on_tokens=True,
     )
 
 
-def _describe_unknown(evidence: Evidence) -> str:
-    lost = sorted({token.account for token in evidence.stored.undecryptable}, key=str)
-    if evidence.own_undecryptable():
-        return _(
-            "The signature matches no token of “{account}” that this server can decrypt. A "
-            "previous token cannot be compared, because TOKEN_ENCRYPTION_KEYS lacks the key that "
-            "encrypted it."
-        )
-    happened = _("The signature matches no token that is stored here.")
-    if evidence.attempt.account:
-        happened = _(
-            "The signature matches no token that is stored here, neither of “{account}” nor of "
-            "another account."
-        )
-    return join_sentences(happened, describe_missing_key(lost) if lost else "")
-
-
 def _advise_unknown(evidence: Evidence) -> str:
     """Return the checks. The request may be WeChat's, a script's or a stranger's."""
-    if evidence.attempt.user_agent == WECHAT_USER_AGENT:
+    if evidence.is_wechats:
         return _(
             "If somebody pressed Submit (提交) at that time, or messages stay away: reveal the "
             "token on the account page, paste it into Token (令牌) in the console and press Submit "
-            "(提交). Otherwise a stranger tried, and was refused."
+            "(提交). Otherwise another product may have been given this URL, such as a Mini "
+            "Program, an Open Platform component (第三方平台) or WeCom: give it another one. Or a "
+            "stranger tried, and was refused."
         )
     return _(
         "If a script or tool of yours sent it, compare its token with the one on the account page, "
         "and how it signs: only token, timestamp and nonce, and the same timestamp and nonce that "
-        "it sends. If it was WeChat, paste the token into Token (令牌) in the console. Otherwise a "
-        "stranger tried, and was refused."
+        "it sends. If it was WeChat, paste the token into Token (令牌) in the console. Otherwise "
+        "another system may have been given this URL: give it another one. Or a stranger tried, "
+        "and was refused."
     )

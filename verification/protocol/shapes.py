@@ -34,6 +34,9 @@ class Shape(StrEnum):
     ARRAY = "array"  #: signature[]=
     PLACEHOLDER = "placeholder"  #: {signature}, undefined
     OTHER_NAME = "other_name"  #: Signature=, sign=
+    QUOTED_PRINTABLE = "quoted_printable"  #: =3D in place of =
+    MASKED = "masked"  #: [FILTERED], ***
+    PUNCTUATION = "punctuation"  #: Chinese punctuation after a value
     UNREADABLE = "unreadable"  #: the names occur, but not as parameters
     # Of a signature
     SHA224 = "sha224"
@@ -48,6 +51,7 @@ class Shape(StrEnum):
     SURROUNDED = "surrounded"  #: by other text, such as sha1=
     TWICE = "twice"
     INCOMPLETE = "incomplete"
+    ONE_SHORT = "one_short"  #: 39 digits
     EMPTY = "empty"
 
 
@@ -61,7 +65,31 @@ QUERY_SHAPES = [
     (
         Shape.OTHER_SEPARATOR,
         re.compile(
-            rb"(?:[;,|+]|%3B|%2C|%7C|%0A|%20)\s*(?:" + NAMES + rb")=|(?:\^|%5E)&", re.IGNORECASE
+            rb"(?:[;,|+]|%3B|%2C|%7C|%0A|%20|%EF%BC%86|\xef\xbc\x86)\s*(?:"
+            + NAMES
+            + rb")=|(?:\^|%5E)&",
+            re.IGNORECASE,
+        ),
+    ),
+    (
+        Shape.QUOTED_PRINTABLE,
+        re.compile(rb"(?:^|&)(?:(?:msg_)?signature|timestamp|nonce)=3D", re.IGNORECASE),
+    ),
+    (
+        Shape.MASKED,
+        re.compile(
+            rb"(?:^|&)(?:" + NAMES + rb")=(?:[\[<({]|%5B|%3C|%28|%7B)*"
+            rb"(?:(?:filtered|redacted|masked|hidden|removed|scrubbed)(?:[\]>)}]|%5D|%3E|%29|%7D)*"
+            rb"(?:&|$)|[0-9A-Za-z]*(?:\*|%2A|\xe2\x80\xa2|%E2%80%A2){3})",
+            re.IGNORECASE,
+        ),
+    ),
+    (
+        Shape.PUNCTUATION,
+        re.compile(
+            rb"(?:%E3%80%8[0-9A-F]|%EF%BC%(?:81|88|89|8C|8E|9A|9B|9F)|%E2%80%9[89CD]"
+            rb"|\xe3\x80[\x80-\x8f]|\xef\xbc[\x81\x88\x89\x8c\x8e\x9a\x9b\x9f]|\xe2\x80[\x98\x99\x9c\x9d])(?:&|$)",
+            re.IGNORECASE,
         ),
     ),
     (Shape.ARRAY, re.compile(rb"(?:" + NAMES + rb")(?:\[|%5B)", re.IGNORECASE)),
@@ -137,7 +165,7 @@ def _shape_of_hex(digits: bytes, *, has_spaces: bool) -> Shape | None:
     if len(digits) == 40:
         return Shape.SPACES if has_spaces else Shape.UPPER_CASE
     if len(digits) < 40:
-        return Shape.INCOMPLETE
+        return Shape.ONE_SHORT if len(digits) == 39 else Shape.INCOMPLETE
     return Shape.TWICE if digits[:40] == digits[40:] else None
 
 

@@ -10,8 +10,8 @@ from verification.accounts.facts import Facts
 from verification.accounts.levels import Level
 from verification.accounts.problems.calls import level_of_refusal
 from verification.accounts.problems.problem import Problem
+from verification.diagnosis.missing_keys import put_key_back
 from verification.diagnosis.names import name_accounts
-from verification.diagnosis.token_causes import put_key_back
 from verification.keys import MISSING_KEY_ADVICE
 from verification.times import format_short
 

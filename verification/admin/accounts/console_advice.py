@@ -13,12 +13,12 @@ from verification.accounts.status import AccountStatus
 from verification.accounts.strays import Stray, read_recent_strays
 from verification.audit_log.positions import first_id_since
 from verification.diagnosis import explain
+from verification.diagnosis.missing_keys import explain_missing_key
 from verification.diagnosis.remarks import (
     SLOW_MICROSECONDS,
     describe_intermediaries,
     format_slow_answer,
 )
-from verification.diagnosis.token_causes import explain_missing_key
 from verification.models import OfficialAccount, VerificationAttempt
 from verification.models.noise import NOISE
 from verification.protocol.console import ANSWERS

@@ -32,7 +32,7 @@ def diagnose(client: Client, brand_a: OfficialAccount) -> Diagnose:
     """Send a request as WeChat does, and explain the recorded attempt."""
 
     def send_and_explain(target: str) -> Explanation:
-        client.get(target)
+        client.get(target, headers={"User-Agent": "Mozilla/4.0"})
         return explain(last_attempt())
 
     return send_and_explain
@@ -144,8 +144,9 @@ def test_an_account_without_a_token_is_explained(diagnose: Diagnose, db: None) -
     assert explain(last_attempt()).cause == "token_since_added"
 
 
-def test_a_browser_lacks_all_parameters(diagnose: Diagnose) -> None:
-    explanation = diagnose("/wechat/brand-a")
+def test_a_browser_lacks_all_parameters(client: Client, brand_a: OfficialAccount) -> None:
+    client.get("/wechat/brand-a", headers={"User-Agent": "Mozilla/5.0 (X11; Linux x86_64)"})
+    explanation = explain(last_attempt())
 
     assert explanation.cause == "parameters_missing"
     assert "without signature, timestamp, nonce, echostr" in explanation.what_happened
@@ -258,4 +259,4 @@ def test_chinese_readers_get_chinese_sentences(
     with translation.override("zh-hans"):
         explanation = diagnose(f"/wechat/brand-a?{verification(B)}")
 
-    assert explanation.what_happened == "该请求用的是“Brand-B”的令牌，地址却属于“Brand-A”。"
+    assert explanation.what_happened == "该请求用“Brand-B”的令牌签名，地址却属于“Brand-A”。"

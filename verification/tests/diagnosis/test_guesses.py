@@ -14,7 +14,8 @@ from math import log2, prod
 
 import pytest
 
-from verification.diagnosis.rare_slips import double_variants, rare_variants, thorough_variants
+from verification.diagnosis.double_slips import double_variants, typed_variants
+from verification.diagnosis.rare_slips import rare_variants, thorough_variants
 from verification.diagnosis.slips import (
     LETTERS,
     LOOK_ALIKES,
@@ -39,7 +40,7 @@ def texts_by_slip(token: str) -> Texts:
     found: Texts = defaultdict(set)
     makers = (
         *(likeliest_variants, likely_variants, rare_variants),
-        *(thorough_variants, double_variants),
+        *(thorough_variants, double_variants, typed_variants),
     )
     for variants in (some for make in makers for some in make(token)):
         # Two mistakes may make the token again: one adds a space, and the other drops it.
@@ -107,14 +108,19 @@ SIGNED_WITH: dict[str, Callable[[str], str]] = {
     "the first character missing": lambda token: token[1:],
     "lower case": str.lower,
     "full width": lambda token: token.translate({c: c + 0xFEE0 for c in range(0x21, 0x7F)}),
+    "a letter in other case": lambda token: token[0].swapcase() + token[1:],
+    "a look-alike": lambda token: token.replace("0", "O", 1),
     "a line break": lambda token: f"{token}\n",
 }
 FIRST = "0vRtB4nHcV6sDfG8"  # sorts before timestamp and nonce
+CAPITAL = "Kvrtb4nhcv6sdfg8"  # differs from its lower case in the first character only
 LAST = "kvRtB4nHcV6sDfG8"  # sorts after them
 
 
 @pytest.mark.parametrize("signed_with", SIGNED_WITH)
-@pytest.mark.parametrize(("token", "nonce"), [(FIRST, EARLY), (FIRST, LATE), (LAST, LATE)])
+@pytest.mark.parametrize(
+    ("token", "nonce"), [(FIRST, EARLY), (FIRST, LATE), (LAST, LATE), (CAPITAL, LATE)]
+)
 def test_a_copied_signature_confirms_no_guessed_character(
     db: None, token: str, nonce: str, signed_with: str
 ) -> None:

@@ -49,6 +49,14 @@ def company(db: None) -> None:
         (RIGHT.replace("signature", "sign"), "another name than WeChat's"),
         (RIGHT.replace("echostr", "echo_str"), "another name than WeChat's"),
         (RIGHT.replace("nonce", "nonceStr"), "another name than WeChat's"),
+        (RIGHT.replace("=", "=3D"), "began with 3D"),
+        (RIGHT.replace(SIGNATURE, "[FILTERED]"), "a mask, such as [FILTERED]"),
+        (RIGHT.replace(SIGNATURE, "%3Credacted%3E"), "a mask, such as [FILTERED]"),
+        (RIGHT.replace(SIGNATURE, f"{SIGNATURE[:4]}****{SIGNATURE[-4:]}"), "a mask, such as"),
+        (RIGHT + quote("。"), "ended with Chinese punctuation"),
+        (RIGHT.replace("&timestamp", f"{quote('，')}&timestamp"), "Chinese punctuation"),
+        (RIGHT + quote("）"), "Chinese punctuation"),
+        (RIGHT.replace("&", quote("＆")), "another sign than &"),
     ],
 )
 def test_a_mangled_query_is_told_by_its_shape(query: str, words: str) -> None:
@@ -81,6 +89,8 @@ def test_a_mangled_query_is_told_by_its_shape(query: str, words: str) -> None:
         (f"0x{SIGNATURE}", "other text around it"),
         (SIGNATURE * 2, "twice"),
         (SIGNATURE[:-3], "incomplete"),
+        (SIGNATURE[1:], "39 digits in place of 40: a leading zero was lost"),
+        (hashlib.sha256(JOINED).hexdigest(), "SHA-256 or SM3"),
         ("", "empty"),
     ],
 )
@@ -90,6 +100,22 @@ def test_a_malformed_signature_is_told_by_its_length_and_letters(value: str, wor
     assert explanation.cause == "signature_malformed"
     assert words in explanation.what_happened
     assert not explanation.is_harmless
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "signature=1&timestamp=1&nonce=1&echostr=%3Cscript%3Ealert(1)%3C/script%3E",
+        RIGHT.replace(SIGNATURE, SIGNATURE[:-1]),
+        RIGHT.replace("timestamp=", "timestamp=x"),
+        RIGHT.replace("&", "&amp;"),
+    ],
+)
+def test_a_malformed_request_to_an_address_of_nobody_is_told_both(query: str) -> None:
+    explanation = call("/wechat/index.php", query)
+
+    assert "No account has the address “/wechat/index.php”." in explanation.what_happened
+    assert "No account" not in call(query=query).what_happened
 
 
 @pytest.mark.parametrize("sign", ["&", "%3F"])

@@ -18,10 +18,11 @@ from verification.tests.support.lost_keys import lose_key, without_key
 from verification.tests.support.signer import verification
 
 NEW = "NewTokenOfBrandA99"
+WECHAT = Client(headers={"User-Agent": "Mozilla/4.0"})
 
 
 def explain_call(target: str) -> Explanation:
-    Client().get(target)
+    WECHAT.get(target)
     return explain(last_attempt())
 
 
@@ -58,7 +59,7 @@ def test_once_the_key_is_back_a_right_request_is_known_to_be_right(
 
 def test_it_stays_known_after_that_token_was_retired(brand_a: OfficialAccount) -> None:
     with without_key(brand_a):
-        Client().get(f"/wechat/brand-a?{verification(A)}")
+        WECHAT.get(f"/wechat/brand-a?{verification(A)}")
     rotate_token(brand_a, NEW, LI_WEI, keep_old=timedelta(0))
 
     assert explain(last_attempt()).cause == "key_was_missing"
@@ -68,7 +69,7 @@ def test_once_the_key_is_back_a_wrong_request_is_known_to_be_wrong(
     brand_a: OfficialAccount,
 ) -> None:
     with without_key(brand_a):
-        Client().get(f"/wechat/brand-a?{verification('Nonsense')}")
+        WECHAT.get(f"/wechat/brand-a?{verification('Nonsense')}")
 
     assert last_attempt().reason == Reason.UNDECRYPTABLE_TOKEN
     assert explain(last_attempt()).cause == "token_unknown"
@@ -84,7 +85,7 @@ def test_another_accounts_token_is_recognised_all_the_same(
 
 
 def test_a_mismatch_from_before_is_not_explained_by_guessing(brand_a: OfficialAccount) -> None:
-    Client().get(f"/wechat/brand-a?{verification('Nonsense')}")
+    WECHAT.get(f"/wechat/brand-a?{verification('Nonsense')}")
     lose_key(brand_a)
     explanation = explain(last_attempt())
 
@@ -101,8 +102,36 @@ def test_a_former_token_without_its_key_is_not_said_to_be_compared(
     explanation = explain_call(f"/wechat/brand-a?{verification('Nonsense')}")
 
     assert explanation.cause == "token_unknown"
-    assert "matches no token of “Brand-A” that this server can decrypt" in explanation.what_happened
+    assert "matches no token that this server can decrypt" in explanation.what_happened
     assert "never been stored" not in explanation.what_happened
+    assert "To compare “Brand-A” as well: Put the key" in explanation.what_to_do
+
+
+@pytest.mark.parametrize("signed_with", [A, A[:-1], B])
+def test_the_lost_key_is_named_beside_what_is_wrong_with_the_token(
+    brand_a: OfficialAccount, brand_b: OfficialAccount, signed_with: str
+) -> None:
+    """The current token cannot be decrypted, and WeChat signs with another one."""
+    rotate_token(brand_a, NEW, LI_WEI, keep_old=timedelta(0))
+    lose_key(brand_a, superseded_at=None)
+    explanation = explain_call(f"/wechat/brand-a?{verification(signed_with)}")
+
+    assert "cannot decrypt the token of “Brand-A”" in explanation.what_happened
+    assert explanation.what_to_do.startswith("Put the key that encrypted it back behind")
+    assert explanation.cause in {"token_retired", "token_mistyped", "token_of_another_account"}
+
+
+def test_the_lost_key_of_another_account_is_named_where_no_token_fits(
+    brand_a: OfficialAccount, brand_b: OfficialAccount
+) -> None:
+    lose_key(brand_b)
+    explanation = explain_call(f"/wechat/brand-a?{verification(B)}")
+
+    assert explanation.what_happened.startswith(
+        "The signature matches no token that this server can decrypt."
+    )
+    assert "To compare “Brand-B” as well: Put the key" in explanation.what_to_do
+    assert "paste it into Token (令牌) in the console" in explanation.what_to_do
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import time
 from base64 import b64encode
 
 import pytest
@@ -86,6 +87,15 @@ def company(db: None) -> None:
         (MALL.replace("C", "c").replace("M", "m"), "upper and lower case"),
         (hashlib.md5(MALL.encode()).hexdigest(), "hashed"),
         (b64encode(f"{MALL}\n".encode()).decode(), "base64"),
+        (MALL.replace("i", "\u0456").replace("a", "\u0430"), "another alphabet"),
+        (MALL.replace("To", "\u03a4\u03bf"), "another alphabet"),
+        (
+            MALL.replace("T", "t").replace("6", ""),
+            "mixed up and with characters missing",
+        ),
+        (MALL.replace("ok", "ko").replace("a", "s"), "wrong order and with one wrong character"),
+        (MALL.replace("0", "O").replace("en", "ne"), "look alike, such as O and 0 and with two"),
+        (MALL.replace("y", "Y").replace("n", "b"), "mixed up and with one wrong character"),
         (f"{MALL.lower()} ", "with upper and lower case mixed up and with a space"),
     ],
 )
@@ -96,6 +106,33 @@ def test_a_slip_is_named(typed: str, words: str) -> None:
     assert "the token of “City Mall”" in explanation.what_happened
     assert words in explanation.what_happened
     assert "“City Mall”" in explanation.what_to_do
+
+
+@pytest.mark.parametrize(
+    ("token", "typed", "words"),
+    [
+        ("20260117083042195571", "20260117083042100000", "turned into zeros"),
+        ("OfficialAccount9", "O\ufb03cialAccount9", "the ligature ﬁ"),
+        ("WifiFlat2026", "Wi\ufb01Flat2026", "the ligature ﬁ"),
+        ("0075316482", "75316482", "characters missing"),
+    ],
+)
+def test_what_spreadsheets_and_documents_do_to_a_token_is_named(
+    token: str, typed: str, words: str
+) -> None:
+    make_account("travel-club", token)
+    explanation = call_with(typed, "/wechat/travel-club")
+
+    assert "the token of “Travel-Club”, but with" in explanation.what_happened
+    assert words in explanation.what_happened
+
+
+def test_a_line_break_may_be_at_the_end_of_what_was_hashed() -> None:
+    """Somebody hashed with echo: the token, which sorts last, has no line break itself."""
+    explanation = call_signed(sha1("".join(PARTS) + "\n"))
+
+    assert "with a line break in it or beside it" in explanation.what_happened
+    assert "A shell's echo adds a line break to what it hashes" in explanation.what_to_do
 
 
 @pytest.mark.parametrize(
@@ -187,8 +224,8 @@ PARTS = [NONCE, TIMESTAMP, MALL]
 @pytest.mark.parametrize(
     ("signature", "words"),
     [
-        (sha1(MALL + TIMESTAMP + NONCE), "without sorting the parts"),
-        (sha1(TIMESTAMP + NONCE + MALL), "without sorting the parts"),
+        (sha1(MALL + TIMESTAMP + NONCE), "in another order than WeChat's"),
+        (sha1(TIMESTAMP + NONCE + MALL), "in another order than WeChat's"),
         (sha1(",".join(PARTS)), "with a separator"),
         (sha1("&".join([MALL, TIMESTAMP, NONCE])), "with a separator"),
         (sha1(f"token={MALL}&timestamp={TIMESTAMP}&nonce={NONCE}"), "with a separator"),
@@ -206,14 +243,20 @@ PARTS = [NONCE, TIMESTAMP, MALL]
         (sha1("/wechat/city-mall" + "".join(PARTS)), "such as the AppID"),
         (sha1(f"{NONCE}{TIMESTAMP}000{MALL}"), "with the timestamp in another unit"),
         (sha1(f"{NONCE}{TIMESTAMP}.0{MALL}"), "with the timestamp in another unit"),
-        (sha1(f"{NONCE}{int(TIMESTAMP) + 1}{MALL}"), "with the timestamp in another unit"),
+        (sha1(f"{NONCE}{int(TIMESTAMP) + 1}{MALL}"), "with the timestamp of another second"),
+        (sha1(f"{NONCE}{int(TIMESTAMP) - 2}{MALL}"), "with the timestamp of another second"),
+        (sha1(f"{NONCE}{TIMESTAMP}307{MALL}"), "such as milliseconds"),
+        (sha1("\n".join([*PARTS, ""])), "a line break or names between or after the parts"),
+        (sha1("\r\n".join([*PARTS, ""])), "a line break or names between or after the parts"),
+        (sha1("".join([MALL, TIMESTAMP, NONCE, "\n"])), "between or after the parts"),
+        (sha1(" ".join([*PARTS, ""])), "between or after the parts"),
         (sha1(f"{NONCE[:8]}{TIMESTAMP}{MALL}"), "with another nonce"),
         (sha1(f"{TIMESTAMP}{MALL}"), "without the timestamp or the nonce"),
         (sha1(MALL), "without the timestamp or the nonce"),
         (hashlib.sha256("".join(PARTS).encode()).hexdigest()[:40], "another hash function"),
         (sha1(sha1("".join(PARTS))), "another hash function"),
         (hashlib.sha1("".join(PARTS).encode("utf-16-le")).hexdigest(), "another encoding"),
-        (sha1(f"{MALL}\n{TIMESTAMP}{NONCE}"), "a line break before, after or in it and without"),
+        (sha1(f"{MALL}\n{TIMESTAMP}{NONCE}"), "a line break in it or beside it and with the parts"),
     ],
 )
 def test_another_recipe_is_named(signature: str, words: str) -> None:
@@ -228,9 +271,12 @@ def test_another_recipe_is_named(signature: str, words: str) -> None:
 def test_another_recipe_with_another_accounts_token_is_named() -> None:
     explanation = call_signed(sha1(OUTLET + TIMESTAMP + NONCE))
 
-    assert "the token of “Harbor Outlet”, but without sorting" in explanation.what_happened
+    assert (
+        "the token of “Harbor Outlet”, but with the parts in another order"
+        in explanation.what_happened
+    )
     both = call_signed(sha1(f"{OUTLET}\n{TIMESTAMP}{NONCE}")).what_happened
-    assert "“Harbor Outlet”, but with a line break before, after or in it and without" in both
+    assert "“Harbor Outlet”, but with a line break in it or beside it and with the parts" in both
     assert "The URL belongs to “City Mall”." in explanation.what_happened
 
 
@@ -252,11 +298,14 @@ def test_what_was_glued_to_the_nonce_is_named(glued: str) -> None:
 
 
 def test_the_address_of_the_account_is_not_blamed_for_a_token_that_fits_nothing() -> None:
-    explanation = call_with("NobodyKnowsThis1")
+    now = str(int(time.time()))
+    explanation = call_with("NobodyKnowsThis1", agent="curl/8.4.0", timestamp=now)
 
     assert explanation.cause == "token_unknown"
     assert "never" not in explanation.what_happened
     assert explanation.what_to_do.startswith("If a script or tool of yours sent it")
+    assert "another system may have been given this URL" in explanation.what_to_do
+    assert "a Mini Program" in call_with("NobodyKnowsThis1", timestamp=now).what_to_do
 
 
 def test_a_list_of_unlike_attempts_ends_its_search_but_the_page_of_one_does_not() -> None:

@@ -24,7 +24,7 @@ def test_it_explains_the_attempt_with_the_number(
     out = StringIO()
     call_command("explain_attempt", str(last_attempt().id), stdout=out)
 
-    assert "What happened: WeChat signed this with the token of “Brand-B”" in out.getvalue()
+    assert "What happened: This was signed with the token of “Brand-B”" in out.getvalue()
     assert "What to do:    Put the token of “Brand-A”" in out.getvalue()
 
 
@@ -65,7 +65,7 @@ def test_a_refusal_that_is_recorded_here_is_explained(
     with pytest.raises(CommandError) as refused:
         call_command("send_check", "brand-b", url=f"{gunicorn.url}/wechat/brand-a")
 
-    assert f"Attempt {last_attempt().id}: WeChat signed this with the token of “Brand-B”" in str(
+    assert f"Attempt {last_attempt().id}: This was signed with the token of “Brand-B”" in str(
         refused.value
     )
 

@@ -30,7 +30,7 @@ def test_an_operator_reads_the_problems_first(capsys: Output, settings) -> None:
 
     assert lines[0].startswith("✕ brand-b · Brand-B: Refused: ")
     assert lines[1] == "  https://wx.example.cn/wechat/brand-b · no accepted call yet"
-    assert lines[2].startswith("  WeChat signed this with the token of “Brand-A”, but the URL ")
+    assert lines[2].startswith("  This was signed with the token of “Brand-A”, but the URL ")
     assert lines[3].startswith("✓ brand-a · Brand-A: Verified on ")
     assert lines[4].startswith("  https://wx.example.cn/wechat/brand-a · last accepted call ")
     assert lines[5].startswith("‖ outlet · Outlet: Paused by li.wei on ")

@@ -39,22 +39,26 @@ def _open(name: str, slug: str, *tokens: str, **fields: str) -> OfficialAccount:
 
 
 def call(
-    target: str = "/wechat/city-mall", query: str = "", agent: str = "curl/8.4.0"
+    target: str = "/wechat/city-mall", query: str = "", agent: str = "Mozilla/4.0"
 ) -> Explanation:
     """Send a GET, and explain it."""
     Client(headers={"User-Agent": agent}).get(f"{target}?{query}")
     return explain(last_attempt())
 
 
-def call_with(token: str, target: str = "/wechat/city-mall", **rest: str) -> Explanation:
+def call_with(
+    token: str, target: str = "/wechat/city-mall", agent: str = "Mozilla/4.0", **rest: str
+) -> Explanation:
     """Send a URL verification that is signed with any text as the token, and explain it."""
     joined = "".join(sorted((token, rest.get("timestamp", TIMESTAMP), rest.get("nonce", NONCE))))
-    return call_signed(hashlib.sha1(joined.encode()).hexdigest(), target, **rest)
+    return call_signed(hashlib.sha1(joined.encode()).hexdigest(), target, agent, **rest)
 
 
-def call_signed(signature: str, target: str = "/wechat/city-mall", **rest: str) -> Explanation:
+def call_signed(
+    signature: str, target: str = "/wechat/city-mall", agent: str = "Mozilla/4.0", **rest: str
+) -> Explanation:
     """Send a URL verification with this signature, and explain it."""
     right = dict(part.split("=") for part in verification("any").split("&"))
     parts = {**right, "timestamp": TIMESTAMP, "nonce": NONCE, "echostr": ECHOSTR, **rest}
     parts["signature"] = signature
-    return call(target, "&".join(f"{name}={value}" for name, value in parts.items()))
+    return call(target, "&".join(f"{name}={value}" for name, value in parts.items()), agent)

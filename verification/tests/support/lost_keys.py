@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from django.test import override_settings
 
@@ -14,9 +15,9 @@ from verification.tests.support.accounts import record_as_they_are
 LOST_KEY = "the-key-that-was-lost-" * 2
 
 
-def lose_key(account: OfficialAccount) -> None:
+def lose_key(account: OfficialAccount, **which: Any) -> None:
     """Encrypt the tokens of the account with a key that no server has, and record that."""
-    for token in account.tokens.filter(secret__isnull=False):
+    for token in account.tokens.filter(secret__isnull=False, **which):
         assert token.secret is not None
         text = token.secret.reveal()
         with override_settings(TOKEN_ENCRYPTION_KEYS=[LOST_KEY]):

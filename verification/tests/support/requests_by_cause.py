@@ -125,6 +125,11 @@ def parameters_missing(send: Send) -> str:
     return "without signature, timestamp, nonce, echostr: a browser, a monitor or a bot"
 
 
+def copied_request(send: Send) -> str:
+    send(f"/wechat/brand-a?{verification(B)}", user_agent="curl/8.4.0")
+    return "a copy of an old request: its timestamp was"
+
+
 def parameters_incomplete(send: Send) -> str:
     send(f"/wechat/brand-a?signature={signed(A)['signature']}", user_agent="curl/8.4.0")
     return "Only signature arrived, without timestamp, nonce, echostr."

@@ -54,7 +54,7 @@ def test_ten_minutes_later_it_is_not_recent_any_more(
 ) -> None:
     wechat_verifies(brand_a, B)
     for minutes, sentence in [
-        (9.9, "Put the token of “Brand-A” or the server URL of “Brand-B” into that console.\n"),
+        (9.9, "Put the token of “Brand-A” or the server URL of “Brand-B” into"),
         (10.1, "If the console says this of a newer call, another host answered it"),
     ]:
         then = timezone.now() + timedelta(minutes=minutes)

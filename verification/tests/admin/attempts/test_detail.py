@@ -56,7 +56,7 @@ class TestWhatHappened:
         wechat_verifies(brand_a, B)
         text = words(open_attempt(li_wei_at_work))
 
-        happened = text.index("WeChat signed this with the token of “Brand-B”")
+        happened = text.index("This was signed with the token of “Brand-B”")
         to_do = text.index("Put the token of “Brand-A”")
         assert happened < to_do < text.index("Based on the tokens currently stored")
         assert to_do < text.index(" Request ") < text.index(" Response ") < text.index("Sealed")

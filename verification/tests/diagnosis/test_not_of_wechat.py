@@ -1,0 +1,180 @@
+"""Scripts, copies, strangers and other products call too: no console is blamed for their requests.
+
+Nobody is reassured either where another product may have been given the URL.
+"""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from django.test import Client
+
+from verification.diagnosis import Explanation, explain, remark_on
+from verification.models import AESKey, OfficialAccount
+from verification.tests.support.adapter import last_attempt
+from verification.tests.support.company import (
+    MALL,
+    OLD_MALL,
+    OUTLET,
+    call,
+    call_with,
+    found_company,
+)
+from verification.tests.support.messages import (
+    AES_KEY,
+    encrypted_push,
+    store_aes_key,
+    text_message,
+)
+from verification.tests.support.signer import verification
+
+CURL = "curl/8.5.0"
+MESSAGE = text_message("hello", msg_id="1")
+NOW = str(int(time.time()))
+CONSOLE = "Change nothing in WeChat's console because of it."
+
+
+@pytest.fixture(autouse=True)
+def company(db: None) -> None:
+    found_company()
+
+
+def send_body(body: bytes, query: str = "", agent: str = CURL) -> Explanation:
+    post(body, query, agent)
+    return explain(last_attempt())
+
+
+def post(body: bytes, query: str, agent: str) -> None:
+    Client(headers={"User-Agent": agent}).post(
+        f"/wechat/city-mall?{query}", body, content_type="application/json"
+    )
+
+
+@pytest.mark.parametrize(
+    ("token", "words"),
+    [
+        (OLD_MALL, "This was signed with the token of “City Mall” that was retired on 20"),
+        (OUTLET, "signed with the token of “Harbor Outlet”. The URL belongs to “City Mall”."),
+        ("NobodyKnowsThis1", "Its signature matches no token that is stored here."),
+    ],
+)
+def test_an_old_request_that_was_sent_again_blames_no_console(token: str, words: str) -> None:
+    eight_days_ago = str(int(NOW) - 8 * 86_400)
+    explanation = call_with(token, agent=CURL, timestamp=eight_days_ago)
+
+    assert explanation.cause == "copied_request"
+    assert "a copy of an old request: its timestamp was 8 days behind" in explanation.what_happened
+    assert words in explanation.what_happened
+    assert explanation.what_to_do.startswith(CONSOLE)
+
+
+def test_wechats_own_old_request_is_not_called_a_copy() -> None:
+    """It was kept back on the way, or the clock is wrong: the token is wrong all the same."""
+    assert call_with(OLD_MALL).cause == "token_retired"
+    assert call_with(OUTLET).cause == "token_of_another_account"
+
+
+@pytest.mark.parametrize("token", [OLD_MALL, OUTLET])
+def test_a_script_with_another_token_is_not_said_to_be_wechat(token: str) -> None:
+    explanation = call_with(token, agent=CURL, timestamp=NOW)
+
+    assert explanation.what_happened.startswith("This was signed with")
+    assert "script or tool" in explanation.what_to_do
+    assert "WeChat still uses" in call_with(OLD_MALL, timestamp=NOW).what_happened
+
+
+@pytest.mark.parametrize("guess", ["weixin", "your_token", "city-mall", "City Mall"])
+def test_a_stranger_who_guesses_leads_nobody_to_the_console(guess: str) -> None:
+    explanation = call_with(guess, agent="python-requests/2.31.0", timestamp=NOW)
+
+    assert explanation.what_to_do.startswith("If a script or tool of yours sent it")
+    assert "Otherwise a stranger guessed, and was refused." in explanation.what_to_do
+    assert "stranger" not in call_with(guess).what_to_do
+
+
+def test_a_notice_of_another_product_without_parameters_is_no_lost_query() -> None:
+    explanation = send_body(b'{"event_type":"TRANSACTION.SUCCESS"}', agent="Mozilla/4.0")
+
+    assert "Either it is no message of an official account, or" in explanation.what_happened
+    assert explanation.what_to_do.startswith("If WeChat Pay or another product was given this URL")
+    assert not explanation.is_harmless
+
+
+def test_a_form_in_the_body_is_told_to_be_a_get() -> None:
+    explanation = send_body(verification(MALL).encode(), agent="PostmanRuntime/7.36.0")
+
+    assert "behind the “?” of the URL, not into the body, and let it use GET for a check" in (
+        explanation.what_to_do
+    )
+    assert "another system was given this URL" in explanation.what_to_do
+
+
+@pytest.mark.parametrize(
+    ("agent", "words"),
+    [
+        ("Java/1.8.0_392", "correct the body there; the token and the console are right"),
+        ("Mozilla/4.0", "If WeChat itself sent it, check whether a proxy"),
+    ],
+)
+def test_a_body_in_another_encoding_accuses_nobody_first(agent: str, words: str) -> None:
+    body = '<?xml version="1.0" encoding="GBK"?><xml><Content>你好</Content></xml>'.encode("gbk")
+    _body, query = encrypted_push(MALL, MESSAGE)
+    explanation = send_body(body, query, agent)
+
+    assert explanation.cause == "message_unreadable"
+    assert "in UTF-8" in explanation.what_happened
+    assert words in explanation.what_to_do
+    assert "If neither is so, somebody may have copied the address" in explanation.what_to_do
+
+
+def test_a_message_for_another_account_names_its_server_url() -> None:
+    """Harbor Outlet's console has the URL of City Mall, with the same token and key."""
+    mall = OfficialAccount.objects.get(slug="city-mall")
+    AESKey.objects.filter(account=mall).delete()
+    store_aes_key(mall, AES_KEY)
+    post(*encrypted_push(MALL, MESSAGE, app_id=mall.app_id), "Mozilla/4.0")
+    body, query = encrypted_push(MALL, MESSAGE, app_id="wx9d8c7b6a5f4e3d2c")
+    explanation = send_body(body, query, "Mozilla/4.0")
+
+    assert "for the AppID wx9d8c7b6a5f4e3d2c of “Harbor Outlet”, not" in explanation.what_happened
+    assert "/wechat/harbor-outlet. Then give each" in explanation.what_to_do
+    assert [account.slug for account in explanation.accounts] == ["city-mall", "harbor-outlet"]
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("/wechat/city-mall%EF%BC%8C", "“/wechat/city-mall???”, but"),
+        ("/wechat/%E5%9F%8E%E5%B8%82", "“/wechat/??????”, but"),
+    ],
+)
+def test_a_path_with_chinese_characters_is_no_missing_question_mark(path: str, words: str) -> None:
+    explanation = call_with(MALL, path)
+
+    assert explanation.cause == "path_mistyped"
+    assert words in explanation.what_happened
+    assert "Each “?” in it stands for a byte that is not ASCII" in explanation.what_happened
+    assert "Each “?” in it" in call_with(MALL[:-1], path).what_happened
+    assert "Each “?” in it" in call_with("NobodyKnowsThis1", path).what_happened
+
+
+@pytest.mark.parametrize("token", [MALL, MALL[:-1], "NobodyKnowsThis1"])
+def test_a_prefix_before_the_path_is_named(token: str) -> None:
+    explanation = call_with(token, "/api/wechat/city-mall")
+
+    assert "It has “/api” before the path: remove that" in explanation.what_happened
+
+
+def test_milliseconds_are_not_called_made_up() -> None:
+    call(query=verification(MALL, timestamp=f"{NOW}307"), agent=CURL)
+    texts = [remark.text for remark in remark_on(last_attempt())]
+
+    assert f"Its timestamp “{NOW}307” is in milliseconds; WeChat's is in seconds." in texts[0]
+
+
+def test_a_clock_is_not_blamed_for_years() -> None:
+    call_with(MALL, agent=CURL, timestamp=str(int(NOW) - 1000 * 86_400))
+    texts = [remark.text for remark in remark_on(last_attempt())]
+
+    assert "Its timestamp was 1000 days behind this server's clock: somebody kept the URL." in texts
