@@ -32,11 +32,12 @@ from django.utils import timezone
 from psycopg2.extras import execute_values
 from tqdm import tqdm
 
+from verification import change_log
 from verification.accounts.tokens import rotate_token
 from verification.audit_log.canonical import COLUMNS, Values, canonical_line
 from verification.audit_log.chain import make_seal
 from verification.callbacks.store import UPSERT_TALLIES
-from verification.change_log import Actor
+from verification.change_log import Action, Actor
 from verification.models import ChainHead, OfficialAccount, Seal, VerificationAttempt
 from verification.models.account import generate_secret
 from verification.protocol.enums import Kind, Mark, Method, Outcome, Reason
@@ -189,7 +190,9 @@ def get_or_create_account(number: int) -> OfficialAccount:
         slug=f"sample-{number}", defaults={"name": f"Sample {number}", "answers_at_root": False}
     )
     if is_new:
-        rotate_token(account, generate_secret(), actor=Actor("sample_log"))
+        actor = Actor("sample_log")
+        change_log.record(Action.ACCOUNT_CREATED, actor, account, name=account.name)
+        rotate_token(account, generate_secret(), actor=actor)
     return account
 
 

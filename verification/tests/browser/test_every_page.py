@@ -14,7 +14,7 @@ from verification.accounts.pausing import pause
 from verification.accounts.tokens import rotate_token
 from verification.models import OfficialAccount
 from verification.protocol.enums import DeliveryResult
-from verification.tests.support.accounts import LI_WEI, make_account
+from verification.tests.support.accounts import LI_WEI, make_account, record_as_they_are
 from verification.tests.support.adapter import A, B
 from verification.tests.support.admin_client import call, wechat_pushes, wechat_verifies
 from verification.tests.support.admin_urls import every_page
@@ -61,6 +61,7 @@ def accounts(li_wei: User) -> dict[str, OfficialAccount]:
     count_deliveries(live, DeliveryResult.SERVER_ERROR, 12, status=502)
     keep_waiting(live, 12)
     make_dead(live)
+    record_as_they_are()
     return accounts
 
 

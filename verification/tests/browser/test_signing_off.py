@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from playwright.sync_api import Page, expect
 
 from verification.models import OfficialAccount
-from verification.tests.support.accounts import make_account
+from verification.tests.support.accounts import make_account, record_as_they_are
 from verification.tests.support.adapter import A, B
 from verification.tests.support.admin_client import wechat_verifies
 from verification.tests.support.chromium import Desk
@@ -34,6 +34,7 @@ def called(li_wei: User) -> None:
         OfficialAccount.objects.filter(pk=account.pk).update(name=name)
         wechat_verifies(account, A)
         wechat_verifies(account, B)
+    record_as_they_are()
 
 
 def test_a_quarter_becomes_a_printed_sign_off(
