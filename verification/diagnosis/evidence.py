@@ -62,7 +62,13 @@ class Remark:
 
 
 class StoredData:
-    """The tokens, accounts and pauses stored now; each is read once for any number of attempts."""
+    """The tokens, accounts and pauses stored now; each is read once for any number of attempts.
+
+    The search for mistakes is bounded in a list, and not for a single attempt.
+    """
+
+    def __init__(self, *, is_list: bool = True) -> None:
+        self.is_list = is_list
 
     @cached_property
     def tokens(self) -> dict[int, Token]:
@@ -78,7 +84,8 @@ class StoredData:
         """The stored values, to look for mistakes in them."""
         keys = AESKey.objects.select_related("account")
         aes_keys = [(key, text) for key in keys if (text := _reveal(key))]
-        return Search(list_values(self.secrets, aes_keys, self.accounts.values()))
+        values = list_values(self.secrets, aes_keys, self.accounts.values())
+        return Search(values, is_list=self.is_list)
 
     @cached_property
     def undecryptable(self) -> list[Token]:
