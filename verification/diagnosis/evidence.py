@@ -181,13 +181,17 @@ class Evidence:
         return self.attempt.user_agent == WECHAT_USER_AGENT
 
     @property
+    def age(self) -> int:
+        """The seconds from the timestamp to the request; 0 if it has none that can be read."""
+        return self.attempt.clock_skew or 0
+
+    @property
     def is_old_copy(self) -> bool:
         """Return whether this is probably a copy of an old request, which WeChat did not send.
 
         A proxy may have removed the user agent, so a request without one may be WeChat's.
         """
-        skew, agent = self.attempt.clock_skew, self.attempt.user_agent
-        return bool(agent) and not self.is_wechats and skew is not None and skew > MAX_CLOCK_SKEW
+        return bool(self.attempt.user_agent) and not self.is_wechats and self.age > MAX_CLOCK_SKEW
 
     @property
     def is_signed(self) -> bool:

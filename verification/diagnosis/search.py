@@ -125,12 +125,12 @@ class Search:
         likely = [*likely_recipes(parts)]
         yield self._exact.find(parts, signature)
         yield _find_recipe(own, likely, signature)
+        yield self._likeliest.find(parts, signature)
+        yield _find_recipe(self.tokens, likely[:2], signature)
         if self._take(HASHES_OF_OWN * len(own)):
             yield self._own_texts(account_ids).find(parts, signature)
         if is_few and self._take(HASHES_OF_RECIPES * len(own)):
             yield _find_recipe(own, [*rare_recipes(parts)], signature)
-        yield self._likeliest.find(parts, signature)
-        yield _find_recipe(self.tokens, likely[:2], signature)
         newest = own[:MAX_TOKENS] if is_few else []
         if newest and self._take(HASHES_OF_TOKEN * len(newest)):
             yield self._thorough_texts(account_ids, newest).find(parts, signature)
