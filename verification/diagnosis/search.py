@@ -27,11 +27,11 @@ from verification.diagnosis.recipes import (
 from verification.diagnosis.slips import Slip, Variants, likeliest_variants, likely_variants
 from verification.diagnosis.values import Kind, Value
 
-#: How many hashes a list computes for mistakes beyond the likeliest, about 40 milliseconds' worth.
-#: Half of them are kept for the account's own token. The page of one attempt is searched fully, so
-#: it may say more than a list.
-MAX_HASHES = 40_000
-HASHES_KEPT = 20_000
+#: How many hashes a list computes for mistakes beyond the likeliest, about 50 milliseconds' worth.
+#: Some are kept for the likelier mistakes with the account's own token. The page of one attempt is
+#: searched fully, so it may say more than a list.
+MAX_HASHES = 50_000
+HASHES_KEPT = 15_000
 #: To list the rare ways to sign takes as long as so many hashes.
 HASHES_OF_RECIPES = 1300
 #: Of more accounts, which may be meant at the bare domain, fewer mistakes are tried.
@@ -131,8 +131,8 @@ class Search:
             yield self._own_texts(account_ids).find(parts, signature)
         if is_few and self._take(HASHES_OF_RECIPES * len(own)):
             yield _find_recipe(own, [*rare_recipes(parts)], signature)
-        newest = own[:MAX_TOKENS] if is_few else []
-        if newest and self._take(HASHES_OF_TOKEN * len(newest)):
+        newest = self._newest(own) if is_few else []
+        if newest and self._take(HASHES_OF_TOKEN * len(newest), keep=HASHES_KEPT):
             yield self._thorough_texts(account_ids, newest).find(parts, signature)
             yield self._typed_texts(account_ids, newest).find(parts, signature)
             yield _find_both(newest, likely, signature)
@@ -140,10 +140,13 @@ class Search:
         if self._take(HASHES_OF_LIKELY * len(self.secrets), keep=HASHES_KEPT):
             yield self._likely.find(parts, signature)
             yield _find_recipe(self.secrets, likely, signature)
-        live = self._live
-        if len(live) <= MAX_TOKENS and self._take(HASHES_OF_TOKEN * len(live), keep=HASHES_KEPT):
-            yield self._thorough_texts(EVERYBODY, live).find(parts, signature)
-            yield _find_both(live, likely, signature)
+        if self.hashes_left is None and len(self._live) <= MAX_TOKENS:
+            yield self._thorough_texts(EVERYBODY, self._live).find(parts, signature)
+            yield _find_both(self._live, likely, signature)
+
+    def _newest(self, tokens: list[Value]) -> list[Value]:
+        """Return the tokens to try thoroughly: in a list, only the newest one, which is first."""
+        return tokens[: MAX_TOKENS if self.hashes_left is None else 1]
 
     def _take(self, hashes: int, keep: int = 0) -> bool:
         """Return whether so many hashes may be computed, so that `keep` are left for others."""
