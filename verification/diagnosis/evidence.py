@@ -220,10 +220,11 @@ class Evidence:
             return frozenset([self.attempt.account_id])
         if not self.attempt.path_slug:
             return frozenset(self.stored.ids_at_root)
-        return frozenset(account.pk for account in self.nearest_accounts())
+        return frozenset(account.pk for account in self.nearest_accounts)
 
+    @cached_property
     def nearest_accounts(self) -> list[OfficialAccount]:
-        """Return the account whose slug the path resembles; none if several are equally near."""
+        """The account whose slug the path resembles; none if several are equally near."""
         meant, slugs = self.attempt.meant_slug.lower(), self.stored.accounts
         near = get_close_matches(meant, slugs, n=2, cutoff=MIN_RESEMBLANCE)
         if len(near) == 2 and _resemblance(meant, near[0]) == _resemblance(meant, near[1]):
