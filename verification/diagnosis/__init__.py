@@ -83,9 +83,10 @@ REMARKS: list[Callable[[Evidence], Remark | None]] = [
 def explain(attempt: VerificationAttempt, stored: StoredData | None = None) -> Explanation:
     """Return the explanation of the first cause that fits.
 
-    To explain many attempts, pass the same `stored`, so that each table is read once.
+    To explain many attempts, pass the same `stored`, so that each table is read once and the search
+    for mistakes is bounded.
     """
-    evidence = Evidence(attempt, stored or StoredData())
+    evidence = Evidence(attempt, stored or StoredData(is_list=False))
     explanations = ((cause.__name__, cause(evidence)) for cause in CAUSES)
     return next(replace(found, cause=name) for name, found in explanations if found)
 

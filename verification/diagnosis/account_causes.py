@@ -178,7 +178,7 @@ def path_of_former_slug(evidence: Evidence) -> Explanation | None:
 def path_unknown(evidence: Evidence) -> Explanation | None:
     if not evidence.is_refused_for(Reason.UNKNOWN_ACCOUNT):
         return None
-    nearest = evidence.nearest_accounts()
+    nearest = evidence.nearest_accounts
     happened = _("No account has the address “{path}”.")
     if nearest:
         happened = _("No account has the address “{path}”; the nearest is “{near}”.")

@@ -62,7 +62,13 @@ class Remark:
 
 
 class StoredData:
-    """The tokens, accounts and pauses stored now; each is read once for any number of attempts."""
+    """The tokens, accounts and pauses stored now; each is read once for any number of attempts.
+
+    The search for mistakes is bounded in a list, and not for a single attempt.
+    """
+
+    def __init__(self, *, is_list: bool = True) -> None:
+        self.is_list = is_list
 
     @cached_property
     def tokens(self) -> dict[int, Token]:
@@ -78,7 +84,8 @@ class StoredData:
         """The stored values, to look for mistakes in them."""
         keys = AESKey.objects.select_related("account")
         aes_keys = [(key, text) for key in keys if (text := _reveal(key))]
-        return Search(list_values(self.secrets, aes_keys, self.accounts.values()))
+        values = list_values(self.secrets, aes_keys, self.accounts.values())
+        return Search(values, is_list=self.is_list)
 
     @cached_property
     def undecryptable(self) -> list[Token]:
@@ -174,13 +181,17 @@ class Evidence:
         return self.attempt.user_agent == WECHAT_USER_AGENT
 
     @property
+    def age(self) -> int:
+        """The seconds from the timestamp to the request; 0 if it has none that can be read."""
+        return self.attempt.clock_skew or 0
+
+    @property
     def is_old_copy(self) -> bool:
         """Return whether this is probably a copy of an old request, which WeChat did not send.
 
         A proxy may have removed the user agent, so a request without one may be WeChat's.
         """
-        skew, agent = self.attempt.clock_skew, self.attempt.user_agent
-        return bool(agent) and not self.is_wechats and skew is not None and skew > MAX_CLOCK_SKEW
+        return bool(self.attempt.user_agent) and not self.is_wechats and self.age > MAX_CLOCK_SKEW
 
     @property
     def is_signed(self) -> bool:
@@ -209,10 +220,11 @@ class Evidence:
             return frozenset([self.attempt.account_id])
         if not self.attempt.path_slug:
             return frozenset(self.stored.ids_at_root)
-        return frozenset(account.pk for account in self.nearest_accounts())
+        return frozenset(account.pk for account in self.nearest_accounts)
 
+    @cached_property
     def nearest_accounts(self) -> list[OfficialAccount]:
-        """Return the account whose slug the path resembles; none if several are equally near."""
+        """The account whose slug the path resembles; none if several are equally near."""
         meant, slugs = self.attempt.meant_slug.lower(), self.stored.accounts
         near = get_close_matches(meant, slugs, n=2, cutoff=MIN_RESEMBLANCE)
         if len(near) == 2 and _resemblance(meant, near[0]) == _resemblance(meant, near[1]):

@@ -8,26 +8,25 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-import re
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
 from enum import Enum, auto
 from functools import partial
 from itertools import permutations
 from typing import NamedTuple
-from urllib.parse import quote, unquote
 
 from django.utils.translation import gettext as _
+
+from verification.diagnosis.other_parts import (
+    MAX_TIMESTAMP,
+    near_timestamps,
+    other_nonces,
+    other_timestamps,
+)
 
 SEPARATORS = [b",", b", ", b"&", b" ", b"\n", b"+", b"|", b":", b"-", b"_", b"."]
 #: The orders of token (0), timestamp (1) and nonce (2), the likeliest first.
 ORDERS = [(0, 1, 2), (1, 2, 0), (1, 0, 2), (0, 2, 1), (2, 1, 0), (2, 0, 1)]
-CHINA = timedelta(hours=8)
 SIGNATURE_LENGTH = 20
-#: A nonce of WeChat's has 10 digits at most. Of a longer one, not more parts are tried.
-MAX_NONCE = 40
-#: The digits of a timestamp in seconds, which has ten for centuries.
-MAX_TIMESTAMP = 10
 
 
 #: Returns the text that is hashed, from the token.
@@ -157,13 +156,6 @@ def _with_other_parts(parts: Parts) -> Iterator[Recipe]:
             yield Recipe(Deviation.PART_LEFT_OUT, _in_order(some, order))
 
 
-def near_timestamps(timestamp: bytes) -> list[bytes]:
-    """Return the seconds before and after."""
-    if not timestamp.isdigit() or len(timestamp) > MAX_TIMESTAMP:
-        return []
-    return [b"%d" % near for by in range(-5, 6) if by and (near := int(timestamp) + by) > 0]
-
-
 def millisecond_recipes(parts: Parts) -> Iterator[Recipe]:
     """Yield a thousand ways: the milliseconds of a clock were signed, and its seconds sent."""
     timestamp, nonce = parts[:2]
@@ -171,43 +163,6 @@ def millisecond_recipes(parts: Parts) -> Iterator[Recipe]:
         for milliseconds in range(1, 1000):
             other = b"%b%03d" % (timestamp, milliseconds)
             yield Recipe(Deviation.OTHER_TIMESTAMP, _sorted(other, nonce))
-
-
-def other_timestamps(timestamp: bytes) -> list[bytes]:
-    """Return the same moment in other units and formats."""
-    if not timestamp.isdigit() or len(timestamp) > 16:
-        return []
-    seconds = timestamp[:10] if len(timestamp) in {13, 16} else timestamp
-    number = int(seconds)
-    forms = [seconds, *(seconds + more for more in (b"000", b".0", b"000000"))]
-    forms += [b"%x" % number, b"%X" % number, b"%d" % (number // 60), b"-" + seconds]
-    if number < 2**33:
-        moment = datetime.fromtimestamp(number, UTC)
-        patterns = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ", "%Y%m%d%H%M%S")
-        forms += [
-            local.strftime(pattern).encode()
-            for local in (moment, moment + CHINA)
-            for pattern in patterns
-        ]
-    return [form for form in dict.fromkeys(forms) if form != timestamp]
-
-
-def other_nonces(nonce: bytes) -> list[bytes]:
-    """Return parts of the nonce, and its other spellings."""
-    text = nonce.decode("ascii", "replace")
-    ends = range(1, min(len(nonce), MAX_NONCE))
-    spellings = [
-        *(text.lower(), text.upper(), text.lstrip("0"), text.strip("\"'()[]{}<>"), f"{text}.0"),
-        *(text.replace("+", " "), unquote(text), quote(text, safe="")),
-        *(re.sub(r"[^0-9A-Za-z]", "", text), text[::-1]),
-    ]
-    forms = [
-        *(nonce[:end] for end in ends),
-        *(nonce[end:] for end in ends),
-        re.split(rb"[/?&#;,\"'\\]", nonce, maxsplit=1)[0],
-        *(spelling.encode() for spelling in spellings),
-    ]
-    return [form for form in dict.fromkeys(forms) if form and form != nonce]
 
 
 def _with_separators(parts: Parts) -> Iterator[Recipe]:

@@ -160,7 +160,7 @@ def copied_request(evidence: Evidence) -> Explanation | None:
                 _(
                     "Probably somebody sent a copy of an old request: its timestamp was {time} "
                     "behind, and its user agent is not WeChat's."
-                ).format(time=format_duration(evidence.attempt.clock_skew or 0)),
+                ).format(time=format_duration(evidence.age)),
                 describe_signers(evidence.signers)
                 if signers
                 else _("Its signature matches no token that is stored here."),

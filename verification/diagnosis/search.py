@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -26,19 +27,25 @@ from verification.diagnosis.recipes import (
 from verification.diagnosis.slips import Slip, Variants, likeliest_variants, likely_variants
 from verification.diagnosis.values import Kind, Value
 
-#: How many hashes a page computes for mistakes with other accounts' values and for rare ones, about
-#: 0.1 seconds' worth. Most of them are kept for the likeliest mistakes. The first attempt is always
-#: searched fully, so the page of an attempt, which explains only one, may say more than a list.
-MAX_HASHES = 120_000
-HASHES_KEPT = 60_000
+#: How many hashes a list computes for mistakes beyond the likeliest, about 50 milliseconds' worth.
+#: Some are kept for the likelier mistakes with the account's own token. The page of one attempt is
+#: searched fully, so it may say more than a list.
+MAX_HASHES = 50_000
+HASHES_KEPT = 15_000
+#: To list the rare ways to sign takes as long as so many hashes.
+HASHES_OF_RECIPES = 1300
 #: Of more accounts, which may be meant at the bare domain, fewer mistakes are tried.
 MAX_ACCOUNTS = 5
-#: The newest tokens that are tried thoroughly. To make the texts of one takes as long as so many
-#: hashes.
+#: The newest tokens that are tried thoroughly. To make the texts of one, and to try them, takes as
+#: long as so many hashes.
 MAX_TOKENS = 10
+HASHES_OF_TOKEN = 30_000
+#: To make the texts of a token of the account, and to try them, takes as long as so many hashes.
+HASHES_OF_OWN = 800
+#: The likely mistakes with a secret take as long.
+HASHES_OF_LIKELY = 400
 #: The key of the texts that are thorough for all live tokens, where there are few.
 EVERYBODY = frozenset[int]()
-HASHES_OF_TOKEN = 15_000
 
 
 @dataclass(frozen=True)
@@ -91,13 +98,15 @@ class Search:
     It holds secrets, so do not keep it longer than that.
     """
 
-    def __init__(self, values: list[Value]) -> None:
+    def __init__(self, values: list[Value], *, is_list: bool) -> None:
         self.values = values
         self.tokens = [value for value in values if value.kind is Kind.TOKEN]
         self.secrets = [value for value in values if value.is_secret]
-        self.hashes_left = MAX_HASHES
+        #: None if the search is not bounded
+        self.hashes_left = MAX_HASHES if is_list else None
         self._own: dict[frozenset[int], Texts] = {}
         self._thorough: dict[frozenset[int], Texts] = {}
+        self._typed: dict[frozenset[int], Texts] = {}
         self._found: dict[tuple[Parts, bytes, frozenset[int]], Match | None] = {}
 
     def find(self, parts: Parts, signature: bytes, account_ids: frozenset[int]) -> Match | None:
@@ -111,39 +120,53 @@ class Search:
     def _matches(
         self, parts: Parts, signature: bytes, account_ids: frozenset[int]
     ) -> Iterator[Match | None]:
-        own = [value for value in self.tokens if _owner(value) in account_ids]
+        own = [token for account_id in account_ids for token in self._by_owner[account_id]]
         is_few = len(account_ids) <= MAX_ACCOUNTS
         likely = [*likely_recipes(parts)]
         yield self._exact.find(parts, signature)
-        yield self._own_texts(account_ids).find(parts, signature)
-        yield _find_recipe(own, [*likely, *rare_recipes(parts)] if is_few else likely, signature)
-        if self._take(len(self._likeliest) + 2 * len(self.tokens), keep=0):
-            yield self._likeliest.find(parts, signature)
-            yield _find_recipe(self.tokens, likely[:2], signature)
-        newest = own[:MAX_TOKENS] if is_few else []
-        if newest and self._take(self._cost_of(account_ids, newest)):
+        yield _find_recipe(own, likely, signature)
+        yield self._likeliest.find(parts, signature)
+        yield _find_recipe(self.tokens, likely[:2], signature)
+        if self._take(HASHES_OF_OWN * len(own)):
+            yield self._own_texts(account_ids).find(parts, signature)
+        if is_few and self._take(HASHES_OF_RECIPES * len(own)):
+            yield _find_recipe(own, [*rare_recipes(parts)], signature)
+        newest = self._newest(own) if is_few else []
+        if newest and self._take(HASHES_OF_TOKEN * len(newest), keep=HASHES_KEPT):
             yield self._thorough_texts(account_ids, newest).find(parts, signature)
-            yield self._typed_texts(newest).find(parts, signature)
+            yield self._typed_texts(account_ids, newest).find(parts, signature)
             yield _find_both(newest, likely, signature)
             yield _find_recipe(newest, [*millisecond_recipes(parts)], signature)
-        if self._take(len(self._likely) + len(likely) * len(self.tokens)):
+        if self._take(HASHES_OF_LIKELY * len(self.secrets), keep=HASHES_KEPT):
             yield self._likely.find(parts, signature)
             yield _find_recipe(self.secrets, likely, signature)
-        live = [value for value in self.tokens if not value.is_retired]
-        if len(live) <= MAX_TOKENS and self._take(self._cost_of(EVERYBODY, live)):
-            yield self._thorough_texts(EVERYBODY, live).find(parts, signature)
-            yield _find_both(live, likely, signature)
+        if self.hashes_left is None and len(self._live) <= MAX_TOKENS:
+            yield self._thorough_texts(EVERYBODY, self._live).find(parts, signature)
+            yield _find_both(self._live, likely, signature)
 
-    def _take(self, hashes: int, keep: int = HASHES_KEPT) -> bool:
+    def _newest(self, tokens: list[Value]) -> list[Value]:
+        """Return the tokens to try thoroughly: in a list, only the newest one, which is first."""
+        return tokens[: MAX_TOKENS if self.hashes_left is None else 1]
+
+    def _take(self, hashes: int, keep: int = 0) -> bool:
         """Return whether so many hashes may be computed, so that `keep` are left for others."""
-        if self._found and self.hashes_left - hashes < keep:
+        if self.hashes_left is None:
+            return True
+        if self.hashes_left - hashes < keep:
             return False
         self.hashes_left -= hashes
         return True
 
-    def _cost_of(self, account_ids: frozenset[int], tokens: list[Value]) -> int:
-        made = self._thorough.get(account_ids)
-        return HASHES_OF_TOKEN * len(tokens) if made is None else len(made)
+    @cached_property
+    def _by_owner(self) -> defaultdict[int | None, list[Value]]:
+        tokens: defaultdict[int | None, list[Value]] = defaultdict(list)
+        for value in self.tokens:
+            tokens[_owner(value)].append(value)
+        return tokens
+
+    @cached_property
+    def _live(self) -> list[Value]:
+        return [value for value in self.tokens if not value.is_retired]
 
     @cached_property
     def _exact(self) -> Texts:
@@ -168,9 +191,11 @@ class Search:
             self._own[account_ids] = _with_variants(own, _own_variants if is_few else _parts)
         return self._own[account_ids]
 
-    def _typed_texts(self, tokens: list[Value]) -> Texts:
+    def _typed_texts(self, account_ids: frozenset[int], tokens: list[Value]) -> Texts:
         """The tokens with two mistakes of typing."""
-        return _with_variants(tokens, typed_variants)
+        if account_ids not in self._typed:
+            self._typed[account_ids] = _with_variants(tokens, typed_variants)
+        return self._typed[account_ids]
 
     def _thorough_texts(self, account_ids: frozenset[int], tokens: list[Value]) -> Texts:
         """The tokens with wrong characters and two mistakes at once, and the accounts' names."""

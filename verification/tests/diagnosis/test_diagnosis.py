@@ -259,4 +259,4 @@ def test_chinese_readers_get_chinese_sentences(
     with translation.override("zh-hans"):
         explanation = diagnose(f"/wechat/brand-a?{verification(B)}")
 
-    assert explanation.what_happened == "该请求用“Brand-B”的令牌签名，地址却属于“Brand-A”。"
+    assert explanation.what_happened == "该请求用的是“Brand-B”的令牌，地址却属于“Brand-A”。"

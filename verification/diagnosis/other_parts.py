@@ -1,0 +1,57 @@
+"""Lists what scripts sign in place of the timestamp and the nonce that they send."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from urllib.parse import quote, unquote
+
+CHINA = timedelta(hours=8)
+#: A nonce of WeChat's has 10 digits at most. Of a longer one, not more parts are tried.
+MAX_NONCE = 40
+#: The digits of a timestamp in seconds, which has ten for centuries.
+MAX_TIMESTAMP = 10
+
+
+def near_timestamps(timestamp: bytes) -> list[bytes]:
+    """Return the seconds before and after."""
+    if not timestamp.isdigit() or len(timestamp) > MAX_TIMESTAMP:
+        return []
+    return [b"%d" % near for by in range(-5, 6) if by and (near := int(timestamp) + by) > 0]
+
+
+def other_timestamps(timestamp: bytes) -> list[bytes]:
+    """Return the same moment in other units and formats."""
+    if not timestamp.isdigit() or len(timestamp) > 16:
+        return []
+    seconds = timestamp[:10] if len(timestamp) in {13, 16} else timestamp
+    number = int(seconds)
+    forms = [seconds, *(seconds + more for more in (b"000", b".0", b"000000"))]
+    forms += [b"%x" % number, b"%X" % number, b"%d" % (number // 60), b"-" + seconds]
+    if number < 2**33:
+        moment = datetime.fromtimestamp(number, UTC)
+        patterns = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ", "%Y%m%d%H%M%S")
+        forms += [
+            local.strftime(pattern).encode()
+            for local in (moment, moment + CHINA)
+            for pattern in patterns
+        ]
+    return [form for form in dict.fromkeys(forms) if form != timestamp]
+
+
+def other_nonces(nonce: bytes) -> list[bytes]:
+    """Return parts of the nonce, and its other spellings."""
+    text = nonce.decode("ascii", "replace")
+    ends = range(1, min(len(nonce), MAX_NONCE))
+    spellings = [
+        *(text.lower(), text.upper(), text.lstrip("0"), text.strip("\"'()[]{}<>"), f"{text}.0"),
+        *(text.replace("+", " "), unquote(text), quote(text, safe="")),
+        *(re.sub(r"[^0-9A-Za-z]", "", text), text[::-1]),
+    ]
+    forms = [
+        *(nonce[:end] for end in ends),
+        *(nonce[end:] for end in ends),
+        re.split(rb"[/?&#;,\"'\\]", nonce, maxsplit=1)[0],
+        *(spelling.encode() for spelling in spellings),
+    ]
+    return [form for form in dict.fromkeys(forms) if form and form != nonce]
