@@ -134,7 +134,13 @@ def path_mistyped(evidence: Evidence) -> Explanation | None:
             ),
             describe_odd_path(evidence),
         ),
-        _("Copy the server URL from the account page again."),
+        join_sentences(
+            _("Copy the server URL from the account page again."),
+            _(
+                "If the console has it already, the proxy in front of this server changes the "
+                "path: with nginx, proxy_pass must not end with a slash."
+            ),
+        ),
         tuple(accounts),
         tokens[0],
         depends_on_tokens=True,

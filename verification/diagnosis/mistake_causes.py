@@ -175,6 +175,8 @@ def advise(evidence: Evidence, match: Match, owners: Collection[OfficialAccount]
                 "tool reads the token."
             )
         )
+    if Slip.CASE in match.slips and not evidence.is_wechats:
+        sentences.append(_("If it has the token already, it must not change the letters' case."))
     if Slip.LINE_BREAK in match.slips:
         sentences.append(
             _("A shell's echo adds a line break to what it hashes: use printf '%s' or echo -n.")

@@ -246,7 +246,9 @@ def describe_deviation(deviation: Deviation) -> str:
     """Return what was otherwise, as it follows “but”."""
     return {
         Deviation.NOT_SORTED: _("with the parts in another order than WeChat's"),
-        Deviation.SORTED_AS_NUMBERS: _("with the parts sorted as numbers, not as text"),
+        Deviation.SORTED_AS_NUMBERS: _(
+            "with the parts sorted as numbers or from the last to the first, not as text"
+        ),
         Deviation.SEPARATOR: _(
             "with a separator, a line break or names between or after the parts"
         ),

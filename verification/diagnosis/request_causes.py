@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from django.utils.translation import gettext as _
 
 from verification.diagnosis.evidence import Evidence, Explanation
@@ -11,6 +13,9 @@ from verification.diagnosis.names import join_sentences
 from verification.diagnosis.remarks import format_duration
 from verification.protocol.enums import Kind, Mark, Method, Outcome, Reason
 from verification.protocol.signature import is_signed_with_empty_token
+
+#: The file that WeChat's console gives for JS-SDK, web login and business domains.
+DOMAIN_FILE = re.compile(r"(?:MP|WW)_verify_[0-9A-Za-z]{4,32}\.txt")
 
 
 def unlike_requests(evidence: Evidence) -> Explanation | None:
@@ -35,7 +40,10 @@ def method_not_allowed(evidence: Evidence) -> Explanation | None:
     if not evidence.is_refused_for(Reason.METHOD_NOT_ALLOWED):
         return None
     happened = _("Somebody called this address with {method}; WeChat only uses GET and POST.")
-    to_do = _("Nothing to do: probably a scanner or a monitor.")
+    to_do = _(
+        "If a web page, an API client or a monitor of yours called it, let it call another "
+        "address. Otherwise it was a scanner: nothing to do."
+    )
     if evidence.signature:
         to_do = _(
             "It was signed as WeChat's are: if a script, a tool or a proxy of yours sent it, let "
@@ -75,6 +83,24 @@ def signed_with_empty_token(evidence: Evidence) -> Explanation | None:
             "Otherwise it was a probe, and there is nothing to do."
         ),
         is_harmless=True,
+    )
+
+
+def domain_file(evidence: Evidence) -> Explanation | None:
+    """Recognize WeChat's check of a domain, which reads a file and calls no server URL."""
+    name = evidence.attempt.path.rpartition("/")[2]
+    if not evidence.is_refused_for(Reason.MISSING_PARAMETER) or not DOMAIN_FILE.fullmatch(name):
+        return None
+    return Explanation(
+        _("file of a domain check"),
+        _(
+            "Somebody asked for “{name}”, with which WeChat checks that a domain is yours. This is "
+            "no check of a server URL."
+        ).format(name=name),
+        _(
+            "If you added the domain in WeChat's console, let the web server in front of this one "
+            "answer this path with the file from the console. This server has no files."
+        ),
     )
 
 
@@ -156,25 +182,39 @@ def copied_request(evidence: Evidence) -> Explanation | None:
         evidence,
         Explanation(
             _("copy of an old request"),
+            join_sentences(*_describe_copy(evidence), place_of(evidence, signers)),
             join_sentences(
                 _(
-                    "Probably somebody sent a copy of an old request: its timestamp was {time} "
-                    "behind, and its user agent is not WeChat's."
-                ).format(time=format_duration(evidence.age)),
-                describe_signers(evidence.signers)
-                if signers
-                else _("Its signature matches no token that is stored here."),
-                place_of(evidence, signers),
-            ),
-            _(
-                "Change nothing in WeChat's console because of it. To test an account, press “Test "
-                "from this server” on its page. A script must read the clock for each request."
+                    "Change nothing in WeChat's console because of it. To test an account, press "
+                    "“Test from this server” on its page. A script must read the clock for each "
+                    "request."
+                ),
+                "" if signers else _("It must also have the account's current token."),
             ),
             (*([account] if account else []), *others),
             evidence.signers[0] if signers else None,
             depends_on_tokens=True,
         ),
     )
+
+
+def _describe_copy(evidence: Evidence) -> list[str]:
+    """Return the sentences that say what shows a copy, and with which token it was signed."""
+    if evidence.signers:
+        copied = _(
+            "Probably somebody sent a copy of an old request: its timestamp was {time} behind, and "
+            "its user agent is not WeChat's."
+        )
+        return [
+            copied.format(time=format_duration(evidence.age)),
+            describe_signers(evidence.signers),
+        ]
+    unknown = _("The signature matches no token that is stored here.")
+    copied = _(
+        "The timestamp was {time} behind, and the user agent is not WeChat's: either it is a copy "
+        "of an old request, or the clock of the script that sent it is wrong."
+    )
+    return [unknown, copied.format(time=format_duration(evidence.age))]
 
 
 def arrived(evidence: Evidence) -> list[str]:

@@ -53,6 +53,9 @@ def query_mangled(evidence: Evidence) -> Explanation | None:
     if texts is None:
         return None
     happened, to_do = texts
+    if evidence.is_wechats:
+        proxy = _("If WeChat sent it, let the proxy in front of this server leave it as it is.")
+        to_do = join_sentences(to_do, proxy)
     return Explanation(
         _("query string mangled"), join_sentences(happened, place_of(evidence, ())), to_do
     )

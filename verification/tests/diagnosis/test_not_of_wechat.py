@@ -56,7 +56,6 @@ def post(body: bytes, query: str, agent: str) -> None:
     [
         (OLD_MALL, "This was signed with the token of “City Mall” that was retired on 20"),
         (OUTLET, "signed with the token of “Harbor Outlet”. The URL belongs to “City Mall”."),
-        ("NobodyKnowsThis1", "Its signature matches no token that is stored here."),
     ],
 )
 def test_an_old_request_that_was_sent_again_blames_no_console(token: str, words: str) -> None:
@@ -67,6 +66,34 @@ def test_an_old_request_that_was_sent_again_blames_no_console(token: str, words:
     assert "a copy of an old request: its timestamp was 8 days behind" in explanation.what_happened
     assert words in explanation.what_happened
     assert explanation.what_to_do.startswith(CONSOLE)
+
+
+def test_a_script_with_a_wrong_clock_and_an_unknown_token_is_told_of_both() -> None:
+    explanation = call_with("NobodyKnowsThis1", agent=CURL, timestamp=str(int(NOW) - 8 * 86_400))
+
+    assert explanation.what_happened.startswith("The signature matches no token that is stored")
+    assert "a copy of an old request, or the clock of the script" in explanation.what_happened
+    assert "It must also have the account's current token." in explanation.what_to_do
+
+
+def test_a_script_that_lowers_the_letters_of_the_right_token_is_told_so() -> None:
+    assert "it must not change the letters' case" in call_with(MALL.lower(), agent=CURL).what_to_do
+    assert "letters' case" not in call_with(MALL.lower()).what_to_do
+
+
+def test_a_proxy_that_cuts_the_path_or_renames_parameters_is_named() -> None:
+    cut = call("/city-mall", verification(MALL))
+    renamed = call(query=verification(MALL).replace("signature", "Signature"))
+
+    assert "the proxy in front of this server changes the path" in cut.what_to_do
+    assert renamed.what_to_do.endswith("leave it as it is.")
+
+
+def test_a_web_page_of_ones_own_is_no_scanner_for_certain() -> None:
+    Client().options("/wechat/city-mall")
+
+    explanation = explain(last_attempt())
+    assert explanation.what_to_do.startswith("If a web page, an API client or a monitor of yours")
 
 
 def test_wechats_own_old_request_is_not_called_a_copy() -> None:

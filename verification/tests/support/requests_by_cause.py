@@ -120,6 +120,11 @@ def signature_malformed(send: Send) -> str:
     return "The signature has capital letters"
 
 
+def domain_file(send: Send) -> str:
+    send("/wechat/MP_verify_8sJ2kQx7LmZp4RtV.txt")
+    return "Somebody asked for “MP_verify_8sJ2kQx7LmZp4RtV.txt”"
+
+
 def parameters_missing(send: Send) -> str:
     send("/wechat/brand-a?from=menu", user_agent="curl/8.4.0")
     return "without signature, timestamp, nonce, echostr: a browser, a monitor or a bot"
