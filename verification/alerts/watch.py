@@ -58,9 +58,8 @@ class Watch:
         self.kept: KeptHead | None = None
         self.printed: KeptHead | None = None
         self.changes = ChangeLogCheck()
-        self.checked_at = (
-            time.monotonic()
-        )  #: when the whole log was checked, or this object was made
+        #: When the whole log was checked, or this object was made.
+        self.checked_at = time.monotonic()
 
     def run_round(self) -> Round:
         """Check the log, save new alerts and send them. Raises DatabaseError."""

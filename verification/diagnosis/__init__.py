@@ -38,7 +38,7 @@ CAUSES: list[Callable[[Evidence], Explanation | None]] = [
     shape_causes.path_with_parameters,
     shape_causes.query_mangled,
     shape_causes.signature_malformed,
-    request_causes.domain_file,
+    shape_causes.domain_file,
     request_causes.parameters_missing,
     request_causes.parameters_incomplete,
     request_causes.parameter_repeated,

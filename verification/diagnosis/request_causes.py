@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from django.utils.translation import gettext as _
 
 from verification.diagnosis.evidence import Evidence, Explanation
@@ -13,9 +11,6 @@ from verification.diagnosis.names import join_sentences
 from verification.diagnosis.remarks import format_duration
 from verification.protocol.enums import Kind, Mark, Method, Outcome, Reason
 from verification.protocol.signature import is_signed_with_empty_token
-
-#: The file that WeChat's console gives for JS-SDK, web login and business domains.
-DOMAIN_FILE = re.compile(r"(?:MP|WW)_verify_[0-9A-Za-z]{4,32}\.txt")
 
 
 def unlike_requests(evidence: Evidence) -> Explanation | None:
@@ -83,24 +78,6 @@ def signed_with_empty_token(evidence: Evidence) -> Explanation | None:
             "Otherwise it was a probe, and there is nothing to do."
         ),
         is_harmless=True,
-    )
-
-
-def domain_file(evidence: Evidence) -> Explanation | None:
-    """Recognize WeChat's check of a domain, which reads a file and calls no server URL."""
-    name = evidence.attempt.path.rpartition("/")[2]
-    if not evidence.is_refused_for(Reason.MISSING_PARAMETER) or not DOMAIN_FILE.fullmatch(name):
-        return None
-    return Explanation(
-        _("file of a domain check"),
-        _(
-            "Somebody asked for “{name}”, with which WeChat checks that a domain is yours. This is "
-            "no check of a server URL."
-        ).format(name=name),
-        _(
-            "If you added the domain in WeChat's console, let the web server in front of this one "
-            "answer this path with the file from the console. This server has no files."
-        ),
     )
 
 

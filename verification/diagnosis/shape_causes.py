@@ -1,4 +1,4 @@
-"""Causes that the shape of the query string or of the signature shows: see protocol/shapes.py."""
+"""Causes that the shape of a path, query string or signature shows: see protocol/shapes.py."""
 
 from __future__ import annotations
 
@@ -15,12 +15,124 @@ from verification.protocol.shapes import Shape
 
 #: A parameter in a path. The path may be cut off, and has a “?” for each byte that is not ASCII.
 PARAMETERS = re.compile(r"&|(?:signature|echostr|timestamp|nonce)=|\?[a-z_]*~$")
+#: The file that WeChat's console gives for JS-SDK, web login and business domains.
+DOMAIN_FILE = re.compile(r"(?:MP|WW)_verify_[0-9A-Za-z]{4,32}\.txt")
 OTHER_DIGESTS = {
     Shape.SHA224: "SHA-224",
     Shape.SHA256: gettext_lazy("SHA-256 or SM3"),
     Shape.SHA384: "SHA-384",
     Shape.SHA512: "SHA-512",
 }
+IN_SCRIPT = gettext_lazy("Correct the URL in the script or tool that sent it.")
+#: What happened to a query string of each shape, and what to do.
+QUERY_TEXTS = {
+    Shape.HTML_ENTITY: (
+        gettext_lazy(
+            "The parameters were joined by &amp; instead of &: the URL was copied from HTML."
+        ),
+        gettext_lazy("Replace each &amp; by & in the script or tool that sent it."),
+    ),
+    Shape.TIMES_SIGN: (
+        gettext_lazy(
+            "It had “×tamp” instead of “&timestamp”: an HTML page or editor took &times for "
+            "the sign ×."
+        ),
+        gettext_lazy(
+            "Write &timestamp again in the script or tool that sent it, or &amp;timestamp in HTML."
+        ),
+    ),
+    Shape.SECOND_QUESTION_MARK: (
+        gettext_lazy(
+            "The query string had a second “?” where an & belongs, so a parameter was not found."
+        ),
+        gettext_lazy(
+            "Enter the server URL without a “?” and anything after it into the console or "
+            "script. A script joins further parameters with &."
+        ),
+    ),
+    Shape.ENCODED: (
+        gettext_lazy(
+            "The query string was percent-encoded as a whole, or twice (%26, %3D or %25 in it)."
+        ),
+        gettext_lazy("Encode only each value, once, in the script, tool or proxy that sent it."),
+    ),
+    Shape.ESCAPED: (
+        gettext_lazy("The parameters were joined by \\& or \\u0026 instead of &."),
+        gettext_lazy("Remove the backslashes and escapes in the script or tool that sent it."),
+    ),
+    Shape.OTHER_SEPARATOR: (
+        gettext_lazy("The parameters were joined by another sign than &, such as ; or a comma."),
+        IN_SCRIPT,
+    ),
+    Shape.UNREADABLE: (
+        gettext_lazy(
+            "The names of WeChat's parameters arrived, but not as name=value, joined by &."
+        ),
+        IN_SCRIPT,
+    ),
+    Shape.JSON: (
+        gettext_lazy("The parameters came as JSON, not as signature=…&timestamp=…&nonce=…."),
+        IN_SCRIPT,
+    ),
+    Shape.ARRAY: (
+        gettext_lazy(
+            "A parameter came as an array, such as signature[]=…; WeChat sends plain names."
+        ),
+        IN_SCRIPT,
+    ),
+    Shape.PLACEHOLDER: (
+        gettext_lazy(
+            "A parameter was a placeholder or empty variable, such as {signature} or undefined."
+        ),
+        gettext_lazy("Let the script or tool put in the value."),
+    ),
+    Shape.QUOTED_PRINTABLE: (
+        gettext_lazy(
+            "Each value began with 3D: the URL was copied from the source of an e-mail, which "
+            "has =3D for =."
+        ),
+        gettext_lazy("Copy the URL from the e-mail as it is shown, or replace each =3D by =."),
+    ),
+    Shape.MASKED: (
+        gettext_lazy(
+            "A value was a mask, such as [FILTERED] or ***: the URL was copied from a log or "
+            "page that hides it."
+        ),
+        gettext_lazy("This URL cannot be used again: let the script or tool make a new request."),
+    ),
+    Shape.PUNCTUATION: (
+        gettext_lazy(
+            "A value ended with Chinese punctuation, such as “。”, which stood behind the URL "
+            "that was copied."
+        ),
+        gettext_lazy("Copy the URL without the punctuation into the script or tool that sent it."),
+    ),
+    Shape.OTHER_NAME: (
+        gettext_lazy(
+            "A parameter had another name than WeChat's, such as Signature or sign. They are "
+            "signature, timestamp, nonce and echostr, in small letters."
+        ),
+        IN_SCRIPT,
+    ),
+}
+
+
+def domain_file(evidence: Evidence) -> Explanation | None:
+    """Recognize WeChat's check of a domain, which reads a file and calls no server URL."""
+    name = evidence.attempt.path.rpartition("/")[2]
+    if not evidence.is_refused_for(Reason.MISSING_PARAMETER) or not DOMAIN_FILE.fullmatch(name):
+        return None
+    return Explanation(
+        _("file of a domain check"),
+        _(
+            "Somebody asked for “{name}”, with which WeChat checks that a domain is yours. This is "
+            "no check of a server URL."
+        ).format(name=name),
+        _(
+            "If you added the domain in WeChat's console, let the web server in front of this one "
+            "answer this path with the file from the console. This server has no files."
+        ),
+    )
 
 
 def path_with_parameters(evidence: Evidence) -> Explanation | None:
@@ -49,103 +161,15 @@ def query_mangled(evidence: Evidence) -> Explanation | None:
         Reason.MISSING_PARAMETER, Reason.REPEATED_PARAMETER, Reason.MALFORMED_PARAMETER
     ):
         return None
-    texts = describe_query(evidence.shape) if evidence.shape else None
-    if texts is None:
+    if evidence.shape not in QUERY_TEXTS:
         return None
-    happened, to_do = texts
+    happened, to_do = map(str, QUERY_TEXTS[evidence.shape])
     if evidence.is_wechats:
         proxy = _("If WeChat sent it, let the proxy in front of this server leave it as it is.")
         to_do = join_sentences(to_do, proxy)
     return Explanation(
         _("query string mangled"), join_sentences(happened, place_of(evidence, ())), to_do
     )
-
-
-def describe_query(shape: Shape) -> tuple[str, str] | None:
-    """Return what happened to a query string of this shape, and what to do."""
-    in_script = _("Correct the URL in the script or tool that sent it.")
-    return {
-        Shape.HTML_ENTITY: (
-            _("The parameters were joined by &amp; instead of &: the URL was copied from HTML."),
-            _("Replace each &amp; by & in the script or tool that sent it."),
-        ),
-        Shape.TIMES_SIGN: (
-            _(
-                "It had “×tamp” instead of “&timestamp”: an HTML page or editor took &times for "
-                "the sign ×."
-            ),
-            _(
-                "Write &timestamp again in the script or tool that sent it, or &amp;timestamp in "
-                "HTML."
-            ),
-        ),
-        Shape.SECOND_QUESTION_MARK: (
-            _(
-                "The query string had a second “?” where an & belongs, so a parameter was not "
-                "found."
-            ),
-            _(
-                "Enter the server URL without a “?” and anything after it into the console or "
-                "script. A script joins further parameters with &."
-            ),
-        ),
-        Shape.ENCODED: (
-            _("The query string was percent-encoded as a whole, or twice (%26, %3D or %25 in it)."),
-            _("Encode only each value, once, in the script, tool or proxy that sent it."),
-        ),
-        Shape.ESCAPED: (
-            _("The parameters were joined by \\& or \\u0026 instead of &."),
-            _("Remove the backslashes and escapes in the script or tool that sent it."),
-        ),
-        Shape.OTHER_SEPARATOR: (
-            _("The parameters were joined by another sign than &, such as ; or a comma."),
-            in_script,
-        ),
-        Shape.UNREADABLE: (
-            _("The names of WeChat's parameters arrived, but not as name=value, joined by &."),
-            in_script,
-        ),
-        Shape.JSON: (
-            _("The parameters came as JSON, not as signature=…&timestamp=…&nonce=…."),
-            in_script,
-        ),
-        Shape.ARRAY: (
-            _("A parameter came as an array, such as signature[]=…; WeChat sends plain names."),
-            in_script,
-        ),
-        Shape.PLACEHOLDER: (
-            _("A parameter was a placeholder or empty variable, such as {signature} or undefined."),
-            _("Let the script or tool put in the value."),
-        ),
-        Shape.QUOTED_PRINTABLE: (
-            _(
-                "Each value began with 3D: the URL was copied from the source of an e-mail, which "
-                "has =3D for =."
-            ),
-            _("Copy the URL from the e-mail as it is shown, or replace each =3D by =."),
-        ),
-        Shape.MASKED: (
-            _(
-                "A value was a mask, such as [FILTERED] or ***: the URL was copied from a log or "
-                "page that hides it."
-            ),
-            _("This URL cannot be used again: let the script or tool make a new request."),
-        ),
-        Shape.PUNCTUATION: (
-            _(
-                "A value ended with Chinese punctuation, such as “。”, which stood behind the URL "
-                "that was copied."
-            ),
-            _("Copy the URL without the punctuation into the script or tool that sent it."),
-        ),
-        Shape.OTHER_NAME: (
-            _(
-                "A parameter had another name than WeChat's, such as Signature or sign. They are "
-                "signature, timestamp, nonce and echostr, in small letters."
-            ),
-            in_script,
-        ),
-    }.get(shape)
 
 
 def signature_malformed(evidence: Evidence) -> Explanation | None:
