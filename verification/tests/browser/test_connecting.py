@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 from urllib.parse import urlsplit
 
@@ -9,6 +10,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from verification.accounts.tokens import rotate_token
+from verification.models.noise import WECHAT_USER_AGENT
 from verification.tests.support.accounts import LI_WEI, make_account
 from verification.tests.support.adapter import A, B
 from verification.tests.support.admin_client import wechat_verifies
@@ -60,7 +62,10 @@ def shown(page: Page) -> tuple[str, str]:
 
 
 def wechat_calls(page: Page, server_url: str, token: str) -> str:
-    return page.request.get(f"{server_url}?{verification(token)}").text()
+    """Call the server URL as WeChat does, now: an old timestamp would make it a copy."""
+    query = verification(token, timestamp=str(int(time.time())))
+    url = f"{server_url}?{query}"
+    return page.request.get(url, headers={"User-Agent": WECHAT_USER_AGENT}).text()
 
 
 def copied_by(button: Locator) -> str:
