@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import getpass
 import hashlib
-import hmac
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -20,9 +19,10 @@ from typing import Any, NamedTuple
 from django.conf import settings
 from django.db import OperationalError, connection, transaction
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy
 
 from verification.account_digests import AccountDigests, AccountPart, read_account_digests
-from verification.keys import seal_keys
+from verification.keys import compute_mac, seal_keys
 from verification.models import ChangeEvent, OfficialAccount
 from verification.models.chain import GENESIS
 from verification.models.change_event import MAX_ACTOR_LENGTH, FactsEncoder
@@ -105,7 +105,7 @@ def record(
         # Only now: a transaction that recorded a change of the same account has ended.
         event.account_digests = _digests_after(action, changed)
         event.key_id, key = next(iter(seal_keys().items()))
-        event.mac = compute_mac(key, digest_of(event))
+        event.mac = compute_mac(key, MAC_PREFIX + digest_of(event))
         event.save(force_insert=True)
     return event
 
@@ -152,7 +152,7 @@ MAC_PREFIX = b"change event 1\t"
 LOCK = 0x6368616E6765
 LOCK_END = "SELECT current_setting('transaction_isolation'), pg_advisory_xact_lock(%s)"
 #: Sessions set their isolation, but a pooler that shares connections may lose that.
-WRONG_ISOLATION = (
+WRONG_ISOLATION = gettext_lazy(
     "a transaction is “{isolation}”, so it would not see the last change event: run ALTER DATABASE "
     "… SET default_transaction_isolation = 'read committed', and restart the pooler"
 )
@@ -185,17 +185,14 @@ _encoder = json.JSONEncoder(
 )
 
 
-def compute_mac(key: bytes, digest: bytes) -> bytes:
-    """Return the HMAC-SHA256 of an event's digest."""
-    return hmac.digest(key, MAC_PREFIX + digest, "sha256")
-
-
 def has_our_mac(
     key_id: str, mac: bytes | memoryview | None, digest: bytes, keys: Mapping[str, bytes]
 ) -> bool:
     """Return whether one of our keys made this MAC over the digest."""
     key = keys.get(key_id)
-    return key is not None and mac is not None and compute_mac(key, digest) == bytes(mac)
+    if key is None or mac is None:
+        return False
+    return compute_mac(key, MAC_PREFIX + digest) == bytes(mac)
 
 
 def is_genuine(event: ChangeEvent) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import hmac
 from functools import lru_cache
 
@@ -36,6 +35,14 @@ def seal_keys() -> dict[str, bytes]:
     return {key_id(key): _derive(key, b"seal") for key in _master_keys()}
 
 
+def compute_mac(key: bytes, text: bytes) -> bytes:
+    """Return the HMAC-SHA256 of `text`.
+
+    Anyone can compute a digest. Only someone with the key can extend a chain undetected.
+    """
+    return hmac.digest(key, text, "sha256")
+
+
 def key_id(key: str) -> str:
     """Return eight hex digits that identify a key of TOKEN_ENCRYPTION_KEYS without showing it."""
     return _derive(key, b"key id")[:4].hex()
@@ -48,7 +55,7 @@ def newest_key_id() -> str:
 def fingerprint(secret: str) -> str:
     """Return six hex digits that tell secrets apart, and are useless without the key."""
     key = _derive(_master_keys()[0], b"fingerprint")
-    return hmac.new(key, secret.encode(), hashlib.sha256).hexdigest()[:6]
+    return compute_mac(key, secret.encode()).hex()[:6]
 
 
 def self_test_key() -> bytes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import hmac
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from itertools import pairwise
@@ -12,7 +11,7 @@ from typing import NamedTuple
 from django.utils.translation import gettext as _
 
 from verification.audit_log.canonical import COLUMNS_BY_VERSION, VERSION
-from verification.keys import seal_keys
+from verification.keys import compute_mac, seal_keys
 from verification.models import ChainHead, Checkpoint, Seal
 
 
@@ -39,14 +38,6 @@ def compute_digest(previous: bytes, seal: Seal, lines: Sequence[bytes]) -> bytes
     """Return the SHA-256 of the previous digest, the seal's own columns and the attempts' lines."""
     header = f"{seal.version}\t{seal.key_id}\t{seal.id}\t{seal.first_id}\t{seal.count}\n"
     return hashlib.sha256(b"".join([previous, header.encode("ascii"), *lines])).digest()
-
-
-def compute_mac(key: bytes, text: bytes) -> bytes:
-    """Return the HMAC-SHA256 of `text`.
-
-    Anyone can compute a digest. Only someone with the key can extend the chain undetected.
-    """
-    return hmac.digest(key, text, "sha256")
 
 
 class Chain:

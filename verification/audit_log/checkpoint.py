@@ -10,8 +10,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from verification.audit_log.canonical import encode_time
-from verification.audit_log.chain import compute_mac, verify_mac
-from verification.keys import seal_keys
+from verification.audit_log.chain import verify_mac
+from verification.keys import compute_mac, seal_keys
 from verification.models import ChainHead, Checkpoint, Seal
 
 

@@ -9,17 +9,16 @@ from typing import Any
 import pytest
 from django.db import OperationalError, connection, transaction
 from django.test import Client
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from verification import change_log
 from verification.account_digests import AccountPart, read_account_digests
 from verification.accounts.pausing import pause, resume
 from verification.alerts.watch import Watch
-from verification.audit_log import chain
 from verification.audit_log.change_check import ChangeLogCheck
 from verification.audit_log.verifier import verify_audit
-from verification.change_log import Action, Actor, digest_of, is_genuine
-from verification.keys import seal_keys
+from verification.change_log import WRONG_ISOLATION, Action, Actor, digest_of, is_genuine
+from verification.keys import compute_mac, seal_keys
 from verification.models import ChangeEvent, OfficialAccount
 from verification.tests.support.accounts import LI_WEI
 from verification.tests.support.tampering import as_owner, triggers_off
@@ -256,7 +255,7 @@ class TestKeys:
 
     def test_no_mac_of_a_seal_fits_an_event(self) -> None:
         event = events()[0]
-        event.mac = chain.compute_mac(seal_keys()[event.key_id], digest_of(event))
+        event.mac = compute_mac(seal_keys()[event.key_id], digest_of(event))
 
         assert not is_genuine(event)
 
@@ -381,6 +380,10 @@ def test_a_session_whose_isolation_a_pooler_has_lost_changes_nothing_and_says_wh
     try:
         with pytest.raises(OperationalError, match="a transaction is “repeatable read”"):
             pause(brand_a, LI_WEI)
+        with translation.override("zh-hans"), pytest.raises(OperationalError) as refusal:
+            pause(brand_a, LI_WEI)
+        with translation.override("zh-hans"):
+            assert str(refusal.value) == WRONG_ISOLATION.format(isolation="repeatable read")
     finally:
         connection.close()
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from django.db import DatabaseError, connection, models
 
-from verification.change_log import compute_mac, digest_of
-from verification.keys import seal_keys
+from verification.change_log import MAC_PREFIX, digest_of
+from verification.keys import compute_mac, seal_keys
 from verification.models import ChangeEvent
 from verification.models.chain import GENESIS
 
@@ -54,7 +54,7 @@ def rewrite_change_log(**values: Any) -> None:
             for name, value in {**values, "previous": previous, "key_id": key_id}.items():
                 setattr(event, name, value)
             previous = digest_of(event)
-            event.mac = compute_mac(key, previous)
+            event.mac = compute_mac(key, MAC_PREFIX + previous)
             event.save()
 
 
