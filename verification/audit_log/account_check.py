@@ -23,12 +23,27 @@ from verification.change_log import CHANGED_PARTS, Action
 from verification.models import OfficialAccount
 from verification.models.rotating_secret import OVERLAP
 
-#: What to do about an account that differs, in the same words everywhere.
-ALTERED_ACCOUNT_ADVICE = gettext_lazy(
-    "Somebody may have changed an account in the database itself. Find out who did, correct the "
-    "account in the admin, and rotate its token: that is recorded. docs/RUNBOOK.md says more, "
-    "under “Account not as recorded”."
+#: What to do about an account that differs. Each of these changes is recorded.
+FIND_OUT = gettext_lazy(
+    "Somebody may have changed an account in the database itself. Find out who did."
 )
+CORRECTIONS = {
+    AccountPart.SETTINGS: gettext_lazy(
+        "Enter the right setting in the admin. If it is right as it is, change it and change it "
+        "back."
+    ),
+    AccountPart.TOKENS: gettext_lazy(
+        "Rotate the token, with the old one valid “not at all”, and paste the new one into "
+        "WeChat's console."
+    ),
+    AccountPart.AES_KEYS: gettext_lazy(
+        "Rotate the EncodingAESKey, and paste the new one into WeChat's console."
+    ),
+    AccountPart.BACKEND: gettext_lazy(
+        "Set the backend again, and rotate its webhook secret if that is named."
+    ),
+}
+READ_RUNBOOK = gettext_lazy("docs/RUNBOOK.md says more, under “Account not as recorded”.")
 
 
 class Recorded(NamedTuple):
@@ -46,6 +61,15 @@ class RecordedAccounts:
         self._parts: dict[str, dict[str, Recorded]] = {}
         self._deleted: dict[str, int] = {}  #: the event of each deletion
         self.has_differences = False
+        self._altered: set[AccountPart] = set()
+
+    @property
+    def advice(self) -> list[str]:
+        """Return what to do about the differences that compare() has found, a line each."""
+        if not self.has_differences:
+            return []
+        corrections = [CORRECTIONS[part] for part in AccountPart if part in self._altered]
+        return [str(line) for line in (FIND_OUT, *corrections, READ_RUNBOOK)]
 
     def add(self, event_id: int, accounts: AccountDigests | None) -> None:
         for account_id, parts in (accounts or {}).items():
@@ -65,7 +89,7 @@ class RecordedAccounts:
 
     def compare(self) -> Iterator[str]:
         """Yield a sentence for each difference, with the account and what differs."""
-        self.has_differences = False
+        self.has_differences, self._altered = False, set()
         now, names = read_account_digests(None, AccountPart), _Names()
         for account_id in sorted({*now, *self._parts}, key=int):
             for sentence in self._compare(account_id, now.get(account_id), names):
@@ -93,8 +117,11 @@ class RecordedAccounts:
         else:
             for part in AccountPart:
                 recorded = known.get(part, Recorded(0, {}))
-                if recorded.digests is not None:
-                    yield from _compare_part(account, part, recorded, parts[part], names)
+                if recorded.digests is None:
+                    continue
+                for sentence in _compare_part(account, part, recorded, parts[part], names):
+                    self._altered.add(part)
+                    yield sentence
 
 
 def _compare_part(

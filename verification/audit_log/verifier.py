@@ -47,7 +47,7 @@ class Report:
     problems: list[str] = field(default_factory=list)  #: a sentence each; empty when intact
     broken_seals: list[int] = field(default_factory=list)
     schema: SchemaCheck = field(default_factory=SchemaCheck)
-    has_altered_accounts: bool = False  #: an account is not as the change log recorded it
+    account_advice: list[str] = field(default_factory=list)  #: about accounts that were altered
     head: ChainHead | None = None
     checkpoint: Checkpoint | None = None  #: where a pruned log begins
     start: ChainHead = field(default_factory=ChainHead)  #: the place from which it was checked
@@ -94,7 +94,7 @@ def verify_audit(
         changes = ChangeLogCheck()
         for problem in islice(chain(changes.run(), changes.find_unknown_keys()), MAX_PROBLEMS):
             report.add_problem(problem)
-        report.has_altered_accounts = changes.accounts.has_differences
+        report.account_advice = changes.accounts.advice
     for difference in report.schema.differences:
         report.add_problem(difference)
     return report

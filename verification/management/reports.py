@@ -12,7 +12,6 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from tqdm import tqdm
 
-from verification.audit_log.account_check import ALTERED_ACCOUNT_ADVICE
 from verification.audit_log.checkpoint import start_of_log
 from verification.audit_log.verifier import KeptHead, Report, verify_audit
 from verification.models import ChainHead, Checkpoint
@@ -66,8 +65,7 @@ def exit_if_problems(report: Report) -> None:
     if report.problems:
         sealed = format_sealed(report.attempts, report.seals)
         checked = _("Checked: {sealed}.").format(sealed=sealed)
-        advice = [report.schema.advice] if report.schema.differences else []
-        advice += [str(ALTERED_ACCOUNT_ADVICE)] if report.has_altered_accounts else []
+        advice = [*filter(None, [report.schema.advice]), *report.account_advice]
         raise CommandError("\n".join([*report.problems, *advice, checked]))
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.management import call_command
@@ -8,10 +9,24 @@ from django.core.management.base import CommandError
 from django.db import connection
 from django.test import Client
 
+from verification.account_digests import AccountPart
+from verification.accounts.backends import set_backend
+from verification.audit_log.account_check import CORRECTIONS, FIND_OUT, READ_RUNBOOK
 from verification.audit_log.schema_check import DIFFERENCE_ADVICE
-from verification.models import ChainHead, OfficialAccount, Seal, Tally, VerificationAttempt
+from verification.models import (
+    AESKey,
+    Backend,
+    ChainHead,
+    OfficialAccount,
+    Seal,
+    Tally,
+    Token,
+    VerificationAttempt,
+)
+from verification.tests.support.accounts import LI_WEI
 from verification.tests.support.adapter import A, B
 from verification.tests.support.checkout import Checkout
+from verification.tests.support.messages import AES_KEY, store_aes_key
 from verification.tests.support.signer import push, verification
 from verification.tests.support.tampering import as_owner
 
@@ -104,6 +119,38 @@ def test_the_lost_key_of_a_seal_is_named_but_not_shown(settings) -> None:
     assert first.startswith(f"The key {Seal.objects.get(pk=1).key_id} of seal 1")
     assert "is not in TOKEN_ENCRYPTION_KEYS" in first
     assert lost[0] not in first
+
+
+@pytest.mark.parametrize(
+    ("altered", "parts"),
+    [
+        ({Token: {"created_by": "x"}}, [AccountPart.TOKENS]),
+        ({AESKey: {"created_by": "x"}}, [AccountPart.AES_KEYS]),
+        ({Backend: {"url": "https://evil.example.cn/"}}, [AccountPart.BACKEND]),
+        ({OfficialAccount: {"name": "Brand Z"}}, [AccountPart.SETTINGS]),
+        ({OfficialAccount: {"is_paused": True}}, [AccountPart.SETTINGS]),
+        (
+            {OfficialAccount: {"notes": "x"}, Token: {"created_by": "x"}},
+            [AccountPart.SETTINGS, AccountPart.TOKENS],
+        ),
+    ],
+)
+def test_the_advice_fits_what_was_altered_of_an_account(
+    brand_a: OfficialAccount, altered: dict[Any, dict[str, Any]], parts: list[AccountPart]
+) -> None:
+    store_aes_key(brand_a, AES_KEY)
+    set_backend(brand_a, "https://crm.example.cn/wechat?key=1", "resend", 3, LI_WEI)
+    for model, change in altered.items():
+        model.objects.update(**change)
+    advice = findings()[len(altered) : -1]
+
+    assert advice == [str(line) for line in (FIND_OUT, *map(CORRECTIONS.get, parts), READ_RUNBOOK)]
+
+
+def test_nothing_corrects_an_account_that_was_added_in_the_database(db: None) -> None:
+    OfficialAccount.objects.create(name="Evil", slug="evil")
+
+    assert findings()[1:-1] == [str(FIND_OUT), str(READ_RUNBOOK)]
 
 
 @pytest.mark.usefixtures("three_attempts")
