@@ -37,6 +37,7 @@ BACKEND_CONDITIONS: list[Callable[[Snapshot, OfficialAccount], Finding | None]] 
 ]
 LOG_CONDITIONS: list[Callable[[Snapshot], Finding | None]] = [
     log_conditions.chain_broken,
+    log_conditions.seal_key_missing,
     log_conditions.head_went_back,
     log_conditions.schema_differs,
 ]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from django.utils.translation import gettext as _
 
 from verification.alerts.finding import Finding, link_to
 from verification.alerts.snapshot import Snapshot
 from verification.audit_log.integrity import latest_check
+from verification.audit_log.report import MISSING_SEAL_KEY_ADVICE, LogState
 from verification.times import format_datetime
 
 #: The number of sentences of a report that fit into a message.
@@ -17,17 +16,18 @@ MAX_SENTENCES = 3
 
 def chain_broken(snapshot: Snapshot) -> Finding | None:
     """Report the result of the latest check, whether `watch` or a person started it."""
-    key, check = "chain_broken", latest_check()
-    if check is None:
-        return None
-    if not check.is_intact:
-        checked = _("Checked at {time}.").format(time=format_datetime(check.at))
-        return _report_broken_log(snapshot, key, [checked, *check.problems])
-    if not check.is_whole:
-        return None
-    title = _("The log is intact again")
-    text = _("The check of {time} found nothing wrong.").format(time=format_datetime(check.at))
-    return Finding(key, snapshot.now, title, text, link_to("integrity"), is_over=True)
+    remedy = _(
+        "First keep the evidence, as docs/RUNBOOK.md says under “Chain broken”; until then, change "
+        "nothing and run no migration. Then run manage.py verify_audit with the last head that you "
+        "kept."
+    )
+    return _report_check(snapshot, "chain_broken", LogState.NOT_INTACT, remedy)
+
+
+def seal_key_missing(snapshot: Snapshot) -> Finding | None:
+    """Report that the latest check lacked a key, which by itself does not mean an alteration."""
+    remedy = str(MISSING_SEAL_KEY_ADVICE)
+    return _report_check(snapshot, "seal_key_missing", LogState.KEY_MISSING, remedy)
 
 
 def head_went_back(snapshot: Snapshot) -> Finding | None:
@@ -62,16 +62,22 @@ def schema_differs(snapshot: Snapshot) -> Finding | None:
         )
         return Finding(key, snapshot.now, title, text, link_to("integrity"), is_over=True)
     seen = _("Seen at {time}.").format(time=format_datetime(snapshot.now))
-    title = _("The database is not as migrations make it")
     text = "\n".join([seen, *schema.summary])
-    return Finding(key, snapshot.now, title, text, link_to("integrity"))
+    return Finding(key, snapshot.now, schema.title, text, link_to("integrity"))
 
 
-def _report_broken_log(snapshot: Snapshot, key: str, sentences: Sequence[str]) -> Finding:
-    remedy = _(
-        "First keep the evidence, as docs/RUNBOOK.md says under “Chain broken”; until then, change "
-        "nothing and run no migration. Then run manage.py verify_audit with the last head that you "
-        "kept."
-    )
-    text = "\n".join([*sentences[: MAX_SENTENCES + 1], remedy])
-    return Finding(key, snapshot.now, _("The log is not intact"), text, link_to("integrity"))
+def _report_check(snapshot: Snapshot, key: str, state: LogState, remedy: str) -> Finding | None:
+    """Report that the latest check found this state, until one of the whole log finds it intact."""
+    check = latest_check()
+    if check is None:
+        return None
+    at = format_datetime(check.at)
+    if check.state is state:
+        checked = _("Checked at {time}.").format(time=at)
+        text = "\n".join([checked, *check.problems[:MAX_SENTENCES], remedy])
+        return Finding(key, snapshot.now, str(state.label), text, link_to("integrity"))
+    if not (check.is_intact and check.is_whole):
+        return None
+    title = _("The log is intact again")
+    text = _("The check of {time} found nothing wrong.").format(time=at)
+    return Finding(key, snapshot.now, title, text, link_to("integrity"), is_over=True)

@@ -21,8 +21,9 @@ from verification.alerts.lease import LEASE_LENGTH, acquire, lease
 from verification.alerts.snapshot import DAY, Snapshot
 from verification.alerts.state import apply_findings
 from verification.audit_log.change_check import ChangeLogCheck
-from verification.audit_log.head_check import HeadCheck, check_head
+from verification.audit_log.head_check import ROLL_OUT, HeadCheck, check_head
 from verification.audit_log.integrity import latest_check, record_check
+from verification.audit_log.report import LogState
 from verification.audit_log.verifier import KeptHead, verify_audit
 from verification.change_log import Actor
 from verification.db.watchdog import watchdog
@@ -42,7 +43,7 @@ class Round:
     """The result of a round."""
 
     has_lease: bool = True  #: False if another watch holds the lease; then nothing was done
-    is_log_broken: bool = False
+    has_log_problem: bool = False
     failed_channels: list[str] = field(default_factory=list)
 
 
@@ -68,14 +69,15 @@ class Watch:
                 return Round(has_lease=False)
             head = self.check_log(position)
             with watchdog(LEASE_LENGTH.total_seconds()):
-                is_log_broken = self.save_alerts(position, head)
+                has_log_problem = self.save_alerts(position, head)
                 failed = deliver(self.channels, position)
-        return Round(is_log_broken=is_log_broken, failed_channels=failed)
+        return Round(has_log_problem=has_log_problem, failed_channels=failed)
 
     def check_log(self, position: WatchPosition) -> HeadCheck:
         """Check the end of the log.
 
-        The whole log is checked once a day, and when its end or the schema is not as it should be.
+        The whole log is checked once a day, and when its end or the schema is worse than the last
+        check found it.
         """
         if self.is_full_check_due():
             self.check_whole_log()
@@ -83,8 +85,10 @@ class Watch:
             kept = self.kept or KeptHead(position.last_seal_id, bytes(position.last_digest))
             head = check_head(kept, self.changes, self.printed)
         check = latest_check()
-        if not head.is_well and (check is None or check.is_intact):
-            self.check_whole_log()  # finds and records what is broken
+        known = check.state if check else LogState.INTACT
+        is_upgraded = known is LogState.NEWER_RELEASE and head.state is LogState.INTACT
+        if is_upgraded or head.state.is_worse_than(known):
+            self.check_whole_log()  # finds and records what is wrong now
         return head
 
     def is_full_check_due(self) -> bool:
@@ -105,7 +109,7 @@ class Watch:
         )
         acquire(self.holder, longest)
         with watchdog(longest.total_seconds()):
-            report = verify_audit(make_throttle())
+            report = verify_audit(make_throttle(), roll_out=ROLL_OUT)
         record_check(report, ACTOR)
         self.checked_at = time.monotonic()
         acquire(self.holder, LEASE_LENGTH)
@@ -113,7 +117,7 @@ class Watch:
         logger.info("Checked the whole log (attempts: %d), %s.", report.attempts, result)
 
     def save_alerts(self, position: WatchPosition, head: HeadCheck) -> bool:
-        """Save new alerts together with the position, and return whether the log is broken."""
+        """Save new alerts together with the position, and return whether any is about the log."""
         snapshot = Snapshot(timezone.now(), position.began_at, position.last_attempt_id, head)
         found = list(findings(snapshot))
         with transaction.atomic():

@@ -19,6 +19,10 @@ class BrokenChain(Exception):
     """The log differs from what was sealed. The message says where, in one sentence."""
 
 
+class UnknownKey(BrokenChain):
+    """A MAC cannot be checked. Everything that takes no key to check is as it was sealed."""
+
+
 def make_seal(head: ChainHead, lines: Sequence[bytes]) -> Seal:
     """Return the seal over canonical lines that continue the chain at `head`."""
     key_id, key = next(iter(seal_keys().items()))
@@ -108,13 +112,13 @@ def _verify_place(before: Place, seal: Seal) -> None:
 def verify_mac(
     name: Callable[[], str], sealed: Seal | Checkpoint, text: bytes, keys: Mapping[str, bytes]
 ) -> None:
-    """Raise BrokenChain unless the MAC over `text` was made with our key.
+    """Raise BrokenChain unless the MAC over `text` was made with our key: UnknownKey without it.
 
     `name` returns how the message names the sealed object. It is called only to write a message.
     """
     key = keys.get(sealed.key_id)
     if key is None:
-        raise BrokenChain(
+        raise UnknownKey(
             _(
                 "The key {key} of {seal} is not in TOKEN_ENCRYPTION_KEYS, so its MAC cannot be "
                 "checked. Put the key back, at the end."

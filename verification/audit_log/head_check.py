@@ -10,19 +10,18 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from datetime import timedelta
-from itertools import chain, islice
 
 from django.db import connection
 
 from verification.audit_log.change_check import ChangeLogCheck
 from verification.audit_log.checkpoint import start_of_log
+from verification.audit_log.report import LogState, Report
 from verification.audit_log.schema_check import SchemaCheck, check_schema
 from verification.audit_log.verifier import (
-    MAX_PROBLEMS,
     KeptHead,
-    Report,
     follow_chain,
     time_of,
+    verify_changes,
     verify_end,
     verify_kept_head,
 )
@@ -42,13 +41,9 @@ class HeadCheck:
 
     last_attempt_id: int
     kept: KeptHead  #: the current head, for the next check to start from
-    is_broken: bool  #: something new, the end of the log, or an account does not verify
+    state: LogState  #: of what is new, the heads, the end of the log, accounts and the schema
     cut_off: list[str]  #: sentences that say why the log lacks the kept head
     schema: SchemaCheck
-
-    @property
-    def is_well(self) -> bool:
-        return not (self.is_broken or self.cut_off or self.schema.differences)
 
 
 def check_head(
@@ -68,8 +63,9 @@ def check_head(
             is_comparable = earlier.seal_id >= max(report.start.last_seal_id, 1)
             if is_comparable and not report.problems:
                 verify_kept_head(report, *earlier)
-        cut_off, report.problems = report.problems, []
-        cut_off += filter(None, [changes.find_cut()])
+        if cut := changes.find_cut():
+            report.add_problem(cut)
+        cut_off = report.problems
 
         seals = Seal.objects.order_by("-id")
         seal = seals.filter(id=kept.seal_id).first() or seals.first()
@@ -79,13 +75,13 @@ def check_head(
         follow_chain(report, deadline=time.monotonic() + MAX_SECONDS)
         if not report.is_cut_short:
             verify_end(report)
-        problems = chain(changes.run(), changes.find_unknown_keys())
-        report.problems += islice(problems, MAX_PROBLEMS)
+        verify_changes(report, changes)
+        report.add_schema(schema)
     head = report.head or ChainHead()
     return HeadCheck(
         last_attempt_id=head.last_attempt_id,
         kept=KeptHead(head.last_seal_id, bytes(head.last_digest)),
-        is_broken=bool(report.problems),
+        state=report.state,
         cut_off=cut_off,
         schema=schema,
     )

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from verification import change_log
-from verification.audit_log.verifier import Report, time_of, verify_audit
+from verification.audit_log.report import MISSING_SEAL_KEY_ADVICE, LogState, Report
+from verification.audit_log.schema_check import RESTART_ADVICE
+from verification.audit_log.verifier import time_of, verify_audit
 from verification.change_log import Action, Actor, is_genuine
 from verification.models import ChainHead, ChangeEvent, Seal
 from verification.models.change_event import name_actor
 
 #: The facts of a change event that a Check has as attributes.
 CHECK_FACTS = (
-    *("is_intact", "is_whole", "attempts", "last_seal"),
+    *("is_whole", "attempts", "last_seal"),
     *("head", "first_broken", "problems"),
 )
 #: Seconds that a check may take while a page waits for it. A router gives up after 30.
@@ -23,6 +27,11 @@ MAX_SECONDS = 15
 MAX_ATTEMPTS_AT_ONCE = 500_000
 #: The number of events among which the latest genuine one is searched for.
 MAX_EVENTS = 20
+#: What to do in each state but those that no key and no restart mends.
+ADVICE = {
+    LogState.KEY_MISSING: MISSING_SEAL_KEY_ADVICE,
+    LogState.NEWER_RELEASE: RESTART_ADVICE,
+}
 
 
 @dataclass(frozen=True)
@@ -31,7 +40,7 @@ class Check:
 
     at: datetime
     actor: str
-    is_intact: bool
+    state: LogState
     is_whole: bool  #: the check, with the earlier ones that it continued, covers the whole log
     attempts: int
     last_seal: int
@@ -43,6 +52,15 @@ class Check:
     def actor_name(self) -> str:
         return name_actor(self.actor)
 
+    @property
+    def is_intact(self) -> bool:
+        return self.state is LogState.INTACT
+
+    @property
+    def advice(self) -> str:
+        """What to do if nothing shows that the log was altered, but it could not be checked."""
+        return str(ADVICE.get(self.state, ""))
+
 
 def record_check(report: Report, actor: Actor) -> None:
     """Write the result of a check into the change log."""
@@ -50,6 +68,7 @@ def record_check(report: Report, actor: Actor) -> None:
         Action.LOG_CHECKED,
         actor,
         is_intact=not report.problems,
+        state=report.state.value,
         is_whole=not report.is_cut_short,
         attempts=report.attempts,
         first_seal=report.start.last_seal_id + 1,
@@ -72,7 +91,14 @@ def latest_check(actor: str | None = None) -> Check | None:
     if event is None:
         return None
     facts = {name: event.facts[name] for name in CHECK_FACTS}
-    return Check(at=event.recorded_at, actor=event.actor, **facts)
+    state = state_of_check(event.facts)
+    return Check(at=event.recorded_at, actor=event.actor, state=state, **facts)
+
+
+def state_of_check(facts: Mapping[str, Any]) -> LogState:
+    """Return what a check found. The release before recorded only whether the log is intact."""
+    before = LogState.INTACT if facts["is_intact"] else LogState.NOT_INTACT
+    return LogState(facts.get("state", before))
 
 
 def check_within_budget() -> Report:

@@ -33,6 +33,8 @@ DIFFERENCE_ADVICE = gettext_lazy(
     "evidence, as docs/RUNBOOK.md says under “Chain broken”. Only then undo the change in the "
     "database. For a missing trigger, run manage.py migrate, which installs it again."
 )
+NEWER_DATABASE = gettext_lazy("The database is newer than this release")
+RESTART_ADVICE = gettext_lazy("Restart all processes with the newer release.")
 #: The number of differences that /readyz and an alert name.
 MAX_SENTENCES = 3
 #: The number of characters of a definition that a sentence quotes.
@@ -61,6 +63,13 @@ class SchemaCheck:
 
     differences: list[str] = field(default_factory=list)  #: a sentence each
     advice: str = ""  #: what to do about them
+    is_newer: bool = False  #: a newer release has migrated the database, so they accuse nobody
+
+    @property
+    def title(self) -> str:
+        if self.is_newer:
+            return str(NEWER_DATABASE)
+        return _("The database is not as migrations make it")
 
     @property
     def summary(self) -> list[str]:
@@ -102,7 +111,7 @@ def check_schema(
         "A newer release has migrated the database ({names}), so this release does not know how "
         "its tables should be."
     ).format(names=", ".join(sorted(newer)))
-    return SchemaCheck([sentence], _("Restart all processes with the newer release."))
+    return SchemaCheck([sentence], str(RESTART_ADVICE), is_newer=True)
 
 
 @cache

@@ -5,27 +5,24 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
-from itertools import chain, islice
+from datetime import datetime, timedelta
+from itertools import islice
 from typing import NamedTuple
 
 from django.db import connection
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
-from verification.audit_log.chain import BrokenChain, Chain, id_of
+from verification.audit_log.chain import BrokenChain, Chain, UnknownKey, id_of
 from verification.audit_log.change_check import ChangeLogCheck
 from verification.audit_log.checkpoint import start_of_log, verified_start_of_log, verify_checkpoint
 from verification.audit_log.reader import SealBatch, read_lines, read_seal_batches
-from verification.audit_log.schema_check import SchemaCheck, check_schema
+from verification.audit_log.report import MAX_PROBLEMS, LogState, Report
+from verification.audit_log.schema_check import check_schema
 from verification.audit_log.tallies import AttemptTotals, find_wrong_tallies
 from verification.db.snapshot import read_snapshot
 from verification.keys import seal_keys
 from verification.models import ChainHead, Checkpoint, Seal, VerificationAttempt
-
-#: How many problems of the chain a report lists. A log that was rewritten has one for every seal.
-MAX_PROBLEMS = 20
 
 #: Called with the number of attempts that were checked since the last call.
 OnProgress = Callable[[int], object]
@@ -38,49 +35,22 @@ class KeptHead(NamedTuple):
     digest: bytes
 
 
-@dataclass
-class Report:
-    """The result of a check. It describes the log at one moment."""
-
-    seals: int = 0
-    attempts: int = 0
-    problems: list[str] = field(default_factory=list)  #: a sentence each; empty when intact
-    broken_seals: list[int] = field(default_factory=list)
-    schema: SchemaCheck = field(default_factory=SchemaCheck)
-    account_advice: list[str] = field(default_factory=list)  #: about accounts that were altered
-    head: ChainHead | None = None
-    checkpoint: Checkpoint | None = None  #: where a pruned log begins
-    start: ChainHead = field(default_factory=ChainHead)  #: the place from which it was checked
-    end: ChainHead = field(default_factory=ChainHead)  #: the place up to which it was checked
-    is_cut_short: bool = False  #: the deadline passed before the end of the log
-
-    @property
-    def first_broken(self) -> int | None:
-        return min(self.broken_seals, default=None)
-
-    def add_problem(self, problem: object, seal: Seal | None = None) -> None:
-        """Add a problem, or only count its seal if there are MAX_PROBLEMS broken seals already."""
-        if seal is not None:
-            self.broken_seals.append(seal.id)
-        if seal is None or len(self.broken_seals) <= MAX_PROBLEMS:
-            self.problems.append(str(problem))
-
-
 def verify_audit(
     on_progress: OnProgress | None = None,
     start: ChainHead | None = None,
     deadline: float = math.inf,
+    roll_out: timedelta = timedelta(0),
 ) -> Report:
     """Check the attempts, their seals, the tallies, the change log, accounts and the schema.
 
     `start` is a place up to which the log is known to be intact; without one, or if it was pruned
     since, the check begins with the oldest seal. After `deadline`, a value of time.monotonic(), the
-    check stops with the batch in hand.
+    check stops with the batch in hand. `roll_out` is as check_schema() takes it.
     """
     report = Report()
     with read_snapshot():
         # First, so that the snapshot is of the same moment as the catalogs.
-        report.schema = check_schema(connection)
+        schema = check_schema(connection, roll_out)
         report.head, report.checkpoint = ChainHead.objects.first(), Checkpoint.objects.first()
         report.start = start_of_log(report.checkpoint)
         if start and start.last_seal_id > report.start.last_seal_id:
@@ -92,12 +62,18 @@ def verify_audit(
         for problem in islice(find_wrong_tallies(totals), MAX_PROBLEMS):
             report.add_problem(problem)
         changes = ChangeLogCheck()
-        for problem in islice(chain(changes.run(), changes.find_unknown_keys()), MAX_PROBLEMS):
-            report.add_problem(problem)
-        report.account_advice = changes.accounts.advice
-    for difference in report.schema.differences:
-        report.add_problem(difference)
+        verify_changes(report, changes)
+    report.add_schema(schema)
     return report
+
+
+def verify_changes(report: Report, changes: ChangeLogCheck) -> None:
+    """Follow the change log from where `changes` stopped, and compare the accounts with it."""
+    for problem in islice(changes.run(), MAX_PROBLEMS):
+        report.add_problem(problem)
+    for problem in islice(changes.find_unknown_keys(), MAX_PROBLEMS):
+        report.add_problem(problem, state=LogState.KEY_MISSING)
+    report.account_advice = changes.accounts.advice
 
 
 def verify_kept_head(report: Report, seal_id: int, digest: bytes) -> None:
@@ -145,7 +121,7 @@ def follow_chain(
             try:
                 chain.follow(seal, lines)
             except BrokenChain as broken:
-                report.add_problem(broken, seal)
+                report.add_problem(broken, seal, state_of(broken))
             report.seals, report.attempts = report.seals + 1, report.attempts + len(lines)
         totals.add(batch.lines, batch.seals[0].version)
         if on_progress:
@@ -156,6 +132,11 @@ def follow_chain(
     if report.is_cut_short:
         totals.before = time_of(report.end.last_attempt_id)
     return totals
+
+
+def state_of(broken: BrokenChain) -> LogState:
+    is_unknown = isinstance(broken, UnknownKey)
+    return LogState.KEY_MISSING if is_unknown else LogState.NOT_INTACT
 
 
 def time_of(attempt_id: int) -> datetime | None:
@@ -170,7 +151,7 @@ def verify_start(report: Report) -> None:
         try:
             verify_checkpoint(report.checkpoint, seal_keys())
         except BrokenChain as broken:
-            report.add_problem(broken)
+            report.add_problem(broken, state=state_of(broken))
     for checkpoint in Checkpoint.objects.all()[1:2]:
         sentence = _("The checkpoint at seal {seal} is out of place: a newer one replaces it.")
         report.add_problem(sentence.format(seal=checkpoint.last_seal_id))

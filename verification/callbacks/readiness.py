@@ -140,9 +140,10 @@ def describe_schema() -> str:
     schema = check_schema(connection)
     if not schema.differences:
         return ""
-    return _("The database is not as migrations make it. {sentences}").format(
-        sentences=" ".join(schema.summary)
-    )
+    sentences = " ".join(schema.summary)
+    if schema.is_newer:
+        return sentences
+    return _("The database is not as migrations make it. {sentences}").format(sentences=sentences)
 
 
 def check_secrets() -> tuple[bool, str]:

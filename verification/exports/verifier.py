@@ -10,7 +10,8 @@ from django.utils.translation import gettext as _
 
 from verification.audit_log.canonical import COLUMNS_BY_VERSION
 from verification.audit_log.chain import BrokenChain, Chain
-from verification.audit_log.verifier import MAX_PROBLEMS, KeptHead, Report, compare_kept_head
+from verification.audit_log.report import MAX_PROBLEMS, Report
+from verification.audit_log.verifier import KeptHead, compare_kept_head
 from verification.exports.sealed import (
     FORMAT,
     FORMAT_VERSION,

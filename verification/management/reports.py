@@ -13,7 +13,8 @@ from django.utils.translation import ngettext
 from tqdm import tqdm
 
 from verification.audit_log.checkpoint import start_of_log
-from verification.audit_log.verifier import KeptHead, Report, verify_audit
+from verification.audit_log.report import Report
+from verification.audit_log.verifier import KeptHead, verify_audit
 from verification.models import ChainHead, Checkpoint
 
 HEAD_PATTERN = re.compile(r"([0-9]{1,18}):([0-9a-f]{64})")
@@ -65,8 +66,7 @@ def exit_if_problems(report: Report) -> None:
     if report.problems:
         sealed = format_sealed(report.attempts, report.seals)
         checked = _("Checked: {sealed}.").format(sealed=sealed)
-        advice = [*filter(None, [report.schema.advice]), *report.account_advice]
-        raise CommandError("\n".join([*report.problems, *advice, checked]))
+        raise CommandError("\n".join([*report.problems, *report.advice, checked]))
 
 
 def format_sealed(attempts: int, seals: int) -> str:

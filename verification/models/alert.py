@@ -13,7 +13,7 @@ REMINDER = timedelta(hours=24)
 #: Conditions that report no problem, and have no end.
 GOOD_NEWS = {"first_success"}
 #: Conditions that report a problem of the log itself.
-ABOUT_LOG = {"chain_broken", "head_went_back", "schema_differs"}
+ABOUT_LOG = {"chain_broken", "seal_key_missing", "head_went_back", "schema_differs"}
 MAX_TITLE_LENGTH, MAX_TEXT_LENGTH = 200, 1000
 
 

@@ -149,7 +149,8 @@ def describe_messages(facts: Facts) -> Iterator[str]:
 
 
 def describe_check(facts: Facts) -> Iterator[str]:
-    intact, broken = _("intact: seals {first} to {last}"), _("not intact: seals {first} to {last}")
+    intact = _("intact: seals {first} to {last}")
+    broken = _("found a problem: seals {first} to {last}")
     sentence = intact if facts["is_intact"] else broken
     yield sentence.format(first=f"{facts['first_seal']:,}", last=f"{facts['last_seal']:,}")
 

@@ -29,7 +29,9 @@ MAX_NOTE_LENGTH = 120
 DOUBTS = {
     "not_over": gettext_lazy("This period is not over yet, so more attempts may follow."),
     "signed_before": gettext_lazy("This period, or a part of it, was signed off before."),
-    "broken": gettext_lazy("The chain is broken. Open the Integrity page before you sign."),
+    "broken": gettext_lazy(
+        "The last check of the log found a problem. Open the Integrity page before you sign."
+    ),
     "not_whole": gettext_lazy(
         "The log was not checked to its end. Check it again on the Integrity page, or run "
         "manage.py verify_audit."

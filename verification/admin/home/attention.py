@@ -13,8 +13,9 @@ from django.utils.translation import gettext as _
 from verification.accounts.levels import Level
 from verification.accounts.status import AccountStatus
 from verification.admin.base import account_url, attempt_url
-from verification.admin.home.operation import Operation
+from verification.admin.home.operation import OpenAlert, Operation
 from verification.audit_log.integrity import Check
+from verification.audit_log.report import LogState
 from verification.models import OfficialAccount
 
 AccountRows = Sequence[tuple[OfficialAccount, AccountStatus]]
@@ -59,18 +60,25 @@ def find_attention(
 def _gateway_rows(check: Check | None, operation: Operation) -> Iterator[Row]:
     integrity, log = reverse("admin:integrity"), _("The log")
     if check is not None and not check.is_intact:
-        text = _("Not intact")
+        text = str(check.state.label)
         if check.first_broken:
             text = _("Broken at seal %(seal)s") % {"seal": check.first_broken}
         advice = _("Do not change or prune anything. The Integrity page says what to do.")
-        yield Row(Level.FAILING, log, integrity, text, advice)
+        yield Row(Level.FAILING, log, integrity, text, check.advice or advice)
     for alert in operation.alerts:
-        if alert.is_about_log and alert.condition != "chain_broken":  # which `check` knows
+        if alert.is_about_log and not (check and is_known(alert, check)):
             yield Row(Level.FAILING, log, integrity, alert.title)
     if operation.worker_away and operation.worker_away > WORKER_AWAY:
         text = _("Last seen {time}").format(time=operation.worker_seen)
         advice = _("Start manage.py worker: nothing checks the log, sends alerts or delivers.")
         yield Row(Level.WARNING, _("Worker"), "", text, advice)
+
+
+def is_known(alert: OpenAlert, check: Check) -> bool:
+    """Return whether the row of the last check says the same as this alert."""
+    if alert.condition == "schema_differs":
+        return check.state is LogState.NEWER_RELEASE
+    return alert.condition in ("chain_broken", "seal_key_missing")
 
 
 # --- Counts

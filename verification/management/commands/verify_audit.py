@@ -8,7 +8,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from verification.audit_log.integrity import record_check
-from verification.audit_log.verifier import Report, verify_kept_head
+from verification.audit_log.report import Report
+from verification.audit_log.verifier import verify_kept_head
 from verification.change_log import command_line_actor
 from verification.db.errors import first_line
 from verification.management.base import GatewayCommand, add_json_argument

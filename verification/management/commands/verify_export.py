@@ -12,7 +12,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from tqdm import tqdm
 
-from verification.audit_log.verifier import KeptHead, Report
+from verification.audit_log.report import Report
+from verification.audit_log.verifier import KeptHead
 from verification.exports.verifier import NotAnExport, verify_export
 from verification.management.base import GatewayCommand, add_json_argument
 from verification.management.reports import (

@@ -116,8 +116,8 @@ def run_once(watch: Watch) -> None:
     print_head()
     if not result.has_lease:
         logger.info("Nothing was done: another watch is running.")
-    if result.is_log_broken:
-        raise CommandError(_("The log is not intact: run verify_audit."))
+    if result.has_log_problem:
+        raise CommandError(_("The check of the log found a problem: run verify_audit."))
     if result.failed_channels:
         names = ", ".join(result.failed_channels)
         sentence = _("Could not send by {channels}: the lines above say why.")

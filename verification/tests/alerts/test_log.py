@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -11,6 +12,7 @@ from django.db import connection
 from verification.accounts.pausing import pause
 from verification.accounts.tokens import rotate_token
 from verification.alerts.watch import Watch
+from verification.audit_log.report import MISSING_SEAL_KEY_ADVICE
 from verification.audit_log.verifier import KeptHead, verify_audit
 from verification.management.commands.watch import print_head
 from verification.models import (
@@ -29,6 +31,7 @@ from verification.tests.support.backups import restored_afterwards
 from verification.tests.support.tampering import as_owner
 from verification.tests.support.wecom import Robot
 
+NEW_KEY = "the-key-of-2026-" * 3
 ALTER = "UPDATE {table} SET status = 500 WHERE id = "
 
 
@@ -127,6 +130,38 @@ def test_a_pruned_log_is_not_reported(connected: OfficialAccount, sent: Sent, cl
 
     assert Seal.objects.count() == 1
     assert sent() == ""
+
+
+def test_a_missing_key_is_no_accusation_and_ends_with_the_key(
+    connected: OfficialAccount, sent: Sent, clock: Clock, settings: Any
+) -> None:
+    ours = settings.TOKEN_ENCRYPTION_KEYS
+    settings.TOKEN_ENCRYPTION_KEYS = [NEW_KEY]
+    clock.advance(hours=25)
+    message = sent()
+
+    assert message.startswith("The log cannot be checked: a key is missing\nChecked at 20")
+    assert "of seal 1 (attempt 1) is not in TOKEN_ENCRYPTION_KEYS" in message
+    assert str(MISSING_SEAL_KEY_ADVICE) in message
+    assert "not intact" not in message
+    assert sent() == ""
+    settings.TOKEN_ENCRYPTION_KEYS = [NEW_KEY, *ours]
+    clock.advance(hours=25)
+    assert "The log is intact again" in sent()
+
+
+def test_an_alteration_is_reported_at_once_although_a_key_is_missing(
+    connected: OfficialAccount, sent: Sent, clock: Clock, settings: Any
+) -> None:
+    settings.TOKEN_ENCRYPTION_KEYS = [NEW_KEY]
+    clock.advance(hours=25)
+    sent()
+    wechat_verifies(connected, A)
+    as_owner(VerificationAttempt, f"{ALTER} 2")
+    message = sent()
+
+    assert "The log is not intact\nChecked at 20" in message
+    assert "Something in seal 2 (attempt 2) was altered." in message
 
 
 # --- The change log, and accounts that differ from it
@@ -229,7 +264,7 @@ def test_a_restart_does_not_hide_a_restored_backup_from_a_kept_head(
 
     call_command("watch", once=True)
     assert "went back" not in "".join(robot.received)
-    with pytest.raises(CommandError, match="not intact"):
+    with pytest.raises(CommandError, match="found a problem"):
         call_command("watch", once=True, head=head)
     assert robot.received[-1].startswith("The log's head went back\n")
 

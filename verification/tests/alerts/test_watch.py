@@ -108,7 +108,7 @@ def test_once_exits_1_when_the_log_was_altered(
     )
 
     assert result.returncode == 1
-    assert "The log is not intact: run verify_audit." in result.stderr
+    assert "The check of the log found a problem: run verify_audit." in result.stderr
     assert robot.received[0].startswith("The log is not intact\n")
 
 

@@ -408,4 +408,4 @@ def test_the_watch_reports_an_event_whose_key_nobody_has_and_that_vouches_for_an
         account_digests=read_account_digests([brand_a.pk], AccountPart),
     )
 
-    assert watch.run_round().is_log_broken
+    assert watch.run_round().has_log_problem

@@ -16,6 +16,8 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
 
+from verification.audit_log.integrity import latest_check
+from verification.audit_log.report import LogState
 from verification.audit_log.schema_check import (
     DIFFERENCE_ADVICE,
     SchemaCheck,
@@ -24,8 +26,8 @@ from verification.audit_log.schema_check import (
     migrated_schema,
 )
 from verification.audit_log.verifier import verify_audit
-from verification.models import OfficialAccount
-from verification.tests.support.admin_client import call
+from verification.models import Alert, OfficialAccount
+from verification.tests.support.admin_client import call, staff
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.django_db]
 
@@ -173,7 +175,7 @@ def test_a_view_in_place_of_the_attempts_is_found_by_whatever_checks_the_log(
     assert sentence in client.get("/readyz").text
     with pytest.raises(CommandError, match="“view” instead of “plain table”"):
         call_command("verify_audit", stdout=StringIO())
-    with pytest.raises(CommandError, match="The log is not intact"):
+    with pytest.raises(CommandError, match="The check of the log found a problem"):
         call_command("watch", once=True)
 
 
@@ -208,8 +210,9 @@ def test_the_first_differences_are_named_and_the_others_counted(client: Client) 
     assert " 2 more: run manage.py verify_audit. " in client.get("/readyz").text
 
 
-def test_a_newer_release_is_one_difference_that_watch_leaves_out_for_ten_minutes() -> None:
-    call_command("watch", once=True)  # with the daily check of the whole log
+def test_a_newer_release_is_one_difference_that_watch_leaves_out_for_ten_minutes(
+    client: Client,
+) -> None:
     execute("ALTER TABLE verification_seal ADD COLUMN note text")
     MigrationRecorder(connection).record_applied("verification", "9999_a_note")
     check = check_schema(connection)
@@ -219,10 +222,38 @@ def test_a_newer_release_is_one_difference_that_watch_leaves_out_for_ten_minutes
         "how its tables should be."
     ]
     assert check.advice == "Restart all processes with the newer release."
-    call_command("watch", once=True)
+    call_command("watch", once=True)  # with the daily check of the whole log
+    assert check_found(LogState.INTACT)
     execute("UPDATE django_migrations SET applied = now() - interval '1 hour' WHERE id > 0")
-    with pytest.raises(CommandError, match="The log is not intact"):
+    with pytest.raises(CommandError, match="The check of the log found a problem"):
         call_command("watch", once=True)
+
+    assert check_found(LogState.NEWER_RELEASE)
+    assert Alert.objects.get().title == "The database is newer than this release"
+    wang_fang = staff("view_seal")
+    home, integrity = wang_fang.get("/admin/"), wang_fang.get("/admin/verification/seal/integrity/")
+    for text in (home.text, integrity.text, client.get("/readyz").text):
+        assert "newer than this release" in text or "a newer release has migrated" in text
+        assert "not as migrations make it" not in text
+        assert "not intact" not in text.lower()
+
+
+def test_a_process_of_the_newer_release_checks_the_log_again() -> None:
+    execute("ALTER TABLE verification_seal ADD COLUMN note text")
+    MigrationRecorder(connection).record_applied("verification", "9999_a_note")
+    execute("UPDATE django_migrations SET applied = now() - interval '1 hour' WHERE id > 0")
+    with pytest.raises(CommandError, match="The check of the log found a problem"):
+        call_command("watch", once=True)
+    MigrationRecorder(connection).record_unapplied("verification", "9999_a_note")
+    execute("ALTER TABLE verification_seal DROP COLUMN note")  # as if this release knew it
+
+    call_command("watch", once=True)
+    assert check_found(LogState.INTACT)
+
+
+def check_found(state: LogState) -> bool:
+    check = latest_check()
+    return check is not None and check.state is state
 
 
 # --- Where the tables are

@@ -46,7 +46,7 @@ PAGES += ["verification/verificationattempt/", "verification/tally/", "verificat
 def expect_report(li_wei: User) -> None:
     """Expect that the check and the watch report it, and that each page can still be read."""
     assert verify_audit().problems
-    assert Watch([]).run_round().is_log_broken
+    assert Watch([]).run_round().has_log_problem
     assert Alert.objects.filter(key="chain_broken").exists()
     assert check_readiness().is_ready
     client = Client()

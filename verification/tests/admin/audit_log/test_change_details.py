@@ -98,7 +98,7 @@ def read(client: Client, event: ChangeEvent, language: str) -> str:
         (
             Action.LOG_CHECKED,
             {"is_intact": False, "first_seal": 9, "last_seal": 12},
-            "not intact: seals 9 to 12",
+            "found a problem: seals 9 to 12",
             "校验未通过：存证批次 9 至 12",
         ),
     ],

@@ -2,13 +2,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from typing import Any
 
 import pytest
 from django.db import connection
 from django.test import Client
 
 from verification.audit_log import integrity
-from verification.models import ChainHead, ChangeEvent, OfficialAccount, VerificationAttempt
+from verification.audit_log.report import MISSING_SEAL_KEY_ADVICE
+from verification.models import ChainHead, ChangeEvent, OfficialAccount, Seal, VerificationAttempt
 from verification.tests.support.adapter import A
 from verification.tests.support.admin_client import staff
 from verification.tests.support.signer import verification
@@ -64,6 +66,21 @@ def test_a_broken_chain_is_named_with_its_seal_and_what_to_do(wang_fang: Client)
     assert "Something in seal 2 (attempt 2) was altered." in page
     assert "/admin/verification/seal/2/change/" in page
     assert "docs/RUNBOOK.md" in page
+
+
+def test_a_missing_key_is_named_with_what_to_do_and_accuses_nobody(
+    wang_fang: Client, settings: Any
+) -> None:
+    settings.TOKEN_ENCRYPTION_KEYS = ["the-key-of-2026-" * 3]
+    page = check(wang_fang)
+    home = wang_fang.get("/admin/").content.decode()
+
+    assert f"The key {Seal.objects.get(pk=1).key_id} of seal 1 (attempt 1) is not in" in page
+    for text in (page, home):
+        assert "The log cannot be checked: a key is missing" in text
+        assert str(MISSING_SEAL_KEY_ADVICE) in text
+        for accusation in ("Broken at seal", "The log is not intact", "who could write"):
+            assert accusation not in text
 
 
 def test_a_check_without_time_says_how_far_it_got(
