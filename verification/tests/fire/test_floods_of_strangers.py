@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from statistics import quantiles
 from typing import NamedTuple
@@ -98,24 +100,7 @@ class Measured(NamedTuple):
 def test_wechat_is_answered_and_the_disk_does_not_fill(
     postgresql: PostgreSQLServer, tmp_path: Path, figure: RecordFigure, case: Case
 ) -> None:
-    manage(
-        postgresql.url(),
-        "ensure_admin",
-        DJANGO_SUPERUSER_USERNAME=strangers.RIGHT["username"],
-        DJANGO_SUPERUSER_PASSWORD=strangers.RIGHT["password"],
-    )
-    manage(postgresql.url(), "shell", "--verbosity=0", "-c", ADD_ACCOUNTS)
-    with running_gunicorn(
-        tmp_path / "output",
-        WECHAT_GATEWAY_LOCAL="1",
-        SECRET_KEY=KEY,
-        TOKEN_ENCRYPTION_KEYS=KEY,
-        # Those of tests hash passwords faster.
-        DJANGO_SETTINGS_MODULE="wechat_gateway.settings",
-        DATABASE_URL=postgresql.url(),
-        TRUSTED_PROXY_COUNT="1",
-        ADMIN_REQUIRE_TOTP="1",
-    ) as server:
+    with server_for_strangers(postgresql.url(), tmp_path) as server:
         workers = children(server.process.pid)
         for _ in range(8):  # so that both workers have loaded what pages need
             server.send(b"GET /admin/login/ HTTP/1.0\r\nHost: localhost\r\n\r\n")
@@ -151,6 +136,30 @@ def test_wechat_is_answered_and_the_disk_does_not_fill(
     assert rows <= case.rows + (2 * 40 / flooded.seconds if case.is_counted else 0)
     assert tracebacks == []
     assert "is intact" in manage(postgresql.url(), "verify_audit")
+
+
+@contextmanager
+def server_for_strangers(url: str, folder: Path) -> Iterator[Gunicorn]:
+    """Run a server with the accounts and the user that strangers call, as in production."""
+    manage(
+        url,
+        "ensure_admin",
+        DJANGO_SUPERUSER_USERNAME=strangers.RIGHT["username"],
+        DJANGO_SUPERUSER_PASSWORD=strangers.RIGHT["password"],
+    )
+    manage(url, "shell", "--verbosity=0", "-c", ADD_ACCOUNTS)
+    with running_gunicorn(
+        folder / "output",
+        WECHAT_GATEWAY_LOCAL="1",
+        SECRET_KEY=KEY,
+        TOKEN_ENCRYPTION_KEYS=KEY,
+        # Those of tests hash passwords faster.
+        DJANGO_SETTINGS_MODULE="wechat_gateway.settings",
+        DATABASE_URL=url,
+        TRUSTED_PROXY_COUNT="1",
+        ADMIN_REQUIRE_TOTP="1",
+    ) as server:
+        yield server
 
 
 def measure(server: Gunicorn, flood: Flood, url: str, seconds: float) -> Measured:

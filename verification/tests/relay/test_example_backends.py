@@ -124,13 +124,24 @@ def example(
         yield running
 
 
+QUESTION = text_message("你们几点开门？", msg_id="24690313861234567")
+EVENT = subscribe_event()
+
+
 def test_an_example_takes_signed_messages_once_and_refuses_forged_ones(
     example: Example, gunicorn: Gunicorn
 ) -> None:
     """One test, because an example takes a second to start."""
-    question, event = text_message("你们几点开门？", msg_id="24690313861234567"), subscribe_event()
+    stores_a_question_once_and_answers_each_repeat(example)
+    takes_one_right_signature_of_two_while_the_secret_is_changed(example)
+    assert example.stored() == [QUESTION, EVENT, EVENT]
+    refuses_forged_messages(example)
+    assert example.stored() == [QUESTION, EVENT, EVENT]
+    stores_once_what_wechat_repeats_through_the_gateway(example, gunicorn)
 
-    reply = post(example.url, question, webhook_headers(question))
+
+def stores_a_question_once_and_answers_each_repeat(example: Example) -> None:
+    reply = post(example.url, QUESTION, webhook_headers(QUESTION))
     assert reply.status == 200
     fields = ElementTree.fromstring(reply.body)
     assert fields.findtext("ToUserName") == FOLLOWER
@@ -138,42 +149,49 @@ def test_an_example_takes_signed_messages_once_and_refuses_forged_ones(
     assert fields.findtext("MsgType") == "text"
     assert fields.findtext("Content") == "Thank you!"
     assert (fields.findtext("CreateTime") or "").isdigit()
-    assert example.stored() == [question]
+    assert example.stored() == [QUESTION]
 
-    # A repeat gets the same answer and is not stored a second time.
-    repeat = post(example.url, question, webhook_headers(question, age=timedelta(seconds=9)))
+    repeat = post(example.url, QUESTION, webhook_headers(QUESTION, age=timedelta(seconds=9)))
     assert (repeat.status, repeat.body[:30]) == (200, reply.body[:30])
-    assert example.stored() == [question]
+    assert example.stored() == [QUESTION]
 
-    # While the webhook secret is being changed, one right signature of two is enough.
+
+def takes_one_right_signature_of_two_while_the_secret_is_changed(example: Example) -> None:
     for number, secrets in enumerate(
         [(WEBHOOK_SECRET, OTHER_SECRET), (OTHER_SECRET, WEBHOOK_SECRET)]
     ):
-        headers = webhook_headers(event, *secrets, webhook_id=f"msg_event_{number}")
-        assert post(example.url, event, headers) == (200, b"success")
-    assert example.stored() == [question, event, event]
+        headers = webhook_headers(EVENT, *secrets, webhook_id=f"msg_event_{number}")
+        assert post(example.url, EVENT, headers) == (200, b"success")
 
-    forged = webhook_headers(question, webhook_id="msg_forged")
+
+def refuses_forged_messages(example: Example) -> None:
+    forged = webhook_headers(QUESTION, webhook_id="msg_forged")
     for headers in (
         {},
-        webhook_headers(question, OTHER_SECRET, webhook_id="msg_forged"),
-        webhook_headers(event, webhook_id="msg_forged"),
-        webhook_headers(question, webhook_id="msg_forged", age=timedelta(hours=1)),
-        {**webhook_headers(question), "webhook-id": "msg_forged"},
+        webhook_headers(QUESTION, OTHER_SECRET, webhook_id="msg_forged"),
+        webhook_headers(EVENT, webhook_id="msg_forged"),
+        webhook_headers(QUESTION, webhook_id="msg_forged", age=timedelta(hours=1)),
+        {**webhook_headers(QUESTION), "webhook-id": "msg_forged"},
         {**forged, "webhook-timestamp": str(int(forged["webhook-timestamp"]) + 1)},
         {**forged, "webhook-signature": ""},
         {**forged, "webhook-signature": "v1,bm8= v1,"},
     ):
-        assert post(example.url, question, headers).status == 401
-    assert example.stored() == [question, event, event]
+        assert post(example.url, QUESTION, headers).status == 401
 
-    # Through the gateway: WeChat sends a message and, as if it had got no answer, sends it again.
+
+def stores_once_what_wechat_repeats_through_the_gateway(
+    example: Example, gunicorn: Gunicorn
+) -> None:
+    """WeChat sends a message and, as if it had got no answer, sends it again."""
+    before = example.stored()
     set_backend(make_account("brand-a", "TokenOfBrandA1234"), example.url)
     wechat = WeChat(f"{gunicorn.url}/wechat/brand-a", "TokenOfBrandA1234")
     for _ in range(2):
         answer = wechat.push("有停车场吗？", "24690313861234568")
         assert wechat.read_reply(answer) == "Thank you!"
-    assert example.stored()[3:] == [text_message("有停车场吗？", msg_id="24690313861234568")]
+
+    message = text_message("有停车场吗？", msg_id="24690313861234568")
+    assert example.stored() == [*before, message]
 
 
 @pytest.mark.parametrize(

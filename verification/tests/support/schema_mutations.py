@@ -79,10 +79,14 @@ def mutate_table(part: SchemaPart, _definition: str) -> Statements:
         f"CREATE SCHEMA other; ALTER TABLE {table} SET SCHEMA other;"
         "SET LOCAL search_path = public, other",
     )
-    yield "child", f"CREATE TABLE child () INHERITS ({table})"
-    yield "parent", f"CREATE TABLE parent (); ALTER TABLE {table} INHERIT parent"
     yield "row security", f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY"
     yield "row security of the owner", f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY"
+    yield from add_to_table(table)
+
+
+def add_to_table(table: str) -> Statements:
+    yield "child", f"CREATE TABLE child () INHERITS ({table})"
+    yield "parent", f"CREATE TABLE parent (); ALTER TABLE {table} INHERIT parent"
     yield "policy", f"CREATE POLICY hides ON {table} USING (false)"
     yield "rule on SELECT's rows", f"CREATE RULE hides AS ON UPDATE TO {table} DO INSTEAD NOTHING"
     yield "rule on INSERT", f"CREATE RULE hides AS ON INSERT TO {table} DO INSTEAD NOTHING"
