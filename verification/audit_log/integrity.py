@@ -96,9 +96,13 @@ def latest_check(actor: str | None = None) -> Check | None:
 
 
 def state_of_check(facts: Mapping[str, Any]) -> LogState:
-    """Return what a check found. The release before recorded only whether the log is intact."""
-    before = LogState.INTACT if facts["is_intact"] else LogState.NOT_INTACT
-    return LogState(facts.get("state", before))
+    """Return what a check found.
+
+    Without a state that is known here, another release recorded it: only whether the log is intact.
+    """
+    if facts.get("state") in LogState.values:
+        return LogState(facts["state"])
+    return LogState.INTACT if facts["is_intact"] else LogState.NOT_INTACT
 
 
 def check_within_budget() -> Report:

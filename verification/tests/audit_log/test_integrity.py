@@ -6,8 +6,10 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from verification import change_log
 from verification.audit_log import integrity
 from verification.audit_log.integrity import check_within_budget, latest_check, record_check
+from verification.audit_log.report import LogState
 from verification.audit_log.verifier import verify_audit
 from verification.change_log import Action, Actor
 from verification.models import (
@@ -47,6 +49,22 @@ def test_the_latest_check_has_the_problems_that_it_found(brand_a: OfficialAccoun
     assert check
     assert (check.is_intact, check.first_broken) == (False, 1)
     assert check.problems == ["Something in seal 1 (attempt 1) was altered."]
+
+
+@pytest.mark.parametrize("other", [{}, {"state": "of a later release"}])
+@pytest.mark.parametrize("is_intact", [True, False])
+def test_a_check_of_another_release_still_counts(
+    brand_a: OfficialAccount, is_intact: bool, other: dict[str, Any]
+) -> None:
+    record_check(verify_audit(), Actor("watch"))
+    facts: dict[str, Any] = ChangeEvent.objects.latest("id").facts | {"is_intact": is_intact}
+    del facts["state"]
+    change_log.record(Action.LOG_CHECKED, Actor("watch"), **facts, **other)
+
+    check = latest_check()
+    assert check
+    assert check.is_intact is is_intact
+    assert check.state is (LogState.INTACT if is_intact else LogState.NOT_INTACT)
 
 
 class TestALargeLog:
