@@ -149,10 +149,11 @@ BEGIN
         END IF;
     END IF;
 END $$"""
+# A function may be missing: to migrate back and forth is the way to get it again.
 DROP = """
-DROP PROCEDURE verification_record;
-DROP FUNCTION verification_write;
-DROP FUNCTION verification_read"""
+DROP PROCEDURE IF EXISTS verification_record;
+DROP FUNCTION IF EXISTS verification_write;
+DROP FUNCTION IF EXISTS verification_read"""
 
 
 def create(apps: Any, schema_editor: Any) -> None:
