@@ -142,7 +142,7 @@ def migrated_schema(connection: BaseDatabaseWrapper) -> Description:
 
 def _compare(expected: Description, catalog: Catalog) -> Iterator[str]:
     found = catalog.parts
-    replaced = {part.table for part in expected if _is_replaced(part, found)}
+    replaced = {part.table for part in expected if part.table and _is_replaced(part, found)}
     for part in sorted({*expected, *found}):
         if part.table in replaced and part.kind != "table":
             continue  # one sentence says that the table is missing, or is no table

@@ -19,13 +19,12 @@ from verification.protocol.reply import Verdict
 Attempt = dict[str, Any]
 
 
-def make_attempt(callback: Callback, verdict: Verdict, now: datetime) -> Attempt:
-    """Return the columns of an attempt, except for its place in the chain.
+def make_attempt(callback: Callback, verdict: Verdict) -> Attempt:
+    """Return the columns of an attempt, except for its place in the chain and its time.
 
     It is a dict, because a model instance for each attempt takes as long as all the rest.
     """
     return {
-        "recorded_at": now,
         "account_id": verdict.account_id,
         "token_id": verdict.token_id,
         "duration": callback.elapsed,
@@ -70,17 +69,23 @@ def tally_key(attempt: Values) -> TallyKey:
 
 
 def close_batch(attempts: Sequence[Attempt], head: ChainHead, now: datetime) -> Batch:
-    """Number and seal the attempts that have a row, move the head, and tally all attempts."""
+    """Date the attempts, number and seal those that have a row, move the head, and tally them all.
+
+    You can call this again with another head, if the chain has moved on.
+    """
+    for attempt in attempts:
+        attempt["recorded_at"] = now
     rows = [attempt for attempt in attempts if has_row(attempt)]
     for number, row in enumerate(rows, start=head.last_attempt_id + 1):
         row |= {"id": number, "seal_id": head.last_seal_id + 1}
     lines = [canonical_line(row) for row in rows]
+    previous_digest = bytes(head.last_digest)
     seal = make_seal(head, lines) if rows else None
     if seal:
         head.move_to(seal)
         head.last_recorded_at = now
     noise = filter(is_noise, attempts)
-    return Batch(now, head, seal, rows, lines, tally(attempts), tally(noise))
+    return Batch(now, previous_digest, head, seal, rows, lines, tally(attempts), tally(noise))
 
 
 def tally(attempts: Iterable[Values]) -> Counter[TallyKey]:

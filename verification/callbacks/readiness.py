@@ -56,6 +56,13 @@ SELECT_MISSING_RIGHTS = """
 SELECT needed || ' on ' || name FROM unnest(%s::text[], %s::text[]) AS rights (name, needed)
 WHERE NOT has_table_privilege(name, needed)"""
 
+#: The functions that batches call.
+FUNCTIONS = ["verification_read", "verification_record", "verification_write"]
+SELECT_MISSING_FUNCTIONS = """
+SELECT name FROM unnest(%s::text[]) AS names (name) WHERE NOT EXISTS (SELECT 1 FROM pg_proc
+    WHERE proname = name AND pg_function_is_visible(oid) AND has_function_privilege(oid, 'EXECUTE'))
+"""
+
 
 class Readiness(NamedTuple):
     """The answer of /readyz: what is wrong and what to do, or “ready”.
@@ -171,7 +178,7 @@ def check_secrets() -> tuple[bool, str]:
 
 
 def find_missing_rights() -> str | None:
-    """Return what this session may not do, in one sentence, or None.
+    """Return which right or function this session lacks, in one sentence, or None.
 
     A session that began earlier may still have rights that this one lacks.
     """
@@ -187,8 +194,16 @@ def find_missing_rights() -> str | None:
             for right in rights
         ]
         cursor.execute(SELECT_MISSING_RIGHTS, [*map(list, zip(*needed, strict=True))])
-        missing = ", ".join(right for (right,) in cursor.fetchall())
-    if missing:
+        missing_rights = ", ".join(right for (right,) in cursor.fetchall())
+        cursor.execute(SELECT_MISSING_FUNCTIONS, [FUNCTIONS])
+        missing_functions = ", ".join(name for (name,) in cursor.fetchall())
+    if missing_rights:
         sentence = _("The database refuses {rights}. Check whether its plan is full.")
-        return sentence.format(rights=missing)
+        return sentence.format(rights=missing_rights)
+    if missing_functions:
+        sentence = _(
+            "The database has no function {names} that this role may execute. Run manage.py "
+            "migrate verification 0011, then manage.py migrate."
+        )
+        return sentence.format(names=missing_functions)
     return None

@@ -6,10 +6,10 @@ Nothing else writes attempts.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import datetime
-from itertools import repeat
 
 from django.db import (
     DatabaseError,
@@ -63,40 +63,47 @@ def verify(callbacks: Sequence[Callback]) -> list[Verdict]:
     there is never an answer without a record.
     """
     started = min(callback.started for callback in callbacks)
-    with open_store(remaining(started)) as store, store.transaction():
-        # The lock comes after the verdicts, so that other processes can write in the meantime.
-        accounts = read_accounts(store, callbacks)
+    with open_store(remaining(started)) as store:
+        accounts, head, clock = read(store, callbacks)
         verdicts = judge_all(callbacks, accounts)
-        head, clock = store.lock_head()
-        if store.is_clock_wrong:
-            accounts = read_accounts(store, callbacks, now=clock)
-            verdicts = judge_all(callbacks, accounts)
-        now = recording_time(head, clock)
         attempts = coalesce(
-            map(make_attempt, callbacks, verdicts, repeat(now)),
+            map(make_attempt, callbacks, verdicts),
             map(row_budget.claim_row, callbacks, verdicts),
             row_budget,
         )
-        # A first use ends earlier tokens, which must not wait for a time that is still to come.
-        mark_first_uses(callbacks, verdicts, accounts, min(now, clock))
-        batch = close_batch(attempts, head, now)
-        if remaining(started) < 0:
-            raise TooLate  # The adapters have answered 503, so nothing may be on record.
-        store.write(batch)
+        first_uses = find_first_uses(callbacks, verdicts, accounts)
+        is_written = False
+        if head is not None and not first_uses:
+            batch = close_batch(attempts, head, recording_time(head, clock))
+            check_time(started)
+            is_written = store.write_if_unmoved(batch)
+        if not is_written:
+            with store.transaction():
+                head, clock = store.lock_head()
+                now = recording_time(head, clock)
+                # A first use ends earlier tokens, which must not wait for a time still to come.
+                first_uses.mark(min(now, clock))
+                batch = close_batch(attempts, head, now)
+                check_time(started)
+                store.write(batch)
     log_attempts(attempts, accounts)
     return verdicts
 
 
-def read_accounts(
-    store: AttemptStore, callbacks: Sequence[Callback], now: datetime | None = None
-) -> Accounts:
-    """Read the accounts that the callbacks call; with their backends, if one is a push.
-
-    `now` decides which tokens are valid, if the database's clock is wrong.
-    """
+def read(
+    store: AttemptStore, callbacks: Sequence[Callback]
+) -> tuple[Accounts, ChainHead | None, datetime]:
+    """Read the accounts that the callbacks call; with their backends, if one is a push."""
     slugs = {callback.path_slug for callback in callbacks}
     has_push = any(callback.push is not None for callback in callbacks)
-    return Accounts(store.read_accounts(slugs, with_backends=has_push, now=now))
+    rows, head, clock = store.read(slugs, with_backends=has_push)
+    return Accounts(rows), head, clock
+
+
+def check_time(started: float) -> None:
+    """Raise TooLate if the adapters have answered 503, so that nothing may be on record."""
+    if remaining(started) < 0:
+        raise TooLate
 
 
 def judge_all(callbacks: Sequence[Callback], accounts: Accounts) -> list[Verdict]:
@@ -110,7 +117,7 @@ def judge_without_recording(callbacks: Sequence[Callback]) -> list[Verdict]:
     """
     started = min(callback.started for callback in callbacks)
     with open_store(remaining(started)) as store:
-        accounts = read_accounts(store, callbacks)
+        accounts, _head, _clock = read(store, callbacks)
         return judge_all(callbacks, accounts)
 
 
@@ -174,27 +181,40 @@ def recording_time(head: ChainHead, clock: datetime) -> datetime:
     return max(clock, head.last_recorded_at or clock)
 
 
-def mark_first_uses(
-    callbacks: Sequence[Callback],
-    verdicts: Sequence[Verdict],
-    accounts: Accounts,
-    now: datetime,
-) -> None:
-    """Mark each token and key that was used for the first time, which ends the previous ones.
+@dataclass(frozen=True)
+class FirstUses:
+    """The tokens and EncodingAESKeys that a batch uses for the first time."""
 
-    A self-test does not count as use, because WeChat's console may still hold the old token. A new
-    key that did not decrypt a push is marked as well: it may be mistyped.
+    tokens: Set[int]
+    keys: Set[int]
+    failed_keys: Set[int]  #: that did not decrypt a push: they may be mistyped
+
+    def __bool__(self) -> bool:
+        return bool(self.tokens or self.keys or self.failed_keys)
+
+    def mark(self, now: datetime) -> None:
+        """Mark each token and key as used, which ends the previous ones."""
+        for token in Token.objects.filter(pk__in=self.tokens):
+            token.record_first_use(now)
+        for key in AESKey.objects.filter(pk__in=self.keys):
+            key.record_first_use(now)
+        AESKey.objects.filter(pk__in=self.failed_keys, failed_at=None).update(failed_at=now)
+
+
+def find_first_uses(
+    callbacks: Sequence[Callback], verdicts: Sequence[Verdict], accounts: Accounts
+) -> FirstUses:
+    """Return what WeChat used for the first time.
+
+    A self-test does not count as use, because WeChat's console may still hold the old token.
     """
     real = [
         verdict
         for callback, verdict in zip(callbacks, verdicts, strict=True)
         if callback.kind is not Kind.SELF_TEST
     ]
-    for token_id in accounts.unused_tokens.intersection(verdict.token_id for verdict in real):
-        Token.objects.get(pk=token_id).record_first_use(now)
-    used_keys = {verdict.first_used_key_id for verdict in real if verdict.first_used_key_id}
-    for key_id in used_keys:
-        AESKey.objects.get(pk=key_id).record_first_use(now)
-    failed_keys = {key_id for verdict in real for key_id in verdict.failed_key_ids}
-    if failed_keys:
-        AESKey.objects.filter(pk__in=failed_keys, failed_at=None).update(failed_at=now)
+    return FirstUses(
+        tokens=accounts.unused_tokens.intersection(verdict.token_id for verdict in real),
+        keys={verdict.first_used_key_id for verdict in real if verdict.first_used_key_id},
+        failed_keys={key_id for verdict in real for key_id in verdict.failed_key_ids},
+    )

@@ -1,7 +1,6 @@
-"""Read and write the database for a batch, in one transaction.
+"""Read and write the database for a batch.
 
-AttemptStore uses Django's ORM and serves SQLite. postgresql_store.py does the same in fewer round
-trips.
+AttemptStore uses Django's ORM and serves SQLite. postgresql_store.py does the same in two messages.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ TallyKey = tuple[int | None, int, int]
 
 
 class AccountTokenRow(NamedTuple):
-    """A row of READ_ACCOUNTS: an account that a batch calls, with one of its live tokens."""
+    """An account that a batch calls, with one of its live tokens."""
 
     account_id: int
     slug: str
@@ -61,6 +60,14 @@ class AccountTokenRow(NamedTuple):
         return f"AccountTokenRow({self.slug!r}, token_id={self.token_id})"
 
 
+class Reading(NamedTuple):
+    """What a batch is judged by, and where the chain ended when that was read."""
+
+    rows: list[AccountTokenRow]
+    head: ChainHead | None  #: None where it must be locked first, or does not exist yet
+    clock: datetime  #: the database's time, unless that clock is wrong
+
+
 _ACCOUNTS, _TOKENS = OfficialAccount._meta.db_table, Token._meta.db_table
 _AES_KEYS, _BACKENDS = AESKey._meta.db_table, Backend._meta.db_table
 _DELIVERIES = Delivery._meta.db_table
@@ -71,7 +78,7 @@ FROM {_ACCOUNTS} account LEFT JOIN {_TOKENS} token ON token.account_id = account
     AND token.secret IS NOT NULL AND (token.expires_at IS NULL OR token.expires_at > {{now}})
 {{push_join}}WHERE {{conditions}} ORDER BY account.id, token.id DESC"""
 PUSH_COLUMNS = f""", account.app_id,
-    (SELECT {{aggregate}}(aes_key.id
+    (SELECT group_concat(aes_key.id
             || CASE WHEN aes_key.first_used_at IS NULL THEN ':1' ELSE ':0' END
             || CASE WHEN aes_key.failed_at IS NULL THEN ':0:' ELSE ':1:' END
             || aes_key.secret, ' ')
@@ -106,6 +113,7 @@ class Batch:
     """Holds everything that is written for one batch."""
 
     now: datetime
+    previous_digest: bytes  #: of the chain's last seal before this batch
     head: ChainHead  #: already moved to the new seal
     seal: Seal | None  #: None when every attempt is only tallied
     rows: Sequence[Values]
@@ -116,9 +124,6 @@ class Batch:
 
 class AttemptStore:
     """Reads and writes what a batch needs, through Django's ORM."""
-
-    #: lock_head() has found that the database's clock is wrong.
-    is_clock_wrong = False
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -134,21 +139,27 @@ class AttemptStore:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
 
-    def read_accounts(
-        self, slugs: set[str], *, with_backends: bool, now: datetime | None = None
-    ) -> list[AccountTokenRow]:
-        """Return the accounts with these slugs, each with its live tokens, the newest first.
+    def read(self, slugs: set[str], *, with_backends: bool, at: datetime | None = None) -> Reading:
+        """Read the accounts with these slugs, each with its live tokens, the newest first.
 
-        Live means live at `now`; without it, by the database's clock.
+        Live means live at `at`; without it, by the clock that is returned.
 
         The empty slug stands for the accounts that answer at the root. An unknown slug takes the
-        same single statement as a known one, so that the response time does not reveal it.
+        same statements as a known one, so that the response time does not reveal it. Backends are
+        read only for batches with a push, so that URL verifications do not become slower.
         """
-        clock = f"'{connection.ops.adapt_datetimefield_value(now or timezone.now())}'"
-        statement, parameters = accounts_statement(slugs, clock, "group_concat", with_backends)
+        clock = at or timezone.now()
+        statement, parameters = accounts_statement(slugs, clock, with_backends)
         with connection.cursor() as cursor:
             cursor.execute(statement, parameters)
-            return [AccountTokenRow(*row) for row in cursor.fetchall()]
+            return Reading([AccountTokenRow(*row) for row in cursor.fetchall()], None, clock)
+
+    def write_if_unmoved(self, batch: Batch) -> bool:
+        """Write and commit the batch if the chain still ends where the batch continues it.
+
+        Returns whether it did. If not, nothing was written. Call this outside transaction().
+        """
+        raise NotImplementedError  # read() returns no head
 
     def lock_head(self) -> tuple[ChainHead, datetime]:
         """Lock the head of the chain until the commit, and return it with the current time.
@@ -172,7 +183,7 @@ class AttemptStore:
         return (head, timezone.now()) if head else None
 
     def write(self, batch: Batch) -> None:
-        """Write the batch. PostgreSQLAttemptStore also commits it in the same round trip."""
+        """Write the batch. PostgreSQLAttemptStore also commits it in the same message."""
         if batch.seal is not None:
             VerificationAttempt.objects.bulk_create(
                 VerificationAttempt(**row) for row in batch.rows
@@ -185,21 +196,17 @@ class AttemptStore:
 
 
 def accounts_statement(
-    slugs: set[str], now: str, aggregate: str, with_backends: bool
+    slugs: set[str], clock: datetime, with_backends: bool
 ) -> tuple[str, list[str]]:
-    """Return READ_ACCOUNTS for these slugs, and its parameters.
-
-    `now` and `aggregate` are SQL: the current time, and the function that joins texts. Backends are
-    read only for batches with a POST, so that URL verifications do not become slower.
-    """
+    """Return READ_ACCOUNTS for these slugs, and its parameters."""
+    now = f"'{connection.ops.adapt_datetimefield_value(clock)}'"
     parameters = sorted(slugs - {""})
     conditions = [IS_AT_ROOT] if "" in slugs else []
     if parameters:
         conditions.append(f"account.slug IN ({', '.join(['%s'] * len(parameters))})")
-    columns = PUSH_COLUMNS.format(now=now, aggregate=aggregate) if with_backends else ""
     statement = READ_ACCOUNTS.format(
         now=now,
-        push_columns=columns,
+        push_columns=PUSH_COLUMNS.format(now=now) if with_backends else "",
         push_join=PUSH_JOIN if with_backends else "",
         conditions=" OR ".join(conditions),
     )

@@ -104,6 +104,24 @@ FROM app JOIN pg_trigger ON tgrelid = app.oid JOIN pg_proc p ON p.oid = tgfoid
     JOIN pg_language ON pg_language.oid = prolang
 WHERE NOT tgisinternal"""
 
+# The functions that batches call, with all of the same name: another one, wherever in the search
+# path it stands, may be called in place of them.
+_ROUTINES = """
+SELECT '', 'function', proname, string_agg(concat_ws(', ',
+    '(' || pg_get_function_identity_arguments(p.oid) || ')',
+    'returns ' || pg_get_function_result(p.oid),
+    'SHA-256 ' || encode(sha256(convert_to(prosrc, 'UTF8')), 'hex'), lanname,
+    CASE provolatile WHEN 'i' THEN 'immutable' WHEN 's' THEN 'stable' END,
+    CASE WHEN prosecdef THEN 'security definer' END, CASE WHEN proisstrict THEN 'strict' END,
+    CASE WHEN pronamespace <> home THEN 'in another schema than django_migrations' END,
+    'SET ' || array_to_string(proconfig, ', ')), '; ' ORDER BY pronamespace <> home, p.oid), false
+FROM pg_proc p JOIN pg_language ON pg_language.oid = prolang,
+    (SELECT relnamespace AS home FROM pg_class WHERE oid = to_regclass('django_migrations')) AS app
+WHERE proname LIKE 'verification\\_%%'
+    AND pronamespace IN (SELECT oid FROM pg_namespace
+        WHERE nspname = ANY (current_schemas(false)))
+GROUP BY proname"""
+
 _OTHERS = """
 SELECT app.name, 'rule', rulename, 'rule', false
 FROM app JOIN pg_rewrite ON ev_class = app.oid WHERE relkind = 'r'
@@ -163,7 +181,17 @@ SET LOCAL quote_all_identifiers = off; SET LOCAL "DateStyle" = 'ISO, MDY';"""
 QUERY = _PINNED + "\nUNION ALL".join(
     [
         _APP + _TABLES,
-        *(_COLUMNS, _CONSTRAINTS, _INDEXES, _TRIGGERS, _FUNCTIONS, _OTHERS, _SETTINGS, _SHADOWS),
+        *(
+            _COLUMNS,
+            _CONSTRAINTS,
+            _INDEXES,
+            _TRIGGERS,
+            _FUNCTIONS,
+            _ROUTINES,
+            _OTHERS,
+            _SETTINGS,
+            _SHADOWS,
+        ),
     ]
 )
 

@@ -91,7 +91,7 @@ def test_no_column_is_forgotten(sealed_log: list[VerificationAttempt]) -> None:
     not_made = {name for name in columns if not {name, name.removesuffix("_id")} & made}
 
     assert list(COLUMNS) == columns
-    assert not_made == {"id", "seal_id"}  # set when sealed
+    assert not_made == {"id", "seal_id", "recorded_at"}  # set when sealed
     assert tuple(sealed_log[0].as_record()) == RECORD_KEYS
 
 

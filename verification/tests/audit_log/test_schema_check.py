@@ -313,10 +313,11 @@ def test_a_restored_backup_has_no_differences() -> None:
 
 def test_the_tables_may_be_in_a_schema_of_their_own() -> None:
     sql = "CREATE SCHEMA gateway; SET LOCAL search_path = gateway; "
-    names = {part.table for part in expected_schema()} | {"django_migrations", "auth_user"}
+    parts = expected_schema()
+    names = {part.table for part in parts if part.table} | {"django_migrations", "auth_user"}
     moves = [f"ALTER TABLE public.{name} SET SCHEMA gateway;" for name in sorted(names)]
-    functions = {part.name for part in expected_schema() if part.kind == "trigger"}
-    moves += [f"ALTER FUNCTION public.{name}() SET SCHEMA gateway;" for name in sorted(functions)]
+    functions = {part.name for part in parts if part.kind in ("trigger", "function")}
+    moves += [f"ALTER ROUTINE public.{name} SET SCHEMA gateway;" for name in sorted(functions)]
 
     assert differences_after(sql + "".join(moves)) == []
 

@@ -10,7 +10,7 @@ import pytest
 
 from verification.callbacks import deadlines, recording
 from verification.callbacks.deadlines import is_in_time
-from verification.callbacks.recording import Unrecorded, verify
+from verification.callbacks.recording import FirstUses, Unrecorded, verify
 from verification.models import OfficialAccount, VerificationAttempt
 from verification.protocol.enums import Outcome
 from verification.tests.support.adapter import A
@@ -37,7 +37,7 @@ def test_a_callback_that_becomes_late_while_it_is_judged_is_not_recorded(
     def dawdle(*_: Any) -> None:
         monkeypatch.setattr(deadlines, "BATCH_DEADLINE", -1)
 
-    monkeypatch.setattr(recording, "mark_first_uses", dawdle)
+    monkeypatch.setattr(FirstUses, "mark", dawdle)
 
     with pytest.raises(Unrecorded, match="TooLate"):
         verify([make_callback(verification(A))])
@@ -50,7 +50,7 @@ def test_a_slow_callback_that_is_in_time_is_recorded(
     def dawdle(*_: Any) -> None:
         monkeypatch.setattr(recording, "remaining", lambda _started: 0.1)
 
-    monkeypatch.setattr(recording, "mark_first_uses", dawdle)
+    monkeypatch.setattr(FirstUses, "mark", dawdle)
 
     assert verify([make_callback(verification(A))])[0].outcome is Outcome.ACCEPTED
 

@@ -17,8 +17,8 @@ from verification.tests.support.signer import verification
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.django_db(transaction=True)]
 
-#: The end of COPY in PostgreSQL's protocol, after which it executes COMMIT.
-COPY_DONE = b"c\x00\x00\x00\x04"
+#: The message that writes and commits a batch.
+RECORD = b"CALL verification_record"
 CALLERS = 8
 
 
@@ -119,7 +119,7 @@ def test_a_batch_whose_commit_is_uncertain_is_not_recorded_twice(
     brand_a: OfficialAccount, proxy: Proxy, server: Gunicorn
 ) -> None:
     assert ask(server)[0] == 200
-    proxy.delay, proxy.cuts_after = 0.05, COPY_DONE  # The delay lets callers share a batch.
+    proxy.delay, proxy.cuts_after = 0.05, RECORD  # The delay lets callers share a batch.
     with ThreadPoolExecutor(CALLERS) as callers:
         answers = [*callers.map(lambda _: ask(server), range(CALLERS))]
 

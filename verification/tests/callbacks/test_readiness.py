@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import pytest
+from django.core.management import call_command
 from django.db import connection
 from django.test import Client
 
-from verification.callbacks.readiness import RECORDING_RIGHTS, RELAY_RIGHTS
+from verification.callbacks.readiness import FUNCTIONS, RECORDING_RIGHTS, RELAY_RIGHTS
 from verification.callbacks.recording import Unrecorded, verify
 from verification.models import OfficialAccount
 from verification.protocol.enums import Outcome
@@ -82,3 +83,18 @@ def test_a_missing_right_is_named_and_prevents_recording(
     assert f"refuses {right} on {table}. " in answer.content.decode()
     with pytest.raises(Unrecorded, match="42501: permission denied for table"):
         verify([make_callback(verification(A))])
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_missing_function_is_named_and_migrating_back_and_forth_creates_it_again(
+    client: Client, brand_a: OfficialAccount, function: str
+) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"DROP ROUTINE {function}")
+    answer = client.get("/readyz")
+    call_command("migrate", "verification", "0011", verbosity=0)
+    call_command("migrate", verbosity=0)
+
+    assert answer.status_code == 503
+    assert f"no function {function} that" in answer.content.decode()
+    assert client.get("/readyz").content == b"ready"

@@ -82,7 +82,7 @@ def test_a_batch_has_the_isolation_that_it_needs_behind_a_pooler(brand_a: Offici
         cursor.execute("SET default_transaction_isolation = 'repeatable read'")
     store = PostgreSQLAttemptStore()
     with store.transaction():
-        store.read_accounts({"brand-a"}, with_backends=False)
+        store.lock_head()
         assert show("transaction_isolation") == "read committed"
 
 

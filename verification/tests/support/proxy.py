@@ -87,7 +87,7 @@ class Proxy:
                         return
                     if not (self.is_dropping.is_set() or client in self._forgotten):
                         self._pass_on(data, other[end])
-                    if self.cuts_after and data.endswith(self.cuts_after):
+                    if self.cuts_after and self.cuts_after in data:
                         server.recv(65536)
                         return
 

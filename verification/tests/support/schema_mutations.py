@@ -223,6 +223,27 @@ def mutate_function(part: SchemaPart, _definition: str) -> Statements:
     yield "moved", f"CREATE SCHEMA other; {alter} SET SCHEMA other"
 
 
+def mutate_routine(part: SchemaPart, definition: str) -> Statements:
+    name, alter = part.name, f"ALTER ROUTINE {part.name}"
+    arguments = definition[1:].split(")")[0].replace("INOUT", "IN")
+    replacement = f"{name}({arguments}) RETURNS boolean LANGUAGE sql AS 'SELECT true'"
+    yield "dropped", f"DROP ROUTINE {name}"
+    yield "renamed", f"{alter} RENAME TO renamed"
+    yield "search path", f"{alter} SET search_path = other"
+    yield "replica", f"{alter} SET session_replication_role = replica"
+    yield "security definer", f"{alter} SECURITY DEFINER"
+    yield "moved", f"CREATE SCHEMA other; {alter} SET SCHEMA other"
+    yield "replaced", f"DROP ROUTINE {name}; CREATE FUNCTION {replacement}"
+    yield "overloaded", f"CREATE FUNCTION {name}(a text) RETURNS text LANGUAGE sql AS 'SELECT a'"
+    yield (
+        "schema in front",
+        f"CREATE SCHEMA front; CREATE FUNCTION front.{replacement};"
+        "SET LOCAL search_path = front, public",
+    )
+    if ", stable" in definition:
+        yield "immutable", f"{alter} IMMUTABLE"
+
+
 def column_of(table: str) -> str:
     return next(part.name for part in expected_schema() if part[:2] == (table, "column"))
 
@@ -234,6 +255,7 @@ GENERATORS = {
     "index": mutate_index,
     "trigger": mutate_trigger,
     "function of the trigger": mutate_function,
+    "function": mutate_routine,
 }
 
 

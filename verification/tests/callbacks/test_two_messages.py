@@ -1,0 +1,117 @@
+"""On PostgreSQL, a batch takes two messages, unless another process was quicker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+
+import pytest
+from django.db import connection
+
+from verification.audit_log.verifier import verify_audit
+from verification.callbacks.postgresql_store import PostgreSQLAttemptStore
+from verification.callbacks.recording import verify
+from verification.callbacks.store import Batch
+from verification.models import OfficialAccount, Seal, Tally, VerificationAttempt
+from verification.protocol.enums import Outcome
+from verification.tests.support.adapter import A, B
+from verification.tests.support.callback_factory import make_callback
+from verification.tests.support.signer import verification
+
+pytestmark = [pytest.mark.postgresql, pytest.mark.django_db(transaction=True)]
+
+CountQueries = Callable[[int], AbstractContextManager[object]]
+
+
+@pytest.fixture
+def used(brand_a: OfficialAccount) -> OfficialAccount:
+    """Return an account whose token WeChat has used, and a log that has begun."""
+    verify([make_callback(verification(A))])
+    return brand_a
+
+
+def interrupt(monkeypatch: pytest.MonkeyPatch, other: Callable[[], object]) -> None:
+    """Let another process act between the two messages of the next batch."""
+    write = PostgreSQLAttemptStore.write_if_unmoved
+
+    def act() -> None:
+        other()
+        connection.close()
+
+    def write_later(store: PostgreSQLAttemptStore, batch: Batch) -> bool:
+        monkeypatch.setattr(PostgreSQLAttemptStore, "write_if_unmoved", write)
+        with ThreadPoolExecutor(1) as process:
+            process.submit(act).result()
+        return write(store, batch)
+
+    monkeypatch.setattr(PostgreSQLAttemptStore, "write_if_unmoved", write_later)
+
+
+@pytest.mark.parametrize("size", [1, 30])
+def test_a_batch_of_any_size_takes_two_messages(
+    used: OfficialAccount, django_assert_num_queries: CountQueries, size: int
+) -> None:
+    with django_assert_num_queries(2):
+        verify([make_callback(verification(token)) for token in (A, B) * size])
+
+
+def test_a_batch_continues_the_chain_of_a_process_that_was_quicker(
+    used: OfficialAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    interrupt(monkeypatch, lambda: verify([make_callback(verification(B))]))
+    verify([make_callback(verification(A))])
+
+    attempts = VerificationAttempt.objects.order_by("id")
+    accepted, refused = Outcome.ACCEPTED, Outcome.REFUSED
+    assert [attempt.outcome for attempt in attempts] == [accepted, refused, accepted]
+    assert [attempt.recorded_at for attempt in attempts] == sorted(
+        attempt.recorded_at for attempt in attempts
+    )
+    assert Seal.objects.count() == 3
+    assert sum(tally.count for tally in Tally.objects.all()) == 3
+    assert verify_audit().problems == []
+
+
+def test_nothing_is_recorded_if_the_head_disappears(
+    used: OfficialAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def remove_head() -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SET session_replication_role = replica")
+            cursor.execute("DELETE FROM verification_chainhead")
+            cursor.execute("SET session_replication_role = origin")
+
+    interrupt(monkeypatch, remove_head)
+    with pytest.raises(Exception, match="HeadMissing"):
+        verify([make_callback(verification(A))])
+
+    assert VerificationAttempt.objects.count() == 1
+
+
+def test_writers_behind_a_pooler_do_not_refuse_each_other(used: OfficialAccount) -> None:
+    """A pooler may give each transaction a session with defaults of its own."""
+
+    def verify_ten_times(_thread: int) -> list[Outcome]:
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute("SET default_transaction_isolation = 'serializable'")
+            return [verify([make_callback(verification(A))])[0].outcome for _ in range(10)]
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(4) as threads:
+        outcomes = [*threads.map(verify_ten_times, range(4))]
+
+    assert outcomes == 4 * [10 * [Outcome.ACCEPTED]]
+    assert verify_audit().problems == []
+
+
+@pytest.mark.parametrize(
+    "text", ["", "\\N", "\\\\", "\\t\\n", "'\"", "{a,b}", "(,)", "null", " x ", "%s", "$1 $$ E'"]
+)
+def test_every_text_is_stored_as_it_was_received(used: OfficialAccount, text: str) -> None:
+    verify([make_callback(verification(B), headers={"user-agent": text})])
+
+    assert VerificationAttempt.objects.latest("id").user_agent == text
+    assert verify_audit().problems == []
