@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
@@ -9,6 +10,7 @@ from contextlib import AbstractContextManager
 import pytest
 from django.db import connection
 
+from verification.audit_log.canonical import COLUMNS
 from verification.audit_log.verifier import verify_audit
 from verification.callbacks.postgresql_store import PostgreSQLAttemptStore
 from verification.callbacks.recording import verify
@@ -105,6 +107,15 @@ def test_writers_behind_a_pooler_do_not_refuse_each_other(used: OfficialAccount)
 
     assert outcomes == 4 * [10 * [Outcome.ACCEPTED]]
     assert verify_audit().problems == []
+
+
+def test_the_function_writes_every_column_in_the_order_of_canonical_lines() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT prosrc FROM pg_proc WHERE proname = 'verification_write'")
+        source = str(cursor.fetchone()[0])
+    columns = source.partition("INTO verification_verificationattempt (")[2].partition(")")[0]
+
+    assert re.findall(r"\w+", columns) == [*COLUMNS]
 
 
 @pytest.mark.parametrize(
