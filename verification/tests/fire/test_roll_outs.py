@@ -10,7 +10,7 @@ import pytest
 from verification.models import OfficialAccount
 from verification.tests.fire.conftest import RecordFigure
 from verification.tests.fire.support.balancer import Balancer
-from verification.tests.fire.support.load_generator import LoadGenerator
+from verification.tests.fire.support.load_generator import Answer, LoadGenerator
 from verification.tests.fire.support.log_comparison import compare_with_log
 from verification.tests.fire.support.postgresql_server import (
     PostgreSQLServer,
@@ -98,10 +98,15 @@ def test_the_newest_migration_runs_while_the_previous_code_serves(
         ):
             load.wait_for(200)
             manage(url, "migrate")
-            load.wait_for(200, since=time.monotonic())
+            with (
+                running_gunicorn(tmp_path / "newer", DATABASE_URL=url) as newer,
+                LoadGenerator(newer.port, clients=16, pause=0.02) as newer_load,
+            ):
+                newer_load.wait_for(200)
+                load.wait_for(200, since=time.monotonic())
         plan = manage(url, "showmigrations", "verification", "--plan")
         assert f"[X]  verification.{migration.removesuffix('.py')}" in plan
-        check_roll_out(load, url, migration, figure)
+        check_roll_out([*load.answers, *newer_load.answers], url, migration, figure)
         manage(postgresql.url("postgres"), "migrate", "--verbosity=0")
         assert postgresql.schema() == postgresql.schema("postgres")
 
@@ -125,15 +130,14 @@ def schema_of(database: Path) -> list[tuple[str, str]]:
         return connection.execute("SELECT name, sql FROM sqlite_master ORDER BY name").fetchall()
 
 
-def check_roll_out(load: LoadGenerator, url: str, migration: str, figure: RecordFigure) -> None:
-    compared = compare_with_log(load.answers, url)
-    refused = sum(answer.status == 503 for answer in load.answers)
-    others = sum(answer.status not in {200, 400, 403, 503} for answer in load.answers)
+def check_roll_out(answers: list[Answer], url: str, migration: str, figure: RecordFigure) -> None:
+    compared = compare_with_log(answers, url)
+    refused = sum(answer.status == 503 for answer in answers)
+    others = sum(answer.status not in {200, 400, 403, 503} for answer in answers)
     figure(
-        f"{migration.removesuffix('.py')} runs while the previous code serves",
+        f"{migration.removesuffix('.py')} runs while the previous code serves, then both do",
         target="0 × 5xx but 503, 0 lost; a log of few rows",
-        measured=f"{others} × other, {refused} × 503, {compared.missing} lost "
-        f"of {len(load.answers):,}",
+        measured=f"{others} × other, {refused} × 503, {compared.missing} lost of {len(answers):,}",
         is_met=not (others or compared.missing),
     )
     assert (compared.missing, compared.duplicates, compared.wrong, others) == (0, 0, 0, 0)
