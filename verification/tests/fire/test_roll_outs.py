@@ -19,6 +19,7 @@ from verification.tests.fire.support.postgresql_server import (
 )
 from verification.tests.fire.support.previous_code import extract_code_before, newest_migration
 from verification.tests.fire.support.run_length import short_or_long
+from verification.tests.fire.support.traffic import mixed_requests
 from verification.tests.support.adapter import A
 from verification.tests.support.gunicorn import Gunicorn, database_url, running_gunicorn
 
@@ -100,7 +101,9 @@ def test_the_newest_migration_runs_while_the_previous_code_serves(
             manage(url, "migrate")
             with (
                 running_gunicorn(tmp_path / "newer", DATABASE_URL=url) as newer,
-                LoadGenerator(newer.port, clients=16, pause=0.02) as newer_load,
+                LoadGenerator(
+                    newer.port, clients=16, pause=0.02, requests=mixed_requests(1_000_000)
+                ) as newer_load,
             ):
                 newer_load.wait_for(200)
                 load.wait_for(200, since=time.monotonic())

@@ -26,9 +26,12 @@ class Request(NamedTuple):
         return b"%019d" % self.number
 
 
-def mixed_requests() -> Iterator[Request]:
-    """Yield URL verifications of Brand A without end: 70 % valid, 20 % forged, 10 % malformed."""
-    for number in count(1):
+def mixed_requests(first: int = 1) -> Iterator[Request]:
+    """Yield URL verifications of Brand A without end: 70 % valid, 20 % forged, 10 % malformed.
+
+    Each has a request id of its own, from the number `first` on.
+    """
+    for number in count(first):
         status = random.Random(number).choices([200, 403, 400], [7, 2, 1])[0]
         yield Request(number, status, raw_request(number, status))
 
