@@ -15,6 +15,7 @@ from itertools import permutations
 from typing import NamedTuple
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from verification.diagnosis.other_parts import (
     MAX_TIMESTAMP,
@@ -242,32 +243,35 @@ def _encoded(join: Join, encoding: str) -> Join:
     return lambda token: join(token).decode().encode(encoding)
 
 
+#: What was otherwise, as it follows “but”.
+DESCRIPTIONS = {
+    Deviation.NOT_SORTED: gettext_lazy("with the parts in another order than WeChat's"),
+    Deviation.SORTED_AS_NUMBERS: gettext_lazy(
+        "with the parts sorted as numbers or from the last to the first, not as text"
+    ),
+    Deviation.SEPARATOR: gettext_lazy(
+        "with a separator, a line break or names between or after the parts"
+    ),
+    Deviation.ECHOSTR: gettext_lazy("with the echostr hashed as well, as only WeCom does"),
+    Deviation.HMAC: gettext_lazy("with HMAC in place of a plain SHA-1"),
+    Deviation.OTHER_TIMESTAMP: gettext_lazy(
+        "with the timestamp in another unit or form than it was sent, such as milliseconds"
+    ),
+    Deviation.OTHER_SECOND: gettext_lazy("with the timestamp of another second than it was sent"),
+    Deviation.OTHER_NONCE: gettext_lazy(
+        "with another nonce than the one that arrived: it was cut, lengthened or encoded"
+    ),
+    Deviation.PART_LEFT_OUT: gettext_lazy("without the timestamp or the nonce"),
+    Deviation.OTHER_DIGEST: gettext_lazy("with another hash function than SHA-1, or hashed twice"),
+    Deviation.OTHER_ENCODING: gettext_lazy("with another encoding of the text than UTF-8"),
+    Deviation.MORE_PARTS: gettext_lazy(
+        "with more parts than token, timestamp and nonce, such as the AppID"
+    ),
+}
+
+
 def describe_deviation(deviation: Deviation) -> str:
-    """Return what was otherwise, as it follows “but”."""
-    return {
-        Deviation.NOT_SORTED: _("with the parts in another order than WeChat's"),
-        Deviation.SORTED_AS_NUMBERS: _(
-            "with the parts sorted as numbers or from the last to the first, not as text"
-        ),
-        Deviation.SEPARATOR: _(
-            "with a separator, a line break or names between or after the parts"
-        ),
-        Deviation.ECHOSTR: _("with the echostr hashed as well, as only WeCom does"),
-        Deviation.HMAC: _("with HMAC in place of a plain SHA-1"),
-        Deviation.OTHER_TIMESTAMP: _(
-            "with the timestamp in another unit or form than it was sent, such as milliseconds"
-        ),
-        Deviation.OTHER_SECOND: _("with the timestamp of another second than it was sent"),
-        Deviation.OTHER_NONCE: _(
-            "with another nonce than the one that arrived: it was cut, lengthened or encoded"
-        ),
-        Deviation.PART_LEFT_OUT: _("without the timestamp or the nonce"),
-        Deviation.OTHER_DIGEST: _("with another hash function than SHA-1, or hashed twice"),
-        Deviation.OTHER_ENCODING: _("with another encoding of the text than UTF-8"),
-        Deviation.MORE_PARTS: _(
-            "with more parts than token, timestamp and nonce, such as the AppID"
-        ),
-    }[deviation]
+    return str(DESCRIPTIONS[deviation])
 
 
 def fix_deviation(deviation: Deviation) -> str:

@@ -27,19 +27,21 @@ from verification.diagnosis.recipes import (
 from verification.diagnosis.slips import Slip, Variants, likeliest_variants, likely_variants
 from verification.diagnosis.values import Kind, Value
 
-#: How many hashes a list computes for mistakes beyond the likeliest, about 50 milliseconds' worth.
-#: Some are kept for the likelier mistakes with the account's own token. The page of one attempt is
-#: searched fully, so it may say more than a list.
-MAX_HASHES = 50_000
-HASHES_KEPT = 15_000
+#: How many hashes a list computes in search of mistakes, about 30 milliseconds' worth. Some are kept
+#: for the likeliest mistakes. The page of one attempt is searched fully, so it may say more.
+MAX_HASHES = 35_000
+HASHES_KEPT = 10_000
+#: To compute a signature in another way takes as long as so many hashes.
+HASHES_OF_RECIPE = 2
 #: To list the rare ways to sign takes as long as so many hashes.
 HASHES_OF_RECIPES = 1300
 #: Of more accounts, which may be meant at the bare domain, fewer mistakes are tried.
 MAX_ACCOUNTS = 5
-#: The newest tokens that are tried thoroughly. To make the texts of one, and to try them, takes as
-#: long as so many hashes.
+#: The newest tokens that are tried thoroughly, and those with every way to sign besides.
 MAX_TOKENS = 10
-HASHES_OF_TOKEN = 30_000
+MAX_TOKENS_WITH_RECIPES = 2
+#: To make the texts of one of them, and to try them, takes as long as so many hashes.
+HASHES_OF_TOKEN = 15_000
 #: To make the texts of a token of the account, and to try them, takes as long as so many hashes.
 HASHES_OF_OWN = 800
 #: The likely mistakes with a secret take as long.
@@ -104,6 +106,7 @@ class Search:
         self.secrets = [value for value in values if value.is_secret]
         #: None if the search is not bounded
         self.hashes_left = MAX_HASHES if is_list else None
+        self._near: dict[frozenset[int], Texts] = {}
         self._own: dict[frozenset[int], Texts] = {}
         self._thorough: dict[frozenset[int], Texts] = {}
         self._typed: dict[frozenset[int], Texts] = {}
@@ -120,13 +123,18 @@ class Search:
     def _matches(
         self, parts: Parts, signature: bytes, account_ids: frozenset[int]
     ) -> Iterator[Match | None]:
-        own = [token for account_id in account_ids for token in self._by_owner[account_id]]
+        values = [value for account_id in account_ids for value in self._by_owner[account_id]]
+        own = [value for value in values if value.kind is Kind.TOKEN]
         is_few = len(account_ids) <= MAX_ACCOUNTS
         likely = [*likely_recipes(parts)]
-        yield self._exact.find(parts, signature)
-        yield _find_recipe(own, likely, signature)
-        yield self._likeliest.find(parts, signature)
-        yield _find_recipe(self.tokens, likely[:2], signature)
+        near = self._near_texts(account_ids)
+        if is_few or self._take(len(near) + HASHES_OF_RECIPE * len(own) * len(likely)):
+            yield near.find(parts, signature)
+            yield _find_recipe(own, likely, signature)
+            yield self._placeholders.find(parts, signature)
+        if self._take(len(self._all) + HASHES_OF_RECIPE * len(self.tokens) * 2):
+            yield self._all.find(parts, signature)
+            yield _find_recipe(self.tokens, likely[:2], signature)
         if self._take(HASHES_OF_OWN * len(own)):
             yield self._own_texts(account_ids).find(parts, signature)
         if is_few and self._take(HASHES_OF_RECIPES * len(own)):
@@ -134,13 +142,22 @@ class Search:
         newest = self._newest(own) if is_few else []
         if newest and self._take(HASHES_OF_TOKEN * len(newest), keep=HASHES_KEPT):
             yield self._thorough_texts(account_ids, newest).find(parts, signature)
-            yield self._typed_texts(account_ids, newest).find(parts, signature)
-            yield _find_both(newest, likely, signature)
-            yield _find_recipe(newest, [*millisecond_recipes(parts)], signature)
         if self._take(HASHES_OF_LIKELY * len(self.secrets), keep=HASHES_KEPT):
             yield self._likely.find(parts, signature)
             yield _find_recipe(self.secrets, likely, signature)
-        if self.hashes_left is None and len(self._live) <= MAX_TOKENS:
+        if self.hashes_left is None:
+            yield from self._find_rare(parts, signature, account_ids, newest)
+
+    def _find_rare(
+        self, parts: Parts, signature: bytes, account_ids: frozenset[int], newest: list[Value]
+    ) -> Iterator[Match | None]:
+        """Try what takes too long for a list."""
+        likely, rare = [*likely_recipes(parts)], [*rare_recipes(parts)]
+        yield self._typed_texts(account_ids, newest).find(parts, signature)
+        yield _find_both(newest, likely, signature)
+        yield _find_recipe(newest, [*millisecond_recipes(parts)], signature)
+        yield _find_both(newest[:MAX_TOKENS_WITH_RECIPES], rare, signature)
+        if len(self._live) <= MAX_TOKENS:
             yield self._thorough_texts(EVERYBODY, self._live).find(parts, signature)
             yield _find_both(self._live, likely, signature)
 
@@ -159,24 +176,31 @@ class Search:
 
     @cached_property
     def _by_owner(self) -> defaultdict[int | None, list[Value]]:
-        tokens: defaultdict[int | None, list[Value]] = defaultdict(list)
-        for value in self.tokens:
-            tokens[_owner(value)].append(value)
-        return tokens
+        values: defaultdict[int | None, list[Value]] = defaultdict(list)
+        for value in self.values:
+            values[_owner(value)].append(value)
+        return values
 
     @cached_property
     def _live(self) -> list[Value]:
         return [value for value in self.tokens if not value.is_retired]
 
     @cached_property
-    def _exact(self) -> Texts:
-        """All values as they are."""
-        return Texts((value, Variants((), [value.text.encode()])) for value in self.values)
+    def _all(self) -> Texts:
+        """All values as they are, and all secrets with very few mistakes."""
+        return _likeliest_texts(self.values)
 
     @cached_property
-    def _likeliest(self) -> Texts:
-        """All secrets with very few mistakes."""
-        return _with_variants(self.secrets, likeliest_variants)
+    def _placeholders(self) -> Texts:
+        return _likeliest_texts(self._by_owner[None])
+
+    def _near_texts(self, account_ids: frozenset[int]) -> Texts:
+        """The values of these accounts as they are, and their secrets with very few mistakes."""
+        if account_ids not in self._near:
+            self._near[account_ids] = _likeliest_texts(
+                value for account_id in account_ids for value in self._by_owner[account_id]
+            )
+        return self._near[account_ids]
 
     @cached_property
     def _likely(self) -> Texts:
@@ -226,6 +250,22 @@ class Search:
             yield token, joined_variants(token.text, near, others)
             for make in (thorough_variants, double_variants):
                 yield from ((token, variants) for variants in make(token.text))
+
+
+def _likeliest_texts(values: Iterable[Value]) -> Texts:
+    """Return the values as they are, then the secrets among them with very few mistakes."""
+    values = [*values]
+    return Texts(
+        [
+            *((value, Variants((), [value.text.encode()])) for value in values),
+            *(
+                (value, variants)
+                for value in values
+                if value.is_secret
+                for variants in likeliest_variants(value.text)
+            ),
+        ]
+    )
 
 
 def _own_variants(text: str) -> Iterator[Variants]:
