@@ -13,7 +13,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from verification.diagnosis.recipes import Parts
-from verification.diagnosis.search import Match, Search
+from verification.diagnosis.search import Search
+from verification.diagnosis.texts import Match
 from verification.diagnosis.values import list_values
 from verification.fields import UndecryptableSecret
 from verification.models import AESKey, ChangeEvent, OfficialAccount, Token, VerificationAttempt

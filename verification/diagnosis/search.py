@@ -2,33 +2,32 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from functools import cached_property
-from hashlib import sha1
 
 from verification.diagnosis.double_slips import double_variants, typed_variants
 from verification.diagnosis.rare_slips import (
     incomplete_variants,
     joined_variants,
+    name_variants,
     rare_variants,
     thorough_variants,
 )
 from verification.diagnosis.recipes import (
-    Deviation,
     Parts,
     Recipe,
+    clock_recipes,
+    joining_recipes,
     likely_recipes,
-    millisecond_recipes,
     rare_recipes,
 )
-from verification.diagnosis.slips import Slip, Variants, likeliest_variants, likely_variants
+from verification.diagnosis.slips import Variants, likeliest_variants, likely_variants
+from verification.diagnosis.texts import Match, Texts
 from verification.diagnosis.values import Kind, Value
 
-#: How many hashes a list computes in search of mistakes, about 30 milliseconds' worth. Some are kept
-#: for the likeliest mistakes. The page of one attempt is searched fully, so it may say more.
+#: How many hashes a list computes in search of mistakes, about 30 milliseconds' worth. Some are
+#: kept for the likeliest mistakes. The page of one attempt is searched fully, so it may say more.
 MAX_HASHES = 35_000
 HASHES_KEPT = 10_000
 #: To compute a signature in another way takes as long as so many hashes.
@@ -37,9 +36,9 @@ HASHES_OF_RECIPE = 2
 HASHES_OF_RECIPES = 1300
 #: Of more accounts, which may be meant at the bare domain, fewer mistakes are tried.
 MAX_ACCOUNTS = 5
-#: The newest tokens that are tried thoroughly, and those with every way to sign besides.
+#: The newest tokens that are tried thoroughly, and those with every way to join besides.
 MAX_TOKENS = 10
-MAX_TOKENS_WITH_RECIPES = 2
+MAX_TOKENS_JOINED = 2
 #: To make the texts of one of them, and to try them, takes as long as so many hashes.
 HASHES_OF_TOKEN = 15_000
 #: To make the texts of a token of the account, and to try them, takes as long as so many hashes.
@@ -48,50 +47,6 @@ HASHES_OF_OWN = 800
 HASHES_OF_LIKELY = 400
 #: The key of the texts that are thorough for all live tokens, where there are few.
 EVERYBODY = frozenset[int]()
-
-
-@dataclass(frozen=True)
-class Match:
-    """Says which value made the signature, and by which mistakes."""
-
-    value: Value
-    slips: tuple[Slip, ...] = ()
-    deviation: Deviation | None = None
-
-
-class Texts:
-    """Holds texts that are tried in place of the token, each with the value and its mistakes."""
-
-    def __init__(self, variants: Iterable[tuple[Value, Variants]]) -> None:
-        self.sources: dict[bytes, tuple[Value, Variants]] = {}
-        for source in variants:
-            for text in source[1].texts:
-                self.sources.setdefault(text, source)
-        #: Sorted, so that where timestamp and nonce stand beside a text is found once for many.
-        self.sorted = sorted(self.sources)
-
-    def __len__(self) -> int:
-        return len(self.sorted)
-
-    def find(self, parts: Parts, signature: bytes) -> Match | None:
-        """Return the text that makes the signature as WeChat would with that token."""
-        first, second = sorted(parts[:2])
-        low, high = bisect_right(self.sorted, first), bisect_right(self.sorted, second)
-        groups = (
-            (b"", self.sorted[:low], first + second),
-            (first, self.sorted[low:high], second),
-            (first + second, self.sorted[high:], b""),
-        )
-        for before, texts, after in groups:
-            digests = [
-                sha1(before + text + after, usedforsecurity=False).digest() for text in texts
-            ]
-            if signature in digests:
-                text = texts[digests.index(signature)]
-                value, variants = self.sources[text]
-                is_completed = variants.is_completed_by(text, before + text + after)
-                return None if is_completed else Match(value, variants.slips)
-        return None
 
 
 class Search:
@@ -137,11 +92,11 @@ class Search:
             yield _find_recipe(self.tokens, likely[:2], signature)
         if self._take(HASHES_OF_OWN * len(own)):
             yield self._own_texts(account_ids).find(parts, signature)
-        if is_few and self._take(HASHES_OF_RECIPES * len(own)):
-            yield _find_recipe(own, [*rare_recipes(parts)], signature)
         newest = self._newest(own) if is_few else []
         if newest and self._take(HASHES_OF_TOKEN * len(newest), keep=HASHES_KEPT):
             yield self._thorough_texts(account_ids, newest).find(parts, signature)
+        if is_few and self._take(HASHES_OF_RECIPES * len(own)):
+            yield _find_recipe(own, [*rare_recipes(parts)], signature)
         if self._take(HASHES_OF_LIKELY * len(self.secrets), keep=HASHES_KEPT):
             yield self._likely.find(parts, signature)
             yield _find_recipe(self.secrets, likely, signature)
@@ -152,11 +107,12 @@ class Search:
         self, parts: Parts, signature: bytes, account_ids: frozenset[int], newest: list[Value]
     ) -> Iterator[Match | None]:
         """Try what takes too long for a list."""
-        likely, rare = [*likely_recipes(parts)], [*rare_recipes(parts)]
+        likely = [*likely_recipes(parts)]
         yield self._typed_texts(account_ids, newest).find(parts, signature)
         yield _find_both(newest, likely, signature)
-        yield _find_recipe(newest, [*millisecond_recipes(parts)], signature)
-        yield _find_both(newest[:MAX_TOKENS_WITH_RECIPES], rare, signature)
+        yield _find_recipe(newest, [*clock_recipes(parts)], signature)
+        joining = [*joining_recipes(parts)]
+        yield _find_both(newest[:MAX_TOKENS_JOINED], joining, signature)
         if len(self._live) <= MAX_TOKENS:
             yield self._thorough_texts(EVERYBODY, self._live).find(parts, signature)
             yield _find_both(self._live, likely, signature)
@@ -232,11 +188,7 @@ class Search:
             self._thorough[account_ids] = Texts(
                 [
                     *self._thorough_variants(tokens, [name.text for name in names]),
-                    *(
-                        (name, variants)
-                        for name in names
-                        for variants in likely_variants(name.text)
-                    ),
+                    *((name, variants) for name in names for variants in name_variants(name.text)),
                 ]
             )
         return self._thorough[account_ids]

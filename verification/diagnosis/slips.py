@@ -46,6 +46,7 @@ class Slip(Enum):
     SWAPPED = auto()
     LETTER_ADDED = auto()
     LETTER_WRONG = auto()
+    DIGITS_WRONG = auto()
     ENCODED = auto()
     ZEROS = auto()
     TWO_VALUES = auto()
@@ -99,7 +100,7 @@ STRAY = {
 PAIRS = ['""', "''", "“”", "‘’", "「」", "``", "()", "（）", "[]", "【】", "<>", "{}"]
 MARKUP = [
     *(("**", "**"), ("*", "*"), ("__", "__"), ("_", "_"), ("<b>", "</b>"), ("<p>", "</p>")),
-    *(("<code>", "</code>"), ("<td>", "</td>")),
+    *(("<code>", "</code>"), ("<td>", "</td>"), ("b'", "'"), ('\\"', '\\"')),
 ]
 LABELS = [
     *("Token: ", "Token:", "Token：", "token: ", "token:", "token=", "TOKEN=", "Token "),
@@ -152,7 +153,7 @@ def likely_variants(text: str) -> Iterator[Variants]:
     yield Variants((Slip.QUOTES,), quoted(text))
     yield Variants((Slip.LABEL,), [f"{label}{text}".encode() for label in LABELS])
     cut = [(raw + raw)[:MAX_LENGTH]] if len(raw) < MAX_LENGTH < 2 * len(raw) else []
-    yield Variants((Slip.DOUBLED,), [raw + raw, *cut])
+    yield Variants((Slip.DOUBLED,), [raw + raw, *cut, raw * 3])
     yield Variants((Slip.CASE,), _recased(text))
     yield Variants((Slip.FULL_WIDTH,), _widened(text))
     if len(text) > MIN_KNOWN:
@@ -207,7 +208,7 @@ DESCRIPTIONS = {
     Slip.LABEL: gettext_lazy("with its label copied along, such as “Token:”"),
     Slip.PUNCTUATION: gettext_lazy("with a punctuation mark before, after or in it"),
     Slip.INCOMPLETE: gettext_lazy("with characters missing"),
-    Slip.DOUBLED: gettext_lazy("pasted twice"),
+    Slip.DOUBLED: gettext_lazy("pasted more than once"),
     Slip.CASE: gettext_lazy("with upper and lower case mixed up"),
     Slip.FULL_WIDTH: gettext_lazy("in full-width characters"),
     Slip.LOOK_ALIKE: gettext_lazy("with characters mixed up that look alike, such as O and 0"),
@@ -218,9 +219,10 @@ DESCRIPTIONS = {
     Slip.SWAPPED: gettext_lazy("with two characters in the wrong order"),
     Slip.LETTER_ADDED: gettext_lazy("with one character too many"),
     Slip.LETTER_WRONG: gettext_lazy("with one wrong character"),
+    Slip.DIGITS_WRONG: gettext_lazy("with two wrong digits"),
     Slip.ENCODED: gettext_lazy("encoded or hashed, as in base64"),
     Slip.ZEROS: gettext_lazy("with its last digits turned into zeros, as spreadsheets do"),
-    Slip.TWO_VALUES: gettext_lazy("with another value pasted before or after it"),
+    Slip.TWO_VALUES: gettext_lazy("with another value before or after it, such as the AppID"),
 }
 
 
