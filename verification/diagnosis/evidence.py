@@ -225,8 +225,14 @@ class Evidence:
 
     @cached_property
     def nearest_accounts(self) -> list[OfficialAccount]:
-        """The account whose slug the path resembles; none if several are equally near."""
+        """The account whose AppID or original ID is in the path, or whose slug it resembles.
+
+        None if several are equally near.
+        """
         meant, slugs = self.attempt.meant_slug.lower(), self.stored.accounts
+        named = [a for a in slugs.values() if meant in {a.app_id, a.original_id} - {""}]
+        if named:
+            return named[:1]
         near = get_close_matches(meant, slugs, n=2, cutoff=MIN_RESEMBLANCE)
         if len(near) == 2 and _resemblance(meant, near[0]) == _resemblance(meant, near[1]):
             return []

@@ -120,9 +120,9 @@ def parameters_missing(evidence: Evidence) -> Explanation | None:
             "probably not WeChat."
         ).format(names=names),
         _(
-            "If a script or tool of yours sent it, put these parameters behind the “?” of the URL, "
-            "in a shell with quotation marks around it. If a menu or web page of yours leads here, "
-            "correct its link. Otherwise there is nothing to do."
+            "If a script or tool of yours was to send them, put them behind the “?” of the URL, in "
+            "a shell with quotation marks around it. If a menu or web page of yours leads here, "
+            "correct its link. A monitor can call /readyz. Otherwise there is nothing to do."
         ),
         is_harmless=True,
     )
@@ -190,6 +190,14 @@ def parameters_incomplete(evidence: Evidence) -> Explanation | None:
         "command, so that only the first parameter arrives. If WeChat sent it, check which proxy "
         "in front of this server changes the query string."
     )
+    if lost == "echostr":
+        to_do = join_sentences(
+            to_do,
+            _(
+                "If it was a message, a redirect has turned its POST into a GET: put the address "
+                "to which it leads into the console, with https."
+            ),
+        )
     also = also_signed(evidence)
     return Explanation(
         _("parameters incomplete"),

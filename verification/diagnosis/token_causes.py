@@ -212,10 +212,10 @@ def _advise_wechat(evidence: Evidence) -> list[str]:
         _("If somebody pressed Submit (提交) at that time, or messages stay away:"),
         _use_own_token(evidence),
         _(
-            "If another account or product has this URL, such as a Mini Program, an Open Platform "
-            "component (第三方平台) or WeCom, give it its own. If the console has the right token "
-            "already, a proxy in front of this server changes the query string, or a script sent "
-            "this."
+            "If another account or product has this URL, such as a test account (测试号), a Mini "
+            "Program, an Open Platform component (第三方平台) or WeCom, give it its own. If the "
+            "console has the right token already, a proxy in front of this server changes the "
+            "query string, or a script sent this."
         ),
         check_signing(),
         stranger_tried(),
@@ -244,7 +244,7 @@ def _use_own_token(evidence: Evidence) -> str:
     if evidence.attempt.account:
         return _(
             "copy the token from the page of “{account}” into Token (令牌) in its console and "
-            "press Submit (提交)."
+            "press Submit (提交), or enter the console's token on that page."
         ).format(account=evidence.attempt.account)
     return _(
         "find the account whose console has the bare domain as its URL, and put its server URL and "

@@ -234,7 +234,7 @@ def test_an_unknown_token_at_the_bare_domain_names_who_is_called_there() -> None
 
 
 def test_a_page_that_is_opened_without_parameters_may_be_ones_own() -> None:
-    assert call(agent=CURL).what_to_do.startswith("If a script or tool of yours sent it")
+    assert call(agent=CURL).what_to_do.startswith("If a script or tool of yours was to send")
 
 
 @pytest.mark.parametrize(

@@ -154,6 +154,13 @@ def test_a_mistyped_path_near_an_account_without_a_token_is_told_both() -> None:
     assert "The signature matches no token that is stored here." in explanation.what_happened
 
 
+@pytest.mark.parametrize("path", ["/wechat/wx1f0a5b3c7d9e2468", "/wechat/WX1F0A5B3C7D9E2468"])
+def test_the_app_id_in_place_of_the_slug_names_the_account(path: str) -> None:
+    explanation = call_with("NobodyKnowsThis1", path)
+
+    assert "The nearest is “/wechat/city-mall” of “City Mall”." in explanation.what_happened
+
+
 def test_an_account_that_was_never_added_is_told_to_be_added() -> None:
     explanation = call_with("NobodyKnowsThis1", "/wechat/brand-x")
 
