@@ -55,8 +55,8 @@ def account_paused(evidence: Evidence) -> Explanation | None:
 def check_token() -> str:
     """Return what to do about a wrong token that is not the first thing to do."""
     return _(
-        "Correct the token as well: copy the account's current one into the console, or into the "
-        "script that sent this."
+        "Check the token as well: the console, or the script that sent this, must have the "
+        "account's current one."
     )
 
 

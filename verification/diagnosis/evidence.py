@@ -225,14 +225,15 @@ class Evidence:
 
     @cached_property
     def nearest_accounts(self) -> list[OfficialAccount]:
-        """The account whose AppID or original ID is in the path, or whose slug it resembles.
+        """The account whose slug, AppID or original ID is in the path, or whose slug it resembles.
 
         None if several are equally near.
         """
         meant, slugs = self.attempt.meant_slug.lower(), self.stored.accounts
-        named = [a for a in slugs.values() if meant in {a.app_id, a.original_id} - {""}]
-        if named:
-            return named[:1]
+        segments = {*self.attempt.path_slug.lower().split("/")} - {""}
+        for account in slugs.values():
+            if segments & {account.slug, account.app_id, account.original_id}:
+                return [account]
         near = get_close_matches(meant, slugs, n=2, cutoff=MIN_RESEMBLANCE)
         if len(near) == 2 and _resemblance(meant, near[0]) == _resemblance(meant, near[1]):
             return []

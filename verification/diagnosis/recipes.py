@@ -175,10 +175,7 @@ def joining_recipes(parts: Parts) -> Iterator[Recipe]:
     for separator in SEPARATORS:
         for order in permutations(range(3)):
             yield Recipe(Deviation.SEPARATOR, _in_order(others, order, separator))
-    for order in permutations(range(3)):
-        for separator in (b"&", b"", b"\n"):
-            yield Recipe(Deviation.SEPARATOR, _as_pairs(others, order, separator))
-        yield Recipe(Deviation.SEPARATOR, _as_pairs(others, order, b"&", b"key"))
+    yield from _with_names(others)
     for end in (b"\n", b"\r\n", b" ", b","):
         for order in permutations(range(3)):
             yield Recipe(Deviation.SEPARATOR, _in_order(others, order, separator=end, end=end))
@@ -189,6 +186,18 @@ def joining_recipes(parts: Parts) -> Iterator[Recipe]:
     for write in WRITERS:
         yield Recipe(Deviation.SEPARATOR, _written(write, others))
     yield Recipe(Deviation.SEPARATOR, _written(write_in_go, others, is_sorted=False))
+
+
+def _with_names(others: tuple[bytes, ...]) -> Iterator[Recipe]:
+    """Yield the ways to join names and values, with the token as one of them or beside them."""
+    for order in permutations(range(3)):
+        for separator in (b"&", b"", b"\n"):
+            yield Recipe(Deviation.SEPARATOR, _as_pairs(others, order, separator))
+        yield Recipe(Deviation.SEPARATOR, _as_pairs(others, order, b"&", b"key"))
+    for pairs in permutations([b"timestamp=" + others[0], b"nonce=" + others[1]]):
+        for between in (b"", b"&"):
+            joined = b"&".join(pairs) + between
+            yield Recipe(Deviation.SEPARATOR, _before(joined, _sorted()))
 
 
 def write_in_go(parts: list[str]) -> str:

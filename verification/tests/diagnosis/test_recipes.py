@@ -47,6 +47,7 @@ PARTS = [NONCE, TIMESTAMP, MALL]
         (sha1("&".join([MALL, TIMESTAMP, NONCE])), "with a separator"),
         (sha1(f"token={MALL}&timestamp={TIMESTAMP}&nonce={NONCE}"), "with a separator"),
         (sha1(repr(PARTS)), "with a separator"),
+        (sha1(f"nonce={NONCE}&timestamp={TIMESTAMP}{MALL}"), "names between or around the parts"),
         (sha1("".join(sorted([*PARTS, ECHOSTR]))), "with the echostr"),
         (sha1("".join(PARTS) + ECHOSTR), "with the echostr"),
         (hmac_sha1(TIMESTAMP + NONCE), "with HMAC"),

@@ -44,7 +44,7 @@ def test_a_paused_account_with_a_wrong_token_is_told_both(token: str, words: str
     assert "“City Mall” was paused by li.wei on 20" in explanation.what_happened
     assert words in explanation.what_happened
     assert (
-        "copy the account's current one into the console, or into the script"
+        "the console, or the script that sent this, must have the account's"
         in explanation.what_to_do
     )
 
@@ -154,8 +154,11 @@ def test_a_mistyped_path_near_an_account_without_a_token_is_told_both() -> None:
     assert "The signature matches no token that is stored here." in explanation.what_happened
 
 
-@pytest.mark.parametrize("path", ["/wechat/wx1f0a5b3c7d9e2468", "/wechat/WX1F0A5B3C7D9E2468"])
-def test_the_app_id_in_place_of_the_slug_names_the_account(path: str) -> None:
+@pytest.mark.parametrize(
+    "path",
+    ["/wechat/wx1f0a5b3c7d9e2468", "/wechat/WX1F0A5B3C7D9E2468", "/wechat/city-mall/callback"],
+)
+def test_an_app_id_or_slug_in_a_path_names_the_account(path: str) -> None:
     explanation = call_with("NobodyKnowsThis1", path)
 
     assert "The nearest is “/wechat/city-mall” of “City Mall”." in explanation.what_happened
