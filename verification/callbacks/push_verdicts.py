@@ -25,6 +25,9 @@ from verification.relay.forward import repeats
 
 #: The detail of a refused message that is not encrypted, although the account's messages are.
 PLAIN = "plain"
+#: The details of a msg_signature that is the same as signature, so that it does not cover the
+#: message, and of one that is missing or malformed.
+COPIED, MISSING = "copied", "missing"
 
 
 class LiveKey(NamedTuple):
@@ -112,7 +115,10 @@ def judge_encrypted(
     if not verify_message_signature(
         token.encode(), callback.timestamp, callback.nonce, message.encrypt, signature
     ):
-        return refuse(accepted, Reason.MESSAGE_SIGNATURE_MISMATCH)
+        detail = "" if signature else MISSING
+        if signature == callback.signature:
+            detail = COPIED
+        return refuse(accepted, Reason.MESSAGE_SIGNATURE_MISMATCH, detail=detail)
     decryption = decrypt(message.encrypt, settings)
     if decryption.problem and decryption.is_tested:
         refusal = refuse(accepted, Reason.UNDECRYPTABLE_MESSAGE, detail=decryption.problem)

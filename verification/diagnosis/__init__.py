@@ -12,6 +12,7 @@ from dataclasses import replace
 from verification.diagnosis import (
     accepted_causes,
     account_causes,
+    copy_causes,
     message_causes,
     mistake_causes,
     remarks,
@@ -39,6 +40,7 @@ CAUSES: list[Callable[[Evidence], Explanation | None]] = [
     shape_causes.query_mangled,
     shape_causes.signature_malformed,
     shape_causes.domain_file,
+    shape_causes.browser_redirect,
     request_causes.parameters_missing,
     request_causes.parameters_incomplete,
     request_causes.parameter_repeated,
@@ -50,7 +52,7 @@ CAUSES: list[Callable[[Evidence], Explanation | None]] = [
     message_causes.message_undecryptable,
     request_causes.parameter_malformed,
     account_causes.account_paused,
-    request_causes.copied_request,
+    copy_causes.copied_request,
     account_causes.account_not_at_root,
     token_causes.key_was_missing,
     token_causes.token_since_added,
@@ -67,6 +69,7 @@ CAUSES: list[Callable[[Evidence], Explanation | None]] = [
     mistake_causes.token_mistyped,
     account_causes.path_unknown,
     token_causes.key_missing,
+    copy_causes.signature_reused,
     token_causes.token_unknown,
 ]
 #: An attempt has one cause, and any number of these remarks, in this order.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from verification.diagnosis.advice import use_current_token
 from verification.diagnosis.evidence import Evidence, Explanation
 from verification.models import Token
 from verification.protocol.enums import Kind
@@ -109,4 +110,4 @@ def next_step_after_rotation(evidence: Evidence, token: Token) -> str:
     current = evidence.stored.current_token(token.account)
     if current and current.first_used_at and current.first_used_at > evidence.attempt.recorded_at:
         return _("Nothing to do: WeChat has used the current token since then.")
-    return _("Paste the current token into the console and press Submit (提交).")
+    return use_current_token(evidence)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from django.utils.translation import gettext as _
 
+from verification.diagnosis.advice import check_path, stranger_tried, try_again
 from verification.diagnosis.evidence import Evidence, Explanation
 from verification.diagnosis.mistake_causes import (
     also_signed,
     describe_odd_path,
-    describe_signers,
+    describe_path,
+    describe_signature,
 )
 from verification.diagnosis.names import MAX_NAMES, join_sentences, name_accounts
 from verification.models.account import MAX_ACCOUNTS_AT_ROOT
@@ -52,7 +54,10 @@ def account_paused(evidence: Evidence) -> Explanation | None:
 
 def check_token() -> str:
     """Return what to do about a wrong token that is not the first thing to do."""
-    return _("Before you press Submit (提交), copy the account's current token into the console.")
+    return _(
+        "Check the token as well: the console, or the script that sent this, must have the "
+        "account's current one."
+    )
 
 
 def account_not_at_root(evidence: Evidence) -> Explanation | None:
@@ -78,8 +83,12 @@ def account_not_at_root(evidence: Evidence) -> Explanation | None:
     return Explanation(
         summary.format(account=account),
         happened.format(account=account, limit=MAX_ACCOUNTS_AT_ROOT),
-        _("Put its server URL {url} into the console and press Submit (提交).").format(
-            url=account.server_url
+        join_sentences(
+            _(
+                "Put its server URL {url} into the console and press Submit (提交), or into the "
+                "script that sent this."
+            ).format(url=account.server_url),
+            _("If it is there already, a proxy in front of this server cuts off the path."),
         ),
         (account,),
         tokens[0],
@@ -92,8 +101,17 @@ def no_account_at_root(evidence: Evidence) -> Explanation | None:
         return None
     return Explanation(
         _("no account accepts calls at the bare domain"),
-        _("No account accepted calls at the bare domain."),
-        _("Put the server URL from the account page into the console."),
+        join_sentences(
+            _("No account accepted calls at the bare domain."), describe_signature(evidence)
+        ),
+        join_sentences(
+            _(
+                "Put the server URL and the token from the account page into the console, or into "
+                "the script that sent this."
+            ),
+            _("If it is there already, a proxy in front of this server cuts off the path."),
+            stranger_tried(),
+        ),
     )
 
 
@@ -103,12 +121,16 @@ def path_since_added(evidence: Evidence) -> Explanation | None:
     account = evidence.stored.accounts.get(evidence.attempt.path_slug)
     if account is None:
         return None
+    signers = [token.account for token in evidence.live_signers()]
     return Explanation(
         _("account added later"),
-        _("No account had the address “{path}” then; “{account}” was added since.").format(
-            path=account.server_path, account=account
+        join_sentences(
+            _("No account had the address “{path}” then; “{account}” was added since.").format(
+                path=account.server_path, account=account
+            ),
+            "" if account in signers else describe_signature(evidence),
         ),
-        _("Press Submit (提交) again."),
+        try_again(evidence),
         (account,),
     )
 
@@ -121,6 +143,7 @@ def path_mistyped(evidence: Evidence) -> Explanation | None:
     if not tokens:
         return None
     accounts = sorted({token.account for token in tokens}, key=str)
+    others = [near for near in evidence.nearest_accounts if near not in accounts]
     return Explanation(
         _("mistyped path of {accounts}").format(accounts=name_accounts(accounts)),
         join_sentences(
@@ -132,16 +155,16 @@ def path_mistyped(evidence: Evidence) -> Explanation | None:
                 accounts=name_accounts(accounts),
                 path="” · “".join(account.server_path for account in accounts[:MAX_NAMES]),
             ),
+            _(
+                "The nearest address is that of “{other}”, so decide which account was meant: the "
+                "console or script needs the URL and the token of the same one."
+            ).format(other=others[0])
+            if others
+            else "",
             describe_odd_path(evidence),
         ),
-        join_sentences(
-            _("Copy the server URL from the account page again."),
-            _(
-                "If the console has it already, the proxy in front of this server changes the "
-                "path: with nginx, proxy_pass must not end with a slash."
-            ),
-        ),
-        tuple(accounts),
+        check_path(),
+        (*accounts, *others),
         tokens[0],
         depends_on_tokens=True,
     )
@@ -157,12 +180,15 @@ def path_of_former_slug(evidence: Evidence) -> Explanation | None:
     account = evidence.stored.accounts_by_id.get(event.account_id or 0)
     if account is not None:
         happened = _("“{name}” had the address “{path}” until {who} changed it on {date}.")
-        to_do = _("Its server URL is {url} now: put it into the console and press Submit (提交).")
+        to_do = _(
+            "Its server URL is {url} now: put it into the console and press Submit (提交), or into "
+            "the script that sent this."
+        )
     else:
         happened = _("“{name}” had the address “{path}” until {who} deleted the account on {date}.")
         to_do = _(
-            "Remove this server URL from that account's console, or add the account again with its "
-            "slug."
+            "Remove this server URL from that account's console or script, or add the account "
+            "again with its slug and its token."
         )
     return Explanation(
         _("path of a former account") if account is None else _("former path"),
@@ -173,7 +199,7 @@ def path_of_former_slug(evidence: Evidence) -> Explanation | None:
                 who=event.actor_name,
                 date=format_datetime(event.recorded_at, "%Y-%m-%d %H:%M"),
             ),
-            _name_signer(evidence),
+            describe_signature(evidence),
         ),
         to_do.format(url=account.server_url if account else ""),
         (account,) if account else (),
@@ -184,37 +210,26 @@ def path_of_former_slug(evidence: Evidence) -> Explanation | None:
 def path_unknown(evidence: Evidence) -> Explanation | None:
     if not evidence.is_refused_for(Reason.UNKNOWN_ACCOUNT):
         return None
-    nearest = evidence.nearest_accounts
-    happened = _("No account has the address “{path}”.")
-    if nearest:
-        happened = _("No account has the address “{path}”; the nearest is “{near}”.")
     return Explanation(
         _("unknown path"),
+        join_sentences(describe_path(evidence), describe_signature(evidence)),
         join_sentences(
-            happened.format(path=evidence.attempt.path, near=nearest and nearest[0].server_path),
-            describe_odd_path(evidence),
-            _name_signer(evidence),
+            _(
+                "If it stands in WeChat's console or in a script, copy the server URL and the "
+                "token from the page of the account that is meant. If that account is not here, "
+                "add it, with the token that its console has."
+            ),
+            stranger_tried(),
         ),
-        _(
-            "If it stands in WeChat's console or in a script, copy the server URL from the account "
-            "page again."
-        ),
-        tuple(nearest),
+        tuple(evidence.nearest_accounts),
     )
-
-
-def _name_signer(evidence: Evidence) -> str:
-    """Return which token that is no longer valid the request was signed with, if any."""
-    return describe_signers(evidence.signers) if evidence.signers else ""
 
 
 def no_token_yet(evidence: Evidence) -> Explanation | None:
     if not evidence.is_refused_for(Reason.NO_TOKEN):
         return None
     account = evidence.attempt.account
-    also = ""
-    if evidence.signers or evidence.match:
-        also = also_signed(evidence)
+    also = also_signed(evidence) if evidence.signers or evidence.match else ""
     return Explanation(
         _("no token yet"),
         join_sentences(
@@ -223,6 +238,9 @@ def no_token_yet(evidence: Evidence) -> Explanation | None:
             ),
             also,
         ),
-        _("Generate one on the account page, paste it into the console and press Submit (提交)."),
+        _(
+            "Generate one on the account page, paste it into the console and press Submit (提交). "
+            "If the console has a token already, you can enter it on the account page instead."
+        ),
         (account,) if account else (),
     )

@@ -13,7 +13,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from verification.diagnosis.recipes import Parts
-from verification.diagnosis.search import Match, Search
+from verification.diagnosis.search import Search
+from verification.diagnosis.texts import Match
 from verification.diagnosis.values import list_values
 from verification.fields import UndecryptableSecret
 from verification.models import AESKey, ChangeEvent, OfficialAccount, Token, VerificationAttempt
@@ -224,8 +225,15 @@ class Evidence:
 
     @cached_property
     def nearest_accounts(self) -> list[OfficialAccount]:
-        """The account whose slug the path resembles; none if several are equally near."""
+        """The account whose slug, AppID or original ID is in the path, or whose slug it resembles.
+
+        None if several are equally near.
+        """
         meant, slugs = self.attempt.meant_slug.lower(), self.stored.accounts
+        segments = {*self.attempt.path_slug.lower().split("/")} - {""}
+        for account in slugs.values():
+            if segments & {account.slug, account.app_id, account.original_id}:
+                return [account]
         near = get_close_matches(meant, slugs, n=2, cutoff=MIN_RESEMBLANCE)
         if len(near) == 2 and _resemblance(meant, near[0]) == _resemblance(meant, near[1]):
             return []

@@ -12,6 +12,8 @@ from verification.protocol.enums import Reason
 
 #: The detail of an encrypted message that was made for another AppID: it follows this word.
 FOREIGN_RECEIVER = "receive_id"
+#: The details of a msg_signature that is the same as signature, and of one that did not arrive.
+COPIED, MISSING = "copied", "missing"
 
 
 def message_unreadable(evidence: Evidence) -> Explanation | None:
@@ -23,14 +25,8 @@ def message_unreadable(evidence: Evidence) -> Explanation | None:
         return None
     to_do = _(
         "If WeChat itself sent it, check whether a proxy in front of this server changes or cuts "
-        "bodies. If it was a script or tool of yours, let it send UTF-8."
+        "bodies. If it was a script or tool of yours, let it send such a body; the token is right."
     )
-    if not evidence.is_wechats:
-        to_do = _(
-            "If a script or tool of yours sent it, correct the body there; the token and the "
-            "console are right. If it was WeChat, check whether a proxy in front of this server "
-            "changes or cuts bodies."
-        )
     return _explain(
         evidence,
         _("unreadable message"),
@@ -64,8 +60,9 @@ def message_not_encrypted(evidence: Evidence) -> Explanation | None:
         ).format(account=evidence.name),
         _(
             "If you have switched WeChat's console to the plain mode (明文模式), retire the "
-            "EncodingAESKey on the account's page. Otherwise nothing is wrong here: rotate the "
-            "token if this goes on."
+            "EncodingAESKey on the account's page. If a script or tool of yours sent it, let it "
+            "encrypt messages as WeChat does. If neither is so, somebody has copied the address of "
+            "a push: rotate the token if this goes on."
         ),
     )
 
@@ -73,17 +70,31 @@ def message_not_encrypted(evidence: Evidence) -> Explanation | None:
 def message_signature_mismatch(evidence: Evidence) -> Explanation | None:
     if not evidence.is_refused_for(Reason.MESSAGE_SIGNATURE_MISMATCH):
         return None
+    happened = {
+        COPIED: _(
+            "The query string was signed correctly, but msg_signature is the same as signature: it "
+            "was made without the text of Encrypt."
+        ),
+        MISSING: _(
+            "The query string was signed correctly, but the encrypted message came without "
+            "msg_signature, or with one that is not 40 digits and letters from a to f."
+        ),
+    }.get(
+        evidence.attempt.detail,
+        _(
+            "The query string was signed correctly, but msg_signature does not belong to the "
+            "encrypted message. Either of them was changed on the way, or was never right."
+        ),
+    )
     return _explain(
         evidence,
         _("message with a wrong signature"),
+        happened,
         _(
-            "The query string was signed correctly, but msg_signature does not belong to the "
-            "encrypted message. The message was changed on the way, or somebody has put another "
-            "one under a copied address."
-        ),
-        _(
-            "Check whether a proxy in front of this server changes bodies. If not, it was not "
-            "WeChat: rotate the token if this goes on."
+            "If a script or tool of yours sent it: msg_signature is the SHA-1 of token, timestamp, "
+            "nonce and the text of Encrypt, sorted and joined. If WeChat sent it, check whether a "
+            "proxy in front of this server changes bodies or query strings. If neither is so, "
+            "somebody has copied the address of a push: rotate the token if this goes on."
         ),
     )
 
@@ -93,10 +104,11 @@ def message_for_another_app_id(evidence: Evidence) -> Explanation | None:
     if word != FOREIGN_RECEIVER or not evidence.is_refused_for(Reason.UNDECRYPTABLE_MESSAGE):
         return None
     account = evidence.attempt.account
-    happened = _("The message was decrypted, but it is for another AppID than {own}.")
+    happened = _("The message was decrypted, but it does not end with the AppID {own}.")
     to_do = _(
-        "If that AppID is this account's, correct the AppID on the account's page. Otherwise "
-        "another account has the same token and EncodingAESKey: give each its own."
+        "If a script or tool of yours sent it, it must put {own} at the end of what it encrypts. "
+        "If WeChat sent it, and this account has another AppID, correct it on the account's page; "
+        "otherwise another account has the same token and EncodingAESKey: give each its own."
     )
     if app_id:
         happened = _("The message was decrypted, but it is for the AppID {other}, not for {own}.")
@@ -107,14 +119,18 @@ def message_for_another_app_id(evidence: Evidence) -> Explanation | None:
             "{own}."
         )
         to_do = _(
-            "Put the server URL of “{meant}” into its console: {url}. Then give each account its "
-            "own token and EncodingAESKey."
+            "Put the server URL of “{meant}” into its console, or into the script that sent this: "
+            "{url}. Then give each account its own token and EncodingAESKey."
         )
     explanation = _explain(
         evidence,
         _("message for another AppID"),
         happened.format(other=app_id, own=account.app_id if account else "", meant=meant),
-        to_do.format(meant=meant, url=meant.server_url if meant else ""),
+        to_do.format(
+            own=account.app_id if account else "",
+            meant=meant,
+            url=meant.server_url if meant else "",
+        ),
     )
     others = (meant,) if app_id and meant is not None else ()
     return replace(explanation, accounts=(*explanation.accounts, *others))
@@ -123,16 +139,20 @@ def message_for_another_app_id(evidence: Evidence) -> Explanation | None:
 def message_undecryptable(evidence: Evidence) -> Explanation | None:
     if not evidence.is_refused_for(Reason.UNDECRYPTABLE_MESSAGE):
         return None
+    happened = _(
+        "The message could not be decrypted with the EncodingAESKey of “{account}” that is stored "
+        "here, although it has decrypted messages before. Its msg_signature was right."
+    )
     return _explain(
         evidence,
-        _("message encrypted with another EncodingAESKey"),
-        _(
-            "The message could not be decrypted with the EncodingAESKey of “{account}” that is "
-            "stored here, although it has decrypted messages before."
-        ).format(account=evidence.name),
+        _("message that cannot be decrypted"),
+        happened.format(account=evidence.name),
         _(
             "If the key was changed in WeChat's console, enter the new one on the account's page. "
-            "The old one stays valid until WeChat has used the new one."
+            "The old one stays valid until WeChat has used the new one. If a script or tool of "
+            "yours sent it, compare its EncodingAESKey, and how it encrypts: with AES-256 in CBC "
+            "mode; the key is decoded from base64 after adding “=”, and its first 16 bytes are the "
+            "IV; the AppID and the padding (PKCS#7, to 32 bytes) are at the end."
         ),
     )
 

@@ -6,12 +6,13 @@ from collections.abc import Collection
 
 from django.utils.translation import gettext as _
 
+from verification.diagnosis.advice import check_path
+from verification.diagnosis.deviations import describe_deviation, fix_deviation
 from verification.diagnosis.evidence import Evidence, Explanation
 from verification.diagnosis.missing_keys import add_missing_key
 from verification.diagnosis.names import join_sentences, name_accounts
-from verification.diagnosis.recipes import describe_deviation, fix_deviation
-from verification.diagnosis.search import Match
 from verification.diagnosis.slips import Slip, describe_slip
+from verification.diagnosis.texts import Match
 from verification.diagnosis.values import Kind, Value, describe_value, name_of
 from verification.models import OfficialAccount, Token
 
@@ -110,10 +111,7 @@ def place_of(evidence: Evidence, owners: Collection[OfficialAccount]) -> str:
     """Return the sentence that says where it was sent, if that was wrong as well."""
     attempt = evidence.attempt
     if attempt.account is None and attempt.path_slug:
-        return join_sentences(
-            _("No account has the address “{path}”.").format(path=attempt.path),
-            describe_odd_path(evidence),
-        )
+        return describe_path(evidence, owners)
     if attempt.account is not None and owners and attempt.account not in owners:
         return _("The URL belongs to “{own}”.").format(own=attempt.account)
     if not attempt.path_slug and owners and not any(a.answers_at_root for a in owners):
@@ -121,6 +119,24 @@ def place_of(evidence: Evidence, owners: Collection[OfficialAccount]) -> str:
             accounts=name_accounts(owners)
         )
     return ""
+
+
+def describe_path(evidence: Evidence, owners: Collection[OfficialAccount] = ()) -> str:
+    """Return that no account has this path, and what it is near to.
+
+    Only an account that is not one of the `owners` of the token is named.
+    """
+    path = evidence.attempt.path
+    sentences = [_("No account has the address “{path}”.").format(path=path)]
+    for near in evidence.nearest_accounts:
+        if near not in owners:
+            nearest = _("The nearest is “{path}” of “{account}”.")
+            sentences.append(nearest.format(path=near.server_path, account=near))
+        if evidence.stored.current_token(near) is None:
+            sentences.append(
+                _("“{account}” has no token yet: generate one on its page.").format(account=near)
+            )
+    return join_sentences(*sentences, describe_odd_path(evidence))
 
 
 def describe_odd_path(evidence: Evidence) -> str:
@@ -145,54 +161,61 @@ def describe_odd_path(evidence: Evidence) -> str:
 
 def advise(evidence: Evidence, match: Match, owners: Collection[OfficialAccount]) -> str:
     """Return what to do about each mistake."""
-    called = evidence.attempt.account
-    meant = [called] if called is not None else [*owners]
-    sentences = []
-    if match.value.kind in GUESSABLE and not evidence.is_wechats:
-        sentences.append(
+    called, slips = evidence.attempt.account, {*match.slips}
+    is_others = called is not None and bool(owners) and called not in owners
+    is_own_token = match.value.kind is Kind.TOKEN and not match.value.is_retired
+    is_wrong = bool(slips) or not is_own_token or (called is not None and called not in owners)
+    is_guess = match.value.kind in GUESSABLE and not evidence.is_wechats
+    rules = [
+        (
+            is_guess,
             _(
                 "If a script or tool of yours sent it, copy the current token of {accounts} from "
                 "the account page into it. If it was WeChat, copy it into the console. Otherwise "
                 "a stranger guessed, and was refused."
-            ).format(accounts=name_accounts(meant) or _("the account"))
-        )
-    elif (
-        match.slips
-        or match.value.kind is not Kind.TOKEN
-        or match.value.is_retired
-        or (called is not None and called not in owners)
-    ):
-        sentences.append(
+            ),
+        ),
+        (
+            is_wrong and not is_guess,
             _(
                 "Copy the whole current token of {accounts} from the account page, with nothing "
                 "around it, into Token (令牌) in the console, or into the script that sent this."
-            ).format(accounts=name_accounts(meant) or _("the account"))
-        )
-    if NOT_FROM_CONSOLE & {*match.slips}:
-        sentences.append(
+            ),
+        ),
+        (
+            bool(NOT_FROM_CONSOLE & slips),
             _(
                 "WeChat's console takes letters and digits only, so look first where a script or "
                 "tool reads the token."
-            )
+            ),
+        ),
+        (
+            bool(slips) and is_own_token and not is_others and not evidence.is_wechats,
+            _(
+                "If a script has the right token already, something changes it before it is "
+                "hashed, such as the letters' case."
+            ),
+        ),
+        (
+            Slip.LINE_BREAK in slips,
+            _("A shell's echo adds a line break to what it hashes: use printf '%s'."),
+        ),
+        (
+            match.deviation is not None,
+            _("WeChat never signs like this: correct the script or tool that sent it."),
+        ),
+        (match.deviation is not None, fix_deviation(match.deviation)),
+        (called is None and bool(evidence.attempt.path_slug), check_path()),
+        (is_others, _("If {other} was meant, use its own server URL.")),
+    ]
+    accounts = name_accounts([called] if called else owners) or _("the account")
+    return join_sentences(
+        *(
+            text.format(accounts=accounts, other=name_accounts(owners))
+            for applies, text in rules
+            if applies
         )
-    if Slip.CASE in match.slips and not evidence.is_wechats:
-        sentences.append(_("If it has the token already, it must not change the letters' case."))
-    if Slip.LINE_BREAK in match.slips:
-        sentences.append(
-            _("A shell's echo adds a line break to what it hashes: use printf '%s' or echo -n.")
-        )
-    if match.deviation:
-        sentences.append(
-            _("WeChat never signs like this: correct the script or tool that sent it.")
-        )
-        sentences.append(fix_deviation(match.deviation))
-    if called is None and evidence.attempt.path_slug:
-        sentences.append(_("Copy the server URL from the account page again."))
-    elif called is not None and owners and called not in owners:
-        sentences.append(
-            _("If {other} was meant, use its own server URL.").format(other=name_accounts(owners))
-        )
-    return join_sentences(*sentences)
+    )
 
 
 def also_signed(evidence: Evidence) -> str:
@@ -200,15 +223,20 @@ def also_signed(evidence: Evidence) -> str:
 
     Such as one to a paused account: the signature is not the reason, but will be the next one.
     """
-    if not evidence.is_signed:
-        return ""
-    if evidence.own(evidence.live_signers()):
+    found = describe_signature(evidence)
+    return _("Also: {sentence}").format(sentence=found) if found else ""
+
+
+def describe_signature(evidence: Evidence) -> str:
+    """Return what the request was signed with, unless with the right token."""
+    if not evidence.is_signed or evidence.own(evidence.live_signers()):
         return ""
     if evidence.signers:
-        return _("Also: {sentence}").format(sentence=describe_signers(evidence.signers))
+        return describe_signers(evidence.signers)
     if evidence.match:
-        owners = owners_of(evidence, evidence.match.value)
-        return _("Also: {sentence}").format(sentence=describe_match(evidence.match, owners))
-    if evidence.own_undecryptable():
-        return ""
-    return _("Also: the signature matches no token that is stored here.")
+        return describe_match(evidence.match, owners_of(evidence, evidence.match.value))
+    return "" if evidence.own_undecryptable() else matches_nothing()
+
+
+def matches_nothing() -> str:
+    return _("The signature matches no token that is stored here.")

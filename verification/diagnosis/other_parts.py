@@ -13,11 +13,12 @@ MAX_NONCE = 40
 MAX_TIMESTAMP = 10
 
 
-def near_timestamps(timestamp: bytes) -> list[bytes]:
-    """Return the seconds before and after."""
+def near_timestamps(timestamp: bytes, seconds: int = 5) -> list[bytes]:
+    """Return the seconds before and after, and the same second in the time zone of China."""
     if not timestamp.isdigit() or len(timestamp) > MAX_TIMESTAMP:
         return []
-    return [b"%d" % near for by in range(-5, 6) if by and (near := int(timestamp) + by) > 0]
+    offsets = [*range(-seconds, seconds + 1), 8 * 3600, -8 * 3600]
+    return [b"%d" % near for by in offsets if by and (near := int(timestamp) + by) > 0]
 
 
 def other_timestamps(timestamp: bytes) -> list[bytes]:

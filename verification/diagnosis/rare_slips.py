@@ -16,6 +16,7 @@ from verification.diagnosis.slips import (
     MIN_KNOWN,
     Slip,
     Variants,
+    likely_variants,
     look_alikes,
 )
 
@@ -31,6 +32,9 @@ KEPT_DIGITS = 15
 PRINTABLE = [bytes([code]) for code in range(0x21, 0x7F)]
 #: What stands between two values that were copied together.
 BETWEEN = ["", " ", "\n", "\r\n", ",", ":", "\uff1a", ": ", "/", "-", "_", "=", "\t", "|"]
+#: Two digits are only told of a token that has so many characters, and not more digits.
+MIN_WITH_DIGITS = 12
+MAX_DIGITS = 8
 #: A token with more words is not split at each of them.
 MAX_WORDS = 6
 
@@ -75,6 +79,7 @@ def thorough_variants(text: str) -> Iterator[Variants]:
         for letter in letters
     ]
     yield Variants((Slip.LETTER_WRONG,), [form for form in wrong if form != raw])
+    yield Variants((Slip.DIGITS_WRONG,), _with_two_other_digits(raw))
 
 
 def swapped(raw: bytes) -> list[bytes]:
@@ -83,9 +88,25 @@ def swapped(raw: bytes) -> list[bytes]:
     return [form for form in forms if form != raw]
 
 
+def _with_two_other_digits(raw: bytes) -> list[bytes]:
+    """Return a long token that has few digits, such as a year, with two other ones."""
+    digits = [at for at in range(len(raw)) if raw[at : at + 1].isdigit()]
+    if len(raw) < MIN_WITH_DIGITS or len(digits) > MAX_DIGITS:
+        return []
+    forms = []
+    for places in combinations(digits, 2):
+        for others in product(b"0123456789", repeat=2):
+            form = bytearray(raw)
+            for at, other in zip(places, others, strict=True):
+                form[at] = other
+            if all(form[at] != raw[at] for at in places):
+                forms.append(bytes(form))
+    return forms
+
+
 def _grouped(raw: bytes, stray: bytes) -> list[bytes]:
     """Return the token in groups of equal length."""
-    sizes = [size for size in (4, 5, 8) if size < len(raw)]
+    sizes = [size for size in (1, 2, 4, 5, 8) if size < len(raw)]
     return [stray.join(raw[at : at + size] for at in range(0, len(raw), size)) for size in sizes]
 
 
@@ -131,6 +152,14 @@ def incomplete_variants(text: str) -> Iterator[Variants]:
         for at in range(length - size + 1)
     ]
     yield Variants((Slip.INCOMPLETE,), [*parts, *without], raw)
+
+
+def name_variants(text: str) -> Iterator[Variants]:
+    """Yield mistakes with an AppID, an original ID or another value that is no secret."""
+    yield from likely_variants(text)
+    bare = re.sub(r"[^0-9A-Za-z]", "", text)
+    parts = {bare, bare.lower(), bare.upper(), text.removeprefix("wx"), text.removeprefix("gh_")}
+    yield Variants((Slip.INCOMPLETE,), [part.encode() for part in parts - {text, ""}])
 
 
 def encoded(raw: bytes) -> list[bytes]:

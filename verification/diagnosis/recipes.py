@@ -8,14 +8,13 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+from base64 import b64encode
 from collections.abc import Callable, Iterator
-from enum import Enum, auto
 from functools import partial
 from itertools import permutations
 from typing import NamedTuple
 
-from django.utils.translation import gettext as _
-
+from verification.diagnosis.deviations import Deviation
 from verification.diagnosis.other_parts import (
     MAX_TIMESTAMP,
     near_timestamps,
@@ -24,6 +23,15 @@ from verification.diagnosis.other_parts import (
 )
 
 SEPARATORS = [b",", b", ", b"&", b" ", b"\n", b"+", b"|", b":", b"-", b"_", b"."]
+#: So many seconds before and after a timestamp another one may have been signed.
+MINUTES = 300
+#: What is hashed around the joined parts: line breaks, what sh's echo makes of -n, quotation marks.
+AROUND = [
+    *((b"", b"\n"), (b"", b"\r\n"), (b"", b" "), (b"", b","), (b"-n ", b"\n"), (b"-e ", b"\n")),
+    *((b"-n ", b""), (b'"', b'"'), (b"'", b"'"), (b"b'", b"'"), (b'"', b'"\n'), (b"'", b"'\n")),
+]
+#: The characters of a shorter token might be guessed, in whatever order.
+SHORTEST_SORTED = 12
 #: The orders of token (0), timestamp (1) and nonce (2), the likeliest first.
 ORDERS = [(0, 1, 2), (1, 2, 0), (1, 0, 2), (0, 2, 1), (2, 1, 0), (2, 0, 1)]
 SIGNATURE_LENGTH = 20
@@ -31,23 +39,6 @@ SIGNATURE_LENGTH = 20
 
 #: Returns the text that is hashed, from the token.
 Join = Callable[[bytes], bytes]
-
-
-class Deviation(Enum):
-    """In what a signature was made otherwise than WeChat makes it."""
-
-    NOT_SORTED = auto()
-    SORTED_AS_NUMBERS = auto()
-    SEPARATOR = auto()
-    ECHOSTR = auto()
-    HMAC = auto()
-    OTHER_TIMESTAMP = auto()
-    OTHER_SECOND = auto()
-    OTHER_NONCE = auto()
-    PART_LEFT_OUT = auto()
-    OTHER_DIGEST = auto()
-    OTHER_ENCODING = auto()
-    MORE_PARTS = auto()
 
 
 class Recipe(NamedTuple):
@@ -91,6 +82,16 @@ def _in_order(
     return lambda token: separator.join([(token, *others)[place] for place in order]) + end
 
 
+def _with_characters_sorted(*others: bytes) -> Join:
+    """Return how to sort the single characters. A shorter token is joined as WeChat does."""
+
+    def join(token: bytes) -> bytes:
+        joined = b"".join(sorted((token, *others)))
+        return bytes(sorted(joined)) if len(token) >= SHORTEST_SORTED else joined
+
+    return join
+
+
 def _deviation_of(order: tuple[int, ...], parts: Parts) -> Deviation:
     """Return whether timestamp and nonce are sorted as numbers, as PHP's sort() does by default.
 
@@ -125,7 +126,8 @@ def rare_recipes(parts: Parts) -> Iterator[Recipe]:
     """Yield the other known ways."""
     yield from _with_echostr(parts)
     yield from _with_other_parts(parts)
-    yield from _with_separators(parts)
+    yield from joining_recipes(parts)
+    yield Recipe(Deviation.SORTED_CHARACTERS, _with_characters_sorted(*parts[:2]))
     yield from _with_more_parts(parts)
     yield from _with_hmac(parts)
     yield from _with_other_digests(parts)
@@ -156,36 +158,72 @@ def _with_other_parts(parts: Parts) -> Iterator[Recipe]:
             yield Recipe(Deviation.PART_LEFT_OUT, _in_order(some, order))
 
 
-def millisecond_recipes(parts: Parts) -> Iterator[Recipe]:
-    """Yield a thousand ways: the milliseconds of a clock were signed, and its seconds sent."""
+def clock_recipes(parts: Parts) -> Iterator[Recipe]:
+    """Yield the seconds of minutes around, and the milliseconds of the second that was sent."""
     timestamp, nonce = parts[:2]
+    for other in near_timestamps(timestamp, MINUTES):
+        yield Recipe(Deviation.OTHER_SECOND, _sorted(other, nonce))
     if timestamp.isdigit() and len(timestamp) <= MAX_TIMESTAMP:
         for milliseconds in range(1, 1000):
             other = b"%b%03d" % (timestamp, milliseconds)
             yield Recipe(Deviation.OTHER_TIMESTAMP, _sorted(other, nonce))
 
 
-def _with_separators(parts: Parts) -> Iterator[Recipe]:
+def joining_recipes(parts: Parts) -> Iterator[Recipe]:
+    """Yield the ways to join the right parts with something between them or around them."""
     others = parts[:2]
     for separator in SEPARATORS:
         for order in permutations(range(3)):
             yield Recipe(Deviation.SEPARATOR, _in_order(others, order, separator))
+    yield from _with_names(others)
+    for end in (b"\n", b"\r\n", b" ", b","):
+        for order in permutations(range(3)):
+            yield Recipe(Deviation.SEPARATOR, _in_order(others, order, separator=end, end=end))
+    for before, after in AROUND:
+        for order in permutations(range(3)):
+            yield Recipe(Deviation.SEPARATOR, _before(before, _in_order(others, order, end=after)))
+        yield Recipe(Deviation.SEPARATOR, _before(before, _sorted(*others, end=after)))
+    for write in WRITERS:
+        yield Recipe(Deviation.SEPARATOR, _written(write, others))
+    yield Recipe(Deviation.SEPARATOR, _written(write_in_go, others, is_sorted=False))
+
+
+def _with_names(others: tuple[bytes, ...]) -> Iterator[Recipe]:
+    """Yield the ways to join names and values, with the token as one of them or beside them."""
     for order in permutations(range(3)):
         for separator in (b"&", b"", b"\n"):
             yield Recipe(Deviation.SEPARATOR, _as_pairs(others, order, separator))
         yield Recipe(Deviation.SEPARATOR, _as_pairs(others, order, b"&", b"key"))
-        yield Recipe(Deviation.SEPARATOR, _in_order(others, order, end=b"\n"))
-    for end in (b"\n", b"\r\n", b" ", b","):
-        yield Recipe(Deviation.SEPARATOR, _sorted(*others, end=end))
-        for order in permutations(range(3)):
-            yield Recipe(Deviation.SEPARATOR, _in_order(others, order, separator=end, end=end))
-    for write in (repr, json.dumps, partial(json.dumps, separators=(",", ":"))):
-        yield Recipe(Deviation.SEPARATOR, _written(write, others))
+    for pairs in permutations([b"timestamp=" + others[0], b"nonce=" + others[1]]):
+        for between in (b"", b"&"):
+            joined = b"&".join(pairs) + between
+            yield Recipe(Deviation.SEPARATOR, _before(joined, _sorted()))
 
 
-def _written(write: Callable[[list[str]], str], others: tuple[bytes, ...]) -> Join:
+def write_in_go(parts: list[str]) -> str:
+    """Return the list as Go prints it, which Java does with commas."""
+    return f"[{' '.join(parts)}]"
+
+
+#: How programming languages print a list: Python, JavaScript and PHP, Go, Java, Python's tuple.
+WRITERS: list[Callable[[list[str]], str]] = [
+    repr,
+    json.dumps,
+    partial(json.dumps, separators=(",", ":")),
+    write_in_go,
+    lambda parts: f"[{', '.join(parts)}]",
+    lambda parts: f"[{','.join(parts)}]",
+    lambda parts: repr(tuple(parts)),
+    lambda parts: repr([part.encode() for part in parts]),
+]
+
+
+def _written(
+    write: Callable[[list[str]], str], others: tuple[bytes, ...], *, is_sorted: bool = True
+) -> Join:
     """Return how to write the list as a programming language does."""
-    return lambda token: write([part.decode() for part in sorted((token, *others))]).encode()
+    order = sorted if is_sorted else list
+    return lambda token: write([part.decode() for part in order((token, *others))]).encode()
 
 
 def _with_more_parts(parts: Parts) -> Iterator[Recipe]:
@@ -234,6 +272,8 @@ def _with_other_digests(parts: Parts) -> Iterator[Recipe]:
         yield Recipe(Deviation.OTHER_DIGEST, join, "sha256")
         yield Recipe(Deviation.OTHER_DIGEST, join, "sha512")
         yield Recipe(Deviation.OTHER_DIGEST, join, rounds=2)
+    for change in (_sha1, _md5_hex, b64encode, lambda text: _sha1(text).hex().upper().encode()):
+        yield Recipe(Deviation.OTHER_DIGEST, _changed(correct, change))
     for encoding in ("utf-16-le", "utf-16", "utf-32-le"):
         yield Recipe(Deviation.OTHER_ENCODING, _encoded(correct, encoding))
 
@@ -242,53 +282,13 @@ def _encoded(join: Join, encoding: str) -> Join:
     return lambda token: join(token).decode().encode(encoding)
 
 
-def describe_deviation(deviation: Deviation) -> str:
-    """Return what was otherwise, as it follows “but”."""
-    return {
-        Deviation.NOT_SORTED: _("with the parts in another order than WeChat's"),
-        Deviation.SORTED_AS_NUMBERS: _(
-            "with the parts sorted as numbers or from the last to the first, not as text"
-        ),
-        Deviation.SEPARATOR: _(
-            "with a separator, a line break or names between or after the parts"
-        ),
-        Deviation.ECHOSTR: _("with the echostr hashed as well, as only WeCom does"),
-        Deviation.HMAC: _("with HMAC in place of a plain SHA-1"),
-        Deviation.OTHER_TIMESTAMP: _(
-            "with the timestamp in another unit or form than it was sent, such as milliseconds"
-        ),
-        Deviation.OTHER_SECOND: _("with the timestamp of another second than it was sent"),
-        Deviation.OTHER_NONCE: _(
-            "with another nonce than the one that arrived: it was cut, lengthened or encoded"
-        ),
-        Deviation.PART_LEFT_OUT: _("without the timestamp or the nonce"),
-        Deviation.OTHER_DIGEST: _("with another hash function than SHA-1, or hashed twice"),
-        Deviation.OTHER_ENCODING: _("with another encoding of the text than UTF-8"),
-        Deviation.MORE_PARTS: _(
-            "with more parts than token, timestamp and nonce, such as the AppID"
-        ),
-    }[deviation]
+def _changed(join: Join, change: Callable[[bytes], bytes]) -> Join:
+    return lambda token: change(join(token))
 
 
-def fix_deviation(deviation: Deviation) -> str:
-    """Return what to change in the script."""
-    if deviation is Deviation.OTHER_TIMESTAMP:
-        return _("Sign the same timestamp that you send, in seconds.")
-    if deviation is Deviation.OTHER_SECOND:
-        return _("Read the clock once for each request: sign the same timestamp that you send.")
-    if deviation in {Deviation.NOT_SORTED, Deviation.SORTED_AS_NUMBERS}:
-        return _(
-            "Sort token, timestamp and nonce as text, byte by byte: in a shell by LC_ALL=C sort, "
-            "in PHP by SORT_STRING. Join them with nothing between."
-        )
-    if deviation is Deviation.OTHER_NONCE:
-        return _(
-            "Sign the plain nonce, percent-encode it only in the URL, and see that nothing changes "
-            "the URL after."
-        )
-    if deviation is Deviation.ECHOSTR:
-        return _("Leave the echostr out of the signature.")
-    return _(
-        "Sort token, timestamp and nonce as text, join them with nothing between, and hash them "
-        "with SHA-1, in UTF-8."
-    )
+def _sha1(text: bytes) -> bytes:
+    return hashlib.sha1(text, usedforsecurity=False).digest()
+
+
+def _md5_hex(text: bytes) -> bytes:
+    return hashlib.md5(text, usedforsecurity=False).hexdigest().encode()

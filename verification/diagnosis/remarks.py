@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from urllib.parse import urlsplit
 
@@ -20,6 +21,12 @@ from verification.times import format_datetime
 MAX_POSSIBLE_SKEW = timedelta(days=10 * 365).total_seconds()
 #: In seconds. No server's clock is wrong by more without anybody noticing it.
 MAX_UNNOTICED_SKEW = timedelta(days=1).total_seconds()
+#: The user agents of programs that look for weaknesses.
+SCANNERS = re.compile(
+    r"sqlmap|nikto|nuclei|zgrab|masscan|nmap|acunetix|wpscan|gobuster|dirbuster|feroxbuster|ffuf"
+    r"|netsparker|openvas|nessus|arachni|w3af|burp|wfuzz|censys|expanse|internet-measurement",
+    re.IGNORECASE,
+)
 SLOW_MICROSECONDS = 1_000_000
 #: WeChat itself may repeat a request within this time.
 RETRY_WINDOW = timedelta(seconds=10)
@@ -42,9 +49,7 @@ def repeat(evidence: Evidence) -> Remark | None:
             count := int(pause.total_seconds()) + 1,
         )
         return Remark(text.format(number=earlier.pk, count=count), earlier)
-    text = _(
-        "Attempt {number} was the same request on {time}: somebody kept its URL and sent it again."
-    )
+    text = _("Attempt {number} was the same request on {time}: its URL was kept and sent again.")
     return Remark(
         text.format(number=earlier.pk, time=format_datetime(earlier.recorded_at)), earlier
     )
@@ -82,15 +87,18 @@ def clock_off(evidence: Evidence) -> Remark | None:
         return Remark(
             _(
                 "Its timestamp “{timestamp}” cannot be the time of a request. A script or a "
-                "scanner probably made it up."
+                "scanner made it up, or the sender's clock is far off."
             ).format(timestamp=evidence.attempt.timestamp)
         )
     if skew > MAX_UNNOTICED_SKEW:
-        text = _("Its timestamp was {time} behind this server's clock: somebody kept the URL.")
+        text = _(
+            "Its timestamp was {time} behind this server's clock: the URL was kept and sent again, "
+            "or the sender's clock is slow."
+        )
     elif skew > 0:
         text = _(
-            "Its timestamp was {time} behind this server's clock: somebody kept the URL, or this "
-            "server's clock is fast."
+            "Its timestamp was {time} behind this server's clock: the URL was kept, the sender's "
+            "clock is slow, or this server's is fast."
         )
     else:
         text = _(
@@ -127,18 +135,26 @@ def not_wechats_user_agent(evidence: Evidence) -> Remark | None:
     Requests without a signature need no remark: they are plainly not WeChat's.
     """
     agent = evidence.attempt.user_agent
+    if SCANNERS.search(agent):
+        return Remark(
+            _(
+                "Its user agent “{agent}” is that of a scanner, which looks for weaknesses. If "
+                "nobody of yours runs one, a stranger sent it."
+            ).format(agent=agent)
+        )
     if agent == WECHAT_USER_AGENT or not evidence.signature:
         return None
     if not agent:
         return Remark(
-            _("It had no user agent; WeChat's is “{wechat}”. Probably a script.").format(
-                wechat=WECHAT_USER_AGENT
-            )
+            _(
+                "It had no user agent; WeChat's is “{wechat}”. Probably a script sent it, or a "
+                "proxy removed it."
+            ).format(wechat=WECHAT_USER_AGENT)
         )
     return Remark(
         _(
             "Its user agent “{agent}” is not WeChat's, which is “{wechat}”. Probably a person or "
-            "a script."
+            "a script sent it, or a proxy replaced it."
         ).format(agent=agent, wechat=WECHAT_USER_AGENT)
     )
 
@@ -148,8 +164,8 @@ def came_over_http(evidence: Evidence) -> Remark | None:
         return None
     return Remark(
         _(
-            "It came over http, but PUBLIC_URL is https: the console holds an http address, or "
-            "the proxy in front of this server does not send X-Forwarded-Proto: https."
+            "It came over http, but PUBLIC_URL is https: the console or script has an http "
+            "address, or the proxy in front of this server does not send X-Forwarded-Proto: https."
         )
     )
 
@@ -160,8 +176,8 @@ def came_to_another_host(evidence: Evidence) -> Remark | None:
         return None
     return Remark(
         _(
-            "It asked for the host “{host}”, but PUBLIC_URL has “{own}”: the console holds "
-            "another address, or a proxy in front of this server rewrites it."
+            "It asked for the host “{host}”, but PUBLIC_URL has “{own}”: the console or script "
+            "has another address, or a proxy in front of this server rewrites it."
         ).format(host=host, own=own)
     )
 

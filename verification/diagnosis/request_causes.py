@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from django.utils.translation import gettext as _
 
+from verification.diagnosis.advice import stranger_tried
 from verification.diagnosis.evidence import Evidence, Explanation
-from verification.diagnosis.missing_keys import add_missing_key
-from verification.diagnosis.mistake_causes import also_signed, describe_signers, place_of
+from verification.diagnosis.mistake_causes import also_signed, place_of
 from verification.diagnosis.names import join_sentences
-from verification.diagnosis.remarks import format_duration
 from verification.protocol.enums import Kind, Mark, Method, Outcome, Reason
 from verification.protocol.signature import is_signed_with_empty_token
 
@@ -39,10 +38,15 @@ def method_not_allowed(evidence: Evidence) -> Explanation | None:
         "If a web page, an API client or a monitor of yours called it, let it call another "
         "address. Otherwise it was a scanner: nothing to do."
     )
+    if evidence.attempt.method == Method.OPTIONS:
+        happened = join_sentences(
+            happened,
+            _("A browser sends OPTIONS before a web page calls another site (CORS)."),
+        )
     if evidence.signature:
         to_do = _(
-            "It was signed as WeChat's are: if a script, a tool or a proxy of yours sent it, let "
-            "it use GET for a check and POST for messages."
+            "It had a signature, as WeChat's requests have: if a script, a tool or a proxy of "
+            "yours sent it, let it use GET for a check and POST for messages."
         )
     return Explanation(
         _("method that WeChat does not use"),
@@ -58,8 +62,14 @@ def call_of_wecom(evidence: Evidence) -> Explanation | None:
         return None
     return Explanation(
         _("WeCom request"),
-        _("This is a WeCom check (msg_signature), but the address is for an official account."),
-        _("Remove this URL from the WeCom console; WeCom is not supported yet."),
+        _(
+            "This came with msg_signature and without signature, as WeCom (企业微信) sends it. The "
+            "address is for an official account."
+        ),
+        _(
+            "If the WeCom console has this URL, remove it there: WeCom is not supported yet. If a "
+            "script or tool of yours sent it, let it send signature as well."
+        ),
     )
 
 
@@ -74,7 +84,7 @@ def signed_with_empty_token(evidence: Evidence) -> Explanation | None:
         _("signed with an empty token"),
         _("Someone signed this with an empty token; it was refused."),
         _(
-            "If a script of yours sent it, it has not read its token: set the token there. "
+            "If a script or tool of yours sent it, it has not read its token: set it there. "
             "Otherwise it was a probe, and there is nothing to do."
         ),
         is_harmless=True,
@@ -109,7 +119,11 @@ def parameters_missing(evidence: Evidence) -> Explanation | None:
             "Someone opened this address without {names}: a browser, a monitor or a bot, "
             "probably not WeChat."
         ).format(names=names),
-        _("Nothing to do."),
+        _(
+            "If a script or tool of yours was to send them, put them behind the “?” of the URL, in "
+            "a shell with quotation marks around it. If a menu or web page of yours leads here, "
+            "correct its link. A monitor can call /readyz. Otherwise there is nothing to do."
+        ),
         is_harmless=True,
     )
 
@@ -122,8 +136,9 @@ def _explain_lost_query(evidence: Evidence, names: str) -> Explanation:
         "probably removed the query string."
     )
     to_do = _(
-        "Check that proxies, CDNs and redirects in front of this server pass on everything after "
-        "the “?”, then press Submit (提交) again."
+        "If somebody pressed Submit (提交) at that time, check that proxies, CDNs and redirects in "
+        "front of this server pass on everything after the “?”, then press it again. Otherwise it "
+        "was probably a bot."
     )
     if is_post:
         happened = _(
@@ -140,58 +155,6 @@ def _explain_lost_query(evidence: Evidence, names: str) -> Explanation:
         happened.format(names=names),
         to_do,
     )
-
-
-def copied_request(evidence: Evidence) -> Explanation | None:
-    """Recognize an old request that somebody sent again, which tells nothing about the console."""
-    if not evidence.is_old_copy or not evidence.is_refused_for(
-        Reason.SIGNATURE_MISMATCH, Reason.UNDECRYPTABLE_TOKEN
-    ):
-        return None
-    if evidence.own(evidence.live_signers()) or evidence.match:
-        return None
-    if not evidence.signers and evidence.own_undecryptable():
-        return None
-    account = evidence.attempt.account
-    signers = sorted({token.account for token in evidence.signers}, key=str)
-    others = [signer for signer in signers if signer != account]
-    return add_missing_key(
-        evidence,
-        Explanation(
-            _("copy of an old request"),
-            join_sentences(*_describe_copy(evidence), place_of(evidence, signers)),
-            join_sentences(
-                _(
-                    "Change nothing in WeChat's console because of it. To test an account, press "
-                    "“Test from this server” on its page. A script must read the clock for each "
-                    "request."
-                ),
-                "" if signers else _("It must also have the account's current token."),
-            ),
-            (*([account] if account else []), *others),
-            evidence.signers[0] if signers else None,
-            depends_on_tokens=True,
-        ),
-    )
-
-
-def _describe_copy(evidence: Evidence) -> list[str]:
-    """Return the sentences that say what shows a copy, and with which token it was signed."""
-    if evidence.signers:
-        copied = _(
-            "Probably somebody sent a copy of an old request: its timestamp was {time} behind, and "
-            "its user agent is not WeChat's."
-        )
-        return [
-            copied.format(time=format_duration(evidence.age)),
-            describe_signers(evidence.signers),
-        ]
-    unknown = _("The signature matches no token that is stored here.")
-    copied = _(
-        "The timestamp was {time} behind, and the user agent is not WeChat's: either it is a copy "
-        "of an old request, or the clock of the script that sent it is wrong."
-    )
-    return [unknown, copied.format(time=format_duration(evidence.age))]
 
 
 def arrived(evidence: Evidence) -> list[str]:
@@ -222,10 +185,19 @@ def parameters_incomplete(evidence: Evidence) -> Explanation | None:
         return None
     names, lost = ", ".join(arrived(evidence)), ", ".join(missing(evidence))
     to_do = _(
-        "If you sent this, send all four parameters. In a shell, put the URL in quotation marks: "
-        "an & without them ends the command, so that only the first parameter arrives. If WeChat "
-        "sent it, check which proxy in front of this server changes the query string."
+        "If you sent this, send all four parameters, or press “Test from this server” on the "
+        "account's page. In a shell, put the URL in quotation marks: an & without them ends the "
+        "command, so that only the first parameter arrives. If WeChat sent it, check which proxy "
+        "in front of this server changes the query string."
     )
+    if lost == "echostr":
+        to_do = join_sentences(
+            to_do,
+            _(
+                "If it was a message, a redirect has turned its POST into a GET: put the address "
+                "to which it leads into the console, with https."
+            ),
+        )
     also = also_signed(evidence)
     return Explanation(
         _("parameters incomplete"),
@@ -248,9 +220,9 @@ def parameter_repeated(evidence: Evidence) -> Explanation | None:
             name=evidence.parameter
         ),
         _(
-            "The server URL in the console, or in the script, must end with the slug: a URL that "
-            "was copied from a log has old parameters behind a “?”. Remove them. If there are "
-            "none, check whether a proxy in front of this server changes the query string."
+            "The server URL in the console, or in the script, must end with the slug: if it has "
+            "old parameters behind a “?”, remove them. If it has none, look where a script or tool "
+            "adds a parameter twice, or a proxy in front of this server changes the query string."
         ),
     )
 
@@ -278,11 +250,13 @@ def parameter_malformed(evidence: Evidence) -> Explanation | None:
             ),
             place_of(evidence, ()),
         ),
-        _(
-            "If a script or tool of yours sent it, correct {name} there. If WeChat sent it, check "
-            "which proxy in front of this server changes the query string. Otherwise a scanner "
-            "tried."
-        ).format(name=name),
+        join_sentences(
+            _(
+                "If a script or tool of yours sent it, correct {name} there. If WeChat sent it, "
+                "check which proxy in front of this server changes the query string."
+            ).format(name=name),
+            stranger_tried(),
+        ),
     )
 
 

@@ -2,94 +2,51 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from functools import cached_property
-from hashlib import sha1
 
 from verification.diagnosis.double_slips import double_variants, typed_variants
 from verification.diagnosis.rare_slips import (
     incomplete_variants,
     joined_variants,
+    name_variants,
     rare_variants,
     thorough_variants,
 )
 from verification.diagnosis.recipes import (
-    Deviation,
     Parts,
     Recipe,
+    clock_recipes,
+    joining_recipes,
     likely_recipes,
-    millisecond_recipes,
     rare_recipes,
 )
-from verification.diagnosis.slips import Slip, Variants, likeliest_variants, likely_variants
+from verification.diagnosis.slips import Variants, likeliest_variants, likely_variants
+from verification.diagnosis.texts import Match, Texts
 from verification.diagnosis.values import Kind, Value
 
-#: How many hashes a list computes for mistakes beyond the likeliest, about 50 milliseconds' worth.
-#: Some are kept for the likelier mistakes with the account's own token. The page of one attempt is
-#: searched fully, so it may say more than a list.
-MAX_HASHES = 50_000
-HASHES_KEPT = 15_000
+#: How many hashes a list computes in search of mistakes, about 30 milliseconds' worth. Some are
+#: kept for the likeliest mistakes. The page of one attempt is searched fully, so it may say more.
+MAX_HASHES = 35_000
+HASHES_KEPT = 10_000
+#: To compute a signature in another way takes as long as so many hashes.
+HASHES_OF_RECIPE = 2
 #: To list the rare ways to sign takes as long as so many hashes.
 HASHES_OF_RECIPES = 1300
 #: Of more accounts, which may be meant at the bare domain, fewer mistakes are tried.
 MAX_ACCOUNTS = 5
-#: The newest tokens that are tried thoroughly. To make the texts of one, and to try them, takes as
-#: long as so many hashes.
+#: The newest tokens that are tried thoroughly, and those with every way to join besides.
 MAX_TOKENS = 10
-HASHES_OF_TOKEN = 30_000
+MAX_TOKENS_JOINED = 2
+#: To make the texts of one of them, and to try them, takes as long as so many hashes.
+HASHES_OF_TOKEN = 15_000
 #: To make the texts of a token of the account, and to try them, takes as long as so many hashes.
 HASHES_OF_OWN = 800
 #: The likely mistakes with a secret take as long.
 HASHES_OF_LIKELY = 400
 #: The key of the texts that are thorough for all live tokens, where there are few.
 EVERYBODY = frozenset[int]()
-
-
-@dataclass(frozen=True)
-class Match:
-    """Says which value made the signature, and by which mistakes."""
-
-    value: Value
-    slips: tuple[Slip, ...] = ()
-    deviation: Deviation | None = None
-
-
-class Texts:
-    """Holds texts that are tried in place of the token, each with the value and its mistakes."""
-
-    def __init__(self, variants: Iterable[tuple[Value, Variants]]) -> None:
-        self.sources: dict[bytes, tuple[Value, Variants]] = {}
-        for source in variants:
-            for text in source[1].texts:
-                self.sources.setdefault(text, source)
-        #: Sorted, so that where timestamp and nonce stand beside a text is found once for many.
-        self.sorted = sorted(self.sources)
-
-    def __len__(self) -> int:
-        return len(self.sorted)
-
-    def find(self, parts: Parts, signature: bytes) -> Match | None:
-        """Return the text that makes the signature as WeChat would with that token."""
-        first, second = sorted(parts[:2])
-        low, high = bisect_right(self.sorted, first), bisect_right(self.sorted, second)
-        groups = (
-            (b"", self.sorted[:low], first + second),
-            (first, self.sorted[low:high], second),
-            (first + second, self.sorted[high:], b""),
-        )
-        for before, texts, after in groups:
-            digests = [
-                sha1(before + text + after, usedforsecurity=False).digest() for text in texts
-            ]
-            if signature in digests:
-                text = texts[digests.index(signature)]
-                value, variants = self.sources[text]
-                is_completed = variants.is_completed_by(text, before + text + after)
-                return None if is_completed else Match(value, variants.slips)
-        return None
 
 
 class Search:
@@ -104,6 +61,7 @@ class Search:
         self.secrets = [value for value in values if value.is_secret]
         #: None if the search is not bounded
         self.hashes_left = MAX_HASHES if is_list else None
+        self._near: dict[frozenset[int], Texts] = {}
         self._own: dict[frozenset[int], Texts] = {}
         self._thorough: dict[frozenset[int], Texts] = {}
         self._typed: dict[frozenset[int], Texts] = {}
@@ -120,27 +78,42 @@ class Search:
     def _matches(
         self, parts: Parts, signature: bytes, account_ids: frozenset[int]
     ) -> Iterator[Match | None]:
-        own = [token for account_id in account_ids for token in self._by_owner[account_id]]
+        values = [value for account_id in account_ids for value in self._by_owner[account_id]]
+        own = [value for value in values if value.kind is Kind.TOKEN]
         is_few = len(account_ids) <= MAX_ACCOUNTS
         likely = [*likely_recipes(parts)]
-        yield self._exact.find(parts, signature)
-        yield _find_recipe(own, likely, signature)
-        yield self._likeliest.find(parts, signature)
-        yield _find_recipe(self.tokens, likely[:2], signature)
+        near = self._near_texts(account_ids)
+        if is_few or self._take(len(near) + HASHES_OF_RECIPE * len(own) * len(likely)):
+            yield near.find(parts, signature)
+            yield _find_recipe(own, likely, signature)
+            yield self._placeholders.find(parts, signature)
+        if self._take(len(self._all) + HASHES_OF_RECIPE * len(self.tokens) * 2):
+            yield self._all.find(parts, signature)
+            yield _find_recipe(self.tokens, likely[:2], signature)
         if self._take(HASHES_OF_OWN * len(own)):
             yield self._own_texts(account_ids).find(parts, signature)
-        if is_few and self._take(HASHES_OF_RECIPES * len(own)):
-            yield _find_recipe(own, [*rare_recipes(parts)], signature)
         newest = self._newest(own) if is_few else []
         if newest and self._take(HASHES_OF_TOKEN * len(newest), keep=HASHES_KEPT):
             yield self._thorough_texts(account_ids, newest).find(parts, signature)
-            yield self._typed_texts(account_ids, newest).find(parts, signature)
-            yield _find_both(newest, likely, signature)
-            yield _find_recipe(newest, [*millisecond_recipes(parts)], signature)
+        if is_few and self._take(HASHES_OF_RECIPES * len(own)):
+            yield _find_recipe(own, [*rare_recipes(parts)], signature)
         if self._take(HASHES_OF_LIKELY * len(self.secrets), keep=HASHES_KEPT):
             yield self._likely.find(parts, signature)
             yield _find_recipe(self.secrets, likely, signature)
-        if self.hashes_left is None and len(self._live) <= MAX_TOKENS:
+        if self.hashes_left is None:
+            yield from self._find_rare(parts, signature, account_ids, newest)
+
+    def _find_rare(
+        self, parts: Parts, signature: bytes, account_ids: frozenset[int], newest: list[Value]
+    ) -> Iterator[Match | None]:
+        """Try what takes too long for a list."""
+        likely = [*likely_recipes(parts)]
+        yield self._typed_texts(account_ids, newest).find(parts, signature)
+        yield _find_both(newest, likely, signature)
+        yield _find_recipe(newest, [*clock_recipes(parts)], signature)
+        joining = [*joining_recipes(parts)]
+        yield _find_both(newest[:MAX_TOKENS_JOINED], joining, signature)
+        if len(self._live) <= MAX_TOKENS:
             yield self._thorough_texts(EVERYBODY, self._live).find(parts, signature)
             yield _find_both(self._live, likely, signature)
 
@@ -159,24 +132,31 @@ class Search:
 
     @cached_property
     def _by_owner(self) -> defaultdict[int | None, list[Value]]:
-        tokens: defaultdict[int | None, list[Value]] = defaultdict(list)
-        for value in self.tokens:
-            tokens[_owner(value)].append(value)
-        return tokens
+        values: defaultdict[int | None, list[Value]] = defaultdict(list)
+        for value in self.values:
+            values[_owner(value)].append(value)
+        return values
 
     @cached_property
     def _live(self) -> list[Value]:
         return [value for value in self.tokens if not value.is_retired]
 
     @cached_property
-    def _exact(self) -> Texts:
-        """All values as they are."""
-        return Texts((value, Variants((), [value.text.encode()])) for value in self.values)
+    def _all(self) -> Texts:
+        """All values as they are, and all secrets with very few mistakes."""
+        return _likeliest_texts(self.values)
 
     @cached_property
-    def _likeliest(self) -> Texts:
-        """All secrets with very few mistakes."""
-        return _with_variants(self.secrets, likeliest_variants)
+    def _placeholders(self) -> Texts:
+        return _likeliest_texts(self._by_owner[None])
+
+    def _near_texts(self, account_ids: frozenset[int]) -> Texts:
+        """The values of these accounts as they are, and their secrets with very few mistakes."""
+        if account_ids not in self._near:
+            self._near[account_ids] = _likeliest_texts(
+                value for account_id in account_ids for value in self._by_owner[account_id]
+            )
+        return self._near[account_ids]
 
     @cached_property
     def _likely(self) -> Texts:
@@ -208,11 +188,7 @@ class Search:
             self._thorough[account_ids] = Texts(
                 [
                     *self._thorough_variants(tokens, [name.text for name in names]),
-                    *(
-                        (name, variants)
-                        for name in names
-                        for variants in likely_variants(name.text)
-                    ),
+                    *((name, variants) for name in names for variants in name_variants(name.text)),
                 ]
             )
         return self._thorough[account_ids]
@@ -226,6 +202,22 @@ class Search:
             yield token, joined_variants(token.text, near, others)
             for make in (thorough_variants, double_variants):
                 yield from ((token, variants) for variants in make(token.text))
+
+
+def _likeliest_texts(values: Iterable[Value]) -> Texts:
+    """Return the values as they are, then the secrets among them with very few mistakes."""
+    values = [*values]
+    return Texts(
+        [
+            *((value, Variants((), [value.text.encode()])) for value in values),
+            *(
+                (value, variants)
+                for value in values
+                if value.is_secret
+                for variants in likeliest_variants(value.text)
+            ),
+        ]
+    )
 
 
 def _own_variants(text: str) -> Iterator[Variants]:

@@ -7,6 +7,7 @@ import re
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from verification.diagnosis.advice import stranger_tried
 from verification.diagnosis.evidence import Evidence, Explanation
 from verification.diagnosis.mistake_causes import place_of
 from verification.diagnosis.names import join_sentences
@@ -82,7 +83,8 @@ QUERY_TEXTS = {
     ),
     Shape.PLACEHOLDER: (
         gettext_lazy(
-            "A parameter was a placeholder or empty variable, such as {signature} or undefined."
+            "A parameter was a placeholder, markup or an empty variable, such as {signature} or "
+            "undefined."
         ),
         gettext_lazy("Let the script or tool put in the value."),
     ),
@@ -135,6 +137,25 @@ def domain_file(evidence: Evidence) -> Explanation | None:
     )
 
 
+def browser_redirect(evidence: Evidence) -> Explanation | None:
+    """Recognize a browser that comes back from a sign-in, with a code for a web page."""
+    if evidence.shape is not Shape.REDIRECT:
+        return None
+    return Explanation(
+        _("redirect of a web login"),
+        _(
+            "A browser came back from a web login (网页授权) with code and state. This is no check "
+            "of WeChat's servers and no message."
+        ),
+        _(
+            "If a web page or menu of yours has this URL as redirect_uri, let it have the address "
+            "of your website: this server has no pages for users. Change nothing in "
+            "WeChat's console because of it."
+        ),
+        is_harmless=True,
+    )
+
+
 def path_with_parameters(evidence: Evidence) -> Explanation | None:
     """Recognize parameters that came in the path, because the “?” before them is missing."""
     slug = evidence.attempt.path_slug
@@ -149,8 +170,8 @@ def path_with_parameters(evidence: Evidence) -> Explanation | None:
             "them is missing, or was percent-encoded as %3F."
         ).format(path=evidence.attempt.path),
         _(
-            "Correct the script or tool that sent it, or the server URL in the console: it ends "
-            "with the slug, and the parameters follow a plain “?”."
+            "Correct the script, tool or proxy that made this URL, or the server URL in the "
+            "console: it ends with the slug, and the parameters follow a plain “?”."
         ),
     )
 
@@ -164,11 +185,12 @@ def query_mangled(evidence: Evidence) -> Explanation | None:
     if evidence.shape not in QUERY_TEXTS:
         return None
     happened, to_do = map(str, QUERY_TEXTS[evidence.shape])
-    if evidence.is_wechats:
-        proxy = _("If WeChat sent it, let the proxy in front of this server leave it as it is.")
-        to_do = join_sentences(to_do, proxy)
+    proxy = _("If WeChat sent it, let the proxy in front of this server leave it as it is.")
+    advice = [proxy, to_do] if evidence.is_wechats else [to_do, proxy]
     return Explanation(
-        _("query string mangled"), join_sentences(happened, place_of(evidence, ())), to_do
+        _("query string mangled"),
+        join_sentences(happened, place_of(evidence, ())),
+        join_sentences(*advice, stranger_tried()),
     )
 
 
@@ -178,12 +200,10 @@ def signature_malformed(evidence: Evidence) -> Explanation | None:
     if not is_malformed or evidence.parameter != "signature" or evidence.shape is None:
         return None
     happened, to_do = describe_signature(evidence.shape)
-    place = place_of(evidence, ())
-    stranger = _("Otherwise a scanner tried, and was refused.") if place else ""
     return Explanation(
         _("signature in another form"),
-        join_sentences(happened, place),
-        join_sentences(to_do, stranger),
+        join_sentences(happened, place_of(evidence, ())),
+        join_sentences(to_do, stranger_tried()),
     )
 
 
@@ -195,7 +215,7 @@ def describe_signature(shape: Shape) -> tuple[str, str]:
             _("By its length, the signature is {digest} in hexadecimal; WeChat uses SHA-1.").format(
                 digest=OTHER_DIGESTS[shape]
             ),
-            _("Use SHA-1 in the script or tool that sent it."),
+            _("If a script or tool of yours sent it, use SHA-1 there."),
         )
     happened = {
         Shape.BASE64: _("The signature is in base64; WeChat's is in hexadecimal."),

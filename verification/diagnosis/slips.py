@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from enum import Enum, auto
 from typing import NamedTuple
 
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 #: A slip that drops or changes characters leaves at least so many of them, and half of the token.
 MIN_KNOWN = 8
@@ -46,6 +46,7 @@ class Slip(Enum):
     SWAPPED = auto()
     LETTER_ADDED = auto()
     LETTER_WRONG = auto()
+    DIGITS_WRONG = auto()
     ENCODED = auto()
     ZEROS = auto()
     TWO_VALUES = auto()
@@ -99,7 +100,7 @@ STRAY = {
 PAIRS = ['""', "''", "“”", "‘’", "「」", "``", "()", "（）", "[]", "【】", "<>", "{}"]
 MARKUP = [
     *(("**", "**"), ("*", "*"), ("__", "__"), ("_", "_"), ("<b>", "</b>"), ("<p>", "</p>")),
-    *(("<code>", "</code>"), ("<td>", "</td>")),
+    *(("<code>", "</code>"), ("<td>", "</td>"), ("b'", "'"), ('\\"', '\\"')),
 ]
 LABELS = [
     *("Token: ", "Token:", "Token：", "token: ", "token:", "token=", "TOKEN=", "Token "),
@@ -152,7 +153,7 @@ def likely_variants(text: str) -> Iterator[Variants]:
     yield Variants((Slip.QUOTES,), quoted(text))
     yield Variants((Slip.LABEL,), [f"{label}{text}".encode() for label in LABELS])
     cut = [(raw + raw)[:MAX_LENGTH]] if len(raw) < MAX_LENGTH < 2 * len(raw) else []
-    yield Variants((Slip.DOUBLED,), [raw + raw, *cut])
+    yield Variants((Slip.DOUBLED,), [raw + raw, *cut, raw * 3])
     yield Variants((Slip.CASE,), _recased(text))
     yield Variants((Slip.FULL_WIDTH,), _widened(text))
     if len(text) > MIN_KNOWN:
@@ -196,30 +197,34 @@ def look_alikes(text: str, groups: list[str]) -> list[bytes]:
     return found
 
 
+#: The mistakes, as they follow “but”.
+DESCRIPTIONS = {
+    Slip.SPACE: gettext_lazy("with a space before, after or in it"),
+    Slip.LINE_BREAK: gettext_lazy("with a line break in it or beside it"),
+    Slip.TAB: gettext_lazy("with a tab before or after it"),
+    Slip.BOM: gettext_lazy("with a byte order mark (BOM) before or after it"),
+    Slip.INVISIBLE: gettext_lazy("with an invisible character before, after or in it"),
+    Slip.QUOTES: gettext_lazy("in quotation marks, brackets or markup"),
+    Slip.LABEL: gettext_lazy("with its label copied along, such as “Token:”"),
+    Slip.PUNCTUATION: gettext_lazy("with a punctuation mark before, after or in it"),
+    Slip.INCOMPLETE: gettext_lazy("with characters missing"),
+    Slip.DOUBLED: gettext_lazy("pasted more than once"),
+    Slip.CASE: gettext_lazy("with upper and lower case mixed up"),
+    Slip.FULL_WIDTH: gettext_lazy("in full-width characters"),
+    Slip.LOOK_ALIKE: gettext_lazy("with characters mixed up that look alike, such as O and 0"),
+    Slip.FOREIGN_LETTER: gettext_lazy(
+        "with characters of another alphabet that look alike, such as Cyrillic letters or the "
+        "ligature ﬁ"
+    ),
+    Slip.SWAPPED: gettext_lazy("with two characters in the wrong order"),
+    Slip.LETTER_ADDED: gettext_lazy("with one character too many"),
+    Slip.LETTER_WRONG: gettext_lazy("with one wrong character"),
+    Slip.DIGITS_WRONG: gettext_lazy("with two wrong digits"),
+    Slip.ENCODED: gettext_lazy("encoded or hashed, as in base64"),
+    Slip.ZEROS: gettext_lazy("with its last digits turned into zeros, as spreadsheets do"),
+    Slip.TWO_VALUES: gettext_lazy("with another value before or after it, such as the AppID"),
+}
+
+
 def describe_slip(slip: Slip) -> str:
-    """Return the mistake, as it follows “but”."""
-    return {
-        Slip.SPACE: _("with a space before, after or in it"),
-        Slip.LINE_BREAK: _("with a line break in it or beside it"),
-        Slip.TAB: _("with a tab before or after it"),
-        Slip.BOM: _("with a byte order mark (BOM) before or after it"),
-        Slip.INVISIBLE: _("with an invisible character before, after or in it"),
-        Slip.QUOTES: _("in quotation marks, brackets or markup"),
-        Slip.LABEL: _("with its label copied along, such as “Token:”"),
-        Slip.PUNCTUATION: _("with a punctuation mark before, after or in it"),
-        Slip.INCOMPLETE: _("with characters missing"),
-        Slip.DOUBLED: _("pasted twice"),
-        Slip.CASE: _("with upper and lower case mixed up"),
-        Slip.FULL_WIDTH: _("in full-width characters"),
-        Slip.LOOK_ALIKE: _("with characters mixed up that look alike, such as O and 0"),
-        Slip.FOREIGN_LETTER: _(
-            "with characters of another alphabet that look alike, such as Cyrillic letters or the "
-            "ligature ﬁ"
-        ),
-        Slip.SWAPPED: _("with two characters in the wrong order"),
-        Slip.LETTER_ADDED: _("with one character too many"),
-        Slip.LETTER_WRONG: _("with one wrong character"),
-        Slip.ENCODED: _("encoded or hashed, as in base64"),
-        Slip.ZEROS: _("with its last digits turned into zeros, as spreadsheets do"),
-        Slip.TWO_VALUES: _("with another value pasted before or after it"),
-    }[slip]
+    return str(DESCRIPTIONS[slip])

@@ -5,6 +5,12 @@ from __future__ import annotations
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from verification.diagnosis.advice import (
+    check_signing,
+    stranger_tried,
+    try_again,
+    use_current_token,
+)
 from verification.diagnosis.evidence import Evidence, Explanation
 from verification.diagnosis.missing_keys import (
     add_missing_key,
@@ -12,7 +18,7 @@ from verification.diagnosis.missing_keys import (
     describe_missing_key,
     put_key_back,
 )
-from verification.diagnosis.mistake_causes import describe_signers
+from verification.diagnosis.mistake_causes import describe_signers, matches_nothing
 from verification.diagnosis.names import join_sentences, name_accounts
 from verification.protocol.enums import Reason
 from verification.times import format_date
@@ -33,7 +39,7 @@ def key_was_missing(evidence: Evidence) -> Explanation | None:
                 ).format(account=token.account),
                 _(
                     "This process has the key. Make sure that all processes were restarted with "
-                    "it; then press Submit (提交) again."
+                    "it; then press Submit (提交) again, or let the script send it again."
                 ),
                 (token.account,),
                 token,
@@ -52,7 +58,7 @@ def token_since_added(evidence: Evidence) -> Explanation | None:
                     "This was signed with a token that was added to “{account}” only later, on "
                     "{date}."
                 ).format(account=token.account, date=format_date(token.created_at)),
-                _("Press Submit (提交) again."),
+                try_again(evidence),
                 (token.account,),
                 token,
                 depends_on_tokens=True,
@@ -74,7 +80,7 @@ def token_fits_today(evidence: Evidence) -> Explanation | None:
                     "This was signed with a token of “{account}” that did not match then, but does "
                     "now: its key or the account's settings were changed."
                 ).format(account=token.account),
-                _("Press Submit (提交) again."),
+                try_again(evidence),
                 (token.account,),
                 token,
                 depends_on_tokens=True,
@@ -86,21 +92,16 @@ def token_retired(evidence: Evidence) -> Explanation | None:
     for token in evidence.own(evidence.signers):
         if token.expires_at and not token.is_live_at(timezone.now()):
             happened = describe_signers([token])
-            to_do = _(
-                "If a script or tool of yours sent it, put the current token there. If it was "
-                "WeChat, paste the current token into the console and press Submit (提交)."
-            )
             if evidence.is_wechats:
                 happened = _(
                     "WeChat still uses the token of “{account}” that was retired on {date}."
                 ).format(account=token.account, date=format_date(token.expires_at))
-                to_do = _("Paste the current token into the console and press Submit (提交).")
             return add_missing_key(
                 evidence,
                 Explanation(
                     _("retired token"),
                     happened,
-                    to_do,
+                    use_current_token(evidence),
                     (token.account,),
                     token,
                     depends_on_tokens=True,
@@ -133,8 +134,8 @@ def token_of_another_account(evidence: Evidence) -> Explanation | None:
         )
     if len(others) > 1:
         to_do = _(
-            "Put the token of “{own}” into that console. {other} share one token: give each its "
-            "own."
+            "Put the token of “{own}” into that console, or into the script that sent this. "
+            "{other} share one token: give each its own."
         )
     return add_missing_key(
         evidence,
@@ -158,7 +159,7 @@ def key_missing(evidence: Evidence) -> Explanation | None:
         return None
     accounts = sorted({token.account for token in lost}, key=str)
     if evidence.is_refused_for(Reason.UNDECRYPTABLE_TOKEN):
-        happened = _("{what_happened} WeChat's request may be right.")
+        happened = _("{what_happened} The request may be right.")
     else:
         happened = _("{what_happened} So the cause cannot be found now.")
     return Explanation(
@@ -173,7 +174,7 @@ def key_missing(evidence: Evidence) -> Explanation | None:
 def token_unknown(evidence: Evidence) -> Explanation:
     account = evidence.attempt.account
     lost = sorted({token.account for token in evidence.stored.undecryptable}, key=str)
-    happened = _("The signature matches no token that is stored here.")
+    happened = matches_nothing()
     if lost:
         happened = _("The signature matches no token that this server can decrypt.")
     elif account:
@@ -181,29 +182,71 @@ def token_unknown(evidence: Evidence) -> Explanation:
             "The signature matches no token that is stored here, neither of “{account}” nor of "
             "another account."
         ).format(account=account)
+    advice = _advise_wechat(evidence) if evidence.is_wechats else _advise_script(evidence)
     return Explanation(
         _("unknown token"),
-        join_sentences(happened, describe_missing_key(lost) if lost else ""),
-        join_sentences(_advise_unknown(evidence), advise_missing_key(lost) if lost else ""),
+        join_sentences(
+            happened,
+            "" if account else _name_accounts_at_root(evidence),
+            describe_missing_key(lost) if lost else "",
+        ),
+        join_sentences(*advice, advise_missing_key(lost) if lost else ""),
         (account,) if account else (),
         depends_on_tokens=True,
     )
 
 
-def _advise_unknown(evidence: Evidence) -> str:
-    """Return the checks. The request may be WeChat's, a script's or a stranger's."""
-    if evidence.is_wechats:
-        return _(
-            "If somebody pressed Submit (提交) at that time, or messages stay away: reveal the "
-            "token on the account page, paste it into Token (令牌) in the console and press Submit "
-            "(提交). Otherwise another product may have been given this URL, such as a Mini "
-            "Program, an Open Platform component (第三方平台) or WeCom: give it another one. Or a "
-            "stranger tried, and was refused."
+def _name_accounts_at_root(evidence: Evidence) -> str:
+    stored = evidence.stored
+    accounts = sorted((stored.accounts_by_id[some] for some in stored.ids_at_root), key=str)
+    if not accounts:
+        return ""
+    return _("These accept calls at the bare domain: {accounts}.").format(
+        accounts=name_accounts(accounts)
+    )
+
+
+def _advise_wechat(evidence: Evidence) -> list[str]:
+    """Return the checks, the likeliest first, of a request that has WeChat's user agent."""
+    return [
+        _("If somebody pressed Submit (提交) at that time, or messages stay away:"),
+        _use_own_token(evidence),
+        _(
+            "If another account or product has this URL, such as a test account (测试号), a Mini "
+            "Program, an Open Platform component (第三方平台) or WeCom, give it its own. If the "
+            "console has the right token already, a proxy in front of this server changes the "
+            "query string, or a script sent this."
+        ),
+        check_signing(),
+        stranger_tried(),
+    ]
+
+
+def _advise_script(evidence: Evidence) -> list[str]:
+    """Return the checks of a request that a script sent, or WeChat by way of a proxy."""
+    compare = _("If a script or tool of yours sent it, compare its token with the account's.")
+    if evidence.attempt.account:
+        compare = _(
+            "If a script or tool of yours sent it, compare its token with the one on the account "
+            "page."
         )
+    return [
+        compare,
+        check_signing(),
+        _("If it was WeChat:"),
+        _use_own_token(evidence),
+        _("If another product or system was given this URL, give it another one."),
+        stranger_tried(),
+    ]
+
+
+def _use_own_token(evidence: Evidence) -> str:
+    if evidence.attempt.account:
+        return _(
+            "copy the token from the page of “{account}” into Token (令牌) in its console and "
+            "press Submit (提交), or enter the console's token on that page."
+        ).format(account=evidence.attempt.account)
     return _(
-        "If a script or tool of yours sent it, compare its token with the one on the account page, "
-        "and how it signs: only token, timestamp and nonce, and the same timestamp and nonce that "
-        "it sends. If it was WeChat, paste the token into Token (令牌) in the console. Otherwise "
-        "another system may have been given this URL: give it another one. Or a stranger tried, "
-        "and was refused."
+        "find the account whose console has the bare domain as its URL, and put its server URL and "
+        "its token there."
     )

@@ -66,6 +66,7 @@ WRAPPERS = ["{}", "<{}>", "${{{}}}", "${}", "{{{}}}", "{{{{{}}}}}", "{{{{ {} }}}
 #: What people leave in place of the token, and what the pages and programs show in its place.
 PLACEHOLDERS = [
     *(MASK, "*" * 8, "undefined", "null", "None", "nil", "true", "[object Object]", "NaN", "xxx"),
+    *("[object Promise]", "(null)", "NULL", "false", "0", "test", "test_token", "123456"),
     *(wrapper.format(name) for name in PLACEHOLDER_NAMES for wrapper in WRAPPERS),
 ]
 

@@ -37,6 +37,7 @@ class Shape(StrEnum):
     QUOTED_PRINTABLE = "quoted_printable"  #: =3D in place of =
     MASKED = "masked"  #: [FILTERED], ***
     PUNCTUATION = "punctuation"  #: Chinese punctuation after a value
+    REDIRECT = "redirect"  #: code and state of a web login, and none of WeChat's parameters
     UNREADABLE = "unreadable"  #: the names occur, but not as parameters
     # Of a signature
     SHA224 = "sha224"
@@ -129,6 +130,8 @@ def shape_of_query(query: bytes) -> Shape | None:
         if pattern.search(query):
             return shape
     names = [pair.partition(b"=")[0] for pair in query.split(b"&", 20)[:20]]
+    if {b"code", b"state"} <= {*names} or {b"error", b"state"} <= {*names}:
+        return Shape.REDIRECT
     if _has_other_name(names):
         return Shape.OTHER_NAME
     has_names = b"signature" in query and b"timestamp" in query

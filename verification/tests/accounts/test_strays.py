@@ -24,7 +24,8 @@ class TestStrays:
         assert status.level is Level.WAITING
         assert status.text.startswith("WeChat called a wrong address at ")
         assert status.text.endswith(": /wechat/brnad-a")
-        assert "the nearest is “/wechat/brand-a”. If it stands in WeChat's console" in status.advice
+        assert "The nearest is “/wechat/brand-a” of “Brand-A”." in status.advice
+        assert "If it stands in WeChat's console" in status.advice
         assert status.attempt is not None
         assert status.attempt.pk == 1
         assert status_of(brand_a, in_hours=24.1).text == "WeChat has not called yet"

@@ -53,7 +53,7 @@ def test_an_unknown_path_names_the_nearest(diagnose: Diagnose, slug: str) -> Non
     explanation = diagnose(f"/wechat/{slug}?{verification('Nonsense')}")
 
     assert explanation.cause == "path_unknown"
-    assert "the nearest is “/wechat/brand-a”" in explanation.what_happened
+    assert "The nearest is “/wechat/brand-a” of “Brand-A”." in explanation.what_happened
 
 
 @pytest.mark.parametrize("path", ["/WeChat/brand-a", "/brand-a", "/api/wechat//brand-a"])
@@ -61,7 +61,7 @@ def test_an_address_without_wechat_names_the_whole_path(diagnose: Diagnose, path
     explanation = diagnose(f"{path}?{verification('Nonsense')}")
 
     assert explanation.cause == "path_unknown"
-    assert f"“{path}”; the nearest is “/wechat/brand-a”" in explanation.what_happened
+    assert f"“{path}”. The nearest is “/wechat/brand-a”" in explanation.what_happened
     assert f"“{path}”, but" in diagnose(f"{path}?{verification(A)}").what_happened
 
 
@@ -78,7 +78,10 @@ def test_the_bare_domain_is_named_where_no_account_accepts_calls(diagnose: Diagn
     OfficialAccount.objects.update(answers_at_root=False)
     explanation = diagnose(f"/?{verification('Nonsense')}")
 
-    assert explanation.what_happened == "No account accepted calls at the bare domain."
+    assert explanation.what_happened == (
+        "No account accepted calls at the bare domain. The signature matches no token that is "
+        "stored here."
+    )
     assert "/wechat/" not in explanation.full_text
 
 
@@ -115,7 +118,8 @@ def test_the_token_decides_which_account_a_mistyped_path_means(
     explanation = diagnose(f"/wechat/brand-aa?{verification(B)}")
 
     assert explanation.cause == "path_mistyped"
-    assert [account.slug for account in explanation.accounts] == ["brand-b"]
+    assert [account.slug for account in explanation.accounts] == ["brand-b", "brand-a"]
+    assert "The nearest address is that of “Brand-A”, so decide" in explanation.what_happened
 
 
 def test_a_later_pause_is_not_blamed(diagnose: Diagnose, brand_a: OfficialAccount) -> None:

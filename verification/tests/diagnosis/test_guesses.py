@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import hashlib
 import random
+from base64 import b64encode
 from collections import defaultdict
 from collections.abc import Callable
-from math import log2, prod
+from math import factorial, log2, prod
+from string import digits
 
 import pytest
 
 from verification.diagnosis.double_slips import double_variants, typed_variants
 from verification.diagnosis.rare_slips import rare_variants, thorough_variants
+from verification.diagnosis.recipes import SHORTEST_SORTED
 from verification.diagnosis.slips import (
     LETTERS,
     LOOK_ALIKES,
@@ -58,6 +61,7 @@ def tokens_behind_the_texts(token: str) -> list[float]:
     here = texts_by_slip(token)
     for place, letter in enumerate(token):
         alike = {*"".join(group for group in LOOK_ALIKES if letter in group), letter.swapcase()}
+        alike |= {*digits} if letter in digits else set()
         unlike = random.Random(place).sample(sorted({*ALPHABET} - alike - {letter}), 2)
         kept_by = [
             {other: texts_by_slip(f"{token[:place]}{other}{token[place + 1 :]}") for other in some}
@@ -101,6 +105,15 @@ def test_a_part_is_recognized_from_half_of_the_token_and_eight_characters() -> N
         assert min(map(len, parts)) == max(8, (len(token) + 1) // 2)
 
 
+def test_the_characters_of_a_token_in_any_order_are_too_many_to_guess() -> None:
+    """Sorted characters are told of a token that has so many that no guess finds them out."""
+    chance = (
+        log2(GUESSES) + log2(factorial(SHORTEST_SORTED)) - SHORTEST_SORTED * log2(len(ALPHABET))
+    )
+
+    assert chance < -25
+
+
 #: Each makes the text that somebody else has signed with, of a token.
 SIGNED_WITH: dict[str, Callable[[str], str]] = {
     "WeChat": lambda token: token,
@@ -111,6 +124,17 @@ SIGNED_WITH: dict[str, Callable[[str], str]] = {
     "a letter in other case": lambda token: token[0].swapcase() + token[1:],
     "a look-alike": lambda token: token.replace("0", "O", 1),
     "a line break": lambda token: f"{token}\n",
+    "quotation marks": lambda token: f'"{token}"',
+}
+#: Each makes the text that somebody else has hashed, of the sorted parts.
+HASHED: dict[str, Callable[[list[str]], str]] = {
+    "with commas": ",".join,
+    "as Go prints them": lambda parts: f"[{' '.join(parts)}]",
+    "with a line break": lambda parts: "".join([*parts, "\n"]),
+    "in quotation marks": lambda parts: f'"{"".join(parts)}"',
+    "sorted by character": lambda parts: "".join(sorted("".join(parts))),
+    "in base64": lambda parts: b64encode("".join(parts).encode()).decode(),
+    "twice": lambda parts: hashlib.sha1("".join(parts).encode()).hexdigest(),
 }
 FIRST = "0vRtB4nHcV6sDfG8"  # sorts before timestamp and nonce
 CAPITAL = "Kvrtb4nhcv6sdfg8"  # differs from its lower case in the first character only
@@ -131,6 +155,7 @@ def test_a_copied_signature_confirms_no_guessed_character(
     make_account("city-mall", token)
     text = SIGNED_WITH[signed_with](token)
     copied = hashlib.sha1("".join(sorted([text, TIMESTAMP, nonce])).encode()).hexdigest()
+    call_signed(copied, nonce=nonce)
     around = {token[0], token[-1], text[0], text[-1], *"0123456789abcdefkvRG8"}
     guesses = [letter for letter in sorted(around) if letter.isascii() and letter.isalnum()]
     explanations = {
@@ -144,9 +169,28 @@ def test_a_copied_signature_confirms_no_guessed_character(
     assert len(shorter) == 1
 
 
+@pytest.mark.parametrize("hashed", HASHED)
+@pytest.mark.parametrize("change", [str, lambda token: token[1:]])
+def test_a_signature_of_a_wrong_script_confirms_no_guessed_character(
+    db: None, change: Callable[[str], str], hashed: str
+) -> None:
+    make_account("city-mall", LAST)
+    text = HASHED[hashed](sorted([change(LAST), TIMESTAMP, LATE]))
+    copied = hashlib.sha1(text.encode()).hexdigest()
+    call_signed(copied, nonce=LATE)
+    nonces = [
+        longer
+        for guess in (LAST[0], change(LAST)[0], "x")
+        for longer in (f"{LATE}{guess}", f"{guess}{LATE}", f"{LATE},{guess}", f"{guess},{LATE}")
+    ]
+
+    assert len({call_signed(copied, nonce=nonce).full_text for nonce in nonces}) == 1
+
+
 def test_two_guessed_characters_are_not_confirmed_either(db: None) -> None:
     make_account("city-mall", LAST)
     copied = signature(LAST, TIMESTAMP, LATE)
+    call_signed(copied, nonce=LATE)
     nonces = [f"{LATE}{LAST[:2]}", f"{LATE}{LAST[0]}x", f"{LATE}{LAST[:8]}", f"{LATE}xyz"]
 
     assert len({call_signed(copied, nonce=nonce).full_text for nonce in nonces}) == 1

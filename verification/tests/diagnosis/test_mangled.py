@@ -149,6 +149,13 @@ def test_a_wrong_token_is_told_even_where_the_echostr_is_missing() -> None:
     assert "“City Mall”, but with characters missing" in call(query=query).what_happened
 
 
+def test_a_message_that_a_redirect_turned_into_a_get_is_named() -> None:
+    without_echostr = RIGHT.rpartition("&")[0]
+
+    assert "a redirect has turned its POST into a GET" in call(query=without_echostr).what_to_do
+    assert "redirect" not in call(query=f"signature={SIGNATURE}").what_to_do
+
+
 def test_a_lost_query_string_with_wechats_user_agent_is_not_taken_for_a_bot() -> None:
     explanation = call(agent="Mozilla/4.0")
 

@@ -32,7 +32,7 @@ def test_while_the_key_is_missing_the_request_may_be_right(brand_a: OfficialAcco
 
     assert explanation.full_text == (
         "This server cannot decrypt the token of “Brand-A”, because TOKEN_ENCRYPTION_KEYS lacks "
-        "the key that encrypted it. WeChat's request may be right. Put the key that encrypted it "
+        "the key that encrypted it. The request may be right. Put the key that encrypted it "
         "back behind the newest one in TOKEN_ENCRYPTION_KEYS, keep the keys that are there, and "
         "restart all processes. Change nothing in WeChat's console."
     )
@@ -131,7 +131,7 @@ def test_the_lost_key_of_another_account_is_named_where_no_token_fits(
         "The signature matches no token that this server can decrypt."
     )
     assert "To compare “Brand-B” as well: Put the key" in explanation.what_to_do
-    assert "paste it into Token (令牌) in the console" in explanation.what_to_do
+    assert "into Token (令牌) in its console" in explanation.what_to_do
 
 
 @pytest.mark.parametrize(

@@ -6,15 +6,17 @@ Nobody is reassured either where another product may have been given the URL.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 import pytest
 from django.test import Client
 
-from verification.diagnosis import Explanation, explain, remark_on
+from verification.diagnosis import Explanation, StoredData, explain, remark_on
 from verification.models import AESKey, OfficialAccount
 from verification.tests.support.adapter import last_attempt
 from verification.tests.support.company import (
     MALL,
+    MALL_AES_KEY,
     OLD_MALL,
     OUTLET,
     call,
@@ -73,26 +75,34 @@ def test_a_script_with_a_wrong_clock_and_an_unknown_token_is_told_of_both() -> N
 
     assert explanation.what_happened.startswith("The signature matches no token that is stored")
     assert "a copy of an old request, or the clock of the script" in explanation.what_happened
-    assert "It must also have the account's current token." in explanation.what_to_do
+    assert "Compare its token with the account's current one." in explanation.what_to_do
+    assert "A script must sort token, timestamp and nonce as text" in explanation.what_to_do
 
 
 def test_a_script_that_lowers_the_letters_of_the_right_token_is_told_so() -> None:
-    assert "it must not change the letters' case" in call_with(MALL.lower(), agent=CURL).what_to_do
-    assert "letters' case" not in call_with(MALL.lower()).what_to_do
+    changes = "something changes it before it is hashed, such as the letters' case"
+
+    assert changes in call_with(MALL.lower(), agent=CURL).what_to_do
+    assert changes in call_with(f'"{MALL}"', agent=CURL).what_to_do
+    assert changes not in call_with(MALL.lower()).what_to_do
+    assert changes not in call_with(OUTLET.lower(), agent=CURL).what_to_do
 
 
 def test_a_proxy_that_cuts_the_path_or_renames_parameters_is_named() -> None:
     cut = call("/city-mall", verification(MALL))
     renamed = call(query=verification(MALL).replace("signature", "Signature"))
 
-    assert "the proxy in front of this server changes the path" in cut.what_to_do
-    assert renamed.what_to_do.endswith("leave it as it is.")
+    assert "a proxy in front of this server changes the path" in cut.what_to_do
+    assert renamed.what_to_do.startswith("If WeChat sent it, let the proxy in front of")
 
 
 def test_a_web_page_of_ones_own_is_no_scanner_for_certain() -> None:
     Client().options("/wechat/city-mall")
 
     explanation = explain(last_attempt())
+    assert "A browser sends OPTIONS before a web page calls another site" in (
+        explanation.what_happened
+    )
     assert explanation.what_to_do.startswith("If a web page, an API client or a monitor of yours")
 
 
@@ -140,7 +150,7 @@ def test_a_form_in_the_body_is_told_to_be_a_get() -> None:
 @pytest.mark.parametrize(
     ("agent", "words"),
     [
-        ("Java/1.8.0_392", "correct the body there; the token and the console are right"),
+        ("Java/1.8.0_392", "If it was a script or tool of yours, let it send such a body"),
         ("Mozilla/4.0", "If WeChat itself sent it, check whether a proxy"),
     ],
 )
@@ -193,6 +203,85 @@ def test_a_prefix_before_the_path_is_named(token: str) -> None:
     assert "It has “/api” before the path: remove that" in explanation.what_happened
 
 
+@pytest.mark.parametrize("query", ["code=081aBcGa1x&state=login", "state=1&error=access_denied"])
+def test_a_redirect_of_a_web_login_is_named(query: str) -> None:
+    explanation = call(query=query, agent="MicroMessenger/8.0.42")
+
+    assert explanation.cause == "browser_redirect"
+    assert "redirect_uri" in explanation.what_to_do
+
+
+def test_a_code_beside_wechats_parameters_is_no_redirect() -> None:
+    assert call(query=f"{verification(MALL)}&code=1&state=2").cause == "accepted"
+
+
+@pytest.mark.parametrize("agent", ["sqlmap/1.7.2#stable", "Mozilla/5.00 (Nikto/2.1.6)", "Nuclei"])
+def test_a_scanner_is_told_by_its_user_agent(agent: str) -> None:
+    call(query="id=1", agent=agent)
+    texts = [remark.text for remark in remark_on(last_attempt())]
+
+    assert f"Its user agent “{agent}” is that of a scanner" in texts[0]
+
+
+def test_an_unknown_token_at_the_bare_domain_names_who_is_called_there() -> None:
+    explanation = call_with("NobodyKnowsThis1", "/")
+
+    assert "These accept calls at the bare domain: “Book Shop” · “City Mall” · “Harbor" in (
+        explanation.what_happened
+    )
+    assert "find the account whose console has the bare domain" in explanation.what_to_do
+    assert "account page" not in explanation.what_to_do
+
+
+def test_a_page_that_is_opened_without_parameters_may_be_ones_own() -> None:
+    assert call(agent=CURL).what_to_do.startswith("If a script or tool of yours was to send")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda given, signature: signature, "msg_signature is the same as signature"),
+        (lambda given, signature: "", "came without msg_signature"),
+        (lambda given, signature: given[:-1], "came without msg_signature"),
+        (lambda given, signature: "0" * 40, "does not belong to the encrypted message"),
+    ],
+)
+def test_a_wrong_msg_signature_is_told_apart(change: Callable[[str, str], str], words: str) -> None:
+    body, query = encrypted_push(MALL, MESSAGE)
+    parts = dict(part.split("=", 1) for part in query.split("&"))
+    parts["msg_signature"] = change(parts["msg_signature"], parts["signature"])
+    explanation = send_body(body, "&".join(f"{name}={value}" for name, value in parts.items()))
+
+    assert explanation.cause == "message_signature_mismatch"
+    assert words in explanation.what_happened
+    assert "If a script or tool of yours sent it: msg_signature is" in explanation.what_to_do
+
+
+def test_a_script_that_encrypts_otherwise_is_told_how_wechat_does() -> None:
+    mall = OfficialAccount.objects.get(slug="city-mall")
+    AESKey.objects.filter(account=mall).delete()
+    store_aes_key(mall, AES_KEY)
+    post(*encrypted_push(MALL, MESSAGE, app_id=mall.app_id), "Mozilla/4.0")
+    explanation = send_body(*encrypted_push(MALL, MESSAGE, key=MALL_AES_KEY))
+
+    assert explanation.cause == "message_undecryptable"
+    assert "with AES-256 in CBC mode" in explanation.what_to_do
+
+
+@pytest.mark.parametrize("changed", ["timestamp", "nonce"])
+def test_a_signature_that_is_used_again_names_where_it_was_first(changed: str) -> None:
+    right = dict(part.split("=") for part in verification(MALL, timestamp=NOW).split("&"))
+    call(query="&".join(f"{name}={value}" for name, value in right.items()))
+    first = last_attempt()
+    right[changed] = str(int(right[changed]) + 777)
+    query = "&".join(f"{name}={value}" for name, value in right.items())
+    explanation = call(query=query, agent=CURL)
+
+    assert explanation.cause == "signature_reused"
+    assert f"Attempt {first.pk} of 20" in explanation.what_happened
+    assert explain(last_attempt(), StoredData()).cause == "token_unknown"
+
+
 def test_milliseconds_are_not_called_made_up() -> None:
     call(query=verification(MALL, timestamp=f"{NOW}307"), agent=CURL)
     texts = [remark.text for remark in remark_on(last_attempt())]
@@ -204,4 +293,5 @@ def test_a_clock_is_not_blamed_for_years() -> None:
     call_with(MALL, agent=CURL, timestamp=str(int(NOW) - 1000 * 86_400))
     texts = [remark.text for remark in remark_on(last_attempt())]
 
-    assert "Its timestamp was 1000 days behind this server's clock: somebody kept the URL." in texts
+    behind = "Its timestamp was 1000 days behind this server's clock: "
+    assert f"{behind}the URL was kept and sent again, or the sender's clock is slow." in texts

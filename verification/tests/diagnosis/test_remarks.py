@@ -74,7 +74,7 @@ def test_a_repeat_after_an_hour_was_sent_again_by_a_person(brand_a: OfficialAcco
     as_owner(VerificationAttempt, f"UPDATE {{table}} SET recorded_at = '{back_an_hour}'")
     wechat_verifies(brand_a, A)
 
-    assert "somebody kept its URL" in remarks()["repeat"].text
+    assert "its URL was kept and sent again" in remarks()["repeat"].text
 
 
 def test_the_same_timestamp_and_nonce_with_another_signature_is_no_repeat(

@@ -32,7 +32,7 @@ def account(slug: str) -> OfficialAccount:
 @pytest.mark.parametrize(
     ("token", "words"),
     [
-        ("NobodyKnowsThis1", "Also: the signature matches no token that is stored here."),
+        ("NobodyKnowsThis1", "Also: The signature matches no token that is stored here."),
         (OUTLET, "Also: This was signed with the token of “Harbor Outlet”."),
         (MALL[:-1], "the token of “City Mall”, but with characters missing"),
     ],
@@ -43,7 +43,10 @@ def test_a_paused_account_with_a_wrong_token_is_told_both(token: str, words: str
 
     assert "“City Mall” was paused by li.wei on 20" in explanation.what_happened
     assert words in explanation.what_happened
-    assert "copy the account's current token into the console" in explanation.what_to_do
+    assert (
+        "the console, or the script that sent this, must have the account's"
+        in explanation.what_to_do
+    )
 
 
 def test_a_paused_account_with_the_right_token_is_only_paused() -> None:
@@ -138,8 +141,42 @@ def test_a_mistyped_path_with_a_retired_token_is_told_both() -> None:
     rotate_token(account("harbor-outlet"), "NewOutletToken2027", LI_WEI, keep_old=timedelta(0))
     explanation = call_with(OUTLET, "/wechat/harbor-outlt")
 
-    assert "the nearest is “/wechat/harbor-outlet”" in explanation.what_happened
+    assert "The nearest is “/wechat/harbor-outlet” of “Harbor Outlet”." in explanation.what_happened
     assert "the token of “Harbor Outlet” that was retired on 20" in explanation.what_happened
+
+
+def test_a_mistyped_path_near_an_account_without_a_token_is_told_both() -> None:
+    make_account("travel-club")
+    explanation = call_with("MadeUpByOperator1", "/wechat/travel_club")
+
+    assert "The nearest is “/wechat/travel-club” of “Travel-Club”." in explanation.what_happened
+    assert "“Travel-Club” has no token yet: generate one" in explanation.what_happened
+    assert "The signature matches no token that is stored here." in explanation.what_happened
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/wechat/wx1f0a5b3c7d9e2468", "/wechat/WX1F0A5B3C7D9E2468", "/wechat/city-mall/callback"],
+)
+def test_an_app_id_or_slug_in_a_path_names_the_account(path: str) -> None:
+    explanation = call_with("NobodyKnowsThis1", path)
+
+    assert "The nearest is “/wechat/city-mall” of “City Mall”." in explanation.what_happened
+
+
+def test_an_account_that_was_never_added_is_told_to_be_added() -> None:
+    explanation = call_with("NobodyKnowsThis1", "/wechat/brand-x")
+
+    assert "The signature matches no token that is stored here." in explanation.what_happened
+    assert "If that account is not here, add it, with the token" in explanation.what_to_do
+
+
+@pytest.mark.parametrize("token", [OUTLET, OUTLET[:-1]])
+def test_a_path_near_one_account_with_the_token_of_another_names_both(token: str) -> None:
+    explanation = call_with(token, "/wechat/CITY-MALL")
+
+    assert "the token of “Harbor Outlet”" in explanation.what_happened
+    assert "“City Mall”" in explanation.what_happened
 
 
 def test_a_lost_key_of_another_account_is_told_where_its_token_may_be_meant() -> None:
@@ -163,4 +200,4 @@ def test_a_script_that_has_not_read_its_token_is_not_told_that_nothing_is_to_do(
     explanation = call(query=verification(""))
 
     assert explanation.cause == "signed_with_empty_token"
-    assert explanation.what_to_do.startswith("If a script of yours sent it")
+    assert explanation.what_to_do.startswith("If a script or tool of yours sent it")

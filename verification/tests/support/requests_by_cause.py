@@ -96,7 +96,7 @@ def method_not_allowed(send: Send) -> str:
 
 def call_of_wecom(send: Send) -> str:
     send("/wechat/brand-a?msg_signature=5c45ff5e&timestamp=1409659589&nonce=263&echostr=P9nAzC")
-    return "This is a WeCom check (msg_signature)"
+    return "This came with msg_signature and without signature, as WeCom (企业微信) sends it"
 
 
 def signed_with_empty_token(send: Send) -> str:
@@ -125,6 +125,11 @@ def domain_file(send: Send) -> str:
     return "Somebody asked for “MP_verify_8sJ2kQx7LmZp4RtV.txt”"
 
 
+def browser_redirect(send: Send) -> str:
+    send("/wechat/brand-a?code=081aBcGa1xYz9F0dE2Ha&state=login", user_agent="MicroMessenger/8.0")
+    return "A browser came back from a web login (网页授权)"
+
+
 def parameters_missing(send: Send) -> str:
     send("/wechat/brand-a?from=menu", user_agent="curl/8.4.0")
     return "without signature, timestamp, nonce, echostr: a browser, a monitor or a bot"
@@ -133,6 +138,13 @@ def parameters_missing(send: Send) -> str:
 def copied_request(send: Send) -> str:
     send(f"/wechat/brand-a?{verification(B)}", user_agent="curl/8.4.0")
     return "a copy of an old request: its timestamp was"
+
+
+def signature_reused(send: Send) -> str:
+    send(f"/wechat/brand-a?{verification(A)}")
+    right = signed(A)["timestamp"]
+    send(f"/wechat/brand-a?{verification(A).replace(right, str(int(right) + 77_000))}")
+    return "had the same signature, with another timestamp or nonce"
 
 
 def parameters_incomplete(send: Send) -> str:
@@ -231,7 +243,7 @@ def path_mistyped(send: Send) -> str:
 
 def path_unknown(send: Send) -> str:
     send(f"/wechat/brand_a?{verification('Nonsense')}")
-    return "the nearest is “/wechat/brand-a”"
+    return "The nearest is “/wechat/brand-a” of “Brand-A”. The signature matches no token"
 
 
 def path_of_former_slug(send: Send) -> str:

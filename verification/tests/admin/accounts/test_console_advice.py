@@ -74,7 +74,10 @@ def test_a_call_to_a_paused_account_is_a_call(
 @pytest.mark.parametrize(
     ("query", "sentence"),
     [
-        ("msg_signature=5c45ff5e&timestamp=1&nonce=2&echostr=P9nAzC", "This is a WeCom check"),
+        (
+            "msg_signature=5c45ff5e&timestamp=1&nonce=2&echostr=P9nAzC",
+            "as WeCom (企业微信) sends",
+        ),
         (f"{verification(A)}&nonce=3", "The parameter nonce was repeated"),
     ],
 )

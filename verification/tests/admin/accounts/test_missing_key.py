@@ -112,7 +112,7 @@ def test_the_pages_of_attempts_show_the_reason(
     )
 
     assert "Undecryptable token" in detail
-    assert "WeChat&#x27;s request may be right" in detail
+    assert "The request may be right" in detail
     assert "encryption key missing" in found.text
 
 

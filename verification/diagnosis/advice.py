@@ -1,0 +1,47 @@
+"""Says what to do in sentences that several causes share."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext as _
+
+from verification.diagnosis.evidence import Evidence
+
+
+def try_again(evidence: Evidence) -> str:
+    """Return how to send a request again that would be accepted now."""
+    if evidence.is_wechats:
+        return _("Press Submit (提交) again.")
+    return _("Send it again. In WeChat's console, press Submit (提交).")
+
+
+def use_current_token(evidence: Evidence) -> str:
+    """Return where the current token belongs, in place of an older one."""
+    if evidence.is_wechats:
+        return _("Paste the current token into the console and press Submit (提交).")
+    return _(
+        "If a script or tool of yours sent it, put the current token there. If it was "
+        "WeChat, paste the current token into the console and press Submit (提交)."
+    )
+
+
+def check_signing() -> str:
+    """Return what to compare in a script, if nothing that is stored made the signature."""
+    return _(
+        "A script must sort token, timestamp and nonce as text, join them with nothing between, "
+        "hash them once with SHA-1, and send the timestamp and nonce that it signs. Print the text "
+        "that it hashes: quotation marks, spaces, line breaks and letters in another case change "
+        "the signature."
+    )
+
+
+def check_path() -> str:
+    """Return how to mend a path that no account has, although the account is known."""
+    return _(
+        "Compare the server URL in the console or script with the one on the account page. If they "
+        "are the same, a proxy in front of this server changes the path: with nginx, proxy_pass "
+        "must not end with a slash."
+    )
+
+
+def stranger_tried() -> str:
+    return _("Otherwise a stranger tried, and was refused.")
