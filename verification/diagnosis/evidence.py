@@ -28,6 +28,10 @@ from verification.protocol.signature import compute_signatures
 SHAPES = {shape.value: shape for shape in Shape}
 #: In seconds. Clocks that are kept by NTP differ by less.
 MAX_CLOCK_SKEW = timedelta(minutes=5).total_seconds()
+#: Seconds by which clocks that are right differ, and a request is under way.
+MAX_DELAY = 60
+#: The most hours by which a time zone differs from UTC.
+MAX_TIME_ZONE = 14
 #: How much a path must resemble a slug to be meant for it, from 0 to 1.
 MIN_RESEMBLANCE = 0.75
 
@@ -190,9 +194,17 @@ class Evidence:
     def is_old_copy(self) -> bool:
         """Return whether this is probably a copy of an old request, which WeChat did not send.
 
-        A proxy may have removed the user agent, so a request without one may be WeChat's.
+        A proxy may have removed the user agent, so a request without one may be WeChat's. Whole
+        hours are rather a time zone.
         """
-        return bool(self.attempt.user_agent) and not self.is_wechats and self.age > MAX_CLOCK_SKEW
+        is_anothers = bool(self.attempt.user_agent) and not self.is_wechats
+        return is_anothers and self.age > MAX_CLOCK_SKEW and not self.is_off_by_hours
+
+    @property
+    def is_off_by_hours(self) -> bool:
+        """Return whether the timestamp differs by whole hours, as when a time zone is mistaken."""
+        hours, seconds = divmod(abs(self.attempt.clock_skew or 0) + MAX_DELAY, 3600)
+        return 1 <= hours <= MAX_TIME_ZONE and seconds <= 2 * MAX_DELAY
 
     @property
     def is_signed(self) -> bool:

@@ -90,7 +90,12 @@ def clock_off(evidence: Evidence) -> Remark | None:
                 "scanner made it up, or the sender's clock is far off."
             ).format(timestamp=evidence.attempt.timestamp)
         )
-    if skew > MAX_UNNOTICED_SKEW:
+    if evidence.is_off_by_hours:
+        text = _(
+            "Its timestamp was {time} from this server's clock. Whole hours are a time zone: the "
+            "sender or this server takes local time for UTC."
+        )
+    elif skew > MAX_UNNOTICED_SKEW:
         text = _(
             "Its timestamp was {time} behind this server's clock: the URL was kept and sent again, "
             "or the sender's clock is slow."

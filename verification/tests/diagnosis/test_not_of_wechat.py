@@ -295,3 +295,12 @@ def test_a_clock_is_not_blamed_for_years() -> None:
 
     behind = "Its timestamp was 1000 days behind this server's clock: "
     assert f"{behind}the URL was kept and sent again, or the sender's clock is slow." in texts
+
+
+@pytest.mark.parametrize("hours", [8, -8, 1])
+def test_whole_hours_are_a_time_zone_and_no_copy(hours: int) -> None:
+    explanation = call_with(OLD_MALL, agent=CURL, timestamp=str(int(time.time()) - hours * 3600))
+    texts = [remark.text for remark in remark_on(last_attempt())]
+
+    assert explanation.cause == "token_retired"
+    assert "Whole hours are a time zone: the sender or this server" in texts[0]
