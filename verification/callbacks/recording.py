@@ -6,6 +6,7 @@ Nothing else writes attempts.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterator, Sequence, Set
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from django.db import (
     connection,
 )
 
-from verification.callbacks.batch import close_batch, make_attempt
+from verification.callbacks.batch import Attempt, close_batch, make_attempt
 from verification.callbacks.deadlines import PROBE_DEADLINE, remaining
 from verification.callbacks.flood import RowBudget, coalesce
 from verification.callbacks.log_lines import log_attempts
@@ -33,7 +34,7 @@ from verification.db.connections import close_lost_connection
 from verification.db.errors import describe
 from verification.db.watchdog import watchdog
 from verification.models import AESKey, ChainHead, Token
-from verification.protocol.callback import Callback
+from verification.protocol.callback import MAX_INTEGER, Callback
 from verification.protocol.enums import Kind
 from verification.protocol.reply import Verdict
 
@@ -71,6 +72,7 @@ def verify(callbacks: Sequence[Callback]) -> list[Verdict]:
             map(row_budget.claim_row, callbacks, verdicts),
             row_budget,
         )
+        made = time.perf_counter()
         first_uses = find_first_uses(callbacks, verdicts, accounts)
         is_written = False
         if head is not None and not first_uses:
@@ -83,6 +85,7 @@ def verify(callbacks: Sequence[Callback]) -> list[Verdict]:
                 now = recording_time(head, clock)
                 # A first use ends earlier tokens, which must not wait for a time still to come.
                 first_uses.mark(min(now, clock))
+                lengthen(attempts, time.perf_counter() - made)
                 batch = close_batch(attempts, head, now)
                 check_time(started)
                 store.write(batch)
@@ -98,6 +101,13 @@ def read(
     has_push = any(callback.push is not None for callback in callbacks)
     rows, head, clock = store.read(slugs, with_backends=has_push)
     return Accounts(rows), head, clock
+
+
+def lengthen(attempts: Sequence[Attempt], seconds: float) -> None:
+    """Add the time to their durations for which the attempts have waited since they were made."""
+    for attempt in attempts:
+        waited = int(seconds * 1_000_000)
+        attempt["duration"] = min(attempt["duration"] + waited, MAX_INTEGER)
 
 
 def check_time(started: float) -> None:

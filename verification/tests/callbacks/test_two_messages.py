@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
@@ -73,6 +74,19 @@ def test_a_batch_continues_the_chain_of_a_process_that_was_quicker(
     assert Seal.objects.count() == 3
     assert sum(tally.count for tally in Tally.objects.all()) == 3
     assert verify_audit().problems == []
+
+
+def test_the_wait_for_a_quicker_process_counts_as_duration(
+    used: OfficialAccount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def act_slowly() -> None:
+        verify([make_callback(verification(B))])
+        time.sleep(0.3)
+
+    interrupt(monkeypatch, act_slowly)
+    verify([make_callback(verification(A))])
+
+    assert VerificationAttempt.objects.latest("id").duration >= 300_000
 
 
 def test_nothing_is_recorded_if_the_head_disappears(

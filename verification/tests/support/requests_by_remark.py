@@ -6,11 +6,13 @@ Each function has the name of its remark. PUBLIC_URL is https://wx.example.cn.
 from __future__ import annotations
 
 import time
-from datetime import datetime
+from collections.abc import Sequence
 from unittest import mock
 
-from django.utils import timezone
-
+from verification.callbacks.recording import judge_all
+from verification.callbacks.verdicts import Accounts
+from verification.protocol.callback import Callback
+from verification.protocol.reply import Verdict
 from verification.tests.support.adapter import A, B
 from verification.tests.support.requests_by_cause import Send
 from verification.tests.support.signer import verification
@@ -47,14 +49,14 @@ def came_to_another_host(send: Send) -> str:
 
 
 def slow_answer(send: Send) -> str:
-    with mock.patch("verification.callbacks.recording.recording_time", slow_clock):
+    with mock.patch("verification.callbacks.recording.judge_all", judge_slowly):
         send(f"/wechat/brand-a?{verification(B, timestamp=now())}")
     return "We took 1."
 
 
-def slow_clock(*_: object) -> datetime:
+def judge_slowly(callbacks: Sequence[Callback], accounts: Accounts) -> list[Verdict]:
     time.sleep(1.05)
-    return timezone.now()
+    return judge_all(callbacks, accounts)
 
 
 def console_may_complain(send: Send) -> str:
