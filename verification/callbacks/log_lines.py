@@ -42,5 +42,7 @@ def log_unrecorded(callback: Callback, why: object) -> None:
 
 
 def as_line(event: str, record: Mapping[str, object]) -> str:
-    fields = {name: value for name, value in record.items() if name not in UNLOGGED_FIELDS}
-    return json.dumps({"event": event, **fields})
+    fields = {"event": event, **record}
+    for name in UNLOGGED_FIELDS:
+        fields.pop(name, None)
+    return json.dumps(fields)
