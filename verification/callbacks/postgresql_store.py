@@ -1,8 +1,8 @@
-"""Read and write a batch on PostgreSQL in two messages, whatever its size.
+"""Read and write a batch on PostgreSQL in two round trips, whatever its size.
 
-The statements are in functions of the database (see migration 0012), which keeps their plans. A
-message takes about 50 µs on the database's machine and 1 ms in a data centre, and planning takes
-longer than that.
+The statements are in functions of the database (see migration 0012), because PostgreSQL keeps the
+plans of those. A round trip takes about 50 µs on the database's machine and 1 ms in a data centre,
+and planning the statements 300 µs.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL synchronous_commit = off;
 SET LOCAL lock_timeout = '1500ms'; SET LOCAL statement_timeout = '2000ms';
 SET LOCAL idle_in_transaction_session_timeout = '3000ms';"""
 # The batch commits asynchronously, which releases the head's row before the batch is on disk, so
-# that other processes can seal in the meantime. WAIT_FOR_DISK follows in the same message: it
+# that other processes can seal in the meantime. WAIT_FOR_DISK follows in the same round trip: it
 # writes to the WAL and waits until that record, and everything before it, is on disk. No answer is
 # sent earlier. The message is transactional (`true`), because only a transaction with an id waits.
 # The server's own setting of synchronous_commit stays, for example to wait for a standby, unless it
@@ -64,7 +64,7 @@ SELECT 1 FROM {HEAD} FOR UPDATE SKIP LOCKED"""
 
 
 class PostgreSQLAttemptStore(AttemptStore):
-    """Reads and writes what a batch needs, in as few messages as possible."""
+    """Reads and writes what a batch needs, in as few round trips as possible."""
 
     #: Opens the transaction, if there is one. It is sent with the first statement.
     begin = ""

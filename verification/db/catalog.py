@@ -93,7 +93,7 @@ SELECT app.name, 'trigger', tgname, concat_ws(', ', pg_get_triggerdef(t.oid, tru
     CASE tgenabled WHEN 'D' THEN 'disabled' WHEN 'R' THEN 'for replicas only' END), false
 FROM app JOIN pg_trigger t ON tgrelid = app.oid WHERE NOT tgisinternal"""
 
-_FUNCTIONS = """
+_TRIGGER_FUNCTIONS = """
 SELECT app.name, 'function of the trigger', tgname, concat_ws(', ',
     'SHA-256 ' || encode(sha256(convert_to(prosrc, 'UTF8')), 'hex'), lanname,
     CASE provolatile WHEN 'i' THEN 'immutable' WHEN 's' THEN 'stable' END,
@@ -104,9 +104,9 @@ FROM app JOIN pg_trigger ON tgrelid = app.oid JOIN pg_proc p ON p.oid = tgfoid
     JOIN pg_language ON pg_language.oid = prolang
 WHERE NOT tgisinternal"""
 
-# The functions that batches call, with all of the same name: another one, wherever in the search
-# path it stands, may be called in place of them.
-_ROUTINES = """
+# The functions that batches call. Another one of the same name, wherever in the search path it
+# stands, may be called in place of one of them, so all of a name have one definition.
+_BATCH_FUNCTIONS = """
 SELECT '', 'function', proname, string_agg(concat_ws(', ',
     '(' || pg_get_function_identity_arguments(p.oid) || ')',
     'returns ' || pg_get_function_result(p.oid),
@@ -181,17 +181,15 @@ SET LOCAL quote_all_identifiers = off; SET LOCAL "DateStyle" = 'ISO, MDY';"""
 QUERY = _PINNED + "\nUNION ALL".join(
     [
         _APP + _TABLES,
-        *(
-            _COLUMNS,
-            _CONSTRAINTS,
-            _INDEXES,
-            _TRIGGERS,
-            _FUNCTIONS,
-            _ROUTINES,
-            _OTHERS,
-            _SETTINGS,
-            _SHADOWS,
-        ),
+        _COLUMNS,
+        _CONSTRAINTS,
+        _INDEXES,
+        _TRIGGERS,
+        _TRIGGER_FUNCTIONS,
+        _BATCH_FUNCTIONS,
+        _OTHERS,
+        _SETTINGS,
+        _SHADOWS,
     ]
 )
 
