@@ -236,6 +236,7 @@ def test_a_newer_release_is_one_difference_that_watch_leaves_out_for_ten_minutes
         assert "newer than this release" in text or "a newer release has migrated" in text
         assert "not as migrations make it" not in text
         assert "not intact" not in text.lower()
+    assert integrity.text.count("newer than this release") == 1
 
 
 def test_a_process_of_the_newer_release_checks_the_log_again() -> None:
