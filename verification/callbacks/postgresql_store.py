@@ -102,6 +102,7 @@ class PostgreSQLAttemptStore(AttemptStore):
         *head_values, database_clock = rows[0][:HEAD_WIDTH]
         clock = trusted_clock(database_clock, timezone.now(), head_values[-1])
         if clock != database_clock and at is None:
+            # By that clock, the database may have chosen tokens that have ended.
             return self.read(slugs, with_backends=with_backends, at=clock)
         has_head, has_accounts = head_values[0] is not None, rows[0][HEAD_WIDTH] is not None
         return Reading(
@@ -112,6 +113,7 @@ class PostgreSQLAttemptStore(AttemptStore):
 
     def write_if_unmoved(self, batch: Batch) -> bool:
         is_nested = connection.in_atomic_block
+        # Inside another transaction, as in tests, the procedure cannot commit.
         with transaction.atomic() if is_nested else contextlib.nullcontext():
             parameters = [batch.previous_digest, not is_nested, *write_parameters(batch)]
             self.cursor.execute(RECORD, parameters)

@@ -1,4 +1,4 @@
-"""Reads from PostgreSQL's catalogs how the tables of the log are defined, as plain text.
+"""Reads from PostgreSQL's catalogs how tables and functions are defined, as plain text.
 
 The description is the same on all supported versions of PostgreSQL, in any schema, and after a
 backup was restored. It leaves out what a database administrator may tune: indexes that refuse no
@@ -15,7 +15,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 
 class SchemaPart(NamedTuple):
-    """Names a part of a table, such as a column, or a setting, whose table is empty."""
+    """Names a part of a table, such as a column. Settings and functions have no table."""
 
     table: str
     kind: str
@@ -207,7 +207,7 @@ class Catalog(NamedTuple):
 
 
 def read_catalog(connection: BaseDatabaseWrapper, tables: Iterable[str]) -> Catalog:
-    """Describe these tables, as an unqualified name finds them, and the session.
+    """Describe these tables, as an unqualified name finds them, the functions and the session.
 
     Every role may read it. Settings that have their default are left out.
     """
