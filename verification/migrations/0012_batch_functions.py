@@ -13,12 +13,12 @@ from typing import Any
 
 from django.db import migrations
 
-# Some parameters have the names of columns, and use_column lets a name mean the column. "timestamp"
-# is quoted because it is also a type.
+# `timestamp` is quoted because it is also a type.
 CREATE = r"""
 -- Returns a row for each account with each of its live tokens, the newest first, or one row without
 -- an account. All have the head and the clock. Live means live at `at`, or else by that clock.
 -- Only pushes need backends, so another batch does not pay for the joins.
+-- Some variables have names of columns: use_column lets such a name mean the column.
 CREATE FUNCTION verification_read(
     slugs text[], at_root integer, with_backends boolean, at timestamptz
 ) RETURNS TABLE (
