@@ -77,7 +77,7 @@ class Report:
     def add_problem(
         self, problem: object, seal: Seal | None = None, state: LogState = LogState.NOT_INTACT
     ) -> None:
-        """Add a problem. Of seals, only the first MAX_PROBLEMS with this state have one."""
+        """Add a problem. Only the first MAX_PROBLEMS seals of a state get a sentence."""
         problems, seals = self.found.setdefault(state, []), self.seals_found.setdefault(state, [])
         if seal is not None:
             seals.append(seal.id)
