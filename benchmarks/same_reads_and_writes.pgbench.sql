@@ -1,4 +1,4 @@
--- The reads and writes of one callback to an idle gateway, in the same two messages. There is no
+-- The reads and writes of one callback to an idle gateway, in the same two round trips. There is no
 -- HTTP and no verdict, and the seals are made up, so verify_audit reports the log that it writes as
 -- broken.
 \set nonce random(1000000000, 9999999999)

@@ -15,7 +15,7 @@ MAX_SENTENCES = 3
 
 
 def chain_broken(snapshot: Snapshot) -> Finding | None:
-    """Report the result of the latest check, whether `watch` or a person started it."""
+    """Report that the latest check, by `watch` or a person, found the log not intact."""
     remedy = _(
         "First keep the evidence, as docs/RUNBOOK.md says under “Chain broken”; until then, change "
         "nothing and run no migration. Then run manage.py verify_audit with the last head that you "
@@ -53,7 +53,7 @@ def head_went_back(snapshot: Snapshot) -> Finding | None:
 
 
 def schema_differs(snapshot: Snapshot) -> Finding | None:
-    """Report tables and triggers that are not as migrations make them, until they are again."""
+    """Report that the database is not as migrations make it, until it is again."""
     key, schema = "schema_differs", snapshot.head.schema
     if not schema.differences:
         title = _("The database is as migrations make it again")

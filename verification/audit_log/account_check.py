@@ -60,13 +60,13 @@ class RecordedAccounts:
     def __init__(self) -> None:
         self._parts: dict[str, dict[str, Recorded]] = {}
         self._deleted: dict[str, int] = {}  #: the event of each deletion
-        self.has_differences = False
+        self._has_differences = False
         self._altered: set[AccountPart] = set()
 
     @property
     def advice(self) -> list[str]:
         """Return what to do about the differences that compare() has found, a line each."""
-        if not self.has_differences:
+        if not self._has_differences:
             return []
         corrections = [CORRECTIONS[part] for part in AccountPart if part in self._altered]
         return [str(line) for line in (FIND_OUT, *corrections, READ_RUNBOOK)]
@@ -89,11 +89,11 @@ class RecordedAccounts:
 
     def compare(self) -> Iterator[str]:
         """Yield a sentence for each difference, with the account and what differs."""
-        self.has_differences, self._altered = False, set()
+        self._has_differences, self._altered = False, set()
         now, names = read_account_digests(None, AccountPart), _Names()
         for account_id in sorted({*now, *self._parts}, key=int):
             for sentence in self._compare(account_id, now.get(account_id), names):
-                self.has_differences = True
+                self._has_differences = True
                 yield sentence
 
     def _compare(

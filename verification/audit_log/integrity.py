@@ -17,17 +17,14 @@ from verification.models import ChainHead, ChangeEvent, Seal
 from verification.models.change_event import name_actor
 
 #: The facts of a change event that a Check has as attributes.
-CHECK_FACTS = (
-    *("is_whole", "attempts", "last_seal"),
-    *("head", "first_broken", "problems"),
-)
+CHECK_FACTS = ("is_whole", "attempts", "last_seal", "head", "first_broken", "problems")
 #: Seconds that a check may take while a page waits for it. A router gives up after 30.
 MAX_SECONDS = 15
 #: A log of at most this many attempts is always checked from its beginning.
 MAX_ATTEMPTS_AT_ONCE = 500_000
 #: The number of events among which the latest genuine one is searched for.
 MAX_EVENTS = 20
-#: What to do in each state but those that no key and no restart mends.
+#: What to do in the states in which nothing shows that the log was altered.
 ADVICE = {
     LogState.KEY_MISSING: MISSING_SEAL_KEY_ADVICE,
     LogState.NEWER_RELEASE: RESTART_ADVICE,
@@ -58,7 +55,7 @@ class Check:
 
     @property
     def advice(self) -> str:
-        """What to do if nothing shows that the log was altered, but it could not be checked."""
+        """Return what to do if the log could not be checked, or nothing if it was altered."""
         return str(ADVICE.get(self.state, ""))
 
 
@@ -98,7 +95,7 @@ def latest_check(actor: str | None = None) -> Check | None:
 def state_of_check(facts: Mapping[str, Any]) -> LogState:
     """Return what a check found.
 
-    Without a state that is known here, another release recorded it: only whether the log is intact.
+    Another release records no state, or one that is unknown here. Then `is_intact` decides.
     """
     if facts.get("state") in LogState.values:
         return LogState(facts["state"])

@@ -13,8 +13,8 @@ from verification.models import ChainHead, Checkpoint, Seal
 
 #: How many problems of the chain a report lists. A log that was rewritten has one for every seal.
 MAX_PROBLEMS = 20
-#: What to do if the log cannot be checked, in the same words everywhere. Somebody without a key of
-#: ours can name one that never existed, so a missing key does not show that nothing was forged.
+#: What to do if a key is missing, in the same words everywhere. Somebody without a key of ours can
+#: name one that never existed, so a missing key does not show that nothing was forged.
 MISSING_SEAL_KEY_ADVICE = _(
     "Put every former key back at the end of TOKEN_ENCRYPTION_KEYS, restart all processes and "
     "check the log again. If a key is still missing then, somebody else may have made what it "
@@ -45,7 +45,7 @@ class Report:
     seals: int = 0
     attempts: int = 0
     found: dict[LogState, list[str]] = field(default_factory=dict)  #: the problems of each state
-    broken_seals: dict[LogState, list[int]] = field(default_factory=dict)
+    seals_found: dict[LogState, list[int]] = field(default_factory=dict)  #: that have problems
     schema: SchemaCheck = field(default_factory=SchemaCheck)
     account_advice: list[str] = field(default_factory=list)  #: about accounts that were altered
     head: ChainHead | None = None
@@ -56,7 +56,7 @@ class Report:
 
     @property
     def problems(self) -> list[str]:
-        """A sentence each, the worst first; empty when intact."""
+        """Return a sentence for each problem, the worst first."""
         return [text for state in reversed(LogState) for text in self.found.get(state, [])]
 
     @property
@@ -65,11 +65,11 @@ class Report:
 
     @property
     def first_broken(self) -> int | None:
-        return min(self.broken_seals.get(LogState.NOT_INTACT, []), default=None)
+        return min(self.seals_found.get(LogState.NOT_INTACT, []), default=None)
 
     @property
     def advice(self) -> list[str]:
-        """What to do about the problems, a line each, unless their sentences say it."""
+        """Return what to do about the problems, a line each, unless their sentences say it."""
         schema = [self.schema.advice] if self.schema.differences else []
         lost = [str(MISSING_SEAL_KEY_ADVICE)] if LogState.KEY_MISSING in self.found else []
         return [*schema, *lost, *self.account_advice]
@@ -77,8 +77,8 @@ class Report:
     def add_problem(
         self, problem: object, seal: Seal | None = None, state: LogState = LogState.NOT_INTACT
     ) -> None:
-        """Add a problem. Of seals, only the first MAX_PROBLEMS with this state have one."""
-        problems, seals = self.found.setdefault(state, []), self.broken_seals.setdefault(state, [])
+        """Add a problem. Only the first MAX_PROBLEMS seals of a state get a sentence."""
+        problems, seals = self.found.setdefault(state, []), self.seals_found.setdefault(state, [])
         if seal is not None:
             seals.append(seal.id)
         if seal is None or len(seals) <= MAX_PROBLEMS:

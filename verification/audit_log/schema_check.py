@@ -1,4 +1,4 @@
-"""Compares the database's schema with what migrations make: tables, triggers and their functions.
+"""Compares the database's schema with what migrations make: tables, triggers and functions.
 
 The seals prove what the tables contain. A view, a rule or a trigger can show something else to the
 people who read the log, so both must be as migrations made them. `script/write_schema` writes what

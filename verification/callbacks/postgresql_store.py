@@ -1,8 +1,8 @@
-"""Read and write a batch on PostgreSQL in two messages, whatever its size.
+"""Read and write a batch on PostgreSQL in two round trips, whatever its size.
 
-The statements are in functions of the database (see migration 0012), which keeps their plans. A
-message takes about 50 µs on the database's machine and 1 ms in a data centre, and planning takes
-longer than that.
+The statements are in functions of the database (see migration 0012), because PostgreSQL keeps the
+plans of those. A round trip takes about 50 µs on the database's machine and 1 ms in a data centre,
+and planning the statements 300 µs.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL synchronous_commit = off;
 SET LOCAL lock_timeout = '1500ms'; SET LOCAL statement_timeout = '2000ms';
 SET LOCAL idle_in_transaction_session_timeout = '3000ms';"""
 # The batch commits asynchronously, which releases the head's row before the batch is on disk, so
-# that other processes can seal in the meantime. WAIT_FOR_DISK follows in the same message: it
+# that other processes can seal in the meantime. WAIT_FOR_DISK follows in the same round trip: it
 # writes to the WAL and waits until that record, and everything before it, is on disk. No answer is
 # sent earlier. The message is transactional (`true`), because only a transaction with an id waits.
 # The server's own setting of synchronous_commit stays, for example to wait for a standby, unless it
@@ -64,7 +64,7 @@ SELECT 1 FROM {HEAD} FOR UPDATE SKIP LOCKED"""
 
 
 class PostgreSQLAttemptStore(AttemptStore):
-    """Reads and writes what a batch needs, in as few messages as possible."""
+    """Reads and writes what a batch needs, in as few round trips as possible."""
 
     #: Opens the transaction, if there is one. It is sent with the first statement.
     begin = ""
@@ -102,6 +102,7 @@ class PostgreSQLAttemptStore(AttemptStore):
         *head_values, database_clock = rows[0][:HEAD_WIDTH]
         clock = trusted_clock(database_clock, timezone.now(), head_values[-1])
         if clock != database_clock and at is None:
+            # By that clock, the database may have chosen tokens that have ended.
             return self.read(slugs, with_backends=with_backends, at=clock)
         has_head, has_accounts = head_values[0] is not None, rows[0][HEAD_WIDTH] is not None
         return Reading(
@@ -112,6 +113,7 @@ class PostgreSQLAttemptStore(AttemptStore):
 
     def write_if_unmoved(self, batch: Batch) -> bool:
         is_nested = connection.in_atomic_block
+        # Inside another transaction, as in tests, the procedure cannot commit.
         with transaction.atomic() if is_nested else contextlib.nullcontext():
             parameters = [batch.previous_digest, not is_nested, *write_parameters(batch)]
             self.cursor.execute(RECORD, parameters)

@@ -75,6 +75,7 @@ def verify(callbacks: Sequence[Callback]) -> list[Verdict]:
         made = time.perf_counter()
         first_uses = find_first_uses(callbacks, verdicts, accounts)
         is_written = False
+        # Usually nobody has written since the head was read, so nothing waits for a lock.
         if head is not None and not first_uses:
             batch = close_batch(attempts, head, recording_time(head, clock))
             check_time(started)
@@ -203,7 +204,7 @@ class FirstUses:
         return bool(self.tokens or self.keys or self.failed_keys)
 
     def mark(self, now: datetime) -> None:
-        """Mark each token and key as used, which ends the previous ones."""
+        """Mark tokens and keys as used, which ends the previous ones, and failed keys as failed."""
         for token in Token.objects.filter(pk__in=self.tokens):
             token.record_first_use(now)
         for key in AESKey.objects.filter(pk__in=self.keys):

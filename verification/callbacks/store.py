@@ -1,6 +1,7 @@
 """Read and write the database for a batch.
 
-AttemptStore uses Django's ORM and serves SQLite. postgresql_store.py does the same in two messages.
+AttemptStore uses Django's ORM and serves SQLite. postgresql_store.py does the same in two round
+trips.
 """
 
 from __future__ import annotations
@@ -183,7 +184,7 @@ class AttemptStore:
         return (head, timezone.now()) if head else None
 
     def write(self, batch: Batch) -> None:
-        """Write the batch. PostgreSQLAttemptStore also commits it in the same message."""
+        """Write the batch. PostgreSQLAttemptStore also commits it in the same round trip."""
         if batch.seal is not None:
             VerificationAttempt.objects.bulk_create(
                 VerificationAttempt(**row) for row in batch.rows

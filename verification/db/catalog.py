@@ -1,4 +1,4 @@
-"""Reads from PostgreSQL's catalogs how the tables of the log are defined, as plain text.
+"""Reads from PostgreSQL's catalogs how tables and functions are defined, as plain text.
 
 The description is the same on all supported versions of PostgreSQL, in any schema, and after a
 backup was restored. It leaves out what a database administrator may tune: indexes that refuse no
@@ -15,7 +15,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 
 class SchemaPart(NamedTuple):
-    """Names a part of a table, such as a column, or a setting, whose table is empty."""
+    """Names a part of a table, such as a column. Settings and functions have no table."""
 
     table: str
     kind: str
@@ -93,7 +93,7 @@ SELECT app.name, 'trigger', tgname, concat_ws(', ', pg_get_triggerdef(t.oid, tru
     CASE tgenabled WHEN 'D' THEN 'disabled' WHEN 'R' THEN 'for replicas only' END), false
 FROM app JOIN pg_trigger t ON tgrelid = app.oid WHERE NOT tgisinternal"""
 
-_FUNCTIONS = """
+_TRIGGER_FUNCTIONS = """
 SELECT app.name, 'function of the trigger', tgname, concat_ws(', ',
     'SHA-256 ' || encode(sha256(convert_to(prosrc, 'UTF8')), 'hex'), lanname,
     CASE provolatile WHEN 'i' THEN 'immutable' WHEN 's' THEN 'stable' END,
@@ -104,9 +104,9 @@ FROM app JOIN pg_trigger ON tgrelid = app.oid JOIN pg_proc p ON p.oid = tgfoid
     JOIN pg_language ON pg_language.oid = prolang
 WHERE NOT tgisinternal"""
 
-# The functions that batches call, with all of the same name: another one, wherever in the search
-# path it stands, may be called in place of them.
-_ROUTINES = """
+# The functions that batches call. Another one of the same name, wherever in the search path it
+# stands, may be called in place of one of them, so all of a name have one definition.
+_BATCH_FUNCTIONS = """
 SELECT '', 'function', proname, string_agg(concat_ws(', ',
     '(' || pg_get_function_identity_arguments(p.oid) || ')',
     'returns ' || pg_get_function_result(p.oid),
@@ -181,17 +181,15 @@ SET LOCAL quote_all_identifiers = off; SET LOCAL "DateStyle" = 'ISO, MDY';"""
 QUERY = _PINNED + "\nUNION ALL".join(
     [
         _APP + _TABLES,
-        *(
-            _COLUMNS,
-            _CONSTRAINTS,
-            _INDEXES,
-            _TRIGGERS,
-            _FUNCTIONS,
-            _ROUTINES,
-            _OTHERS,
-            _SETTINGS,
-            _SHADOWS,
-        ),
+        _COLUMNS,
+        _CONSTRAINTS,
+        _INDEXES,
+        _TRIGGERS,
+        _TRIGGER_FUNCTIONS,
+        _BATCH_FUNCTIONS,
+        _OTHERS,
+        _SETTINGS,
+        _SHADOWS,
     ]
 )
 
@@ -209,7 +207,7 @@ class Catalog(NamedTuple):
 
 
 def read_catalog(connection: BaseDatabaseWrapper, tables: Iterable[str]) -> Catalog:
-    """Describe these tables, as an unqualified name finds them, and the session.
+    """Describe these tables, as an unqualified name finds them, the functions and the session.
 
     Every role may read it. Settings that have their default are left out.
     """

@@ -1,4 +1,4 @@
-"""Create the functions through which a batch is read and written in two messages.
+"""Create the functions through which a batch is read and written in two round trips.
 
 PostgreSQL keeps the plans of their statements for as long as a session lives, also behind a pooler
 that gives each transaction another session. Processes of the release before do not call them.
@@ -15,6 +15,10 @@ from django.db import migrations
 
 # `timestamp` is quoted because it is also a type.
 CREATE = r"""
+-- Returns a row for each account with each of its live tokens, the newest first, or one row without
+-- an account. All have the head and the clock. Live means live at `at`, or else by that clock.
+-- Only pushes need backends, so another batch does not pay for the joins.
+-- Some variables have names of columns: use_column lets such a name mean the column.
 CREATE FUNCTION verification_read(
     slugs text[], at_root integer, with_backends boolean, at timestamptz
 ) RETURNS TABLE (
@@ -83,6 +87,8 @@ BEGIN
     END IF;
 END $$;
 
+-- Writes a batch: its canonical lines as attempts, their seal and the head, and the tallies. OFFSET 0
+-- lets PostgreSQL split a line once, and not again for each column.
 CREATE FUNCTION verification_write(
     lines text, tallies text, seal bigint, first_attempt bigint, attempts integer, version integer,
     key text, digest bytea, mac bytea, at timestamptz
@@ -122,6 +128,8 @@ BEGIN
         last_at = excluded.last_at;
 END $$;
 
+-- Writes a batch if the chain still ends with the expected digest. `commits` is false inside another
+-- transaction. The COMMIT and what follows are explained in postgresql_store.py, at WAIT_FOR_DISK.
 CREATE PROCEDURE verification_record(
     expected_digest bytea, commits boolean,
     lines text, tallies text, seal bigint, first_attempt bigint, attempts integer, version integer,
@@ -149,7 +157,7 @@ BEGIN
         END IF;
     END IF;
 END $$"""
-# A function may be missing: to migrate back and forth is the way to get it again.
+# A function may be missing: migrating back and forth creates it again.
 DROP = """
 DROP PROCEDURE IF EXISTS verification_record;
 DROP FUNCTION IF EXISTS verification_write;

@@ -23,6 +23,12 @@ AccountRows = Sequence[tuple[OfficialAccount, AccountStatus]]
 MAX_ACCOUNTS = 10
 #: A worker needs attention once it has been away for longer than a scheduler pauses between runs.
 WORKER_AWAY = timedelta(hours=1)
+#: What a check finds when it says the same as an alert of this condition.
+STATES_OF_ALERTS = {
+    "chain_broken": LogState.NOT_INTACT,
+    "seal_key_missing": LogState.KEY_MISSING,
+    "schema_differs": LogState.NEWER_RELEASE,
+}
 
 
 @dataclass(frozen=True)
@@ -66,7 +72,7 @@ def _gateway_rows(check: Check | None, operation: Operation) -> Iterator[Row]:
         advice = _("Do not change or prune anything. The Integrity page says what to do.")
         yield Row(Level.FAILING, log, integrity, text, check.advice or advice)
     for alert in operation.alerts:
-        if alert.is_about_log and not (check and is_known(alert, check)):
+        if alert.is_about_log and not (check and covers(check, alert)):
             yield Row(Level.FAILING, log, integrity, alert.title)
     if operation.worker_away and operation.worker_away > WORKER_AWAY:
         text = _("Last seen {time}").format(time=operation.worker_seen)
@@ -74,11 +80,11 @@ def _gateway_rows(check: Check | None, operation: Operation) -> Iterator[Row]:
         yield Row(Level.WARNING, _("Worker"), "", text, advice)
 
 
-def is_known(alert: OpenAlert, check: Check) -> bool:
-    """Return whether the row of the last check says the same as this alert."""
-    if alert.condition == "schema_differs":
-        return check.state is LogState.NEWER_RELEASE
-    return alert.condition in ("chain_broken", "seal_key_missing")
+def covers(check: Check, alert: OpenAlert) -> bool:
+    """Return whether the last check says the same as this alert, or that its problem is over."""
+    state = STATES_OF_ALERTS.get(alert.condition)
+    is_over = check.is_intact and check.is_whole
+    return state is not None and (is_over or check.state is state)
 
 
 # --- Counts

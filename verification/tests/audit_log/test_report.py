@@ -18,7 +18,7 @@ SEALS = MAX_PROBLEMS + 3
 
 @pytest.fixture(autouse=True)
 def _lost_key(brand_a: OfficialAccount, settings: Any) -> None:
-    """The key of the first seals was removed, and another one has sealed since."""
+    """Remove the key that has made all seals and the MACs of all change events."""
     for _ in range(SEALS):
         wechat_verifies(brand_a, A)
     settings.TOKEN_ENCRYPTION_KEYS = ["the-key-of-2026-" * 3]
@@ -29,7 +29,7 @@ def test_a_missing_key_breaks_no_seal() -> None:
 
     assert report.state is LogState.KEY_MISSING
     assert report.first_broken is None
-    assert {text.partition(" of ")[0][:7] for text in report.problems} == {"The key"}
+    assert all(text.startswith("The key ") for text in report.problems)
 
 
 def test_an_altered_attempt_comes_first_however_many_seals_lack_their_key() -> None:
@@ -41,8 +41,10 @@ def test_an_altered_attempt_comes_first_however_many_seals_lack_their_key() -> N
     assert report.problems[0] == f"Something in seal {SEALS} (attempt {SEALS}) was altered."
 
 
-def test_an_event_that_was_removed_counts_as_well() -> None:
+def test_a_removed_event_comes_first_as_well() -> None:
     first = ChangeEvent.objects.earliest("id").pk
     as_owner(ChangeEvent, f"DELETE FROM {{table}} WHERE id = {first}")
 
-    assert verify_audit().state is LogState.NOT_INTACT
+    report = verify_audit()
+    assert report.state is LogState.NOT_INTACT
+    assert not report.problems[0].startswith("The key ")

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from django.contrib.auth.models import Group, User
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
+
+from verification.models import Alert
 
 #: Matches a time as home shows it: without the date if that is today.
 TIME = r"(?:(?:\d{4}-)?\d\d-\d\d )?\d\d:\d\d"
@@ -33,6 +37,11 @@ def section(page: str, heading: str) -> str:
 def headings(page: str) -> list[str]:
     found: list[str] = re.findall(r"<h2[^>]*>([^<]*)</h2>", page)
     return [heading.strip() for heading in found]
+
+
+def open_alert(key: str, title: str, link: str = "", **fields: Any) -> Alert:
+    times = dict.fromkeys(("began_at", "seen_at", "told_at"), timezone.now())
+    return Alert.objects.create(key=key, title=title, link=link, **{**times, **fields})
 
 
 def member_of(group: str, name: str = "zhao.min") -> Client:

@@ -21,7 +21,7 @@ class Proxy:
         self.is_dropping = threading.Event()
         self.delay = 0.0  #: seconds before each piece is passed on
         self.bytes_per_second = float("inf")
-        #: A piece with this end is passed on. Its answer is lost, because the connection is closed.
+        #: The last piece that is passed on contains this. Its answer is lost.
         self.cuts_after = b""
         self._listener: socket.socket | None = None
         self._pairs: list[tuple[socket.socket, socket.socket]] = []

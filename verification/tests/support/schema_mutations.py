@@ -209,7 +209,7 @@ def mutate_trigger(part: SchemaPart, definition: str) -> Statements:
     )
 
 
-def mutate_function(part: SchemaPart, _definition: str) -> Statements:
+def mutate_trigger_function(part: SchemaPart, _definition: str) -> Statements:
     alter = f"ALTER FUNCTION {part.name}()"
     yield (
         "body",
@@ -223,7 +223,7 @@ def mutate_function(part: SchemaPart, _definition: str) -> Statements:
     yield "moved", f"CREATE SCHEMA other; {alter} SET SCHEMA other"
 
 
-def mutate_routine(part: SchemaPart, definition: str) -> Statements:
+def mutate_function(part: SchemaPart, definition: str) -> Statements:
     name, alter = part.name, f"ALTER ROUTINE {part.name}"
     arguments = definition[1:].split(")")[0].replace("INOUT", "IN")
     replacement = f"{name}({arguments}) RETURNS boolean LANGUAGE sql AS 'SELECT true'"
@@ -254,8 +254,8 @@ GENERATORS = {
     "constraint": mutate_constraint,
     "index": mutate_index,
     "trigger": mutate_trigger,
-    "function of the trigger": mutate_function,
-    "function": mutate_routine,
+    "function of the trigger": mutate_trigger_function,
+    "function": mutate_function,
 }
 
 

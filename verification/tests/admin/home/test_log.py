@@ -14,6 +14,7 @@ from django.utils import timezone
 from verification import change_log
 from verification.accounts.editing import save_changes
 from verification.admin.audit_log.due import covers, read_review
+from verification.audit_log.report import MISSING_SEAL_KEY_ADVICE
 from verification.change_log import Action, Actor
 from verification.models import ChangeEvent, OfficialAccount, Tally, VerificationAttempt
 from verification.tests.support.accounts import LI_WEI
@@ -59,6 +60,16 @@ class TestIntegrity:
         assert 'class="badge is-bad"' in block
         assert "✕ Broken at seal 1" in words(block)
         assert "Do not change or prune anything" in block
+
+    def test_a_missing_key_is_explained_once(
+        self, li_wei_at_work: Client, on_record: OfficialAccount, settings: Any
+    ) -> None:
+        settings.TOKEN_ENCRYPTION_KEYS = ["the-key-of-2026-" * 3]
+        press(li_wei_at_work, "integrity")
+        page = open_home(li_wei_at_work)
+
+        assert "✕ The log cannot be checked: a key is missing" in words(section(page, "The log"))
+        assert page.count(str(MISSING_SEAL_KEY_ADVICE)) == 1
 
     def test_a_check_older_than_a_week_has_a_hint(
         self, li_wei_at_work: Client, on_record: OfficialAccount

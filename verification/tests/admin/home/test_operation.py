@@ -13,13 +13,21 @@ from django.utils import timezone
 from verification.accounts.aes_keys import rotate_aes_key
 from verification.accounts.tokens import rotate_token
 from verification.alerts.conditions import LOG_CONDITIONS
-from verification.models import Alert, OfficialAccount, WatchPosition
+from verification.models import OfficialAccount, WatchPosition
 from verification.models.alert import ABOUT_LOG
 from verification.tests.support.accounts import LI_WEI
 from verification.tests.support.adapter import A, B
 from verification.tests.support.admin_client import staff, wechat_verifies
 from verification.tests.support.deliveries import give_failing_backend, keep_waiting
-from verification.tests.support.home import TIME, headings, member_of, open_home, section, words
+from verification.tests.support.home import (
+    TIME,
+    headings,
+    member_of,
+    open_alert,
+    open_home,
+    section,
+    words,
+)
 from verification.times import format_short
 
 
@@ -34,11 +42,6 @@ def see_worker(ago: timedelta = timedelta()) -> datetime:
         id=1, defaults={"began_at": now - timedelta(days=1), "held_until": now - ago}
     )
     return now - ago
-
-
-def open_alert(key: str, title: str, link: str = "", **fields: Any) -> Alert:
-    times = dict.fromkeys(("began_at", "seen_at", "told_at"), timezone.now())
-    return Alert.objects.create(key=key, title=title, link=link, **{**times, **fields})
 
 
 class TestWorker:

@@ -11,13 +11,25 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from verification.accounts.pausing import pause
-from verification.models import OfficialAccount
+from verification.models import OfficialAccount, VerificationAttempt
 from verification.tests.support.accounts import LI_WEI, make_account
 from verification.tests.support.adapter import A
-from verification.tests.support.admin_client import staff, wechat_verifies
-from verification.tests.support.home import headings, member_of, open_home, section, words
+from verification.tests.support.admin_client import press, staff, wechat_verifies
+from verification.tests.support.home import (
+    headings,
+    member_of,
+    open_alert,
+    open_home,
+    section,
+    words,
+)
+from verification.tests.support.tampering import as_owner
 
 ATTENTION = "Needs attention"
+
+
+def attention_of(client: Client) -> str:
+    return words(section(open_home(client), ATTENTION))
 
 
 class TestAttention:
@@ -54,6 +66,35 @@ class TestAttention:
         url = re.search(r'href="([^"]*status=attention)"', block)
         assert url is not None
         assert li_wei_at_work.get(url[1]).text.count('class="field-name"') == 12
+
+    def test_an_alert_stays_until_a_check_of_the_whole_log_finds_it_intact(
+        self, li_wei_at_work: Client, brand_a: OfficialAccount, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for _ in range(2):
+            wechat_verifies(brand_a, A)
+        open_alert("chain_broken", "The log is not intact")
+        with monkeypatch.context() as patch:
+            patch.setattr("verification.audit_log.integrity.MAX_SECONDS", -1)
+            patch.setattr("verification.audit_log.reader.MAX_SEALS", 1)
+            press(li_wei_at_work, "integrity")
+        assert "✕ Failing The log The log is not intact" in attention_of(li_wei_at_work)
+
+        press(li_wei_at_work, "integrity")
+        assert "The log is not intact" not in attention_of(li_wei_at_work)
+
+    def test_an_alert_that_says_the_same_as_the_last_check_is_left_out(
+        self, li_wei_at_work: Client, brand_a: OfficialAccount
+    ) -> None:
+        wechat_verifies(brand_a, A)
+        as_owner(VerificationAttempt, "UPDATE {table} SET status = 500 WHERE id = 1")
+        press(li_wei_at_work, "integrity")
+        open_alert("chain_broken", "The log is not intact")
+        open_alert("seal_key_missing", "The log cannot be checked: a key is missing")
+        block = attention_of(li_wei_at_work)
+
+        assert "✕ Failing The log Broken at seal 1" in block
+        assert "The log is not intact" not in block
+        assert "✕ Failing The log The log cannot be checked: a key is missing" in block
 
     def test_without_the_right_to_attempts_there_is_no_link_to_one(
         self, brand_a: OfficialAccount, brand_b: OfficialAccount

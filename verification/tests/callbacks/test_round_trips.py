@@ -1,4 +1,4 @@
-"""On PostgreSQL, a batch takes two messages, unless another process was quicker."""
+"""On PostgreSQL, a batch takes two round trips, unless another process was quicker."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def used(brand_a: OfficialAccount) -> OfficialAccount:
 
 
 def interrupt(monkeypatch: pytest.MonkeyPatch, other: Callable[[], object]) -> None:
-    """Let another process act between the two messages of the next batch."""
+    """Let another process act between the two round trips of the next batch."""
     write = PostgreSQLAttemptStore.write_if_unmoved
 
     def act() -> None:
@@ -52,7 +52,7 @@ def interrupt(monkeypatch: pytest.MonkeyPatch, other: Callable[[], object]) -> N
 
 
 @pytest.mark.parametrize("size", [1, 30])
-def test_a_batch_of_any_size_takes_two_messages(
+def test_a_batch_of_any_size_takes_two_round_trips(
     used: OfficialAccount, django_assert_num_queries: CountQueries, size: int
 ) -> None:
     with django_assert_num_queries(2):
@@ -60,10 +60,13 @@ def test_a_batch_of_any_size_takes_two_messages(
 
 
 def test_a_batch_continues_the_chain_of_a_process_that_was_quicker(
-    used: OfficialAccount, monkeypatch: pytest.MonkeyPatch
+    used: OfficialAccount,
+    monkeypatch: pytest.MonkeyPatch,
+    django_assert_num_queries: CountQueries,
 ) -> None:
     interrupt(monkeypatch, lambda: verify([make_callback(verification(B))]))
-    verify([make_callback(verification(A))])
+    with django_assert_num_queries(4):
+        verify([make_callback(verification(A))])
 
     attempts = VerificationAttempt.objects.order_by("id")
     accepted, refused = Outcome.ACCEPTED, Outcome.REFUSED
