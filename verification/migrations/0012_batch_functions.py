@@ -150,11 +150,14 @@ BEGIN
         END IF;
     END IF;
 END $$"""
-# A function may be missing: to migrate back and forth is the way to get it again.
+# A function may be missing: to migrate back and forth is the way to get it again. Another one of
+# the same name stays, as evidence.
 DROP = """
-DROP PROCEDURE IF EXISTS verification_record;
-DROP FUNCTION IF EXISTS verification_write;
-DROP FUNCTION IF EXISTS verification_read"""
+DROP ROUTINE IF EXISTS verification_record(bytea, boolean, text, text, bigint, bigint, integer,
+    integer, text, bytea, bytea, timestamptz, boolean);
+DROP ROUTINE IF EXISTS verification_write(text, text, bigint, bigint, integer, integer, text,
+    bytea, bytea, timestamptz);
+DROP ROUTINE IF EXISTS verification_read(text[], integer, boolean, timestamptz)"""
 
 
 def create(apps: Any, schema_editor: Any) -> None:
