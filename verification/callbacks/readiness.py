@@ -58,10 +58,12 @@ WHERE NOT has_table_privilege(name, needed)"""
 
 #: The functions that batches call.
 FUNCTIONS = ["verification_read", "verification_record", "verification_write"]
-SELECT_MISSING_FUNCTIONS = """
-SELECT name FROM unnest(%s::text[]) AS names (name) WHERE NOT EXISTS (SELECT 1 FROM pg_proc
-    WHERE proname = name AND pg_function_is_visible(oid) AND has_function_privilege(oid, 'EXECUTE'))
-"""
+# A function that does not exist has NULL.
+SELECT_FUNCTIONS = """
+SELECT name, bool_or(has_function_privilege(oid, 'EXECUTE'))
+FROM unnest(%s::text[]) AS names (name)
+    LEFT JOIN pg_proc ON proname = name AND pg_function_is_visible(oid)
+GROUP BY name ORDER BY name"""
 
 
 class Readiness(NamedTuple):
@@ -195,15 +197,21 @@ def find_missing_rights() -> str | None:
         ]
         cursor.execute(SELECT_MISSING_RIGHTS, [*map(list, zip(*needed, strict=True))])
         missing_rights = ", ".join(right for (right,) in cursor.fetchall())
-        cursor.execute(SELECT_MISSING_FUNCTIONS, [FUNCTIONS])
-        missing_functions = ", ".join(name for (name,) in cursor.fetchall())
+        cursor.execute(SELECT_FUNCTIONS, [FUNCTIONS])
+        functions = cursor.fetchall()
     if missing_rights:
         sentence = _("The database refuses {rights}. Check whether its plan is full.")
         return sentence.format(rights=missing_rights)
-    if missing_functions:
+    if missing := ", ".join(name for name, may_execute in functions if may_execute is None):
         sentence = _(
-            "The database has no function {names} that this role may execute. Run manage.py "
-            "migrate verification 0011, then manage.py migrate."
+            "The database has no function {names}. Run manage.py migrate verification 0011, then "
+            "manage.py migrate."
         )
-        return sentence.format(names=missing_functions)
+        return sentence.format(names=missing)
+    if refused := ", ".join(name for name, may_execute in functions if not may_execute):
+        sentence = _(
+            "This database user may not execute {names}. As their owner, run GRANT EXECUTE ON "
+            "ROUTINE … TO … for each."
+        )
+        return sentence.format(names=refused)
     return None

@@ -117,7 +117,7 @@ SELECT '', 'function', proname, string_agg(concat_ws(', ',
     'SET ' || array_to_string(proconfig, ', ')), '; ' ORDER BY pronamespace <> home, p.oid), false
 FROM pg_proc p JOIN pg_language ON pg_language.oid = prolang,
     (SELECT relnamespace AS home FROM pg_class WHERE oid = to_regclass('django_migrations')) AS app
-WHERE proname LIKE 'verification\\_%%'
+WHERE starts_with(proname, 'verification_')
     AND pronamespace IN (SELECT oid FROM pg_namespace
         WHERE nspname = ANY (current_schemas(false)))
 GROUP BY proname"""
@@ -172,11 +172,12 @@ WHERE pronamespace <> 'pg_catalog'::regnamespace
 UNION ALL
 SELECT '', 'setting', 'search_path', 'pg_catalog is not the first schema', false
 WHERE (SELECT schema FROM unnest(current_schemas(true)) WITH ORDINALITY AS s (schema, position)
-    WHERE schema NOT LIKE 'pg\\_temp%%' ORDER BY position LIMIT 1) <> 'pg_catalog'"""
+    WHERE NOT starts_with(schema, 'pg_temp') ORDER BY position LIMIT 1) <> 'pg_catalog'"""
 
 # The texts of definitions depend on these settings.
 _PINNED = """
-SET LOCAL quote_all_identifiers = off; SET LOCAL "DateStyle" = 'ISO, MDY';"""
+SET LOCAL quote_all_identifiers = off; SET LOCAL "DateStyle" = 'ISO, MDY';
+SET LOCAL standard_conforming_strings = on;"""
 
 QUERY = _PINNED + "\nUNION ALL".join(
     [

@@ -13,7 +13,8 @@ from typing import Any
 
 from django.db import migrations
 
-# `timestamp` is quoted because it is also a type.
+# `timestamp` is quoted because it is also a type. All backslashes are in E'', which means the same
+# whatever the role sets standard_conforming_strings to.
 CREATE = r"""
 -- Returns a row for each account with each of its live tokens, the newest first, or one row without
 -- an account. All have the head and the clock. Live means live at `at`, or else by that clock.
@@ -105,11 +106,11 @@ BEGIN
             part[9]::smallint, part[10]::smallint, part[11]::smallint, part[12]::smallint,
             part[13]::smallint, part[14]::smallint, part[15]::uuid, substr(part[16], 2)::bytea,
             part[17]::inet,
-            replace(part[18], '\\', '\'), replace(part[19], '\\', '\'),
-            replace(part[20], '\\', '\'), replace(part[21], '\\', '\'),
-            replace(part[22], '\\', '\'), replace(part[23], '\\', '\'),
-            replace(part[24], '\\', '\')
-        FROM (SELECT string_to_array(line, E'\t', '\N') AS part
+            replace(part[18], E'\\\\', E'\\'), replace(part[19], E'\\\\', E'\\'),
+            replace(part[20], E'\\\\', E'\\'), replace(part[21], E'\\\\', E'\\'),
+            replace(part[22], E'\\\\', E'\\'), replace(part[23], E'\\\\', E'\\'),
+            replace(part[24], E'\\\\', E'\\')
+        FROM (SELECT string_to_array(line, E'\t', E'\\N') AS part
             FROM unnest(string_to_array(lines, E'\n')) AS line OFFSET 0) AS parts;
         INSERT INTO verification_seal (id, first_id, count, version, key_id, digest, mac)
         VALUES (seal, first_attempt, attempts, version, key, digest, mac);
@@ -121,7 +122,7 @@ BEGIN
         (account_id, hour, kind, outcome, count, noise, last_at)
     SELECT part[1]::bigint, date_trunc('hour', at, 'UTC'), part[2]::smallint, part[3]::smallint,
         part[4]::bigint, part[5]::bigint, at
-    FROM (SELECT string_to_array(line, E'\t', '\N') AS part
+    FROM (SELECT string_to_array(line, E'\t', E'\\N') AS part
         FROM unnest(string_to_array(tallies, E'\n')) AS line OFFSET 0) AS parts
     ON CONFLICT (COALESCE(account_id, 0), hour, kind, outcome) DO UPDATE
     SET count = tally.count + excluded.count, noise = tally.noise + excluded.noise,
@@ -157,11 +158,14 @@ BEGIN
         END IF;
     END IF;
 END $$"""
-# A function may be missing: migrating back and forth creates it again.
+# A function may be missing: migrating back and forth creates it again. Another one of the same name
+# stays, as evidence.
 DROP = """
-DROP PROCEDURE IF EXISTS verification_record;
-DROP FUNCTION IF EXISTS verification_write;
-DROP FUNCTION IF EXISTS verification_read"""
+DROP ROUTINE IF EXISTS verification_record(bytea, boolean, text, text, bigint, bigint, integer,
+    integer, text, bytea, bytea, timestamptz, boolean);
+DROP ROUTINE IF EXISTS verification_write(text, text, bigint, bigint, integer, integer, text,
+    bytea, bytea, timestamptz);
+DROP ROUTINE IF EXISTS verification_read(text[], integer, boolean, timestamptz)"""
 
 
 def create(apps: Any, schema_editor: Any) -> None:

@@ -32,6 +32,11 @@ def restrict_to(rights: list[tuple[str, str]]) -> None:
         cursor.execute("SET LOCAL ROLE somebody")
 
 
+def migrate_back_and_forth() -> None:
+    call_command("migrate", "verification", "0011", verbosity=0)
+    call_command("migrate", verbosity=0)
+
+
 def test_a_read_only_database_is_not_ready(client: Client) -> None:
     assert client.get("/readyz").content == b"ready"
     with connection.cursor() as cursor:
@@ -92,9 +97,40 @@ def test_a_missing_function_is_named_and_migrating_back_and_forth_creates_it_aga
     with connection.cursor() as cursor:
         cursor.execute(f"DROP ROUTINE {function}")
     answer = client.get("/readyz")
-    call_command("migrate", "verification", "0011", verbosity=0)
-    call_command("migrate", verbosity=0)
+    migrate_back_and_forth()
 
     assert answer.status_code == 503
-    assert f"no function {function} that" in answer.content.decode()
+    assert f"no function {function}." in answer.content.decode()
+    assert client.get("/readyz").content == b"ready"
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_migrating_back_and_forth_leaves_a_function_that_somebody_added(
+    client: Client, brand_a: OfficialAccount, function: str
+) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"CREATE FUNCTION {function}(a text) RETURNS text LANGUAGE sql RETURN a")
+    migrate_back_and_forth()
+
+    assert f"function {function} is not as migrations" in client.get("/readyz").content.decode()
+    with connection.cursor() as cursor:
+        cursor.execute(f"DROP FUNCTION {function}(text)")
+    assert client.get("/readyz").content == b"ready"
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_function_that_the_role_may_not_execute_is_named(
+    client: Client, brand_a: OfficialAccount, function: str
+) -> None:
+    """The owner of a database may have revoked what everybody could execute by default."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"REVOKE EXECUTE ON ROUTINE {function} FROM PUBLIC")
+    restrict_to(EACH)
+    answer = client.get("/readyz")
+    with connection.cursor() as cursor:
+        cursor.execute(f"RESET ROLE; GRANT EXECUTE ON ROUTINE {function} TO somebody")
+        cursor.execute("SET LOCAL ROLE somebody")
+
+    assert answer.status_code == 503
+    assert f"may not execute {function}. As their owner, run GRANT" in answer.content.decode()
     assert client.get("/readyz").content == b"ready"

@@ -27,6 +27,7 @@ SETTINGS = {
     "DateStyle": "SQL, DMY",
     "IntervalStyle": "sql_standard",
     "extra_float_digits": "-5",
+    "standard_conforming_strings": "off",
     "default_transaction_isolation": "repeatable read",
     "default_transaction_deferrable": "on",
 }
