@@ -19,10 +19,12 @@ def run(url: str, script: Path, directory: Path, clients: int, seconds: int) -> 
 
     `directory` is for pgbench's log of transactions. Raises BenchmarkError if pgbench fails.
     """
+    # Several statements in a message need the simple protocol, which psycopg2 uses as well.
+    protocol = "simple" if r"\;" in script.read_text() else "prepared"
     prefix = directory / "transactions"
     result = subprocess.run(
         [
-            *(PROGRAM, "--no-vacuum", "--protocol", "prepared", "--file", str(script)),
+            *(PROGRAM, "--no-vacuum", "--protocol", protocol, "--file", str(script)),
             *("--client", str(clients), "--time", str(seconds)),
             *("--log", "--log-prefix", str(prefix), url),
         ],

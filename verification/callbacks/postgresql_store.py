@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
-from django.db import Error, connection, transaction
+from django.db import Error, connection
 from django.utils import timezone
 
 from verification.audit_log.clock_check import trusted_clock
@@ -23,7 +23,7 @@ from verification.models.account import MAX_ACCOUNTS_AT_ROOT
 
 # WeChat gives up after 5 s and every answer is due within 2.5 s, so the writer waits no longer than
 # this for locks and statements. The watchdog limits the wait for the disk. The timeouts are LOCAL,
-# because migrations, exports and pruning may take longer. The functions limit their own waits.
+# because migrations, exports and pruning may take longer.
 #
 # The isolation is named, because a database's default of "repeatable read" would refuse a batch
 # that has waited for another one's head. Behind a pooler, a setting of the session may be lost.
@@ -36,14 +36,20 @@ SET LOCAL idle_in_transaction_session_timeout = '3000ms';"""
 # writes to the WAL and waits until that record, and everything before it, is on disk. No answer is
 # sent earlier. The message is transactional (`true`), because only a transaction with an id waits.
 # The server's own setting of synchronous_commit stays, for example to wait for a standby, unless it
-# is "off". verification_record does the same.
+# is "off".
 WAIT_FOR_DISK = """
 SELECT CASE current_setting('synchronous_commit')
     WHEN 'off' THEN set_config('synchronous_commit', 'on', true) END,
     pg_logical_emit_message(true, 'verification', '')"""
 COMMIT = f"COMMIT; {WAIT_FOR_DISK}"
 READ = "SELECT * FROM verification_read(%s::text[], %s, %s, %s)"
-RECORD = f"CALL verification_record(%s, %s, {', '.join(['%s'] * 10)}, NULL)"
+# A message returns the result of its last statement only, so a setting carries this one there. A
+# procedure could commit by itself, but pg_stat_statements would keep each CALL with its values, and
+# nothing could raise a short statement_timeout.
+RECORD = f"""
+SELECT set_config('verification.is_written',
+    verification_record(%s, {", ".join(["%s"] * 10)})::text, false)"""
+IS_WRITTEN = "current_setting('verification.is_written')::boolean"
 WRITE = f"SELECT verification_write({', '.join(['%s'] * 10)})"
 #: How canonical lines spell the value.
 NULL = "\\N"
@@ -80,7 +86,7 @@ class PostgreSQLAttemptStore(AttemptStore):
         # Inside another transaction, as in tests, a savepoint does the same.
         is_nested = connection.in_atomic_block
         self.begin = "SAVEPOINT batch;" if is_nested else BEGIN
-        self.commit = "RELEASE SAVEPOINT batch" if is_nested else COMMIT
+        self.commit = "RELEASE SAVEPOINT batch; SELECT 1" if is_nested else COMMIT
         try:
             yield
         except BaseException:
@@ -112,12 +118,12 @@ class PostgreSQLAttemptStore(AttemptStore):
         )
 
     def write_if_unmoved(self, batch: Batch) -> bool:
-        is_nested = connection.in_atomic_block
-        # Inside another transaction, as in tests, the procedure cannot commit.
-        with transaction.atomic() if is_nested else contextlib.nullcontext():
-            parameters = [batch.previous_digest, not is_nested, *write_parameters(batch)]
-            self.cursor.execute(RECORD, parameters)
-            return bool(self.cursor.fetchone()[0])
+        parameters = [batch.previous_digest, *write_parameters(batch)]
+        with self.transaction():
+            self.cursor.execute(
+                f"{self.begin} {RECORD}; {self.commit} WHERE {IS_WRITTEN}", parameters
+            )
+            return self.cursor.fetchone() is not None
 
     def select_head(self) -> tuple[ChainHead, datetime] | None:
         self.cursor.execute(self.begin + LOCK_HEAD)

@@ -129,40 +129,27 @@ BEGIN
         last_at = excluded.last_at;
 END $$;
 
--- Writes a batch if the chain still ends with the expected digest. `commits` is false inside another
--- transaction. The COMMIT and what follows are explained in postgresql_store.py, at WAIT_FOR_DISK.
-CREATE PROCEDURE verification_record(
-    expected_digest bytea, commits boolean,
+-- Writes a batch if the chain still ends with the expected digest, and returns whether it did.
+CREATE FUNCTION verification_record(
+    expected_digest bytea,
     lines text, tallies text, seal bigint, first_attempt bigint, attempts integer, version integer,
-    key text, digest bytea, mac bytea, at timestamptz,
-    INOUT is_written boolean
-) LANGUAGE plpgsql AS $$
+    key text, digest bytea, mac bytea, at timestamptz
+) RETURNS boolean LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 BEGIN
-    IF commits AND current_setting('transaction_isolation') <> 'read committed' THEN
-        COMMIT;
-        SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
-    END IF;
-    PERFORM set_config('lock_timeout', '1500ms', true),
-        set_config('synchronous_commit', 'off', true);
     PERFORM 1 FROM verification_chainhead WHERE last_digest = expected_digest FOR UPDATE;
-    is_written := FOUND;
-    IF is_written THEN
-        PERFORM verification_write(
-            lines, tallies, seal, first_attempt, attempts, version, key, digest, mac, at);
-        IF commits THEN
-            COMMIT;
-            PERFORM set_config('synchronous_commit', 'on', true)
-            WHERE current_setting('synchronous_commit') = 'off';
-            PERFORM pg_logical_emit_message(true, 'verification', '');
-        END IF;
+    IF NOT FOUND THEN
+        RETURN false;
     END IF;
+    PERFORM verification_write(
+        lines, tallies, seal, first_attempt, attempts, version, key, digest, mac, at);
+    RETURN true;
 END $$"""
 # A function may be missing: migrating back and forth creates it again. Another one of the same name
 # stays, as evidence.
 DROP = """
-DROP ROUTINE IF EXISTS verification_record(bytea, boolean, text, text, bigint, bigint, integer,
-    integer, text, bytea, bytea, timestamptz, boolean);
+DROP ROUTINE IF EXISTS verification_record(bytea, text, text, bigint, bigint, integer, integer,
+    text, bytea, bytea, timestamptz);
 DROP ROUTINE IF EXISTS verification_write(text, text, bigint, bigint, integer, integer, text,
     bytea, bytea, timestamptz);
 DROP ROUTINE IF EXISTS verification_read(text[], integer, boolean, timestamptz)"""

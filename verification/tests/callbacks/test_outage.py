@@ -18,7 +18,7 @@ from verification.tests.support.signer import verification
 pytestmark = [pytest.mark.postgresql, pytest.mark.django_db(transaction=True)]
 
 #: The message that writes and commits a batch.
-RECORD = b"CALL verification_record"
+RECORD = b"verification_record("
 CALLERS = 8
 
 

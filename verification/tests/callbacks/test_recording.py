@@ -189,8 +189,7 @@ class TestTiming:
         make_account("resting", "TokenOfTheResting", is_paused=True)
         make_account("empty")
         verify([make_callback(verification(B))])  # The first batch creates the head.
-        # Two round trips, and the two of a savepoint, because a test holds a transaction.
-        expected = 4 if connection.vendor == "postgresql" else 8
+        expected = 2 if connection.vendor == "postgresql" else 8
 
         with django_assert_num_queries(expected):
             verify([make_callback(verification(B), path=f"/wechat/{slug}".encode())])

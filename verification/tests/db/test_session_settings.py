@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
+import psycopg2
 import pytest
 from django.db import connection
 
@@ -16,6 +18,7 @@ from verification.models import OfficialAccount
 from verification.protocol.enums import Outcome
 from verification.tests.support.adapter import A
 from verification.tests.support.callback_factory import make_callback
+from verification.tests.support.gunicorn import database_url
 from verification.tests.support.signer import verification
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.django_db(transaction=True)]
@@ -85,6 +88,23 @@ def test_a_batch_has_the_isolation_that_it_needs_behind_a_pooler(brand_a: Offici
     with store.transaction():
         store.lock_head()
         assert show("transaction_isolation") == "read committed"
+
+
+def test_a_batch_has_the_time_that_it_needs_whatever_the_database_allows(
+    brand_a: OfficialAccount,
+) -> None:
+    """Another process holds the head for longer than statement_timeout."""
+    verify([make_callback(verification(A))])
+    with set_for_the_database({"statement_timeout": "200ms"}):
+        other = psycopg2.connect(database_url())
+        other.cursor().execute("SELECT 1 FROM verification_chainhead FOR UPDATE")
+        release = threading.Timer(0.5, other.close)
+        release.start()
+        [verdict] = verify([make_callback(verification(A))])
+        release.join()
+
+    assert verdict.outcome is Outcome.ACCEPTED
+    assert verify_audit().attempts == 2
 
 
 def test_every_transaction_of_the_pages_and_the_relay_has_the_isolation_that_it_needs() -> None:

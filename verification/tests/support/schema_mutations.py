@@ -225,7 +225,7 @@ def mutate_trigger_function(part: SchemaPart, _definition: str) -> Statements:
 
 def mutate_function(part: SchemaPart, definition: str) -> Statements:
     name, alter = part.name, f"ALTER ROUTINE {part.name}"
-    arguments = definition[1:].split(")")[0].replace("INOUT", "IN")
+    arguments = definition[1:].split(")")[0]
     replacement = f"{name}({arguments}) RETURNS boolean LANGUAGE sql AS 'SELECT true'"
     yield "dropped", f"DROP ROUTINE {name}"
     yield "renamed", f"{alter} RENAME TO renamed"
