@@ -61,10 +61,15 @@ def verdict(targets: Sequence[Target]) -> str:
 
 
 def target_table(targets: Iterable[Target]) -> str:
-    head = ["## Targets", "", "| this gateway's | target | measured | |", "|---|--:|--:|---|"]
+    head = [
+        "## Targets",
+        "",
+        "| this gateway's | target | measured | of the rounds | |",
+        "|---|--:|--:|--:|---|",
+    ]
     rows = (
         f"| {target.title} | {target.aim} | {show(target.measured, target.unit)}"
-        f" | {target.verdict} |"
+        f" | {show_spread(target.spread)} | {target.verdict} |"
         for target in targets
     )
     return "\n".join([*head, *rows])
@@ -72,6 +77,10 @@ def target_table(targets: Iterable[Target]) -> str:
 
 def show(measured: float | None, unit: str) -> str:
     return "" if measured is None else f"{measured:.2f}{unit}"
+
+
+def show_spread(spread: tuple[float, float] | None) -> str:
+    return "" if spread is None else f"{spread[0]:.2f} to {spread[1]:.2f}"
 
 
 def result_table(part: Part, results: Results) -> str:

@@ -61,3 +61,15 @@ class Results:
         above = self.median(numerator, connections, number)
         below = self.median(denominator, connections, number)
         return above / below if above is not None and below else None
+
+    def spread(
+        self, numerator: str, denominator: str, connections: int, number: Number
+    ) -> tuple[float, float] | None:
+        """Return the least and the greatest of the ratios of each round, or None without both."""
+        pairs = zip(
+            self.rounds.get((numerator, connections), []),
+            self.rounds.get((denominator, connections), []),
+            strict=False,
+        )
+        ratios = [number(above) / number(below) for above, below in pairs]
+        return (min(ratios), max(ratios)) if ratios else None

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from benchmarks.contenders import BUSY_CONNECTIONS
 from benchmarks.footprint import Footprint
-from benchmarks.results import Results, p50, p99, rate
+from benchmarks.results import Number, Results, p50, p99, rate
 
 
 class Target(NamedTuple):
@@ -18,6 +18,7 @@ class Target(NamedTuple):
     measured: float | None  #: None if it was not measured
     is_maximum: bool = False  #: whether the bound is a maximum instead of a minimum
     unit: str = "×"
+    spread: tuple[float, float] | None = None  #: the least and the greatest of the rounds
 
     @property
     def aim(self) -> str:
@@ -42,28 +43,43 @@ def against_peers(results: Results) -> Iterator[Target]:
     """Compare the gateway with its peers; each number is a ratio of medians."""
     for other, connections, minimum in [
         ("express-pg", 1, 0.6),
-        ("express-pg", 32, 2.0),
+        ("express-pg", 32, 1.7),
         ("express-pg", 128, 2.5),
-        ("express", 32, 0.9),
-        ("express", 128, 1.2),
-        ("django", 32, 10),
+        ("express", 32, 0.7),
+        ("express", 128, 1.0),
+        ("django", 32, 8),
         ("pgbench", 32, 0.5),
     ]:
-        measured = results.ratio("ours", other, connections, rate)
-        yield Target(f"rate ÷ that of {other}, {count(connections)}", minimum, measured)
+        title = f"rate ÷ that of {other}, {count(connections)}"
+        yield compare(results, title, minimum, "ours", other, connections, rate)
     for connections in (1, 32, 128):
-        measured = results.ratio("ours", "express-pg", connections, p99)
         title = f"p99 ÷ that of express-pg, {count(connections)}"
-        yield Target(title, 1, measured, is_maximum=True)
-    measured = results.ratio("ours", "same-work", 1, p50)
-    yield Target(f"p50 ÷ that of same-work, {count(1)}", 2.5, measured, is_maximum=True)
+        target = compare(results, title, 1, "ours", "express-pg", connections, p99)
+        yield target._replace(is_maximum=True)
+    title = f"p50 ÷ that of same-work, {count(1)}"
+    target = compare(results, title, 2.0, "ours", "same-work", 1, p50)
+    yield target._replace(is_maximum=True)
+
+
+def compare(
+    results: Results,
+    title: str,
+    bound: float,
+    ours: str,
+    other: str,
+    connections: int,
+    number: Number,
+) -> Target:
+    """Return a minimum for the ratio of two contenders."""
+    measured = results.ratio(ours, other, connections, number)
+    spread = results.spread(ours, other, connections, number)
+    return Target(title, bound, measured, spread=spread)
 
 
 def of_pushes(results: Results) -> Iterator[Target]:
     """Compare the gateway with a peer that passes pushes on, and with the backend itself."""
-    measured = results.ratio("relay", "express-relay", BUSY_CONNECTIONS, rate)
     title = f"rate ÷ that of express-relay, {count(BUSY_CONNECTIONS)}"
-    yield Target(title, 1, measured)
+    yield compare(results, title, 1, "relay", "express-relay", BUSY_CONNECTIONS, rate)
     for number, name, maximum, connections in [
         (p99, "p99", 15, BUSY_CONNECTIONS),
         (p50, "p50", 3, 1),
@@ -84,7 +100,7 @@ def against_smaller(results: Results) -> Iterator[Target]:
         ("grown-all", "ours", "the same, all 1,000 accounts called in turn", 0.9),
         ("root-50", "root-1", "rate at `/` with 50 accounts answering ÷ with 1", 0.7),
     ]:
-        yield Target(title, minimum, results.ratio(large, small, BUSY_CONNECTIONS, rate))
+        yield compare(results, title, minimum, large, small, BUSY_CONNECTIONS, rate)
 
 
 def of_footprint(footprint: Footprint) -> Iterator[Target]:

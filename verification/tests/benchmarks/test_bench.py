@@ -93,7 +93,9 @@ def test_a_ratio_is_one_of_medians() -> None:
 
     assert results.ratio("ours", "express-pg", 32, rate) == 2.0
     assert results.ratio("ours", "express-pg", 32, p99) == 0.5
+    assert results.spread("ours", "express-pg", 32, rate) == (10 / 15, 1000 / 14)
     assert results.ratio("ours", "django", 32, rate) is None
+    assert results.spread("ours", "django", 32, rate) is None
     verdicts = {target.title: target.verdict for target in against_peers(results)}
     assert verdicts["rate ÷ that of express-pg, 32 connections"] == "met"
     assert verdicts["rate ÷ that of django, 32 connections"] == "not measured"
@@ -117,7 +119,7 @@ def test_a_missed_target_says_by_how_much() -> None:
 
 def test_a_report_begins_with_how_many_targets_are_met() -> None:
     targets = [
-        Target("rate", 2.0, 1.5),
+        Target("rate", 2.0, 1.5, spread=(1.234, 1.6)),
         Target("p50", 2.5, 2.5, is_maximum=True),
         Target("p99", 1, None),
     ]
@@ -126,7 +128,7 @@ def test_a_report_begins_with_how_many_targets_are_met() -> None:
     assert text.startswith(
         "# Comparison with peers\n\n1 of 2 targets that were measured are met. [Why"
     )
-    assert "| rate | ≥ 2× | 1.50× | missed by 25% |" in text
+    assert "| rate | ≥ 2× | 1.50× | 1.23 to 1.60 | missed by 25% |" in text
 
 
 @pytest.mark.parametrize("short", [["--rounds", "2"], ["--seconds", "2"]])
