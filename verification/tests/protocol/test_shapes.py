@@ -34,6 +34,8 @@ SHA1 = b"5c45ff5e21c57e6ad56bac8758b79b1d9ac89fd3"
         (b"signature=a&timestamp=1&nonce=2", None),
         (b"page=2", None),
         (b"", None),
+        (b"code=021Yq3ml2&state=shop", Shape.REDIRECT),
+        (b"error=access_denied&state=shop", Shape.REDIRECT),
     ],
 )
 def test_a_query_string_shows_what_mangled_it(query: bytes, shape: Shape | None) -> None:
