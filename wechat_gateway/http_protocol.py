@@ -59,6 +59,11 @@ class LimitedProtocol(HttpToolsProtocol):
         self.active_cycle: RequestResponseCycle | None = None  #: the request that is answered now
         self.unread = 0  #: bytes in the buffer when the write timer was started
         self.limit_reading(HEAD_DEADLINE)
+        if self.server and not self.client:  # a socket of the internet without a peer
+            # The client has reset the connection. It gets no answer, and its attempt would be
+            # recorded without an address.
+            self.is_refused = True
+            self.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.stop_read_timer()

@@ -17,6 +17,10 @@ ABOUT_LOG = {"chain_broken", "seal_key_missing", "head_went_back", "schema_diffe
 MAX_TITLE_LENGTH, MAX_TEXT_LENGTH = 200, 1000
 
 
+#: The condition of a log that does not contain a head that was seen before. It has no end.
+WENT_BACK = "head_went_back"
+
+
 class Alert(models.Model):
     """Records a problem from its beginning to its end, and which channels have yet to send it."""
 

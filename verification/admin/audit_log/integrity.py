@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django.contrib import admin, messages
@@ -9,13 +10,15 @@ from django.core.exceptions import PermissionDenied
 from django.db import connection
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from verification.audit_log.integrity import Check, check_within_budget, latest_check, record_check
 from verification.audit_log.report import LogState
 from verification.audit_log.schema_check import SchemaCheck, check_schema
 from verification.change_log import actor_of
-from verification.models import ChainHead, Checkpoint, Seal, VerificationAttempt
+from verification.models import Alert, ChainHead, Checkpoint, Seal, VerificationAttempt
+from verification.models.alert import REMINDER, WENT_BACK
 from verification.times import format_datetime
 
 
@@ -39,6 +42,7 @@ def integrity(site: admin.AdminSite, request: HttpRequest) -> HttpResponse:
         "opts": Seal._meta,
         "check": check,
         "schema": schema,
+        "went_back": alerts_of_lost_heads(timezone.now() - REMINDER),
         "checked_at": format_datetime(check.at) if check else None,
         "head": head,
         "since": head.last_attempt_id - attempts_seen(check),
@@ -50,6 +54,15 @@ def integrity(site: admin.AdminSite, request: HttpRequest) -> HttpResponse:
         "size": size_on_disk(),
     }
     return render(request, "admin/verification/audit/integrity.html", context)
+
+
+def alerts_of_lost_heads(since: datetime) -> list[Alert]:
+    """Return the alerts since then that the log does not contain a head that was seen before.
+
+    The log that is there now may be intact all the same: an older one, from a backup.
+    """
+    alerts = Alert.objects.filter(key__startswith=f"{WENT_BACK}:", seen_at__gte=since)
+    return [*alerts.order_by("-seen_at")]
 
 
 def attempts_seen(check: Check | None) -> int:

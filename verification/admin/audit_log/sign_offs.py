@@ -36,6 +36,10 @@ DOUBTS = {
         "The log was not checked to its end. Check it again on the Integrity page, or run "
         "manage.py verify_audit."
     ),
+    "went_back": gettext_lazy(
+        "Since the period began, an older copy of the log took the place of a newer one, so "
+        "attempts may be missing. docs/RUNBOOK.md says more, under “Log went back”."
+    ),
 }
 
 #: What is shown in place of facts that somebody removed in the database.

@@ -19,6 +19,7 @@ from django.utils.translation import gettext_lazy
 
 from verification import change_log
 from verification.admin.audit_log.due import read_review
+from verification.admin.audit_log.integrity import alerts_of_lost_heads
 from verification.admin.audit_log.review import count_facts, make_review
 from verification.admin.audit_log.sign_offs import DOUBTS, overlapping
 from verification.admin.base import may, require
@@ -191,6 +192,7 @@ def find_doubts(period: Period | None, check: Check | None) -> list[str]:
         "signed_before": period is not None and bool(overlapping(period)),
         "broken": check is not None and not check.is_intact,
         "not_whole": check is not None and check.is_intact and not check.is_whole,
+        "went_back": period is not None and bool(alerts_of_lost_heads(period.start)),
     }
     return [name for name, applies in doubts.items() if applies]
 

@@ -65,15 +65,15 @@ def find_attention(
 
 def _gateway_rows(check: Check | None, operation: Operation) -> Iterator[Row]:
     integrity, log = reverse("admin:integrity"), _("The log")
+    advice = _("Do not change or prune anything. The Integrity page says what to do.")
     if check is not None and not check.is_intact:
         text = str(check.state.label)
         if check.first_broken:
             text = _("Broken at seal %(seal)s") % {"seal": check.first_broken}
-        advice = _("Do not change or prune anything. The Integrity page says what to do.")
         yield Row(Level.FAILING, log, integrity, text, check.advice or advice)
     for alert in operation.alerts:
         if alert.is_about_log and not (check and covers(check, alert)):
-            yield Row(Level.FAILING, log, integrity, alert.title)
+            yield Row(Level.FAILING, log, integrity, alert.title, advice)
     if operation.worker_away and operation.worker_away > WORKER_AWAY:
         text = _("Last seen {time}").format(time=operation.worker_seen)
         advice = _("Start manage.py worker: nothing checks the log, sends alerts or delivers.")

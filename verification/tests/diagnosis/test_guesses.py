@@ -116,7 +116,7 @@ def test_the_characters_of_a_token_in_any_order_are_too_many_to_guess() -> None:
 
 @pytest.fixture(autouse=True)
 def _no_earlier_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let no attempt be explained by an earlier one with its signature, which hides other causes."""
+    """Explain no attempt by an earlier one with its signature, which would hide other causes."""
     monkeypatch.setattr("verification.diagnosis.copy_causes._find_signature", lambda _attempt: None)
 
 

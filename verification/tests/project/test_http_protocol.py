@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import struct
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
@@ -296,3 +297,34 @@ def test_of_many_clients_that_do_not_read_the_first_is_disconnected(
         return b" ".join(b"all" if size > 20_000_000 else b"part" for size in sizes)
 
     assert talk(client) == b"part all all"
+
+
+def test_a_client_that_resets_its_connection_hides_its_address_from_no_application() -> None:
+    async def collect() -> list[Any]:
+        clients = []
+
+        async def remember(scope: Any, receive: Any, send: Any) -> None:
+            clients.append(scope["client"])
+            await application(scope, receive, send)
+
+        config = Config(remember, log_config=None)
+        config.load()
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(
+            lambda: LimitedProtocol(config, ServerState(), {}), "127.0.0.1", 0
+        )
+        await asyncio.to_thread(send_and_reset, server.sockets[0].getsockname(), 300)
+        await asyncio.sleep(0.5)
+        server.close()
+        return clients
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        clients = runner.run(collect())
+    assert None not in clients
+
+
+def send_and_reset(address: tuple[str, int], times: int) -> None:
+    for _ in range(times):
+        with socket.create_connection(address) as wire:
+            wire.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            wire.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")

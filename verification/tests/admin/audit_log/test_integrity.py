@@ -2,17 +2,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import connection
 from django.test import Client
+from django.utils import timezone
 
 from verification.audit_log import integrity
 from verification.audit_log.report import MISSING_SEAL_KEY_ADVICE
 from verification.models import ChainHead, ChangeEvent, OfficialAccount, Seal, VerificationAttempt
 from verification.tests.support.adapter import A
 from verification.tests.support.admin_client import staff
+from verification.tests.support.home import open_alert
 from verification.tests.support.signer import verification
 from verification.tests.support.tampering import as_owner, drop_trigger
 
@@ -103,7 +106,7 @@ def test_the_page_costs_the_same_however_long_the_log_is(
     django_assert_num_queries: Callable[[int], AbstractContextManager[object]],
 ) -> None:
     check(wang_fang)
-    queries = 14 if connection.vendor == "postgresql" else 13  # which tells the size on disk
+    queries = 15 if connection.vendor == "postgresql" else 13  # which tells the size on disk
     with django_assert_num_queries(queries):
         text(wang_fang)
     for _ in range(5):
@@ -122,3 +125,16 @@ def test_a_table_that_differs_from_what_migrations_make_is_named_at_once(
     assert "The database is not as migrations make it" in page
     assert "The trigger seal_refuses_update of verification_seal is missing." in page
     assert "First keep the evidence" in page
+
+
+def test_a_head_that_is_missing_is_told_although_what_is_left_is_intact(wang_fang: Client) -> None:
+    open_alert(
+        "head_went_back:7", "The log's head went back", text="Seen today.\nFollow the runbook."
+    )
+    open_alert("head_went_back:3", "Long ago", seen_at=timezone.now() - timedelta(hours=25))
+    page = check(wang_fang)
+
+    assert "Chain intact" in page
+    assert "The log&#x27;s head went back" in page
+    assert "<li>Follow the runbook.</li>" in page
+    assert "Long ago" not in page

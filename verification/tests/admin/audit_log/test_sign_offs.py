@@ -15,6 +15,7 @@ from verification.models import ChainHead, ChangeEvent, OfficialAccount, Verific
 from verification.tests.support.accounts import record_as_they_are
 from verification.tests.support.adapter import A, B
 from verification.tests.support.admin_client import page, staff
+from verification.tests.support.home import open_alert
 from verification.tests.support.signer import verification
 from verification.tests.support.tampering import as_owner, rewrite_change_log
 from verification.times import Period, month_of, preset, quarter_of
@@ -142,6 +143,16 @@ class TestDoubts:
         assert signed_off() == []
         assert sign(wang_fang, last_quarter, confirm="broken").status_code == 302
         assert not signed_off()[0]["is_intact"]
+
+    def test_a_log_that_went_back_in_the_period_is_not_signed_by_accident(
+        self, wang_fang: Client, last_quarter: Period
+    ) -> None:
+        open_alert("head_went_back:7", "The log's head went back")
+        response = sign(wang_fang, last_quarter)
+
+        assert "an older copy of the log took the place" in response.content.decode()
+        assert signed_off() == []
+        assert sign(wang_fang, last_quarter, confirm="went_back").status_code == 302
 
     def test_a_last_day_before_the_first_is_refused(self, wang_fang: Client) -> None:
         response = sign(wang_fang, Period(date(2026, 9, 30), date(2026, 7, 1)))
