@@ -85,7 +85,7 @@ def clock_off(evidence: Evidence) -> Remark | None:
                 "a script or another system sent it."
             ).format(timestamp=evidence.attempt.timestamp)
         )
-    if _is_cut(evidence.attempt):
+    if has_cut_timestamp(evidence.attempt):
         return Remark(
             _(
                 "Its timestamp “{timestamp}” has too few digits and begins like the time of the "
@@ -130,7 +130,7 @@ def _is_in_milliseconds(attempt: VerificationAttempt) -> bool:
     return abs(attempt.recorded_at.timestamp() - int(timestamp) / 1000) < MAX_UNNOTICED_SKEW
 
 
-def _is_cut(attempt: VerificationAttempt) -> bool:
+def has_cut_timestamp(attempt: VerificationAttempt) -> bool:
     """Return whether the timestamp is the beginning of a time near the attempt's."""
     digits, time = attempt.timestamp, attempt.recorded_at.timestamp()
     if not (digits.isascii() and digits.isdigit()) or not MIN_CUT_DIGITS <= len(digits) < 10:
