@@ -7,6 +7,7 @@ would fill the memory, and connections that send nothing would stay open forever
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import Any, ClassVar
 
 from uvicorn.protocols.http.httptools_impl import (
@@ -37,6 +38,11 @@ MAX_PIPELINED = 8
 #: Seconds for which a refused client may go on sending.
 LINGER = 1
 END_OF_HEAD = b"\r\n\r\n"
+#: A request line that httptools refuses, such as one with a full-width “＆” as it was typed.
+NON_ASCII_TARGET = re.compile(rb"[A-Z]{3,7} [^ \r\n]*[\x80-\xff]")
+NON_ASCII_MESSAGE = (
+    "The URL has characters that are not ASCII: percent-encode them, and join parameters with &."
+)
 
 
 class TooManyPipelined(Exception):
@@ -54,6 +60,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self.is_head_complete = self.is_request_complete = self.is_refused = False
         self.size = 0  #: bytes of the current request so far
         self.tail = b""  #: the last bytes of an incomplete head, which may begin its end
+        self.is_target_ascii = True
         self.read_timer: asyncio.TimerHandle | None = None
         self.write_timer: asyncio.TimerHandle | None = None
         self.active_cycle: RequestResponseCycle | None = None  #: the request that is answered now
@@ -81,6 +88,8 @@ class LimitedProtocol(HttpToolsProtocol):
         if not self.is_head_complete and self.is_head_too_large(data):
             self.refuse(431)
             return
+        if not self.size:
+            self.is_target_ascii = data.isascii() or not NON_ASCII_TARGET.match(data)
         self.size += len(data)
         if self.size > MAX_REQUEST_SIZE:
             self.refuse(413)
@@ -145,7 +154,7 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         if not self.is_refused:
-            super().send_400_response(msg)
+            super().send_400_response(msg if self.is_target_ascii else NON_ASCII_MESSAGE)
 
     def eof_received(self) -> Any:
         """Keep the connection until a complete request is answered.

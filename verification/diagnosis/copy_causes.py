@@ -9,7 +9,11 @@ from verification.diagnosis.evidence import Evidence, Explanation
 from verification.diagnosis.missing_keys import add_missing_key
 from verification.diagnosis.mistake_causes import describe_signers, matches_nothing, place_of
 from verification.diagnosis.names import join_sentences
-from verification.diagnosis.remarks import REPEAT_SEARCH_LENGTH, format_duration
+from verification.diagnosis.remarks import (
+    REPEAT_SEARCH_LENGTH,
+    format_duration,
+    has_cut_timestamp,
+)
 from verification.models import VerificationAttempt
 from verification.protocol.enums import Reason
 from verification.times import format_datetime
@@ -20,6 +24,8 @@ def copied_request(evidence: Evidence) -> Explanation | None:
     if not evidence.is_old_copy or not evidence.is_refused_for(
         Reason.SIGNATURE_MISMATCH, Reason.UNDECRYPTABLE_TOKEN
     ):
+        return None
+    if has_cut_timestamp(evidence.attempt):
         return None
     if evidence.own(evidence.live_signers()) or evidence.match:
         return None

@@ -151,6 +151,8 @@ def describe_odd_path(evidence: Evidence) -> str:
             "It has “{prefix}” before the path: remove that from the server URL in the console, or "
             "let the proxy in front of this server remove it."
         ).format(prefix=path.removesuffix(meant.server_path))
+    if "%20" in path:
+        return _("It has a space, shown as %20: remove it where this address was entered.")
     if "?" in path:
         return _(
             "Each “?” in it stands for a byte that is not ASCII, as in Chinese letters and "
@@ -224,7 +226,7 @@ def also_signed(evidence: Evidence) -> str:
     Such as one to a paused account: the signature is not the reason, but will be the next one.
     """
     found = describe_signature(evidence)
-    return _("Also: {sentence}").format(sentence=found) if found else ""
+    return _("Also: {sentence}").format(sentence=found[0].lower() + found[1:]) if found else ""
 
 
 def describe_signature(evidence: Evidence) -> str:

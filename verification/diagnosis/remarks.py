@@ -21,6 +21,8 @@ from verification.times import format_datetime
 MAX_POSSIBLE_SKEW = timedelta(days=10 * 365).total_seconds()
 #: In seconds. No server's clock is wrong by more without anybody noticing it.
 MAX_UNNOTICED_SKEW = timedelta(days=1).total_seconds()
+#: Fewer first digits of a timestamp are the same for years, so that they tell nothing.
+MIN_CUT_DIGITS = 3
 #: The user agents of programs that look for weaknesses.
 SCANNERS = re.compile(
     r"sqlmap|nikto|nuclei|zgrab|masscan|nmap|acunetix|wpscan|gobuster|dirbuster|feroxbuster|ffuf"
@@ -83,6 +85,13 @@ def clock_off(evidence: Evidence) -> Remark | None:
                 "a script or another system sent it."
             ).format(timestamp=evidence.attempt.timestamp)
         )
+    if has_cut_timestamp(evidence.attempt):
+        return Remark(
+            _(
+                "Its timestamp “{timestamp}” has too few digits and begins like the time of the "
+                "request: the URL or the value was cut off."
+            ).format(timestamp=evidence.attempt.timestamp)
+        )
     if abs(skew) > MAX_POSSIBLE_SKEW:
         return Remark(
             _(
@@ -119,6 +128,15 @@ def _is_in_milliseconds(attempt: VerificationAttempt) -> bool:
     if not (timestamp.isascii() and timestamp.isdigit()):
         return False
     return abs(attempt.recorded_at.timestamp() - int(timestamp) / 1000) < MAX_UNNOTICED_SKEW
+
+
+def has_cut_timestamp(attempt: VerificationAttempt) -> bool:
+    """Return whether the timestamp is the beginning of a time near the attempt's."""
+    digits, time = attempt.timestamp, attempt.recorded_at.timestamp()
+    if not (digits.isascii() and digits.isdigit()) or not MIN_CUT_DIGITS <= len(digits) < 10:
+        return False
+    earliest, latest = int(digits.ljust(10, "0")), int(digits.ljust(10, "9"))
+    return earliest - MAX_UNNOTICED_SKEW <= time <= latest + MAX_UNNOTICED_SKEW
 
 
 def format_duration(seconds: int) -> str:

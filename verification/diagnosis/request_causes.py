@@ -184,11 +184,18 @@ def parameters_incomplete(evidence: Evidence) -> Explanation | None:
     if not evidence.is_refused_for(Reason.MISSING_PARAMETER):
         return None
     names, lost = ", ".join(arrived(evidence)), ", ".join(missing(evidence))
-    to_do = _(
-        "If you sent this, send all four parameters, or press “Test from this server” on the "
-        "account's page. In a shell, put the URL in quotation marks: an & without them ends the "
-        "command, so that only the first parameter arrives. If WeChat sent it, check which proxy "
-        "in front of this server changes the query string."
+    to_do = join_sentences(
+        _(
+            "If you sent this, send all four parameters, or press “Test from this server” on the "
+            "account's page."
+        ),
+        _(
+            "In a shell, put the URL in quotation marks: an & without them ends the command, so "
+            "that only the first parameter arrives."
+        )
+        if len(arrived(evidence)) == 1
+        else _("If the URL was copied, it may have been cut off: copy it to its end."),
+        _("If WeChat sent it, check which proxy in front of this server changes the query string."),
     )
     if lost == "echostr":
         to_do = join_sentences(

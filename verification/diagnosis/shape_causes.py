@@ -209,7 +209,6 @@ def signature_malformed(evidence: Evidence) -> Explanation | None:
 
 def describe_signature(shape: Shape) -> tuple[str, str]:
     """Return what a signature of this shape is, and what to do."""
-    right = _("Send the SHA-1 as 40 hexadecimal digits in small letters, and nothing else.")
     if shape in OTHER_DIGESTS:
         return (
             _("By its length, the signature is {digest} in hexadecimal; WeChat uses SHA-1.").format(
@@ -227,7 +226,10 @@ def describe_signature(shape: Shape) -> tuple[str, str]:
         Shape.SURROUNDED: _("The signature has other text around it, such as sha1= or 0x."),
         Shape.MD5: _("By its length, the signature is MD5 in hexadecimal, or was cut off."),
         Shape.TWICE: _("The signature was sent twice in one value."),
-        Shape.INCOMPLETE: _("The signature is incomplete: it has fewer than 40 digits."),
+        Shape.INCOMPLETE: _(
+            "The signature is incomplete: it has fewer than 40 digits. Either it was cut off, or "
+            "the URL was, when it was copied."
+        ),
         Shape.ONE_SHORT: _(
             "The signature has 39 digits in place of 40: a leading zero was lost when it was "
             "written as a number, or it was cut off."
@@ -235,6 +237,7 @@ def describe_signature(shape: Shape) -> tuple[str, str]:
         Shape.EMPTY: _("The signature was empty."),
     }
     return happened.get(shape, _("The signature is not one of WeChat's.")), _(
-        "If a script or tool of yours sent it: {right} If WeChat sent it, check which proxy in "
-        "front of this server changes the query string."
-    ).format(right=right)
+        "If a script or tool of yours sent it, let it send the SHA-1 as 40 hexadecimal digits in "
+        "small letters, and nothing else. If WeChat sent it, check which proxy in front of this "
+        "server changes the query string."
+    )

@@ -118,6 +118,8 @@ def token_of_another_account(evidence: Evidence) -> Explanation | None:
     ]
     if called is None or not tokens:
         return None
+    live = [token for token in tokens if token.is_live_at(timezone.now())]
+    tokens = live or tokens
     others = sorted({token.account for token in tokens}, key=str)
     names = name_accounts(others)
     happened = _("This was signed with the token of {other}, but the URL belongs to “{own}”.")
@@ -127,12 +129,16 @@ def token_of_another_account(evidence: Evidence) -> Explanation | None:
             "Put the token of “{own}” or the server URL of {other} into the script or tool that "
             "sent it; if it was WeChat, into that console."
         )
-    if not any(token.is_live_at(timezone.now()) for token in tokens):
+    if not live:
         happened = _(
-            "This was signed with a token of {other} that has been retired, but the URL belongs to "
+            "This was signed with a token of {other} that is retired now, but the URL belongs to "
             "“{own}”."
         )
-    if len(others) > 1:
+        to_do = _(
+            "Put the current token of “{own}” into that console, or into the script that sent "
+            "this. If {other} was meant, use the server URL and the current token of that account."
+        )
+    elif len(others) > 1:
         to_do = _(
             "Put the token of “{own}” into that console, or into the script that sent this. "
             "{other} share one token: give each its own."

@@ -103,10 +103,14 @@ class VerificationAttempt(models.Model):
 
     @property
     def path(self) -> str:
-        """Return the path that was called. It may be cut off, and have ? for odd characters."""
+        """Return the path that was called. It may be cut off, and have ? for odd characters.
+
+        A space is shown as %20: at the end, nobody would see it.
+        """
         if self.path_slug in {"", "/"}:
             return "/wechat/" if self.path_slug else "/"
-        return self.path_slug if self.path_slug.startswith("/") else f"/wechat/{self.path_slug}"
+        slug = self.path_slug.replace(" ", "%20")
+        return slug if slug.startswith("/") else f"/wechat/{slug}"
 
     @property
     def meant_slug(self) -> str:

@@ -88,7 +88,7 @@ def test_a_mangled_query_is_told_by_its_shape(query: str, words: str) -> None:
         (f"{SIGNATURE}%20%20-", "a space"),
         (f"0x{SIGNATURE}", "other text around it"),
         (SIGNATURE * 2, "twice"),
-        (SIGNATURE[:-3], "incomplete"),
+        (SIGNATURE[:-3], "Either it was cut off, or the URL was"),
         (SIGNATURE[1:], "39 digits in place of 40: a leading zero was lost"),
         (hashlib.sha256(JOINED).hexdigest(), "SHA-256 or SM3"),
         ("", "empty"),
@@ -139,8 +139,21 @@ def test_some_of_the_parameters_are_no_bot(query: str, here: str, lost: str) -> 
     explanation = call(query=query)
 
     assert explanation.what_happened.startswith(f"Only {here} arrived, without {lost}.")
-    assert "put the URL in quotation marks" in explanation.what_to_do
+    is_alone = "," not in here
+    assert ("put the URL in quotation marks" in explanation.what_to_do) is is_alone
+    assert ("only the first parameter arrives" in explanation.what_to_do) is is_alone
+    assert (
+        "it may have been cut off: copy it to its end" in explanation.what_to_do
+    ) is not is_alone
     assert not explanation.is_harmless
+
+
+def test_no_advice_begins_with_a_capital_after_a_colon() -> None:
+    explanation = call(query=RIGHT.replace(SIGNATURE, SIGNATURE.upper()), agent="curl/8.5.0")
+
+    assert explanation.what_to_do.startswith(
+        "If a script or tool of yours sent it, let it send the SHA-1 as 40 hexadecimal digits"
+    )
 
 
 def test_a_wrong_token_is_told_even_where_the_echostr_is_missing() -> None:

@@ -70,6 +70,13 @@ def test_an_old_request_that_was_sent_again_blames_no_console(token: str, words:
     assert explanation.what_to_do.startswith(CONSOLE)
 
 
+def test_a_timestamp_that_was_cut_off_makes_no_copy_of_an_old_request() -> None:
+    explanation = call_with("NobodyKnowsThis1", agent=CURL, timestamp=NOW[:5])
+
+    assert explanation.cause == "token_unknown"
+    assert "days behind" not in explanation.full_text
+
+
 def test_a_script_with_a_wrong_clock_and_an_unknown_token_is_told_of_both() -> None:
     explanation = call_with("NobodyKnowsThis1", agent=CURL, timestamp=str(int(NOW) - 8 * 86_400))
 

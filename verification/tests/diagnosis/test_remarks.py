@@ -50,6 +50,27 @@ def test_a_timestamp_that_no_clock_has_is_called_made_up(
     assert "days" not in text
 
 
+@pytest.mark.parametrize("length", [3, 5, 9])
+def test_a_timestamp_that_was_cut_off_is_not_called_made_up(
+    brand_a: OfficialAccount, length: int
+) -> None:
+    timestamp = str(int(time.time()))[:length]
+    wechat_verifies(brand_a, A, timestamp=timestamp)
+    text = remarks()["clock_off"].text
+
+    assert f"Its timestamp “{timestamp}” has too few digits and begins like the time" in text
+    assert "made it up" not in text
+
+
+@pytest.mark.parametrize("timestamp", ["1", "17", "12345", "999999999"])
+def test_a_short_timestamp_unlike_the_time_of_the_request_was_not_cut_off(
+    brand_a: OfficialAccount, timestamp: str
+) -> None:
+    wechat_verifies(brand_a, A, timestamp=timestamp)
+
+    assert "cannot be the time of a request" in remarks()["clock_off"].text
+
+
 @pytest.mark.parametrize(
     ("seconds", "words"),
     [(1, "1 second"), (119, "119 seconds"), (301, "5 minutes"), (7199, "119 minutes"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 
 import pytest
@@ -32,8 +33,8 @@ def account(slug: str) -> OfficialAccount:
 @pytest.mark.parametrize(
     ("token", "words"),
     [
-        ("NobodyKnowsThis1", "Also: The signature matches no token that is stored here."),
-        (OUTLET, "Also: This was signed with the token of “Harbor Outlet”."),
+        ("NobodyKnowsThis1", "Also: the signature matches no token that is stored here."),
+        (OUTLET, "Also: this was signed with the token of “Harbor Outlet”."),
         (MALL[:-1], "the token of “City Mall”, but with characters missing"),
     ],
 )
@@ -135,6 +136,39 @@ def test_a_wrong_prefix_or_slash_names_the_right_address(path: str) -> None:
 
     assert explanation.cause == "path_mistyped"
     assert "whose address is “/wechat/city-mall”" in explanation.what_happened
+
+
+def test_a_space_after_the_slug_is_shown_and_named() -> None:
+    explanation = call_with(MALL, "/wechat/city-mall%20")
+
+    assert "No account has the address “/wechat/city-mall%20”" in explanation.what_happened
+    assert "It has a space, shown as %20" in explanation.what_happened
+    assert "a space, shown" not in call_with(MALL, "/wechat/city-mal").what_happened
+
+
+@pytest.mark.parametrize("agent", ["Mozilla/4.0", "curl/8.5.0"])
+def test_a_retired_token_of_another_account_is_not_advised_with_its_server_url(agent: str) -> None:
+    rotate_token(account("harbor-outlet"), "NewOutletToken2027", LI_WEI, keep_old=timedelta(0))
+    explanation = call_with(OUTLET, agent=agent, timestamp=str(int(time.time())))
+
+    assert explanation.cause == "token_of_another_account"
+    assert "a token of “Harbor Outlet” that is retired now" in explanation.what_happened
+    assert explanation.what_to_do == (
+        "Put the current token of “City Mall” into that console, or into the script that sent "
+        "this. If “Harbor Outlet” was meant, use the server URL and the current token of that "
+        "account."
+    )
+
+
+def test_of_two_accounts_with_one_token_only_the_one_that_still_has_it_is_named() -> None:
+    rotate_token(account("tea-house"), "NewTeaHouseToken27", LI_WEI, keep_old=timedelta(0))
+    explanation = call_with(SHARED)
+
+    assert "the token of “Book Shop”, but the URL belongs to “City Mall”" in (
+        explanation.what_happened
+    )
+    assert "the server URL of “Book Shop” into that console" in explanation.what_to_do
+    assert "Tea House" not in explanation.full_text
 
 
 def test_a_mistyped_path_with_a_retired_token_is_told_both() -> None:

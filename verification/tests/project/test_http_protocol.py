@@ -124,6 +124,38 @@ def test_a_head_may_have_64_kib(talk: Talk, excess: int, expected: int) -> None:
     assert status(answer) == expected
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "GET /wechat/city-mall?signature=0a\uff06timestamp=1 HTTP/1.1",
+        "POST /wechat/\u57ce\u5e02 HTTP/1.0",
+    ],
+)
+def test_a_url_that_is_not_ascii_is_refused_with_the_reason(talk: Talk, line: str) -> None:
+    answer = talk(sending(f"{line}\r\nHost: wx.example.cn\r\n\r\n".encode()))
+
+    assert status(answer) == 400
+    assert answer.endswith(
+        b"\r\n\r\nThe URL has characters that are not ASCII: percent-encode them, and join "
+        b"parameters with &."
+    )
+    assert "\uff06".encode() not in answer
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"\x16\x03\x01\x02 \x80\xff\x00\r\n\r\n",  # TLS
+        b"GET / HTTP/1.1\r\nNam\xc3\xa9: x\r\n\r\n",
+    ],
+)
+def test_another_malformed_request_is_not_blamed_on_its_url(talk: Talk, head: bytes) -> None:
+    answer = talk(sending(head))
+
+    assert status(answer) == 400
+    assert answer.endswith(b"\r\n\r\nInvalid HTTP request received.")
+
+
 def test_trailers_that_never_end_are_refused(talk: Talk) -> None:
     head = b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nb\r\n0\r\nTrailer: "
     answer = talk(sending(head, *[b"x" * 65_536] * (1 + MAX_REQUEST_SIZE // 65_536)))
