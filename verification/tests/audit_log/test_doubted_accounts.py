@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from verification import change_log
 from verification.accounts.pausing import pause, resume
 from verification.accounts.tokens import rotate_token
 from verification.audit_log.report import LogState, Report
 from verification.audit_log.verifier import verify_audit
+from verification.change_log import Action
 from verification.models import ChangeEvent, OfficialAccount, Token
 from verification.tests.support.accounts import LI_WEI, make_account
 from verification.tests.support.tampering import as_owner, triggers_off
@@ -90,3 +92,15 @@ def test_a_part_that_was_recorded_again_is_compared_again(brand_a: OfficialAccou
 
     assert unproven(event) in problems  # its token may have been changed by that event, too
     assert any("the field “paused” is not as change event" in problem for problem in problems)
+
+
+def test_an_altered_deletion_accuses_nobody_of_deleting(db: None) -> None:
+    account = make_account("brand-b", "TokenOfBrandB99")
+    account_id = account.pk
+    account.tokens.all().delete()
+    account.delete()
+    change_log.record(Action.ACCOUNT_DELETED, LI_WEI, changed_accounts=[account_id])
+    event = last_event()
+    alter(event)
+
+    assert verify().problems[1:] == [unproven(event, f"Account {account_id}")]
