@@ -199,6 +199,9 @@ def _compare_migrations(connection: BaseDatabaseWrapper) -> Migrations:
         for (app, name), migration in MigrationRecorder(connection).applied_migrations().items()
         if app == "verification"
     }
+    if not applied:
+        # No release left this: the table of migrations is gone, or is another one.
+        return Migrations({}, [])
     ours = _our_migrations()
     replaced = {name for names in ours.values() for name in names}
     return Migrations(
