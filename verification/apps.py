@@ -118,8 +118,8 @@ def _report_restored_triggers(
     if verbosity > 0:
         with override(settings.LANGUAGE_CODE):  # migrate switches translations off
             sentence = gettext(
-                "Installed triggers that were missing: {names}. If you neither upgraded nor "
-                "restored a backup, somebody may have opened the log to changes: see "
+                "Installed triggers that were missing or altered: {names}. If you neither "
+                "upgraded nor restored a backup, somebody may have opened the log to changes: see "
                 "docs/RUNBOOK.md, “Chain broken”. The change log has this as well."
             )
         stdout.write(sentence.format(names=", ".join(names)) + "\n")

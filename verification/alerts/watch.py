@@ -86,7 +86,8 @@ class Watch:
             head = check_head(kept, self.changes, self.printed)
         check = latest_check()
         known = check.state if check else LogState.INTACT
-        is_upgraded = known is LogState.NEWER_RELEASE and head.state is LogState.INTACT
+        was_in_between = known in {LogState.NEWER_RELEASE, LogState.MIGRATIONS_MISSING}
+        is_upgraded = was_in_between and head.state is LogState.INTACT
         if is_upgraded or head.state.is_worse_than(known):
             self.check_whole_log()  # finds and records what is wrong now
         return head

@@ -60,6 +60,8 @@ class RecordedAccounts:
     def __init__(self) -> None:
         self._parts: dict[str, dict[str, Recorded]] = {}
         self._deleted: dict[str, int] = {}  #: the event of each deletion
+        #: The newest event about each part that is not genuine, unless a later one recorded it.
+        self._doubts: dict[str, dict[str, int]] = {}
         self._has_differences = False
         self._altered: set[AccountPart] = set()
 
@@ -74,11 +76,24 @@ class RecordedAccounts:
     def add(self, event_id: int, accounts: AccountDigests | None) -> None:
         for account_id, parts in (accounts or {}).items():
             known = self._parts.setdefault(account_id, {})
+            doubts = self._doubts.get(account_id, {})
             if parts is None:
                 self._deleted[account_id] = event_id
+                doubts.clear()
             else:
                 self._deleted.pop(account_id, None)  # added again under its number
+                for name in parts:
+                    doubts.pop(name, None)
                 known.update({name: Recorded(event_id, part) for name, part in parts.items()})
+
+    def doubt(self, event_id: int, account_id: int | None, digests: object) -> None:
+        """Let no part be compared of the accounts that an event names which is not genuine.
+
+        What it said is lost. It may be the last to have recorded any part of them.
+        """
+        named = set(digests) if isinstance(digests, dict) else set()
+        for name in {*named, *([] if account_id is None else [str(account_id)])}:
+            self._doubts[name] = {part.value: event_id for part in AccountPart}
 
     def forget(self, action: str, account_id: int | None) -> None:
         """Do not compare the parts that the release before changed while this one started."""
@@ -92,6 +107,16 @@ class RecordedAccounts:
         self._has_differences, self._altered = False, set()
         now, names = read_account_digests(None, AccountPart), _Names()
         for account_id in sorted({*now, *self._parts}, key=int):
+            if doubts := self._doubts.get(account_id):
+                yield _(
+                    "{account} cannot be compared with the change log, because change event "
+                    "{event} is not genuine. Whether the account was altered cannot be proven."
+                ).format(
+                    account=names.account(account_id)
+                    if account_id in now
+                    else _("Account {account}").format(account=account_id),
+                    event=max(doubts.values()),
+                )
             for sentence in self._compare(account_id, now.get(account_id), names):
                 self._has_differences = True
                 yield sentence
@@ -100,14 +125,19 @@ class RecordedAccounts:
         self, account_id: str, parts: Mapping[str, Digests] | None, names: _Names
     ) -> Iterator[str]:
         deletion, known = self._deleted.get(account_id), self._parts.get(account_id)
+        doubts = self._doubts.get(account_id, {})
         if parts is None:
-            if deletion is None:
+            if deletion is None and not doubts:
                 yield _(
                     "Account {account} is missing: it was deleted in the database, and no change "
                     "event says so."
                 ).format(account=account_id)
             return
         account = names.account(account_id)
+        if AccountPart.SETTINGS in doubts and (
+            deletion is not None or known is None or AccountPart.SETTINGS not in known
+        ):
+            return
         if deletion is not None:
             sentence = _("{account} exists, but change event {event} says that it was deleted.")
             yield sentence.format(account=account, event=deletion)
@@ -117,7 +147,7 @@ class RecordedAccounts:
         else:
             for part in AccountPart:
                 recorded = known.get(part, Recorded(0, {}))
-                if recorded.digests is None:
+                if recorded.digests is None or part in doubts:
                     continue
                 for sentence in _compare_part(account, part, recorded, parts[part], names):
                     self._altered.add(part)

@@ -75,6 +75,13 @@ class Chain:
             if self.head.last_seal_id:
                 raise BrokenChain(_("There are seals, but the chain's head is missing."))
             return
+        if head.last_seal_id == self.head.last_seal_id and _place(head) != _place(self.head):
+            raise BrokenChain(
+                _(
+                    "The chain's head is not that of seal {head}, the last one: its digest or its "
+                    "last attempt differs."
+                ).format(head=head.last_seal_id)
+            )
         if _place(head) != _place(self.head):
             raise BrokenChain(
                 _(

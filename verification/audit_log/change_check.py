@@ -137,6 +137,7 @@ class ChangeLogCheck:
         is_altered = is_known and not has_our_mac(event.key_id, event.mac, event.digest, self.keys)
         if is_altered or not are_account_digests(event.account_digests):
             yield ALTERED.format(event=event.id)
+            self._doubt(event)
             self._link = None
             return
         yield from self._verify_link(event, is_known)
@@ -149,8 +150,12 @@ class ChangeLogCheck:
             self._history = add_unsigned(self._history, event.digest)
         elif self._is_roll_out_over or event.recorded_at > self._roll_out_ends:
             yield UNSIGNED.format(event=event.id)
+            self._doubt(event)
         else:
             self.accounts.forget(event.action, event.account_id)
+
+    def _doubt(self, event: Event) -> None:
+        self.accounts.doubt(event.id, event.account_id, event.account_digests)
 
     def _verify_link(self, event: Event, is_known: bool) -> Iterator[str]:
         """Report missing events before this one, and those for which it cannot vouch."""

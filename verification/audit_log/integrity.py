@@ -10,7 +10,7 @@ from typing import Any
 
 from verification import change_log
 from verification.audit_log.report import MISSING_SEAL_KEY_ADVICE, LogState, Report
-from verification.audit_log.schema_check import RESTART_ADVICE
+from verification.audit_log.schema_check import MIGRATE_ADVICE, RESTART_ADVICE
 from verification.audit_log.verifier import time_of, verify_audit
 from verification.change_log import Action, Actor, is_genuine
 from verification.models import ChainHead, ChangeEvent, Seal
@@ -28,6 +28,7 @@ MAX_EVENTS = 20
 ADVICE = {
     LogState.KEY_MISSING: MISSING_SEAL_KEY_ADVICE,
     LogState.NEWER_RELEASE: RESTART_ADVICE,
+    LogState.MIGRATIONS_MISSING: MIGRATE_ADVICE,
 }
 
 

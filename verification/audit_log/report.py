@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from verification.audit_log.schema_check import NEWER_DATABASE, SchemaCheck
+from verification.audit_log.schema_check import MIGRATIONS_MISSING, NEWER_DATABASE, SchemaCheck
 from verification.models import ChainHead, Checkpoint, Seal
 
 #: How many problems of the chain a report lists. A log that was rewritten has one for every seal.
@@ -27,6 +27,7 @@ class LogState(models.TextChoices):
 
     INTACT = "intact", _("The log is intact")
     NEWER_RELEASE = "newer_release", NEWER_DATABASE
+    MIGRATIONS_MISSING = "migrations_missing", MIGRATIONS_MISSING
     KEY_MISSING = "key_missing", _("The log cannot be checked: a key is missing")
     NOT_INTACT = "not_intact", _("The log is not intact")
 
@@ -86,6 +87,10 @@ class Report:
 
     def add_schema(self, schema: SchemaCheck) -> None:
         self.schema = schema
-        state = LogState.NEWER_RELEASE if schema.is_newer else LogState.NOT_INTACT
+        state = LogState.NOT_INTACT
+        if schema.is_newer:
+            state = LogState.NEWER_RELEASE
+        elif schema.is_older:
+            state = LogState.MIGRATIONS_MISSING
         for difference in schema.differences:
             self.add_problem(difference, state=state)

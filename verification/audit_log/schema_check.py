@@ -8,12 +8,12 @@ is expected into schema.json, after each change of a model or a trigger.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache
-from itertools import takewhile
 from pathlib import Path
+from typing import NamedTuple
 
 from django.apps import apps
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -21,40 +21,39 @@ from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, gettext_noop
+from django.utils.translation import gettext_lazy
 
+from verification.audit_log.schema_differences import Difference, compare
 from verification.audit_log.triggers import missing_triggers
-from verification.db.catalog import Catalog, Description, SchemaPart, read_catalog
+from verification.db.catalog import Description, SchemaPart, read_catalog
 
 PATH = Path(__file__).with_name("schema.json")
 #: What a difference may mean and what to do, in the same words everywhere.
 DIFFERENCE_ADVICE = gettext_lazy(
     "Somebody may have opened the log to changes, or changed what people see of it. First keep the "
     "evidence, as docs/RUNBOOK.md says under “Chain broken”. Only then undo the change in the "
-    "database. For a missing trigger, run manage.py migrate, which installs it again."
+    "database."
+)
+#: What mends a part that `migrate` can make again. Each follows DIFFERENCE_ADVICE.
+TRIGGER_ADVICE = gettext_lazy(
+    "For a missing or altered trigger, run manage.py migrate, which installs it again."
+)
+FUNCTION_ADVICE = gettext_lazy(
+    "For a missing or altered function, run manage.py migrate verification 0011 and then manage.py "
+    "migrate."
 )
 NEWER_DATABASE = gettext_lazy("The database is newer than this release")
-RESTART_ADVICE = gettext_lazy("Restart all processes with the newer release.")
+RESTART_ADVICE = gettext_lazy(
+    "Restart all processes with the newer release. If all of them run the newest release already, "
+    "no release made that migration: follow “Chain broken” in docs/RUNBOOK.md."
+)
+MIGRATIONS_MISSING = gettext_lazy("Migrations are missing")
+MIGRATE_ADVICE = gettext_lazy(
+    "Run manage.py migrate, and check the log again. If it says that nothing is to be migrated, or "
+    "fails, follow “Chain broken” in docs/RUNBOOK.md."
+)
 #: The number of differences that /readyz and an alert name.
 MAX_SENTENCES = 3
-#: The number of characters of a definition that a sentence quotes.
-MAX_QUOTE = 100
-#: The kinds of parts, as a sentence names one of them.
-NAMES = {
-    "table": gettext_noop("table {table}"),
-    "column": gettext_noop("column {name} of {table}"),
-    "constraint": gettext_noop("constraint {name} of {table}"),
-    "index": gettext_noop("index {name} of {table}"),
-    "trigger": gettext_noop("trigger {name} of {table}"),
-    "function of the trigger": gettext_noop("function of the trigger {name} of {table}"),
-    "rule": gettext_noop("rule {name} of {table}"),
-    "policy": gettext_noop("policy {name} of {table}"),
-    "parent": gettext_noop("parent table {name} of {table}"),
-    "child": gettext_noop("child table {name} of {table}"),
-    "setting": gettext_noop("setting {name}"),
-    "operator": gettext_noop("operator {name}"),
-    "function": gettext_noop("function {name}"),
-}
 
 
 @dataclass(frozen=True)
@@ -63,12 +62,20 @@ class SchemaCheck:
 
     differences: list[str] = field(default_factory=list)  #: a sentence each
     advice: str = ""  #: what to do about them
-    is_newer: bool = False  #: a newer release has migrated the database, so they accuse nobody
+    is_newer: bool = False  #: a newer release has migrated the database, and nothing else differs
+    is_older: bool = False  #: migrations of this release are missing, and nothing else differs
+    lacks_migrations: bool = False
+
+    @property
+    def accuses_nobody(self) -> bool:
+        return self.is_newer or self.is_older
 
     @property
     def title(self) -> str:
         if self.is_newer:
             return str(NEWER_DATABASE)
+        if self.is_older:
+            return str(MIGRATIONS_MISSING)
         return _("The database is not as migrations make it")
 
     @property
@@ -88,30 +95,69 @@ def check_schema(
 ) -> SchemaCheck:
     """Compare the database with what migrations make. On SQLite, compare only the triggers.
 
-    If a newer release has migrated the database, this release does not know what to expect. That
-    is reported as one difference, or as none within `roll_out` of that migration.
+    Another release may have migrated the database. Then that is a difference, and what that release
+    may have made is none. What it cannot have made is a difference all the same. Within `roll_out`
+    of a newer migration, that migration and what it added are no differences.
     """
-    if connection.vendor != "postgresql":
-        parts = [
-            SchemaPart(found.table, "trigger", found.name) for found in missing_triggers(connection)
-        ]
-        missing = [_("The {part} is missing.").format(part=_name(part)) for part in parts]
-        return SchemaCheck(missing, str(DIFFERENCE_ADVICE) if missing else "")
-    expected = expected_schema()
-    catalog = read_catalog(connection, {part.table for part in expected})
-    differences = list(_compare(expected, catalog))
-    newer = _newer_migrations(connection) if differences else {}
-    if not newer:
-        return SchemaCheck(differences, str(DIFFERENCE_ADVICE) if differences else "")
-    now = timezone.now()
-    # A time in the future would hide all differences until then.
-    if now - roll_out < max(newer.values()) <= now:
-        return SchemaCheck()
-    sentence = _(
-        "A newer release has migrated the database ({names}), so this release does not know how "
-        "its tables should be."
-    ).format(names=", ".join(sorted(newer)))
-    return SchemaCheck([sentence], str(RESTART_ADVICE), is_newer=True)
+    migrations = _compare_migrations(connection)
+    differences = _find_differences(connection)
+    if migrations.missing:
+        differences = [found for found in differences if not found.may_be_older]
+    if migrations.newer:
+        differences = [found for found in differences if not found.is_addition]
+    # A time in the future would leave out a newer migration until then.
+    now, newest = timezone.now(), max(migrations.newer.values(), default=None)
+    if newest and now - roll_out < newest <= now and not migrations.missing:
+        differences = [found for found in differences if not found.is_added_trigger]
+        if not differences:
+            return SchemaCheck()
+    return _describe(migrations, differences)
+
+
+def _find_differences(connection: BaseDatabaseWrapper) -> list[Difference]:
+    if connection.vendor == "postgresql":
+        expected = expected_schema()
+        catalog = read_catalog(connection, {part.table for part in expected})
+        return list(compare(expected, catalog))
+    return [
+        Difference(SchemaPart(missing.table, "trigger", missing.name), None, missing.definition)
+        for missing in missing_triggers(connection)
+    ]
+
+
+def _describe(migrations: Migrations, differences: Sequence[Difference]) -> SchemaCheck:
+    sentences: list[str] = []
+    advice: list[object] = []
+    if migrations.missing:
+        sentence = _("Migrations are missing ({names}).")
+        sentences.append(sentence.format(names=", ".join(migrations.missing)))
+        advice.append(MIGRATE_ADVICE)
+    if migrations.newer:
+        sentence = _(
+            "A newer release has migrated the database ({names}), so this release does not know "
+            "all of it."
+        )
+        sentences.append(sentence.format(names=", ".join(sorted(migrations.newer))))
+        advice.append(RESTART_ADVICE)
+    if differences:
+        # First, because migrating or restarting removes evidence.
+        advice = [*_advice_on(differences), *advice]
+    return SchemaCheck(
+        [*sentences, *(difference.sentence for difference in differences)],
+        " ".join(map(str, advice)),
+        is_newer=bool(migrations.newer) and not (differences or migrations.missing),
+        is_older=bool(migrations.missing) and not differences,
+        lacks_migrations=bool(migrations.missing),
+    )
+
+
+def _advice_on(differences: Sequence[Difference]) -> list[object]:
+    advice: list[object] = [DIFFERENCE_ADVICE]
+    if any(found.is_mended_by_migrate for found in differences):
+        advice.append(TRIGGER_ADVICE)
+    if any(found.is_batch_function for found in differences):
+        advice.append(FUNCTION_ADVICE)
+    return advice
 
 
 @cache
@@ -140,95 +186,40 @@ def migrated_schema(connection: BaseDatabaseWrapper) -> Description:
     return read_catalog(connection, {model._meta.db_table for model in models}).parts
 
 
-def _compare(expected: Description, catalog: Catalog) -> Iterator[str]:
-    found = catalog.parts
-    replaced = {part.table for part in expected if part.table and _is_replaced(part, found)}
-    for part in sorted({*expected, *found}):
-        if part.table in replaced and part.kind != "table":
-            continue  # one sentence says that the table is missing, or is no table
-        if part not in found:
-            if not _has_substitute(part, expected, found):
-                yield _("The {part} is missing.").format(part=_name(part))
-        elif part not in expected:
-            if not (part in catalog.harmless or _has_substitute(part, found, expected)):
-                yield _describe_extra(part, found[part])
-        elif found[part] != expected[part]:
-            yield _describe_change(part, found[part], expected[part])
+class Migrations(NamedTuple):
+    """The migrations in which the database and this release differ."""
+
+    newer: dict[str, datetime]  #: the times of applied ones that this release does not have
+    missing: list[str]  #: those of this release that are not applied
 
 
-def _is_replaced(part: SchemaPart, found: Description) -> bool:
-    kind = found.get(SchemaPart(part.table, "table", ""), "")
-    return not kind.startswith("plain table")
-
-
-def _has_substitute(part: SchemaPart, ours: Description, others: Description) -> bool:
-    """Return whether the others have what takes the place of this part.
-
-    An index may have another name, as during a REINDEX. The new one is invalid until it is
-    complete, and must not take the place of an expected one until then. The function of a trigger
-    that only one side has needs no sentence of its own.
-    """
-    if part.kind == "function of the trigger":
-        return True
-    if part.kind != "index":
-        return False
-    index = _without_name(ours[part].removesuffix(", invalid"))
-    return any(
-        other[:2] == part[:2] and _without_name(definition) == index
-        for other, definition in others.items()
+def _compare_migrations(connection: BaseDatabaseWrapper) -> Migrations:
+    applied = {
+        name: migration.applied
+        for (app, name), migration in MigrationRecorder(connection).applied_migrations().items()
+        if app == "verification"
+    }
+    if not applied:
+        # No release left this: the table of migrations is gone, or is another one.
+        return Migrations({}, [])
+    ours = _our_migrations()
+    replaced = {name for names in ours.values() for name in names}
+    return Migrations(
+        {name: at for name, at in applied.items() if name not in ours and name not in replaced},
+        [
+            name
+            for name, replaces in ours.items()
+            if name not in applied and not (replaces and replaces <= applied.keys())
+        ],
     )
 
 
-def _without_name(index: str) -> tuple[bool, str]:
-    create, _on, rest = index.partition(" ON ")
-    return "UNIQUE" in create.split(" ", 2)[:2], rest
-
-
-def _describe_extra(part: SchemaPart, definition: str) -> str:
-    if part.kind == "setting":
-        sentence = _("The {part} is “{found}”, which may open the log to changes or hide rows.")
-        return sentence.format(part=_name(part), found=definition[:MAX_QUOTE])
-    return _("No migration made the {part}.").format(part=_name(part))
-
-
-def _describe_change(part: SchemaPart, found: str, expected: str) -> str:
-    """Name the words in which two definitions differ."""
-    present, wanted = found.split(" "), expected.split(" ")
-    start = _count_equal(present, wanted)
-    end = _count_equal(present[start:][::-1], wanted[start:][::-1])
-    has, lacks = (" ".join(words[start : len(words) - end]) for words in (present, wanted))
-    if not lacks:
-        sentence = _("The {part} is not as migrations make it: it also has “{has}”.")
-    elif not has:
-        sentence = _("The {part} is not as migrations make it: it lacks “{lacks}”.")
-    else:
-        sentence = _("The {part} is not as migrations make it: “{has}” instead of “{lacks}”.")
-    return sentence.format(part=_name(part), has=has[:MAX_QUOTE], lacks=lacks[:MAX_QUOTE])
-
-
-def _count_equal(one: list[str], other: list[str]) -> int:
-    """Return how many words at the beginning are equal."""
-    pairs = zip(one, other, strict=False)
-    return len(list(takewhile(lambda pair: pair[0] == pair[1], pairs)))
-
-
-def _name(part: SchemaPart) -> str:
-    return _(NAMES[part.kind]).format(table=part.table, name=part.name)
-
-
-def _newer_migrations(connection: BaseDatabaseWrapper) -> dict[str, datetime]:
-    """Return the times of applied migrations that this release does not have, by their names."""
-    applied = MigrationRecorder(connection).applied_migrations()
-    return {
-        name: migration.applied
-        for (app, name), migration in applied.items()
-        if app == "verification" and name not in _known_migrations()
-    }
-
-
 @cache
-def _known_migrations() -> set[str]:
+def _our_migrations() -> dict[str, set[str]]:
+    """Return the migrations of this release, each with those that it replaces."""
     loader = MigrationLoader(None, ignore_no_migrations=True)
-    ours = {key: found for key, found in loader.disk_migrations.items() if key[0] == "verification"}
-    replaced = {name for migration in ours.values() for _app, name in migration.replaces}
-    return {name for _app, name in ours} | replaced
+    return {
+        name: {replaced for _app, replaced in migration.replaces}
+        for (app, name), migration in sorted(loader.disk_migrations.items())
+        if app == "verification"
+    }

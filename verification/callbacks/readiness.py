@@ -150,7 +150,7 @@ def describe_schema() -> str:
     if not schema.differences:
         return ""
     sentences = " ".join(schema.summary)
-    if schema.is_newer:
+    if schema.accuses_nobody:
         return sentences
     return _("The database is not as migrations make it. {sentences}").format(sentences=sentences)
 

@@ -149,10 +149,13 @@ def describe_messages(facts: Facts) -> Iterator[str]:
 
 
 def describe_check(facts: Facts) -> Iterator[str]:
-    intact = _("intact: seals {first} to {last}")
-    broken = _("found a problem: seals {first} to {last}")
-    sentence = intact if facts["is_intact"] else broken
-    yield sentence.format(first=f"{facts['first_seal']:,}", last=f"{facts['last_seal']:,}")
+    first, last = facts["first_seal"], facts["last_seal"]
+    seals = _("seals {first} to {last}").format(first=f"{first:,}", last=f"{last:,}")
+    if last < first:
+        # The log is empty, or has nothing new since the check that this one continued.
+        seals = _("no new seals") if last else _("no seals")
+    sentence = _("intact: {seals}") if facts["is_intact"] else _("found a problem: {seals}")
+    yield sentence.format(seals=seals)
 
 
 def describe_export(facts: Facts) -> Iterator[str]:

@@ -25,9 +25,9 @@ MAX_ACCOUNTS = 10
 WORKER_AWAY = timedelta(hours=1)
 #: What a check finds when it says the same as an alert of this condition.
 STATES_OF_ALERTS = {
-    "chain_broken": LogState.NOT_INTACT,
-    "seal_key_missing": LogState.KEY_MISSING,
-    "schema_differs": LogState.NEWER_RELEASE,
+    "chain_broken": {LogState.NOT_INTACT},
+    "seal_key_missing": {LogState.KEY_MISSING},
+    "schema_differs": {LogState.NEWER_RELEASE, LogState.MIGRATIONS_MISSING},
 }
 
 
@@ -82,9 +82,9 @@ def _gateway_rows(check: Check | None, operation: Operation) -> Iterator[Row]:
 
 def covers(check: Check, alert: OpenAlert) -> bool:
     """Return whether the last check says the same as this alert, or that its problem is over."""
-    state = STATES_OF_ALERTS.get(alert.condition)
+    states = STATES_OF_ALERTS.get(alert.condition)
     is_over = check.is_intact and check.is_whole
-    return state is not None and (is_over or check.state is state)
+    return states is not None and (is_over or check.state in states)
 
 
 # --- Counts

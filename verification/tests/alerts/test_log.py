@@ -118,7 +118,7 @@ def test_a_cut_end_is_reported_even_if_the_head_was_reset(
 def test_a_head_that_does_not_match_is_reported(connected: OfficialAccount, sent: Sent) -> None:
     ChainHead.objects.update(last_digest=bytes(32))
 
-    assert "The chain's head is at seal 1" in sent()
+    assert "The chain's head is not that of seal 1, the last one" in sent()
 
 
 def test_a_pruned_log_is_not_reported(connected: OfficialAccount, sent: Sent, clock: Clock) -> None:

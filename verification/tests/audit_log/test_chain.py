@@ -57,9 +57,13 @@ def follow_chain(
     chain.verify_head(head or ChainHead.objects.get())
 
 
-def problem_of(attempts: list[VerificationAttempt], seals: list[Seal] | None = None) -> str:
+def problem_of(
+    attempts: list[VerificationAttempt],
+    seals: list[Seal] | None = None,
+    head: ChainHead | None = None,
+) -> str:
     with pytest.raises(BrokenChain) as raised:
-        follow_chain(attempts, seals)
+        follow_chain(attempts, seals, head)
     return str(raised.value)
 
 
@@ -176,6 +180,19 @@ def test_a_cut_tail_shows_at_the_head(sealed_log: list[VerificationAttempt]) -> 
     assert problem_of(sealed_log[:6], list(Seal.objects.order_by("id"))[:2]) == (
         "The chain's head is at seal 3, but the log ends with seal 2: "
         "its end was cut off or replaced."
+    )
+
+
+@pytest.mark.parametrize(("field", "value"), [("last_digest", b"x" * 32), ("last_attempt_id", 99)])
+def test_a_head_with_the_number_of_the_last_seal_but_not_its_digest_is_named(
+    sealed_log: list[VerificationAttempt], field: str, value: Any
+) -> None:
+    head = ChainHead.objects.get()
+    setattr(head, field, value)
+
+    assert problem_of(sealed_log, head=head) == (
+        "The chain's head is not that of seal 3, the last one: its digest or its last attempt "
+        "differs."
     )
 
 

@@ -81,6 +81,42 @@ def execute(sql: str) -> None:
         cursor.execute(sql)
 
 
+@pytest.mark.parametrize(
+    ("sql", "sentence", "mended_by"),
+    [
+        (
+            "DROP FUNCTION verification_read",
+            "The function verification_read is missing.",
+            "For a missing or altered function, run manage.py migrate verification 0011 and then "
+            "manage.py migrate.",
+        ),
+        (
+            "DROP TRIGGER seal_refuses_update ON verification_seal",
+            "The trigger seal_refuses_update of verification_seal is missing.",
+            "For a missing or altered trigger, run manage.py migrate, which installs it again.",
+        ),
+        (
+            "CREATE OR REPLACE FUNCTION seal_refuses_update() RETURNS trigger LANGUAGE plpgsql"
+            " AS 'BEGIN RETURN OLD; END'",
+            "The function of the trigger seal_refuses_update of verification_seal is not as "
+            "migrations make it: its body differs.",
+            "For a missing or altered trigger, run manage.py migrate, which installs it again.",
+        ),
+        (
+            "ALTER TABLE verification_seal ADD COLUMN note text",
+            "No migration made the column note of verification_seal.",
+            "",
+        ),
+    ],
+)
+def test_the_advice_says_what_mends_the_difference(sql: str, sentence: str, mended_by: str) -> None:
+    execute(sql)
+    check = check_schema(connection)
+
+    assert check.differences == [sentence]
+    assert check.advice == f"{DIFFERENCE_ADVICE} {mended_by}".strip()
+
+
 def test_the_expected_schema_is_what_migrations_make() -> None:
     assert migrated_schema(connection) == expected_schema(), "Run script/write_schema."
 

@@ -139,7 +139,10 @@ def test_missing_triggers_are_evidence_that_migrate_puts_back_prints_and_records
     assert triggers.missing_triggers(connection) == []
     assert ready.status_code == 200
     assert "but the database is not as migrations make it. The trigger seal_refuses" in ready.text
-    assert "Installed triggers that were missing: seal_refuses_update. If " in output.getvalue()
+    assert (
+        "Installed triggers that were missing or altered: seal_refuses_update. If "
+        in output.getvalue()
+    )
     assert event.action == ChangeEvent.Action.TRIGGERS_INSTALLED
     assert event.facts == {"triggers": ["seal_refuses_update"]}
     assert event.actor.startswith("command line")

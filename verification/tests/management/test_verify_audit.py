@@ -12,7 +12,7 @@ from django.test import Client
 from verification.account_digests import AccountPart
 from verification.accounts.backends import set_backend
 from verification.audit_log.account_check import CORRECTIONS, FIND_OUT, READ_RUNBOOK
-from verification.audit_log.schema_check import DIFFERENCE_ADVICE
+from verification.audit_log.schema_check import DIFFERENCE_ADVICE, TRIGGER_ADVICE
 from verification.models import (
     AESKey,
     Backend,
@@ -105,7 +105,7 @@ def test_every_finding_has_a_line() -> None:
     assert sum(line.startswith("The tally of account ") for line in lines) == 2
     assert lines[-3:-1] == [
         "The trigger seal_refuses_update of verification_seal is missing.",
-        str(DIFFERENCE_ADVICE),
+        f"{DIFFERENCE_ADVICE} {TRIGGER_ADVICE}",
     ]
     assert lines[-1] == "Checked: 3 attempts under 3 seals."
 

@@ -101,6 +101,18 @@ def read(client: Client, event: ChangeEvent, language: str) -> str:
             "found a problem: seals 9 to 12",
             "校验未通过：存证批次 9 至 12",
         ),
+        (
+            Action.LOG_CHECKED,
+            {"is_intact": True, "first_seal": 1, "last_seal": 0},
+            "intact: no seals",
+            "校验通过：没有存证批次",
+        ),
+        (
+            Action.LOG_CHECKED,
+            {"is_intact": False, "first_seal": 9, "last_seal": 8},
+            "found a problem: no new seals",
+            "校验未通过：没有新的存证批次",
+        ),
     ],
 )
 def test_an_event_is_described_in_the_language_of_the_page(
