@@ -115,7 +115,7 @@ def test_a_missing_trigger_is_reported_in_chinese_except_to_monitors(
 
     assert "The trigger seal_refuses_update of verification_seal is missing." in for_monitors
     assert problems == ["缺少触发器“seal_refuses_update”（verification_seal）。"]
-    assert "已重新安装缺少的触发器：seal_refuses_update。" in output.getvalue()
+    assert "已重新安装缺少或被改动的触发器：seal_refuses_update。" in output.getvalue()
 
 
 @pytest.mark.process
