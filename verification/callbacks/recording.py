@@ -205,9 +205,10 @@ class FirstUses:
 
     def mark(self, now: datetime) -> None:
         """Mark tokens and keys as used, which ends the previous ones, and failed keys as failed."""
-        for token in Token.objects.filter(pk__in=self.tokens):
+        # In the order of rotate_encryption_keys: another order could end in a deadlock.
+        for token in Token.objects.filter(pk__in=self.tokens).order_by("pk"):
             token.record_first_use(now)
-        for key in AESKey.objects.filter(pk__in=self.keys):
+        for key in AESKey.objects.filter(pk__in=self.keys).order_by("pk"):
             key.record_first_use(now)
         AESKey.objects.filter(pk__in=self.failed_keys, failed_at=None).update(failed_at=now)
 

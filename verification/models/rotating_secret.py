@@ -92,7 +92,6 @@ class RotatingSecret(models.Model):
         if self.first_used_at is not None:
             return
         rows = type(self)._default_manager
-        rows.filter(pk=self.pk).update(first_used_at=moment)
         if self.is_current:
             replaced = rows.filter(
                 models.Q(account_id=self.account_id),
@@ -101,3 +100,5 @@ class RotatingSecret(models.Model):
                 pk__lt=self.pk,  # not this one, in case it was rotated meanwhile
             )
             replaced.update(expires_at=moment + OVERLAP)
+        # Last, so that rows are locked in the order of their ids.
+        rows.filter(pk=self.pk).update(first_used_at=moment)

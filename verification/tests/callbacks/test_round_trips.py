@@ -7,17 +7,20 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
+from threading import Event
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
 from verification.audit_log.canonical import COLUMNS
 from verification.audit_log.verifier import verify_audit
 from verification.callbacks.postgresql_store import PostgreSQLAttemptStore
 from verification.callbacks.recording import verify
 from verification.callbacks.store import Batch
-from verification.models import OfficialAccount, Seal, Tally, VerificationAttempt
+from verification.models import OfficialAccount, Seal, Tally, Token, VerificationAttempt
 from verification.protocol.enums import Outcome
+from verification.protocol.reply import Verdict
+from verification.tests.support.accounts import make_account
 from verification.tests.support.adapter import A, B
 from verification.tests.support.callback_factory import make_callback
 from verification.tests.support.signer import verification
@@ -143,3 +146,39 @@ def test_every_text_is_stored_as_it_was_received(used: OfficialAccount, text: st
 
     assert VerificationAttempt.objects.latest("id").user_agent == text
     assert verify_audit().problems == []
+
+
+def test_first_uses_lock_tokens_in_the_order_in_which_keys_are_rotated(
+    brand_a: OfficialAccount,
+) -> None:
+    """A transaction that has an older token, and wants a newer one, must not wait forever."""
+    brand_b = make_account("brand-b", B)
+    first = brand_a.tokens.get()
+    taken, may_go_on = Event(), Event()
+
+    def rotate() -> None:
+        with transaction.atomic():
+            Token.objects.filter(pk=first.pk).update(first_used_at=None)
+            taken.set()
+            may_go_on.wait(5)
+            Token.objects.filter(account=brand_b).update(first_used_at=None)
+        connection.close()
+
+    def use() -> list[Verdict]:
+        callbacks = [
+            make_callback(verification(B), path=b"/wechat/brand-b"),
+            make_callback(verification(A)),
+        ]
+        try:
+            return verify(callbacks)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(2) as threads:
+        rotation = threads.submit(rotate)
+        taken.wait(5)
+        verdicts = threads.submit(use)
+        time.sleep(0.3)  # until it waits for the first token
+        may_go_on.set()
+        rotation.result()
+        assert [verdict.outcome for verdict in verdicts.result()] == 2 * [Outcome.ACCEPTED]

@@ -33,8 +33,11 @@ from verification.tests.support.signer import verification
 
 CURL = "curl/8.5.0"
 MESSAGE = text_message("hello", msg_id="1")
-NOW = str(int(time.time()))
 CONSOLE = "Change nothing in WeChat's console because of it."
+
+
+def now() -> str:
+    return str(int(time.time()))
 
 
 @pytest.fixture(autouse=True)
@@ -61,7 +64,7 @@ def post(body: bytes, query: str, agent: str) -> None:
     ],
 )
 def test_an_old_request_that_was_sent_again_blames_no_console(token: str, words: str) -> None:
-    eight_days_ago = str(int(NOW) - 8 * 86_400)
+    eight_days_ago = str(int(now()) - 8 * 86_400)
     explanation = call_with(token, agent=CURL, timestamp=eight_days_ago)
 
     assert explanation.cause == "copied_request"
@@ -71,14 +74,14 @@ def test_an_old_request_that_was_sent_again_blames_no_console(token: str, words:
 
 
 def test_a_timestamp_that_was_cut_off_makes_no_copy_of_an_old_request() -> None:
-    explanation = call_with("NobodyKnowsThis1", agent=CURL, timestamp=NOW[:5])
+    explanation = call_with("NobodyKnowsThis1", agent=CURL, timestamp=now()[:5])
 
     assert explanation.cause == "token_unknown"
     assert "days behind" not in explanation.full_text
 
 
 def test_a_script_with_a_wrong_clock_and_an_unknown_token_is_told_of_both() -> None:
-    explanation = call_with("NobodyKnowsThis1", agent=CURL, timestamp=str(int(NOW) - 8 * 86_400))
+    explanation = call_with("NobodyKnowsThis1", agent=CURL, timestamp=str(int(now()) - 8 * 86_400))
 
     assert explanation.what_happened.startswith("The signature matches no token that is stored")
     assert "a copy of an old request, or the clock of the script" in explanation.what_happened
@@ -121,16 +124,16 @@ def test_wechats_own_old_request_is_not_called_a_copy() -> None:
 
 @pytest.mark.parametrize("token", [OLD_MALL, OUTLET])
 def test_a_script_with_another_token_is_not_said_to_be_wechat(token: str) -> None:
-    explanation = call_with(token, agent=CURL, timestamp=NOW)
+    explanation = call_with(token, agent=CURL, timestamp=now())
 
     assert explanation.what_happened.startswith("This was signed with")
     assert "script or tool" in explanation.what_to_do
-    assert "WeChat still uses" in call_with(OLD_MALL, timestamp=NOW).what_happened
+    assert "WeChat still uses" in call_with(OLD_MALL, timestamp=now()).what_happened
 
 
 @pytest.mark.parametrize("guess", ["weixin", "your_token", "city-mall", "City Mall"])
 def test_a_stranger_who_guesses_leads_nobody_to_the_console(guess: str) -> None:
-    explanation = call_with(guess, agent="python-requests/2.31.0", timestamp=NOW)
+    explanation = call_with(guess, agent="python-requests/2.31.0", timestamp=now())
 
     assert explanation.what_to_do.startswith("If a script or tool of yours sent it")
     assert "Otherwise a stranger guessed, and was refused." in explanation.what_to_do
@@ -277,7 +280,7 @@ def test_a_script_that_encrypts_otherwise_is_told_how_wechat_does() -> None:
 
 @pytest.mark.parametrize("changed", ["timestamp", "nonce"])
 def test_a_signature_that_is_used_again_names_where_it_was_first(changed: str) -> None:
-    right = dict(part.split("=") for part in verification(MALL, timestamp=NOW).split("&"))
+    right = dict(part.split("=") for part in verification(MALL, timestamp=now()).split("&"))
     call(query="&".join(f"{name}={value}" for name, value in right.items()))
     first = last_attempt()
     right[changed] = str(int(right[changed]) + 777)
@@ -290,14 +293,15 @@ def test_a_signature_that_is_used_again_names_where_it_was_first(changed: str) -
 
 
 def test_milliseconds_are_not_called_made_up() -> None:
-    call(query=verification(MALL, timestamp=f"{NOW}307"), agent=CURL)
+    milliseconds = f"{now()}307"
+    call(query=verification(MALL, timestamp=milliseconds), agent=CURL)
     texts = [remark.text for remark in remark_on(last_attempt())]
 
-    assert f"Its timestamp “{NOW}307” is in milliseconds; WeChat's is in seconds." in texts[0]
+    assert f"Its timestamp “{milliseconds}” is in milliseconds; WeChat's is in seconds." in texts[0]
 
 
 def test_a_clock_is_not_blamed_for_years() -> None:
-    call_with(MALL, agent=CURL, timestamp=str(int(NOW) - 1000 * 86_400))
+    call_with(MALL, agent=CURL, timestamp=str(int(now()) - 1000 * 86_400))
     texts = [remark.text for remark in remark_on(last_attempt())]
 
     behind = "Its timestamp was 1000 days behind this server's clock: "
