@@ -8,6 +8,7 @@ from verification.alerts.finding import Finding, link_to
 from verification.alerts.snapshot import Snapshot
 from verification.audit_log.integrity import latest_check
 from verification.audit_log.report import MISSING_SEAL_KEY_ADVICE, LogState
+from verification.models.alert import WENT_BACK
 from verification.times import format_datetime
 
 #: The number of sentences of a report that fit into a message.
@@ -44,7 +45,7 @@ def head_went_back(snapshot: Snapshot) -> Finding | None:
         _("Follow docs/RUNBOOK.md, “Log went back”. Until then, change and prune nothing."),
     ]
     return Finding(
-        f"head_went_back:{snapshot.head.last_attempt_id}",
+        f"{WENT_BACK}:{snapshot.head.last_attempt_id}",
         snapshot.now,
         _("The log's head went back"),
         "\n".join(sentences),

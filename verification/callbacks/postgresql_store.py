@@ -17,7 +17,7 @@ from django.db import Error, connection
 from django.utils import timezone
 
 from verification.audit_log.clock_check import trusted_clock
-from verification.callbacks.store import AccountTokenRow, AttemptStore, Batch, Reading
+from verification.callbacks.store import AccountTokenRow, AttemptStore, Batch, Reading, TallyKey
 from verification.models import ChainHead
 from verification.models.account import MAX_ACCOUNTS_AT_ROOT
 
@@ -144,11 +144,7 @@ def make_head(values: list[Any]) -> ChainHead:
 
 def write_parameters(batch: Batch) -> list[Any]:
     """Return the parameters of verification_write."""
-    tallies = [
-        "\t".join([NULL if key[0] is None else str(key[0]), *map(str, [*key[1:], count, noise])])
-        for key, count in batch.tallies.items()
-        for noise in [batch.noise[key]]
-    ]
+    tallies = [tally_line(key, count, batch.noise[key]) for key, count in batch.tallies.items()]
     seal = batch.seal
     return [
         b"".join(batch.lines).decode().removesuffix("\n"),
@@ -157,6 +153,12 @@ def write_parameters(batch: Batch) -> list[Any]:
         *((seal.key_id, seal.digest, seal.mac) if seal else [None] * 3),
         batch.now,
     ]
+
+
+def tally_line(key: TallyKey, count: int, noise: int) -> str:
+    account_id, kind, outcome = key
+    account = NULL if account_id is None else account_id
+    return f"{account}\t{kind}\t{outcome}\t{count}\t{noise}"
 
 
 def get_store() -> AttemptStore:

@@ -56,7 +56,7 @@ SELECT_MISSING_RIGHTS = """
 SELECT needed || ' on ' || name FROM unnest(%s::text[], %s::text[]) AS rights (name, needed)
 WHERE NOT has_table_privilege(name, needed)"""
 
-#: The functions that batches call.
+#: The functions that batches of this release call. schema.json may have others, of the one before.
 FUNCTIONS = ["verification_read", "verification_record", "verification_write"]
 # A function that does not exist has NULL.
 SELECT_FUNCTIONS = """

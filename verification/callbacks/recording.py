@@ -106,8 +106,8 @@ def read(
 
 def lengthen(attempts: Sequence[Attempt], seconds: float) -> None:
     """Add the time to their durations for which the attempts have waited since they were made."""
+    waited = int(seconds * 1_000_000)
     for attempt in attempts:
-        waited = int(seconds * 1_000_000)
         attempt["duration"] = min(attempt["duration"] + waited, MAX_INTEGER)
 
 

@@ -169,21 +169,7 @@ def advise(evidence: Evidence, match: Match, owners: Collection[OfficialAccount]
     is_wrong = bool(slips) or not is_own_token or (called is not None and called not in owners)
     is_guess = match.value.kind in GUESSABLE and not evidence.is_wechats
     rules = [
-        (
-            is_guess,
-            _(
-                "If a script or tool of yours sent it, copy the current token of {accounts} from "
-                "the account page into it. If it was WeChat, copy it into the console. Otherwise "
-                "a stranger guessed, and was refused."
-            ),
-        ),
-        (
-            is_wrong and not is_guess,
-            _(
-                "Copy the whole current token of {accounts} from the account page, with nothing "
-                "around it, into Token (令牌) in the console, or into the script that sent this."
-            ),
-        ),
+        (is_guess or is_wrong, advise_to_copy(is_guess)),
         (
             bool(NOT_FROM_CONSOLE & slips),
             _(
@@ -217,6 +203,20 @@ def advise(evidence: Evidence, match: Match, owners: Collection[OfficialAccount]
             for applies, text in rules
             if applies
         )
+    )
+
+
+def advise_to_copy(is_guess: bool) -> str:
+    """Return where to copy the token of {accounts} to. A guess may be a stranger's."""
+    if is_guess:
+        return _(
+            "If a script or tool of yours sent it, copy the current token of {accounts} from the "
+            "account page into it. If it was WeChat, copy it into the console. Otherwise a "
+            "stranger guessed, and was refused."
+        )
+    return _(
+        "Copy the whole current token of {accounts} from the account page, with nothing around "
+        "it, into Token (令牌) in the console, or into the script that sent this."
     )
 
 

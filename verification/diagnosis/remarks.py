@@ -99,27 +99,30 @@ def clock_off(evidence: Evidence) -> Remark | None:
                 "scanner made it up, or the sender's clock is far off."
             ).format(timestamp=evidence.attempt.timestamp)
         )
+    return Remark(_describe_skew(evidence, skew).format(time=format_duration(abs(skew))))
+
+
+def _describe_skew(evidence: Evidence, skew: int) -> str:
+    """Return how a possible timestamp and this server's clock may have come apart."""
     if evidence.is_off_by_hours:
-        text = _(
+        return _(
             "Its timestamp was {time} from this server's clock. Whole hours are a time zone: the "
             "sender or this server takes local time for UTC."
         )
-    elif skew > MAX_UNNOTICED_SKEW:
-        text = _(
+    if skew > MAX_UNNOTICED_SKEW:
+        return _(
             "Its timestamp was {time} behind this server's clock: the URL was kept and sent again, "
             "or the sender's clock is slow."
         )
-    elif skew > 0:
-        text = _(
+    if skew > 0:
+        return _(
             "Its timestamp was {time} behind this server's clock: the URL was kept, the sender's "
             "clock is slow, or this server's is fast."
         )
-    else:
-        text = _(
-            "Its timestamp was {time} ahead of this server's clock: this server's clock is slow, "
-            "or the sender's is fast."
-        )
-    return Remark(text.format(time=format_duration(abs(skew))))
+    return _(
+        "Its timestamp was {time} ahead of this server's clock: this server's clock is slow, or "
+        "the sender's is fast."
+    )
 
 
 def _is_in_milliseconds(attempt: VerificationAttempt) -> bool:

@@ -12,13 +12,11 @@ QUIET_TIME = timedelta(hours=1)
 REMINDER = timedelta(hours=24)
 #: Conditions that report no problem, and have no end.
 GOOD_NEWS = {"first_success"}
-#: Conditions that report a problem of the log itself.
-ABOUT_LOG = {"chain_broken", "seal_key_missing", "head_went_back", "schema_differs"}
-MAX_TITLE_LENGTH, MAX_TEXT_LENGTH = 200, 1000
-
-
 #: The condition of a log that does not contain a head that was seen before. It has no end.
 WENT_BACK = "head_went_back"
+#: Conditions that report a problem of the log itself.
+ABOUT_LOG = {"chain_broken", "seal_key_missing", WENT_BACK, "schema_differs"}
+MAX_TITLE_LENGTH, MAX_TEXT_LENGTH = 200, 1000
 
 
 class Alert(models.Model):
