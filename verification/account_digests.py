@@ -43,14 +43,14 @@ COLUMNS: dict[AccountPart, tuple[type[models.Model], tuple[str, ...]]] = {
         OfficialAccount,
         (
             *("name", "slug", "app_id", "original_id", "is_paused", "answers_at_root", "notes"),
-            *("created_at", "updated_at"),
+            *("created_at", "updated_at", "platform", "suite_id"),
         ),
     ),
     AccountPart.BACKEND: (
         Backend,
         (
             *("url", "on_failure", "retention_days", "secret", "previous_secret"),
-            *("previous_secret_ends_at", "created_at"),
+            *("previous_secret_ends_at", "created_at", "forwards_decrypted"),
         ),
     ),
 }

@@ -15,7 +15,6 @@ from verification.keys import self_test_key
 from verification.models import AESKey, Backend, OfficialAccount, VerificationAttempt
 from verification.protocol.encryption import (
     UndecryptableMessage,
-    compute_message_signature,
     decode_aes_key,
     decrypt_message,
 )
@@ -23,6 +22,7 @@ from verification.protocol.enums import DeliveryResult
 from verification.protocol.message import MalformedMessage, parse_message
 from verification.protocol.reply import LOOP, TRY_AGAIN
 from verification.protocol.request import clean
+from verification.protocol.signature import compute_signature
 from verification.relay.failures import advise, describe
 from verification.self_test.checks import Result, check
 from verification.self_test.client import Answer, Probe
@@ -207,7 +207,7 @@ def decrypt_reply(body: bytes, token: str, encryption: Encryption | None) -> byt
     encrypt, timestamp, nonce = (
         str(values.get(name, "")) for name in ("Encrypt", "TimeStamp", "Nonce")
     )
-    expected = compute_message_signature(token.encode(), timestamp, nonce, encrypt)
+    expected = compute_signature(token, timestamp, nonce, encrypt)
     if values.get("MsgSignature") != expected.hex():
         raise UnfitReply(
             _("The signature of the backend's reply is wrong, so WeChat would not accept it."),

@@ -21,7 +21,7 @@ from verification.diagnosis import Explanation, StoredData, explain
 from verification.models import OfficialAccount, VerificationAttempt
 from verification.models.noise import WECHAT_USER_AGENT
 from verification.protocol.enums import Kind, Reason
-from verification.protocol.signature import compute_signatures
+from verification.protocol.signature import compute_signatures, signed_parts
 
 #: The number of refusals read per account, kind and reason. More are read if so many are open.
 ROWS_PER_KEY_BY_ROUND = [1, 20, 4000]
@@ -148,7 +148,7 @@ def read_open_refusals(
     }
 
 
-class _Row(NamedTuple):
+class RefusalRow(NamedTuple):
     """Holds the columns by which the refusals to explain are chosen."""
 
     pk: int
@@ -161,17 +161,23 @@ class _Row(NamedTuple):
     signature: bytes | None
     timestamp: str
     nonce: str
+    echostr: str
+    marks: int
     occurrences: int
 
+    def __repr__(self) -> str:
+        """Leave out what was called, because it may reach a log in a traceback."""
+        return f"RefusalRow({self.pk})"
 
-def _read_open_rows(last_accepted: Mapping[int, datetime | None]) -> dict[int, list[_Row]]:
+
+def _read_open_rows(last_accepted: Mapping[int, datetime | None]) -> dict[int, list[RefusalRow]]:
     """Return the newest refusals of each account after its last accepted call, newest first."""
     # Paused accounts are left out: all their pushes are refused, which can be thousands a day.
     active = OfficialAccount.objects.filter(pk__in=[*last_accepted], is_paused=False).order_by()
     accounts = set(active.values_list("id", flat=True))
-    rows: dict[int, list[_Row]] = {}
+    rows: dict[int, list[RefusalRow]] = {}
     for depth in ROWS_PER_KEY_BY_ROUND:
-        found: defaultdict[int, list[_Row]] = defaultdict(list)
+        found: defaultdict[int, list[RefusalRow]] = defaultdict(list)
         for row in _read_rows(actionable_refusals(accounts).newest(depth)):
             accepted = last_accepted[row.account_id]
             if accepted is None or accepted < row.recorded_at:
@@ -183,17 +189,17 @@ def _read_open_rows(last_accepted: Mapping[int, datetime | None]) -> dict[int, l
     return rows
 
 
-def _read_rows(ids: list[int]) -> Iterator[_Row]:
+def _read_rows(ids: list[int]) -> Iterator[RefusalRow]:
     attempts = VerificationAttempt.objects.filter(pk__in=ids).order_by("-id")
-    return (_Row(*values) for values in attempts.values_list("id", *_Row._fields[1:]))
+    return (RefusalRow(*values) for values in attempts.values_list("id", *RefusalRow._fields[1:]))
 
 
-def _largest_group(rows: list[_Row]) -> int:
+def _largest_group(rows: list[RefusalRow]) -> int:
     """Return the highest number of rows with one kind and reason."""
     return max(Counter((row.kind, row.reason) for row in rows).values())
 
 
-def _fresh(rows: list[_Row], now: datetime) -> list[_Row]:
+def _fresh(rows: list[RefusalRow], now: datetime) -> list[RefusalRow]:
     """Return the refusals that are not history, or all if every one is."""
     fresh = [
         row
@@ -203,13 +209,15 @@ def _fresh(rows: list[_Row], now: datetime) -> list[_Row]:
     return fresh or rows
 
 
-def _choose_rows(rows: list[_Row], known: Collection[str], now: datetime) -> Iterator[_Row]:
+def _choose_rows(
+    rows: list[RefusalRow], known: Collection[str], now: datetime
+) -> Iterator[RefusalRow]:
     """Yield the refusals to explain: a few from each source, those like WeChat's first.
 
     Of each source, the first and the last distinct calls are taken: WeChat's come before a
     stranger's or after them.
     """
-    sources: dict[tuple[bool, bool, str], dict[bytes, _Row]] = {}
+    sources: dict[tuple[bool, bool, str], dict[bytes, RefusalRow]] = {}
     for row in _fresh(rows, now):
         network = network_of(row.client_ip)
         source = (network not in known, row.user_agent != WECHAT_USER_AGENT, network)
@@ -221,7 +229,7 @@ def _choose_rows(rows: list[_Row], known: Collection[str], now: datetime) -> Ite
         yield from different[MAX_PER_SOURCE:][-MAX_PER_SOURCE:]
 
 
-def _find_signed(rows: list[_Row], stored: StoredData, now: datetime) -> Iterator[_Row]:
+def _find_signed(rows: list[RefusalRow], stored: StoredData, now: datetime) -> Iterator[RefusalRow]:
     """Yield the newest refusal that is signed with a stored token, wherever it came from."""
     tokens = [*{text.encode() for _token, text in stored.secrets}]
     if len(rows) <= MAX_SOURCES or not tokens:
@@ -230,7 +238,7 @@ def _find_signed(rows: list[_Row], stored: StoredData, now: datetime) -> Iterato
     half = MAX_COMPARISONS // len(tokens) // 2
     for row in dict.fromkeys([*reversed(distinct[-half:]), *distinct[:half]]):
         if row.signature and bytes(row.signature) in compute_signatures(
-            tokens, row.timestamp, row.nonce
+            tokens, signed_parts(row.marks, row.timestamp, row.nonce, row.echostr)
         ):
             yield row
             return

@@ -42,7 +42,7 @@ SELECT CASE current_setting('synchronous_commit')
     WHEN 'off' THEN set_config('synchronous_commit', 'on', true) END,
     pg_logical_emit_message(true, 'verification', '')"""
 COMMIT = f"COMMIT; {WAIT_FOR_DISK}"
-READ = "SELECT * FROM verification_read(%s::text[], %s, %s, %s)"
+READ = "SELECT * FROM verification_read_accounts(%s::text[], %s, %s, %s)"
 # A message returns the result of its last statement only, so a setting carries this one there. A
 # procedure could commit by itself, but pg_stat_statements would keep each CALL with its values, and
 # nothing could raise a short statement_timeout.
@@ -55,7 +55,7 @@ WRITE = f"SELECT verification_write({', '.join(['%s'] * 10)})"
 NULL = "\\N"
 HEAD = ChainHead._meta.db_table
 HEAD_COLUMNS = ["last_attempt_id", "last_seal_id", "last_digest", "last_recorded_at"]
-#: The columns of verification_read about the chain: those of the head, and the clock.
+#: The columns of verification_read_accounts about the chain: those of the head, and the clock.
 HEAD_WIDTH = len(HEAD_COLUMNS) + 1
 # The clock is read outside the CTE, after the wait for the lock.
 LOCK_HEAD = f"""
@@ -101,15 +101,15 @@ class PostgreSQLAttemptStore(AttemptStore):
     def wait_for_disk(self) -> None:
         self.cursor.execute(WAIT_FOR_DISK)
 
-    def read(self, slugs: set[str], *, with_backends: bool, at: datetime | None = None) -> Reading:
+    def read(self, slugs: set[str], *, with_settings: bool, at: datetime | None = None) -> Reading:
         limit = MAX_ACCOUNTS_AT_ROOT if "" in slugs else 0
-        self.cursor.execute(READ, [[*slugs], limit, with_backends, at])
+        self.cursor.execute(READ, [[*slugs], limit, with_settings, at])
         rows = self.cursor.fetchall()
         *head_values, database_clock = rows[0][:HEAD_WIDTH]
         clock = trusted_clock(database_clock, timezone.now(), head_values[-1])
         if clock != database_clock and at is None:
             # By that clock, the database may have chosen tokens that have ended.
-            return self.read(slugs, with_backends=with_backends, at=clock)
+            return self.read(slugs, with_settings=with_settings, at=clock)
         has_head, has_accounts = head_values[0] is not None, rows[0][HEAD_WIDTH] is not None
         return Reading(
             [AccountTokenRow(*row[HEAD_WIDTH:]) for row in rows if has_accounts],

@@ -57,7 +57,7 @@ SELECT needed || ' on ' || name FROM unnest(%s::text[], %s::text[]) AS rights (n
 WHERE NOT has_table_privilege(name, needed)"""
 
 #: The functions that batches of this release call. schema.json may have others, of the one before.
-FUNCTIONS = ["verification_read", "verification_record", "verification_write"]
+FUNCTIONS = ["verification_read_accounts", "verification_record", "verification_write"]
 # A function that does not exist has NULL.
 SELECT_FUNCTIONS = """
 SELECT name, bool_or(has_function_privilege(oid, 'EXECUTE'))

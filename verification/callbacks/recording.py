@@ -97,10 +97,10 @@ def verify(callbacks: Sequence[Callback]) -> list[Verdict]:
 def read(
     store: AttemptStore, callbacks: Sequence[Callback]
 ) -> tuple[Accounts, ChainHead | None, datetime]:
-    """Read the accounts that the callbacks call; with their backends, if one is a push."""
+    """Read the accounts that are called; with keys and backends, if a callback may need them."""
     slugs = {callback.path_slug for callback in callbacks}
-    has_push = any(callback.push is not None for callback in callbacks)
-    rows, head, clock = store.read(slugs, with_backends=has_push)
+    with_settings = any(callback.push or callback.is_wecom_call for callback in callbacks)
+    rows, head, clock = store.read(slugs, with_settings=with_settings)
     return Accounts(rows), head, clock
 
 

@@ -42,14 +42,17 @@ class AccountTokenRow(NamedTuple):
     slug: str
     is_paused: bool
     answers_at_root: bool
+    platform: int
     token_id: int | None  #: None where the account has no live token
     ciphertext: str
     is_unused: bool
-    # The rest is read only for batches with a POST, and is the same in all rows of an account.
-    app_id: str = ""
+    # The rest is read only for batches with a push or a call of WeCom's, and the same in all
+    # rows of an account.
+    receive_ids: str = ""  #: with which encrypted messages may end, separated by spaces
     aes_keys: str | None = None  #: ID:UNUSED:FAILED:CIPHERTEXT of each live key, in any order
     backend_url: str | None = None  #: None where the account has no backend
     on_failure: str | None = None
+    forwards_decrypted: bool | None = None
     secret: str | None = None
     previous_secret: str | None = None
     failures: int | None = None
@@ -73,12 +76,12 @@ _ACCOUNTS, _TOKENS = OfficialAccount._meta.db_table, Token._meta.db_table
 _AES_KEYS, _BACKENDS = AESKey._meta.db_table, Backend._meta.db_table
 _DELIVERIES = Delivery._meta.db_table
 READ_ACCOUNTS = f"""
-SELECT account.id, account.slug, account.is_paused, account.answers_at_root,
-    token.id, token.secret, token.first_used_at IS NULL{{push_columns}}
+SELECT account.id, account.slug, account.is_paused, account.answers_at_root, account.platform,
+    token.id, token.secret, token.first_used_at IS NULL{{settings_columns}}
 FROM {_ACCOUNTS} account LEFT JOIN {_TOKENS} token ON token.account_id = account.id
     AND token.secret IS NOT NULL AND (token.expires_at IS NULL OR token.expires_at > {{now}})
-{{push_join}}WHERE {{conditions}} ORDER BY account.id, token.id DESC"""
-PUSH_COLUMNS = f""", account.app_id,
+{{settings_join}}WHERE {{conditions}} ORDER BY account.id, token.id DESC"""
+SETTINGS_COLUMNS = f""", trim(account.app_id || ' ' || account.suite_id),
     (SELECT group_concat(aes_key.id
             || CASE WHEN aes_key.first_used_at IS NULL THEN ':1' ELSE ':0' END
             || CASE WHEN aes_key.failed_at IS NULL THEN ':0:' ELSE ':1:' END
@@ -86,12 +89,12 @@ PUSH_COLUMNS = f""", account.app_id,
         FROM {_AES_KEYS} aes_key WHERE aes_key.account_id = account.id
             AND aes_key.secret IS NOT NULL
             AND (aes_key.expires_at IS NULL OR aes_key.expires_at > {{now}})),
-    backend.url, backend.on_failure, backend.secret,
+    backend.url, backend.on_failure, backend.forwards_decrypted, backend.secret,
     CASE WHEN backend.previous_secret_ends_at > {{now}} THEN backend.previous_secret END,
     backend.failures, backend.next_probe_at <= {{now}},
     backend.url IS NOT NULL AND EXISTS (SELECT 1 FROM {_DELIVERIES} delivery
         WHERE delivery.account_id = account.id AND delivery.state = {Delivery.State.WAITING:d})"""
-PUSH_JOIN = f"LEFT JOIN {_BACKENDS} backend ON backend.account_id = account.id\n"
+SETTINGS_JOIN = f"LEFT JOIN {_BACKENDS} backend ON backend.account_id = account.id\n"
 IS_AT_ROOT = f"""account.id IN
     (SELECT id FROM {_ACCOUNTS} WHERE answers_at_root ORDER BY id LIMIT {MAX_ACCOUNTS_AT_ROOT})"""
 
@@ -140,17 +143,18 @@ class AttemptStore:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
 
-    def read(self, slugs: set[str], *, with_backends: bool, at: datetime | None = None) -> Reading:
+    def read(self, slugs: set[str], *, with_settings: bool, at: datetime | None = None) -> Reading:
         """Read the accounts with these slugs, each with its live tokens, the newest first.
 
         Live means live at `at`; without it, by the clock that is returned.
 
         The empty slug stands for the accounts that answer at the root. An unknown slug takes the
-        same statements as a known one, so that the response time does not reveal it. Backends are
-        read only for batches with a push, so that URL verifications do not become slower.
+        same statements as a known one, so that the response time does not reveal it. Keys and
+        backends are read only for batches with a push or a call of WeCom's, so that other URL
+        verifications do not become slower.
         """
         clock = at or timezone.now()
-        statement, parameters = accounts_statement(slugs, clock, with_backends)
+        statement, parameters = accounts_statement(slugs, clock, with_settings)
         with connection.cursor() as cursor:
             cursor.execute(statement, parameters)
             return Reading([AccountTokenRow(*row) for row in cursor.fetchall()], None, clock)
@@ -199,7 +203,7 @@ class AttemptStore:
 
 
 def accounts_statement(
-    slugs: set[str], clock: datetime, with_backends: bool
+    slugs: set[str], clock: datetime, with_settings: bool
 ) -> tuple[str, list[str]]:
     """Return READ_ACCOUNTS for these slugs, and its parameters."""
     now = f"'{connection.ops.adapt_datetimefield_value(clock)}'"
@@ -209,8 +213,8 @@ def accounts_statement(
         conditions.append(f"account.slug IN ({', '.join(['%s'] * len(parameters))})")
     statement = READ_ACCOUNTS.format(
         now=now,
-        push_columns=PUSH_COLUMNS.format(now=now) if with_backends else "",
-        push_join=PUSH_JOIN if with_backends else "",
+        settings_columns=SETTINGS_COLUMNS.format(now=now) if with_settings else "",
+        settings_join=SETTINGS_JOIN if with_settings else "",
         conditions=" OR ".join(conditions),
     )
     return statement, parameters

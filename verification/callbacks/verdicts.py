@@ -12,13 +12,16 @@ from typing import NamedTuple
 from django.conf import settings
 from django.utils import translation
 
-from verification.callbacks.push_verdicts import judge_push, read_push_settings
+from verification.callbacks.decryption import read_settings
+from verification.callbacks.push_verdicts import judge_push, judge_signed_message
 from verification.callbacks.store import AccountTokenRow
+from verification.callbacks.wecom_verdicts import judge_wecom_verification, read_wecom_message
 from verification.fields import Secret, UndecryptableSecret
 from verification.keys import MISSING_KEY_ADVICE
 from verification.models.account import MAX_ACCOUNTS_AT_ROOT, generate_secret
 from verification.protocol.callback import Callback
-from verification.protocol.enums import Outcome, Reason
+from verification.protocol.enums import Outcome, Platform, Reason
+from verification.protocol.message import Message
 from verification.protocol.reply import Verdict
 from verification.protocol.signature import verify_signatures
 
@@ -30,6 +33,11 @@ class CandidateAccount(NamedTuple):
     slug: str
     is_paused: bool
     answers_at_root: bool
+    platform: int
+
+    @property
+    def is_wecom(self) -> bool:
+        return self.platform == Platform.WECOM
 
 
 class LiveToken(NamedTuple):
@@ -87,7 +95,7 @@ class Accounts:
         self.no_candidates = Candidates([], [], {})
         for _, group in groupby(rows, key=attrgetter("account_id")):
             account_rows = list(group)
-            account = CandidateAccount(*account_rows[0][:4])
+            account = CandidateAccount(*account_rows[0][:5])
             tokens = [
                 LiveToken(
                     row.token_id, account.id, Secret(row.ciphertext), row.is_unused, account.slug
@@ -101,7 +109,7 @@ class Accounts:
 
     def candidates_for(self, callback: Callback) -> Candidates:
         if not callback.path_slug:
-            return self.at_root
+            return self.at_root[callback.is_wecom_call]
         return self.by_slug.get(callback.path_slug, self.no_candidates)
 
     def slug_of(self, account_id: int | None) -> str | None:
@@ -118,13 +126,18 @@ class Accounts:
         }
 
     @cached_property
-    def at_root(self) -> Candidates:
-        """Return the candidates for callbacks at /, the newest token first."""
-        answering = [
+    def at_root(self) -> tuple[Candidates, Candidates]:
+        """Return the candidates for callbacks at /: for WeChat's calls, and for those of WeCom."""
+        at_root = [
             candidates
             for candidates in self.by_slug.values()
             if candidates.accounts[0].answers_at_root
         ][:MAX_ACCOUNTS_AT_ROOT]
+        return self._join(at_root, is_wecom=False), self._join(at_root, is_wecom=True)
+
+    def _join(self, at_root: Iterable[Candidates], *, is_wecom: bool) -> Candidates:
+        """Return the candidates of one kind as one, the newest token first."""
+        answering = [one for one in at_root if one.accounts[0].is_wecom == is_wecom]
         accounts = [candidates.accounts[0] for candidates in answering]
         tokens = [token for candidates in answering for token in candidates.tokens]
         newest_first = sorted(tokens, key=attrgetter("id"), reverse=True)
@@ -132,7 +145,7 @@ class Accounts:
 
 
 def judge(callback: Callback, candidates: Candidates) -> Verdict:
-    """Decide by the signature alone, as WeChat's rules require.
+    """Decide by the signature, as WeChat's rules require; of an encrypted text, also by its key.
 
     An unknown account, a paused one, a wrong token and one that cannot be decrypted take the same
     work, so that the response time does not reveal which it was.
@@ -141,34 +154,62 @@ def judge(callback: Callback, candidates: Candidates) -> Verdict:
     if callback.error is not None:
         error = callback.error
         return _refuse(error.reason, called_account, status=error.status, detail=error.detail)
-    token = _find_match(callback, candidates)
+    message = None
+    if callback.push is not None and callback.is_wecom_call:
+        message = read_wecom_message(callback.push)
+        if message is None:
+            return _refuse(Reason.MALFORMED_PARAMETER, called_account, status=400, detail="body")
+    token = _find_match(callback, message, candidates)
     account = candidates.by_id[token.account_id] if token else called_account
+    refusal = _find_refusal(callback, candidates, account, token)
+    if token is None or refusal:
+        return refusal or _refuse(Reason.SIGNATURE_MISMATCH, account)
+    accepted = Verdict(
+        outcome=Outcome.ACCEPTED, status=200, account_id=token.account_id, token_id=token.id
+    )
+    if callback.push is None and not callback.is_wecom_call:
+        return accepted
+    account_settings = read_settings(candidates.rows[token.account_id])
+    if callback.push is None:
+        return judge_wecom_verification(callback, account_settings, accepted)
+    if message is not None:
+        return judge_signed_message(message, account_settings, accepted)
+    return judge_push(callback, callback.push, token.secret.reveal(), account_settings, accepted)
+
+
+def _find_refusal(
+    callback: Callback,
+    candidates: Candidates,
+    account: CandidateAccount | None,
+    token: LiveToken | None,
+) -> Verdict | None:
+    """Return the refusal that follows from the account, whether or not a token has signed."""
     if not candidates.accounts:
         return _refuse(Reason.UNKNOWN_ACCOUNT, None)
     if account is not None and account.is_paused:
         return _refuse(Reason.PAUSED_ACCOUNT, account)
+    if account is not None and account.is_wecom != callback.is_wecom_call:
+        # Refused like a wrong signature, so that the reply does not reveal the platform.
+        detail = "msg_signature" if account.is_wecom else "signature"
+        return _refuse(Reason.MISSING_PARAMETER, account, detail=detail)
     if not candidates.tokens:
         return _refuse(Reason.NO_TOKEN, account)
     if token is None and candidates.has_undecryptable_token:
         return _refuse(Reason.UNDECRYPTABLE_TOKEN, account)
-    if token is None:
-        return _refuse(Reason.SIGNATURE_MISMATCH, account)
-    accepted = Verdict(
-        outcome=Outcome.ACCEPTED, status=200, account_id=token.account_id, token_id=token.id
-    )
-    if callback.push is None:
-        return accepted
-    push_settings = read_push_settings(candidates.rows[token.account_id])
-    return judge_push(callback, callback.push, token.secret.reveal(), push_settings, accepted)
+    return None
 
 
-def _find_match(callback: Callback, candidates: Candidates) -> LiveToken | None:
-    """Return the live token that signed the callback, or None.
+def _find_match(
+    callback: Callback, message: Message | None, candidates: Candidates
+) -> LiveToken | None:
+    """Return the live token that signed the callback, and the message of WeCom's, or None.
 
     If several accounts have the same token, one that is not paused is preferred.
     """
-    signature = callback.signature or b""
-    are_valid = verify_signatures(candidates.secrets, callback.timestamp, callback.nonce, signature)
+    signature, parts = callback.signature or b"", callback.signed_parts
+    if message is not None:
+        parts = (callback.timestamp, callback.nonce, message.encrypt)
+    are_valid = verify_signatures(candidates.secrets, parts, signature)
     matches = [*compress(candidates.tokens, are_valid)]
     if not matches:
         return None

@@ -216,7 +216,7 @@ class Evidence:
         """The stored tokens that made exactly this signature: several accounts may share one."""
         secrets = self.stored.secrets
         texts = [text.encode() for _token, text in secrets] if self.signature else []
-        made = compute_signatures(texts, self.attempt.timestamp, self.attempt.nonce)
+        made = compute_signatures(texts, self.attempt.signed_parts)
         pairs = zip(secrets, made, strict=True) if texts else ()
         return [token for (token, _text), signature in pairs if signature == self.signature]
 

@@ -78,7 +78,7 @@ def signed_with_empty_token(evidence: Evidence) -> Explanation | None:
     attempt = evidence.attempt
     if attempt.outcome == Outcome.ACCEPTED or not evidence.signature:
         return None
-    if not is_signed_with_empty_token(attempt.timestamp, attempt.nonce, evidence.signature):
+    if not is_signed_with_empty_token(attempt.signed_parts, evidence.signature):
         return None
     return Explanation(
         _("signed with an empty token"),

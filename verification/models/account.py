@@ -6,7 +6,7 @@ import re
 import secrets
 import unicodedata
 from collections.abc import Iterable
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -15,8 +15,9 @@ from django.db import connection, models
 from django.utils.translation import gettext_lazy as _
 
 from verification.fields import EncryptedTextField
+from verification.models.choices import PLATFORM_CHOICES
 from verification.models.rotating_secret import RotatingSecret, RotatingSecretQuerySet
-from verification.protocol.enums import Kind
+from verification.protocol.enums import Kind, Outcome, Platform
 
 SLUG_PATTERN = r"\A[a-z0-9-]{1,40}\Z"
 # Without characters that look alike: people read slugs aloud and type them.
@@ -66,7 +67,24 @@ class OfficialAccount(models.Model):
             "The last part of the server URL. It cannot change once the URL has been called."
         ),
     )
+    # With a default of the database, because processes of the release before do not set it.
+    platform = models.SmallIntegerField(
+        _("platform"),
+        choices=PLATFORM_CHOICES,
+        default=Platform.OFFICIAL_ACCOUNT.value,
+        db_default=Platform.OFFICIAL_ACCOUNT.value,
+        help_text=_("It cannot change once the platform has called successfully."),
+    )
+    #: Of a WeCom app: the CorpID.
     app_id = models.CharField(_("AppID"), max_length=40, blank=True)
+    suite_id = models.CharField(
+        "SuiteID",
+        max_length=40,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("Only for a third-party app (第三方应用) of WeCom."),
+    )
     original_id = models.CharField(_("original ID"), max_length=40, blank=True)
     is_paused = models.BooleanField(_("paused"), default=False, editable=False)
     answers_at_root = models.BooleanField(
@@ -116,6 +134,15 @@ class OfficialAccount(models.Model):
             )
 
     @property
+    def is_wecom(self) -> bool:
+        return self.platform == Platform.WECOM
+
+    @property
+    def receive_ids(self) -> list[str]:
+        """Return the ids with which encrypted messages may end."""
+        return [*filter(None, (self.app_id, self.suite_id))]
+
+    @property
     def server_path(self) -> str:
         return f"/wechat/{self.slug}"
 
@@ -137,7 +164,18 @@ class OfficialAccount(models.Model):
 
         If so, its slug is fixed.
         """
-        return self.tallies.exclude(kind=Kind.SELF_TEST).exists()
+        return self._real_tallies.exists()
+
+    def has_accepted(self) -> bool:
+        """Return whether a call was accepted, apart from self-tests. If so, its platform is fixed.
+
+        A wrong platform refuses every call, so strangers cannot fix it.
+        """
+        return self._real_tallies.filter(outcome=Outcome.ACCEPTED).exists()
+
+    @property
+    def _real_tallies(self) -> models.QuerySet[Any]:
+        return self.tallies.exclude(kind=Kind.SELF_TEST)
 
 
 def is_root_full(besides: int | None = None) -> bool:

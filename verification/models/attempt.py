@@ -17,6 +17,7 @@ from verification.models.choices import (
     REASON_CHOICES,
 )
 from verification.protocol.enums import Kind, Mark, Method, Outcome, Reason
+from verification.protocol.signature import signed_parts
 
 
 class VerificationAttempt(models.Model):
@@ -96,6 +97,11 @@ class VerificationAttempt(models.Model):
 
     def __str__(self) -> str:
         return f"{self.pk}"
+
+    @property
+    def signed_parts(self) -> tuple[str, ...]:
+        """Return what the signature covers, except for the message of a push."""
+        return signed_parts(self.marks, self.timestamp, self.nonce, self.echostr)
 
     @property
     def scheme(self) -> str:

@@ -43,6 +43,12 @@ class Backend(models.Model):
         default=DEFAULT_RETENTION,
         validators=[MinValueValidator(1), MaxValueValidator(LONGEST_RETENTION)],
     )
+    # With a default of the database, because processes of the release before do not set it.
+    forwards_decrypted = models.BooleanField(
+        _("forward messages decrypted"),
+        default=False,
+        db_default=False,
+    )
     #: Signs forwarded pushes (Standard Webhooks): "whsec_" and 32 bytes in base64.
     secret = EncryptedTextField(_("webhook secret"), editable=False)
     #: Signs them as well until it ends, so that the backend can change to the new one.

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from django.utils.translation import gettext_lazy as _
 
-from verification.protocol.enums import DeliveryResult, Kind, Method, Outcome, Reason
+from verification.protocol.enums import DeliveryResult, Kind, Method, Outcome, Platform, Reason
 
+PLATFORM_CHOICES = [
+    (Platform.OFFICIAL_ACCOUNT.value, _("Official account")),
+    (Platform.MINI_PROGRAM.value, _("Mini Program")),
+    (Platform.WECOM.value, _("WeCom app")),
+]
 KIND_CHOICES = [
     (Kind.URL_VERIFICATION.value, _("URL verification")),
     (Kind.MESSAGE_PUSH.value, _("Message push")),

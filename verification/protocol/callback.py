@@ -12,7 +12,7 @@ from operator import or_
 from uuid import UUID, uuid4
 
 from verification.protocol.client_ip import parse_client_ip
-from verification.protocol.enums import Kind, Mark, Method
+from verification.protocol.enums import Kind, Mark, Method, is_wecom_call
 from verification.protocol.errors import (
     CallbackError,
     MalformedParameter,
@@ -23,6 +23,7 @@ from verification.protocol.errors import (
 from verification.protocol.request import (
     FORWARDED_HEADER,
     MAX_QUERY_LENGTH,
+    SIGNATURES,
     Parameters,
     Request,
     clean,
@@ -33,6 +34,7 @@ from verification.protocol.signature import (
     is_self_test_nonce,
     is_signed_with_empty_token,
     make_self_test_salt,
+    signed_parts,
 )
 
 # Used with fullmatch() on bytes: '$' would accept a final newline, and str patterns would accept
@@ -41,13 +43,15 @@ PATTERNS = {
     "signature": re.compile(rb"[0-9a-f]{40}"),
     "timestamp": re.compile(rb"[0-9]{1,20}"),
     "nonce": re.compile(rb"[\x21-\x7e]{1,128}"),
+    "msg_signature": re.compile(rb"[0-9a-f]{40}"),
     "echostr": re.compile(rb"[A-Za-z0-9_+/=.~-]{1,256}"),
     "openid": re.compile(rb"[A-Za-z0-9_-]{1,128}"),
 }
 SELF_TEST_NONCE = re.compile(r"[0-9a-f]{32}")
+#: The parameters that a call must have besides its signature.
 REQUIRED_PARAMETERS = {
-    Method.GET: ("signature", "timestamp", "nonce", "echostr"),
-    Method.POST: ("signature", "timestamp", "nonce"),
+    Method.GET: ("timestamp", "nonce", "echostr"),
+    Method.POST: ("timestamp", "nonce"),
 }
 NO_MARK = Mark(0)
 #: The largest value of the database's integer columns.
@@ -73,8 +77,8 @@ class Callback:
     path_slug: str  #: empty at /
     kind: Kind
     method: Method
-    #: 20 bytes; None if it was malformed. It is not in repr(), because anyone who reads a signature
-    #: can repeat the request.
+    #: 20 bytes; None if it was malformed. Of a call of WeCom's, this is msg_signature. It is not in
+    #: repr(), because anyone who reads a signature can repeat the request.
     signature: bytes | None = field(repr=False)
     timestamp: str
     nonce: str
@@ -90,8 +94,17 @@ class Callback:
     started: float = field(default_factory=time.perf_counter)
 
     @property
+    def is_wecom_call(self) -> bool:
+        return is_wecom_call(self.marks)
+
+    @property
+    def signed_parts(self) -> tuple[str, ...]:
+        """Return what the signature covers, except for the message of a push."""
+        return signed_parts(self.marks, self.timestamp, self.nonce, self.echostr)
+
+    @property
     def is_signed_with_empty_token(self) -> bool:
-        return is_signed_with_empty_token(self.timestamp, self.nonce, self.signature or b"")
+        return is_signed_with_empty_token(self.signed_parts, self.signature or b"")
 
     @property
     def elapsed(self) -> int:
@@ -110,14 +123,16 @@ def parse_callback(
     values = parameters(request.query)
     first = {name: given[0] for name, given in values.items()}
     header = request.headers.get
+    forwarded_proto = header("x-forwarded-proto", "") if trusted_proxy_count else ""
+    marks = parse_marks(request, values, forwarded_proto)
+    signature_name = "msg_signature" if is_wecom_call(marks) else "signature"
     raw_timestamp = first.get("timestamp", b"")
     timestamp, nonce = clean(raw_timestamp, 20), clean(first.get("nonce", b""), 128)
-    forwarded_proto = header("x-forwarded-proto", "") if trusted_proxy_count else ""
     return Callback(
         path_slug=slug,
         kind=find_kind(method, is_self_test(timestamp, nonce, self_test_key, request.body)),
         method=method,
-        signature=parse_signature(first.get("signature", b"")),
+        signature=parse_signature(first.get(signature_name, b"")),
         timestamp=timestamp,
         nonce=nonce,
         echostr=clean(first.get("echostr", b""), 256),
@@ -125,9 +140,9 @@ def parse_callback(
         user_agent=clean(header("user-agent", "").encode(), 200),
         request_id=parse_request_id(header("x-request-id", "")),
         host=clean(header("host", "").encode(), 100),
-        marks=parse_marks(request, values, forwarded_proto),
+        marks=marks,
         clock_skew=compute_clock_skew(raw_timestamp),
-        error=find_error(method, request.query, values),
+        error=find_error(method, request.query, values, signature_name),
         push=parse_push(request, first) if method is Method.POST else None,
         started=time.perf_counter() if request.arrived is None else request.arrived,
     )
@@ -168,13 +183,15 @@ def is_self_test(timestamp: str, nonce: str, key: bytes, body: bytes | None) -> 
     return not body or nonce.startswith(make_self_test_salt(key, body))
 
 
-def find_error(method: Method, query: bytes, values: Parameters) -> CallbackError | None:
+def find_error(
+    method: Method, query: bytes, values: Parameters, signature_name: str
+) -> CallbackError | None:
     """Return why a callback cannot be judged, or None."""
     if method not in REQUIRED_PARAMETERS:
         return MethodNotAllowed()
     if len(query) > MAX_QUERY_LENGTH:
         return MalformedParameter("query")
-    required = REQUIRED_PARAMETERS[method]
+    required = (signature_name, *REQUIRED_PARAMETERS[method])
     for name in required:
         if name not in values:
             return MissingParameter(describe(name, query))
@@ -193,18 +210,20 @@ def describe(name: str, query: bytes, value: bytes | None = None) -> str:
     `value` is the malformed one.
     """
     shape = shape_of_query(query)
-    if shape is None and name == "signature" and value is not None:
+    if shape is None and name in SIGNATURES and value is not None:
         shape = shape_of_signature(value)
     return f"{name} {shape}" if shape else name
 
 
 def parse_marks(request: Request, values: Parameters, forwarded_proto: str) -> Mark:
     scheme = forwarded_proto.rpartition(",")[2].strip() or request.scheme
+    is_encrypted = values.get("encrypt_type") == [b"aes"]
+    has_msg_signature = "msg_signature" in values and (is_encrypted or "signature" not in values)
     return combine_marks(
         Mark.HTTPS if scheme == "https" else NO_MARK,
         Mark.HTTP_1_0 if request.http_version == "1.0" else NO_MARK,
-        Mark.MSG_SIGNATURE if "msg_signature" in values else NO_MARK,
-        Mark.ENCRYPTED if values.get("encrypt_type") == [b"aes"] else NO_MARK,
+        Mark.MSG_SIGNATURE if has_msg_signature else NO_MARK,
+        Mark.ENCRYPTED if is_encrypted else NO_MARK,
     )
 
 

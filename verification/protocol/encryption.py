@@ -1,7 +1,7 @@
-"""Encrypt and decrypt messages as WeChat's security mode (安全模式) does.
+"""Encrypt and decrypt messages as WeChat's security mode (安全模式) and WeCom do.
 
-The envelope is 16 random bytes, the length of the message in 4 bytes, the message, and the AppID,
-padded to blocks of 32 bytes and encrypted with AES-256-CBC.
+The envelope is 16 random bytes, the length of the message in 4 bytes, the message, and the AppID or
+CorpID, padded to blocks of 32 bytes and encrypted with AES-256-CBC.
 
 Reference: https://developers.weixin.qq.com/doc/offiaccount/Message_Management/Message_encryption_and_decryption_instructions.html
 """
@@ -9,7 +9,6 @@ Reference: https://developers.weixin.qq.com/doc/offiaccount/Message_Management/M
 from __future__ import annotations
 
 import base64
-import hashlib
 import re
 import secrets
 from enum import StrEnum, auto
@@ -18,11 +17,12 @@ from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CBC
 
-from verification.protocol.signature import constant_time_compare
+from verification.protocol.signature import compute_signature, constant_time_compare
 
 #: The alphabet of WeChat's console. Use it with fullmatch().
 AES_KEY_PATTERN = re.compile(r"[A-Za-z0-9]{43}")
-APP_ID_PATTERN = re.compile(rb"wx[0-9a-f]{16}")
+#: The shape of AppIDs (wx), CorpIDs (ww, or wx if they are old) and SuiteIDs.
+RECEIVE_ID_PATTERN = re.compile(rb"[a-z]{2}[0-9A-Za-z]{10,19}")
 
 AES_BLOCK_SIZE = 16
 #: The padding's block, twice that of AES: the padding is 1 to 32 bytes long.
@@ -39,7 +39,7 @@ class Problem(StrEnum):
     LENGTH = auto()  #: it is empty or not made of whole AES blocks
     PADDING = auto()
     CONTENT = auto()  #: it is shorter than its header or its length says
-    RECEIVE_ID = auto()  #: it was decrypted, but is for another AppID
+    RECEIVE_ID = auto()  #: it was decrypted, but is for another AppID or CorpID
 
 
 class UndecryptableMessage(ValueError):
@@ -51,7 +51,7 @@ class UndecryptableMessage(ValueError):
     def __init__(self, problem: Problem, receive_id: str = "") -> None:
         super().__init__(problem.value)
         self.problem = problem
-        #: The AppID that the message is for; empty if it is unknown or not shaped like one.
+        #: The AppID or CorpID that the message is for; empty if it is not shaped like one.
         self.receive_id = receive_id
 
 
@@ -66,22 +66,8 @@ def decode_aes_key(text: str) -> bytes:
     return base64.b64decode(text + "=")
 
 
-def compute_message_signature(token: bytes, timestamp: str, nonce: str, encrypt: str) -> bytes:
-    """Return the 20 bytes of `msg_signature`, which covers the message, unlike `signature`."""
-    parts = sorted((token, timestamp.encode(), nonce.encode(), encrypt.encode()))
-    return hashlib.sha1(b"".join(parts), usedforsecurity=False).digest()
-
-
-def verify_message_signature(
-    token: bytes, timestamp: str, nonce: str, encrypt: str, signature: bytes
-) -> bool:
-    """Return whether `signature` (20 bytes) was made with `token`. An empty token never matches."""
-    expected = compute_message_signature(token, timestamp, nonce, encrypt)
-    return constant_time_compare(expected, signature) and token != b""
-
-
-def decrypt_message(key: bytes, encrypt: str, receive_id: str) -> bytes:
-    """Return the message in the text of an Encrypt element, which must be for `receive_id`.
+def decrypt_message(key: bytes, encrypt: str, *receive_ids: str) -> bytes:
+    """Return the message in an Encrypt element or echostr, which must be for one of `receive_ids`.
 
     Raises UndecryptableMessage. Messages that are padded to blocks of 16 bytes are accepted, as
     WeChat's own libraries do.
@@ -92,9 +78,9 @@ def decrypt_message(key: bytes, encrypt: str, receive_id: str) -> bytes:
     if len(text) < end:
         raise UndecryptableMessage(Problem.CONTENT)
     found = text[end:]
-    if not constant_time_compare(found, receive_id.encode()):
-        is_app_id = APP_ID_PATTERN.fullmatch(found)
-        raise UndecryptableMessage(Problem.RECEIVE_ID, found.decode() if is_app_id else "")
+    if not any(constant_time_compare(found, one.encode()) for one in receive_ids):
+        is_shaped = RECEIVE_ID_PATTERN.fullmatch(found)
+        raise UndecryptableMessage(Problem.RECEIVE_ID, found.decode() if is_shaped else "")
     return text[HEADER_SIZE:end]
 
 
@@ -134,11 +120,11 @@ def encrypt_message(
 
 
 def encrypted_reply(
-    key: bytes, token: bytes, plaintext: bytes, receive_id: str, timestamp: str, nonce: str
+    key: bytes, token: str, plaintext: bytes, receive_id: str, timestamp: str, nonce: str
 ) -> bytes:
     """Return the reply to an encrypted push. `timestamp` and `nonce` are the reply's own."""
     encrypt = encrypt_message(key, plaintext, receive_id)
-    signature = compute_message_signature(token, timestamp, nonce, encrypt)
+    signature = compute_signature(token, timestamp, nonce, encrypt)
     return (
         f"<xml>\n<Encrypt>{cdata(encrypt)}</Encrypt>\n"
         f"<MsgSignature>{cdata(signature.hex())}</MsgSignature>\n"

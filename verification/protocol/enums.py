@@ -17,6 +17,14 @@ class Term(IntEnum):
         return self.name.lower()
 
 
+class Platform(Term):
+    """Which of WeChat's platforms an account is on, and so how its calls are signed."""
+
+    OFFICIAL_ACCOUNT = 1
+    MINI_PROGRAM = 2
+    WECOM = 3
+
+
 class Kind(Term):
     """The purpose of a callback."""
 
@@ -72,9 +80,21 @@ class Mark(IntFlag):
 
     HTTPS = 1
     HTTP_1_0 = 2
-    MSG_SIGNATURE = 4
-    ENCRYPTED = 8
+    MSG_SIGNATURE = 4  #: either alone, or for an encrypted message
+    ENCRYPTED = 8  #: by encrypt_type, which WeCom does not send
     EMPTY_TOKEN = 16  #: refused, and signed with an empty token, as probes do
+
+
+#: The marks among which a call of WeCom's has only the first one.
+_OF_ENCRYPTION = Mark.MSG_SIGNATURE | Mark.ENCRYPTED
+
+
+def is_wecom_call(marks: int) -> bool:
+    """Return whether these are the marks of a call that is signed as WeCom's are.
+
+    It has msg_signature, and neither signature nor encrypt_type.
+    """
+    return marks & _OF_ENCRYPTION == Mark.MSG_SIGNATURE
 
 
 class DeliveryResult(Term):

@@ -64,6 +64,8 @@ class Verdict:
     first_used_key_id: int | None = None
     failed_key_ids: tuple[int, ...] = ()  #: EncodingAESKeys that are new, and did not decrypt it
     push: AcceptedPush | None = None  #: what to forward, if anything
+    #: The decrypted echostr of WeCom. It is the answer, and never on record.
+    echostr: str = field(default="", repr=False)
 
 
 class Reply(NamedTuple):
@@ -106,4 +108,4 @@ def reply_to(callback: Callback, verdict: Verdict) -> Reply:
         return REFUSALS[verdict.status]
     if callback.method is Method.POST:
         return SUCCESS
-    return Reply(200, callback.echostr.encode("ascii"))
+    return Reply(200, (verdict.echostr or callback.echostr).encode("ascii"))

@@ -1,4 +1,7 @@
-"""Compute and verify WeChat's signature: SHA-1 over the sorted token, timestamp and nonce.
+"""Compute and verify WeChat's signatures: SHA-1 over the token and other parts, sorted.
+
+`signature` covers the timestamp and the nonce. `msg_signature` also covers the encrypted text: the
+message of a push, or the echostr of WeCom.
 
 Reference: https://developers.weixin.qq.com/doc/offiaccount/Getting_Started/message-push.html
 """
@@ -7,57 +10,70 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
+from itertools import accumulate
+
+from verification.protocol.enums import is_wecom_call
 
 #: The project's only constant-time comparison. Pass bytes: it raises an error on non-ASCII text.
 constant_time_compare = hmac.compare_digest
 EMPTY_DIGEST = hashlib.sha1(b"", usedforsecurity=False).digest()
 
 
-def compute_signature(token: str, timestamp: str, nonce: str) -> bytes:
-    """Return the 20-byte signature. The parts are sorted as bytes, then joined."""
-    [signature] = compute_signatures([token.encode()], timestamp, nonce)
+def compute_signature(token: str, *parts: str) -> bytes:
+    """Return the 20-byte signature. The token and the other parts are sorted as bytes and joined.
+
+    The parts are the timestamp and the nonce, and for `msg_signature` the encrypted text as well.
+    """
+    [signature] = compute_signatures([token.encode()], parts)
     return signature
 
 
-def compute_signatures(tokens: Iterable[bytes], timestamp: str, nonce: str) -> list[bytes]:
-    """Return the signature with each of the tokens.
+def compute_signatures(tokens: Iterable[bytes], parts: Iterable[str]) -> list[bytes]:
+    """Return the signature of the parts with each of the tokens.
 
-    Up to fifty accounts answer at /, so the timestamp and the nonce are sorted only once.
+    Up to fifty accounts answer at /, so the parts are sorted only once.
     """
-    first, second = sorted((timestamp.encode(), nonce.encode()))
-    both = first + second
-    texts = [
-        token + both
-        if token <= first
-        else (first + token + second if token <= second else both + token)
-        for token in tokens
-    ]
-    return [hashlib.sha1(text, usedforsecurity=False).digest() for text in texts]
+    ordered = sorted(part.encode() for part in parts)
+    joined = b"".join(ordered)
+    #: The length of the parts before each place that a token may take.
+    lengths = [0, *accumulate(map(len, ordered))]
+    signatures = []
+    for token in tokens:
+        place = lengths[bisect_left(ordered, token)]
+        text = joined[:place] + token + joined[place:]
+        signatures.append(hashlib.sha1(text, usedforsecurity=False).digest())
+    return signatures
 
 
-def is_signed_with_empty_token(timestamp: str, nonce: str, signature: bytes) -> bool:
+def signed_parts(marks: int, timestamp: str, nonce: str, echostr: str) -> tuple[str, ...]:
+    """Return what the signature of a call with these marks covers, except for a push's message."""
+    return (timestamp, nonce, echostr) if is_wecom_call(marks) else (timestamp, nonce)
+
+
+def is_signed_with_empty_token(parts: Sequence[str], signature: bytes) -> bool:
     """Return whether the signature was made with an empty token, or is the hash of no bytes.
 
     Probes send both, to find servers that accept them.
     """
-    return signature in {compute_signature("", timestamp, nonce), EMPTY_DIGEST}
+    return signature in {compute_signature("", *parts), EMPTY_DIGEST}
 
 
-def verify_signature(token: str, timestamp: str, nonce: str, signature: bytes) -> bool:
+def verify_signature(token: str, parts: Sequence[str], signature: bytes) -> bool:
     """Return whether `signature` (20 bytes) was made with `token`. An empty token never matches."""
-    [is_valid] = verify_signatures([token.encode()], timestamp, nonce, signature)
+    [is_valid] = verify_signatures([token.encode()], parts, signature)
     return is_valid
 
 
 def verify_signatures(
-    tokens: Sequence[bytes], timestamp: str, nonce: str, signature: bytes
+    tokens: Sequence[bytes], parts: Sequence[str], signature: bytes
 ) -> list[bool]:
     """Return the result of verify_signature() for each token.
 
     All tokens are tried even after a match, so that the time does not reveal which one matched.
     """
-    expected = compute_signatures(tokens, timestamp, nonce)
+    expected = compute_signatures(tokens, parts)
     return [
         constant_time_compare(valid, signature) and token != b""
         for token, valid in zip(tokens, expected, strict=True)

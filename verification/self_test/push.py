@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 from verification.protocol.encryption import (
     cdata,
-    compute_message_signature,
     encrypted_push,
 )
 from verification.protocol.message import parse_message
@@ -60,7 +59,7 @@ def probe_push(
     }
     if encryption:
         encrypt = parse_message(body).encrypt
-        signature = compute_message_signature(token.encode(), timestamp, nonce, encrypt)
+        signature = compute_signature(token, timestamp, nonce, encrypt)
         query |= {"encrypt_type": "aes", "msg_signature": signature.hex()}
     return Probe(add_query(server_url, query), echostr="", body=body).run()
 

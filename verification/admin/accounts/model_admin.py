@@ -18,8 +18,8 @@ from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
 from verification import change_log
+from verification.accounts.creation import create_account
 from verification.accounts.editing import save_changes
-from verification.accounts.tokens import rotate_token
 from verification.admin.accounts import (
     backends,
     cards,
@@ -177,9 +177,7 @@ class OfficialAccountAdmin(ChangeLoggedMixin, AccountModelAdmin):
         if change:
             save_changes(obj, form.cleaned_data, actor)
             return
-        super().save_model(request, obj, form, change)
-        change_log.record(Action.ACCOUNT_CREATED, actor, obj, name=obj.name, slug=obj.slug)
-        rotate_token(obj, form.chosen_secret(), actor)
+        create_account(obj, form.chosen_secret(), actor)
 
     def response_add(
         self, request: HttpRequest, obj: OfficialAccount, post_url_continue: str | None = None

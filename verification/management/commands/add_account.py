@@ -7,9 +7,8 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from verification import change_log
-from verification.accounts.tokens import rotate_token
-from verification.change_log import Action, command_line_actor
+from verification.accounts.creation import create_account
+from verification.change_log import command_line_actor
 from verification.management.base import (
     GatewayCommand,
     account_facts,
@@ -43,7 +42,6 @@ class Command(GatewayCommand):
 
     def handle(self, *, slug: str, name: str | None, token: str | None, **options: Any) -> None:
         text = read_token(token)
-        actor = command_line_actor()
         with transaction.atomic():
             account = OfficialAccount(slug=slug, name=name or slug)
             if is_root_full():
@@ -54,11 +52,7 @@ class Command(GatewayCommand):
                 )
                 self.stderr.write(warning.format(limit=MAX_ACCOUNTS_AT_ROOT))
             account.full_clean()
-            account.save()
-            change_log.record(
-                Action.ACCOUNT_CREATED, actor, account, name=account.name, slug=account.slug
-            )
-            rotate_token(account, text, actor)
+            create_account(account, text, command_line_actor())
         self.warn_about_token(account, text)
         if options["json"]:
             self.print_json(**account_facts(account), token=text)

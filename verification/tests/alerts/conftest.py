@@ -17,7 +17,7 @@ from verification.models import OfficialAccount
 from verification.tests.support.adapter import A
 from verification.tests.support.admin_client import wechat_verifies
 from verification.tests.support.mail_server import MailServer, mail_server
-from verification.tests.support.wecom import Robot, running_robot
+from verification.tests.support.wecom_robot import Robot, running_robot
 
 Sent = Callable[[], str]
 

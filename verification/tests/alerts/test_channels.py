@@ -14,7 +14,7 @@ from verification.tests.alerts.conftest import Sent
 from verification.tests.support.adapter import A, B
 from verification.tests.support.admin_client import wechat_pushes, wechat_verifies
 from verification.tests.support.mail_server import MailServer
-from verification.tests.support.wecom import KEY, Robot
+from verification.tests.support.wecom_robot import KEY, Robot
 
 REFUSALS = [
     (200, '{"errcode":93000,"errmsg":"invalid webhook url"}', "errcode 93000: the key in"),

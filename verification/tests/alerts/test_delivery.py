@@ -14,7 +14,7 @@ from verification.tests.alerts.conftest import Clock, Sent
 from verification.tests.support.accounts import make_account, record_as_they_are
 from verification.tests.support.adapter import A, B
 from verification.tests.support.admin_client import wechat_verifies
-from verification.tests.support.wecom import Robot
+from verification.tests.support.wecom_robot import Robot
 
 # --- Once
 

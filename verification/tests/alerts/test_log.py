@@ -29,7 +29,7 @@ from verification.tests.support.adapter import A
 from verification.tests.support.admin_client import actions, wechat_verifies
 from verification.tests.support.backups import restored_afterwards
 from verification.tests.support.tampering import as_owner
-from verification.tests.support.wecom import Robot
+from verification.tests.support.wecom_robot import Robot
 
 NEW_KEY = "the-key-of-2026-" * 3
 ALTER = "UPDATE {table} SET status = 500 WHERE id = "

@@ -30,7 +30,7 @@ from verification.tests.support.checkout import Checkout, assert_one_sentence, o
 from verification.tests.support.gunicorn import free_port
 from verification.tests.support.mail_server import MailServer
 from verification.tests.support.tampering import as_owner
-from verification.tests.support.wecom import KEY, Robot
+from verification.tests.support.wecom_robot import KEY, Robot
 
 
 @pytest.fixture(autouse=True)

@@ -10,14 +10,13 @@ from typing import NamedTuple
 from wechatpy.crypto import WeChatCrypto
 
 from verification.protocol.encryption import (
-    compute_message_signature,
     decode_aes_key,
     decrypt_message,
     encrypted_push,
     encrypted_reply,
-    verify_message_signature,
 )
 from verification.protocol.message import parse_message
+from verification.protocol.signature import compute_signature, verify_signature
 from verification.tests.fire.conftest import RecordFigure
 from verification.tests.fire.support.run_length import short_or_long
 
@@ -54,10 +53,10 @@ def random_messages(count: int) -> Iterator[Sent]:
 
 
 def wechatpy_reads_our_push(sent: Sent) -> bool:
-    token, key = sent.token.encode(), decode_aes_key(sent.aes_key)
+    key = decode_aes_key(sent.aes_key)
     push = encrypted_push(key, sent.message.encode(), sent.app_id, "gh_97417a04a28d")
     encrypt = parse_message(push).encrypt
-    signature = compute_message_signature(token, sent.timestamp, sent.nonce, encrypt).hex()
+    signature = compute_signature(sent.token, sent.timestamp, sent.nonce, encrypt).hex()
     library = WeChatCrypto(sent.token, sent.aes_key, sent.app_id)
     decrypted = library.decrypt_message(push.decode(), signature, sent.timestamp, sent.nonce)
     return bool(decrypted == sent.message)
@@ -66,7 +65,7 @@ def wechatpy_reads_our_push(sent: Sent) -> bool:
 def wechatpy_reads_our_reply(sent: Sent) -> bool:
     reply = encrypted_reply(
         decode_aes_key(sent.aes_key),
-        sent.token.encode(),
+        sent.token,
         sent.message.encode(),
         sent.app_id,
         sent.timestamp,
@@ -83,9 +82,9 @@ def we_read_the_message_of_wechatpy(sent: Sent) -> bool:
     body = library.encrypt_message(sent.message, sent.nonce, sent.timestamp)
     encrypt = parse_message(body.encode()).encrypt
     signature = bytes.fromhex(body.partition("<MsgSignature><![CDATA[")[2][:40])
-    token, key = sent.token.encode(), decode_aes_key(sent.aes_key)
+    key = decode_aes_key(sent.aes_key)
     return (
-        verify_message_signature(token, sent.timestamp, sent.nonce, encrypt, signature)
+        verify_signature(sent.token, [sent.timestamp, sent.nonce, encrypt], signature)
         and decrypt_message(key, encrypt, sent.app_id).decode() == sent.message
     )
 

@@ -72,7 +72,7 @@ def gateway_accepts(signed: Signed) -> bool:
     query = urlencode({**signed._asdict(), "echostr": "4375120948345356249"})
     callback = make_callback(query)
     return callback.error is None and verify_signature(
-        signed.token, callback.timestamp, callback.nonce, callback.signature or b""
+        signed.token, callback.signed_parts, callback.signature or b""
     )
 
 

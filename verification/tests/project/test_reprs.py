@@ -15,7 +15,8 @@ import pytest
 
 from verification import accounts, callbacks, protocol, relay, self_test
 from verification.accounts.push_report import Finding
-from verification.callbacks.push_verdicts import Decryption, LiveKey, PushSettings
+from verification.accounts.refusals import RefusalRow
+from verification.callbacks.decryption import AccountSettings, Decryption, LiveKey
 from verification.callbacks.store import AccountTokenRow
 from verification.callbacks.verdicts import LiveToken
 from verification.fields import Secret
@@ -76,13 +77,14 @@ OBJECTS = [
     CALLBACK.push,
     LiveToken(1, 1, Secret(TEXT), is_unused=False, slug="brand-a"),
     LiveKey(1, is_unused=False, has_failed=False, secret=Secret(TEXT)),
-    PushSettings("wx0123456789abcdef", [], TARGET),
-    Decryption(plaintext=BODY, message=MESSAGE),
+    AccountSettings(["wx0123456789abcdef"], [], TARGET),
+    Decryption(plaintext=BODY, content=MESSAGE),
     AccountTokenRow(
         account_id=1,
         slug="brand-a",
         is_paused=False,
         answers_at_root=False,
+        platform=1,
         token_id=1,
         ciphertext=TEXT,
         is_unused=False,
@@ -106,6 +108,7 @@ OBJECTS = [
         content_type="text/xml",
         body=BODY,
     ),
+    RefusalRow(1, 1, 1, 1, NOW, None, "", BODY, "1", "2", TEXT, 0, 1),
     Encryption(key=BODY, app_id="wx0123456789abcdef"),
     Probe(url=TEXT, echostr=TEXT, body=BODY),
     Answer(status=200, body=BODY, headers={}, seconds=0.1, echostr=TEXT),

@@ -15,21 +15,20 @@ from hypothesis import strategies as st
 from verification.protocol.encryption import (
     Problem,
     UndecryptableMessage,
-    compute_message_signature,
     decode_aes_key,
     decrypt_message,
     encrypt_message,
     encrypted_push,
     encrypted_reply,
-    verify_message_signature,
 )
 from verification.protocol.message import MalformedMessage, parse_message
+from verification.protocol.signature import compute_signature, verify_signature
 from verification.tests.support import signer
 from verification.tests.support.vectors import vector_id, vectors
 
 KEY = decode_aes_key("kWxPEV2UEDyxWpmPdKC3F4dgPDmOvfKX1HGnEUDS1aR")
 BRAND_A, BRAND_B = "wx49f0ab532d5d035a", "wxb11529c136998cb6"
-TOKEN = b"BrandAToken2026"
+TOKEN = "BrandAToken2026"
 PLAINTEXT = "<xml><Content>周日营业吗？</Content></xml>".encode()
 #: What each expectation of the published messages means here.
 PROBLEMS = {
@@ -67,13 +66,8 @@ def test_published_messages_are_judged_as_published(vector: dict[str, str]) -> N
         signature = bytes.fromhex(vector["msg_signature"])
     except ValueError:
         signature = b""
-    is_signed = verify_message_signature(
-        vector["token"].encode(),
-        vector["timestamp"],
-        vector["nonce"],
-        vector["encrypt"],
-        signature,
-    )
+    parts = [vector["timestamp"], vector["nonce"], vector["encrypt"]]
+    is_signed = verify_signature(vector["token"], parts, signature)
     assert is_signed is (vector["expect"] != "bad_signature")
 
     if vector["expect"] in PROBLEMS:
@@ -105,9 +99,7 @@ def test_messages_are_encrypted_and_signed_as_published(vector: dict[str, str]) 
         vector["receive_id"],
         vector["random"].encode(),
     )
-    signature = compute_message_signature(
-        vector["token"].encode(), vector["timestamp"], vector["nonce"], encrypt
-    )
+    signature = compute_signature(vector["token"], vector["timestamp"], vector["nonce"], encrypt)
 
     assert encrypt == vector["encrypt"]
     assert signature.hex() == vector["msg_signature"]
@@ -241,26 +233,26 @@ def test_message_signatures_agree_with_an_independent_signer(
     expected = signer.signature(token, timestamp, nonce, encrypt)
     signature = bytes.fromhex(expected)
 
-    assert verify_message_signature(token.encode(), timestamp, nonce, encrypt, signature)
-    assert not verify_message_signature(token.encode(), timestamp, nonce, encrypt + "x", signature)
+    assert verify_signature(token, [timestamp, nonce, encrypt], signature)
+    assert not verify_signature(token, [timestamp, nonce, encrypt + "x"], signature)
 
 
 def test_a_message_signed_with_an_empty_token_is_refused() -> None:
-    signature = compute_message_signature(b"", "1714112445", "415670741", "QUJD")
+    parts = ["1714112445", "415670741", "QUJD"]
 
-    assert not verify_message_signature(b"", "1714112445", "415670741", "QUJD", signature)
+    assert not verify_signature("", parts, compute_signature("", *parts))
 
 
 def read_push(body: bytes, signature: bytes) -> bytes:
     """Do what the gateway does with an encrypted push of Brand A's."""
     encrypt = parse_message(body).encrypt
-    if not verify_message_signature(TOKEN, "1714112445", "415670741", encrypt, signature):
+    if not verify_signature(TOKEN, ["1714112445", "415670741", encrypt], signature):
         raise MalformedMessage
     return decrypt_message(KEY, encrypt, BRAND_A)
 
 
 PUSH = encrypted_push(KEY, PLAINTEXT, BRAND_A, "gh_97417a04a28d")
-SIGNATURE = compute_message_signature(TOKEN, "1714112445", "415670741", parse_message(PUSH).encrypt)
+SIGNATURE = compute_signature(TOKEN, "1714112445", "415670741", parse_message(PUSH).encrypt)
 
 
 def test_an_encrypted_push_is_read() -> None:
@@ -287,7 +279,7 @@ def test_a_flipped_bit_of_the_signature_is_noticed(bit: int) -> None:
 def test_an_encrypted_reply_has_a_signature_of_its_own() -> None:
     body = encrypted_reply(KEY, TOKEN, PLAINTEXT, BRAND_A, "1714112446", "a]]>b&c")
     encrypt = parse_message(body).encrypt
-    signature = signer.signature(TOKEN.decode(), "1714112446", "a]]>b&c", encrypt)
+    signature = signer.signature(TOKEN, "1714112446", "a]]>b&c", encrypt)
 
     assert decrypt_message(KEY, encrypt, BRAND_A) == PLAINTEXT
     assert f"<MsgSignature><![CDATA[{signature}]]></MsgSignature>".encode() in body

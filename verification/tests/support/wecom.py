@@ -1,60 +1,88 @@
-"""A fake of WeCom's webhook of a group robot, which can be set to fail."""
+"""Call server URLs as WeCom does, encrypted and signed independently of the project's own code."""
 
 from __future__ import annotations
 
-import json
-import threading
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import cast
+from urllib.parse import urlencode
 
-KEY = "693a91f6-7c1d-4bc4-97a0-0ec2sifa5aaa"
-OK = '{"errcode":0,"errmsg":"ok"}'
+from verification.accounts.aes_keys import rotate_aes_key
+from verification.models import AESKey, OfficialAccount
+from verification.protocol.enums import Platform
+from verification.tests.support.accounts import LI_WEI, make_account
+from verification.tests.support.messages import AES_KEY, encrypt
+from verification.tests.support.signer import nonces, signature
 
-
-class Robot(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server_port}/cgi-bin/webhook/send?key={KEY}"
-        self.reset()
-
-    def reset(self) -> None:
-        self.received: list[str] = []  #: the texts of the messages
-        self.status, self.answer = 200, OK
-        self.delay = 0.0  #: seconds before each byte of the answer
+CORP_ID, OTHER_CORP_ID = "ww1a2b3c4d5e6f7081", "ww90817f6e5d4c3b2a"
+SUITE_ID = "ww4a5b6c7d8e9f0a1b"
+#: What is encrypted in a verification, and must be the answer.
+ECHOSTR = "1616140317555161061"
+MEMBER = "zhang.wei"
 
 
-class Handler(BaseHTTPRequestHandler):
-    def do_POST(self) -> None:
-        robot = cast("Robot", self.server)
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        assert self.path.endswith(f"?key={KEY}")
-        assert body["msgtype"] == "text"
-        if robot.status == 200 and robot.answer == OK:
-            robot.received.append(body["text"]["content"])
-        with suppress(OSError):  # The client has disconnected.
-            self.send_response(robot.status)
-            self.send_header("Content-Length", str(len(robot.answer)))
-            self.end_headers()
-            for letter in robot.answer:
-                time.sleep(robot.delay)
-                self.wfile.write(letter.encode())
-
-    def log_message(self, *_: object) -> None:
-        pass
+def make_wecom_app(
+    slug: str, token: str, *, key: str = AES_KEY, corp_id: str = CORP_ID, **fields: object
+) -> OfficialAccount:
+    """Create a WeCom app with its token and EncodingAESKey."""
+    account = make_account(slug, token, platform=Platform.WECOM.value, app_id=corp_id, **fields)
+    if key:
+        store_wecom_key(account, key)
+    return account
 
 
-@contextmanager
-def running_robot() -> Iterator[Robot]:
-    with Robot() as robot:
-        thread = threading.Thread(target=robot.serve_forever, args=[0.01])
-        thread.start()
-        try:
-            yield robot
-        finally:
-            robot.shutdown()
-            thread.join()
+def store_wecom_key(account: OfficialAccount, key: str) -> AESKey:
+    return rotate_aes_key(account, key, LI_WEI)
+
+
+def wecom_verification(
+    token: str,
+    *,
+    echostr: str = ECHOSTR,
+    key: str = AES_KEY,
+    corp_id: str = CORP_ID,
+    encrypted: str | None = None,
+    timestamp: str = "1409659589",
+    nonce: str = "263014780",
+) -> str:
+    """Return the query string of a URL verification; `encrypted` replaces what is encrypted."""
+    text = encrypt(echostr.encode(), key=key, app_id=corp_id) if encrypted is None else encrypted
+    return urlencode(
+        {
+            "msg_signature": signature(token, timestamp, nonce, text),
+            "timestamp": timestamp,
+            "nonce": nonce,
+            "echostr": text,
+        }
+    )
+
+
+def wecom_message(content: str, *, msg_id: str = "4561255354251345929") -> bytes:
+    return (
+        f"<xml><ToUserName><![CDATA[{CORP_ID}]]></ToUserName>"
+        f"<FromUserName><![CDATA[{MEMBER}]]></FromUserName>"
+        "<CreateTime>1409659813</CreateTime><MsgType><![CDATA[text]]></MsgType>"
+        f"<Content><![CDATA[{content}]]></Content><MsgId>{msg_id}</MsgId>"
+        "<AgentID>1000002</AgentID></xml>"
+    ).encode()
+
+
+def wecom_push(
+    token: str,
+    message: bytes,
+    *,
+    key: str = AES_KEY,
+    corp_id: str = CORP_ID,
+    timestamp: str = "1409659813",
+    nonce: str | None = None,
+) -> tuple[bytes, str]:
+    """Return the body and the query string of a push."""
+    text = encrypt(message, key=key, app_id=corp_id)
+    body = (
+        f"<xml><ToUserName><![CDATA[{corp_id}]]></ToUserName>"
+        f"<AgentID><![CDATA[1000002]]></AgentID><Encrypt><![CDATA[{text}]]></Encrypt></xml>"
+    ).encode()
+    nonce = nonce or str(next(nonces))
+    query = {
+        "msg_signature": signature(token, timestamp, nonce, text),
+        "timestamp": timestamp,
+        "nonce": nonce,
+    }
+    return body, urlencode(query)
