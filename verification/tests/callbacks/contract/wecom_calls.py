@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import pytest
 from django.utils import timezone
@@ -56,13 +56,15 @@ class WeComCalls(Adapter):
             corp_id=vector["receive_id"],
         )
         names = ("msg_signature", "timestamp", "nonce")
-        query = urlencode({name: vector[name] for name in names} | {"echostr": vector["encrypt"]})
+        values = {name: vector[name] for name in names} | {"echostr": vector["encrypt"]}
+        query = urlencode(values, quote_via=quote)
         answer = self.send("GET", f"/wechat/staff-app?{query}")
 
         if vector["expect"] == "ok":
             assert (answer.status, answer.body.decode()) == (200, vector["plaintext"])
         else:
-            assert (answer.status, answer.body) == (403, b"bad token")
+            assert answer.status in {400, 403}
+            assert last_attempt().outcome == Outcome.REFUSED
 
     @pytest.mark.parametrize("path", ["/wechat/staff-app", "/wechat/staff-app/", "/"])
     def test_the_decrypted_echostr_is_the_whole_answer(self, db: None, path: str) -> None:
