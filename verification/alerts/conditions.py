@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from django.db import ProgrammingError
+from django.db import ProgrammingError, transaction
 
 from verification.alerts import (
     account_conditions,
@@ -53,8 +53,9 @@ def findings(snapshot: Snapshot) -> Iterator[Finding]:
     """Yield what every condition finds; for paused accounts, the end of their findings."""
     found = [condition(snapshot) for condition in LOG_CONDITIONS]
     try:
-        found += [condition(snapshot) for condition in SERVER_CONDITIONS]
-        accounts = snapshot.accounts
+        with transaction.atomic():
+            found += [condition(snapshot) for condition in SERVER_CONDITIONS]
+            accounts = snapshot.accounts
     except ProgrammingError:
         if not snapshot.head.schema.lacks_migrations:  # They have yet to add columns of accounts.
             raise

@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass
 from datetime import timedelta
 
-from django.db import ProgrammingError, connection
+from django.db import ProgrammingError, connection, transaction
 
 from verification.audit_log.change_check import ChangeLogCheck
 from verification.audit_log.checkpoint import start_of_log
@@ -76,7 +76,8 @@ def check_head(
         if not report.is_cut_short:
             verify_end(report)
         try:
-            verify_changes(report, changes)
+            with transaction.atomic():
+                verify_changes(report, changes)
         except ProgrammingError:
             if not schema.lacks_migrations:  # They have yet to add columns of accounts.
                 raise
