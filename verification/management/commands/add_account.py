@@ -42,7 +42,7 @@ class Command(GatewayCommand):
         )
         parser.add_argument("--name", help=_("The name that the admin shows (default: the slug)."))
         add_platform_arguments(
-            parser, _("The platform (default: official-account). WeCom needs --app-id.")
+            parser, _("The platform (default: an official account). WeCom needs --app-id.")
         )
         add_token_argument(
             parser,

@@ -83,7 +83,8 @@ class Command(GatewayCommand):
         stored = rotate_aes_key(
             account, text, command_line_actor(), app_id=app_id, keep_old=overlap
         )
-        self.warn_about_id(account)
+        if app_id:
+            self.warn_about_id(account)
         previous = account.aes_keys.filter(superseded_at__isnull=False)
         if options["json"]:
             self.print_json(
