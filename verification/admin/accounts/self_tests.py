@@ -1,4 +1,4 @@
-"""Runs the self-test: this server calls itself as WeChat would, and shows what came back."""
+"""Runs the self-test: this server calls itself as the platform would, and shows the answer."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from verification.admin.base import account_url, redirect_to_account, require
 from verification.fields import UndecryptableSecret
 from verification.keys import self_test_key
 from verification.models import ChainHead, OfficialAccount, VerificationAttempt
-from verification.protocol.console import TESTER_URL
+from verification.protocol.console import console_of
 from verification.self_test.checks import Result, check, worst
 from verification.self_test.client import Probe, probe_server_url
 
 #: A user needs one of these permissions.
 TESTERS = ("change_officialaccount", "rotate_token")
 SUMMARIES = {
-    Result.PASSED: _("Everything passed: WeChat would accept this answer."),
-    Result.WARNED: _("WeChat would accept this answer, but something needs attention."),
-    Result.FAILED: _("WeChat would not accept this answer."),
+    Result.PASSED: _("Everything passed: {caller} would accept this answer."),
+    Result.WARNED: _("{caller} would accept this answer, but something needs attention."),
+    Result.FAILED: _("{caller} would not accept this answer."),
 }
 
 
 def run(site: admin.AdminSite, request: HttpRequest, account_id: int) -> HttpResponse:
-    """Send a URL verification to the account's server URL, as WeChat would; show the result.
+    """Send a URL verification to the account's server URL, as its platform would; show the result.
 
     The URL comes from PUBLIC_URL and the account alone: a user cannot choose another target.
     """
@@ -74,10 +74,10 @@ def show(
         "title": _("Test of %(account)s from this server") % {"account": account},
         "checks": checks,
         "result": worst(checks),
-        "summary": SUMMARIES[worst(checks)],
+        "summary": str(SUMMARIES[worst(checks)]).format(caller=account.caller),
         "attempt": attempt,
         "curl": curl(probe),
-        "wechats_tester": TESTER_URL,
+        "tester_url": console_of(account.platform, account.suite_id).tester_url,
         "language_next": account_url(account.pk),
     }
     return render_page(request, site, "self_test.html", account, context)

@@ -85,7 +85,7 @@ class TestPausing:
         self, li_wei_at_work: Client, brand_a: OfficialAccount
     ) -> None:
         url = f"{reverse('admin:pause_accounts')}?account={brand_a.pk}"
-        assert "followers will notice nothing" in li_wei_at_work.get(url).text
+        assert "nobody will notice" in li_wei_at_work.get(url).text
         wechat_pushes(brand_a, A)
 
         text = li_wei_at_work.get(url).text
