@@ -9,13 +9,11 @@ from defusedxml.ElementTree import fromstring
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
-from verification.accounts.rotation import current_secret
 from verification.diagnosis import explain
 from verification.keys import self_test_key
-from verification.models import AESKey, Backend, OfficialAccount, VerificationAttempt
+from verification.models import Backend, OfficialAccount, VerificationAttempt
 from verification.protocol.encryption import (
     UndecryptableMessage,
-    decode_aes_key,
     decrypt_message,
 )
 from verification.protocol.enums import DeliveryResult
@@ -25,8 +23,8 @@ from verification.protocol.request import clean
 from verification.protocol.signature import compute_signature
 from verification.relay.failures import advise, describe
 from verification.self_test.checks import Result, check
-from verification.self_test.client import Answer, Probe
-from verification.self_test.push import SENDER, Encryption, make_text_message, probe_push
+from verification.self_test.client import Answer, Encryption, Probe
+from verification.self_test.push import SENDER, make_text_message, probe_push
 
 #: Attempts among which a refused test message is looked for.
 MAX_ATTEMPTS = 100
@@ -53,24 +51,6 @@ class UnfitReply(Exception):
     def __init__(self, sentence: str, advice: str) -> None:
         super().__init__("The reply would not reach a follower.")
         self.finding = Finding(False, sentence, advice)
-
-
-def read_encryption(account: OfficialAccount) -> Encryption | None:
-    """Return what encrypts the account's messages, or None if it has no EncodingAESKey.
-
-    Raises UndecryptableSecret, and ValidationError if the account has no AppID.
-    """
-    key = current_secret(AESKey, account)
-    if key is None or key.secret is None:
-        return None
-    if not account.app_id:
-        raise ValidationError(
-            _(
-                "The account has no AppID, which each encrypted message ends with. Enter it on the "
-                "account's page, or with set_account --app-id."
-            )
-        )
-    return Encryption(decode_aes_key(key.secret.reveal()), account.app_id)
 
 
 def send_test_message(

@@ -31,7 +31,7 @@ from verification.management.help_formatter import HelpFormatter
 from verification.models import Backend, OfficialAccount
 from verification.models.account import MIN_SAFE_LENGTH, generate_secret
 from verification.models.rotating_secret import RotatingSecret
-from verification.protocol.enums import DeliveryResult
+from verification.protocol.enums import DeliveryResult, Platform
 from verification.times import midnight
 
 
@@ -98,6 +98,7 @@ def account_facts(account: OfficialAccount) -> dict[str, Any]:
     return {
         "slug": account.slug,
         "name": account.name,
+        "platform": Platform(account.platform).label,
         "path": account.server_path,
         "url": account.server_url if settings.PUBLIC_URL else None,
     }
@@ -221,9 +222,7 @@ def find_account(slug: str) -> OfficialAccount:
     """Return the account with this slug. Raises CommandError."""
     account = OfficialAccount.objects.filter(slug=slug).first()
     if account is None:
-        raise CommandError(
-            _('There is no official account with the slug "{slug}".').format(slug=slug)
-        )
+        raise CommandError(_('There is no account with the slug "{slug}".').format(slug=slug))
     return account
 
 

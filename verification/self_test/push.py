@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 import time
-from typing import NamedTuple
 
 from verification.protocol.encryption import (
     cdata,
@@ -16,22 +15,12 @@ from verification.protocol.signature import (
     make_self_test_nonce,
     make_self_test_salt,
 )
-from verification.self_test.client import Probe, add_query
+from verification.self_test.client import Encryption, Probe, add_query
 
 #: Who the test message comes from. No follower has this OpenID.
 SENDER = "wechat_gateway_test"
 #: Stands for the original ID of an account that has none here.
 UNKNOWN_RECEIVER = "gh_000000000000"
-
-
-class Encryption(NamedTuple):
-    """Holds what encrypts the messages of an account."""
-
-    key: bytes
-    app_id: str
-
-    def __repr__(self) -> str:
-        return f"Encryption(app_id={self.app_id!r})"
 
 
 def probe_push(

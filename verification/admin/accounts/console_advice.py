@@ -107,8 +107,8 @@ def advise_without_call(answer: str, account: OfficialAccount, status: AccountSt
     if answer in REFUSED and status.facts.refusal:
         return _(
             "{caller} has not called “{account}” in the last ten minutes. Its last call, of "
-            "{time}, was refused. {explanation} If the console says this of a newer call, another host "
-            "answered it: then check the URL letter by letter."
+            "{time}, was refused. {explanation} If the console says this of a newer call, another "
+            "host answered it: then check the URL letter by letter."
         ).format(
             caller=account.caller,
             account=account,

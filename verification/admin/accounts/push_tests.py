@@ -13,7 +13,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext_lazy as _
 
-from verification.accounts.push_report import read_encryption, send_test_message
+from verification.accounts.encryption import read_encryption
+from verification.accounts.push_report import send_test_message
 from verification.accounts.rotation import current_secret
 from verification.admin.accounts.aes_keys import AES_KEYS
 from verification.admin.accounts.pages import render_page

@@ -10,12 +10,9 @@ from django import forms
 from django.contrib.admin.widgets import AdminRadioSelect, AdminTextInputWidget
 from django.utils.translation import gettext_lazy as _
 
-from verification.accounts.aes_keys import (
-    generate_aes_key,
-    validate_aes_key,
-    validate_app_id,
-)
+from verification.accounts.aes_keys import generate_aes_key, validate_aes_key
 from verification.models.account import generate_secret, validate_secret
+from verification.models.platform_ids import validate_app_id
 
 GENERATE, ENTER = "generate", "enter"
 

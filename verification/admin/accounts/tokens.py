@@ -65,8 +65,8 @@ class TokenPages(SecretPages):
         ),
         "retire_is_unsafe": _(
             "{caller} has not used the new token yet. If it still signs with the old one, its "
-            "calls fail at once, and whoever writes gets no reply. Paste the new token into the console "
-            "first, unless the old one has leaked."
+            "calls fail at once, and whoever writes gets no reply. Paste the new token into the "
+            "console first, unless the old one has leaked."
         ),
     }
 

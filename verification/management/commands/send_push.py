@@ -7,7 +7,8 @@ from django.core.management.base import CommandError
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from verification.accounts.push_report import Finding, read_encryption, send_test_message
+from verification.accounts.encryption import require_encryption
+from verification.accounts.push_report import Finding, send_test_message
 from verification.management.base import (
     GatewayCommand,
     account_facts,
@@ -17,9 +18,7 @@ from verification.management.base import (
     read_token,
 )
 from verification.management.targets import current_token, default_url, require_url
-from verification.models import OfficialAccount
 from verification.self_test.client import Probe
-from verification.self_test.push import Encryption
 
 
 class Command(GatewayCommand):
@@ -88,11 +87,3 @@ def push_facts(probe: Probe, url: str, finding: Finding) -> dict[str, Any]:
         "reply": finding.reply or None,
         "problems": [] if finding.is_ok else [finding.sentence],
     }
-
-
-def require_encryption(account: OfficialAccount) -> Encryption:
-    encryption = read_encryption(account)
-    if encryption is None:
-        sentence = _("{account} has no EncodingAESKey yet: run set_aes_key {slug} --key -.")
-        raise CommandError(sentence.format(account=account, slug=account.slug))
-    return encryption

@@ -53,6 +53,7 @@ def test_json_is_one_object_for_a_script(db: None, capsys: pytest.CaptureFixture
     assert json.loads(out) == {
         "slug": "brand-a",
         "name": "一号店",
+        "platform": "official_account",
         "path": "/wechat/brand-a",
         "url": None,
         "token": TOKEN,

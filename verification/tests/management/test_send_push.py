@@ -119,7 +119,8 @@ class TestAMessage:
         self, live: FakeBackend, capsys: Output
     ) -> None:
         assert send(capsys, "--encrypted") == (
-            "Brand-A has no EncodingAESKey yet: run set_aes_key brand-a --key -."
+            "The account has no EncodingAESKey. Enter it on the account's page, or run set_aes_key "
+            "brand-a --key -."
         )
         assert not VerificationAttempt.objects.exists()
 

@@ -29,8 +29,7 @@ from verification.relay.client import BackendReply, Forwarded
 from verification.relay.payload import Payload
 from verification.relay.queue import Claimed, Route
 from verification.relay.spool import WaitingPush
-from verification.self_test.client import Answer, Probe
-from verification.self_test.push import Encryption
+from verification.self_test.client import Answer, Encryption, Probe
 from verification.tests.support.callback_factory import make_callback
 from verification.tests.support.signer import verification
 

@@ -133,7 +133,7 @@ class TestRetiringTheCurrentKey:
     ) -> None:
         url = reverse("admin:retire_token", args=[brand_a.pk, brand_a.tokens.get().pk])
 
-        assert "not a previous token" in li_wei_at_work.post(url, follow=True).text
+        assert "This is the current token" in li_wei_at_work.post(url, follow=True).text
         assert brand_a.current_token is not None
 
 
