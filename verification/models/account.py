@@ -17,7 +17,6 @@ from django.utils.translation import gettext_lazy as _
 
 from verification.fields import EncryptedTextField
 from verification.models.choices import CALLERS, PEOPLE, PLATFORM_CHOICES, SUBMIT_BUTTONS
-from verification.models.choices import PLATFORM_CHOICES
 from verification.models.platform_ids import validate_app_id, validate_suite_id
 from verification.models.rotating_secret import RotatingSecret, RotatingSecretQuerySet
 from verification.protocol.enums import Kind, Outcome, Platform

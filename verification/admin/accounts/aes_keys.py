@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.db.models import Subquery
@@ -24,6 +25,7 @@ from verification.attempts.index import AttemptIndex
 from verification.change_log import Actor
 from verification.keys import MISSING_KEY_ADVICE
 from verification.models import AESKey, OfficialAccount, PendingReveal, VerificationAttempt
+from verification.models.platform_ids import validate_app_id
 from verification.models.rotating_secret import RotatingSecret
 from verification.protocol.enums import Kind, Reason
 from verification.times import format_datetime
@@ -143,6 +145,11 @@ class AESKeyPages(SecretPages):
     def adapt(self, form: RotateForm, account: OfficialAccount) -> None:
         if needs_app_id(account):
             form.initial["app_id"] = account.app_id
+            field = form.fields["app_id"]
+            field.label = account.id_name
+            field.validators = [partial(validate_app_id, platform=account.platform)]
+            if account.is_wecom:
+                field.help_text = _("企业ID. What WeCom encrypts ends with it.")
         else:
             del form.fields["app_id"]
 
@@ -177,6 +184,8 @@ def find_problem(account: OfficialAccount, current: AESKey) -> Any:
             "The last message, of %(time)s, was refused, because no key that is stored here "
             "decrypts it. If the console has another EncodingAESKey now, enter that one."
         ) % {"time": format_datetime(refused_at, MINUTE)}
+    if account.is_wecom:
+        return ""  # The state at the top of the page says it.
     if current.failed_at and not current.first_used_at:
         return _(
             "The encrypted message of %(time)s could not be decrypted with this key. Compare the "

@@ -52,7 +52,7 @@ def send(site: admin.AdminSite, request: HttpRequest, account_id: int) -> HttpRe
         request.POST if request.method == "POST" else None,
         initial={"encrypted": key is not None and key.first_used_at is not None},
     )
-    if key is None:
+    if key is None or account.is_wecom:  # which always encrypts
         del form.fields["encrypted"]
     obstacle = find_obstacle(account)
     outcome = {} if obstacle or not form.is_valid() else try_to_send(account, form)
@@ -73,6 +73,8 @@ def find_obstacle(account: OfficialAccount) -> Any:
         return _("PUBLIC_URL is not set, so this server does not know its own address.")
     if account.current_token is None:
         return _("The account has no token, with which the message is signed.")
+    if account.is_wecom and current_secret(AESKey, account) is None:
+        return _("The account has no EncodingAESKey, with which the message is encrypted.")
     return ""
 
 
@@ -84,13 +86,15 @@ def try_to_send(account: OfficialAccount, form: MessageForm) -> dict[str, Any]:
         form.add_error(None, TOKENS.lost_key)
         return {}
     assert token is not None  # find_obstacle() has looked.
+    encrypted = "encrypted" if "encrypted" in form.fields else None
+    is_encrypted = account.is_wecom or form.cleaned_data.get("encrypted")
     try:
-        encryption = read_encryption(account) if form.cleaned_data.get("encrypted") else None
+        encryption = read_encryption(account) if is_encrypted else None
     except UndecryptableSecret:
-        form.add_error("encrypted", AES_KEYS.lost_key)
+        form.add_error(encrypted, AES_KEYS.lost_key)
         return {}
     except ValidationError as error:
-        form.add_error("encrypted", error)
+        form.add_error(encrypted, error)
         return {}
     last_id = ChainHead.objects.values_list("last_attempt_id", flat=True).first() or 0
     # No transaction may be open here: on SQLite it would keep the push from being recorded.

@@ -6,10 +6,13 @@ import shlex
 
 from django.conf import settings
 from django.contrib import admin, messages
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext_lazy as _
 
+from verification.accounts.encryption import read_check_encryption
+from verification.admin.accounts.aes_keys import AES_KEYS
 from verification.admin.accounts.pages import render_page
 from verification.admin.accounts.tokens import TOKENS
 from verification.admin.base import account_url, redirect_to_account, require
@@ -38,16 +41,21 @@ def run(site: admin.AdminSite, request: HttpRequest, account_id: int) -> HttpRes
     if request.method != "POST":
         return redirect_to_account(request, account_id)
     account = get_object_or_404(OfficialAccount, pk=account_id)
+    secret = encryption = None
     try:
         secret = find_secret(account)
+        encryption = read_check_encryption(account)
     except UndecryptableSecret:
-        messages.error(request, TOKENS.lost_key)
-        secret = None
+        messages.error(request, AES_KEYS.lost_key if secret else TOKENS.lost_key)
+        return redirect_to_account(request, account_id)
+    except ValidationError as error:
+        messages.error(request, error.messages[0])
+        return redirect_to_account(request, account_id)
     if not secret or not settings.PUBLIC_URL:
         return redirect_to_account(request, account_id)
     last_id = ChainHead.objects.values_list("last_attempt_id", flat=True).first() or 0
     # No transaction may be open here: on SQLite it would keep the callback from being recorded.
-    probe = probe_server_url(account.server_url, secret, self_test_key())
+    probe = probe_server_url(account.server_url, secret, self_test_key(), encryption)
     return show(site, request, account, probe, find_attempt(probe, last_id))
 
 
@@ -85,4 +93,5 @@ def show(
 
 def curl(probe: Probe) -> str:
     """Return a command that sends the same request, which is also recorded as a self-test."""
-    return shlex.join(["curl", "--http1.0", "--include", "-A", "Mozilla/4.0", probe.url])
+    version = f"--http{probe.http_version}"
+    return shlex.join(["curl", version, "--include", "-A", "Mozilla/4.0", probe.url])
