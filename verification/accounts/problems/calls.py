@@ -97,7 +97,7 @@ ADVICE_ON_SILENCE = {
         "account's server URL and token. Send the account a message to test it."
     ),
     Platform.MINI_PROGRAM: lambda: _(
-        "Check in the Mini Program's console whether message push (消息推送) is still enabled, "
+        "Check in the Mini Program's console whether message push is still enabled (启用), "
         "with this account's server URL and token. Write to its customer service to test it."
     ),
     Platform.WECOM: lambda: _(

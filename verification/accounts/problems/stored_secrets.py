@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 from verification.accounts.facts import Facts
 from verification.accounts.levels import Level
-from verification.accounts.problems.calls import level_of_refusal
+from verification.accounts.problems.calls import level_of_refusal, refused
 from verification.accounts.problems.problem import Problem
 from verification.diagnosis.missing_keys import put_key_back
 from verification.diagnosis.names import name_accounts
@@ -47,6 +47,8 @@ def key_unfit(facts: Facts, now: datetime) -> Problem | None:
         "message fits, encrypted messages are not checked with the key."
     )
     if facts.account.is_wecom:
+        if refused(facts, now):
+            return None  # Its explanation says more: the CorpID may be what does not fit.
         advice = _(
             "Compare the EncodingAESKey and the CorpID on the account's page with WeCom's console. "
             "What the key does not decrypt is refused."

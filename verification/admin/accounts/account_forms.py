@@ -41,6 +41,11 @@ class AccountForm(AccountModelForm):
     class Meta:
         model = OfficialAccount
         fields = [*FIELDS, "original_id", "notes"]
+        help_texts = {
+            "answers_at_root": gettext_lazy(
+                "For a console whose URL is the domain alone, without /wechat/ and the slug."
+            )
+        }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -102,8 +107,12 @@ def for_platforms(texts: list[str], account: OfficialAccount, *, is_chosen: bool
         return of_wecom if account.is_wecom else of_wechat
     if of_wechat == of_wecom:
         return of_wechat
-    html = '<span class="of-wechat">{}</span> <span class="of-wecom">{}</span>'
-    return format_html(html, of_wechat, of_wecom)
+    return format_html(
+        '<span class="of-wechat">{}</span><span class="of-wechat of-wecom"> / </span>'
+        '<span class="of-wecom">{}</span>',
+        of_wechat,
+        of_wecom,
+    )
 
 
 class AddAccountForm(SecretChoiceMixin, AccountForm):
@@ -123,6 +132,7 @@ class AddAccountForm(SecretChoiceMixin, AccountForm):
 
     class Meta(AccountForm.Meta):
         help_texts = {
+            **AccountForm.Meta.help_texts,
             "platform": gettext_lazy("Whose console will hold the server URL."),
             "slug": gettext_lazy(
                 "The last part of the server URL. The suggestion is random, so that it reveals "

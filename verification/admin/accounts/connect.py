@@ -128,9 +128,9 @@ def find_address_problem(public_url: str, account: OfficialAccount | None = None
     host = parts.hostname or ""
     if is_local(host):
         return _(
-            "PUBLIC_URL is a local address, which WeChat cannot reach. Set it to your own domain, "
-            "such as https://wx.example.cn."
-        )
+            "PUBLIC_URL is a local address, which {caller} cannot reach. Set it to your own "
+            "domain, such as https://wx.example.cn."
+        ).format(caller=account.caller if account else _("WeChat"))
     if account is not None and account.is_wecom:
         return ""
     if parts.port not in {None, 80, 443}:
