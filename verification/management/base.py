@@ -30,6 +30,7 @@ from verification.keys import MISSING_KEY_ADVICE
 from verification.management.help_formatter import HelpFormatter
 from verification.models import Backend, OfficialAccount
 from verification.models.account import MIN_SAFE_LENGTH, generate_secret
+from verification.models.platform_ids import find_oddity
 from verification.models.rotating_secret import RotatingSecret
 from verification.protocol.enums import DeliveryResult, Platform
 from verification.times import midnight
@@ -75,6 +76,10 @@ class GatewayCommand(BaseCommand):
         for other in other_accounts_with(token, account):
             warning = _('Warning: "{slug}" has the same token. Give each account its own token.')
             self.stderr.write(warning.format(slug=other.slug))
+
+    def warn_about_id(self, account: OfficialAccount) -> None:
+        if oddity := find_oddity(account.app_id, account.platform):
+            self.stderr.write(_("Warning: {warning}").format(warning=oddity))
 
     def print_json(self, **facts: Any) -> None:
         """Print one JSON object on one line; it is ASCII, so that every terminal shows it."""

@@ -40,7 +40,7 @@ def test_an_operator_reads_what_to_paste_and_where(
     assert out.splitlines() == [
         "Server URL: https://wx.example.cn/wechat/brand-a",
         f"Token:      {NEW}",
-        "Paste the token into WeChat's console (令牌(Token)) and press Submit (提交).",
+        "Paste the token into WeChat's console (Token) and press Submit (提交).",
         f"Token {old_token()} stays valid until 24 hours after WeChat first uses the new one.",
     ]
     assert err == ""
