@@ -50,7 +50,7 @@ def test_the_reply_is_shown_to_the_person_who_sent_the_message(
     text = send(li_wei_at_work, brand_a, text="您好吗")
 
     assert "您好吗" in live.bodies()[0].decode()
-    assert "The backend took the message and replied to the follower (text)." in text
+    assert "The backend took the message and replied (text)." in text
     assert "&lt;b&gt;您好&lt;/b&gt;" in text
     assert "<b>您好" not in text
     assert f"{last_attempt().pk}, Self-test, Accepted" in text
