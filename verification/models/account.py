@@ -1,4 +1,4 @@
-"""Official accounts, whose callbacks this server answers, and their tokens."""
+"""Accounts of each platform, whose callbacks this server answers, and their tokens."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from verification.fields import EncryptedTextField
-from verification.models.choices import PLATFORM_CHOICES
+from verification.models.choices import CALLERS, PEOPLE, PLATFORM_CHOICES, SUBMIT_BUTTONS
 from verification.models.platform_ids import validate_app_id, validate_suite_id
 from verification.models.rotating_secret import RotatingSecret, RotatingSecretQuerySet
 from verification.protocol.enums import Kind, Outcome, Platform
@@ -109,8 +109,8 @@ class OfficialAccount(models.Model):
     updated_at = models.DateTimeField(_("changed"), auto_now=True)
 
     class Meta:
-        verbose_name = _("official account")
-        verbose_name_plural = _("official accounts")
+        verbose_name = _("account")
+        verbose_name_plural = _("accounts")
         ordering = ["name", "id"]
         constraints = [
             models.CheckConstraint(
@@ -181,6 +181,21 @@ class OfficialAccount(models.Model):
     @property
     def is_wecom(self) -> bool:
         return self.platform == Platform.WECOM
+
+    @property
+    def caller(self) -> Any:
+        """Who calls the server URL: WeChat or WeCom, in the language of the reader."""
+        return CALLERS[self.platform]
+
+    @property
+    def people(self) -> Any:
+        """Who writes to the account: followers, users or members."""
+        return PEOPLE[self.platform]
+
+    @property
+    def submit_button(self) -> Any:
+        """The button of the console after which its platform calls the server URL."""
+        return SUBMIT_BUTTONS[self.platform]
 
     @property
     def id_name(self) -> str:
@@ -268,7 +283,7 @@ def current_token_of(tokens: Iterable[Token]) -> Token | None:
 class Token(RotatingSecret):
     id = models.AutoField(primary_key=True)
     account = models.ForeignKey(
-        OfficialAccount, models.CASCADE, related_name="tokens", verbose_name=_("official account")
+        OfficialAccount, models.CASCADE, related_name="tokens", verbose_name=_("account")
     )
     secret = EncryptedTextField(_("token"), null=True, editable=False)
 

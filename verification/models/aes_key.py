@@ -21,7 +21,7 @@ class AESKey(RotatingSecret):
 
     id = models.AutoField(primary_key=True)
     account = models.ForeignKey(
-        OfficialAccount, models.CASCADE, related_name="aes_keys", verbose_name=_("official account")
+        OfficialAccount, models.CASCADE, related_name="aes_keys", verbose_name=_("account")
     )
     secret = EncryptedTextField("EncodingAESKey", null=True, editable=False)
     #: When a push of WeChat's first arrived that it did not decrypt, before it was ever used.
