@@ -56,7 +56,12 @@ class TestSetting:
             "li.wei",
             brand_a,
         )
-        assert event.facts == {"url": MASKED, "on_failure": "resend", "retention_days": 3}
+        assert event.facts == {
+            "url": MASKED,
+            "on_failure": "resend",
+            "retention_days": 3,
+            "forwards_decrypted": False,
+        }
 
     def test_a_change_is_recorded_with_old_and_new(self, brand_a: OfficialAccount) -> None:
         give_backend(brand_a)
