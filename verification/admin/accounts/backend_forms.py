@@ -105,11 +105,10 @@ class BackendForm(forms.Form):
         label=gettext_lazy("Forward messages decrypted"),
         required=False,
         help_text=gettext_lazy(
-            "The backend then gets plain XML or JSON, and replies in the same way: this server "
-            "decrypts messages and encrypts replies, and the backend needs no EncodingAESKey. It "
-            "must trust this server, and check the webhook signature: WeChat's own signature of a "
-            "message does not reach it. Use a URL with https://, because nothing else protects "
-            "the messages on their way."
+            "This server decrypts messages and encrypts replies. The backend gets and sends plain "
+            "XML or JSON, and needs no EncodingAESKey. It must trust this server, and check the "
+            "webhook signature: the signature of the encrypted message does not reach it. Use a "
+            "URL with https://, because nothing else protects the messages on their way."
         ),
     )
 
