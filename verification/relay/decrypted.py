@@ -9,6 +9,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Sequence
+from datetime import datetime
 from typing import NamedTuple
 
 from verification.fields import Secret, UndecryptableSecret
@@ -33,11 +34,22 @@ class NotDecrypted(Exception):
     """None of the account's EncodingAESKeys decrypts the message."""
 
 
+class DecryptionKey(NamedTuple):
+    """An EncodingAESKey, with the time at which it ended or ends."""
+
+    secret: Secret
+    expires_at: datetime | None
+
+
 class DecryptionKeys(NamedTuple):
     """Holds what decrypts the waiting messages of an account."""
 
-    secrets: Sequence[Secret]  #: its EncodingAESKeys, the newest first
+    keys: Sequence[DecryptionKey]  #: the newest first
     receive_ids: Sequence[str]  #: with which messages may end
+
+    def live_at(self, moment: datetime) -> list[Secret]:
+        """Return the keys that decrypt a message of this moment: those that had not ended."""
+        return [key.secret for key in self.keys if not key.expires_at or key.expires_at > moment]
 
 
 def is_json(text: bytes) -> bool:
@@ -51,7 +63,7 @@ def make_plain(payload: Payload, plaintext: bytes) -> Payload:
     return Payload(b"&".join(kept), JSON if is_json(plaintext) else XML, plaintext)
 
 
-def decrypt_payload(payload: Payload, keys: DecryptionKeys) -> Payload:
+def decrypt_payload(payload: Payload, keys: DecryptionKeys, received_at: datetime) -> Payload:
     """Return what is forwarded of a waiting message. A plain one stays as it is.
 
     Raises NotDecrypted, and UndecryptableSecret if a key that may fit cannot be read.
@@ -60,11 +72,11 @@ def decrypt_payload(payload: Payload, keys: DecryptionKeys) -> Payload:
     # The calls of WeCom have no signature, and are always encrypted.
     if "signature" in values and values.get("encrypt_type") != [b"aes"]:
         return payload
+    encrypt = parse_push(payload.body).encrypt
     lost_key: UndecryptableSecret | None = None
-    for secret in keys.secrets:
+    for secret in keys.live_at(received_at):
         try:
             key = decode_aes_key(secret.reveal())
-            encrypt = parse_push(payload.body).encrypt
             plaintext = decrypt_message(key, encrypt, *keys.receive_ids)
             parse_push(plaintext)
         except UndecryptableSecret as error:

@@ -185,7 +185,7 @@ def make_request(route: Route, message: Claimed) -> Forwarded:
     """
     payload = Payload.decrypt(bytes(message.payload))
     if route.decryption_keys is not None:
-        payload = decrypt_payload(payload, route.decryption_keys)
+        payload = decrypt_payload(payload, route.decryption_keys, message.received_at)
     return make_forwarded(route, message.webhook_id, message.request_id, payload)
 
 

@@ -18,7 +18,7 @@ from verification.fields import Secret
 from verification.models import AESKey, Backend, Delivery
 from verification.models.backend import FAILURES_TO_OPEN
 from verification.protocol.enums import DeliveryResult
-from verification.relay.decrypted import DecryptionKeys
+from verification.relay.decrypted import DecryptionKey, DecryptionKeys
 from verification.relay.results import (
     LONGEST_DELAY,
     CircuitChange,
@@ -176,9 +176,9 @@ def make_route(backend: Backend, now: datetime) -> Route:
 
 def read_decryption_keys(backend: Backend) -> DecryptionKeys:
     """Return the account's EncodingAESKeys, also those that have ended since a message arrived."""
-    keys = AESKey.objects.filter(account=backend.pk, secret__isnull=False)
-    secrets = [key.secret for key in keys if isinstance(key.secret, Secret)]
-    return DecryptionKeys(secrets, backend.account.receive_ids)
+    rows = AESKey.objects.filter(account=backend.pk).values_list("secret", "expires_at")
+    keys = [DecryptionKey(secret, end) for secret, end in rows if isinstance(secret, Secret)]
+    return DecryptionKeys(keys, backend.account.receive_ids)
 
 
 def claim(

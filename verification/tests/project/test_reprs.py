@@ -27,7 +27,7 @@ from verification.protocol.message import Message
 from verification.protocol.reply import AcceptedPush, Reply, Target, Verdict
 from verification.protocol.request import Request
 from verification.relay.client import BackendReply, Forwarded
-from verification.relay.decrypted import DecryptionKeys
+from verification.relay.decrypted import DecryptionKey, DecryptionKeys
 from verification.relay.payload import Payload
 from verification.relay.queue import Claimed, Route
 from verification.relay.spool import WaitingPush
@@ -85,7 +85,8 @@ OBJECTS = [
     AccountSettings(["wx0123456789abcdef"], [], TARGET),
     Decryption(plaintext=BODY, content=MESSAGE, key=BODY),
     REPLY_ENCRYPTION,
-    DecryptionKeys([Secret(TEXT)], ["wx0123456789abcdef"]),
+    DecryptionKey(Secret(TEXT), None),
+    DecryptionKeys([DecryptionKey(Secret(TEXT), None)], ["wx0123456789abcdef"]),
     AccountTokenRow(
         account_id=1,
         slug="brand-a",

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl
 
 import pytest
+from django.core.management import call_command
+from django.utils import timezone
 
 from verification.fields import Secret, UndecryptableSecret
 from verification.models import AESKey, Backend, Delivery, OfficialAccount
 from verification.protocol.enums import DeliveryResult
+from verification.protocol.message import parse_message
 from verification.relay.decrypted import (
+    DecryptionKey,
     DecryptionKeys,
     NotDecrypted,
     decrypt_payload,
@@ -23,6 +28,7 @@ from verification.tests.support.adapter import TEXT, A
 from verification.tests.support.backend import FakeBackend, Received, set_backend
 from verification.tests.support.decrypted import JSON_MESSAGE, json_push
 from verification.tests.support.draining import draining, wait_until
+from verification.tests.support.gunicorn import Gunicorn
 from verification.tests.support.messages import (
     AES_KEY,
     APP_ID,
@@ -105,16 +111,18 @@ class TestTheSpool:
 
         assert [is_plain(received) for received in backend.received] == [is_on] * 5
 
-    def test_a_key_that_ended_meanwhile_still_decrypts_what_waits(
+    def test_a_key_that_has_ended_decrypts_only_what_arrived_before(
         self, spooling: OfficialAccount, backend: FakeBackend
     ) -> None:
         store([waiting_message(spooling, 1)])
         store_aes_key(spooling, OTHER_AES_KEY)
-        AESKey.objects.exclude(superseded_at=None).update(expires_at="2026-01-01T00:00:00Z")
-        with draining():
-            wait_until(lambda: settled(spooling))
+        AESKey.objects.exclude(superseded_at=None).update(expires_at=timezone.now())
+        store([waiting_message(spooling, 2, "li")])
+        with draining() as workers:
+            workers.wait_until_idle()
 
-        assert is_plain(backend.received[0])
+        assert backend.bodies() == [text_message("no. 1", msg_id="1")]
+        assert states(spooling) == ["DELIVERED", "WAITING"]
 
     def test_a_mistyped_key_delays_messages_until_it_is_corrected(
         self, spooling: OfficialAccount, backend: FakeBackend
@@ -165,9 +173,45 @@ class TestTheSpool:
         assert not Backend.objects.get().is_failing
 
 
+def test_send_push_reads_the_reply_that_was_encrypted_here(
+    gunicorn: Gunicorn,
+    brand_a: OfficialAccount,
+    backend: FakeBackend,
+    settings: Any,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    settings.PORT = gunicorn.port
+    store_aes_key(brand_a, AES_KEY)
+    set_backend(brand_a, backend.url, forwards_decrypted=True)
+    backend.answer = reply_to_the_sender
+    call_command("send_push", "brand-a", "--encrypted", "--text", "您好")
+
+    assert "replied to the follower (text)" in capsys.readouterr().out
+    assert "您好".encode() in backend.bodies()[0]
+
+
+def reply_to_the_sender(received: Received) -> tuple[int, bytes]:
+    message = parse_message(received.body)
+    reply = (
+        f"<xml><ToUserName>{message.from_user}</ToUserName>"
+        f"<FromUserName>{message.to_user}</FromUserName>"
+        "<MsgType>text</MsgType><Content>您好</Content></xml>"
+    )
+    return 200, reply.encode()
+
+
 # --- Without a database
 
-KEYS = DecryptionKeys([Secret.of(OTHER_AES_KEY), Secret.of(AES_KEY)], [APP_ID, CORP_ID])
+NOW = datetime(2026, 11, 29, 8, 30, tzinfo=UTC)
+
+
+def keys_of(*texts: str) -> DecryptionKeys:
+    return DecryptionKeys(
+        [DecryptionKey(Secret.of(text), None) for text in texts], [APP_ID, CORP_ID]
+    )
+
+
+KEYS = keys_of(OTHER_AES_KEY, AES_KEY)
 
 
 def payload_of(body_and_query: tuple[bytes, str]) -> Payload:
@@ -176,9 +220,8 @@ def payload_of(body_and_query: tuple[bytes, str]) -> Payload:
 
 
 def test_the_format_of_the_message_decides_the_content_type() -> None:
-    xml, as_json = (
-        decrypt_payload(payload_of(push), KEYS) for push in (encrypted_push(A, TEXT), json_push(A))
-    )
+    xml = decrypt_payload(payload_of(encrypted_push(A, TEXT)), KEYS, NOW)
+    as_json = decrypt_payload(payload_of(json_push(A)), KEYS, NOW)
 
     assert (xml.body, xml.content_type) == (TEXT, "text/xml; charset=utf-8")
     assert (as_json.body, as_json.content_type) == (
@@ -189,7 +232,7 @@ def test_the_format_of_the_message_decides_the_content_type() -> None:
 
 def test_a_message_of_wecom_has_no_signature_and_is_encrypted() -> None:
     message = wecom_message("hello")
-    plain = decrypt_payload(payload_of(wecom_push(A, message)), KEYS)
+    plain = decrypt_payload(payload_of(wecom_push(A, message)), KEYS, NOW)
 
     assert plain.body == message
     assert plain.query.startswith(b"timestamp=")
@@ -215,21 +258,20 @@ def test_only_what_says_that_a_message_is_encrypted_leaves_the_query(
         encrypted_push(A, TEXT, key=THIRD_AES_KEY),
         encrypted_push(A, TEXT, app_id="wx0000000000000bad"),
         encrypted_push(A, b"<!DOCTYPE x []><xml></xml>"),
-        (b"<html>", encrypted_push(A, TEXT)[1]),
     ],
-    ids=["another key", "another id", "a DTD", "no message"],
+    ids=["another key", "another id", "a DTD"],
 )
 def test_what_no_key_decrypts_to_a_message_is_not_forwarded(push: tuple[bytes, str]) -> None:
     with pytest.raises(NotDecrypted):
-        decrypt_payload(payload_of(push), KEYS)
+        decrypt_payload(payload_of(push), KEYS, NOW)
 
 
 def test_a_key_that_cannot_be_read_may_be_the_one_that_fits(settings: Any) -> None:
-    lost = Secret.of(AES_KEY)
+    [lost] = keys_of(AES_KEY).keys
     settings.TOKEN_ENCRYPTION_KEYS = ["new-" * 10]
-    readable = Secret.of(OTHER_AES_KEY)
+    [readable] = keys_of(OTHER_AES_KEY).keys
     push = payload_of(encrypted_push(A, TEXT))
 
-    for secrets in ([lost, readable], [readable, lost]):
+    for keys in ([lost, readable], [readable, lost]):
         with pytest.raises(UndecryptableSecret):
-            decrypt_payload(push, DecryptionKeys(secrets, [APP_ID]))
+            decrypt_payload(push, DecryptionKeys(keys, [APP_ID]), NOW)
