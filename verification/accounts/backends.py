@@ -14,17 +14,19 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from verification import change_log
+from verification.accounts.rotation import current_secret
 from verification.change_log import Action, Actor
 from verification.fields import MASK, Secret
 from verification.keys import fingerprint
-from verification.models import Backend, Delivery, OfficialAccount
+from verification.models import AESKey, Backend, Delivery, OfficialAccount
 from verification.models.backend import LONGEST_RETENTION
 from verification.relay.addresses import validate_backend_url
 from verification.relay.webhooks import PREFIX
 
 #: How long the previous webhook secret signs as well. The backend takes the new one meanwhile.
 WEBHOOK_OVERLAP = timedelta(hours=24)
-#: What is known about the backend at the old URL says nothing about a new one.
+#: What is known about the backend at the old URL, or about messages in the other form, says
+#: nothing about the new one.
 UNTRIED: dict[str, Any] = {
     "failures": 0,
     "failing_since": None,
@@ -33,6 +35,8 @@ UNTRIED: dict[str, Any] = {
     "next_probe_at": None,
     "last_success_at": None,
 }
+#: The fields whose change makes the backend an untried one.
+NEEDS_NEW_TRY = {"url", "forwards_decrypted"}
 
 
 class ChangedMeanwhile(ValidationError):
@@ -40,18 +44,32 @@ class ChangedMeanwhile(ValidationError):
 
 
 def set_backend(
-    account: OfficialAccount, url: str, on_failure: str, retention_days: int, actor: Actor
+    account: OfficialAccount,
+    url: str,
+    on_failure: str,
+    retention_days: int,
+    actor: Actor,
+    *,
+    forwards_decrypted: bool = False,
 ) -> list[str]:
     """Give the account a backend, or change it, and return the names of the fields that changed.
 
-    After a new URL, waiting messages are due at once. Raises ValidationError with the names of
-    fields.
+    If the URL or the form of messages is new, waiting messages are due at once. Raises
+    ValidationError with the names of fields.
     """
     validate(url, on_failure, retention_days)
-    values = {"url": url, "on_failure": on_failure, "retention_days": retention_days}
+    values = {
+        "url": url,
+        "on_failure": on_failure,
+        "retention_days": retention_days,
+        "forwards_decrypted": forwards_decrypted,
+    }
     with transaction.atomic():
         _lock(account)
         backend = Backend.objects.filter(account=account).first()
+        # Behind the lock, because retiring the key takes it as well.
+        if forwards_decrypted and (missing := missing_for_decryption(account)):
+            raise ValidationError({"forwards_decrypted": missing})
         if backend is None:
             changed = [*values]
             secret = Secret.of(generate_webhook_secret())
@@ -60,7 +78,7 @@ def set_backend(
             change_log.record(Action.BACKEND_SET, actor, account, **facts)
         else:
             changed = _change(backend, values, actor)
-    if "url" in changed:
+    if NEEDS_NEW_TRY.intersection(changed):
         _make_due(account)
     return changed
 
@@ -71,8 +89,9 @@ def _change(backend: Backend, values: dict[str, Any], actor: Actor) -> list[str]
     if not changes:
         return []
     fields = {name: values[name] for name in changes}
-    if "url" in changes:
+    if NEEDS_NEW_TRY.intersection(changes):
         fields |= UNTRIED
+    if "url" in changes:
         changes["url"] = mask_change(old["url"], values["url"])
     # Only these: a delivery may change the circuit meanwhile.
     Backend.objects.filter(pk=backend.pk).update(**fields)
@@ -113,6 +132,17 @@ def validate(url: str, on_failure: str, retention_days: int) -> None:
         errors["retention_days"] = _("Enter a number of days from 1 to 30.")
     if errors:
         raise ValidationError(errors)
+
+
+def missing_for_decryption(account: OfficialAccount) -> Any:
+    """Return what the account must have before its messages can be decrypted, or an empty text."""
+    if current_secret(AESKey, account) is None:
+        return _("First set the EncodingAESKey of the account: it decrypts the messages.")
+    if account.receive_ids:
+        return ""
+    if account.is_wecom:
+        return _("First enter the CorpID of the account: each encrypted message ends with it.")
+    return _("First enter the AppID of the account: each encrypted message ends with it.")
 
 
 def can_keep() -> bool:

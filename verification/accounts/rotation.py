@@ -18,7 +18,7 @@ from verification import change_log
 from verification.change_log import Action, Actor
 from verification.fields import Secret
 from verification.keys import fingerprint
-from verification.models import AESKey, OfficialAccount, Token
+from verification.models import AESKey, Backend, OfficialAccount, Token
 from verification.models.rotating_secret import OVERLAP, RotatingSecret
 
 S = TypeVar("S", bound=RotatingSecret)
@@ -147,13 +147,15 @@ def retire(secret: RotatingSecret, actor: Actor) -> None:
     """End the validity of a previous secret now. Raises ValidationError if it has ended.
 
     A current one can be retired only if the account can be without it, and the previous ones end
-    with it.
+    with it. The backend of the account must not need it.
     """
     if secret.is_current and not secret.is_optional:
         message = _("This is the current %(secret)s, which the account needs. Rotate it instead.")
         raise ValidationError(message, params=_name(secret))
     now = timezone.now()
     with transaction.atomic():
+        if secret.is_current:
+            _require_no_decryption(secret.account)
         ending = type(secret).objects.live_at(now).filter(account=secret.account_id)
         if not secret.is_current:
             ending = ending.filter(pk=secret.pk, superseded_at__isnull=False)
@@ -164,6 +166,19 @@ def retire(secret: RotatingSecret, actor: Actor) -> None:
         ending.update(expires_at=now, superseded_at=Coalesce("superseded_at", now))
         for ended in secrets:
             _record_new_end(ACTIONS[type(secret)].retired, ended, actor)
+
+
+def _require_no_decryption(account: OfficialAccount) -> None:
+    """Raise ValidationError if the account's backend gets messages decrypted."""
+    # Locked, so that the backend does not change meanwhile.
+    OfficialAccount.objects.select_for_update(no_key=True).get(pk=account.pk)
+    if Backend.objects.filter(account=account, forwards_decrypted=True).exists():
+        raise ValidationError(
+            _(
+                "The backend gets messages decrypted, which needs this key. First change the "
+                "backend so that it gets messages as they come."
+            )
+        )
 
 
 def _name(secret: RotatingSecret) -> dict[str, object]:

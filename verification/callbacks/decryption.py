@@ -10,7 +10,11 @@ from verification.callbacks.store import AccountTokenRow
 from verification.fields import Secret, UndecryptableSecret
 from verification.models import Backend
 from verification.models.backend import FAILURES_TO_OPEN
-from verification.protocol.encryption import UndecryptableMessage, decode_aes_key, decrypt_message
+from verification.protocol.encryption import (
+    UndecryptableMessage,
+    decode_aes_key,
+    decrypt_message_and_id,
+)
 from verification.protocol.message import MalformedMessage
 from verification.protocol.reply import Target
 
@@ -56,6 +60,7 @@ def read_settings(row: AccountTokenRow) -> AccountSettings:
             is_open=(row.failures or 0) >= FAILURES_TO_OPEN,
             is_probe_due=bool(row.is_probe_due),
             has_waiting=bool(row.has_waiting),
+            forwards_decrypted=bool(row.forwards_decrypted),
         )
     return AccountSettings(row.receive_ids.split(), keys, target)
 
@@ -65,6 +70,8 @@ class Decryption(NamedTuple, Generic[T]):
 
     plaintext: bytes | None = None
     content: T | None = None  #: what was read from the plaintext
+    key: bytes | None = None  #: that fits
+    receive_id: str = ""  #: with which the text ends
     first_used_key_id: int | None = None  #: if the key that fits is new
     problem: str = ""  #: why no key decrypts it; empty if one does, or if there is none
     #: One of the keys has decrypted something of WeChat's before. Until then, they may be mistyped.
@@ -90,10 +97,12 @@ def decrypt(encrypt: str, settings: AccountSettings, read: Callable[[bytes], T])
             is_key_lost = True
             continue
         try:
-            plaintext = decrypt_message(raw_key, encrypt, *settings.receive_ids)
+            plaintext, receive_id = decrypt_message_and_id(raw_key, encrypt, *settings.receive_ids)
             content = read(plaintext)
             first_used = key.id if key.is_unused else None
-            return Decryption(plaintext, content, first_used, failed_key_ids=tuple(failed))
+            return Decryption(
+                plaintext, content, raw_key, receive_id, first_used, failed_key_ids=tuple(failed)
+            )
         except UndecryptableMessage as error:
             problem = problem or f"{error.problem} {error.receive_id}".strip()
         except MalformedMessage:

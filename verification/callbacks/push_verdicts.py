@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from verification.callbacks.decryption import AccountSettings, decrypt
+from verification.callbacks.decryption import KEY_LOST, AccountSettings, Decryption, decrypt
 from verification.protocol.callback import Callback, Push
-from verification.protocol.enums import Kind, Mark, Outcome, Reason
+from verification.protocol.encryption import ReplyEncryption
+from verification.protocol.enums import DeliveryResult, Kind, Mark, Outcome, Reason
 from verification.protocol.message import MalformedMessage, Message, parse_push
-from verification.protocol.reply import AcceptedPush, Target, Verdict
+from verification.protocol.reply import AcceptedPush, Verdict
 from verification.protocol.signature import verify_signature
 from verification.relay.forward import repeats
 
@@ -49,7 +50,8 @@ def judge_push(
         return refuse(accepted, Reason.MALFORMED_PARAMETER, status=400, detail="body")
     if is_encrypted:
         return judge_encrypted(callback, push, token, settings, accepted, message)
-    return add_push(accepted, target, message, None)
+    assert target is not None  # see above
+    return replace(accepted, push=AcceptedPush(target=target, message=message, plaintext=None))
 
 
 def judge_encrypted(
@@ -67,11 +69,13 @@ def judge_encrypted(
         if signature == callback.signature:
             detail = COPIED
         return refuse(accepted, Reason.MESSAGE_SIGNATURE_MISMATCH, detail=detail)
-    return judge_signed_message(message, settings, accepted)
+    return judge_signed_message(message, token, settings, accepted)
 
 
-def judge_signed_message(message: Message, settings: AccountSettings, accepted: Verdict) -> Verdict:
-    """Judge an encrypted message that msg_signature covers."""
+def judge_signed_message(
+    message: Message, token: str, settings: AccountSettings, accepted: Verdict
+) -> Verdict:
+    """Judge an encrypted message that msg_signature, made with this token, covers."""
     decryption = decrypt(message.encrypt, settings, parse_push)
     if decryption.problem and decryption.is_tested:
         refusal = refuse(accepted, Reason.UNDECRYPTABLE_MESSAGE, detail=decryption.problem)
@@ -81,16 +85,29 @@ def judge_signed_message(message: Message, settings: AccountSettings, accepted: 
         first_used_key_id=decryption.first_used_key_id,
         failed_key_ids=decryption.failed_key_ids,
     )
-    return add_push(accepted, settings.target, decryption.content or message, decryption.plaintext)
-
-
-def add_push(
-    accepted: Verdict, target: Target | None, message: Message, plaintext: bytes | None
-) -> Verdict:
-    """Return `accepted` with the push that is to be forwarded, if the account has a backend."""
-    if target is None:
+    if settings.target is None:
         return accepted
-    return replace(accepted, push=AcceptedPush(target=target, message=message, plaintext=plaintext))
+    push = AcceptedPush(
+        target=settings.target,
+        message=decryption.content or message,
+        plaintext=decryption.plaintext,
+    )
+    if settings.target.forwards_decrypted:
+        push = prepare_decrypted(push, decryption, token)
+    return replace(accepted, push=push)
+
+
+def prepare_decrypted(
+    push: AcceptedPush, decryption: Decryption[Message], token: str
+) -> AcceptedPush:
+    """Return the push with what encrypts its reply, or why the backend cannot get it decrypted."""
+    if decryption.key is not None:
+        encryption = ReplyEncryption(decryption.key, decryption.receive_id, token)
+        return replace(push, reply_encryption=encryption)
+    is_lost = decryption.problem == KEY_LOST
+    return replace(
+        push, problem=DeliveryResult.KEY_MISSING if is_lost else DeliveryResult.NOT_DECRYPTED
+    )
 
 
 def refuse(accepted: Verdict, reason: Reason, *, status: int = 403, detail: str = "") -> Verdict:

@@ -172,9 +172,10 @@ def judge(callback: Callback, candidates: Candidates) -> Verdict:
     account_settings = read_settings(candidates.rows[token.account_id])
     if callback.push is None:
         return judge_wecom_verification(callback, account_settings, accepted)
+    text = token.secret.reveal()
     if message is not None:
-        return judge_signed_message(message, account_settings, accepted)
-    return judge_push(callback, callback.push, token.secret.reveal(), account_settings, accepted)
+        return judge_signed_message(message, text, account_settings, accepted)
+    return judge_push(callback, callback.push, text, account_settings, accepted)
 
 
 def _find_refusal(

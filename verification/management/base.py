@@ -116,6 +116,7 @@ def backend_facts(backend: Backend) -> dict[str, Any]:
         "url": mask_url(backend.url),
         "on_failure": backend.on_failure,
         "retention_days": backend.retention_days,
+        "forwards_decrypted": backend.forwards_decrypted,
         "failing_since": backend.failing_since,
         "reason": None if failure is None else DeliveryResult(failure).label,
         "last_success": backend.last_success_at,

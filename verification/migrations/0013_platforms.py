@@ -11,6 +11,27 @@ import django.db.models.deletion
 from django.db import migrations, models
 
 PLATFORMS = [(1, "Official account"), (2, "Mini Program"), (3, "WeCom app")]
+DELIVERY_RESULTS = [
+    (1, "Delivered"),
+    (2, "Unusable reply"),
+    (3, "Connection refused"),
+    (4, "Name not found"),
+    (5, "No answer in time"),
+    (6, "No secure connection"),
+    (7, "Connection lost"),
+    (8, "Answer is not HTTP"),
+    (9, "Redirect"),
+    (10, "Refused by the backend"),
+    (11, "Error of the backend"),
+    (12, "Reply too large"),
+    (13, "Forbidden address"),
+    (14, "Too many at a time"),
+    (15, "Signature used too often"),
+    (16, "Loop"),
+    (17, "Spool full"),
+    (18, "Encryption key missing"),
+    (19, "Message not decrypted"),
+]
 CREATE = r"""
 -- Returns a row for each account with each of its live tokens, the newest first, or one row without
 -- an account. All have the head and the clock. Live means live at `at`, or else by that clock.
@@ -137,6 +158,19 @@ class Migration(migrations.Migration):
             models.BooleanField(
                 db_default=False, default=False, verbose_name="forward messages decrypted"
             ),
+        ),
+        migrations.AlterField(
+            "Backend",
+            "last_failure",
+            models.SmallIntegerField(choices=DELIVERY_RESULTS, editable=False, null=True),
+        ),
+        migrations.AlterField(
+            "Delivery",
+            "last_result",
+            models.SmallIntegerField(choices=DELIVERY_RESULTS, null=True, verbose_name="reason"),
+        ),
+        migrations.AlterField(
+            "DeliveryTally", "result", models.SmallIntegerField(choices=DELIVERY_RESULTS)
         ),
         migrations.RunPython(create, drop),
         # The names that the admin shows. They change nothing in the database.

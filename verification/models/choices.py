@@ -72,4 +72,5 @@ DELIVERY_RESULT_CHOICES = [
     (DeliveryResult.LOOP.value, _("Loop")),
     (DeliveryResult.SPOOL_FULL.value, _("Spool full")),
     (DeliveryResult.KEY_MISSING.value, _("Encryption key missing")),
+    (DeliveryResult.NOT_DECRYPTED.value, _("Message not decrypted")),
 ]

@@ -9,9 +9,11 @@ Reference: https://developers.weixin.qq.com/doc/offiaccount/Message_Management/M
 from __future__ import annotations
 
 import base64
+import json
 import re
 import secrets
 from enum import StrEnum, auto
+from typing import NamedTuple
 
 from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
@@ -72,6 +74,12 @@ def decrypt_message(key: bytes, encrypt: str, *receive_ids: str) -> bytes:
     Raises UndecryptableMessage. Messages that are padded to blocks of 16 bytes are accepted, as
     WeChat's own libraries do.
     """
+    message, _receive_id = decrypt_message_and_id(key, encrypt, *receive_ids)
+    return message
+
+
+def decrypt_message_and_id(key: bytes, encrypt: str, *receive_ids: str) -> tuple[bytes, str]:
+    """Return the message as decrypt_message() does, and the id with which it ends."""
     decryptor = Cipher(AES(key), CBC(key[:AES_BLOCK_SIZE])).decryptor()
     text = remove_padding(decryptor.update(decode_ciphertext(encrypt)) + decryptor.finalize())
     end = HEADER_SIZE + int.from_bytes(text[RANDOM_SIZE:HEADER_SIZE], "big")
@@ -81,7 +89,7 @@ def decrypt_message(key: bytes, encrypt: str, *receive_ids: str) -> bytes:
     if not any(constant_time_compare(found, one.encode()) for one in receive_ids):
         is_shaped = RECEIVE_ID_PATTERN.fullmatch(found)
         raise UndecryptableMessage(Problem.RECEIVE_ID, found.decode() if is_shaped else "")
-    return text[HEADER_SIZE:end]
+    return text[HEADER_SIZE:end], found.decode()
 
 
 def decode_ciphertext(encrypt: str) -> bytes:
@@ -119,12 +127,41 @@ def encrypt_message(
     return base64.b64encode(ciphertext).decode()
 
 
+class ReplyEncryption(NamedTuple):
+    """Holds what encrypts and signs the reply to an encrypted push: the same as for the push."""
+
+    key: bytes
+    receive_id: str  #: with which the push ended
+    token: str
+
+    def __repr__(self) -> str:
+        return f"ReplyEncryption(receive_id={self.receive_id!r})"
+
+
 def encrypted_reply(
-    key: bytes, token: str, plaintext: bytes, receive_id: str, timestamp: str, nonce: str
+    key: bytes,
+    token: str,
+    plaintext: bytes,
+    receive_id: str,
+    timestamp: str,
+    nonce: str,
+    *,
+    is_json: bool = False,
 ) -> bytes:
-    """Return the reply to an encrypted push. `timestamp` and `nonce` are the reply's own."""
+    """Return the reply to an encrypted push, in XML or JSON.
+
+    `timestamp` and `nonce` are the reply's own.
+    """
     encrypt = encrypt_message(key, plaintext, receive_id)
     signature = compute_signature(token, timestamp, nonce, encrypt)
+    if is_json:
+        envelope = {
+            "Encrypt": encrypt,
+            "MsgSignature": signature.hex(),
+            "TimeStamp": int(timestamp),
+            "Nonce": nonce,
+        }
+        return json.dumps(envelope).encode()
     return (
         f"<xml>\n<Encrypt>{cdata(encrypt)}</Encrypt>\n"
         f"<MsgSignature>{cdata(signature.hex())}</MsgSignature>\n"

@@ -118,3 +118,5 @@ class DeliveryResult(Term):
     LOOP = 16  #: a push that this gateway itself has forwarded
     SPOOL_FULL = 17
     KEY_MISSING = 18  #: a waiting message that no key of TOKEN_ENCRYPTION_KEYS decrypts
+    #: The backend gets messages decrypted, and no EncodingAESKey of the account decrypts this one.
+    NOT_DECRYPTED = 19

@@ -8,7 +8,8 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from verification.protocol.callback import Callback
-from verification.protocol.enums import Method, Outcome, Reason
+from verification.protocol.encryption import ReplyEncryption
+from verification.protocol.enums import DeliveryResult, Method, Outcome, Reason
 from verification.protocol.message import Message
 
 # WeChat's signature does not cover echostr, so anyone who has seen one valid URL can make us send
@@ -34,6 +35,7 @@ class Target(NamedTuple):
     is_open: bool  #: its circuit is open: it has failed several times in a row
     is_probe_due: bool  #: the circuit is open, and it is time to try the backend again
     has_waiting: bool  #: messages of this account wait in the spool
+    forwards_decrypted: bool = False
 
     def __repr__(self) -> str:
         """Leave out the URL, which may hold a password."""
@@ -48,6 +50,10 @@ class AcceptedPush:
     message: Message = field(repr=False)  #: decrypted, if the account's EncodingAESKey is stored
     plaintext: bytes | None = field(repr=False)  #: what was decrypted, or None
     is_replayed: bool = False  #: too often within a minute, so its message was not read
+    #: Encrypts the reply of a backend that gets this message decrypted; None for any other.
+    reply_encryption: ReplyEncryption | None = field(default=None, repr=False)
+    #: Why the message cannot be forwarded decrypted, as the backend expects it.
+    problem: DeliveryResult | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

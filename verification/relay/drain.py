@@ -25,6 +25,7 @@ from verification.fields import UndecryptableSecret
 from verification.protocol.enums import DeliveryResult
 from verification.relay.cleaning import CLEANING_INTERVAL, clean
 from verification.relay.client import BackendClient, BackendFailure, Forwarded
+from verification.relay.decrypted import NotDecrypted, decrypt_payload
 from verification.relay.payload import Payload, UndecryptablePayload
 from verification.relay.queue import Claimed, Ended, Round, Route, find_accounts, run_round
 from verification.relay.results import Finished
@@ -156,6 +157,8 @@ class Drain:
                 result = DeliveryResult.DELIVERED
         except (UndecryptablePayload, UndecryptableSecret):
             result = DeliveryResult.KEY_MISSING
+        except NotDecrypted:
+            result = DeliveryResult.NOT_DECRYPTED
         except Exception as error:
             logger.error("A delivery failed unexpectedly: %s", locate(error))
             result = DeliveryResult.CONNECTION_LOST
@@ -176,8 +179,13 @@ class Drain:
 
 
 def make_request(route: Route, message: Claimed) -> Forwarded:
-    """Return the request: as it would have been when the push arrived, signed now."""
+    """Return the request: as it would have been when the push arrived, signed now.
+
+    Raises UndecryptablePayload, UndecryptableSecret and NotDecrypted.
+    """
     payload = Payload.decrypt(bytes(message.payload))
+    if route.decryption_keys is not None:
+        payload = decrypt_payload(payload, route.decryption_keys, message.received_at)
     return make_forwarded(route, message.webhook_id, message.request_id, payload)
 
 

@@ -70,6 +70,10 @@ SENTENCES: dict[DeliveryResult, Any] = {
     DeliveryResult.KEY_MISSING: _(
         "The message, or the webhook secret of the account, cannot be decrypted."
     ),
+    DeliveryResult.NOT_DECRYPTED: _(
+        "The backend gets messages decrypted, and no EncodingAESKey of this account decrypts the "
+        "message."
+    ),
 }
 #: For results whose sentence names a status, if none is known.
 WITHOUT_STATUS: dict[DeliveryResult, Any] = {
@@ -82,7 +86,7 @@ ADVICE: dict[DeliveryResult, Any] = {
     DeliveryResult.UNUSABLE_REPLY: _(
         "Let the backend answer with “success”, an empty body, or a passive reply in which "
         "ToUserName and FromUserName are exchanged: an <xml> document without a DTD, or a JSON "
-        "object, not a web page."
+        "object, not a web page. If it gets messages decrypted, it must not encrypt its reply."
     ),
     DeliveryResult.CONNECTION_REFUSED: _(
         "Start the backend, check host and port of the backend URL, and let its firewall admit "
@@ -134,6 +138,10 @@ ADVICE: dict[DeliveryResult, Any] = {
         "needs."
     ),
     DeliveryResult.KEY_MISSING: MISSING_KEY_ADVICE,
+    DeliveryResult.NOT_DECRYPTED: _(
+        "Compare the EncodingAESKey and the AppID or CorpID of this account with the console, and "
+        "correct them here. Messages that wait are decrypted with the new key."
+    ),
 }
 _NOT_AT_THIS_PATH = _(
     "Nothing answers at this path: compare the path of the backend URL with the backend's own."

@@ -16,6 +16,7 @@ from verification.protocol.callback import Callback, Push
 from verification.protocol.enums import DeliveryResult, Kind
 from verification.protocol.reply import LOOP, SUCCESS, TRY_AGAIN, AcceptedPush, Reply, Target
 from verification.relay.client import BackendClient, BackendFailure, Forwarded
+from verification.relay.decrypted import make_plain
 from verification.relay.identity import follower_key, webhook_id
 from verification.relay.payload import Payload
 from verification.relay.replies import usable_reply
@@ -108,6 +109,8 @@ class Relay:
     async def _forward(self, callback: Callback, push: Push, accepted: AcceptedPush) -> Reply:
         """Send a push to the backend and return the reply. Raises BackendFailure."""
         target = accepted.target
+        if accepted.problem is not None:
+            raise BackendFailure(accepted.problem)
         if self.in_flight[target.account_id] >= MAX_IN_FLIGHT:
             raise BackendFailure(DeliveryResult.BUSY)
         try:
@@ -215,8 +218,13 @@ repeats = RepeatLimit()
 
 
 def make_request(callback: Callback, push: Push, accepted: AcceptedPush) -> Forwarded:
-    """Return the request to the backend: query and body as they arrived, and headers of our own."""
+    """Return the request to the backend, with headers of our own.
+
+    Query and body are as they arrived, unless the backend gets the message decrypted.
+    """
     payload = Payload(push.query, push.content_type, push.body or b"")
+    if accepted.reply_encryption is not None:
+        payload = make_plain(payload, accepted.plaintext or b"")
     identity = webhook_id(push, accepted)
     return make_forwarded(accepted.target, identity, callback.request_id, payload)
 

@@ -15,9 +15,10 @@ from django.db import connection, transaction
 from django.db.models import Exists, OuterRef, Q
 
 from verification.fields import Secret
-from verification.models import Backend, Delivery
+from verification.models import AESKey, Backend, Delivery
 from verification.models.backend import FAILURES_TO_OPEN
 from verification.protocol.enums import DeliveryResult
+from verification.relay.decrypted import DecryptionKey, DecryptionKeys
 from verification.relay.results import (
     LONGEST_DELAY,
     CircuitChange,
@@ -101,6 +102,8 @@ class Route(NamedTuple):
     slug: str
     url: str
     secrets: list[str]  #: encrypted
+    #: None if the backend gets messages as they came.
+    decryption_keys: DecryptionKeys | None = None
 
     def __repr__(self) -> str:
         """Leave out the URL, which may hold a password."""
@@ -167,7 +170,15 @@ def make_route(backend: Backend, now: datetime) -> Route:
     if backend.previous_secret_ends_at is not None and backend.previous_secret_ends_at > now:
         secrets.append(backend.previous_secret)
     texts = [secret.ciphertext for secret in secrets if isinstance(secret, Secret)]
-    return Route(backend.account.slug, backend.url, texts)
+    keys = read_decryption_keys(backend) if backend.forwards_decrypted else None
+    return Route(backend.account.slug, backend.url, texts, keys)
+
+
+def read_decryption_keys(backend: Backend) -> DecryptionKeys:
+    """Return the account's EncodingAESKeys, also those that have ended since a message arrived."""
+    rows = AESKey.objects.filter(account=backend.pk).values_list("secret", "expires_at")
+    keys = [DecryptionKey(secret, end) for secret, end in rows if isinstance(secret, Secret)]
+    return DecryptionKeys(keys, backend.account.receive_ids)
 
 
 def claim(

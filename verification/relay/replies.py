@@ -5,9 +5,7 @@ from __future__ import annotations
 from verification.protocol.message import MalformedMessage, Message, parse_message
 from verification.protocol.reply import SUCCESS, AcceptedPush, Reply
 from verification.relay.client import BackendReply
-
-XML = {"Content-Type": "text/xml; charset=utf-8"}
-JSON = {"Content-Type": "application/json; charset=utf-8"}
+from verification.relay.decrypted import JSON, XML, encrypt_reply, is_json
 
 
 def usable_reply(answer: BackendReply, accepted: AcceptedPush) -> Reply | None:
@@ -16,6 +14,9 @@ def usable_reply(answer: BackendReply, accepted: AcceptedPush) -> Reply | None:
     WeChat takes an empty body, "success", a reply in XML, or JSON from a Mini Program. The content
     type follows from the body: many frameworks send text/html unless they are told otherwise. Of an
     answer such as 202 or 204, which has taken the message, no body is used.
+
+    If the backend got the message decrypted, its reply is plain as well, and is encrypted here:
+    in the format of the message, whatever the reply is written in.
     """
     if answer.status != 200:
         return SUCCESS
@@ -28,7 +29,12 @@ def usable_reply(answer: BackendReply, accepted: AcceptedPush) -> Reply | None:
         return None
     if not is_for_sender(reply, accepted.message):
         return None
-    return Reply(200, answer.body, XML if text.startswith(b"<") else JSON)
+    body, encryption = answer.body, accepted.reply_encryption
+    if encryption is not None:
+        if reply.encrypt:
+            return None
+        body = encrypt_reply(text, encryption, as_json=is_json(accepted.plaintext or b""))
+    return Reply(200, body, {"Content-Type": JSON if is_json(body) else XML})
 
 
 def is_for_sender(reply: Message, message: Message) -> bool:

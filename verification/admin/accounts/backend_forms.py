@@ -14,8 +14,8 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from verification.accounts.backends import can_keep
-from verification.models import Backend
+from verification.accounts.backends import can_keep, missing_for_decryption
+from verification.models import Backend, OfficialAccount
 from verification.models.backend import DEFAULT_RETENTION, LONGEST_RETENTION, MAX_URL_LENGTH
 from verification.protocol.console import SERVICE_FAILURE_MESSAGE
 from verification.relay.addresses import validate_backend_url
@@ -80,7 +80,8 @@ class BackendForm(forms.Form):
         ),
         help_text=gettext_lazy(
             "The address of your own system that answers messages, such as "
-            "https://crm.example.cn/wechat. It gets each message exactly as WeChat sent it."
+            "https://crm.example.cn/wechat. It gets each message exactly as WeChat sent it, unless "
+            "you choose below that it gets messages decrypted."
         ),
     )
     #: Without a default: what followers see, and what is stored, is the company's decision.
@@ -100,8 +101,23 @@ class BackendForm(forms.Form):
         ),
     )
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    forwards_decrypted = forms.BooleanField(
+        label=gettext_lazy("Forward messages decrypted"),
+        required=False,
+        help_text=gettext_lazy(
+            "This server decrypts messages and encrypts replies. The backend gets and sends plain "
+            "XML or JSON, and needs no EncodingAESKey. It must trust this server, and check the "
+            "webhook signature: the signature of the encrypted message does not reach it. Use a "
+            "URL with https://, because nothing else protects the messages on their way."
+        ),
+    )
+
+    def __init__(self, account: OfficialAccount, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        missing = missing_for_decryption(account)
+        decrypted = self.fields["forwards_decrypted"]
+        if missing and not self.initial.get("forwards_decrypted"):
+            decrypted.disabled, decrypted.help_text = True, missing
         choices = self.fields["on_failure"]
         assert isinstance(choices, forms.ChoiceField)
         choices.choices = [(choice.value, _label(choice)) for choice in OnFailure]

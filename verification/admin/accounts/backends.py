@@ -122,9 +122,10 @@ def set_(site: admin.AdminSite, request: HttpRequest, account_id: int) -> HttpRe
     require(request, "set_backend")
     account = get_object_or_404(OfficialAccount, pk=account_id)
     backend = find_backend(account)
-    names = ["url", "on_failure", "retention_days"]
+    names = ["url", "on_failure", "retention_days", "forwards_decrypted"]
     initial = {name: getattr(backend, name) for name in names} if backend else None
-    form = BackendForm(request.POST if request.method == "POST" else None, initial=initial)
+    data = request.POST if request.method == "POST" else None
+    form = BackendForm(account, data, initial=initial)
     if form.is_valid() and try_to_set(request, account, form):
         return redirect_to_account(request, account_id)
     title = (

@@ -138,6 +138,8 @@ def describe_backend(facts: Facts) -> Iterator[str]:
     yield facts["url"]
     if "on_failure" in facts:
         yield format_value(Backend, "on_failure", facts["on_failure"])
+    if facts.get("forwards_decrypted"):
+        yield name_field(Backend, "forwards_decrypted")
 
 
 def describe_messages(facts: Facts) -> Iterator[str]:

@@ -26,6 +26,8 @@ from verification.management.base import (
 from verification.models import Backend, OfficialAccount
 from verification.relay.report import read_backlog
 
+ANSWERS = {"yes": True, "no": False}
+
 
 class Command(GatewayCommand):
     help = gettext_lazy(
@@ -73,6 +75,14 @@ class Command(GatewayCommand):
             type=int,
             help=_("After how many days a message in the spool is deleted (default: 3)."),
         )
+        parser.add_argument(
+            "--decrypted",
+            choices=[*ANSWERS],
+            help=_(
+                "Whether the backend gets messages decrypted, and replies with plain ones. The "
+                "account needs its EncodingAESKey here, and the backend does not (default: no)."
+            ),
+        )
         parser.add_argument("--none", action="store_true", help=_("Removes the backend."))
         parser.add_argument(
             "--show-secret",
@@ -89,6 +99,7 @@ class Command(GatewayCommand):
             "url": url,
             "on_failure": options["on_failure"],
             "retention_days": options["retention_days"],
+            "forwards_decrypted": ANSWERS.get(options["decrypted"]),
         }
         values = {name: value for name, value in chosen.items() if value is not None}
         if none and (values or show_secret):
@@ -162,11 +173,10 @@ def change(account: OfficialAccount, values: dict[str, Any]) -> list[str]:
             _("Choose what happens when the backend fails: --on-failure keep or resend.")
         )
     known = backend or Backend()
-    url, on_failure, days = (
-        values.get(name, getattr(known, name)) for name in ("url", "on_failure", "retention_days")
-    )
+    names = ("url", "on_failure", "retention_days", "forwards_decrypted")
+    chosen = {name: values.get(name, getattr(known, name)) for name in names}
     try:
-        return set_backend(account, url, on_failure, days, command_line_actor())
+        return set_backend(account, actor=command_line_actor(), **chosen)
     except ValidationError as error:
         # Without the names of fields: each sentence says what is wrong.
         raise CommandError(" ".join(error.messages)) from error
@@ -189,3 +199,5 @@ def describe(
             "Kept for:       at most {count} day", "Kept for:       at most {count} days", days
         )
         yield sentence.format(count=days)
+    if backend.forwards_decrypted:
+        yield _("Messages:       forwarded decrypted")

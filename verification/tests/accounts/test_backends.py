@@ -19,8 +19,10 @@ from verification.accounts.backends import (
     secret_version,
     set_backend,
 )
-from verification.models import Backend, ChangeEvent, Delivery, OfficialAccount
-from verification.protocol.enums import DeliveryResult
+from verification.accounts.rotation import current_secret, retire
+from verification.admin.audit_log.change_details import describe as describe_change
+from verification.models import AESKey, Backend, ChangeEvent, Delivery, OfficialAccount
+from verification.protocol.enums import DeliveryResult, Platform
 from verification.relay.webhooks import decode_webhook_secret
 from verification.tests.support.accounts import LI_WEI
 from verification.tests.support.admin_client import last_event
@@ -31,6 +33,7 @@ from verification.tests.support.deliveries import (
     give_failing_backend,
     keep_waiting,
 )
+from verification.tests.support.messages import AES_KEY, OTHER_AES_KEY, store_aes_key
 
 Action = ChangeEvent.Action
 RESEND = Backend.OnFailure.RESEND
@@ -56,7 +59,12 @@ class TestSetting:
             "li.wei",
             brand_a,
         )
-        assert event.facts == {"url": MASKED, "on_failure": "resend", "retention_days": 3}
+        assert event.facts == {
+            "url": MASKED,
+            "on_failure": "resend",
+            "retention_days": 3,
+            "forwards_decrypted": False,
+        }
 
     def test_a_change_is_recorded_with_old_and_new(self, brand_a: OfficialAccount) -> None:
         give_backend(brand_a)
@@ -131,6 +139,67 @@ class TestSetting:
             return
         with pytest.raises(ValidationError, match="this server uses SQLite"):
             set_backend(brand_a, CRM, "keep", 3, LI_WEI)
+
+
+class TestForwardingDecrypted:
+    def test_it_needs_the_key_and_the_id_of_the_account(self, brand_a: OfficialAccount) -> None:
+        with pytest.raises(ValidationError, match="First set the EncodingAESKey"):
+            give_decrypting_backend(brand_a)
+
+        store_aes_key(brand_a, AES_KEY)
+        OfficialAccount.objects.update(app_id="")
+        brand_a.refresh_from_db()
+        with pytest.raises(ValidationError, match="First enter the AppID"):
+            give_decrypting_backend(brand_a)
+
+        brand_a.platform = Platform.WECOM
+        with pytest.raises(ValidationError, match="First enter the CorpID") as refused:
+            give_decrypting_backend(brand_a)
+        assert list(refused.value.message_dict) == ["forwards_decrypted"]
+        assert not Backend.objects.exists()
+
+    def test_the_switch_is_recorded_with_old_and_new(self, brand_a: OfficialAccount) -> None:
+        store_aes_key(brand_a, AES_KEY)
+        give_backend(brand_a)
+
+        assert give_decrypting_backend(brand_a) == ["forwards_decrypted"]
+        assert last_event().action == Action.BACKEND_CHANGED
+        assert last_event().facts == {"changes": {"forwards_decrypted": [False, True]}}
+        assert describe_change(last_event()) == "forward messages decrypted: no → yes"
+
+    def test_a_new_backend_is_recorded_with_it(self, brand_a: OfficialAccount) -> None:
+        store_aes_key(brand_a, AES_KEY)
+        give_decrypting_backend(brand_a)
+
+        assert last_event().facts["forwards_decrypted"] is True
+        assert describe_change(last_event()).endswith(" · forward messages decrypted")
+
+    def test_what_waits_is_tried_at_once_in_its_new_form(self, brand_a: OfficialAccount) -> None:
+        store_aes_key(brand_a, AES_KEY)
+        give_failing_backend(brand_a, DeliveryResult.SERVER_ERROR, 500)
+        keep_waiting(brand_a)
+        give_decrypting_backend(brand_a)
+
+        backend = Backend.objects.get()
+        assert (backend.failures, backend.failing_since, backend.next_probe_at) == (0, None, None)
+        assert Delivery.objects.get().due_at <= timezone.now()
+
+    def test_the_key_stays_while_the_backend_needs_it(self, brand_a: OfficialAccount) -> None:
+        old, key = store_aes_key(brand_a, OTHER_AES_KEY), store_aes_key(brand_a, AES_KEY)
+        old.refresh_from_db()
+        give_decrypting_backend(brand_a)
+        with pytest.raises(ValidationError, match="First change the backend"):
+            retire(key, LI_WEI)
+        retire(old, LI_WEI)
+        assert current_secret(AESKey, brand_a) == key
+
+        set_backend(brand_a, CRM, RESEND, 3, LI_WEI)
+        retire(key, LI_WEI)
+        assert current_secret(AESKey, brand_a) is None
+
+
+def give_decrypting_backend(account: OfficialAccount) -> list[str]:
+    return set_backend(account, CRM, RESEND, 3, LI_WEI, forwards_decrypted=True)
 
 
 class TestRemoving:

@@ -13,6 +13,7 @@ from django.db import connection
 from verification.models import Backend, ChangeEvent, OfficialAccount
 from verification.tests.support.admin_client import actions, last_event
 from verification.tests.support.deliveries import CRM, MASKED, give_failing_backend, keep_waiting
+from verification.tests.support.messages import AES_KEY, store_aes_key
 
 Action = ChangeEvent.Action
 
@@ -117,6 +118,29 @@ def test_what_it_cannot_do_it_says_in_a_sentence(
     with pytest.raises(CommandError, match=said):
         run("brand-a", *arguments)
     assert not Backend.objects.exists()
+
+
+def test_messages_are_forwarded_decrypted_if_the_account_has_the_key(
+    brand_a: OfficialAccount,
+) -> None:
+    with pytest.raises(CommandError, match="^First set the EncodingAESKey"):
+        run("brand-a", CRM, "--on-failure", "resend", "--decrypted", "yes")
+    store_aes_key(brand_a, AES_KEY)
+    out = run("brand-a", CRM, "--on-failure", "resend", "--decrypted", "yes")
+
+    assert out.endswith("Messages:       forwarded decrypted\n")
+    assert run_json("brand-a", "--retention-days", "9")["backend"]["forwards_decrypted"] is True
+    facts = run_json("brand-a", "--decrypted", "no")
+    assert facts["changed"] == ["forwards_decrypted"]
+    assert facts["backend"]["forwards_decrypted"] is False
+
+
+def test_the_key_is_not_retired_while_the_backend_needs_it(brand_a: OfficialAccount) -> None:
+    store_aes_key(brand_a, AES_KEY)
+    run("brand-a", CRM, "--on-failure", "resend", "--decrypted", "yes")
+
+    with pytest.raises(CommandError, match="gets messages decrypted, which needs this key"):
+        call_command("set_aes_key", "brand-a", "--none")
 
 
 @pytest.mark.skipif(connection.vendor == "postgresql", reason="PostgreSQL keeps messages")

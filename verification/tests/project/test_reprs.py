@@ -22,11 +22,13 @@ from verification.callbacks.verdicts import LiveToken
 from verification.fields import Secret
 from verification.models import OfficialAccount
 from verification.protocol.callback import Push
+from verification.protocol.encryption import ReplyEncryption
 from verification.protocol.enums import Outcome
 from verification.protocol.message import Message
 from verification.protocol.reply import AcceptedPush, Reply, Target, Verdict
 from verification.protocol.request import Request
 from verification.relay.client import BackendReply, Forwarded
+from verification.relay.decrypted import DecryptionKey, DecryptionKeys
 from verification.relay.payload import Payload
 from verification.relay.queue import Claimed, Route
 from verification.relay.spool import WaitingPush
@@ -50,7 +52,10 @@ TARGET = Target(
     is_probe_due=False,
     has_waiting=False,
 )
-PUSH = AcceptedPush(target=TARGET, message=MESSAGE, plaintext=BODY)
+REPLY_ENCRYPTION = ReplyEncryption(key=BODY, receive_id="wx0123456789abcdef", token=TEXT)
+PUSH = AcceptedPush(
+    target=TARGET, message=MESSAGE, plaintext=BODY, reply_encryption=REPLY_ENCRYPTION
+)
 CALLBACK = replace(
     make_callback(verification("TokenOfBrandA1234")),
     signature=BODY,
@@ -78,7 +83,10 @@ OBJECTS = [
     LiveToken(1, 1, Secret(TEXT), is_unused=False, slug="brand-a"),
     LiveKey(1, is_unused=False, has_failed=False, secret=Secret(TEXT)),
     AccountSettings(["wx0123456789abcdef"], [], TARGET),
-    Decryption(plaintext=BODY, content=MESSAGE),
+    Decryption(plaintext=BODY, content=MESSAGE, key=BODY),
+    REPLY_ENCRYPTION,
+    DecryptionKey(Secret(TEXT), None),
+    DecryptionKeys([DecryptionKey(Secret(TEXT), None)], ["wx0123456789abcdef"]),
     AccountTokenRow(
         account_id=1,
         slug="brand-a",

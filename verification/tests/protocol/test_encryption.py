@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import string
 import traceback
 from contextlib import suppress
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 
 from verification.protocol.encryption import (
     Problem,
+    ReplyEncryption,
     UndecryptableMessage,
     decode_aes_key,
     decrypt_message,
@@ -285,3 +287,21 @@ def test_an_encrypted_reply_has_a_signature_of_its_own() -> None:
     assert f"<MsgSignature><![CDATA[{signature}]]></MsgSignature>".encode() in body
     assert b"<TimeStamp>1714112446</TimeStamp>" in body
     assert b"<Nonce><![CDATA[a]]]]><![CDATA[>b&c]]></Nonce>" in body
+
+
+def test_an_encrypted_reply_in_json_has_the_same_members() -> None:
+    body = encrypted_reply(KEY, TOKEN, PLAINTEXT, BRAND_A, "1714112446", '"{', is_json=True)
+    envelope = json.loads(body)
+    signature = signer.signature(TOKEN, "1714112446", '"{', envelope["Encrypt"])
+
+    assert decrypt_message(KEY, envelope["Encrypt"], BRAND_A) == PLAINTEXT
+    assert envelope == {
+        "Encrypt": envelope["Encrypt"],
+        "MsgSignature": signature,
+        "TimeStamp": 1714112446,
+        "Nonce": '"{',
+    }
+
+
+def test_what_encrypts_a_reply_shows_neither_key_nor_token() -> None:
+    assert repr(ReplyEncryption(KEY, BRAND_A, TOKEN)) == f"ReplyEncryption(receive_id='{BRAND_A}')"

@@ -16,20 +16,23 @@ import psycopg2
 import pytest
 from django.core.management import call_command
 
+from verification.models import OfficialAccount
 from verification.tests.support.accounts import make_account
 from verification.tests.support.backend import WEBHOOK_SECRET, set_backend
 from verification.tests.support.backend_process import post, running_backend
 from verification.tests.support.documents import code_of
 from verification.tests.support.gunicorn import Gunicorn, database_url
 from verification.tests.support.messages import (
+    AES_KEY,
     FOLLOWER,
     ORIGINAL_ID,
+    store_aes_key,
     subscribe_event,
     text_message,
 )
 from verification.tests.support.node import node_modules
 from verification.tests.support.webhooks import webhook_headers
-from verification.tests.support.wechat import WeChat
+from verification.tests.support.wechat import Mode, WeChat
 
 PAGE = "docs/backend.md"
 OTHER_SECRET = "whsec_bm90IHRoZSBzZWNyZXQgb2YgYnJhbmQgYSwgc29ycnkh"
@@ -138,6 +141,7 @@ def test_an_example_takes_signed_messages_once_and_refuses_forged_ones(
     refuses_forged_messages(example)
     assert example.stored() == [QUESTION, EVENT, EVENT]
     stores_once_what_wechat_repeats_through_the_gateway(example, gunicorn)
+    answers_encrypted_messages_that_are_forwarded_decrypted(example, gunicorn)
 
 
 def stores_a_question_once_and_answers_each_repeat(example: Example) -> None:
@@ -192,6 +196,20 @@ def stores_once_what_wechat_repeats_through_the_gateway(
 
     message = text_message("有停车场吗？", msg_id="24690313861234568")
     assert example.stored() == [*before, message]
+
+
+def answers_encrypted_messages_that_are_forwarded_decrypted(
+    example: Example, gunicorn: Gunicorn
+) -> None:
+    account = OfficialAccount.objects.get()
+    store_aes_key(account, AES_KEY)
+    set_backend(account, example.url, forwards_decrypted=True)
+    wechat = WeChat(f"{gunicorn.url}/wechat/brand-a", "TokenOfBrandA1234")
+    answer = wechat.push("可以退货吗？", "24690313861234569", Mode.SECURITY)
+
+    assert b"<Encrypt>" in answer.body
+    assert wechat.read_reply(answer) == "Thank you!"
+    assert example.stored()[-1] == text_message("可以退货吗？", msg_id="24690313861234569")
 
 
 @pytest.mark.parametrize(

@@ -53,6 +53,22 @@ def test_a_followers_message_gets_the_backends_reply_in_each_encryption_mode(
     assert wechat.read_reply(answer) == "Thank you!"
 
 
+def test_a_library_takes_a_decrypted_message_for_one_of_the_plain_mode(
+    backend_url: str, gunicorn: Gunicorn
+) -> None:
+    """It checks WeChat's signature of the query string, and replies with a plain message."""
+    account = make_account("brand-a", TOKEN, app_id=APP_ID)
+    store_aes_key(account, AES_KEY)
+    set_backend(account, backend_url, forwards_decrypted=True)
+    wechat = WeChat(f"{gunicorn.url}/wechat/brand-a", TOKEN)
+
+    for number, mode in enumerate([Mode.COMPATIBLE, Mode.SECURITY]):
+        answer = wechat.push("你们几点开门？", f"2469031386123457{number}", mode)
+
+        assert wechat.read_reply(answer) == "Thank you!"
+        assert b"<Encrypt>" in answer.body
+
+
 def test_the_backend_itself_refuses_what_is_not_signed_with_the_token(backend_url: str) -> None:
     """This is why an account moves to the gateway with the token that WeChat has."""
     for mode in Mode:

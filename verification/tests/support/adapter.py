@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from typing import NamedTuple
 
-from verification.models import VerificationAttempt
+from verification.models import DeliveryTally, VerificationAttempt
+from verification.protocol.enums import DeliveryResult
 from verification.tests.support.messages import text_message
 from verification.tests.support.signer import push
 
@@ -38,6 +40,14 @@ class Adapter:
         body, query = body_and_query
         answer = self.send("POST", f"/wechat/brand-a?{query}", {"Content-Type": "text/xml"}, body)
         return answer.status, answer.body
+
+    def wait_for_count_of(self, result: DeliveryResult) -> int:
+        """Return how many deliveries ended so. Processes write this once a second."""
+        for _ in range(30):
+            if tally := DeliveryTally.objects.filter(result=result).first():
+                return tally.count
+            time.sleep(0.1)
+        return 0
 
 
 def last_attempt() -> VerificationAttempt:

@@ -100,11 +100,13 @@ def serving_backend(port: int = 0) -> Iterator[FakeBackend]:
         thread.join()
 
 
-def set_backend(account: OfficialAccount, url: str, on_failure: str = "resend") -> Backend:
+def set_backend(
+    account: OfficialAccount, url: str, on_failure: str = "resend", **fields: Any
+) -> Backend:
     """Give the account a backend, without the checks of the form."""
+    defaults = {"url": url, "on_failure": on_failure, "secret": Secret.of(WEBHOOK_SECRET)}
     backend, _is_new = Backend.objects.update_or_create(
-        account=account,
-        defaults={"url": url, "on_failure": on_failure, "secret": Secret.of(WEBHOOK_SECRET)},
+        account=account, defaults={**defaults, **fields}
     )
     change_log.record(Action.BACKEND_SET, LI_WEI, account, url=url, on_failure=on_failure)
     return backend

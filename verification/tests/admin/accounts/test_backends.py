@@ -33,6 +33,7 @@ from verification.tests.support.deliveries import (
     give_failing_backend,
     keep_waiting,
 )
+from verification.tests.support.messages import AES_KEY, store_aes_key
 
 Action = ChangeEvent.Action
 FORM = {"url": CRM, "on_failure": "resend", "retention_days": "3"}
@@ -124,6 +125,55 @@ class TestSettingABackend:
         assert MASKED in page
         for button in ("Change backend", "Remove backend", "Reveal secret", "Rotate secret"):
             assert button not in page
+
+
+class TestForwardingDecrypted:
+    def test_the_form_says_what_is_missing(
+        self, brand_a: OfficialAccount, li_wei_at_work: Client
+    ) -> None:
+        page = li_wei_at_work.get(f"/admin/verification/officialaccount/{brand_a.pk}/backend/").text
+        [checkbox] = re.findall(r'<input[^>]*name="forwards_decrypted"[^>]*>', page)
+
+        assert "disabled" in checkbox
+        assert "First set the EncodingAESKey of the account" in page
+        fill_in(li_wei_at_work, brand_a, forwards_decrypted="on")
+        assert not Backend.objects.get().forwards_decrypted
+
+    def test_li_wei_turns_it_on_and_off(
+        self, brand_a: OfficialAccount, li_wei_at_work: Client
+    ) -> None:
+        store_aes_key(brand_a, AES_KEY)
+        form = li_wei_at_work.get(f"/admin/verification/officialaccount/{brand_a.pk}/backend/").text
+        assert "It must trust this server" in form
+        assert "First set" not in form
+
+        page = fill_in(li_wei_at_work, brand_a, forwards_decrypted="on").text
+        assert "Forwarded decrypted." in page
+        page = fill_in(li_wei_at_work, brand_a).text
+        assert "Forwarded decrypted." not in page
+        assert last_event().facts == {"changes": {"forwards_decrypted": [True, False]}}
+
+    def test_the_key_is_not_retired_meanwhile(
+        self, brand_a: OfficialAccount, li_wei_at_work: Client
+    ) -> None:
+        key = store_aes_key(brand_a, AES_KEY)
+        fill_in(li_wei_at_work, brand_a, forwards_decrypted="on")
+        page = press(li_wei_at_work, "retire_aes_key", brand_a.pk, key.pk).text
+
+        assert "The backend gets messages decrypted, which needs this key." in page
+        key.refresh_from_db()
+        assert key.is_current
+
+    def test_a_message_that_is_not_decrypted_is_said_with_what_to_do(
+        self, brand_a: OfficialAccount, li_wei_at_work: Client
+    ) -> None:
+        give_failing_backend(brand_a, DeliveryResult.NOT_DECRYPTED)
+        count_deliveries(brand_a, DeliveryResult.NOT_DECRYPTED, 4)
+        page = open_account(li_wei_at_work, brand_a)
+
+        assert "no EncodingAESKey of this account decrypts the message." in page
+        assert "Compare the EncodingAESKey and the AppID or CorpID" in page
+        assert "message not decrypted" in page
 
 
 class TestTheState:

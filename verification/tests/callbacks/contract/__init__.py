@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from verification.tests.callbacks.contract.addresses import Addresses
+from verification.tests.callbacks.contract.decrypted_messages import DecryptedMessages
 from verification.tests.callbacks.contract.encrypted_messages import EncryptedMessages
 from verification.tests.callbacks.contract.message_pushes import MessagePushes
 from verification.tests.callbacks.contract.parameters import Parameters
@@ -22,6 +23,7 @@ class CallbackContract(
     MessagePushes,
     Relays,
     EncryptedMessages,
+    DecryptedMessages,
     Spooling,
     SelfTests,
     Refusals,

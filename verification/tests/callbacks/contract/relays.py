@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from verification.models import DeliveryTally, OfficialAccount, Tally
+from verification.models import OfficialAccount, Tally
 from verification.protocol.enums import DeliveryResult, Kind, Outcome, Reason
 from verification.tests.support.adapter import TEXT, A, Adapter, B, last_attempt
 from verification.tests.support.backend import (
@@ -224,14 +224,6 @@ class Relays(Adapter):
         assert time.monotonic() - started > self.hold_seconds
         assert waiting() == []
         assert self.wait_for_count_of(DeliveryResult.SERVER_ERROR) >= 1
-
-    def wait_for_count_of(self, result: DeliveryResult) -> int:
-        """Return how many deliveries ended so. Processes write this once a second."""
-        for _ in range(30):
-            if tally := DeliveryTally.objects.filter(result=result).first():
-                return tally.count
-            time.sleep(0.1)
-        return 0
 
     def test_a_test_message_is_forwarded_and_recorded_as_a_self_test(
         self, brand_a: OfficialAccount, backend: FakeBackend

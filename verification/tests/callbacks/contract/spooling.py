@@ -75,15 +75,16 @@ class Spooling(Adapter):
         assert len(waiting()) == 6
         assert len(backend.received) == 3
 
-    @pytest.mark.parametrize("is_encrypted", [False, True])
+    @pytest.mark.parametrize("form", ["plain", "encrypted", "decrypted"])
     def test_nothing_of_a_message_is_stored_or_printed(
-        self, brand_a: OfficialAccount, backend: FakeBackend, is_encrypted: bool
+        self, brand_a: OfficialAccount, backend: FakeBackend, form: str
     ) -> None:
         keeps = connection.vendor == "postgresql"
-        set_backend(brand_a, backend.url, "keep" if keeps else "resend")
+        policy = "keep" if keeps else "resend"
+        set_backend(brand_a, backend.url, policy, forwards_decrypted=form == "decrypted")
         backend.answer = lambda _: (503 if keeps else 200, b"")
         message = text_message(MESSAGE, msg_id="1")
-        if is_encrypted:
+        if form != "plain":
             store_aes_key(brand_a, AES_KEY)
             pushes = [encrypted_push(A, message), encrypted_push(B, message)]
             pushes.append(encrypted_push(A, message, is_test_message=True))
