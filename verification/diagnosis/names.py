@@ -25,6 +25,21 @@ def name_accounts(accounts: Collection[OfficialAccount]) -> str:
     )
 
 
+def name_platform(*, is_wecom: bool) -> str:
+    """Return the name of the platform that calls."""
+    return _("WeCom") if is_wecom else _("WeChat")
+
+
+def name_button(*, is_wecom: bool) -> str:
+    """Return the button of the console that makes the platform call."""
+    return _("Save (保存)") if is_wecom else _("Submit (提交)")
+
+
+def name_id(*, is_wecom: bool) -> str:
+    """Return the name of the ID with which what is encrypted ends."""
+    return "CorpID" if is_wecom else _("AppID")
+
+
 def join_sentences(*sentences: str) -> str:
     """Join the sentences that are not empty, as the language does."""
     return reduce(
