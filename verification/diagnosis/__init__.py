@@ -87,6 +87,7 @@ CAUSES: list[Callable[[Evidence], Explanation | None]] = [
     token_causes.key_missing,
     copy_causes.signature_reused,
     message_causes.wecom_message_mismatch,
+    changed_echostr_causes.echostr_damaged,
     token_causes.token_unknown,
 ]
 #: An attempt has one cause, and any number of these remarks, in this order.

@@ -9,6 +9,7 @@ from verification.diagnosis.evidence import Evidence, Explanation
 from verification.diagnosis.mistake_causes import describe_signers, place_of
 from verification.diagnosis.names import join_sentences
 from verification.diagnosis.other_parts import repair_echostr
+from verification.protocol.encryption import UndecryptableMessage, decode_ciphertext
 from verification.protocol.enums import Reason
 from verification.protocol.shapes import Shape
 
@@ -49,6 +50,36 @@ def echostr_with_spaces(evidence: Evidence) -> Explanation | None:
         ),
         join_sentences(_keep_query_string(evidence), stranger_tried()),
     )
+
+
+def echostr_damaged(evidence: Evidence) -> Explanation | None:
+    """Recognize an echostr that no token can have signed, because WeCom sends none like it."""
+    if not evidence.is_wecom_call or evidence.is_push:
+        return None
+    if not evidence.is_refused_for(Reason.SIGNATURE_MISMATCH):
+        return None
+    echostr = evidence.attempt.echostr
+    if echostr == echostr.lower():
+        happened = _("The echostr has no capital letters: something has changed them.")
+    elif not _is_ciphertext(echostr):
+        happened = _("The echostr is not whole: it was cut off, or something in it was changed.")
+    else:
+        return None
+    account = evidence.attempt.account
+    return Explanation(
+        _("echostr damaged on the way"),
+        join_sentences(happened, _("So the signature cannot fit, whatever the token is.")),
+        join_sentences(_keep_query_string(evidence), stranger_tried()),
+        (account,) if account else (),
+        depends_on_tokens=True,
+    )
+
+
+def _is_ciphertext(echostr: str) -> bool:
+    try:
+        return bool(decode_ciphertext(echostr))
+    except UndecryptableMessage:
+        return False
 
 
 def _repair(evidence: Evidence) -> tuple[str, ...] | None:

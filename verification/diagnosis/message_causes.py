@@ -64,7 +64,8 @@ def wecom_message_unreadable(evidence: Evidence) -> Explanation | None:
         join_sentences(
             _(
                 "If WeCom sent it, check whether a proxy in front of this server changes or cuts "
-                "bodies. If it was a script or tool of yours, let it send such a body."
+                "bodies. A bot (智能机器人) sends other bodies, and cannot be used with this "
+                "server. If it was a script or tool of yours, let it send such a body."
             ),
             stranger_tried(),
         ),
@@ -91,8 +92,9 @@ def wecom_message_mismatch(evidence: Evidence) -> Explanation | None:
         )
     if evidence.is_refused_for(Reason.UNDECRYPTABLE_TOKEN):
         happened = _(
-            "The server that answered could not decrypt a token of “{account}”, so it could not "
-            "check the msg_signature of this message. The message is not on record."
+            "The server that answered could not decrypt every token that may have made the "
+            "msg_signature of this message. It covers the message, which is not on record, so the "
+            "tokens cannot be compared now."
         )
     if signers:
         happened = _(

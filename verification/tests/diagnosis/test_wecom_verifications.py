@@ -140,6 +140,12 @@ class TestEchostr:
         assert words in explanation.what_happened
         assert explanation.signed_with == shop.current_token
 
+    def test_an_address_in_small_letters_is_recognized(self, shop: OfficialAccount) -> None:
+        explanation = check(wecom_verification(W).lower())
+
+        assert explanation.cause == "echostr_damaged"
+        assert "no capital letters" in explanation.what_happened
+
     def test_it_may_be_signed_with_another_accounts_token(
         self, shop: OfficialAccount, outlet: OfficialAccount
     ) -> None:

@@ -88,6 +88,12 @@ def echostr_with_spaces(send: Send) -> str:
     return "The echostr has a space or line break in it."
 
 
+def echostr_damaged(send: Send) -> str:
+    make_shop()
+    send(f"/wechat/shop?{wecom_verification(W)[:-20]}")
+    return "The echostr is not whole: it was cut off, or something in it was changed."
+
+
 # --- An echostr that was not decrypted
 
 
