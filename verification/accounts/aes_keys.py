@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import secrets
 from datetime import timedelta
 
@@ -15,6 +14,13 @@ from verification.accounts.rotation import rotate
 from verification.change_log import Actor
 from verification.models import AESKey, OfficialAccount
 from verification.models.account import ALPHABET
+from verification.models.platform_ids import (
+    APP_ID,
+    APP_SECRET,
+    CORP_ID,
+    WECOM_SECRET,
+    validate_app_id,
+)
 from verification.protocol.encryption import AES_KEY_PATTERN
 
 # WeChat's console says: "消息加密密钥由43位字符组成，字符范围为A-Z，a-z，0-9".
@@ -22,9 +28,6 @@ KEY_LENGTH = 43
 #: 43 characters of base64 are 258 bits, and the key has 256. Some libraries refuse a key whose last
 #: two bits are not zero.
 LAST_CHARACTERS = "AEMQUYcgksw48"
-APP_SECRET = re.compile(r"[0-9a-f]{32}")
-#: "wx" and 16 hex digits; CorpIDs and the ids of suites begin with other letters.
-APP_ID = re.compile(r"[a-z]{2}[A-Za-z0-9]{10,38}")
 
 
 def generate_aes_key() -> str:
@@ -56,27 +59,21 @@ def validate_aes_key(text: str) -> None:
             )
             % {"length": len(text)}
         )
+    if WECOM_SECRET.fullmatch(text) and not AES_KEY_PATTERN.fullmatch(text):
+        raise ValidationError(
+            _(
+                "This looks like a Secret of WeCom, which this server never needs. The "
+                "EncodingAESKey is in the form with the URL and the token."
+            )
+        )
     if not AES_KEY_PATTERN.fullmatch(text):
         raise ValidationError(_("An EncodingAESKey has 43 letters and digits, nothing else."))
 
 
-def validate_app_id(text: str) -> None:
-    """Raise ValidationError unless messages can end in this AppID."""
-    if text.startswith("gh_"):
-        raise ValidationError(
-            _("This is the original ID (原始ID). The AppID (开发者ID) begins with “wx”.")
-        )
-    if APP_SECRET.fullmatch(text):
-        raise ValidationError(
-            _("This looks like an AppSecret, which this server never needs. Enter the AppID.")
-        )
-    if not APP_ID.fullmatch(text):
-        raise ValidationError(_("An AppID is “wx” and 16 digits and letters a–f, nothing else."))
-
-
 def needs_app_id(account: OfficialAccount) -> bool:
-    """Return whether the account lacks an AppID with which its messages can be compared."""
-    return APP_ID.fullmatch(account.app_id) is None
+    """Return whether the account lacks the AppID or CorpID that its messages are compared with."""
+    pattern = CORP_ID if account.is_wecom else APP_ID
+    return pattern.fullmatch(account.app_id) is None
 
 
 def rotate_aes_key(
@@ -90,17 +87,18 @@ def rotate_aes_key(
 ) -> AESKey:
     """Make `text` the current EncodingAESKey of `account`, as rotate() does.
 
-    Each message ends in the account's AppID. `app_id` sets it; without one, the account must have
-    one. Raises ValidationError.
+    Each message ends in the account's AppID, or CorpID. `app_id` sets it; without one, the account
+    must have one. Raises ValidationError.
     """
     validate_aes_key(text)
     with transaction.atomic():
         if app_id and app_id != account.app_id:
-            validate_app_id(app_id)
+            validate_app_id(app_id, account.platform)
             account.app_id = app_id
             save_changes(account, ["app_id"], actor)
         elif needs_app_id(account):
             raise ValidationError(
-                _("Enter the AppID as well: each encrypted message is compared with it.")
+                _("Enter the %(id)s as well: each encrypted message is compared with it."),
+                params={"id": account.id_name},
             )
         return rotate(AESKey, account, text, actor, keep_old=keep_old, replaces=replaces)

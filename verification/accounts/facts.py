@@ -55,6 +55,7 @@ IS_VERIFICATION = Q(kind=Kind.URL_VERIFICATION)
 class Facts:
     """Holds what was read about one account. Times are aware."""
 
+    account: OfficialAccount = field(default_factory=OfficialAccount)
     tokens: list[Token] = field(default_factory=list)
     last_push: datetime | None = None
     last_verified: datetime | None = None
@@ -76,7 +77,10 @@ class Facts:
     deliveries: Period = field(default_factory=Period)
     #: The names of live secrets, other than tokens, that no key of TOKEN_ENCRYPTION_KEYS decrypts.
     lost_secrets: list[Any] = field(default_factory=list)
-    #: WeChat encrypts with another EncodingAESKey than the current one. Messages pass nonetheless.
+    #: It has a current EncodingAESKey.
+    has_key: bool = False
+    #: What comes is encrypted with another EncodingAESKey than the current one. Messages pass
+    #: nonetheless, except those of WeCom.
     has_unfit_key: bool = False
 
     @property
@@ -110,7 +114,7 @@ class Facts:
 
 def read_facts(accounts: Iterable[OfficialAccount], now: datetime) -> dict[int, Facts]:
     """Return the facts of each account by its id."""
-    facts = {account.pk: Facts() for account in accounts}
+    facts = {account.pk: Facts(account) for account in accounts}
     stored = StoredData()
     _read_tokens(facts, stored, now)
     _read_aes_keys(facts, now)
@@ -144,6 +148,7 @@ def _read_tokens(facts: dict[int, Facts], stored: StoredData, now: datetime) -> 
 
 def _read_aes_keys(facts: dict[int, Facts], now: datetime) -> None:
     for key in AESKey.objects.live_at(now).filter(account__in=facts):
+        facts[key.account_id].has_key |= key.is_current
         if not key.is_decryptable:
             facts[key.account_id].lost_secrets.append(AESKey._meta.verbose_name)
         if key.is_current and key.failed_at and not key.first_used_at:

@@ -2,75 +2,25 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any, NamedTuple
-
-from defusedxml.ElementTree import fromstring
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
-from verification.accounts.rotation import current_secret
+from verification.accounts.encryption import require_encryption
+from verification.accounts.reply_report import Finding, SentMessage, UnfitReply, inspect_reply
 from verification.diagnosis import explain
 from verification.keys import self_test_key
-from verification.models import AESKey, Backend, OfficialAccount, VerificationAttempt
-from verification.protocol.encryption import (
-    UndecryptableMessage,
-    decode_aes_key,
-    decrypt_message,
-)
+from verification.models import Backend, OfficialAccount, VerificationAttempt
 from verification.protocol.enums import DeliveryResult
-from verification.protocol.message import MalformedMessage, parse_message
+from verification.protocol.message import MalformedMessage
 from verification.protocol.reply import LOOP, TRY_AGAIN
 from verification.protocol.request import clean
-from verification.protocol.signature import compute_signature
 from verification.relay.failures import advise, describe
 from verification.self_test.checks import Result, check
-from verification.self_test.client import Answer, Probe
-from verification.self_test.push import SENDER, Encryption, make_text_message, probe_push
+from verification.self_test.client import Answer, Encryption, Probe
+from verification.self_test.push import make_text_message, make_wecom_message, probe_push
 
 #: Attempts among which a refused test message is looked for.
 MAX_ATTEMPTS = 100
-
-
-class Finding(NamedTuple):
-    """What came of a test message, in words."""
-
-    is_ok: bool
-    sentence: str  #: what happened
-    advice: str = ""  #: what to do; empty if there is nothing to do
-    result: DeliveryResult | None = None  #: why the backend did not take it, or its reply is no use
-    reply: str = ""  #: success, empty, json or the MsgType of a passive reply
-    #: The text of the reply. Show it to the person who sent the message; never log it.
-    reply_text: str = ""
-
-    def __repr__(self) -> str:
-        return f"Finding(is_ok={self.is_ok}, reply={self.reply!r})"
-
-
-class UnfitReply(Exception):
-    """The backend's reply would not reach a follower, although this server passes it on."""
-
-    def __init__(self, sentence: str, advice: str) -> None:
-        super().__init__("The reply would not reach a follower.")
-        self.finding = Finding(False, sentence, advice)
-
-
-def read_encryption(account: OfficialAccount) -> Encryption | None:
-    """Return what encrypts the account's messages, or None if it has no EncodingAESKey.
-
-    Raises UndecryptableSecret, and ValidationError if the account has no AppID.
-    """
-    key = current_secret(AESKey, account)
-    if key is None or key.secret is None:
-        return None
-    if not account.app_id:
-        raise ValidationError(
-            _(
-                "The account has no AppID, which each encrypted message ends with. Enter it on the "
-                "account's page, or with set_account --app-id."
-            )
-        )
-    return Encryption(decode_aes_key(key.secret.reveal()), account.app_id)
 
 
 def send_test_message(
@@ -79,26 +29,31 @@ def send_test_message(
     token: str,
     text: str = "",
     encryption: Encryption | None = None,
+    *,
+    is_json: bool = False,
 ) -> tuple[Probe, Finding]:
     """Send the message, encrypted if there is an encryption, and return what came of it.
 
-    No transaction may be open: on SQLite it would keep the push from being recorded. Raises
-    ValidationError if XML cannot hold the text.
+    Messages of WeCom are always encrypted; only those of a Mini Program can be JSON. No transaction
+    may be open: on SQLite it would keep the push from being recorded. Raises ValidationError if XML
+    cannot hold the text, and what require_encryption() raises.
     """
+    text = text or _("This is a test message of the WeChat gateway.")
     try:
-        message = make_text_message(
-            account.original_id, text or _("This is a test message of the WeChat gateway.")
-        )
+        if account.is_wecom:
+            encryption = encryption or require_encryption(account)
+            message = make_wecom_message(encryption, text)
+        else:
+            message = make_text_message(account.original_id, text, is_json=is_json)
     except MalformedMessage as error:
         sentence = _("The text has characters that a message cannot hold: use printable ones.")
         raise ValidationError(sentence) from error
-    probe = probe_push(url, token, self_test_key(), message, encryption)
-    return probe, inspect(account, probe, token, encryption)
+    is_wecom = account.is_wecom
+    probe = probe_push(url, token, self_test_key(), message, encryption, is_wecom=is_wecom)
+    return probe, inspect(probe, SentMessage(account, token, encryption, is_json))
 
 
-def inspect(
-    account: OfficialAccount, probe: Probe, token: str, encryption: Encryption | None
-) -> Finding:
+def inspect(probe: Probe, sent: SentMessage) -> Finding:
     answer = probe.answer
     if answer is None or probe.error is not None:
         failed = [found.sentence for found in check(probe) if found.result is Result.FAILED]
@@ -120,15 +75,15 @@ def inspect(
             status=answer.status, body=clean(answer.body.strip(), 60)
         )
         return Finding(False, sentence)
-    if not Backend.objects.filter(account=account).exists():
+    if not Backend.objects.filter(account=sent.account).exists():
         return Finding(
             True,
             _("This server accepts the messages of this account."),
-            _("The account has no backend, so followers get no reply: set one."),
+            _("The account has no backend, so nobody gets a reply: set one."),
             reply="success",
         )
     try:
-        return inspect_reply(answer.body, token, encryption)
+        return inspect_reply(answer.body, sent)
     except UnfitReply as error:
         return error.finding
 
@@ -152,81 +107,3 @@ def explain_refusal(probe: Probe) -> str:
         return _("Run `manage.py explain_attempt` on that server: it is not recorded here.")
     sentence = _("Attempt {attempt}: {explanation}")
     return sentence.format(attempt=attempt.pk, explanation=explain(attempt).full_text)
-
-
-# --- The reply of the backend
-
-
-def inspect_reply(body: bytes, token: str, encryption: Encryption | None) -> Finding:
-    """Return what the follower would get of an answer 200. Raises UnfitReply."""
-    text = body.strip()
-    if text in {b"", b"success"}:
-        sentence = _("The backend took the message and sends no reply to the follower.")
-        return Finding(True, sentence, reply="success" if text else "empty")
-    result = DeliveryResult.UNUSABLE_REPLY
-    try:
-        if parse_message(text).encrypt:
-            text = decrypt_reply(text, token, encryption)
-        elif encryption:
-            raise UnfitReply(
-                _("The backend replied with a plain message to an encrypted one."),
-                _(
-                    "Let the backend encrypt its reply: in the security mode (安全模式), WeChat "
-                    "does not accept a plain one."
-                ),
-            )
-        reply = parse_message(text)
-    except MalformedMessage:
-        return Finding(False, describe(result), advise(result), result)
-    if reply.to_user and reply.to_user != SENDER:
-        raise UnfitReply(
-            _("The reply of the backend is not for the follower who wrote."),
-            _(
-                "Let the backend put the message's FromUserName into the reply's ToUserName, and "
-                "the other way round."
-            ),
-        )
-    kind = reply.msg_type or "json"
-    sentence = _("The backend took the message and replied to the follower ({kind}).")
-    return Finding(
-        True,
-        sentence.format(kind=_("text") if kind == "text" else kind),
-        reply=kind,
-        reply_text=str(read_values(text).get("Content", "")) if kind == "text" else "",
-    )
-
-
-def decrypt_reply(body: bytes, token: str, encryption: Encryption | None) -> bytes:
-    """Return the message in an encrypted reply. Raises UnfitReply."""
-    if encryption is None:
-        raise UnfitReply(
-            _("The backend replied with an encrypted message to a plain one."),
-            _("Let the backend encrypt its reply only if the message was encrypted."),
-        )
-    values = read_values(body)
-    encrypt, timestamp, nonce = (
-        str(values.get(name, "")) for name in ("Encrypt", "TimeStamp", "Nonce")
-    )
-    expected = compute_signature(token, timestamp, nonce, encrypt)
-    if values.get("MsgSignature") != expected.hex():
-        raise UnfitReply(
-            _("The signature of the backend's reply is wrong, so WeChat would not accept it."),
-            _("Give the backend the token that this account has here and in WeChat's console."),
-        )
-    try:
-        return decrypt_message(encryption.key, encrypt, encryption.app_id)
-    except UndecryptableMessage as error:
-        raise UnfitReply(
-            _("The reply of the backend cannot be decrypted."),
-            _(
-                "Give the backend the EncodingAESKey and the AppID that this account has here and "
-                "in WeChat's console."
-            ),
-        ) from error
-
-
-def read_values(body: bytes) -> dict[str, Any]:
-    """Return the members of a message that parse_message() has accepted."""
-    if body.lstrip().startswith(b"{"):
-        return dict(json.loads(body))
-    return {child.tag: (child.text or "").strip() for child in fromstring(body)}

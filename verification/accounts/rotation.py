@@ -146,13 +146,16 @@ def keep_longer(secret: RotatingSecret, actor: Actor) -> None:
 def retire(secret: RotatingSecret, actor: Actor) -> None:
     """End the validity of a previous secret now. Raises ValidationError if it has ended.
 
-    A current one can be retired only if an account can be without it, and the previous ones end
+    A current one can be retired only if the account can be without it, and the previous ones end
     with it.
     """
+    if secret.is_current and not secret.is_optional:
+        message = _("This is the current %(secret)s, which the account needs. Rotate it instead.")
+        raise ValidationError(message, params=_name(secret))
     now = timezone.now()
     with transaction.atomic():
         ending = type(secret).objects.live_at(now).filter(account=secret.account_id)
-        if not (secret.is_current and secret.is_optional):
+        if not secret.is_current:
             ending = ending.filter(pk=secret.pk, superseded_at__isnull=False)
         secrets = list(ending.select_for_update(no_key=True))
         if not secrets:

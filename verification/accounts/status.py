@@ -16,6 +16,7 @@ from verification.accounts.problems.calls import describe_stray
 from verification.accounts.problems.problem import Problem
 from verification.accounts.problems.relay import describe_stored
 from verification.models import ChangeEvent, OfficialAccount, VerificationAttempt
+from verification.protocol.enums import Platform
 from verification.times import format_date, format_short
 
 #: The time without pushes after which an account is no longer shown as receiving.
@@ -45,7 +46,7 @@ class AccountStatus:
 
     @property
     def receives(self) -> bool:
-        """Return whether messages arrive now: the account is enabled in WeChat's console."""
+        """Return whether messages arrive now, so that the console is set up."""
         last = self.facts.last_push
         return last is not None and timezone.now() - last <= QUIET_AFTER
 
@@ -106,8 +107,10 @@ def _judge_without_problem(facts: Facts, now: datetime) -> tuple[Level, str]:
     if facts.last_push:
         return Level.RECEIVING, _("Receiving messages")
     if verified:
-        text = _("Verified on {date}, not enabled (启用) yet").format(date=format_date(verified))
-        return Level.VERIFIED, text
+        text = _("Verified on {date}, no message yet")
+        if facts.account.platform == Platform.OFFICIAL_ACCOUNT:
+            text = _("Verified on {date}, not enabled (启用) yet")
+        return Level.VERIFIED, text.format(date=format_date(verified))
     return Level.WAITING, ""
 
 
@@ -120,12 +123,17 @@ def _describe_waiting_account(facts: Facts) -> AccountStatus:
         advice = refusal.explanation.full_text
         return AccountStatus(Level.WAITING, text, advice, refusal.attempt, facts=facts)
     if facts.stray:
-        text, advice = describe_stray(facts.stray), facts.stray.explanation.full_text
+        text = describe_stray(facts.stray, facts.account)
+        advice = facts.stray.explanation.full_text
         return AccountStatus(Level.WAITING, text, advice, facts.stray.attempt, facts=facts)
     if facts.current_token is None:
         advice = _("Create a token.")
         return AccountStatus(Level.WAITING, _("No token yet"), advice, facts=facts)
-    return AccountStatus(Level.WAITING, _("WeChat has not called yet"), facts=facts)
+    if facts.account.is_wecom and not facts.has_key:
+        advice = _("Set the EncodingAESKey: without it, this server cannot answer WeCom's check.")
+        return AccountStatus(Level.WAITING, _("No EncodingAESKey yet"), advice, facts=facts)
+    text = _("{caller} has not called yet").format(caller=facts.account.caller)
+    return AccountStatus(Level.WAITING, text, facts=facts)
 
 
 def _describe_pause(event: ChangeEvent | None) -> str:

@@ -47,7 +47,7 @@ def explain_group(group: Group) -> str:
 
 
 def name_permission(permission: Permission) -> str:
-    """Return the name of the permission, such as "Official accounts · view"."""
+    """Return the name of the permission, such as "Accounts · view"."""
     model = permission.content_type.model_class()
     verb = VERBS.get(permission.codename.partition("_")[0])
     if model is None or verb is None:

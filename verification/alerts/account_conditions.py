@@ -106,7 +106,9 @@ def first_success(snapshot: Snapshot, account: OfficialAccount) -> Finding | Non
     return Finding(
         f"first_success:{account.pk}",
         used,
-        _("“{account}” answered WeChat for the first time").format(account=account),
+        _("“{account}” answered {caller} for the first time").format(
+            account=account, caller=account.caller
+        ),
         _("At {time}, with the token {fingerprint}.").format(
             time=format_datetime(used, TIME_FORMAT), fingerprint=token.fingerprint
         ),
@@ -115,7 +117,7 @@ def first_success(snapshot: Snapshot, account: OfficialAccount) -> Finding | Non
 
 
 def rotation_ends_unused(snapshot: Snapshot, account: OfficialAccount) -> Finding | None:
-    """Report that the old token ends soon and WeChat has not used the new one.
+    """Report that the old token ends soon and its platform has not used the new one.
 
     “Soon” is the last quarter of the time between the rotation and the end, but no more than the
     last day.
@@ -131,13 +133,13 @@ def rotation_ends_unused(snapshot: Snapshot, account: OfficialAccount) -> Findin
     return Finding(
         key,
         snapshot.now,
-        _("“{account}”: the old token ends at {time}, and WeChat has not used the new one").format(
-            account=account, time=format_datetime(end, TIME_FORMAT)
-        ),
         _(
-            "Paste the new token into the console and press Submit (提交), or keep the old one "
-            "longer on the account's page."
-        ),
+            "“{account}”: the old token ends at {time}, and {caller} has not used the new one"
+        ).format(account=account, time=format_datetime(end, TIME_FORMAT), caller=account.caller),
+        _(
+            "Paste the new token into the console and press {button}, or keep the old one longer "
+            "on the account's page."
+        ).format(button=account.submit_button),
         _link_to_account(account),
     )
 
@@ -158,7 +160,9 @@ def _rotation_finished(
 ) -> Finding | None:
     if key not in snapshot.open_alerts or current is None or current.first_used_at is None:
         return None
-    title = _("“{account}”: WeChat uses the new token").format(account=account)
+    title = _("“{account}”: {caller} uses the new token").format(
+        account=account, caller=account.caller
+    )
     text = _("Since {time}.").format(time=format_datetime(current.first_used_at, TIME_FORMAT))
     return Finding(key, snapshot.now, title, text, _link_to_account(account), is_over=True)
 

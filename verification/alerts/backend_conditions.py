@@ -38,9 +38,11 @@ def backend_fails(snapshot: Snapshot, account: OfficialAccount) -> Finding | Non
         return None
     result, status = DeliveryResult(backend.last_failure), backend.last_failure_status
     if backend.on_failure == Backend.OnFailure.KEEP:
-        effect = _("Messages wait here until it works again; followers get no reply.")
+        effect = _("Messages wait here until it works again; {people} get no reply.").format(
+            people=account.people
+        )
     else:
-        effect = _("WeChat sends each message three times in all; then followers see an error.")
+        effect = _describe_resending(account)
     return Finding(
         key,
         snapshot.now,
@@ -82,7 +84,9 @@ def replies_lost(snapshot: Snapshot, account: OfficialAccount) -> Finding | None
     if facts.backend is None:
         return _end(snapshot, key)
     if lost is None:
-        title = _("“{account}”: followers get replies again").format(account=account)
+        title = _("“{account}”: {people} get replies again").format(
+            account=account, people=account.people
+        )
         return _end(snapshot, key, title, _link(account))
     problem = snapshot.problem(account, relay.replies_lost)
     if problem is None:
@@ -90,8 +94,8 @@ def replies_lost(snapshot: Snapshot, account: OfficialAccount) -> Finding | None
     return Finding(
         key,
         snapshot.now,
-        _("“{account}”: followers get no reply: {reason}").format(
-            account=account, reason=name_failure(lost.result, None)
+        _("“{account}”: {people} get no reply: {reason}").format(
+            account=account, people=account.people, reason=name_failure(lost.result, None)
         ),
         f"{describe_lost_replies(facts.deliveries)}. {problem.advice}",
         _link(account),
@@ -181,11 +185,20 @@ def spool_full(snapshot: Snapshot, account: OfficialAccount) -> Finding | None:
         " ".join(
             [
                 describe(DeliveryResult.SPOOL_FULL),
-                _("WeChat sends each message three times in all; then followers see an error."),
+                _describe_resending(account),
                 problem.advice,
             ]
         ),
         _link(account),
+    )
+
+
+def _describe_resending(account: OfficialAccount) -> str:
+    """Return what happens to a message that is neither delivered nor stored."""
+    if account.is_wecom:
+        return _("WeCom sends each message three times in all; then members get no reply.")
+    return _("WeChat sends each message three times in all; then {people} see an error.").format(
+        people=account.people
     )
 
 

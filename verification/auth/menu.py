@@ -40,9 +40,9 @@ class Group:
 MENU = (
     Group(
         "accounts",
-        _("Official accounts"),
+        _("Accounts"),
         (
-            ModelEntry(_("Official accounts"), "verification.OfficialAccount"),
+            ModelEntry(_("Accounts"), "verification.OfficialAccount"),
             ModelEntry(_("Messages in the spool"), "verification.Delivery"),
         ),
     ),

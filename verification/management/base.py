@@ -30,8 +30,9 @@ from verification.keys import MISSING_KEY_ADVICE
 from verification.management.help_formatter import HelpFormatter
 from verification.models import Backend, OfficialAccount
 from verification.models.account import MIN_SAFE_LENGTH, generate_secret
+from verification.models.platform_ids import find_oddity
 from verification.models.rotating_secret import RotatingSecret
-from verification.protocol.enums import DeliveryResult
+from verification.protocol.enums import DeliveryResult, Platform
 from verification.times import midnight
 
 
@@ -76,6 +77,10 @@ class GatewayCommand(BaseCommand):
             warning = _('Warning: "{slug}" has the same token. Give each account its own token.')
             self.stderr.write(warning.format(slug=other.slug))
 
+    def warn_about_id(self, account: OfficialAccount) -> None:
+        if oddity := find_oddity(account.app_id, account.platform):
+            self.stderr.write(_("Warning: {warning}").format(warning=oddity))
+
     def print_json(self, **facts: Any) -> None:
         """Print one JSON object on one line; it is ASCII, so that every terminal shows it."""
         self.stdout.write(json.dumps(facts, default=_format_value))
@@ -98,6 +103,7 @@ def account_facts(account: OfficialAccount) -> dict[str, Any]:
     return {
         "slug": account.slug,
         "name": account.name,
+        "platform": Platform(account.platform).label,
         "path": account.server_path,
         "url": account.server_url if settings.PUBLIC_URL else None,
     }
@@ -221,9 +227,7 @@ def find_account(slug: str) -> OfficialAccount:
     """Return the account with this slug. Raises CommandError."""
     account = OfficialAccount.objects.filter(slug=slug).first()
     if account is None:
-        raise CommandError(
-            _('There is no official account with the slug "{slug}".').format(slug=slug)
-        )
+        raise CommandError(_('There is no account with the slug "{slug}".').format(slug=slug))
     return account
 
 

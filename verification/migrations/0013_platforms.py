@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import django.db.models.deletion
 from django.db import migrations, models
 
 PLATFORMS = [(1, "Official account"), (2, "Mini Program"), (3, "WeCom app")]
@@ -138,4 +139,94 @@ class Migration(migrations.Migration):
             ),
         ),
         migrations.RunPython(create, drop),
+        # The names that the admin shows. They change nothing in the database.
+        migrations.AlterModelOptions(
+            "OfficialAccount",
+            {
+                "ordering": ["name", "id"],
+                "verbose_name": "account",
+                "verbose_name_plural": "accounts",
+            },
+        ),
+        migrations.AlterField(
+            "AESKey",
+            "account",
+            models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="aes_keys",
+                to="verification.officialaccount",
+                verbose_name="account",
+            ),
+        ),
+        migrations.AlterField(
+            "Backend",
+            "account",
+            models.OneToOneField(
+                on_delete=django.db.models.deletion.CASCADE,
+                primary_key=True,
+                related_name="backend",
+                serialize=False,
+                to="verification.officialaccount",
+                verbose_name="account",
+            ),
+        ),
+        migrations.AlterField(
+            "ChangeEvent",
+            "account",
+            models.ForeignKey(
+                db_constraint=False,
+                null=True,
+                on_delete=django.db.models.deletion.DO_NOTHING,
+                related_name="change_events",
+                to="verification.officialaccount",
+                verbose_name="account",
+            ),
+        ),
+        migrations.AlterField(
+            "Delivery",
+            "account",
+            models.ForeignKey(
+                db_constraint=False,
+                db_index=False,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="deliveries",
+                to="verification.officialaccount",
+                verbose_name="account",
+            ),
+        ),
+        migrations.AlterField(
+            "Tally",
+            "account",
+            models.ForeignKey(
+                db_constraint=False,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="tallies",
+                to="verification.officialaccount",
+                verbose_name="account",
+            ),
+        ),
+        migrations.AlterField(
+            "Token",
+            "account",
+            models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="tokens",
+                to="verification.officialaccount",
+                verbose_name="account",
+            ),
+        ),
+        migrations.AlterField(
+            "VerificationAttempt",
+            "account",
+            models.ForeignKey(
+                db_constraint=False,
+                db_index=False,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="attempts",
+                to="verification.officialaccount",
+                verbose_name="account",
+            ),
+        ),
     ]

@@ -1,21 +1,24 @@
-"""Official accounts, whose callbacks this server answers, and their tokens."""
+"""Accounts of each platform, whose callbacks this server answers, and their tokens."""
 
 from __future__ import annotations
 
 import re
 import secrets
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db import connection, models
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from verification.fields import EncryptedTextField
-from verification.models.choices import PLATFORM_CHOICES
+from verification.models.choices import CALLERS, PEOPLE, PLATFORM_CHOICES, SUBMIT_BUTTONS
+from verification.models.platform_ids import validate_app_id, validate_suite_id
 from verification.models.rotating_secret import RotatingSecret, RotatingSecretQuerySet
 from verification.protocol.enums import Kind, Outcome, Platform
 
@@ -44,6 +47,15 @@ def random_slug() -> str:
 REORDERING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 #: Categories of characters that end a line or control a terminal.
 CONTROLS = {"Cc", "Zl", "Zp"}
+
+
+@contextmanager
+def errors_of(field: str) -> Iterator[None]:
+    """Turn a ValidationError into one of this field."""
+    try:
+        yield
+    except ValidationError as error:
+        raise ValidationError({field: error}) from error
 
 
 class OfficialAccount(models.Model):
@@ -97,8 +109,8 @@ class OfficialAccount(models.Model):
     updated_at = models.DateTimeField(_("changed"), auto_now=True)
 
     class Meta:
-        verbose_name = _("official account")
-        verbose_name_plural = _("official accounts")
+        verbose_name = _("account")
+        verbose_name_plural = _("accounts")
         ordering = ["name", "id"]
         constraints = [
             models.CheckConstraint(
@@ -110,6 +122,7 @@ class OfficialAccount(models.Model):
         return self.name
 
     def clean(self) -> None:
+        self._clean_ids()
         if any(letter in REORDERING for letter in self.name):
             sentence = _(
                 "The name contains an invisible character that reorders text. Type the name "
@@ -133,9 +146,61 @@ class OfficialAccount(models.Model):
                 }
             )
 
+    def _clean_ids(self) -> None:
+        """Validate the platform and its ids, but not an AppID that is stored already.
+
+        In releases before there were platforms, it could be any text.
+        """
+        stored = OfficialAccount.objects.filter(pk=self.pk).first()
+        if stored is not None and stored.platform != self.platform and self.has_accepted():
+            sentence = _(
+                "The platform cannot change, because it has called successfully. Add another "
+                "account instead."
+            )
+            raise ValidationError({"platform": sentence})
+        before = (stored.platform, stored.app_id) if stored else None
+        has_changed = before != (self.platform, self.app_id)
+        if has_changed and (self.app_id or self.is_wecom):
+            with errors_of("app_id"):
+                validate_app_id(self.app_id, self.platform)
+        if stored and not self.app_id and self.aes_keys.filter(superseded_at=None).exists():
+            sentence = _("The EncodingAESKey needs it: each encrypted message ends with it.")
+            raise ValidationError({"app_id": sentence})
+        if self.suite_id and not self.is_wecom:
+            raise ValidationError({"suite_id": _("Only a WeCom app has a SuiteID.")})
+        if self.suite_id:
+            with errors_of("suite_id"):
+                validate_suite_id(self.suite_id)
+        if self.suite_id and self.suite_id == self.app_id:
+            sentence = _(
+                "This is the SuiteID. Enter the CorpID of the provider (服务商) here: WeCom checks "
+                "the URL with it."
+            )
+            raise ValidationError({"app_id": sentence})
+
     @property
     def is_wecom(self) -> bool:
         return self.platform == Platform.WECOM
+
+    @property
+    def caller(self) -> Any:
+        """Who calls the server URL: WeChat or WeCom, in the language of the reader."""
+        return CALLERS[self.platform]
+
+    @property
+    def people(self) -> Any:
+        """Who writes to the account: followers, users or members."""
+        return PEOPLE[self.platform]
+
+    @property
+    def submit_button(self) -> Any:
+        """The button of the console after which its platform calls the server URL."""
+        return SUBMIT_BUTTONS[self.platform]
+
+    @property
+    def id_name(self) -> str:
+        """Return what the account's platform calls `app_id`."""
+        return gettext("CorpID") if self.is_wecom else "AppID"
 
     @property
     def receive_ids(self) -> list[str]:
@@ -218,7 +283,7 @@ def current_token_of(tokens: Iterable[Token]) -> Token | None:
 class Token(RotatingSecret):
     id = models.AutoField(primary_key=True)
     account = models.ForeignKey(
-        OfficialAccount, models.CASCADE, related_name="tokens", verbose_name=_("official account")
+        OfficialAccount, models.CASCADE, related_name="tokens", verbose_name=_("account")
     )
     secret = EncryptedTextField(_("token"), null=True, editable=False)
 

@@ -19,11 +19,9 @@ class AESKey(RotatingSecret):
     tokens.
     """
 
-    is_optional = True
-
     id = models.AutoField(primary_key=True)
     account = models.ForeignKey(
-        OfficialAccount, models.CASCADE, related_name="aes_keys", verbose_name=_("official account")
+        OfficialAccount, models.CASCADE, related_name="aes_keys", verbose_name=_("account")
     )
     secret = EncryptedTextField("EncodingAESKey", null=True, editable=False)
     #: When a push of WeChat's first arrived that it did not decrypt, before it was ever used.
@@ -34,3 +32,8 @@ class AESKey(RotatingSecret):
     class Meta(RotatingSecret.Meta):
         verbose_name = "EncodingAESKey"
         verbose_name_plural = "EncodingAESKeys"
+
+    @property
+    def is_optional(self) -> bool:
+        """Return whether the account can be without a key; WeCom encrypts everything."""
+        return not self.account.is_wecom

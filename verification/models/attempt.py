@@ -40,7 +40,7 @@ class VerificationAttempt(models.Model):
         db_constraint=False,
         db_index=False,
         related_name="attempts",
-        verbose_name=_("official account"),
+        verbose_name=_("account"),
     )
     token = models.ForeignKey(
         Token,

@@ -34,7 +34,7 @@ class Backend(models.Model):
         models.CASCADE,
         primary_key=True,
         related_name="backend",
-        verbose_name=_("official account"),
+        verbose_name=_("account"),
     )
     url = models.CharField(_("backend URL"), max_length=MAX_URL_LENGTH)
     on_failure = models.CharField(_("when the backend fails"), max_length=6, choices=OnFailure)

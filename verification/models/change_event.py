@@ -114,7 +114,7 @@ class ChangeEvent(models.Model):
         models.DO_NOTHING,
         null=True,
         related_name="change_events",
-        verbose_name=_("official account"),
+        verbose_name=_("account"),
         # An account that was never called may be deleted; its change events stay.
         db_constraint=False,
     )

@@ -11,6 +11,24 @@ PLATFORM_CHOICES = [
     (Platform.MINI_PROGRAM.value, _("Mini Program")),
     (Platform.WECOM.value, _("WeCom app")),
 ]
+#: Who calls the server URLs of each platform.
+CALLERS = {
+    Platform.OFFICIAL_ACCOUNT.value: _("WeChat"),
+    Platform.MINI_PROGRAM.value: _("WeChat"),
+    Platform.WECOM.value: _("WeCom"),
+}
+#: Who writes to the accounts of each platform.
+PEOPLE = {
+    Platform.OFFICIAL_ACCOUNT.value: _("followers"),
+    Platform.MINI_PROGRAM.value: _("users"),
+    Platform.WECOM.value: _("members"),
+}
+#: The button of each console that saves the server URL, after a call that verifies it.
+SUBMIT_BUTTONS = {
+    Platform.OFFICIAL_ACCOUNT.value: _("Submit (提交)"),
+    Platform.MINI_PROGRAM.value: _("Submit (提交)"),
+    Platform.WECOM.value: _("Save (保存)"),
+}
 KIND_CHOICES = [
     (Kind.URL_VERIFICATION.value, _("URL verification")),
     (Kind.MESSAGE_PUSH.value, _("Message push")),

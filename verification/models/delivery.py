@@ -30,7 +30,7 @@ class Delivery(models.Model):
         db_constraint=False,
         db_index=False,
         related_name="deliveries",
-        verbose_name=_("official account"),
+        verbose_name=_("account"),
     )
     webhook_id = models.CharField(max_length=32)  #: the same for each repeat of a message
     follower = models.CharField(max_length=32)  #: a HMAC: tells followers apart, names nobody

@@ -1,13 +1,16 @@
-"""Stores the permission to show one secret on one page."""
+"""Stores the permission to show secrets on one page."""
 
 from __future__ import annotations
 
 from django.db import models
 from django.utils import timezone
 
+#: Between the names, and between the versions, of several secrets.
+SEPARATOR = ","
+
 
 class PendingReveal(models.Model):
-    """Names a secret that the next page may show. It never holds the secret.
+    """Names the secrets that the next page may show. It never holds a secret.
 
     The key is a MAC of the page's nonce, the session, the user and the account, so that a row fits
     one request of one person, and a copy of the table tells nothing about sessions.
@@ -27,4 +30,5 @@ class PendingReveal(models.Model):
         return f"{self.secret_name} {self.version}"
 
     def is_of(self, secret_name: str, version: int | str) -> bool:
-        return (self.secret_name, self.version) == (secret_name, str(version))
+        names, versions = self.secret_name.split(SEPARATOR), self.version.split(SEPARATOR)
+        return (secret_name, str(version)) in zip(names, versions, strict=True)

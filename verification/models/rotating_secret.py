@@ -30,8 +30,6 @@ class RotatingSecret(models.Model):
 
     account: Any
     account_id: int
-    #: Whether an account can be without a current secret again.
-    is_optional: ClassVar[bool] = False
     objects: ClassVar[Any]
 
     secret = EncryptedTextField(_("secret"), null=True, editable=False)
@@ -64,6 +62,11 @@ class RotatingSecret(models.Model):
 
     def __str__(self) -> str:
         return self.fingerprint
+
+    @property
+    def is_optional(self) -> bool:
+        """Return whether the account can be without a current secret of this model again."""
+        return False
 
     @property
     def is_current(self) -> bool:

@@ -20,7 +20,7 @@ class Tally(models.Model):
         null=True,
         db_constraint=False,
         related_name="tallies",
-        verbose_name=_("official account"),
+        verbose_name=_("account"),
     )
     hour = models.DateTimeField(_("hour"))
     kind = models.SmallIntegerField(_("kind"), choices=KIND_CHOICES)

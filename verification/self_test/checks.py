@@ -19,8 +19,9 @@ from verification.protocol.request import clean
 from verification.self_test import client
 from verification.self_test.client import Answer, Phase, Probe
 
-#: Beyond this, a slower network or a busier hour may make the answer too late for WeChat.
-SLOW_SECONDS = 1.0
+#: Beyond this share of the time that the platform waits, a slower network or a busier hour may make
+#: the answer too late.
+SLOW_SHARE = 0.2
 WECHAT_PORTS = (80, 443)
 #: Certificates should have been renewed this long before they end.
 RENEWAL_PERIOD = timedelta(days=14)
@@ -77,9 +78,18 @@ def worst(checks: list[Check]) -> Result:
     return Result.PASSED
 
 
+def _caller(probe: Probe) -> str:
+    """Return who calls as the probe does, for the sentences."""
+    return _("WeCom") if probe.is_wecom else _("WeChat")
+
+
 def _address(probe: Probe) -> Finding:
+    caller = _caller(probe)
     if is_local(probe.parts.hostname or ""):
-        return Result.WARNED, _("WeChat cannot reach it: the address is local to this network.")
+        sentence = _("{caller} cannot reach it: the address is local to this network.")
+        return Result.WARNED, sentence.format(caller=caller)
+    if probe.is_wecom:
+        return Result.PASSED, _("It is public. WeCom calls any port.")
     if probe.parts.port not in (None, *WECHAT_PORTS):
         return Result.WARNED, _("WeChat cannot reach it: it only calls the ports 80 and 443.")
     return Result.PASSED, _("It is public, on a port that WeChat calls.")
@@ -136,8 +146,8 @@ def _redirect(probe: Probe) -> Finding:
     if not 300 <= probe.answer.status < 400:
         return Result.PASSED, _("It does not redirect.")
     location = clean(probe.answer.headers.get("location", "?").encode(), 200)
-    return Result.FAILED, _("It redirects to {where}, and WeChat follows no redirect.").format(
-        where=location
+    return Result.FAILED, _("It redirects to {where}, and {caller} follows no redirect.").format(
+        where=location, caller=_caller(probe)
     )
 
 
@@ -149,22 +159,42 @@ def _body(probe: Probe) -> Finding:
         return Result.NOT_REACHED, _("Compared only when the status is 200.")
     if probe.phase < Phase.DONE:
         return Result.FAILED, _("The body broke off: {why}.").format(why=_describe_error(probe))
-    if answer.body == answer.echostr.encode():
-        return Result.PASSED, _("It is the echostr, byte for byte.")
-    return Result.FAILED, _describe_wrong_body(answer)
+    if answer.body != answer.echostr.encode():
+        return Result.FAILED, _describe_wrong_body(answer, probe.sent_echostr)
+    if probe.is_wecom:
+        return Result.PASSED, _("It is the decrypted echostr, byte for byte.")
+    return Result.PASSED, _("It is the echostr, byte for byte.")
 
 
-def _describe_wrong_body(answer: Answer) -> str:
-    if answer.body == b"\xef\xbb\xbf" + answer.echostr.encode():
+def _describe_wrong_body(answer: Answer, sent_echostr: str) -> str:
+    body, right = answer.body, answer.echostr.encode()
+    if body == b"\xef\xbb\xbf" + right:
         return _("A byte order mark (BOM) precedes the echostr: save the page without one.")
+    if body in {b'"%s"' % right, b"'%s'" % right}:
+        return _(
+            "The echostr is in quotes. Something in front of this server adds them, or another "
+            "program answers."
+        )
+    if body.strip() == right:
+        return _(
+            "The echostr has a line break or a blank beside it. Something in front of this server "
+            "adds it, or another program answers."
+        )
+    if sent_echostr != answer.echostr and body.strip() == sent_echostr.encode():
+        return _(
+            "It is the echostr as it was sent, still encrypted. Another program answers: check "
+            "where the URL leads."
+        )
     return _("{count} bytes came instead of {right}, beginning with “{beginning}”.").format(
-        count=len(answer.body), right=len(answer.echostr), beginning=clean(answer.body, 40)
+        count=len(body), right=len(right), beginning=clean(body, 40)
     )
 
 
 def _length(probe: Probe) -> Finding:
     if probe.answer is None:
         return _not_reached()
+    if probe.answer.is_chunked and probe.is_wecom:
+        return Result.PASSED, _("The body is chunked, which WeCom's HTTP/1.1 can read.")
     if probe.answer.is_chunked:
         return Result.FAILED, _("The body is chunked, which WeChat's HTTP/1.0 cannot read.")
     length = probe.answer.headers.get("content-length")
@@ -178,14 +208,18 @@ def _length(probe: Probe) -> Finding:
 
 
 def _time(probe: Probe) -> Finding:
-    seconds, timeout = probe.seconds, client.TIMEOUT
-    if isinstance(probe.error, TimeoutError) or seconds >= timeout:
+    caller, seconds = _caller(probe), probe.seconds
+    if isinstance(probe.error, TimeoutError) or seconds >= client.TIMEOUT:
         return Result.FAILED, _(
-            "No complete answer after {seconds:.1f} s; WeChat gives up after {timeout:g} s."
-        ).format(seconds=seconds, timeout=timeout)
+            "No complete answer after {seconds:.1f} s; {caller} gives up after {timeout:g} s."
+        ).format(caller=caller, seconds=seconds, timeout=probe.timeout)
     if probe.phase < Phase.DONE:
         return _not_reached()
-    if seconds > SLOW_SECONDS:
+    if seconds > probe.timeout:
+        return Result.FAILED, _(
+            "{seconds:.1f} s, and {caller} gives up after {timeout:g} s."
+        ).format(caller=caller, seconds=seconds, timeout=probe.timeout)
+    if seconds > probe.timeout * SLOW_SHARE:
         return Result.WARNED, _(
             "{seconds:.1f} s. Over a longer distance, that may be too late."
         ).format(seconds=seconds)

@@ -1,4 +1,4 @@
-"""Calls a server URL as WeChat's servers have been observed to call it."""
+"""Calls a server URL as WeChat's and WeCom's servers have been observed to call it."""
 
 from __future__ import annotations
 
@@ -11,15 +11,34 @@ import time
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import IntEnum
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import SplitResult, parse_qs, urlencode, urlsplit
 
+from verification.protocol.encryption import encrypt_message
 from verification.protocol.signature import compute_signature, make_self_test_nonce
 
-#: The number of seconds after which WeChat is assumed to give up.
+#: The number of seconds after which WeChat is assumed to give up, and WeCom for a message.
 TIMEOUT = 5.0
+#: The number of seconds after which WeCom gives up a URL verification.
+WECOM_CHECK_TIMEOUT = 1.0
 #: A body that is longer than this is not read to its end: it cannot be an echostr.
 MAX_BODY_BYTES = 65_536
+
+
+class Encryption(NamedTuple):
+    """Holds what encrypts the messages of an account, and the echostr of WeCom."""
+
+    key: bytes
+    app_id: str  #: or the CorpID, with which WeCom's echostr ends
+    suite_id: str = ""
+
+    @property
+    def push_id(self) -> str:
+        """Return the id with which messages end."""
+        return self.suite_id or self.app_id
+
+    def __repr__(self) -> str:
+        return f"Encryption(app_id={self.app_id!r})"
 
 
 @dataclass(frozen=True)
@@ -45,14 +64,40 @@ def sign_url(server_url: str, token: str) -> tuple[str, str]:
 
 def sign_own_url(server_url: str, token: str, key: bytes) -> tuple[str, str]:
     """Return a signed URL like `sign_url`, but one that this server records as a self-test."""
+    return _sign(server_url, token, *_make_own_nonce(key))
+
+
+def sign_own_wecom_url(
+    server_url: str, token: str, key: bytes, encryption: Encryption
+) -> tuple[str, str]:
+    """Return a URL that is signed as WeCom's are, and the decrypted echostr.
+
+    This server records a call of it as a self-test.
+    """
+    timestamp, nonce = _make_own_nonce(key)
+    echostr = _make_echostr()
+    encrypted = encrypt_message(encryption.key, echostr.encode(), encryption.app_id)
+    query = {
+        "msg_signature": compute_signature(token, timestamp, nonce, encrypted).hex(),
+        "timestamp": timestamp,
+        "nonce": nonce,
+        "echostr": encrypted,
+    }
+    return add_query(server_url, query), echostr
+
+
+def _make_own_nonce(key: bytes) -> tuple[str, str]:
+    """Return the timestamp and the nonce of a self-test."""
     timestamp = str(int(time.time()))
-    return _sign(
-        server_url, token, timestamp, make_self_test_nonce(key, timestamp, secrets.token_hex(4))
-    )
+    return timestamp, make_self_test_nonce(key, timestamp, secrets.token_hex(4))
+
+
+def _make_echostr() -> str:
+    return str(secrets.randbelow(9 * 10**18) + 10**18)
 
 
 def _sign(server_url: str, token: str, timestamp: str, nonce: str) -> tuple[str, str]:
-    echostr = str(secrets.randbelow(9 * 10**18) + 10**18)
+    echostr = _make_echostr()
     query = {
         "signature": compute_signature(token, timestamp, nonce).hex(),
         "echostr": echostr,
@@ -88,6 +133,7 @@ class Probe:
     error: Exception | None = None
     seconds: float = 0
     body: bytes | None = field(default=None, repr=False)  #: the message of a push
+    is_wecom: bool = False  #: it is sent as WeCom sends it
 
     @property
     def parts(self) -> SplitResult:
@@ -98,8 +144,22 @@ class Probe:
         """The nonce identifies the attempt, because a proxy may change everything else."""
         return parse_qs(self.parts.query)["nonce"][0]
 
+    @property
+    def sent_echostr(self) -> str:
+        """Return the echostr of the URL, which WeCom encrypts."""
+        return parse_qs(self.parts.query).get("echostr", [""])[0]
+
+    @property
+    def http_version(self) -> str:
+        return "1.1" if self.is_wecom else "1.0"
+
+    @property
+    def timeout(self) -> float:
+        """Return the number of seconds that the platform waits for the answer."""
+        return WECOM_CHECK_TIMEOUT if self.is_wecom and self.body is None else TIMEOUT
+
     def run(self) -> Probe:
-        """Send the request over HTTP/1.0 as Mozilla/4.0. An error is kept, not raised."""
+        """Send the request as Mozilla/4.0. An error is kept, not raised."""
         started = time.perf_counter()
         try:
             with self._connect() as connection:
@@ -126,10 +186,12 @@ class Probe:
 
     def _request(self) -> bytes:
         lines = [
-            f"{'GET' if self.body is None else 'POST'} {self._target} HTTP/1.0",
+            f"{'GET' if self.body is None else 'POST'} {self._target} HTTP/{self.http_version}",
             f"Host: {self.parts.netloc}",
             *("User-Agent: Mozilla/4.0", "Accept: */*"),
         ]
+        if self.is_wecom:
+            lines += ["Cache-Control: no-cache", "Pragma: no-cache"]
         if self.body is not None:
             lines += ["Content-Type: text/xml", f"Content-Length: {len(self.body)}"]
         return "\r\n".join([*lines, "", ""]).encode("ascii") + (self.body or b"")
@@ -152,9 +214,17 @@ class Probe:
         self.phase = Phase.DONE
 
 
-def probe_server_url(server_url: str, token: str, key: bytes) -> Probe:
-    """Send a URL verification that this server records as a self-test."""
-    return Probe(*sign_own_url(server_url, token, key)).run()
+def probe_server_url(
+    server_url: str, token: str, key: bytes, encryption: Encryption | None = None
+) -> Probe:
+    """Send a URL verification that this server records as a self-test.
+
+    It is one of WeCom's if there is an encryption: WeChat does not encrypt the echostr.
+    """
+    if encryption is None:
+        return Probe(*sign_own_url(server_url, token, key)).run()
+    url, echostr = sign_own_wecom_url(server_url, token, key, encryption)
+    return Probe(url, echostr, is_wecom=True).run()
 
 
 class _Wire(io.RawIOBase):

@@ -1,4 +1,4 @@
-"""Finds problems that WeChat's calls show, or that their absence shows."""
+"""Finds problems that the calls of WeChat or WeCom show, or that their absence shows."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from verification.accounts.levels import Level
 from verification.accounts.problems.problem import Problem
 from verification.accounts.refusals import Refusal
 from verification.accounts.strays import Stray
+from verification.models import OfficialAccount
+from verification.protocol.enums import Platform
 from verification.times import format_short
 
 #: Strangers' calls are worth a look from this number in a row.
@@ -31,7 +33,7 @@ def refused(facts: Facts, now: datetime) -> Problem | None:
         return None
     is_newer = wrong_call and wrong_call.attempt.recorded_at > refusal.attempt.recorded_at
     if wrong_call and wrong_call.is_certain and is_newer:
-        return _describe_wrong_address(level, wrong_call)
+        return _describe_wrong_address(level, wrong_call, facts)
     text = _("Refused: {cause}").format(cause=refusal.explanation.summary)
     return Problem(level, text, refusal.explanation.full_text, refusal.attempt)
 
@@ -60,31 +62,46 @@ def stray(facts: Facts, now: datetime) -> Problem | None:
     """Find a call to a wrong address that was signed with a token of the account."""
     if facts.stray is None or not facts.stray.is_certain:
         return None
-    problem = _describe_wrong_address(Level.WARNING, facts.stray)
+    problem = _describe_wrong_address(Level.WARNING, facts.stray, facts)
     shown = refused(facts, now)
     return None if shown and shown.attempt == problem.attempt else problem
 
 
-def _describe_wrong_address(level: Level, stray: Stray) -> Problem:
-    return Problem(level, describe_stray(stray), stray.explanation.full_text, stray.attempt)
+def _describe_wrong_address(level: Level, stray: Stray, facts: Facts) -> Problem:
+    text = describe_stray(stray, facts.account)
+    return Problem(level, text, stray.explanation.full_text, stray.attempt)
 
 
-def describe_stray(stray: Stray) -> str:
-    """Return that WeChat called elsewhere, where and when."""
+def describe_stray(stray: Stray, account: OfficialAccount) -> str:
+    """Return that the account's platform called elsewhere, where and when."""
     time, path = format_short(stray.attempt.recorded_at), stray.attempt.path
     if stray.explanation.cause == "path_since_added":
-        return _("WeChat called at {time}, before the account was added").format(time=time)
-    if path == "/":
-        return _("WeChat called the bare domain at {time}").format(time=time)
-    return _("WeChat called a wrong address at {time}: {path}").format(time=time, path=path)
+        text = _("{caller} called at {time}, before the account was added")
+    elif path == "/":
+        text = _("{caller} called the bare domain at {time}")
+    else:
+        text = _("{caller} called a wrong address at {time}: {path}")
+    return text.format(caller=account.caller, time=time, path=path)
 
 
 def silent(facts: Facts, now: datetime) -> Problem | None:
     if facts.last_push is None or not facts.is_silent(now):
         return None
     text = _("No messages since {time}").format(time=format_short(facts.last_push))
-    advice = _(
+    return Problem(Level.WARNING, text, ADVICE_ON_SILENCE[Platform(facts.account.platform)]())
+
+
+ADVICE_ON_SILENCE = {
+    Platform.OFFICIAL_ACCOUNT: lambda: _(
         "Check in WeChat's console whether the server is still enabled (启用), with this "
         "account's server URL and token. Send the account a message to test it."
-    )
-    return Problem(Level.WARNING, text, advice)
+    ),
+    Platform.MINI_PROGRAM: lambda: _(
+        "Check in the Mini Program's console whether message push is still enabled (启用), "
+        "with this account's server URL and token. Write to its customer service to test it."
+    ),
+    Platform.WECOM: lambda: _(
+        "Check in WeCom's console whether the app still has this account's server URL, token and "
+        "EncodingAESKey. Send the app a message to test it."
+    ),
+}

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 from verification.accounts.facts import Facts
 from verification.accounts.levels import Level
-from verification.accounts.problems.calls import level_of_refusal
+from verification.accounts.problems.calls import level_of_refusal, refused
 from verification.accounts.problems.problem import Problem
 from verification.diagnosis.missing_keys import put_key_back
 from verification.diagnosis.names import name_accounts
@@ -46,33 +46,44 @@ def key_unfit(facts: Facts, now: datetime) -> Problem | None:
         "Compare the EncodingAESKey and the AppID on the account's page with the console. Until a "
         "message fits, encrypted messages are not checked with the key."
     )
+    if facts.account.is_wecom:
+        if refused(facts, now):
+            return None  # Its explanation says more: the CorpID may be what does not fit.
+        advice = _(
+            "Compare the EncodingAESKey and the CorpID on the account's page with WeCom's console. "
+            "What the key does not decrypt is refused."
+        )
     return Problem(Level.WARNING, _("The EncodingAESKey here does not fit"), advice)
 
 
 def rotation_unfinished(facts: Facts, now: datetime) -> Problem | None:
     """Find a rotation after which WeChat has used a previous token but not the current one.
 
-    It fails once the old token has ended and WeChat is refused. Until then messages pass.
+    It fails once the old token has ended and calls are refused. Until then messages pass.
     """
     current = facts.current_token
     previous = [token for token in facts.tokens if not token.is_current and token.first_used_at]
     if current is None or current.first_used_at or not previous:
         return None
-    advice = _("Paste the current token into the console and press Submit (提交).")
+    caller = facts.account.caller
+    advice = _("Paste the current token into the console and press {button}.").format(
+        button=facts.account.submit_button
+    )
     ends = [token.expires_at for token in previous if token.is_live_at(now)]
     if not ends:
         ended = max(filter(None, (token.expires_at or token.superseded_at for token in previous)))
-        text = _("WeChat has not used the new token; the old one ended {time}").format(
-            time=format_short(ended)
+        text = _("{caller} has not used the new token; the old one ended {time}").format(
+            caller=caller, time=format_short(ended)
         )
         refusal = facts.refusal
         if refusal and refusal.attempt.recorded_at > ended and not refusal.is_outdated(now):
             level = level_of_refusal(refusal, facts, now) or Level.WARNING
             return Problem(level, text, advice, refusal.attempt)
         return Problem(Level.WARNING, text, advice)
-    text = _("Rotation unfinished: WeChat has not used the new token yet")
+    text = _("Rotation unfinished: {caller} has not used the new token yet")
     if facts.last_accepted and facts.last_accepted > current.created_at:
-        text = _("Rotation unfinished: WeChat still uses the old token")
+        text = _("Rotation unfinished: {caller} still uses the old token")
+    text = text.format(caller=caller)
     if None not in ends:
         text = _("Rotation unfinished, the old token ends {time}").format(
             time=format_short(max(filter(None, ends)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.db.models import Subquery
@@ -24,14 +25,36 @@ from verification.attempts.index import AttemptIndex
 from verification.change_log import Actor
 from verification.keys import MISSING_KEY_ADVICE
 from verification.models import AESKey, OfficialAccount, PendingReveal, VerificationAttempt
+from verification.models.platform_ids import validate_app_id
 from verification.models.rotating_secret import RotatingSecret
 from verification.protocol.enums import Kind, Reason
 from verification.times import format_datetime
 
 SAME_EVERYWHERE = _(
-    "The EncodingAESKey (消息加解密密钥) must be the same here, in WeChat's console and in a "
-    "backend that decrypts messages itself."
+    "The EncodingAESKey (消息加解密密钥) must be the same here, in the console and in a backend "
+    "that decrypts messages itself."
 )
+#: What is said otherwise of a WeCom app, which cannot be without a key.
+TEXTS_OF_WECOM = {
+    "intro": _(
+        "WeCom encrypts everything with it: without it, this server can neither answer WeCom's "
+        "check nor accept a message."
+    ),
+    "created": _("The EncodingAESKey is saved. Paste it into WeCom's console and press {button}."),
+    "rotated": _(
+        "The EncodingAESKey is rotated. Paste the new one into WeCom's console and press {button}."
+    ),
+    "unused": _("Not used yet: it has not decrypted anything of WeCom's"),
+    "ends_after_use": _("24 hours after the new key has first decrypted something of WeCom's"),
+    "retire_question": _(
+        "From then on, what is encrypted with the old key %(fingerprint)s is refused."
+    ),
+    "retire_is_unsafe": _(
+        "WeCom has not used the new key yet. If it still encrypts with the old one, its calls fail "
+        "at once, and whoever writes gets no reply. Paste the new key into the console first, "
+        "unless the old one has leaked."
+    ),
+}
 
 
 class AESKeyPages(SecretPages):
@@ -68,7 +91,7 @@ class AESKeyPages(SecretPages):
         "rotated": _("The EncodingAESKey is rotated."),
         "seen": _("The change log records that you have seen the EncodingAESKey."),
         "paste": _(
-            "It must be the same in the server configuration of WeChat's console. If you generated "
+            "It must be the same in the server configuration of the console. If you generated "
             "it here, or the backend decrypts messages, paste it there, too. When you leave or "
             "reload this page, it is hidden again."
         ),
@@ -94,18 +117,25 @@ class AESKeyPages(SecretPages):
             "Encrypted messages go to the backend as they are, and plain ones are accepted again."
         ),
         "retire_current_when": _(
-            "Retire it after you have switched WeChat's console to the plain mode (明文模式). You "
-            "can enter a key again at any time."
+            "Retire it after you have switched the console to the plain mode (明文模式). You can "
+            "enter a key again at any time."
         ),
         "retire_is_safe": _(
-            "WeChat has used the new key already, so followers will notice nothing."
+            "{caller} has used the new key already, so nobody who writes will notice anything."
         ),
         "retire_is_unsafe": _(
-            "WeChat has not used the new key yet. If it still encrypts with the old one, followers "
-            "may see that the service is out of order. Paste the new key into the console first, "
-            "unless the old one has leaked."
+            "{caller} has not used the new key yet. If it still encrypts with the old one, whoever "
+            "writes may see that the service is out of order. Paste the new key into the console "
+            "first, unless the old one has leaked."
         ),
     }
+
+    def texts_of(self, account: OfficialAccount) -> dict[str, Any]:
+        texts = super().texts_of(account)
+        if account.is_wecom:
+            own = {name: str(text) for name, text in TEXTS_OF_WECOM.items()}
+            texts |= {n: text.format(button=account.submit_button) for n, text in own.items()}
+        return texts
 
     def change(self, account: OfficialAccount, text: str, actor: Actor, form: RotateForm) -> AESKey:
         choice = {name: form.cleaned_data[name] for name in ("keep_old", "replaces")}
@@ -115,6 +145,11 @@ class AESKeyPages(SecretPages):
     def adapt(self, form: RotateForm, account: OfficialAccount) -> None:
         if needs_app_id(account):
             form.initial["app_id"] = account.app_id
+            field = form.fields["app_id"]
+            field.label = account.id_name
+            field.validators = [partial(validate_app_id, platform=account.platform)]
+            if account.is_wecom:
+                field.help_text = _("企业ID. What WeCom encrypts ends with it.")
         else:
             del form.fields["app_id"]
 
@@ -125,11 +160,12 @@ class AESKeyPages(SecretPages):
         self, request: HttpRequest, account: OfficialAccount, pending: PendingReveal | None
     ) -> dict[str, Any]:
         card = super().read_card(request, account, pending)
-        card["secret"] = self.read_shown(account, pending)
+        # The card that connects a WeCom app shows its key beside its token.
+        card["secret"] = "" if account.is_wecom else self.read_shown(account, pending)
         current = next((row.secret for row in card["rows"] if row.secret.is_current), None)
         if current is not None:
             card["problem"] = find_problem(account, current)
-            if may(request, "reveal_token"):
+            if may(request, "reveal_token") and not account.is_wecom:
                 card["reveal_url"] = self.url("reveal", account.pk)
         return card
 
@@ -148,6 +184,8 @@ def find_problem(account: OfficialAccount, current: AESKey) -> Any:
             "The last message, of %(time)s, was refused, because no key that is stored here "
             "decrypts it. If the console has another EncodingAESKey now, enter that one."
         ) % {"time": format_datetime(refused_at, MINUTE)}
+    if account.is_wecom:
+        return ""  # The state at the top of the page says it.
     if current.failed_at and not current.first_used_at:
         return _(
             "The encrypted message of %(time)s could not be decrypted with this key. Compare the "

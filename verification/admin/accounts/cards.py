@@ -28,7 +28,11 @@ def read_cards(
         "original": account,
         "status": connect.status_context(request, account, status),
         "card": connect.card_context(
-            request, account, status, token=TOKENS.read_shown(account, pending)
+            request,
+            account,
+            status,
+            token=TOKENS.read_shown(account, pending),
+            aes_key=AES_KEYS.read_shown(account, pending) if account.is_wecom else "",
         ),
         "backend_card": backends.card_context(request, status, pending),
         "deliveries_card": deliveries.card_context(request, account, status.facts.backend),

@@ -25,7 +25,8 @@ from verification.accounts.status import AccountStatus, read_sorted_statuses
 from verification.admin.base import NarrowingChangeList
 from verification.attempts.filter import AttemptFilter
 from verification.models import OfficialAccount
-from verification.protocol.enums import Outcome
+from verification.models.choices import PLATFORM_CHOICES
+from verification.protocol.enums import Outcome, Platform
 from verification.times import Period
 
 #: The attribute in which AccountChangeList keeps the status of an account.
@@ -76,6 +77,36 @@ class StatusFilter(admin.SimpleListFilter):
         if self.value() == NEEDS_ATTENTION:
             return [Level.FAILING, Level.WARNING]
         return [level for level in Level if level.key == self.value()]
+
+
+class PlatformFilter(admin.SimpleListFilter):
+    """Offers the platforms, if accounts are on several."""
+
+    title = _("platform")
+    parameter_name = "platform"
+    template = "admin/verification/officialaccount/state_filter.html"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        if not has_several_platforms():
+            return []
+        names = dict(PLATFORM_CHOICES)
+        return [(Platform(number).label, names[number]) for number in platforms_in_use()]
+
+    def queryset(
+        self, request: HttpRequest, queryset: QuerySet[OfficialAccount]
+    ) -> QuerySet[OfficialAccount]:
+        chosen = [platform for platform in Platform if platform.label == self.value()]
+        return queryset.filter(platform__in=chosen) if chosen else queryset
+
+
+def platforms_in_use() -> list[int]:
+    """Return the platforms that accounts are on, in the order of their numbers."""
+    platforms = OfficialAccount.objects.order_by("platform").values_list("platform", flat=True)
+    return list(platforms.distinct())
+
+
+def has_several_platforms() -> bool:
+    return len(platforms_in_use()) > 1
 
 
 class AccountChangeList(NarrowingChangeList):

@@ -17,16 +17,18 @@ from django.utils.translation import gettext as _
 from verification.accounts.backends import mask_url
 from verification.accounts.levels import Level
 from verification.accounts.problems import calls, stored_secrets
+from verification.accounts.rotation import current_secret
 from verification.accounts.status import AccountStatus, read_statuses
 from verification.admin.accounts import console_advice
 from verification.admin.accounts.pages import server_url
 from verification.admin.base import MINUTE, attempt_url, may
-from verification.models import OfficialAccount, Token
-from verification.protocol import console
+from verification.models import AESKey, OfficialAccount, Token
+from verification.protocol.console import console_of
+from verification.protocol.enums import Platform
 from verification.self_test.checks import is_local
 from verification.times import format_datetime, format_zone
 
-#: Problems that are mended in the steps of the card, and seen in WeChat's next call.
+#: Problems that are mended in the steps of the card, and seen in the next call.
 PROBLEMS_OF_CALLS = [
     stored_secrets.key_missing,
     stored_secrets.rotation_unfinished,
@@ -59,15 +61,26 @@ def format_time(time: datetime | None) -> str:
 
 
 def card_context(
-    request: HttpRequest, account: OfficialAccount, status: AccountStatus, *, token: str = ""
+    request: HttpRequest,
+    account: OfficialAccount,
+    status: AccountStatus,
+    *,
+    token: str = "",
+    aes_key: str = "",
 ) -> dict[str, Any]:
-    """Return what connect.html shows. `token` is the text of the current token, if it is shown."""
-    current = status.facts.current_token
+    """Return what connect.html shows.
+
+    `token` and `aes_key` are the texts of the current secrets, if they are shown. Only the console
+    of WeCom asks for the EncodingAESKey from here.
+    """
+    current, console = status.facts.current_token, console_of(account.platform, account.suite_id)
     answer = request.GET.get("console", "")
     verified = describe_verification(current)
     is_about_calls = concerns_calls(status)
     return {
-        "is_open": bool(token) or answer in console.ANSWERS or is_about_calls,
+        "is_open": bool(token or aes_key) or answer in console.answers or is_about_calls,
+        "is_official_account": account.platform == Platform.OFFICIAL_ACCOUNT,
+        "is_mini_program": account.platform == Platform.MINI_PROGRAM,
         # This step is done, whatever else is wrong with the account.
         "done": "" if is_about_calls else verified,
         "verified": verified,
@@ -75,14 +88,11 @@ def card_context(
         "backend_url": status.facts.backend and mask_url(status.facts.backend.url),
         "current": current,
         "token": token,
+        "aes_key": aes_key,
+        "current_key": current_secret(AESKey, account) if account.is_wecom else None,
         "server_url": server_url(request, account),
-        "address_problem": find_address_problem(settings.PUBLIC_URL),
-        "menu_path": console.MENU_PATH,
-        "platform_url": console.PLATFORM_URL,
-        "other_menu_paths": console.OTHER_MENU_PATHS,
-        "old_console_url": console.OLD_CONSOLE_URL,
-        "tester_url": console.TESTER_URL,
-        "answers": console.ANSWERS,
+        "address_problem": find_address_problem(settings.PUBLIC_URL, account),
+        "console": console,
         "answer": answer,
         "zone": format_zone(),
         "advice": console_advice.advise(answer, account, status),
@@ -99,12 +109,15 @@ def describe_verification(current: Token | None) -> str:
 
 
 def concerns_calls(status: AccountStatus) -> bool:
-    """Return whether WeChat's calls are what the account waits for, or what fails."""
+    """Return whether calls are what the account waits for, or what fails."""
     return status.level is Level.WAITING or any(map(status.problem, PROBLEMS_OF_CALLS))
 
 
-def find_address_problem(public_url: str) -> str:
-    """Return why WeChat may not reach the server URL that the card shows, or an empty text."""
+def find_address_problem(public_url: str, account: OfficialAccount | None = None) -> str:
+    """Return why WeChat may not reach the server URL that the card shows, or an empty text.
+
+    WeCom calls any port, and its console says which hosts it refuses.
+    """
     if not public_url:
         return _(
             "PUBLIC_URL is not set, so the server URL below begins as the address of this page "
@@ -115,9 +128,11 @@ def find_address_problem(public_url: str) -> str:
     host = parts.hostname or ""
     if is_local(host):
         return _(
-            "PUBLIC_URL is a local address, which WeChat cannot reach. Set it to your own domain, "
-            "such as https://wx.example.cn."
-        )
+            "PUBLIC_URL is a local address, which {caller} cannot reach. Set it to your own "
+            "domain, such as https://wx.example.cn."
+        ).format(caller=account.caller if account else _("WeChat"))
+    if account is not None and account.is_wecom:
+        return ""
     if parts.port not in {None, 80, 443}:
         return _("WeChat only calls ports 80 and 443, but PUBLIC_URL names port {port}.").format(
             port=parts.port
@@ -154,7 +169,7 @@ def digest_of(status: AccountStatus) -> str:
     said = repr(
         (
             *(status.level, status.text, status.advice, attempt and attempt.pk, problems),
-            *(status.facts.last_verified, token and token.pk),
+            *(status.facts.last_verified, token and token.pk, status.facts.has_key),
         )
     )
     return hashlib.sha256(said.encode()).hexdigest()[:16]

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from verification.accounts.facts import IS_ACCEPTED, IS_VERIFICATION
 from verification.accounts.refusals import IS_ACCEPTED_OR_ACTIONABLE
@@ -21,8 +22,8 @@ from verification.diagnosis.remarks import (
 )
 from verification.models import OfficialAccount, VerificationAttempt
 from verification.models.noise import NOISE
-from verification.protocol.console import ANSWERS
-from verification.protocol.enums import Kind, Outcome, Reason
+from verification.protocol.console import console_of
+from verification.protocol.enums import Kind, Outcome, Platform, Reason
 from verification.times import format_datetime
 
 RECENT = timedelta(minutes=10)
@@ -31,13 +32,15 @@ RECENT = timedelta(minutes=10)
 def advise(answer: str, account: OfficialAccount, status: AccountStatus) -> str:
     """Return what probably happened and what to do.
 
-    `answer` is a key of console.ANSWERS: what the console answered to Submit. For any other text
-    there is no advice: the result is empty.
+    `answer` is a key of Console.answers: what the console answered to Submit or Save. For any other
+    text there is no advice: the result is empty.
     """
-    if answer not in ANSWERS:
+    if answer not in console_of(account.platform, account.suite_id).answers:
         return ""
+    if answer in WITHOUT_CALL:
+        return str(WITHOUT_CALL[answer])
     now = timezone.now()
-    if answer in {"success", "token"} and status.facts.undecryptable_token(now):
+    if answer in {"success", *REFUSED} and status.facts.undecryptable_token(now):
         return explain_missing_key([account])
     attempt = last_recent_attempt(account, answer)
     stray = find_recent_stray(account)
@@ -50,9 +53,10 @@ def advise(answer: str, account: OfficialAccount, status: AccountStatus) -> str:
     elif attempt.outcome == Outcome.REFUSED:
         advice = advise_after_refusal(answer, attempt, status)
     else:
-        advice = advise_after_acceptance(answer, attempt, status)
+        advice = advise_after_acceptance(answer, attempt, account, status)
     if account.is_paused and (attempt is None or attempt.reason != Reason.PAUSED_ACCOUNT):
-        advice += " " + _("The account is paused: resume it before you press Submit (提交) again.")
+        pause = _("The account is paused: resume it before you press {button} again.")
+        advice += " " + pause.format(button=account.submit_button)
     return advice
 
 
@@ -77,14 +81,20 @@ def advise_without_call(answer: str, account: OfficialAccount, status: AccountSt
     if answer == "error":
         return describe_nameless_error()
     if answer == "success" and current and current.first_used_at:
-        return advise_verified(status)
-    if answer == "token" and current is None:
+        return advise_verified(account, status)
+    if answer in REFUSED and current is None:
         return _(
             "“{account}” has no token, so every check is refused. Create one, paste it into the "
-            "console and press Submit (提交)."
-        ).format(account=account)
+            "console and press {button}."
+        ).format(account=account, button=account.submit_button)
+    if answer in REFUSED and account.is_wecom and not (status.facts.has_key and account.app_id):
+        return _(
+            "Save the EncodingAESKey and the CorpID here first, then press Save (保存) again: "
+            "WeCom checks with an encrypted text."
+        )
     if stray := find_recent_stray(account):
-        return _("WeChat called another address at {time}. {explanation}").format(
+        return _("{caller} called another address at {time}. {explanation}").format(
+            caller=account.caller,
             time=format_datetime(stray.attempt.recorded_at, "%H:%M:%S"),
             explanation=stray.explanation.full_text,
         )
@@ -94,17 +104,20 @@ def advise_without_call(answer: str, account: OfficialAccount, status: AccountSt
             "arrive, the last at {time}. So this server can be reached, and the console was given "
             "another server URL. Compare it with the one above letter by letter."
         ).format(account=account, time=format_datetime(last_push, "%H:%M:%S"))
-    if answer == "token" and status.facts.refusal:
+    if answer in REFUSED and status.facts.refusal:
         return _(
-            "WeChat has not called “{account}” in the last ten minutes. Its last call, of {time}, "
-            "was refused. {explanation} If the console says this of a newer call, another host "
-            "answered it: then check the URL letter by letter."
+            "{caller} has not called “{account}” in the last ten minutes. Its last call, of "
+            "{time}, was refused. {explanation} If the console says this of a newer call, another "
+            "host answered it: then check the URL letter by letter."
         ).format(
+            caller=account.caller,
             account=account,
             time=format_datetime(status.facts.refusal.attempt.recorded_at, "%H:%M"),
             explanation=status.facts.refusal.explanation.full_text,
         )
-    return NOTHING_RECORDED[answer]().format(account=account)
+    return NOTHING_RECORDED[answer]().format(
+        account=account, caller=account.caller, button=account.submit_button
+    )
 
 
 def find_recent_stray(account: OfficialAccount) -> Stray | None:
@@ -115,7 +128,7 @@ def find_recent_stray(account: OfficialAccount) -> Stray | None:
 
 
 def advise_after_refusal(answer: str, attempt: VerificationAttempt, status: AccountStatus) -> str:
-    if answer in {"timeout", "error"} and attempt.duration > SLOW_MICROSECONDS:
+    if answer in {"timeout", "error", "failed"} and attempt.duration > SLOW_MICROSECONDS:
         return format_slow_answer(attempt)
     if answer == "success":
         return _(
@@ -128,22 +141,23 @@ def advise_after_refusal(answer: str, attempt: VerificationAttempt, status: Acco
 
 
 def advise_after_acceptance(
-    answer: str, attempt: VerificationAttempt, status: AccountStatus
+    answer: str, attempt: VerificationAttempt, account: OfficialAccount, status: AccountStatus
 ) -> str:
     if answer == "success" and attempt.token and not attempt.token.is_current:
         return _(
             "Verified with the previous token {fingerprint}. Paste the new one into the console "
-            "and press Submit (提交)."
-        ).format(fingerprint=attempt.token.fingerprint)
+            "and press {button}."
+        ).format(fingerprint=attempt.token.fingerprint, button=account.submit_button)
     if answer == "success":
-        return advise_verified(status)
-    if answer == "token":
+        return advise_verified(account, status)
+    is_slow = attempt.duration > SLOW_MICROSECONDS
+    if answer in {"token", "tls"} or (answer in REFUSED and not is_slow):
         return _(
             "We accepted this and returned the exact text, so something in front of us may have "
             "changed or replaced it: {culprits}. Press “Test from this server”, and switch that "
             "off for this address."
         ).format(culprits=describe_intermediaries())
-    if attempt.duration > SLOW_MICROSECONDS:
+    if is_slow:
         return format_slow_answer(attempt)
     if answer == "error":
         return describe_nameless_error()
@@ -153,15 +167,22 @@ def advise_after_acceptance(
     ).format(ms=f"{attempt.duration / 1000:.1f}")
 
 
-def advise_verified(status: AccountStatus) -> str:
+def advise_verified(account: OfficialAccount, status: AccountStatus) -> str:
     """Return what is left to do after a success with the current token."""
     if status.receives and status.facts.backend:
         return _("Verified with the current token, and messages arrive: nothing is left to do.")
     if status.receives:
         return _(
             "Verified with the current token, and messages arrive. Set a backend: without one, "
-            "followers get no reply."
-        )
+            "{people} get no reply."
+        ).format(people=account.people)
+    if account.platform != Platform.OFFICIAL_ACCOUNT:
+        if status.facts.backend:
+            return _("Verified with the current token. Messages arrive here from now on.")
+        return _(
+            "Verified with the current token, and messages arrive here from now on. Set a backend: "
+            "without one, {people} get no reply."
+        ).format(people=account.people)
     if status.facts.backend is None:
         return _(
             "Verified with the current token. Set a backend before you press Enable (启用): "
@@ -181,10 +202,39 @@ def describe_nameless_error() -> str:
     )
 
 
+#: The answers after which a call that was refused or changed on its way is looked for.
+REFUSED = {"token", "failed", "template"}
+#: The advice on answers that the console gives without a call.
+WITHOUT_CALL = {
+    "domain": gettext_lazy(
+        "WeCom compares the domain's ICP filing with your company, and did not call. Use a domain "
+        "that your company, or an associated one, has filed. The names must be the same to the "
+        "bracket, full-width or half-width."
+    ),
+    "restricted": gettext_lazy(
+        "WeCom refuses this host: a private address, or a shared tunnel domain. Use your own "
+        "public domain."
+    ),
+    "unresolved": gettext_lazy(
+        "The URL cannot be used: remove the port, and check that the domain resolves."
+    ),
+}
+
+
+UNREACHED_BY_WECOM = gettext_lazy(
+    "WeCom has not reached this server for “{account}”. Check the URL letter by letter, DNS, the "
+    "firewall and the security group, then run WeCom's tester."
+)
 NOTHING_RECORDED = {
     "success": lambda: _(
-        "WeChat has not called “{account}” in the last ten minutes, so the console holds another "
-        "server URL. Copy the one above into it and press Submit (提交)."
+        "{caller} has not called “{account}” in the last ten minutes, so the console holds another "
+        "server URL. Copy the one above into it and press {button}."
+    ),
+    "failed": lambda: str(UNREACHED_BY_WECOM),
+    "template": lambda: str(UNREACHED_BY_WECOM),
+    "tls": lambda: _(
+        "WeChat could not open a TLS connection. Allow TLS 1.2 next to 1.3, then press Submit "
+        "(提交) again."
     ),
     "token": lambda: _(
         "WeChat has not called “{account}” in the last ten minutes, so another host answered it. "

@@ -1,4 +1,4 @@
-"""Registers the admin of official accounts: the list, the forms, the pages of one account."""
+"""Registers the admin of accounts: the list, the forms, the pages of one account."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.views.main import ChangeList
 from django.db.models import QuerySet
@@ -20,6 +19,7 @@ from django.utils.translation import gettext_lazy as _
 from verification import change_log
 from verification.accounts.creation import create_account
 from verification.accounts.editing import save_changes
+from verification.accounts.rotation import current_secret
 from verification.admin.accounts import (
     backends,
     cards,
@@ -29,75 +29,76 @@ from verification.admin.accounts import (
     push_tests,
     self_tests,
 )
+from verification.admin.accounts.account_forms import FIELDS, AccountForm, AddAccountForm
 from verification.admin.accounts.aes_keys import AES_KEYS
 from verification.admin.accounts.changelist import (
     AccountChangeList,
+    PlatformFilter,
     StatusFilter,
+    has_several_platforms,
     refused_attempts_url,
     status_of,
     with_whole_dates,
 )
-from verification.admin.accounts.pending_reveals import redirect_to_secret, take_pending_reveal
-from verification.admin.accounts.secret_forms import (
-    SecretChoiceMixin,
-    make_token_field,
-    make_token_source_field,
-)
+from verification.admin.accounts.pending_reveals import redirect_to_secrets, take_pending_reveal
 from verification.admin.accounts.tokens import TOKENS
 from verification.admin.responses import ChangeLoggedMixin
 from verification.auth.sessions import no_session_refresh
 from verification.change_log import Action, actor_of
-from verification.models import OfficialAccount
+from verification.models import AESKey, OfficialAccount
 from verification.times import format_short, format_zone
 
 if TYPE_CHECKING:
     AccountModelAdmin = admin.ModelAdmin[OfficialAccount]
-    AccountModelForm = forms.ModelForm[OfficialAccount]
 else:
     AccountModelAdmin = admin.ModelAdmin
-    AccountModelForm = forms.ModelForm
-
-
-class AddAccountForm(SecretChoiceMixin, AccountModelForm):
-    token_source = make_token_source_field()
-    token = make_token_field()
-
-    class Meta:
-        model = OfficialAccount
-        fields = ["name", "slug", "answers_at_root", "app_id", "original_id", "notes"]
-        help_texts = {
-            "slug": _(
-                "The last part of the server URL. The suggestion is random, so that it reveals "
-                "nothing; you can change it until the URL has been called."
-            )
-        }
 
 
 OPTIONAL: tuple[Any, Any] = (
     _("Optional"),
     {
-        "fields": ["app_id", "original_id", "notes"],
+        "fields": ["original_id", "notes"],
         "classes": ["collapse"],
         "description": _("For your own reference. This server never asks for AppSecret."),
     },
 )
 
 
+#: The fields that accounts of WeCom, and all others, do not have.
+OTHER_FIELDS = {True: {"original_id"}, False: {"suite_id"}}
+
+
+def without_fields(fieldsets: Any, left_out: set[str]) -> list[tuple[Any, Any]]:
+    return [
+        (name, {**options, "fields": [f for f in options["fields"] if f not in left_out]})
+        for name, options in fieldsets
+    ]
+
+
 @admin.register(OfficialAccount)
 class OfficialAccountAdmin(ChangeLoggedMixin, AccountModelAdmin):
     list_display = ["name", "status", "server_path", "last_push", "refused"]
-    list_filter = [StatusFilter]
-    search_fields = ["name", "slug", "app_id", "original_id"]
-    search_help_text = _("Name, slug, AppID or original ID.")
+    list_filter = [StatusFilter, PlatformFilter]
+    search_fields = ["name", "slug", "app_id", "suite_id", "original_id"]
+    search_help_text = _("Name, slug, AppID, CorpID, SuiteID or original ID.")
+    radio_fields = {"platform": admin.VERTICAL}
     sortable_by = ()
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
     actions = ["pause", "resume"]
     add_fieldsets = [
-        (None, {"fields": ["name", "slug", "token_source", "token", "answers_at_root"]}),
+        (
+            None,
+            {
+                "fields": [
+                    *("platform", "name", "slug", "app_id", "suite_id", "token_source", "token"),
+                    *("aes_key_source", "aes_key", "answers_at_root"),
+                ]
+            },
+        ),
         OPTIONAL,
     ]
-    fieldsets = [(_("Settings"), {"fields": ["name", "slug", "answers_at_root"]}), OPTIONAL]
+    fieldsets = [(_("Settings"), {"fields": [*FIELDS]}), OPTIONAL]
 
     # --- The list
 
@@ -107,8 +108,14 @@ class OfficialAccountAdmin(ChangeLoggedMixin, AccountModelAdmin):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> Any:
-        context = {"title": _("Official accounts"), "zone": format_zone()}
+        context = {"title": _("Accounts"), "zone": format_zone()}
         return super().changelist_view(request, {**context, **(extra_context or {})})
+
+    def get_list_display(self, request: HttpRequest) -> Any:
+        if not has_several_platforms():
+            return self.list_display
+        name, *others = self.list_display
+        return [name, "platform", *others]
 
     @admin.display(description=_("state"))
     def status(self, account: OfficialAccount) -> str:
@@ -138,17 +145,24 @@ class OfficialAccountAdmin(ChangeLoggedMixin, AccountModelAdmin):
     # --- Forms
 
     def get_fieldsets(self, request: HttpRequest, obj: OfficialAccount | None = None) -> Any:
-        return self.fieldsets if obj else self.add_fieldsets
+        if obj is None:
+            return self.add_fieldsets
+        if "platform" in self.get_readonly_fields(request, obj):
+            return without_fields(self.fieldsets, OTHER_FIELDS[obj.is_wecom])
+        return self.fieldsets
 
     def get_form(
         self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any
     ) -> Any:
-        if obj is None:
-            kwargs["form"] = AddAccountForm
+        kwargs["form"] = AddAccountForm if obj is None else AccountForm
         return super().get_form(request, obj, change, **kwargs)
 
     def get_readonly_fields(self, request: HttpRequest, obj: OfficialAccount | None = None) -> Any:
-        return ["slug"] if obj is not None and obj.was_called() else []
+        """Return what is fixed: the slug once it was called, the platform once it was right."""
+        if obj is None:
+            return []
+        fixed = {"slug": obj.was_called(), "platform": obj.has_accepted()}
+        return [name for name, is_fixed in fixed.items() if is_fixed]
 
     def render_change_form(
         self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any
@@ -177,12 +191,12 @@ class OfficialAccountAdmin(ChangeLoggedMixin, AccountModelAdmin):
         if change:
             save_changes(obj, form.cleaned_data, actor)
             return
-        create_account(obj, form.chosen_secret(), actor)
+        create_account(obj, form.chosen_secret(), actor, form.chosen_aes_key())
 
     def response_add(
         self, request: HttpRequest, obj: OfficialAccount, post_url_continue: str | None = None
     ) -> HttpResponse:
-        """Go on to the account page, which shows the token once."""
+        """Go on to the account page, which shows the token once, and the key of a WeCom app."""
         token = obj.current_token
         assert token is not None  # save_model() has made it.
         added = _("%(account)s was added.") % {"account": obj}
@@ -191,11 +205,14 @@ class OfficialAccountAdmin(ChangeLoggedMixin, AccountModelAdmin):
                 '{} <a href="{}">{}</a>',
                 added,
                 reverse("admin:verification_officialaccount_add"),
-                _("Add another official account"),
+                _("Add another account"),
             )
         messages.success(request, added)
         TOKENS.warn(request, obj, token)
-        return redirect_to_secret(request, obj.pk, TOKENS.name, token.pk)
+        shown = {TOKENS.name: token.pk}
+        if key := current_secret(AESKey, obj):
+            shown[AES_KEYS.name] = key.pk
+        return redirect_to_secrets(request, obj.pk, shown)
 
     def delete_model(self, request: HttpRequest, obj: OfficialAccount) -> None:
         actor, pk = actor_of(request), obj.pk

@@ -1,4 +1,4 @@
-"""Pauses and resumes accounts, after a page that says what followers will notice."""
+"""Pauses and resumes accounts, after a page that says who will notice."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ from verification.admin.accounts.pages import render_page
 from verification.admin.base import account_url, require
 from verification.change_log import actor_of
 from verification.models import OfficialAccount
-from verification.protocol.console import SERVICE_FAILURE_MESSAGE
+from verification.protocol.console import MINI_PROGRAM_FAILURE_MESSAGE, SERVICE_FAILURE_MESSAGE
+from verification.protocol.enums import Platform
 
 LIST = "admin:verification_officialaccount_changelist"
 
@@ -56,9 +57,12 @@ class Step:
             "title": self.question_of_one % {"account": only} if only else self.question,
             "is_pausing": self is PAUSE,
             "rows": [(account, statuses[account.pk]) for account in accounts],
-            # Their followers will notice.
-            "receiving": [account for account in accounts if statuses[account.pk].facts.last_push],
-            "followers_read": SERVICE_FAILURE_MESSAGE,
+            # Those who write to them will notice.
+            "receiving": group_by_platform(
+                [account for account in accounts if statuses[account.pk].facts.last_push]
+            ),
+            "failure_message": SERVICE_FAILURE_MESSAGE,
+            "mini_program_failure_message": MINI_PROGRAM_FAILURE_MESSAGE,
         }
         return render_page(request, site, "pause.html", only, context)
 
@@ -88,6 +92,14 @@ RESUME = Step(
     resume,
     changes={"is_paused": True},
 )
+
+
+def group_by_platform(accounts: list[OfficialAccount]) -> dict[str, list[OfficialAccount]]:
+    """Return the accounts by the name of their platform, such as ``mini_program``."""
+    groups: dict[str, list[OfficialAccount]] = {}
+    for account in accounts:
+        groups.setdefault(Platform(account.platform).label, []).append(account)
+    return groups
 
 
 def chosen_accounts(request: HttpRequest) -> QuerySet[OfficialAccount]:

@@ -1,13 +1,14 @@
-"""Shows a secret once: on the account page, after the redirect from the form that made it.
+"""Shows secrets once: on the account page, after the redirect from the form that made them.
 
 The form stores a PendingReveal, and the redirect carries its nonce. The account page deletes the
-row, and shows the secret only if it was the one that deleted it. So exactly one answer shows it,
+row, and shows the secrets only if it was the one that deleted it. So exactly one answer shows it,
 whatever other tabs do in the meantime.
 """
 
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from datetime import timedelta
 from urllib.parse import urlencode
 
@@ -20,6 +21,7 @@ from django.utils.translation import gettext_lazy as _
 
 from verification.admin.base import account_url, may, redirect_to_account
 from verification.models import PendingReveal
+from verification.models.pending_reveal import SEPARATOR
 
 #: The parameter of the account page that holds the nonce.
 PARAMETER = "reveal"
@@ -34,9 +36,16 @@ PASS_ON = _(
 def redirect_to_secret(
     request: HttpRequest, account_id: int, secret_name: str, version: int | str
 ) -> HttpResponse:
-    """Redirect to the account page, which shows this secret to this session once.
+    """Redirect to the account page, which shows this secret to this session once."""
+    return redirect_to_secrets(request, account_id, {secret_name: version})
 
-    `version` tells the secret from later ones of the same name, which are not shown. A user who may
+
+def redirect_to_secrets(
+    request: HttpRequest, account_id: int, versions: Mapping[str, int | str]
+) -> HttpResponse:
+    """Redirect to the account page, which shows these secrets to this session once.
+
+    A version tells the secret from later ones of the same name, which are not shown. A user who may
     not open the account page is shown nothing.
     """
     if not may(request, "view_officialaccount", "change_officialaccount"):
@@ -47,15 +56,15 @@ def redirect_to_secret(
     PendingReveal.objects.filter(created_at__lt=now - MAX_AGE).delete()
     PendingReveal.objects.create(
         key=make_key(request, account_id, nonce),
-        secret_name=secret_name,
-        version=str(version),
+        secret_name=SEPARATOR.join(versions),
+        version=SEPARATOR.join(map(str, versions.values())),
         created_at=now,
     )
     return redirect(f"{account_url(account_id)}?{urlencode({PARAMETER: nonce})}")
 
 
 def take_pending_reveal(request: HttpRequest, account_id: int) -> PendingReveal | None:
-    """Return which secret this answer shows, and delete the row, so that no other answer does."""
+    """Return which secrets this answer shows, and delete the row, so that no other answer does."""
     nonce = request.GET.get(PARAMETER, "")
     if request.method != "GET" or not nonce:
         return None

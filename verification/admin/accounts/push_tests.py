@@ -7,13 +7,14 @@ from typing import Any
 from django import forms
 from django.conf import settings
 from django.contrib import admin
-from django.contrib.admin.widgets import AdminTextInputWidget
+from django.contrib.admin.widgets import AdminRadioSelect, AdminTextInputWidget
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext_lazy as _
 
-from verification.accounts.push_report import read_encryption, send_test_message
+from verification.accounts.encryption import read_encryption
+from verification.accounts.push_report import send_test_message
 from verification.accounts.rotation import current_secret
 from verification.admin.accounts.aes_keys import AES_KEYS
 from verification.admin.accounts.pages import render_page
@@ -22,6 +23,7 @@ from verification.admin.accounts.tokens import TOKENS
 from verification.admin.base import lay_out, require
 from verification.fields import UndecryptableSecret
 from verification.models import AESKey, ChainHead, OfficialAccount
+from verification.protocol.enums import Platform
 from verification.self_test.checks import Result
 
 PERMISSION = "send_test_message"
@@ -33,6 +35,14 @@ class MessageForm(forms.Form):
         max_length=600,
         initial=_("This is a test message of the WeChat gateway."),
         widget=AdminTextInputWidget(attrs={"autocomplete": "off"}),
+    )
+    data_format = forms.ChoiceField(
+        label=_("Data format"),
+        choices=[("xml", "XML"), ("json", "JSON")],
+        initial="xml",
+        required=False,
+        widget=AdminRadioSelect(attrs={"class": "radiolist"}),
+        help_text=_("The one that the Mini Program's console has (数据格式)."),
     )
     encrypted = forms.BooleanField(
         label=_("Encrypted, as in the security mode (安全模式)"), required=False
@@ -51,8 +61,10 @@ def send(site: admin.AdminSite, request: HttpRequest, account_id: int) -> HttpRe
         request.POST if request.method == "POST" else None,
         initial={"encrypted": key is not None and key.first_used_at is not None},
     )
-    if key is None:
+    if key is None or account.is_wecom:  # which always encrypts
         del form.fields["encrypted"]
+    if account.platform != Platform.MINI_PROGRAM:  # whose console alone offers JSON
+        del form.fields["data_format"]
     obstacle = find_obstacle(account)
     outcome = {} if obstacle or not form.is_valid() else try_to_send(account, form)
     context = {
@@ -72,6 +84,8 @@ def find_obstacle(account: OfficialAccount) -> Any:
         return _("PUBLIC_URL is not set, so this server does not know its own address.")
     if account.current_token is None:
         return _("The account has no token, with which the message is signed.")
+    if account.is_wecom and current_secret(AESKey, account) is None:
+        return _("The account has no EncodingAESKey, with which the message is encrypted.")
     return ""
 
 
@@ -83,19 +97,26 @@ def try_to_send(account: OfficialAccount, form: MessageForm) -> dict[str, Any]:
         form.add_error(None, TOKENS.lost_key)
         return {}
     assert token is not None  # find_obstacle() has looked.
+    encrypted = "encrypted" if "encrypted" in form.fields else None
+    is_encrypted = account.is_wecom or form.cleaned_data.get("encrypted")
     try:
-        encryption = read_encryption(account) if form.cleaned_data.get("encrypted") else None
+        encryption = read_encryption(account) if is_encrypted else None
     except UndecryptableSecret:
-        form.add_error("encrypted", AES_KEYS.lost_key)
+        form.add_error(encrypted, AES_KEYS.lost_key)
         return {}
     except ValidationError as error:
-        form.add_error("encrypted", error)
+        form.add_error(encrypted, error)
         return {}
     last_id = ChainHead.objects.values_list("last_attempt_id", flat=True).first() or 0
     # No transaction may be open here: on SQLite it would keep the push from being recorded.
     try:
         probe, finding = send_test_message(
-            account, account.server_url, token, form.cleaned_data["text"], encryption
+            account,
+            account.server_url,
+            token,
+            form.cleaned_data["text"],
+            encryption,
+            is_json=form.cleaned_data.get("data_format") == "json",
         )
     except ValidationError as error:
         form.add_error("text", error)

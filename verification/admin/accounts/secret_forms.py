@@ -1,4 +1,4 @@
-"""Asks for a secret: a person lets one be generated, or enters the one that WeChat has."""
+"""Asks for a secret: a person lets one be generated, or enters the one that the console has."""
 
 from __future__ import annotations
 
@@ -10,12 +10,9 @@ from django import forms
 from django.contrib.admin.widgets import AdminRadioSelect, AdminTextInputWidget
 from django.utils.translation import gettext_lazy as _
 
-from verification.accounts.aes_keys import (
-    generate_aes_key,
-    validate_aes_key,
-    validate_app_id,
-)
+from verification.accounts.aes_keys import generate_aes_key, validate_aes_key
 from verification.models.account import generate_secret, validate_secret
+from verification.models.platform_ids import validate_app_id
 
 GENERATE, ENTER = "generate", "enter"
 
@@ -39,7 +36,7 @@ class SecretInput(AdminTextInputWidget):
 
 
 class SecretField(forms.CharField):
-    """Keeps spaces around the secret, as WeChat does, so that the validator refuses them."""
+    """Keeps spaces around the secret, as consoles do, so that the validator refuses them."""
 
     def __init__(self, label: Any, validator: Callable[[str], None], help_text: Any) -> None:
         super().__init__(
@@ -57,14 +54,14 @@ def make_token_source_field() -> SourceField:
     return SourceField(
         _("Token"),
         _("Generate a token"),
-        _("Enter the one WeChat already has"),
+        _("Enter the one that the console already has"),
         _("A generated token has 32 letters and digits, without look-alikes."),
     )
 
 
 def make_token_field() -> SecretField:
     return SecretField(
-        _("The token in WeChat"),
+        _("The token in the console"),
         validate_secret,
         _("3 to 32 letters and digits. Below 16 it can be guessed."),
     )
@@ -103,7 +100,7 @@ FIXED_OVERLAPS = [
 
 
 class OverlapField(forms.TypedChoiceField):
-    """Asks how long the old secret stays valid. None means until WeChat has used the new one."""
+    """Asks how long the old secret stays valid. None means until the new one was used."""
 
     def __init__(self, label: Any, choices: Any) -> None:
         super().__init__(
@@ -142,11 +139,11 @@ class RotateAESKeyForm(RotateForm):
     aes_key_source = SourceField(
         "EncodingAESKey",
         _("Generate an EncodingAESKey"),
-        _("Enter the EncodingAESKey that WeChat already has"),
-        _("If you generate one, paste it into WeChat's console afterwards."),
+        _("Enter the EncodingAESKey that the console already has"),
+        _("If you generate one, paste it into the console afterwards."),
     )
     aes_key = SecretField(
-        _("The EncodingAESKey in WeChat"),
+        _("The EncodingAESKey in the console"),
         validate_aes_key,
         _("消息加解密密钥: 43 letters and digits."),
     )

@@ -69,6 +69,11 @@ class SecretPages:
 
     # --- What differs
 
+    def texts_of(self, account: OfficialAccount) -> dict[str, Any]:
+        """Return the texts in the words of the account's platform."""
+        words = {"caller": account.caller, "button": account.submit_button}
+        return {name: str(text).format(**words) for name, text in self.texts.items()}
+
     def change(
         self, account: OfficialAccount, text: str, actor: Actor, form: RotateForm
     ) -> RotatingSecret:
@@ -87,20 +92,21 @@ class SecretPages:
         self, request: HttpRequest, account: OfficialAccount, pending: PendingReveal | None
     ) -> dict[str, Any]:
         """Return what secrets.html shows. `pending` says which secret this answer shows."""
-        rows = [self.describe(secret) for secret in self.model.objects.filter(account=account)]
+        texts = self.texts_of(account)
+        secrets = self.model.objects.filter(account=account).select_related("account")
+        rows = [self.describe(secret, texts) for secret in secrets]
         has_current = any(row.secret.is_current for row in rows)
         return {
             "name": self.name,
-            "texts": self.texts,
+            "texts": texts,
             "rows": rows,
-            "change_text": self.texts["rotate" if has_current else "create"],
+            "change_text": texts["rotate" if has_current else "create"],
             "rotate_url": self.url("rotate", account.pk) if may(request, "rotate_token") else "",
         }
 
-    def describe(self, secret: RotatingSecret) -> SecretRow:
+    def describe(self, secret: RotatingSecret, texts: dict[str, Any]) -> SecretRow:
         is_live = secret.is_live_at(timezone.now())
         is_previous = is_live and not secret.is_current
-        texts = self.texts
         previous = texts["previous"] if is_live else texts["retired"]
         ids = secret.account_id, secret.pk
         return SecretRow(
@@ -108,23 +114,25 @@ class SecretPages:
             texts["current"] if secret.is_current else previous,
             format_datetime(secret.created_at, MINUTE),
             name_actor(secret.created_by),
-            self.describe_first_use(secret, is_live=is_live),
-            self.describe_end(secret),
+            self.describe_first_use(secret, texts, is_live=is_live),
+            self.describe_end(secret, texts),
             not is_live,
             self.url("keep", *ids) if is_previous and secret.expires_at else "",
             self.url("retire", *ids) if is_previous or (is_live and secret.is_optional) else "",
             texts["retire" if is_previous else "retire_current"],
         )
 
-    def describe_first_use(self, secret: RotatingSecret, *, is_live: bool) -> Any:
+    def describe_first_use(
+        self, secret: RotatingSecret, texts: dict[str, Any], *, is_live: bool
+    ) -> Any:
         if secret.first_used_at is not None:
             return format_datetime(secret.first_used_at, MINUTE)
-        return self.texts["unused"] if is_live else "–"
+        return texts["unused"] if is_live else "–"
 
-    def describe_end(self, secret: RotatingSecret) -> Any:
+    def describe_end(self, secret: RotatingSecret, texts: dict[str, Any]) -> Any:
         if secret.expires_at is not None:
             return format_datetime(secret.expires_at, MINUTE)
-        return "–" if secret.is_current else self.texts["ends_after_use"]
+        return "–" if secret.is_current else texts["ends_after_use"]
 
     # --- Showing
 
@@ -145,7 +153,7 @@ class SecretPages:
         except UndecryptableSecret:
             messages.error(request, self.lost_key)
             return redirect_to_account(request, account_id)
-        messages.info(request, self.texts["seen"])
+        messages.info(request, self.texts_of(account)["seen"])
         return redirect_to_secret(request, account_id, self.name, secret.pk)
 
     def read_shown(self, account: OfficialAccount, pending: PendingReveal | None) -> str:
@@ -172,19 +180,19 @@ class SecretPages:
             },
         )
         self.adapt(form, account)
+        texts = self.texts_of(account)
         if form.is_valid() and (made := self.try_to_rotate(request, account, form)):
-            messages.success(request, self.texts["rotated" if current else "created"])
+            messages.success(request, texts["rotated" if current else "created"])
             self.warn(request, account, made)
             return redirect_to_secret(request, account_id, self.name, made.pk)
         hidden = {"replaces"} if current else {"replaces", "keep_old"}
         first = [form.source_field, form.text_field]
         fields = [*first, *(name for name in form.fields if name not in {*first, *hidden})]
         context = {
-            "title": self.texts["rotate_title" if current else "create_title"]
-            % {"account": account},
-            "texts": self.texts,
-            "afterwards": self.texts["afterwards" if current else "create_afterwards"],
-            "button": self.texts["rotate_button" if current else "create_button"],
+            "title": texts["rotate_title" if current else "create_title"] % {"account": account},
+            "texts": texts,
+            "afterwards": texts["afterwards" if current else "create_afterwards"],
+            "button": texts["rotate_button" if current else "create_button"],
             "form": form,
             "fieldsets": lay_out(form, fields),
             "current": current,
@@ -238,7 +246,8 @@ class SecretPages:
         if request.method != "POST":
             return redirect_to_account(request, account_id)
         secret = get_object_or_404(self.model, pk=secret_id, account=account_id)
-        return self.set_end(request, secret, keep_longer, self.texts["kept"])
+        kept = self.texts_of(secret.account)["kept"]
+        return self.set_end(request, secret, keep_longer, kept)
 
     def retire(
         self, site: admin.AdminSite, request: HttpRequest, account_id: int, secret_id: int
@@ -246,22 +255,22 @@ class SecretPages:
         """Ask for confirmation, then refuse everything that needs the old secret."""
         require(request, "rotate_token")
         secret = get_object_or_404(self.model, pk=secret_id, account=account_id)
-        is_last = secret.is_current and secret.is_optional
+        is_last, texts = secret.is_current and secret.is_optional, self.texts_of(secret.account)
         if request.method == "POST":
             retired = "retired_current" if is_last else "retired_now"
-            return self.set_end(request, secret, retire, self.texts[retired])
+            return self.set_end(request, secret, retire, texts[retired])
         name = "retire_current" if is_last else "retire"
         current = current_secret(self.model, secret.account)
         is_safe = current is not None and current.first_used_at is not None
         meaning = "retire_is_safe" if is_safe else "retire_is_unsafe"
         context = {
-            "title": self.texts[f"{name}_title"] % {"account": secret.account},
-            "texts": self.texts,
-            "page_name": self.texts[f"{name}_page"],
-            "question": self.texts[f"{name}_question"] % {"fingerprint": secret.fingerprint},
-            "meaning": self.texts["retire_current_when" if is_last else meaning],
+            "title": texts[f"{name}_title"] % {"account": secret.account},
+            "texts": texts,
+            "page_name": texts[f"{name}_page"],
+            "question": texts[f"{name}_question"] % {"fingerprint": secret.fingerprint},
+            "meaning": texts["retire_current_when" if is_last else meaning],
             "is_unsafe": not is_safe,
-            "button": self.texts[f"{name}_button"],
+            "button": texts[f"{name}_button"],
         }
         return render_page(request, site, "retire_secret.html", secret.account, context)
 

@@ -1,4 +1,4 @@
-"""Runs the self-test: this server calls itself as WeChat would, and shows what came back."""
+"""Runs the self-test: this server calls itself as the platform would, and shows the answer."""
 
 from __future__ import annotations
 
@@ -6,31 +6,34 @@ import shlex
 
 from django.conf import settings
 from django.contrib import admin, messages
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext_lazy as _
 
+from verification.accounts.encryption import read_check_encryption
+from verification.admin.accounts.aes_keys import AES_KEYS
 from verification.admin.accounts.pages import render_page
 from verification.admin.accounts.tokens import TOKENS
 from verification.admin.base import account_url, redirect_to_account, require
 from verification.fields import UndecryptableSecret
 from verification.keys import self_test_key
 from verification.models import ChainHead, OfficialAccount, VerificationAttempt
-from verification.protocol.console import TESTER_URL
+from verification.protocol.console import console_of
 from verification.self_test.checks import Result, check, worst
 from verification.self_test.client import Probe, probe_server_url
 
 #: A user needs one of these permissions.
 TESTERS = ("change_officialaccount", "rotate_token")
 SUMMARIES = {
-    Result.PASSED: _("Everything passed: WeChat would accept this answer."),
-    Result.WARNED: _("WeChat would accept this answer, but something needs attention."),
-    Result.FAILED: _("WeChat would not accept this answer."),
+    Result.PASSED: _("Everything passed: {caller} would accept this answer."),
+    Result.WARNED: _("{caller} would accept this answer, but something needs attention."),
+    Result.FAILED: _("{caller} would not accept this answer."),
 }
 
 
 def run(site: admin.AdminSite, request: HttpRequest, account_id: int) -> HttpResponse:
-    """Send a URL verification to the account's server URL, as WeChat would; show the result.
+    """Send a URL verification to the account's server URL, as its platform would; show the result.
 
     The URL comes from PUBLIC_URL and the account alone: a user cannot choose another target.
     """
@@ -38,16 +41,21 @@ def run(site: admin.AdminSite, request: HttpRequest, account_id: int) -> HttpRes
     if request.method != "POST":
         return redirect_to_account(request, account_id)
     account = get_object_or_404(OfficialAccount, pk=account_id)
+    secret = encryption = None
     try:
         secret = find_secret(account)
+        encryption = read_check_encryption(account)
     except UndecryptableSecret:
-        messages.error(request, TOKENS.lost_key)
-        secret = None
+        messages.error(request, AES_KEYS.lost_key if secret else TOKENS.lost_key)
+        return redirect_to_account(request, account_id)
+    except ValidationError as error:
+        messages.error(request, error.messages[0])
+        return redirect_to_account(request, account_id)
     if not secret or not settings.PUBLIC_URL:
         return redirect_to_account(request, account_id)
     last_id = ChainHead.objects.values_list("last_attempt_id", flat=True).first() or 0
     # No transaction may be open here: on SQLite it would keep the callback from being recorded.
-    probe = probe_server_url(account.server_url, secret, self_test_key())
+    probe = probe_server_url(account.server_url, secret, self_test_key(), encryption)
     return show(site, request, account, probe, find_attempt(probe, last_id))
 
 
@@ -74,10 +82,10 @@ def show(
         "title": _("Test of %(account)s from this server") % {"account": account},
         "checks": checks,
         "result": worst(checks),
-        "summary": SUMMARIES[worst(checks)],
+        "summary": str(SUMMARIES[worst(checks)]).format(caller=account.caller),
         "attempt": attempt,
         "curl": curl(probe),
-        "wechats_tester": TESTER_URL,
+        "tester_url": console_of(account.platform, account.suite_id).tester_url,
         "language_next": account_url(account.pk),
     }
     return render_page(request, site, "self_test.html", account, context)
@@ -85,4 +93,5 @@ def show(
 
 def curl(probe: Probe) -> str:
     """Return a command that sends the same request, which is also recorded as a self-test."""
-    return shlex.join(["curl", "--http1.0", "--include", "-A", "Mozilla/4.0", probe.url])
+    version = f"--http{probe.http_version}"
+    return shlex.join(["curl", version, "--include", "-A", "Mozilla/4.0", probe.url])

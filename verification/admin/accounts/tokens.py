@@ -30,8 +30,8 @@ class TokenPages(SecretPages):
         "current": _("Current token"),
         "previous": _("Previous token"),
         "retired": _("Retired token"),
-        "unused": _("Not used by WeChat yet"),
-        "ends_after_use": _("24 hours after WeChat first uses the new token"),
+        "unused": _("Not used by {caller} yet"),
+        "ends_after_use": _("24 hours after {caller} first uses the new token"),
         "create": _("Create token…"),
         "rotate": _("Rotate token…"),
         "retire": _("Retire old token now…"),
@@ -39,7 +39,9 @@ class TokenPages(SecretPages):
         "kept": _("The old token is valid 24 h longer."),
         "retired_now": _("The old token is retired."),
         "created": _("The account has a token now."),
-        "rotated": _("The token is rotated. Paste the new one into WeChat's console."),
+        "rotated": _(
+            "The token is rotated. Paste the new one into the console and press {button}."
+        ),
         "seen": _("The change log records that you have seen the token."),
         # The page that rotates it
         "create_title": _("Create a token for %(account)s"),
@@ -47,10 +49,10 @@ class TokenPages(SecretPages):
         "create_button": _("Create token"),
         "rotate_button": _("Rotate token"),
         "afterwards": _(
-            "Afterwards, paste the new token into WeChat's console. WeChat uses the old one until "
-            "you do."
+            "Afterwards, paste the new token into the console and press {button}. {caller} uses "
+            "the old one until you do."
         ),
-        "create_afterwards": _("Afterwards, paste the token into WeChat's console."),
+        "create_afterwards": _("Afterwards, paste the token into the console and press {button}."),
         # The page that retires it
         "retire_title": _("Retire the old token of %(account)s"),
         "retire_page": _("Retire old token"),
@@ -59,12 +61,12 @@ class TokenPages(SecretPages):
             "From then on, every request signed with the old token %(fingerprint)s is refused."
         ),
         "retire_is_safe": _(
-            "WeChat has used the new token already, so followers will notice nothing."
+            "{caller} has used the new token already, so nobody who writes will notice anything."
         ),
         "retire_is_unsafe": _(
-            "WeChat has not used the new token yet. If it still signs with the old one, its calls "
-            "fail at once and followers see that the service is out of order. Paste the new token "
-            "into the console first, unless the old one has leaked."
+            "{caller} has not used the new token yet. If it still signs with the old one, its "
+            "calls fail at once, and whoever writes gets no reply. Paste the new token into the "
+            "console first, unless the old one has leaked."
         ),
     }
 

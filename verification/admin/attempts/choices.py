@@ -127,7 +127,7 @@ def selects_of(filters: AttemptFilter) -> list[Select]:
     parts: list[tuple[str, Any, Iterable[tuple[str, Any]], str]] = [
         (
             "account",
-            _("Official account"),
+            _("Account"),
             [("", _("All")), *accounts, (NO_ACCOUNT, NO_ACCOUNT_LABEL)],
             str(filters.account or ""),
         ),
@@ -155,7 +155,7 @@ def chips_of(filters: AttemptFilter) -> Iterator[Chip]:
     """Yield the filters that are applied, apart from the period."""
     if filters.account:
         without = filters.replace(account=None)
-        yield Chip(_("Official account"), chosen_account(filters), without.query())
+        yield Chip(_("Account"), chosen_account(filters), without.query())
     for name, label, choices in (
         ("outcome", _("Outcome"), OUTCOME_CHOICES),
         ("reason", _("Reason"), REASON_CHOICES),

@@ -117,7 +117,7 @@ NAMES = {
     "last": _("Through"),
     "since": _("From"),
     "until": _("Before"),
-    "account": _("Official account"),
+    "account": _("Account"),
     "kind": _("Kind"),
     "outcome": _("Outcome"),
     "reason": _("Reason"),

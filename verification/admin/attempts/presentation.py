@@ -12,7 +12,7 @@ from verification.diagnosis import Explanation
 from verification.diagnosis.remarks import MAX_POSSIBLE_SKEW, format_duration
 from verification.models import VerificationAttempt
 from verification.models.noise import WECHAT_USER_AGENT
-from verification.protocol.console import ANSWERS
+from verification.protocol.console import OFFICIAL_ACCOUNT, console_of
 from verification.protocol.enums import Kind, Mark, Outcome, Reason
 from verification.protocol.reply import REFUSALS
 
@@ -145,4 +145,8 @@ def console_shows(attempt: VerificationAttempt) -> str:
     """
     if attempt.kind != Kind.URL_VERIFICATION or attempt.user_agent != WECHAT_USER_AGENT:
         return ""
-    return ANSWERS["success" if attempt.outcome == Outcome.ACCEPTED else "token"]
+    account = attempt.account
+    console = console_of(account.platform, account.suite_id) if account else OFFICIAL_ACCOUNT
+    if attempt.outcome == Outcome.ACCEPTED:
+        return console.answers["success"] or _("that the form was saved")
+    return console.answers.get("token") or console.answers["failed"]

@@ -103,7 +103,7 @@ class ChangeEventAdmin(ReadOnlyAdmin):
     def who(self, event: ChangeEvent) -> str:
         return with_title(event.actor_name)
 
-    @admin.display(description=_("official account"))
+    @admin.display(description=_("account"))
     def about_in_short(self, event: ChangeEvent) -> Any:
         about = self.about(event)
         return about if event.account_id is None else with_title(str(about))
@@ -150,7 +150,7 @@ class ChangeEventAdmin(ReadOnlyAdmin):
         # An event of a release that signed none is proven by the first signed one.
         return f"✓ {gettext('verifies')}" if event.mac else self.get_empty_value_display()
 
-    @admin.display(description=_("official account"))
+    @admin.display(description=_("account"))
     def about(self, event: ChangeEvent) -> Any:
         if event.account_id is None:
             return self.get_empty_value_display()

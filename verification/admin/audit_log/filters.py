@@ -24,7 +24,7 @@ from verification.times import PRESETS, Period, can_have_records, preset
 #: The actions of the change log by subject: the name of a group in URLs, its label, its actions.
 ACTION_GROUPS: dict[str, tuple[Any, list[Action]]] = {
     "accounts": (
-        _("Official accounts"),
+        _("Accounts"),
         [
             *(Action.ACCOUNT_CREATED, Action.ACCOUNT_CHANGED, Action.ACCOUNT_PAUSED),
             *(Action.ACCOUNT_RESUMED, Action.ACCOUNT_DELETED),
@@ -137,9 +137,9 @@ class ActionFilter(SelectFilter):
 
 
 class AccountFilter(SelectFilter):
-    title = _("Official account")
+    title = _("Account")
     parameter_name = "account__id__exact"
-    none_label = _("Without an official account")
+    none_label = _("Without an account")
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
         accounts = OfficialAccount.objects.order_by("name").values_list("id", "name")

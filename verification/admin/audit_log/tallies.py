@@ -47,7 +47,7 @@ class TallyAdmin(ReadOnlyAdmin):
     ) -> HttpResponse:
         return super().changelist_view(request, {"zone": format_zone(), **(extra_context or {})})
 
-    @admin.display(description=_("official account"))
+    @admin.display(description=_("account"))
     def account_name(self, tally: Tally) -> Any:
         if tally.account_id is None:
             return _("No such account")

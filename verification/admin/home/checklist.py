@@ -87,15 +87,15 @@ def read_setup(request: HttpRequest, accounts: AccountRows, operation: Operation
 def _first_account(request: HttpRequest, accounts: AccountRows) -> Iterator[Step]:
     add = may(request, "add_officialaccount")
     yield Step(
-        _("Add your first official account"),
+        _("Add your first account"),
         bool(accounts),
         url=reverse("admin:verification_officialaccount_add") if add else "",
     )
     first = next((account for account, _status in accounts), None)
     yield Step(
-        _("Connect it to WeChat"),
+        _("Connect it"),
         any(status.facts.last_accepted for _account, status in accounts),
-        _("Its page has the server URL and the token for WeChat's console."),
+        _("Its page has the server URL and the token for the console."),
         url=account_url(first.pk) if first else "",
     )
 

@@ -21,8 +21,8 @@ from verification.times import format_short, format_zone
 
 class Command(GatewayCommand):
     help = gettext_lazy(
-        "Lists all official accounts with their state, server URL and last accepted call. Accounts "
-        "that need attention come first."
+        "Lists all accounts with their state, server URL and last accepted call. Accounts that "
+        "need attention come first."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -72,7 +72,7 @@ def format_row(account: OfficialAccount, status: AccountStatus) -> Iterator[str]
 def summarize(statuses: list[AccountStatus]) -> str:
     """Return the last line: how many accounts there are, and the zone of the times above."""
     if not statuses:
-        return _("There are no official accounts yet: add one with add_account.")
+        return _("There are no accounts yet: add one with add_account.")
     count = len(statuses)
     troubled = sum(status.needs_attention for status in statuses)
     return _("{accounts}, {attention}. Times are in {zone}.").format(

@@ -21,9 +21,9 @@ from verification.protocol.console import SERVICE_FAILURE_MESSAGE
 class Command(GatewayCommand):
     help = format_lazy(
         gettext_lazy(
-            "Pauses an official account: all its callbacks are refused until you run "
-            "resume_account. Followers who write to it read “{message}”, if it is enabled (启用) "
-            "in WeChat's console."
+            "Pauses an account: all its callbacks are refused until you run resume_account. "
+            "Followers of an official account that is enabled (启用) in WeChat's console read "
+            "“{message}” when they write to it."
         ),
         message=SERVICE_FAILURE_MESSAGE,
     )

@@ -17,7 +17,7 @@ from verification.management.base import (
 
 
 class Command(GatewayCommand):
-    help = gettext_lazy("Resumes a paused official account: its callbacks are answered again.")
+    help = gettext_lazy("Resumes a paused account: its callbacks are answered again.")
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("slug", help=_("The slug of the account."))

@@ -21,6 +21,7 @@ from verification.management.base import (
     previous_facts,
     read_token,
 )
+from verification.management.platforms import name_console
 from verification.models import OfficialAccount, Token
 from verification.times import format_datetime
 
@@ -33,23 +34,24 @@ def valid_now(tokens: list[Token]) -> list[Token]:
     return [token for token in tokens if token.is_live_at(timezone.now())]
 
 
-def format_ends(earlier: list[Token]) -> Iterator[str]:
+def format_ends(account: OfficialAccount, earlier: list[Token]) -> Iterator[str]:
     """Yield a sentence for each previous token that is still valid, or one if none is.
 
     Several can be valid, and an earlier rotation may already have set the end of one.
     """
-    live = valid_now(earlier)
+    live, caller = valid_now(earlier), account.caller
     if earlier and not live:
-        yield _(
-            "Every previous token has ended: WeChat is refused until you have pasted the new one."
+        sentence = _(
+            "Every previous token has ended: {caller} is refused until you have pasted the new one."
         )
+        yield sentence.format(caller=caller)
     for token in live:
         if token.expires_at is None:
             sentence = _(
-                "Token {fingerprint} stays valid until 24 hours after WeChat first uses the new "
+                "Token {fingerprint} stays valid until 24 hours after {caller} first uses the new "
                 "one."
             )
-            yield sentence.format(fingerprint=token)
+            yield sentence.format(fingerprint=token, caller=caller)
         else:
             sentence = _("Token {fingerprint} ends at {time}, used or not.")
             yield sentence.format(fingerprint=token, time=format_datetime(token.expires_at))
@@ -57,8 +59,8 @@ def format_ends(earlier: list[Token]) -> Iterator[str]:
 
 class Command(GatewayCommand):
     help = gettext_lazy(
-        "Gives an official account a new token and prints it only once. The old token stays valid "
-        "until 24 hours after WeChat first uses the new one."
+        "Gives an account a new token and prints it only once. The old token stays valid until 24 "
+        "hours after the new one is first used."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -69,7 +71,7 @@ class Command(GatewayCommand):
             metavar="HOURS",
             help=_(
                 "Ends every previous token after this many whole hours, from 0 to 168, whether or "
-                "not WeChat has used the new one. Use 0 after a leak."
+                "not the new one has been used. Use 0 after a leak."
             ),
         )
         add_json_argument(parser)
@@ -88,8 +90,9 @@ class Command(GatewayCommand):
         for line in format_server_url(account):
             self.stdout.write(line)
         self.stdout.write(_("Token:      {token}").format(token=text))
+        sentence = _("Paste the token into {console} (Token) and press {button}.")
         self.stdout.write(
-            _("Paste the token into WeChat's console (令牌(Token)) and press Submit (提交).")
+            sentence.format(console=name_console(account), button=account.submit_button)
         )
-        for sentence in format_ends(earlier):
-            self.stdout.write(sentence)
+        for line in format_ends(account, earlier):
+            self.stdout.write(line)

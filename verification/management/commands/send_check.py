@@ -9,6 +9,7 @@ from django.core.management.base import CommandError
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from verification.accounts.encryption import read_check_encryption
 from verification.accounts.push_report import explain_refusal
 from verification.keys import self_test_key
 from verification.management.base import (
@@ -27,11 +28,12 @@ from verification.self_test.client import Probe, probe_server_url
 
 class Command(GatewayCommand):
     help = gettext_lazy(
-        "Sends a signed URL verification over HTTP/1.0, as WeChat does, and compares the answer "
-        "with the echostr, byte for byte. The exit code is 0 if WeChat would accept the answer, "
-        "and 1 if not. A server with the same TOKEN_ENCRYPTION_KEYS records the request as a "
-        "self-test, which neither verifies the account nor sets the end of an old token. Another "
-        "server records it as WeChat's."
+        "Sends a signed URL verification as the account's platform does, and compares the answer "
+        "with the echostr, byte for byte. WeCom encrypts the echostr, so a WeCom app needs its "
+        "EncodingAESKey. The exit code is 0 if the platform would accept the answer, and 1 if not. "
+        "A server with the same TOKEN_ENCRYPTION_KEYS records the request as a self-test, which "
+        "neither verifies the account nor sets the end of an old token. Another server records it "
+        "as the platform's."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -46,7 +48,8 @@ class Command(GatewayCommand):
         account = find_account(slug)
         target = default_url(account) if url is None else require_url(url)
         secret = current_token(account) if token is None else read_token(token)
-        probe = probe_server_url(target, secret, self_test_key())
+        encryption = read_check_encryption(account)
+        probe = probe_server_url(target, secret, self_test_key(), encryption)
         failed = [result.sentence for result in check(probe) if result.result is Result.FAILED]
         if options["json"]:
             self.print_json(**account_facts(account), **probe_facts(probe, target, failed))

@@ -7,7 +7,9 @@ from django.core.management.base import CommandError
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from verification.accounts.push_report import Finding, read_encryption, send_test_message
+from verification.accounts.encryption import require_encryption
+from verification.accounts.push_report import send_test_message
+from verification.accounts.reply_report import Finding
 from verification.management.base import (
     GatewayCommand,
     account_facts,
@@ -17,18 +19,17 @@ from verification.management.base import (
     read_token,
 )
 from verification.management.targets import current_token, default_url, require_url
-from verification.models import OfficialAccount
+from verification.protocol.enums import Platform
 from verification.self_test.client import Probe
-from verification.self_test.push import Encryption
 
 
 class Command(GatewayCommand):
     help = gettext_lazy(
-        "Sends a signed test message over HTTP/1.0, as WeChat sends a follower's, and says what "
-        "came back and what to do. The exit code is 0 if the follower would see no fault, and 1 if "
-        "not. A server with the same TOKEN_ENCRYPTION_KEYS records the message as a self-test, "
-        "forwards it to the account's backend, and never stores it. Another server takes it for a "
-        "follower's."
+        "Sends a signed test message, as the account's platform sends one that a person wrote, and "
+        "says what came back and what to do. The exit code is 0 if the person would see no fault, "
+        "and 1 if not. A server with the same TOKEN_ENCRYPTION_KEYS records the message as a "
+        "self-test, forwards it to the account's backend, and never stores it. Another server "
+        "takes it for a real one."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -39,7 +40,16 @@ class Command(GatewayCommand):
             action="store_true",
             help=_(
                 "Encrypts the message with the account's EncodingAESKey, as WeChat does in the "
-                "security mode (安全模式)."
+                "security mode (安全模式). A message of WeCom is always encrypted."
+            ),
+        )
+        parser.add_argument(
+            "--format",
+            dest="data_format",
+            choices=["xml", "json"],
+            default="xml",
+            help=_(
+                "The data format (数据格式) that the Mini Program's console has (default: XML)."
             ),
         )
         parser.add_argument("--url", help=_("The server URL to call (default: the account's)."))
@@ -52,15 +62,21 @@ class Command(GatewayCommand):
         slug: str,
         text: str,
         encrypted: bool,
+        data_format: str,
         url: str | None,
         token: str | None,
         **options: Any,
     ) -> None:
         account = find_account(slug)
+        is_json = data_format == "json"
+        if is_json and account.platform != Platform.MINI_PROGRAM:
+            raise CommandError(_("Only Mini Programs get messages in JSON: leave out --format."))
         target = default_url(account) if url is None else require_url(url)
-        encryption = require_encryption(account) if encrypted else None
+        encryption = require_encryption(account) if encrypted or account.is_wecom else None
         secret = current_token(account) if token is None else read_token(token)
-        probe, finding = send_test_message(account, target, secret, text, encryption)
+        probe, finding = send_test_message(
+            account, target, secret, text, encryption, is_json=is_json
+        )
         if options["json"]:
             self.print_json(**account_facts(account), **push_facts(probe, target, finding))
         if not finding.is_ok:
@@ -88,11 +104,3 @@ def push_facts(probe: Probe, url: str, finding: Finding) -> dict[str, Any]:
         "reply": finding.reply or None,
         "problems": [] if finding.is_ok else [finding.sentence],
     }
-
-
-def require_encryption(account: OfficialAccount) -> Encryption:
-    encryption = read_encryption(account)
-    if encryption is None:
-        sentence = _("{account} has no EncodingAESKey yet: run set_aes_key {slug} --key -.")
-        raise CommandError(sentence.format(account=account, slug=account.slug))
-    return encryption

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
+from collections.abc import Iterator
 from typing import Any
 
 from django.contrib.admin.utils import label_for_field
@@ -12,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from verification.accounts.editing import save_changes
+from verification.accounts.rotation import current_secret
 from verification.change_log import command_line_actor
 from verification.management.base import (
     GatewayCommand,
@@ -20,14 +22,17 @@ from verification.management.base import (
     find_account,
     format_server_url,
 )
-from verification.models import OfficialAccount
+from verification.management.platforms import PLATFORMS, add_platform_arguments
+from verification.models import AESKey, OfficialAccount
 
 #: The field of each option.
 FIELDS = {
     "name": "name",
     "new_slug": "slug",
     "at_root": "answers_at_root",
+    "platform": "platform",
     "app_id": "app_id",
+    "suite_id": "suite_id",
     "original_id": "original_id",
     "notes": "notes",
 }
@@ -36,15 +41,17 @@ ANSWERS = {"yes": True, "no": False}
 
 class Command(GatewayCommand):
     help = gettext_lazy(
-        "Changes the settings of an official account, as its page in the admin does. The change "
-        "log records the old and the new values."
+        "Changes the settings of an account, as its page in the admin does. The change log records "
+        "the old and the new values."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("slug", help=_("The slug of the account."))
         parser.add_argument("--name", help=_("The name that the admin shows."))
         parser.add_argument("--notes", help=_("Notes for your colleagues."))
-        parser.add_argument("--app-id", metavar="ID", help=_("The AppID, for your own reference."))
+        add_platform_arguments(
+            parser, _("The platform. It cannot change once it has called successfully.")
+        )
         parser.add_argument(
             "--original-id", metavar="ID", help=_("The original ID, for your own reference.")
         )
@@ -71,6 +78,8 @@ class Command(GatewayCommand):
             raise CommandError(_("Name at least one setting to change: see --help."))
         if "answers_at_root" in values:
             values["answers_at_root"] = ANSWERS[values["answers_at_root"]]
+        if "platform" in values:
+            values["platform"] = PLATFORMS[values["platform"]].value
         if values.get("slug", slug) != slug and account.was_called():
             raise CommandError(
                 _("The slug cannot change: the server URL of {account} has been called.").format(
@@ -79,6 +88,8 @@ class Command(GatewayCommand):
             )
         validate(account, values)
         changed = save_changes(account, values, command_line_actor())
+        if "app_id" in changed:
+            self.warn_about_id(account)
         if options["json"]:
             self.print_json(**account_facts(account), changed=changed)
             return
@@ -86,12 +97,22 @@ class Command(GatewayCommand):
             sentence = _("{account} has these settings already; nothing was changed.")
             self.stdout.write(sentence.format(account=account))
             return
-        labels = [str(label_for_field(name, OfficialAccount)) for name in changed]
-        sentence = _("Changed {fields} of {account}.")
-        self.stdout.write(sentence.format(fields=", ".join(labels), account=account))
-        if "slug" in changed:
-            for line in format_server_url(account):
-                self.stdout.write(line)
+        for line in format_result(account, changed):
+            self.stdout.write(line)
+
+
+def format_result(account: OfficialAccount, changed: list[str]) -> Iterator[str]:
+    labels = [
+        account.id_name if name == "app_id" else str(label_for_field(name, OfficialAccount))
+        for name in changed
+    ]
+    sentence = _("Changed {fields} of {account}.")
+    yield sentence.format(fields=", ".join(labels), account=account)
+    if "slug" in changed:
+        yield from format_server_url(account)
+    if account.is_wecom and current_secret(AESKey, account) is None:
+        sentence = _("WeCom encrypts everything: run set_aes_key {slug} before you press {button}.")
+        yield sentence.format(slug=account.slug, button=account.submit_button)
 
 
 def validate(account: OfficialAccount, values: dict[str, Any]) -> None:

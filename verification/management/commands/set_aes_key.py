@@ -8,7 +8,7 @@ from django.core.management.base import CommandError
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from verification.accounts.aes_keys import generate_aes_key, rotate_aes_key
+from verification.accounts.aes_keys import rotate_aes_key
 from verification.accounts.rotation import current_secret, retire
 from verification.change_log import command_line_actor
 from verification.management.base import (
@@ -18,17 +18,18 @@ from verification.management.base import (
     find_account,
     parse_hours,
     previous_facts,
-    read_secret_line,
 )
+from verification.management.platforms import name_console, read_aes_key
 from verification.models import AESKey, OfficialAccount
 from verification.times import format_datetime
 
 
 class Command(GatewayCommand):
     help = gettext_lazy(
-        "Stores the EncodingAESKey of an official account, or generates one and prints it only "
-        "once. With it, this server checks encrypted messages and sends encrypted test messages. "
-        "The old key stays valid until 24 hours after the new one has first decrypted a message."
+        "Stores the EncodingAESKey of an account, or generates one and prints it only once. With "
+        "it, this server checks encrypted messages, sends encrypted test messages, and answers "
+        "WeCom. The old key stays valid until 24 hours after the new one has first decrypted "
+        "something."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -37,7 +38,7 @@ class Command(GatewayCommand):
             "--key",
             metavar="KEY",
             help=_(
-                "The EncodingAESKey that WeChat's console has (default: a generated one). A key on "
+                "The EncodingAESKey that the console has (default: a generated one). A key on "
                 "the command line stays in the shell's history: write --key - to type or pipe it "
                 "to standard input instead."
             ),
@@ -48,21 +49,24 @@ class Command(GatewayCommand):
             help=_(
                 "Retires the key. Use it after you have switched WeChat's console to the plain "
                 "mode (明文模式): while a key is stored that has decrypted messages, plain ones "
-                "are refused."
+                "are refused. A WeCom app cannot be without one."
             ),
         )
         parser.add_argument(
             "--app-id",
             metavar="ID",
             default="",
-            help=_("The AppID, with which each encrypted message ends. Needed only once."),
+            help=_(
+                "The AppID, or the CorpID of a WeCom app, with which each encrypted message ends. "
+                "Needed only once."
+            ),
         )
         parser.add_argument(
             "--keep-old",
             metavar="HOURS",
             help=_(
                 "Ends every previous key after this many whole hours, from 0 to 168, whether or "
-                "not WeChat has used the new one. Use 0 after a leak."
+                "not the new one has been used. Use 0 after a leak."
             ),
         )
         add_json_argument(parser)
@@ -75,10 +79,12 @@ class Command(GatewayCommand):
         if options["none"]:
             self.retire_key(account, has_other_options=bool(key or app_id or keep_old), **options)
             return
-        text = read_key(key)
+        text = read_aes_key(key)
         stored = rotate_aes_key(
             account, text, command_line_actor(), app_id=app_id, keep_old=overlap
         )
+        if app_id:
+            self.warn_about_id(account)
         previous = account.aes_keys.filter(superseded_at__isnull=False)
         if options["json"]:
             self.print_json(
@@ -114,27 +120,24 @@ class Command(GatewayCommand):
         self.stdout.write(sentence.format(account=account))
 
 
-def read_key(option: str | None) -> str:
-    """Return the key of --key: a generated one without it, one line of input for "-"."""
-    if option is None:
-        return generate_aes_key()
-    return read_secret_line("--key", "EncodingAESKey: ") if option == "-" else option
-
-
 def format_result(account: OfficialAccount, stored: AESKey, generated: str) -> Iterator[str]:
     if not generated:
         sentence = _(
-            "Stored the EncodingAESKey of {account} (fingerprint {fingerprint}, AppID {app_id})."
+            "Stored the EncodingAESKey of {account} (fingerprint {fingerprint}, {id} {app_id})."
         )
         yield sentence.format(
-            account=account, fingerprint=stored.fingerprint, app_id=account.app_id
+            account=account,
+            fingerprint=stored.fingerprint,
+            id=account.id_name,
+            app_id=account.app_id,
         )
         return
     yield f"EncodingAESKey: {generated}"
-    yield _(
-        "Paste it into WeChat's console (消息加解密密钥(EncodingAESKey)) and press Submit (提交). "
-        "A backend that decrypts messages itself needs it as well."
+    sentence = _(
+        "Paste it into {console} (EncodingAESKey) and press {button}. A backend that decrypts "
+        "messages itself needs it as well."
     )
+    yield sentence.format(console=name_console(account), button=account.submit_button)
 
 
 def format_previous(previous: Any) -> Iterator[str]:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import pytest
 from django.core.exceptions import ValidationError
+from django.utils import timezone
 
 from verification.accounts.aes_keys import (
     LAST_CHARACTERS,
     generate_aes_key,
     rotate_aes_key,
-    validate_app_id,
 )
 from verification.accounts.rotation import retire, reveal
 from verification.models import AESKey, OfficialAccount
 from verification.protocol.encryption import decode_aes_key
 from verification.tests.support.accounts import LI_WEI
+from verification.tests.support.adapter import A
 from verification.tests.support.admin_client import Action, actions, last_event
 from verification.tests.support.messages import AES_KEY, APP_ID, OTHER_AES_KEY
+from verification.tests.support.wecom import CORP_ID, make_wecom_app
 
 
 @pytest.fixture
@@ -36,6 +38,7 @@ def account(brand_a: OfficialAccount) -> OfficialAccount:
         ("", "This is too short, and may be a token."),
         ("0123456789abcdef" * 2, "This looks like an AppSecret, which this server never needs."),
         (AES_KEY[:-1], "An EncodingAESKey has 43 letters and digits, nothing else."),
+        (f"{AES_KEY[:-1]}_", "This looks like a Secret of WeCom, which this server never needs."),
         (f"{AES_KEY}a", "An EncodingAESKey has 43 letters and digits, nothing else."),
         (f"{AES_KEY[:-1]}+", "An EncodingAESKey has 43 letters and digits, nothing else."),
         (f"{AES_KEY[:-1]}٣", "An EncodingAESKey has 43 letters and digits, nothing else."),
@@ -64,30 +67,6 @@ def test_generated_keys_are_accepted_by_strict_libraries(account: OfficialAccoun
             not "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789".index(key[-1]) % 4
         )
     rotate_aes_key(account, keys.pop(), LI_WEI)
-
-
-@pytest.mark.parametrize(
-    "app_id", [APP_ID, "wx0123456789abcdef", "ww1436e0e65a779aee", "tj4asffe99e54c0f4c"]
-)
-def test_ids_of_every_platform_are_accepted(app_id: str) -> None:
-    validate_app_id(app_id)
-
-
-@pytest.mark.parametrize(
-    ("app_id", "sentence"),
-    [
-        ("gh_97417a04a28d", "This is the original ID"),
-        ("0123456789abcdef" * 2, "This looks like an AppSecret"),
-        ("wx 0123456789abcdef", "An AppID is “wx”"),
-        ("Brand A", "An AppID is “wx”"),
-        ("", "An AppID is “wx”"),
-    ],
-)
-def test_what_cannot_be_an_app_id_is_refused_in_a_sentence(app_id: str, sentence: str) -> None:
-    with pytest.raises(ValidationError) as refusal:
-        validate_app_id(app_id)
-
-    assert sentence in refusal.value.messages[0]
 
 
 def test_a_key_without_an_app_id_is_of_no_use_and_refused(brand_a: OfficialAccount) -> None:
@@ -135,3 +114,24 @@ def test_no_event_holds_the_key(account: OfficialAccount) -> None:
     event = last_event()
 
     assert AES_KEY not in f"{event.facts}{event.detail}"
+
+
+def test_a_wecom_app_cannot_be_without_a_key(db: None) -> None:
+    account = make_wecom_app("wecom", A)
+    [current] = account.aes_keys.all()
+    with pytest.raises(ValidationError, match="This is the current EncodingAESKey, which the"):
+        retire(current, LI_WEI)
+    rotate_aes_key(account, OTHER_AES_KEY, LI_WEI)
+    current.refresh_from_db()
+    retire(current, LI_WEI)
+
+    assert account.aes_keys.live_at(timezone.now()).count() == 1
+
+
+def test_a_key_of_a_wecom_app_needs_its_corp_id(db: None) -> None:
+    account = make_wecom_app("wecom", A, key="", corp_id="")
+    with pytest.raises(ValidationError, match="Enter the CorpID as well"):
+        rotate_aes_key(account, AES_KEY, LI_WEI)
+    with pytest.raises(ValidationError, match="This is an AgentId"):
+        rotate_aes_key(account, AES_KEY, LI_WEI, app_id="1000002")
+    rotate_aes_key(account, AES_KEY, LI_WEI, app_id=CORP_ID)

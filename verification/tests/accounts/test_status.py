@@ -9,15 +9,20 @@ from verification.accounts.levels import Level
 from verification.accounts.pausing import pause
 from verification.change_log import Actor
 from verification.models import OfficialAccount, WatchPosition
-from verification.protocol.enums import DeliveryResult
+from verification.protocol.enums import DeliveryResult, Platform
+from verification.tests.support.accounts import make_account
 from verification.tests.support.adapter import A
 from verification.tests.support.admin_client import (
     wechat_pushes,
     wechat_verifies,
+    wecom_pushes,
+    wecom_verifies,
 )
 from verification.tests.support.deliveries import count_deliveries, give_backend, keep_waiting
+from verification.tests.support.messages import OTHER_AES_KEY
 from verification.tests.support.statuses import status_of
 from verification.tests.support.tallies import was_pushed_to
+from verification.tests.support.wecom import make_wecom_app
 
 
 class TestProgress:
@@ -28,6 +33,30 @@ class TestProgress:
         assert status_of(brand_a).text == f"Verified on {today}, not enabled (启用) yet"
         wechat_pushes(brand_a, A)
         assert status_of(brand_a).text == f"Receiving messages · verified on {today}"
+
+    def test_a_platform_without_a_switch_waits_for_messages_alone(self, db: None) -> None:
+        today = timezone.localdate().isoformat()
+        app = make_wecom_app("service", A)
+        assert status_of(app).text == "WeCom has not called yet"
+        wecom_verifies(app, A)
+        assert status_of(app).text == f"Verified on {today}, no message yet"
+        wecom_pushes(app, A)
+        assert status_of(app).text == f"Receiving messages · verified on {today}"
+
+    def test_a_wecom_app_waits_for_its_key_first(self, db: None) -> None:
+        status = status_of(make_wecom_app("service", A, key=""))
+
+        assert (status.level, status.text) == (Level.WAITING, "No EncodingAESKey yet")
+        assert "cannot answer WeCom's check" in status.advice
+
+    def test_a_key_that_does_not_fit_is_said_once(self, db: None) -> None:
+        app = make_wecom_app("service", A)
+        wecom_verifies(app, A, key=OTHER_AES_KEY)
+
+        assert [problem.name for problem in status_of(app).problems] == ["refused"]
+        [later] = status_of(app, in_hours=25).problems
+        assert later.name == "key_unfit"
+        assert "the CorpID on the account's page" in later.advice
 
     def test_who_paused_it_is_named(self, brand_a: OfficialAccount) -> None:
         pause(brand_a, Actor("wang.fang"))
@@ -79,6 +108,22 @@ class TestReplies:
 
 
 class TestSilence:
+    @pytest.mark.parametrize(
+        ("platform", "words"),
+        [
+            (Platform.OFFICIAL_ACCOUNT, "still enabled (启用)"),
+            (Platform.MINI_PROGRAM, "Write to its customer service"),
+            (Platform.WECOM, "EncodingAESKey"),
+        ],
+    )
+    def test_the_advice_is_about_the_console_of_the_platform(
+        self, db: None, platform: Platform, words: str
+    ) -> None:
+        account = make_account("shop", A, platform=platform.value)
+        was_pushed_to(account, range(5, 40))
+
+        assert words in status_of(account).advice
+
     def test_an_unusual_silence_needs_attention(self, brand_a: OfficialAccount) -> None:
         was_pushed_to(brand_a, range(5, 40))
         assert status_of(brand_a).text.startswith("No messages since ")

@@ -14,7 +14,7 @@ from verification.models import OfficialAccount
 from verification.tests.support.admin_client import page, someone_who_may, staff
 
 MENU_OF_ALL = {
-    "Official accounts": ["Official accounts", "Messages in the spool"],
+    "Accounts": ["Accounts", "Messages in the spool"],
     "Audit": [
         *("Verification attempts", "Change log", "Sign-offs", "Integrity", "Seals", "Tallies"),
     ],
@@ -55,7 +55,7 @@ def test_an_auditor_sees_no_users_and_a_token_manager_no_seals(db: None) -> None
         client.force_login(user)
         shown = menu(client, page("officialaccount_changelist"))
         entries = {entry for names in shown.values() for entry in names}
-        assert "Official accounts" in entries
+        assert "Accounts" in entries
         assert not entries & absent, group
 
 
@@ -83,7 +83,7 @@ def test_every_model_of_the_admin_is_in_the_menu() -> None:
         ("verification/changeevent/sign-offs/new/", "true", "Sign-offs"),
         ("verification/seal/integrity/", "page", "Integrity"),
         ("verification/seal/1/change/", "true", "Seals"),
-        ("verification/officialaccount/{account}/rotate/", "true", "Official accounts"),
+        ("verification/officialaccount/{account}/rotate/", "true", "Accounts"),
         ("verification/verificationattempt/1/change/", "true", "Verification attempts"),
         ("auth/user/", "page", "Users"),
     ],
@@ -103,10 +103,10 @@ def test_the_way_to_a_page_names_its_group(
     for url, way in (
         (page("seal_change", 1), ["Home", "Audit", "Seals", "1"]),
         ("/admin/verification/changeevent/sign-offs/", ["Home", "Audit", "Sign-offs"]),
-        (page("officialaccount_changelist"), ["Home", "Official accounts"]),
+        (page("officialaccount_changelist"), ["Home", "Accounts"]),
         (
             f"/admin/verification/officialaccount/{on_record.pk}/rotate/",
-            ["Home", "Official accounts", "Brand-A", "Rotate token"],
+            ["Home", "Accounts", "Brand-A", "Rotate token"],
         ),
     ):
         text = li_wei_at_work.get(url).text.partition('class="breadcrumbs">')[2]

@@ -80,10 +80,10 @@ def test_li_wei_connects_an_account_by_keyboard_on_one_page(
     page = inspection.watch(desk.open(permissions=CLIPBOARD))
     page.clock.install()
     press_enter_on(page.locator("#content").get_by_role("link", name="All accounts"))
-    press_enter_on(page.get_by_role("link", name="Add official account"))
+    press_enter_on(page.get_by_role("link", name="Add account"))
     write(page.get_by_label("Name:"), "上海旗舰店")
     slug = page.get_by_label("Slug:").input_value()
-    expect(page.get_by_label("The token in WeChat")).to_be_hidden()
+    expect(page.get_by_label("The token in the console")).to_be_hidden()
     press_enter_on(page.get_by_role("button", name="Save", exact=True))
     server_url, token = shown(page)
     assert server_url == f"{desk.url}/wechat/{slug}"
@@ -160,16 +160,16 @@ def test_a_token_that_wechat_would_not_take_is_refused_in_a_sentence(
 ) -> None:
     page = inspection.watch(desk.open(ADD))
     page.get_by_label("Name:").fill("上海旗舰店")
-    page.get_by_label("Enter the one WeChat already has").check()
-    page.get_by_label("The token in WeChat").fill("two words")
+    page.get_by_label("Enter the one that the console already has").check()
+    page.get_by_label("The token in the console").fill("two words")
     page.get_by_role("button", name="Save", exact=True).click()
     sentence = page.get_by_text("The token has a space or line break in it; remove it.")
     expect(sentence).to_be_visible()
-    expect(page.get_by_label("The token in WeChat")).to_have_value("")
+    expect(page.get_by_label("The token in the console")).to_have_value("")
     inspection.inspect(page)
 
-    tab_to(page.get_by_label("The token in WeChat"))
-    write(page.get_by_label("The token in WeChat"), "TheTokenInTheConsole1")
+    tab_to(page.get_by_label("The token in the console"))
+    write(page.get_by_label("The token in the console"), "TheTokenInTheConsole1")
     press_enter_on(page.get_by_role("button", name="Save", exact=True))
     assert shown(page)[1] == "TheTokenInTheConsole1"
 

@@ -33,6 +33,7 @@ def test_an_operator_reads_what_to_enter_in_the_console(
     assert out.splitlines() == [
         "Server URL: https://wx.example.cn/wechat/brand-a",
         f"Token:      {TOKEN}",
+        "Enter them in WeChat's console and press Submit (提交).",
         "The token is not printed again. People with the permission can reveal it in the admin.",
     ]
     assert err == ""
@@ -53,9 +54,13 @@ def test_json_is_one_object_for_a_script(db: None, capsys: pytest.CaptureFixture
     assert json.loads(out) == {
         "slug": "brand-a",
         "name": "一号店",
+        "platform": "official_account",
         "path": "/wechat/brand-a",
         "url": None,
+        "app_id": "",
+        "suite_id": "",
         "token": TOKEN,
+        "aes_key": None,
     }
     assert out.count("\n") == 1
     assert OfficialAccount.objects.get().name == "一号店"

@@ -28,12 +28,12 @@ DJANGOS = {"changepassword", "createsuperuser"}
 COMMANDS = sorted({name for name, app in get_commands().items() if app == "verification"} - DJANGOS)
 #: What stays as it is in Chinese: options, paths, commands, modules, variables, {choices}.
 NAMES = re.compile(
-    r"--?[a-z][\w-]*|[\w:.]*/[\w./]+|\b\w+(?:[._]\w+)+\b|\b[A-Z]+(?:[_:-][A-Z\d]+)*\b|\{[\w,]+\}"
+    r"--?[a-z][\w-]*|[\w:.]*/[\w./]+|\b\w+(?:[._]\w+)+\b|\b[A-Z]+(?:[_:-][A-Z\d]+)*\b|\{[\w,-]+\}"
 )
 #: Arguments and values, one-word commands, and words that a Chinese operator uses as well.
 TERMS = {
     *("slug", "id", "file", "user", "sealed", "jsonl", "watch", "Token", "AppID", "echostr"),
-    *("EncodingAESKey", "Webhook", "keep", "resend", "worker"),
+    *("ID", "SuiteID", "EncodingAESKey", "Webhook", "keep", "resend", "worker"),
     *("CommandError", "Python", "PostgreSQL", "SQLite", "PgBouncer", "gzip", "shell"),
 }
 

@@ -17,7 +17,7 @@ from verification.tests.support.checkout import Checkout
         ("rotate_token", ["only once", "--keep-old HOURS", "24 hours"]),
         (
             "send_check",
-            ["as WeChat does", "byte for byte", "exit code is 0", "self-test", "--url", "--token"],
+            ["platform does", "byte for byte", "exit code is 0", "self-test", "--url", "--token"],
         ),
         ("export_attempts", ["--since ISO", "--until ISO", "oldest first", "SHA-256"]),
         (

@@ -213,7 +213,7 @@ def test_attempts_can_be_filtered_by_the_slug_of_an_account(
 
 
 def test_an_unknown_account_is_refused_in_a_sentence(db: None) -> None:
-    with pytest.raises(CommandError, match='no official account with the slug "nobody"'):
+    with pytest.raises(CommandError, match='no account with the slug "nobody"'):
         call_command("export_attempts", "--account", "nobody")
 
 

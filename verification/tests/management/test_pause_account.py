@@ -40,7 +40,7 @@ def test_the_change_log_says_who_paused_and_resumed(brand_a: OfficialAccount) ->
 
 @pytest.mark.parametrize("command", ["pause_account", "resume_account"])
 def test_an_unknown_account_is_refused(db: None, command: str) -> None:
-    with pytest.raises(CommandError, match='no official account with the slug "nobody"'):
+    with pytest.raises(CommandError, match='no account with the slug "nobody"'):
         call_command(command, "nobody")
 
 

@@ -40,7 +40,7 @@ def test_an_operator_reads_what_to_paste_and_where(
     assert out.splitlines() == [
         "Server URL: https://wx.example.cn/wechat/brand-a",
         f"Token:      {NEW}",
-        "Paste the token into WeChat's console (令牌(Token)) and press Submit (提交).",
+        "Paste the token into WeChat's console (Token) and press Submit (提交).",
         f"Token {old_token()} stays valid until 24 hours after WeChat first uses the new one.",
     ]
     assert err == ""
@@ -58,6 +58,7 @@ def test_json_says_until_when_the_previous_tokens_are_valid(
     assert json.loads(capsys.readouterr().out) == {
         "slug": "brand-a",
         "name": "Brand-A",
+        "platform": "official_account",
         "path": "/wechat/brand-a",
         "url": None,
         "token": NEW,
@@ -185,7 +186,7 @@ def test_a_short_token_is_accepted_with_a_warning(
         (["brand-a", "--token", "a" * 33], "3 to 32 letters and digits"),
         (["brand-a", "--token", "新的令牌新的令牌"], "3 to 32 letters and digits"),
         (["brand-a", "--token", f"{NEW} "], "a space or line break in it"),
-        (["nobody"], 'There is no official account with the slug "nobody".'),
+        (["nobody"], 'There is no account with the slug "nobody".'),
         *(
             (["brand-a", "--keep-old", hours], "whole hours from 0 to 168")
             for hours in ("169", "1.5", "soon", "", "１２", "9" * 5000)

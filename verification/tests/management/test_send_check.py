@@ -118,9 +118,11 @@ def test_it_calls_as_wechat_does(brand_a: OfficialAccount) -> None:
 @pytest.mark.parametrize(
     ("answer", "why"),
     [
-        (lambda echostr: ok(json.dumps(echostr).encode()), "21 bytes came instead of 19"),
+        (lambda echostr: ok(json.dumps(echostr).encode()), "The echostr is in quotes."),
+        (lambda echostr: ok(f"'{echostr}'".encode()), "The echostr is in quotes."),
+        (lambda echostr: ok(echostr.encode() + b"!"), "20 bytes came instead of 19"),
         (fake_server.with_a_mark, "A byte order mark"),
-        (lambda echostr: ok(echostr.encode() + b"\n"), "20 bytes came instead of 19"),
+        (lambda echostr: ok(echostr.encode() + b"\n"), "has a line break or a blank beside it."),
         (lambda echostr: ok(b""), "0 bytes came instead of 19"),
         (lambda echostr: ok(b"<html>" * 9), "54 bytes came .* “<html>"),
         (lambda echostr: iter([b"HTTP/1.1 500 Oh\r\n\r\n\xff" + b"no" * 99]), "It answers 500"),
@@ -190,7 +192,7 @@ def test_an_account_that_cannot_sign_is_named(db: None) -> None:
     OfficialAccount.objects.create(slug="brand-a", name="Brand A")
     with pytest.raises(CommandError, match="Brand A has no token yet: run rotate_token brand-a"):
         call_command("send_check", "brand-a")
-    with pytest.raises(CommandError, match='no official account with the slug "nobody"'):
+    with pytest.raises(CommandError, match='no account with the slug "nobody"'):
         call_command("send_check", "nobody")
 
 

@@ -80,7 +80,7 @@ class TestAMessage:
         assert "encrypt_type" not in query
         assert received.headers["content-type"] == "text/xml"
         assert "answers 200 (7 bytes) in " in out
-        assert out.endswith("The backend took the message and sends no reply to the follower.\n")
+        assert out.endswith("The backend took the message and sends no reply.\n")
 
     def test_it_is_recorded_as_a_self_test_and_uses_no_token(
         self, live: FakeBackend, brand_a: OfficialAccount, capsys: Output
@@ -119,7 +119,8 @@ class TestAMessage:
         self, live: FakeBackend, capsys: Output
     ) -> None:
         assert send(capsys, "--encrypted") == (
-            "Brand-A has no EncodingAESKey yet: run set_aes_key brand-a --key -."
+            "The account has no EncodingAESKey. Enter it on the account's page, or run set_aes_key "
+            "brand-a --key -."
         )
         assert not VerificationAttempt.objects.exists()
 
@@ -158,7 +159,7 @@ class TestWhatTheFollowerWouldGet:
         live.answer = lambda _: (200, HELLO)
         out = send(capsys)
 
-        assert "The backend took the message and replied to the follower (text)." in out
+        assert "The backend took the message and replied (text)." in out
         assert "您好" not in out
 
     def test_an_encrypted_reply_is_decrypted_and_named(
@@ -176,7 +177,7 @@ class TestWhatTheFollowerWouldGet:
             (encrypted_reply(HELLO, key=OTHER_AES_KEY), "The reply of the backend cannot be decr"),
             (
                 encrypted_reply(HELLO.replace(b"wechat_gateway_test", b"somebody")),
-                "The reply of the backend is not for the follower who wrote.",
+                "The reply of the backend is not for the person who wrote.",
             ),
             (encrypted_reply(b"<html>"), "its reply cannot be passed on to the follower."),
             (HELLO, "The backend replied with a plain message to an encrypted one."),
@@ -266,8 +267,8 @@ def test_without_a_backend_it_only_shows_that_the_gateway_accepts_messages(
     settings.PORT = gunicorn.port
 
     assert send(capsys).endswith(
-        "This server accepts the messages of this account. The account has no backend, so "
-        "followers get no reply: set one.\n"
+        "This server accepts the messages of this account. The account has no backend, so nobody "
+        "gets a reply: set one.\n"
     )
 
 

@@ -12,6 +12,7 @@ from verification.models.account import MAX_ACCOUNTS_AT_ROOT
 from verification.tests.support.accounts import LI_WEI
 from verification.tests.support.adapter import A
 from verification.tests.support.admin_client import call
+from verification.tests.support.messages import APP_ID
 from verification.tests.support.signer import verification
 
 Output = pytest.CaptureFixture[str]
@@ -20,11 +21,12 @@ Output = pytest.CaptureFixture[str]
 def test_the_change_log_has_the_old_and_the_new_values(
     brand_a: OfficialAccount, capsys: Output
 ) -> None:
-    call_command("set_account", "brand-a", "--name", "一号店", "--app-id", "wx1", "--notes", "")
+    options = ["--name", "一号店", "--app-id", APP_ID, "--notes", ""]
+    call_command("set_account", "brand-a", *options)
     event = ChangeEvent.objects.latest("id")
 
     assert event.action == "account_changed"
-    assert event.facts == {"changes": {"name": ["Brand-A", "一号店"], "app_id": ["", "wx1"]}}
+    assert event.facts == {"changes": {"name": ["Brand-A", "一号店"], "app_id": ["", APP_ID]}}
     assert event.actor.startswith("command line")
     assert capsys.readouterr().out == "Changed name, AppID of 一号店.\n"
 

@@ -42,7 +42,7 @@ def test_without_a_key_one_is_generated_and_printed_once(
     first, second = capsys.readouterr().out.splitlines()
 
     assert AESKey.objects.get().holds(first.removeprefix("EncodingAESKey: "))
-    assert second.startswith("Paste it into WeChat's console (消息加解密密钥(EncodingAESKey))")
+    assert second.startswith("Paste it into WeChat's console (EncodingAESKey)")
 
 
 def test_the_next_key_needs_no_app_id_and_says_when_the_old_one_ends(

@@ -42,7 +42,7 @@ def test_a_terminal_without_chinese_shows_the_token_that_was_rotated(
 
     assert (result.returncode, result.stderr) == (0, "")
     assert f"Token:      {NEW}\n" in result.stdout
-    assert r"(\u4ee4\u724c(Token))" in result.stdout
+    assert r"Submit (\u63d0\u4ea4)" in result.stdout
     assert Client().get(f"/wechat/brand-a?{verification(NEW)}").status_code == 200
 
 

@@ -14,12 +14,13 @@ from typing import Any
 import pytest
 
 from verification import accounts, callbacks, protocol, relay, self_test
-from verification.accounts.push_report import Finding
 from verification.accounts.refusals import RefusalRow
+from verification.accounts.reply_report import Finding, SentMessage
 from verification.callbacks.decryption import AccountSettings, Decryption, LiveKey
 from verification.callbacks.store import AccountTokenRow
 from verification.callbacks.verdicts import LiveToken
 from verification.fields import Secret
+from verification.models import OfficialAccount
 from verification.protocol.callback import Push
 from verification.protocol.enums import Outcome
 from verification.protocol.message import Message
@@ -29,8 +30,7 @@ from verification.relay.client import BackendReply, Forwarded
 from verification.relay.payload import Payload
 from verification.relay.queue import Claimed, Route
 from verification.relay.spool import WaitingPush
-from verification.self_test.client import Answer, Probe
-from verification.self_test.push import Encryption
+from verification.self_test.client import Answer, Encryption, Probe
 from verification.tests.support.callback_factory import make_callback
 from verification.tests.support.signer import verification
 
@@ -110,6 +110,7 @@ OBJECTS = [
     ),
     RefusalRow(1, 1, 1, 1, "", NOW, None, "", BODY, "1", "2", TEXT, 0, 1),
     Encryption(key=BODY, app_id="wx0123456789abcdef"),
+    SentMessage(OfficialAccount(slug="brand-a"), TEXT, Encryption(BODY, "wx1"), False),
     Probe(url=TEXT, echostr=TEXT, body=BODY),
     Answer(status=200, body=BODY, headers={}, seconds=0.1, echostr=TEXT),
     Finding(True, f"It replied {TEXT}.", advice=TEXT, reply_text=TEXT),

@@ -120,7 +120,7 @@ def test_a_server_that_takes_too_long_fails_in_time(
 
 
 def test_a_slow_answer_gets_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("verification.self_test.checks.SLOW_SECONDS", 0.1)
+    monkeypatch.setattr("verification.self_test.checks.SLOW_SHARE", 0.02)
     checks = try_answer(fake_server.in_a_moment)
 
     assert results(checks) == [P, P, P, P, P, W]

@@ -1,4 +1,4 @@
-"""Create official accounts for tests."""
+"""Create accounts for tests."""
 
 from __future__ import annotations
 

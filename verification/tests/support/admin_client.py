@@ -14,6 +14,7 @@ from verification.accounts.rotation import NO_SECRET
 from verification.models import ChangeEvent, OfficialAccount
 from verification.models.noise import WECHAT_USER_AGENT
 from verification.tests.support.signer import push, self_test_nonce, verification
+from verification.tests.support.wecom import wecom_message, wecom_push, wecom_verification
 
 #: The password of li_wei.
 PASSWORD = "correct horse battery"
@@ -118,6 +119,18 @@ def wechat_verifies(
 
 def wechat_pushes(account: OfficialAccount, token: str) -> int:
     return Client().post(f"{account.server_path}?{push(token)}").status_code
+
+
+def wecom_verifies(account: OfficialAccount, token: str, **rest: str) -> int:
+    """Call a WeCom app's server URL as Save (保存) does, and return the status."""
+    url = f"{account.server_path}?{wecom_verification(token, **rest)}"
+    return Client(headers={"User-Agent": WECHAT_USER_AGENT}).get(url).status_code
+
+
+def wecom_pushes(account: OfficialAccount, token: str) -> int:
+    body, query = wecom_push(token, wecom_message("hello"))
+    url = f"{account.server_path}?{query}"
+    return Client().post(url, body, content_type="text/xml").status_code
 
 
 def we_test(account: OfficialAccount, token: str) -> int:

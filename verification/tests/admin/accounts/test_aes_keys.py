@@ -57,7 +57,7 @@ class TestEntering:
     ) -> None:
         form = li_wei_at_work.get(reverse("admin:rotate_aes_key", args=[brand_a.pk])).text
         assert 'name="app_id"' in form
-        assert "Enter the EncodingAESKey that WeChat already has" in form
+        assert "Enter the EncodingAESKey that the console already has" in form
         assert re.search(r'value="enter"[^>]* checked', form)
         assert 'name="keep_old"' not in form
 
@@ -133,7 +133,7 @@ class TestRetiringTheCurrentKey:
     ) -> None:
         url = reverse("admin:retire_token", args=[brand_a.pk, brand_a.tokens.get().pk])
 
-        assert "not a previous token" in li_wei_at_work.post(url, follow=True).text
+        assert "This is the current token" in li_wei_at_work.post(url, follow=True).text
         assert brand_a.current_token is not None
 
 

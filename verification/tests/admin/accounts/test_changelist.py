@@ -75,7 +75,7 @@ class TestTheList:
     ) -> None:
         text = open_list(li_wei_at_work)
 
-        assert "There are no official accounts yet." in text
+        assert "There are no accounts yet." in text
         assert text.count(f'href="{page("officialaccount_add")}"') > 1
         assert "button" not in empty_list(open_list(staff("view_officialaccount")))
 

@@ -20,7 +20,7 @@ from verification.accounts.tokens import rotate_token
 from verification.auth import sessions
 from verification.change_log import Actor
 from verification.models import OfficialAccount
-from verification.protocol import console
+from verification.protocol.console import OFFICIAL_ACCOUNT
 from verification.protocol.enums import DeliveryResult
 from verification.tests.support.accounts import LI_WEI
 from verification.tests.support.adapter import A, B
@@ -50,7 +50,11 @@ class TestConnecting:
         settings.PUBLIC_URL = "https://wx.example.cn"
         text = open_account(li_wei_at_work, brand_a)
 
-        for words in (console.MENU_PATH, *console.OTHER_MENU_PATHS, "Enabling (启用) switches off"):
+        for words in (
+            OFFICIAL_ACCOUNT.menu_path,
+            *OFFICIAL_ACCOUNT.other_menu_paths,
+            "Enabling (启用) switches off",
+        ):
             assert words in text
         assert "https://wx.example.cn/wechat/brand-a<" in text
         assert brand_a.tokens.get().fingerprint in text

@@ -1,4 +1,4 @@
-"""Adding, changing and deleting official accounts; accounts with attempts cannot be deleted."""
+"""Adding, changing and deleting accounts; those with attempts cannot be deleted."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ class TestAddingAnAccount:
         text = press(li_wei_at_work, "verification_officialaccount_add", **form).text
 
         assert 'id="token" class="value secret"' in text
-        assert 'add/">Add another official account</a>' in text
+        assert 'add/">Add another account</a>' in text
 
 
 class TestChangingAnAccount:

@@ -10,9 +10,9 @@ from verification.accounts.pausing import pause
 from verification.change_log import Actor
 from verification.models import ChangeEvent, OfficialAccount
 from verification.protocol import console
-from verification.protocol.enums import Reason
-from verification.tests.support.accounts import LI_WEI
-from verification.tests.support.adapter import A, last_attempt
+from verification.protocol.enums import Platform, Reason
+from verification.tests.support.accounts import LI_WEI, make_account
+from verification.tests.support.adapter import A, B, last_attempt
 from verification.tests.support.admin_client import (
     Action,
     act,
@@ -21,7 +21,9 @@ from verification.tests.support.admin_client import (
     open_list,
     staff,
     wechat_pushes,
+    wecom_pushes,
 )
+from verification.tests.support.wecom import make_wecom_app
 
 
 class TestPausing:
@@ -85,7 +87,7 @@ class TestPausing:
         self, li_wei_at_work: Client, brand_a: OfficialAccount
     ) -> None:
         url = f"{reverse('admin:pause_accounts')}?account={brand_a.pk}"
-        assert "followers will notice nothing" in li_wei_at_work.get(url).text
+        assert "nobody will notice" in li_wei_at_work.get(url).text
         wechat_pushes(brand_a, A)
 
         text = li_wei_at_work.get(url).text
@@ -95,6 +97,19 @@ class TestPausing:
         assert wechat_pushes(brand_a, A) == 200
         li_wei_at_work.post(url)
         assert wechat_pushes(brand_a, A) == 403
+
+    def test_it_is_said_of_each_platform_who_will_notice(self, li_wei_at_work: Client) -> None:
+        shop = make_account("shop", B, platform=Platform.MINI_PROGRAM.value)
+        service = make_wecom_app("service", A)
+        wechat_pushes(shop, B)
+        wecom_pushes(service, A)
+        query = f"?account={shop.pk}&account={service.pk}"
+        text = li_wei_at_work.get(reverse("admin:pause_accounts") + query).text
+
+        assert "Users of Shop will notice" in text
+        assert console.MINI_PROGRAM_FAILURE_MESSAGE in text
+        assert "Members who use Service will notice: they get no reply." in text
+        assert console.SERVICE_FAILURE_MESSAGE not in text
 
     @pytest.mark.parametrize("query", ["", "?account=x", "?account=99999999999999", "?account=²"])
     def test_nothing_chosen_is_nothing_changed(self, li_wei_at_work: Client, query: str) -> None:

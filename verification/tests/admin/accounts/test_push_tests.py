@@ -10,12 +10,14 @@ from django.test import Client
 from django.urls import reverse
 
 from verification.models import Backend, Delivery, OfficialAccount, VerificationAttempt
-from verification.protocol.enums import Kind
-from verification.tests.support.adapter import last_attempt
+from verification.protocol.enums import Kind, Platform
+from verification.tests.support.accounts import make_account
+from verification.tests.support.adapter import B, last_attempt
 from verification.tests.support.admin_client import errors, open_account, staff
 from verification.tests.support.backend import FakeBackend, set_backend
 from verification.tests.support.gunicorn import Gunicorn
 from verification.tests.support.messages import AES_KEY, store_aes_key
+from verification.tests.support.wecom import make_wecom_app
 
 REPLY = (
     b"<xml><ToUserName>wechat_gateway_test</ToUserName><FromUserName>gh_000000000000</FromUserName>"
@@ -50,7 +52,7 @@ def test_the_reply_is_shown_to_the_person_who_sent_the_message(
     text = send(li_wei_at_work, brand_a, text="您好吗")
 
     assert "您好吗" in live.bodies()[0].decode()
-    assert "The backend took the message and replied to the follower (text)." in text
+    assert "The backend took the message and replied (text)." in text
     assert "&lt;b&gt;您好&lt;/b&gt;" in text
     assert "<b>您好" not in text
     assert f"{last_attempt().pk}, Self-test, Accepted" in text
@@ -84,6 +86,40 @@ def test_it_is_encrypted_if_that_was_ticked(
     assert b"<Content>" in plain
     assert b"<Encrypt>" in encrypted
     assert b"<Content>" not in encrypted
+
+
+def test_a_wecom_app_gets_it_encrypted_without_being_asked(
+    live: FakeBackend, li_wei_at_work: Client
+) -> None:
+    app = make_wecom_app("service", B)
+    set_backend(app, live.url, "keep")
+    text = li_wei_at_work.get(url_of(app)).text
+    assert 'name="encrypted"' not in text
+    assert 'name="data_format"' not in text
+    assert "as WeCom does, and shows what members would get" in text
+
+    text = send(li_wei_at_work, app)
+    assert f"{last_attempt().pk}, Self-test, Accepted" in text
+    assert b"<Encrypt>" in live.bodies()[0]
+
+
+def test_a_wecom_app_without_its_key_gets_none(live: FakeBackend, li_wei_at_work: Client) -> None:
+    app = make_wecom_app("service", B, key="")
+
+    assert "The account has no EncodingAESKey" in send(li_wei_at_work, app)
+    assert not live.received
+
+
+@pytest.mark.parametrize(("data_format", "start"), [("json", b"{"), ("xml", b"<"), ("", b"<")])
+def test_a_mini_program_gets_it_in_the_format_of_its_console(
+    live: FakeBackend, li_wei_at_work: Client, data_format: str, start: bytes
+) -> None:
+    shop = make_account("shop", B, platform=Platform.MINI_PROGRAM.value)
+    set_backend(shop, live.url, "keep")
+    assert "what users would get" in li_wei_at_work.get(url_of(shop)).text
+
+    send(li_wei_at_work, shop, data_format=data_format)
+    assert live.bodies()[0].startswith(start)
 
 
 def test_it_is_not_sent_in_the_plain_if_an_encrypted_one_lacks_the_app_id(

@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection
-from django.test import Client
+from django.test import Client, override_settings
 from django.urls import reverse
 
 from verification.accounts.pausing import pause
@@ -20,7 +20,8 @@ from verification.accounts.tokens import rotate_token
 from verification.admin.accounts import self_tests
 from verification.admin.base import account_url
 from verification.change_log import Actor
-from verification.models import OfficialAccount, VerificationAttempt
+from verification.fields import Secret
+from verification.models import AESKey, OfficialAccount, VerificationAttempt
 from verification.protocol.enums import Kind, Outcome
 from verification.self_test import client
 from verification.tests.support import fake_server
@@ -32,6 +33,8 @@ from verification.tests.support.gunicorn import (
     Gunicorn,
     free_port,
 )
+from verification.tests.support.messages import AES_KEY
+from verification.tests.support.wecom import make_wecom_app
 
 BUTTON = "Test from this server"
 
@@ -111,6 +114,29 @@ class TestTheButton:
             assert own.received.startswith(b"GET /wechat/brand-a?signature=")
             assert other.received == b""
 
+    def test_a_wecom_app_needs_its_key_as_well(
+        self, li_wei_at_work: Client, settings: Any, db: None
+    ) -> None:
+        settings.PUBLIC_URL = "https://wx.example.cn"
+        app = make_wecom_app("service", A, key="")
+
+        assert "needs an EncodingAESKey" in account_page(li_wei_at_work, app)
+        text = li_wei_at_work.post(url_of(app), follow=True).text
+        assert "The account has no EncodingAESKey." in text
+        assert not VerificationAttempt.objects.exists()
+
+    def test_a_lost_key_of_a_wecom_app_is_named(
+        self, li_wei_at_work: Client, settings: Any, db: None
+    ) -> None:
+        settings.PUBLIC_URL = "https://wx.example.cn"
+        app = make_wecom_app("service", A)
+        with override_settings(TOKEN_ENCRYPTION_KEYS=["another-key-" * 4]):
+            lost = Secret.of(AES_KEY)
+        AESKey.objects.update(secret=lost)
+
+        text = li_wei_at_work.post(url_of(app), follow=True).text
+        assert 'class="error">The EncodingAESKey cannot be decrypted.' in text
+
     def test_a_lost_encryption_key_is_said_in_a_sentence(
         self, li_wei_at_work: Client, brand_a: OfficialAccount, settings: Any
     ) -> None:
@@ -125,6 +151,19 @@ class TestTheButton:
 
 
 class TestTheResult:
+    def test_the_check_of_wecom_passes_as_well(
+        self, li_wei_at_work: Client, public_gateway: Gunicorn, li_wei: User
+    ) -> None:
+        app = make_wecom_app("service", A)
+        text = li_wei_at_work.post(url_of(app)).text
+        attempt = last_attempt()
+
+        assert "WeCom would accept this answer" in text
+        assert (attempt.kind, attempt.outcome) == (Kind.SELF_TEST, Outcome.ACCEPTED)
+        assert attempt.account == app
+        assert "https://developer.work.weixin.qq.com/resource/devtool" in text
+        assert "curl --http1.1" in text
+
     def test_everything_passes_and_the_attempt_is_linked(
         self, li_wei_at_work: Client, public_gateway: Gunicorn, brand_a: OfficialAccount
     ) -> None:

@@ -191,7 +191,7 @@ FROM_THE_LIST = {
     [
         (
             "en",
-            "Period: Last quarter · From: 2026-07-01 · Through: 2026-09-30 · Official account: "
+            "Period: Last quarter · From: 2026-07-01 · Through: 2026-09-30 · Account: "
             "Brand-A · Kind: All but self-tests · Outcome: Refused · Reason: No token · "
             "Internet noise: left out · ",
         ),
@@ -215,9 +215,9 @@ def test_an_export_from_the_list_is_said_as_the_list_says_it(
 @pytest.mark.parametrize(
     ("filters", "description"),
     [
-        ({"first": "2026-07-01", "account": "none"}, "Official account: No such account"),
-        ({"first": "2026-07-01", "account": "987654"}, "Official account: 987654"),
-        ({"account": "1"}, "Official account: 1"),  # a slug
+        ({"first": "2026-07-01", "account": "none"}, "Account: No such account"),
+        ({"first": "2026-07-01", "account": "987654"}, "Account: 987654"),
+        ({"account": "1"}, "Account: 1"),  # a slug
         ({"colour": "red"}, "colour: red"),  # of a version after this one
     ],
 )

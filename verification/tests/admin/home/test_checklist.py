@@ -41,7 +41,7 @@ class TestSettingUp:
         assert headings(page)[0] == "Setting up: 0 of 8 done"
         assert "Needs attention" not in page
         assert "PUBLIC_URL=https://wx.example.cn" in block
-        assert '/officialaccount/add/">Add your first official account</a>' in block
+        assert '/officialaccount/add/">Add your first account</a>' in block
         assert "manage.py worker" in block
         assert "<details" not in block
 
@@ -52,8 +52,8 @@ class TestSettingUp:
         block = section(open_home(li_wei_at_work), SETUP)
 
         assert "Setting up: 2 of 8 done" in block
-        assert "Next: Connect it to WeChat" in block
-        assert f'/officialaccount/{brand_a.pk}/change/">Connect it to WeChat</a>' in block
+        assert "Next: Connect it" in block
+        assert f'/officialaccount/{brand_a.pk}/change/">Connect it</a>' in block
         assert "✓ Use your own domain (done)" in words(block)
         assert "○ Run a worker (not done)" in words(block)
 

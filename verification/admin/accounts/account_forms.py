@@ -1,0 +1,163 @@
+"""Asks for an account: its platform first, then what that platform needs.
+
+Without scripts, the form shows the fields of all platforms. admin.css hides those that the chosen
+platform does not have, in browsers that know :has().
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django import forms
+from django.utils.html import format_html
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from verification.accounts.aes_keys import generate_aes_key, validate_aes_key
+from verification.admin.accounts.secret_forms import (
+    ENTER,
+    GENERATE,
+    RotateAESKeyForm,
+    SecretChoiceMixin,
+    SecretField,
+    SourceField,
+    make_token_field,
+    make_token_source_field,
+)
+from verification.models import OfficialAccount
+from verification.protocol.enums import Platform
+
+if TYPE_CHECKING:
+    AccountModelForm = forms.ModelForm[OfficialAccount]
+else:
+    AccountModelForm = forms.ModelForm
+
+FIELDS = ["platform", "name", "slug", "app_id", "suite_id", "answers_at_root"]
+
+
+class AccountForm(AccountModelForm):
+    """Names the ids as the account's platform does, or as each does while it can be chosen."""
+
+    class Meta:
+        model = OfficialAccount
+        fields = [*FIELDS, "original_id", "notes"]
+        help_texts = {
+            "answers_at_root": gettext_lazy(
+                "For a console whose URL is the domain alone, without /wechat/ and the slug."
+            )
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        is_chosen = "platform" in self.fields
+        if is_chosen:
+            # Without a choice, the account is or stays what it is.
+            self.fields["platform"].required = False
+        for name, texts in describe_ids(self.instance).items():
+            if name in self.fields:
+                label, help_text = texts
+                self.fields[name].label = for_platforms(label, self.instance, is_chosen=is_chosen)
+                self.fields[name].help_text = for_platforms(
+                    help_text, self.instance, is_chosen=is_chosen
+                )
+
+    @property
+    def is_wecom(self) -> bool:
+        """Return whether the chosen platform is WeCom. The form must have been cleaned."""
+        platform = self.cleaned_data.get("platform") or self.instance.platform
+        return bool(platform == Platform.WECOM)
+
+
+def describe_ids(account: OfficialAccount) -> dict[str, tuple[list[str], list[str]]]:
+    """Return the label and the help text of each id, for WeChat's platforms and for WeCom."""
+    corp_id = _("CorpID (企业ID)")
+    if account.suite_id:
+        corp_id = _("Provider's CorpID (服务商企业ID)")
+    return {
+        "app_id": (
+            ["AppID", corp_id],
+            [
+                _(
+                    "Optional. “wx” and 16 digits or letters a–f, not the original ID (gh_…). An "
+                    "EncodingAESKey needs it: encrypted messages end with it."
+                ),
+                _(
+                    "At the end of 我的企业 → 企业信息: “ww” or “wx” and 16 digits or letters a–f. "
+                    "Of a third-party app (第三方应用), the provider's: 应用开发 → 通用开发参数."
+                ),
+            ],
+        ),
+        "suite_id": (
+            ["SuiteID", "SuiteID"],
+            [
+                _("Only for a third-party app of WeCom."),
+                _(
+                    "Only for a third-party app (第三方应用), from its page: begins with ww, wx, "
+                    "tj, or dk for a template (代开发)."
+                ),
+            ],
+        ),
+    }
+
+
+def for_platforms(texts: list[str], account: OfficialAccount, *, is_chosen: bool) -> str:
+    """Return the text for the account's platform, or both while the platform can be chosen."""
+    of_wechat, of_wecom = texts
+    if not is_chosen:
+        return of_wecom if account.is_wecom else of_wechat
+    if of_wechat == of_wecom:
+        return of_wechat
+    return format_html(
+        '<span class="of-wechat">{}</span><span class="of-wechat of-wecom"> / </span>'
+        '<span class="of-wecom">{}</span>',
+        of_wechat,
+        of_wecom,
+    )
+
+
+class AddAccountForm(SecretChoiceMixin, AccountForm):
+    token_source = make_token_source_field()
+    token = make_token_field()
+    aes_key_source = SourceField(
+        "EncodingAESKey",
+        gettext_lazy("Generate an EncodingAESKey"),
+        gettext_lazy("Enter the one that the console already has"),
+        gettext_lazy("WeCom needs it: without it, this server cannot answer WeCom's check."),
+    )
+    aes_key = SecretField(
+        gettext_lazy("The EncodingAESKey in the console"),
+        validate_aes_key,
+        gettext_lazy("43 letters and digits."),
+    )
+
+    class Meta(AccountForm.Meta):
+        help_texts = {
+            **AccountForm.Meta.help_texts,
+            "platform": gettext_lazy("Whose console will hold the server URL."),
+            "slug": gettext_lazy(
+                "The last part of the server URL. The suggestion is random, so that it reveals "
+                "nothing; you can change it until the URL has been called."
+            ),
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["aes_key_source"].required = False
+
+    def clean(self) -> dict[str, Any] | None:
+        cleaned = super().clean()
+        if not self.is_wecom:
+            self.errors.pop("aes_key", None)  # It is hidden, and not used.
+            return cleaned
+        is_missing = not self.cleaned_data.get("aes_key", "refused")
+        if self.cleaned_data["aes_key_source"] == ENTER and is_missing:
+            self.add_error("aes_key", RotateAESKeyForm.missing)
+        return cleaned
+
+    def chosen_aes_key(self) -> str:
+        """Return the EncodingAESKey that was entered, or a new one; none of other platforms."""
+        if not self.is_wecom:
+            return ""
+        if self.cleaned_data["aes_key_source"] in {"", GENERATE}:
+            return generate_aes_key()
+        return str(self.cleaned_data["aes_key"])
