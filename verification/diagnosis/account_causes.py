@@ -12,12 +12,7 @@ from verification.diagnosis.mistake_causes import (
     describe_path,
     describe_signature,
 )
-from verification.diagnosis.names import (
-    MAX_NAMES,
-    join_sentences,
-    name_accounts,
-    name_button,
-)
+from verification.diagnosis.names import MAX_NAMES, join_sentences, name_accounts
 from verification.models.account import MAX_ACCOUNTS_AT_ROOT
 from verification.protocol.enums import Reason
 from verification.times import format_datetime
@@ -92,7 +87,7 @@ def account_not_at_root(evidence: Evidence) -> Explanation | None:
             _(
                 "Put its server URL {url} into the console and press {button}, or into the script "
                 "that sent this."
-            ).format(url=account.server_url, button=name_button(is_wecom=account.is_wecom)),
+            ).format(url=account.server_url, button=account.submit_button),
             _("If it is there already, a proxy in front of this server cuts off the path."),
         ),
         (account,),

@@ -9,6 +9,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from verification.models import OfficialAccount
+from verification.models.choices import CALLERS, SUBMIT_BUTTONS
+from verification.protocol.enums import Platform
 
 #: Accounts that an explanation names at the bare domain, where up to 50 answer.
 MAX_NAMES = 3
@@ -27,17 +29,21 @@ def name_accounts(accounts: Collection[OfficialAccount]) -> str:
 
 def name_platform(*, is_wecom: bool) -> str:
     """Return the name of the platform that calls."""
-    return _("WeCom") if is_wecom else _("WeChat")
+    return str(CALLERS[_platform(is_wecom=is_wecom)])
 
 
 def name_button(*, is_wecom: bool) -> str:
     """Return the button of the console that makes the platform call."""
-    return _("Save (保存)") if is_wecom else _("Submit (提交)")
+    return str(SUBMIT_BUTTONS[_platform(is_wecom=is_wecom)])
 
 
 def name_id(*, is_wecom: bool) -> str:
     """Return the name of the ID with which what is encrypted ends."""
-    return "CorpID" if is_wecom else _("AppID")
+    return _("CorpID") if is_wecom else _("AppID")
+
+
+def _platform(*, is_wecom: bool) -> int:
+    return (Platform.WECOM if is_wecom else Platform.OFFICIAL_ACCOUNT).value
 
 
 def join_sentences(*sentences: str) -> str:

@@ -14,7 +14,8 @@ from verification.diagnosis.evidence import MAX_CLOCK_SKEW, Evidence, Remark
 from verification.diagnosis.names import name_button
 from verification.models import VerificationAttempt
 from verification.models.noise import WECHAT_USER_AGENT
-from verification.protocol.enums import Kind, Method, Outcome, Platform, is_wecom_call
+from verification.protocol.console import OFFICIAL_ACCOUNT, console_of
+from verification.protocol.enums import Kind, Method, Outcome, is_wecom_call
 from verification.times import format_datetime
 
 #: No clock differs by more, so that such a timestamp was made up. The stored difference ends at 68
@@ -33,12 +34,6 @@ SCANNERS = re.compile(
 SLOW_MICROSECONDS = 1_000_000
 #: WeCom waits one second, the way to this server and back included.
 SLOW_FOR_WECOM = 500_000
-#: What each console says if the answer is not the right one.
-COMPLAINTS = {
-    Platform.OFFICIAL_ACCOUNT: "token验证失败",
-    Platform.MINI_PROGRAM: "Token校验失败，请检查确认",
-    Platform.WECOM: "openapi回调地址请求不通过",
-}
 #: WeChat itself may repeat a request within this time.
 RETRY_WINDOW = timedelta(seconds=10)
 #: The number of earlier attempts that are searched. Signatures have no index, but ids have no gaps,
@@ -263,7 +258,8 @@ def console_may_complain(evidence: Evidence) -> Remark | None:
 def _complaint_about(attempt: VerificationAttempt) -> str:
     """Return the console's message if the answer is not what it expects, in its own words."""
     account = attempt.account
-    return COMPLAINTS[Platform(account.platform) if account else Platform.OFFICIAL_ACCOUNT]
+    console = console_of(account.platform, account.suite_id) if account else OFFICIAL_ACCOUNT
+    return console.answers.get("token") or console.answers["failed"]
 
 
 def describe_intermediaries() -> str:
