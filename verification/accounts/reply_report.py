@@ -47,11 +47,6 @@ class SentMessage(NamedTuple):
     def __repr__(self) -> str:
         return f"SentMessage({self.account.slug!r})"
 
-    @property
-    def caller(self) -> str:
-        """Return who gets the reply first, for sentences."""
-        return _("WeCom") if self.account.is_wecom else _("WeChat")
-
 
 class UnfitReply(Exception):
     """The backend's reply would not reach the person, although this server passes it on."""
@@ -75,7 +70,7 @@ def inspect_reply(body: bytes, sent: SentMessage) -> Finding:
             raise UnfitReply(
                 _("The backend replied with a plain message to an encrypted one."),
                 _("Let the backend encrypt its reply: {caller} accepts no plain one here.").format(
-                    caller=sent.caller
+                    caller=sent.account.caller
                 ),
             )
         reply = parse_message(text)
@@ -130,7 +125,7 @@ def decrypt_reply(body: bytes, sent: SentMessage) -> bytes:
             "The signature of the backend's reply is wrong, so {caller} would not accept it."
         )
         raise UnfitReply(
-            sentence.format(caller=sent.caller),
+            sentence.format(caller=sent.account.caller),
             _("Give the backend the token that this account has here and in its console."),
         )
     try:

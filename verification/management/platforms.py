@@ -40,11 +40,6 @@ def read_aes_key(option: str | None) -> str:
     return read_secret_line("--key", "EncodingAESKey: ") if option == "-" else option
 
 
-def name_caller(account: OfficialAccount) -> str:
-    """Return who calls the account's server URL, for sentences."""
-    return _("WeCom") if account.is_wecom else _("WeChat")
-
-
 def name_console(account: OfficialAccount) -> str:
     """Return the name of the account's console, for sentences."""
     if account.is_wecom:
@@ -52,8 +47,3 @@ def name_console(account: OfficialAccount) -> str:
     if account.platform == Platform.MINI_PROGRAM:
         return _("the Mini Program's console")
     return _("WeChat's console")
-
-
-def name_button(account: OfficialAccount) -> str:
-    """Return the button of the account's console that saves the form, for sentences."""
-    return _("Save (保存)") if account.is_wecom else _("Submit (提交)")

@@ -13,6 +13,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db import connection, models
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from verification.fields import EncryptedTextField
@@ -199,7 +200,7 @@ class OfficialAccount(models.Model):
     @property
     def id_name(self) -> str:
         """Return what the account's platform calls `app_id`."""
-        return "CorpID" if self.is_wecom else "AppID"
+        return gettext("CorpID") if self.is_wecom else "AppID"
 
     @property
     def receive_ids(self) -> list[str]:

@@ -21,7 +21,6 @@ from verification.management.base import (
 from verification.management.platforms import (
     PLATFORMS,
     add_platform_arguments,
-    name_button,
     name_console,
     read_aes_key,
 )
@@ -42,7 +41,7 @@ class Command(GatewayCommand):
         )
         parser.add_argument("--name", help=_("The name that the admin shows (default: the slug)."))
         add_platform_arguments(
-            parser, _("The platform (default: official-account). WeCom needs --app-id.")
+            parser, _("The platform (default: an official account). WeCom needs --app-id.")
         )
         add_token_argument(
             parser,
@@ -106,7 +105,7 @@ def format_result(account: OfficialAccount, token: str, generated_key: str) -> I
     if generated_key:
         yield f"EncodingAESKey: {generated_key}"
     sentence = _("Enter them in {console} and press {button}.")
-    yield sentence.format(console=name_console(account), button=name_button(account))
+    yield sentence.format(console=name_console(account), button=account.submit_button)
     if account.is_wecom:
         yield _("Do not press 随机获取 there: it would replace them.")
     if account.platform == Platform.MINI_PROGRAM:

@@ -21,7 +21,7 @@ from verification.management.base import (
     previous_facts,
     read_token,
 )
-from verification.management.platforms import name_button, name_caller, name_console
+from verification.management.platforms import name_console
 from verification.models import OfficialAccount, Token
 from verification.times import format_datetime
 
@@ -39,7 +39,7 @@ def format_ends(account: OfficialAccount, earlier: list[Token]) -> Iterator[str]
 
     Several can be valid, and an earlier rotation may already have set the end of one.
     """
-    live, caller = valid_now(earlier), name_caller(account)
+    live, caller = valid_now(earlier), account.caller
     if earlier and not live:
         sentence = _(
             "Every previous token has ended: {caller} is refused until you have pasted the new one."
@@ -92,7 +92,7 @@ class Command(GatewayCommand):
         self.stdout.write(_("Token:      {token}").format(token=text))
         sentence = _("Paste the token into {console} (Token) and press {button}.")
         self.stdout.write(
-            sentence.format(console=name_console(account), button=name_button(account))
+            sentence.format(console=name_console(account), button=account.submit_button)
         )
         for line in format_ends(account, earlier):
             self.stdout.write(line)

@@ -49,7 +49,7 @@ class Command(GatewayCommand):
             choices=["xml", "json"],
             default="xml",
             help=_(
-                "The data format (数据格式) that the Mini Program's console has (default: xml)."
+                "The data format (数据格式) that the Mini Program's console has (default: XML)."
             ),
         )
         parser.add_argument("--url", help=_("The server URL to call (default: the account's)."))

@@ -22,7 +22,7 @@ from verification.management.base import (
     find_account,
     format_server_url,
 )
-from verification.management.platforms import PLATFORMS, add_platform_arguments, name_button
+from verification.management.platforms import PLATFORMS, add_platform_arguments
 from verification.models import AESKey, OfficialAccount
 
 #: The field of each option.
@@ -102,14 +102,17 @@ class Command(GatewayCommand):
 
 
 def format_result(account: OfficialAccount, changed: list[str]) -> Iterator[str]:
-    labels = [str(label_for_field(name, OfficialAccount)) for name in changed]
+    labels = [
+        account.id_name if name == "app_id" else str(label_for_field(name, OfficialAccount))
+        for name in changed
+    ]
     sentence = _("Changed {fields} of {account}.")
     yield sentence.format(fields=", ".join(labels), account=account)
     if "slug" in changed:
         yield from format_server_url(account)
     if account.is_wecom and current_secret(AESKey, account) is None:
         sentence = _("WeCom encrypts everything: run set_aes_key {slug} before you press {button}.")
-        yield sentence.format(slug=account.slug, button=name_button(account))
+        yield sentence.format(slug=account.slug, button=account.submit_button)
 
 
 def validate(account: OfficialAccount, values: dict[str, Any]) -> None:

@@ -19,7 +19,7 @@ from verification.management.base import (
     parse_hours,
     previous_facts,
 )
-from verification.management.platforms import name_button, name_console, read_aes_key
+from verification.management.platforms import name_console, read_aes_key
 from verification.models import AESKey, OfficialAccount
 from verification.times import format_datetime
 
@@ -83,7 +83,8 @@ class Command(GatewayCommand):
         stored = rotate_aes_key(
             account, text, command_line_actor(), app_id=app_id, keep_old=overlap
         )
-        self.warn_about_id(account)
+        if app_id:
+            self.warn_about_id(account)
         previous = account.aes_keys.filter(superseded_at__isnull=False)
         if options["json"]:
             self.print_json(
@@ -136,7 +137,7 @@ def format_result(account: OfficialAccount, stored: AESKey, generated: str) -> I
         "Paste it into {console} (EncodingAESKey) and press {button}. A backend that decrypts "
         "messages itself needs it as well."
     )
-    yield sentence.format(console=name_console(account), button=name_button(account))
+    yield sentence.format(console=name_console(account), button=account.submit_button)
 
 
 def format_previous(previous: Any) -> Iterator[str]:

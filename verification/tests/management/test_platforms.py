@@ -140,7 +140,7 @@ class TestChanging:
         out = capsys.readouterr().out
         account = OfficialAccount.objects.get()
 
-        assert "Changed platform, AppID, SuiteID of Brand-A." in out
+        assert "Changed platform, CorpID, SuiteID of Brand-A." in out
         assert "run set_aes_key brand-a before you press Save (保存)." in out
         assert (account.platform, account.suite_id) == (Platform.WECOM, SUITE_ID)
         assert ChangeEvent.objects.latest("id").facts["changes"]["platform"] == [1, 3]
@@ -161,7 +161,7 @@ class TestChanging:
         with pytest.raises(CommandError, match="^app_id: Enter the CorpID"):
             call_command("set_account", "wecom", "--app-id", "")
 
-        assert capsys.readouterr().out == "Changed AppID of Wecom.\n"
+        assert capsys.readouterr().out == "Changed CorpID of Wecom.\n"
         assert OfficialAccount.objects.get().app_id == "wx5823bf96d3bd56c7"
 
 
