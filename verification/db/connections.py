@@ -6,7 +6,7 @@ import select
 from datetime import UTC, datetime
 from typing import Any
 
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 #: Python has no times beyond its years, no infinite ones, and cannot add to the last of them.
@@ -20,6 +20,8 @@ def close_lost_connection() -> None:
     This needs no round trip: a server that ends a session sends a message, so the socket of an idle
     connection becomes readable.
     """
+    # The proxy django.db.connection would find this again for each attribute.
+    connection = connections[DEFAULT_DB_ALIAS]
     raw = connection.connection
     if connection.vendor != "postgresql" or raw is None or connection.in_atomic_block:
         return

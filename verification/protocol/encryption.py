@@ -21,8 +21,8 @@ from verification.protocol.signature import compute_signature, constant_time_com
 
 #: The alphabet of WeChat's console. Use it with fullmatch().
 AES_KEY_PATTERN = re.compile(r"[A-Za-z0-9]{43}")
-#: The shape of AppIDs (wx), CorpIDs (ww, or wx if they are old) and SuiteIDs.
-RECEIVE_ID_PATTERN = re.compile(rb"[a-z]{2}[0-9A-Za-z]{10,19}")
+#: The shape of AppIDs (wx), CorpIDs (ww; old ones wx) and SuiteIDs (ww, wx, tj or dk).
+RECEIVE_ID_PATTERN = re.compile(rb"(?:wx|ww|tj|dk)[0-9a-z]{16}")
 
 AES_BLOCK_SIZE = 16
 #: The padding's block, twice that of AES: the padding is 1 to 32 bytes long.

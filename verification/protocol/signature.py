@@ -37,14 +37,14 @@ def compute_signatures(tokens: Iterable[bytes], parts: Iterable[str]) -> list[by
     """
     ordered = sorted(part.encode() for part in parts)
     joined = b"".join(ordered)
-    #: The length of the parts before each place that a token may take.
-    lengths = [0, *accumulate(map(len, ordered))]
-    signatures = []
+    ends = [0, *accumulate(map(len, ordered))]
+    #: What precedes and what follows a token, at each place that it may take.
+    places = [(joined[:end], joined[end:]) for end in ends]
+    texts = []
     for token in tokens:
-        place = lengths[bisect_left(ordered, token)]
-        text = joined[:place] + token + joined[place:]
-        signatures.append(hashlib.sha1(text, usedforsecurity=False).digest())
-    return signatures
+        before, after = places[bisect_left(ordered, token)]
+        texts.append(before + token + after)
+    return [hashlib.sha1(text, usedforsecurity=False).digest() for text in texts]
 
 
 def signed_parts(marks: int, timestamp: str, nonce: str, echostr: str) -> tuple[str, ...]:

@@ -24,7 +24,9 @@ from verification.tests.support.accounts import make_account
 from verification.tests.support.adapter import A, B
 from verification.tests.support.callback_factory import make_callback
 from verification.tests.support.lost_keys import lose_key
+from verification.tests.support.messages import OTHER_AES_KEY
 from verification.tests.support.signer import verification
+from verification.tests.support.wecom import OTHER_CORP_ID, make_wecom_app, wecom_verification
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.django_db(transaction=True)]
 
@@ -47,6 +49,24 @@ REFUSED: dict[str, Callable[[], Callback]] = {
     "paused account": lambda: make_callback(verification(B), path=b"/wechat/brand-p"),
     "account without token": lambda: make_callback(verification(A), path=b"/wechat/brand-0"),
     "undecryptable token": lambda: make_callback(verification(A), path=b"/wechat/brand-l"),
+    "WeCom app": lambda: make_callback(verification(A), path=b"/wechat/staff-app"),
+}
+
+
+def call_wecom_app(query: str, path: bytes = b"/wechat/staff-app") -> Callback:
+    return make_callback(query, path=path)
+
+
+#: The calls of WeCom read EncodingAESKeys as well, whoever is called.
+REFUSED_OF_WECOM: dict[str, Callable[[], Callback]] = {
+    "wrong signature": lambda: call_wecom_app(wecom_verification(B)),
+    "unknown account": lambda: call_wecom_app(wecom_verification(A), b"/wechat/brand-x"),
+    "official account": lambda: call_wecom_app(wecom_verification(A), b"/wechat/brand-a"),
+    "other key": lambda: call_wecom_app(wecom_verification(A, key=OTHER_AES_KEY)),
+    "other CorpID": lambda: call_wecom_app(wecom_verification(A, corp_id=OTHER_CORP_ID)),
+    "not base64": lambda: call_wecom_app(wecom_verification(A, encrypted="A" * 87 + ".")),
+    "not whole blocks": lambda: call_wecom_app(wecom_verification(A, encrypted="A" * 84)),
+    "other text": lambda: call_wecom_app(wecom_verification(A, echostr="<b>" + "1" * 13 + "</b>")),
 }
 
 
@@ -55,23 +75,42 @@ def _accounts(brand_a: OfficialAccount) -> None:
     make_account("brand-p", B, is_paused=True)
     make_account("brand-0")
     lose_key(make_account("brand-l", A))
+    make_wecom_app("staff-app", A)
+    verify([call_wecom_app(wecom_verification(A))])  # from now on, the key is known to be right
 
 
-def refuse(case: str) -> tuple[Reply, float]:
+def refuse(callback: Callback) -> tuple[Reply, float]:
     """Return the reply, and the microseconds until its verdict was recorded."""
-    callback = REFUSED[case]()
     started = time.perf_counter()
     [verdict] = verify([callback])
     return reply_to(callback, verdict), (time.perf_counter() - started) * 1_000_000
 
 
-def test_the_time_of_a_refusal_does_not_reveal_its_reason(figure: RecordFigure) -> None:
-    chance, taken = random.Random(20_261_125), {case: list[float]() for case in REFUSED}
+@pytest.mark.parametrize(
+    ("refused", "subject"),
+    [
+        (
+            REFUSED,
+            "The time of a refusal does not reveal whether the account is unknown, paused or "
+            "without a token, nor how close the signature or the token was",
+        ),
+        (
+            REFUSED_OF_WECOM,
+            "The time of a refusal of WeCom's calls does not reveal why an echostr was not "
+            "decrypted, nor whether it was signed correctly",
+        ),
+    ],
+    ids=["of WeChat's calls", "of WeCom's calls"],
+)
+def test_the_time_of_a_refusal_does_not_reveal_its_reason(
+    figure: RecordFigure, refused: dict[str, Callable[[], Callback]], subject: str
+) -> None:
+    chance, taken = random.Random(20_261_125), {case: list[float]() for case in refused}
     replies = []
     for _ in range(SAMPLES):
-        for case in chance.sample([*REFUSED], len(REFUSED)):
+        for case in chance.sample([*refused], len(refused)):
             with suppress(Unrecorded):  # the machine was too busy: no sample
-                reply, microseconds = refuse(case)
+                reply, microseconds = refuse(refused[case]())
                 replies.append(reply)
                 taken[case].append(microseconds)
     medians = {case: median(times) for case, times in taken.items()}
@@ -80,8 +119,7 @@ def test_the_time_of_a_refusal_does_not_reveal_its_reason(figure: RecordFigure) 
     difference = abs(medians[worst] - usual)
     allowed = max(MAX_MICROSECONDS, usual * MAX_RATIO)
     figure(
-        "The time of a refusal does not reveal whether the account is unknown, paused or without "
-        "a token, nor how close the signature or the token was",
+        subject,
         target=f"medians of {SAMPLES:,} interleaved samples each within 1 % or 20 µs",
         measured=f"a wrong signature {usual:,.0f} µs; furthest from it: {worst}, by "
         f"{difference:.1f} µs ({difference / usual:.2%})",

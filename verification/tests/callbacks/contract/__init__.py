@@ -12,6 +12,7 @@ from verification.tests.callbacks.contract.relays import Relays
 from verification.tests.callbacks.contract.self_tests import SelfTests
 from verification.tests.callbacks.contract.spooling import Spooling
 from verification.tests.callbacks.contract.url_verifications import UrlVerifications
+from verification.tests.callbacks.contract.wecom_calls import WeComCalls
 
 __all__ = ["CallbackContract"]
 
@@ -27,5 +28,6 @@ class CallbackContract(
     Parameters,
     Addresses,
     Records,
+    WeComCalls,
 ):
     """All tests of the contract. pytest collects them in subclasses whose name starts with Test."""
