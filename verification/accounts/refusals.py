@@ -16,11 +16,12 @@ from typing import NamedTuple
 
 from django.db.models import Q
 
+from verification.accounts.forgeable import is_forgeable, needs_no_token
 from verification.attempts.index import NONE, AttemptIndex
 from verification.diagnosis import Explanation, StoredData, explain
 from verification.models import OfficialAccount, VerificationAttempt
-from verification.models.noise import WECHAT_USER_AGENT
-from verification.protocol.enums import Kind, Reason
+from verification.models.noise import ALL_MARKS, WECHAT_USER_AGENT
+from verification.protocol.enums import Kind, Reason, is_wecom_call
 from verification.protocol.signature import compute_signatures, signed_parts
 
 #: The number of refusals read per account, kind and reason. More are read if so many are open.
@@ -37,20 +38,6 @@ MAX_VERIFICATIONS = 5
 #: A refused verification, or a refusal without a known cause, is history after this time.
 REFUSAL_LIFETIME = timedelta(hours=24)
 
-#: The causes that anyone who knows the address can bring about. The account's AppID, original ID
-#: and slug are no secrets, and an old request can be copied from a log.
-CAUSES_WITHOUT_TOKEN = {
-    *("token_unknown", "no_token_yet", "key_missing", "other_value_for_token", "copied_request"),
-}
-#: The causes of refusals whose signature is right, and can have been copied from a log. The digits
-#: of a timestamp and a nonce, divided in another place, make those of scripts.
-CAUSES_WITH_COPIED_URL = {
-    "message_unreadable",
-    "message_not_encrypted",
-    "message_signature_mismatch",
-    "signed_differently",
-}
-
 #: The reasons for which WeChat's own requests are refused. A bot that opens the address without
 #: parameters is refused for another one, and needs no action.
 ACTIONABLE_REASONS = [
@@ -60,7 +47,21 @@ ACTIONABLE_REASONS = [
     Reason.MESSAGE_SIGNATURE_MISMATCH,
     Reason.UNDECRYPTABLE_MESSAGE,
 ]
-IS_ACCEPTED_OR_ACTIONABLE = Q(reason=None) | Q(reason__in=ACTIONABLE_REASONS)
+#: The reasons of which only some refusals are an account's: those that _IS_OF_PLATFORM finds.
+DOUBTFUL_REASONS = [Reason.MISSING_PARAMETER, Reason.MALFORMED_PARAMETER]
+#: A signature that arrived is missing only where it is that of another platform than the account's.
+SIGNATURE_NAMES = ["signature", "msg_signature"]
+#: WeCom's echostr is malformed if a proxy has changed it: it is base64.
+ECHOSTR = "echostr"
+_IS_OF_PLATFORM = Q(signature__isnull=False) & (
+    Q(reason=Reason.MISSING_PARAMETER, detail__in=SIGNATURE_NAMES)
+    | Q(
+        reason=Reason.MALFORMED_PARAMETER,
+        detail__startswith=ECHOSTR,
+        marks__in=[marks for marks in ALL_MARKS if is_wecom_call(marks)],
+    )
+)
+IS_ACCEPTED_OR_ACTIONABLE = Q(reason=None) | Q(reason__in=ACTIONABLE_REASONS) | _IS_OF_PLATFORM
 
 
 @dataclass(frozen=True)
@@ -73,23 +74,14 @@ class Refusal:
     is_from_known_network: bool = False
 
     @property
-    def is_forgeable(self) -> bool:
-        """Return whether someone without a token could have sent it.
-
-        Other causes take a token that is or was stored here.
-        """
-        return self.explanation.cause in CAUSES_WITHOUT_TOKEN | CAUSES_WITH_COPIED_URL
-
-    @property
     def may_be_forged(self) -> bool:
         """Return whether somebody other than WeChat may have sent it."""
-        return self.is_forgeable and not self.is_from_known_network
+        return is_forgeable(self.explanation) and not self.is_from_known_network
 
     def is_outdated(self, now: datetime) -> bool:
         """Return whether the refusal is too old to tell how the account is now."""
         is_push = self.attempt.kind == Kind.MESSAGE_PUSH
-        needs_no_token = self.explanation.cause in CAUSES_WITHOUT_TOKEN
-        if is_push and (not needs_no_token or self.is_from_known_network):
+        if is_push and (not needs_no_token(self.explanation) or self.is_from_known_network):
             return False  # Followers wait for an answer until a push is accepted.
         return now - self.attempt.recorded_at > REFUSAL_LIFETIME
 
@@ -101,7 +93,7 @@ class Refusal:
         """
         return (
             self.is_outdated(now),
-            self.is_forgeable,
+            is_forgeable(self.explanation),
             not self.is_from_known_network,
             self.attempt.user_agent != WECHAT_USER_AGENT,
             -self.attempt.pk,
@@ -155,6 +147,7 @@ class RefusalRow(NamedTuple):
     account_id: int
     kind: int
     reason: int
+    detail: str
     recorded_at: datetime
     client_ip: str | None
     user_agent: str
@@ -168,6 +161,16 @@ class RefusalRow(NamedTuple):
     def __repr__(self) -> str:
         """Leave out what was called, because it may reach a log in a traceback."""
         return f"RefusalRow({self.pk})"
+
+    @property
+    def is_actionable(self) -> bool:
+        """Return whether IS_ACCEPTED_OR_ACTIONABLE finds it."""
+        if self.reason == Reason.MISSING_PARAMETER:
+            return self.signature is not None and self.detail in SIGNATURE_NAMES
+        if self.reason == Reason.MALFORMED_PARAMETER:
+            is_echostr = self.detail.startswith(ECHOSTR) and is_wecom_call(self.marks)
+            return self.signature is not None and is_echostr
+        return True
 
 
 def _read_open_rows(last_accepted: Mapping[int, datetime | None]) -> dict[int, list[RefusalRow]]:
@@ -186,7 +189,8 @@ def _read_open_rows(last_accepted: Mapping[int, datetime | None]) -> dict[int, l
         accounts = {pk for pk, some in found.items() if _largest_group(some) == depth}
         if not accounts:
             break
-    return rows
+    actionable = {pk: [row for row in some if row.is_actionable] for pk, some in rows.items()}
+    return {pk: some for pk, some in actionable.items() if some}
 
 
 def _read_rows(ids: list[int]) -> Iterator[RefusalRow]:
@@ -265,10 +269,9 @@ def network_of(client_ip: str | None) -> str:
 
 
 def actionable_refusals(account_ids: Iterable[int]) -> AttemptIndex:
-    """Return the index of refused requests that look like WeChat's own."""
-    return AttemptIndex(
-        [*account_ids], [Kind.URL_VERIFICATION, Kind.MESSAGE_PUSH], ACTIONABLE_REASONS
-    )
+    """Return the index of refused requests that may be WeChat's own."""
+    reasons = [*ACTIONABLE_REASONS, *DOUBTFUL_REASONS]
+    return AttemptIndex([*account_ids], [Kind.URL_VERIFICATION, Kind.MESSAGE_PUSH], reasons)
 
 
 def refused_since(now: datetime) -> datetime:

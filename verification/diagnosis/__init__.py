@@ -12,15 +12,19 @@ from dataclasses import replace
 from verification.diagnosis import (
     accepted_causes,
     account_causes,
+    changed_echostr_causes,
     copy_causes,
+    echostr_causes,
     message_causes,
     mistake_causes,
+    platform_causes,
     remarks,
     request_causes,
     shape_causes,
     token_causes,
 )
-from verification.diagnosis.evidence import Evidence, Explanation, Remark, StoredData
+from verification.diagnosis.evidence import Evidence, Explanation, Remark
+from verification.diagnosis.stored_data import StoredData
 from verification.models import VerificationAttempt
 from verification.protocol.enums import Reason
 
@@ -34,9 +38,13 @@ CAUSES: list[Callable[[Evidence], Explanation | None]] = [
     accepted_causes.accepted,
     request_causes.unlike_requests,
     request_causes.method_not_allowed,
-    request_causes.call_of_wecom,
+    platform_causes.platform_since_changed,
+    platform_causes.call_of_wecom,
+    platform_causes.call_to_wecom_app,
     request_causes.signed_with_empty_token,
     shape_causes.path_with_parameters,
+    changed_echostr_causes.echostr_changed,
+    changed_echostr_causes.echostr_with_spaces,
     shape_causes.query_mangled,
     shape_causes.signature_malformed,
     shape_causes.domain_file,
@@ -45,6 +53,13 @@ CAUSES: list[Callable[[Evidence], Explanation | None]] = [
     request_causes.parameters_incomplete,
     request_causes.parameter_repeated,
     request_causes.query_too_long,
+    echostr_causes.echostr_fits_now,
+    echostr_causes.echostr_without_key,
+    echostr_causes.echostr_key_missing,
+    echostr_causes.echostr_for_another_id,
+    echostr_causes.echostr_of_another_key,
+    echostr_causes.echostr_undecryptable,
+    message_causes.wecom_message_unreadable,
     message_causes.message_unreadable,
     message_causes.message_not_encrypted,
     message_causes.message_signature_mismatch,
@@ -53,6 +68,7 @@ CAUSES: list[Callable[[Evidence], Explanation | None]] = [
     request_causes.parameter_malformed,
     account_causes.account_paused,
     copy_causes.copied_request,
+    platform_causes.other_platform_at_root,
     account_causes.account_not_at_root,
     token_causes.key_was_missing,
     token_causes.token_since_added,
@@ -70,6 +86,8 @@ CAUSES: list[Callable[[Evidence], Explanation | None]] = [
     account_causes.path_unknown,
     token_causes.key_missing,
     copy_causes.signature_reused,
+    message_causes.wecom_message_mismatch,
+    changed_echostr_causes.echostr_damaged,
     token_causes.token_unknown,
 ]
 #: An attempt has one cause, and any number of these remarks, in this order.

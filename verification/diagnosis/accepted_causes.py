@@ -5,10 +5,10 @@ from __future__ import annotations
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from verification.diagnosis.advice import use_current_token
+from verification.diagnosis.advice import platform_of, use_current_token
 from verification.diagnosis.evidence import Evidence, Explanation
-from verification.models import Token
-from verification.protocol.enums import Kind
+from verification.models import OfficialAccount, Token
+from verification.protocol.enums import Kind, Platform
 from verification.times import format_date, format_datetime
 
 
@@ -38,6 +38,7 @@ def accepted_with_previous_token(evidence: Evidence) -> Explanation | None:
         describe_validity(token).format(
             fingerprint=token.fingerprint,
             account=token.account,
+            platform=platform_of(evidence),
             date=format_date(token.superseded_at),
             time=token.expires_at and format_datetime(token.expires_at, "%Y-%m-%d %H:%M"),
         ),
@@ -53,7 +54,7 @@ def describe_validity(token: Token) -> str:
     if token.expires_at is None:
         return _(
             "Signed with the previous token {fingerprint} of “{account}”, which was replaced on "
-            "{date} and stays valid until 24 hours after WeChat first uses the current one."
+            "{date} and stays valid until 24 hours after {platform} first uses the current one."
         )
     if token.expires_at > timezone.now():
         return _(
@@ -96,18 +97,36 @@ def accepted(evidence: Evidence) -> Explanation | None:
         _("Signed with the current token {fingerprint} of “{account}”, and answered.").format(
             fingerprint=token.fingerprint, account=token.account
         ),
-        _(
-            "Nothing to do here. When you are ready to lose the console's auto-replies and menu, "
-            "press Enable (启用)."
-        ),
+        next_step(token.account),
         (token.account,),
         token,
         depends_on_tokens=True,
     )
 
 
+def next_step(account: OfficialAccount) -> str:
+    """Return what to do after the console has accepted the URL. Only one platform has Enable."""
+    if account.platform == Platform.WECOM:
+        return _(
+            "Nothing to do here. If the console has saved the URL, messages and events of the app "
+            "come here now. Without a backend, nobody reads them."
+        )
+    if account.platform == Platform.MINI_PROGRAM:
+        return _(
+            "Nothing to do here. If the console has taken the URL, messages of the Mini Program "
+            "come here now, and no longer to 网页版客服 and 客服小助手. Without a backend, nobody "
+            "reads them."
+        )
+    return _(
+        "Nothing to do here. When you are ready to lose the console's auto-replies and menu, "
+        "press Enable (启用)."
+    )
+
+
 def next_step_after_rotation(evidence: Evidence, token: Token) -> str:
     current = evidence.stored.current_token(token.account)
     if current and current.first_used_at and current.first_used_at > evidence.attempt.recorded_at:
-        return _("Nothing to do: WeChat has used the current token since then.")
+        return _("Nothing to do: {platform} has used the current token since then.").format(
+            platform=platform_of(evidence)
+        )
     return use_current_token(evidence)

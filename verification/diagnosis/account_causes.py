@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.utils.translation import gettext as _
 
-from verification.diagnosis.advice import check_path, stranger_tried, try_again
+from verification.diagnosis.advice import button_of, check_path, stranger_tried, try_again
 from verification.diagnosis.evidence import Evidence, Explanation
 from verification.diagnosis.mistake_causes import (
     also_signed,
@@ -64,7 +64,7 @@ def account_not_at_root(evidence: Evidence) -> Explanation | None:
     """Recognize the token of an account whose calls at the bare domain are not compared."""
     if evidence.attempt.path_slug:
         return None
-    at_root = evidence.stored.ids_at_root
+    at_root = evidence.ids_at_root
     tokens = [token for token in evidence.live_signers() if token.account_id not in at_root]
     if not tokens or evidence.own(evidence.live_signers()):
         return None
@@ -85,9 +85,9 @@ def account_not_at_root(evidence: Evidence) -> Explanation | None:
         happened.format(account=account, limit=MAX_ACCOUNTS_AT_ROOT),
         join_sentences(
             _(
-                "Put its server URL {url} into the console and press Submit (提交), or into the "
-                "script that sent this."
-            ).format(url=account.server_url),
+                "Put its server URL {url} into the console and press {button}, or into the script "
+                "that sent this."
+            ).format(url=account.server_url, button=account.submit_button),
             _("If it is there already, a proxy in front of this server cuts off the path."),
         ),
         (account,),
@@ -99,11 +99,14 @@ def account_not_at_root(evidence: Evidence) -> Explanation | None:
 def no_account_at_root(evidence: Evidence) -> Explanation | None:
     if evidence.attempt.path_slug or not evidence.is_refused_for(Reason.UNKNOWN_ACCOUNT):
         return None
+    happened = _("No account accepted calls at the bare domain.")
+    if evidence.is_wecom_call:
+        happened = _("No WeCom app accepted calls at the bare domain.")
+    elif evidence.stored.ids_at_root(is_wecom=True):
+        happened = _("Only WeCom apps accepted calls at the bare domain.")
     return Explanation(
         _("no account accepts calls at the bare domain"),
-        join_sentences(
-            _("No account accepted calls at the bare domain."), describe_signature(evidence)
-        ),
+        join_sentences(happened, describe_signature(evidence)),
         join_sentences(
             _(
                 "Put the server URL and the token from the account page into the console, or into "
@@ -181,8 +184,8 @@ def path_of_former_slug(evidence: Evidence) -> Explanation | None:
     if account is not None:
         happened = _("“{name}” had the address “{path}” until {who} changed it on {date}.")
         to_do = _(
-            "Its server URL is {url} now: put it into the console and press Submit (提交), or into "
-            "the script that sent this."
+            "Its server URL is {url} now: put it into the console and press {button}, or into the "
+            "script that sent this."
         )
     else:
         happened = _("“{name}” had the address “{path}” until {who} deleted the account on {date}.")
@@ -201,7 +204,7 @@ def path_of_former_slug(evidence: Evidence) -> Explanation | None:
             ),
             describe_signature(evidence),
         ),
-        to_do.format(url=account.server_url if account else ""),
+        to_do.format(url=account.server_url if account else "", button=button_of(evidence)),
         (account,) if account else (),
         event=event,
     )
@@ -239,8 +242,8 @@ def no_token_yet(evidence: Evidence) -> Explanation | None:
             also,
         ),
         _(
-            "Generate one on the account page, paste it into the console and press Submit (提交). "
-            "If the console has a token already, you can enter it on the account page instead."
-        ),
+            "Generate one on the account page, paste it into the console and press {button}. If "
+            "the console has a token already, you can enter it on the account page instead."
+        ).format(button=button_of(evidence)),
         (account,) if account else (),
     )

@@ -5,27 +5,37 @@ from __future__ import annotations
 from django.utils.translation import gettext as _
 
 from verification.diagnosis.evidence import Evidence
+from verification.diagnosis.names import name_button, name_platform
 
 
 def try_again(evidence: Evidence) -> str:
     """Return how to send a request again that would be accepted now."""
     if evidence.is_wechats:
-        return _("Press Submit (提交) again.")
-    return _("Send it again. In WeChat's console, press Submit (提交).")
+        return _("Press {button} again.").format(button=button_of(evidence))
+    return _("Send it again. In the console, press {button}.").format(button=button_of(evidence))
 
 
 def use_current_token(evidence: Evidence) -> str:
     """Return where the current token belongs, in place of an older one."""
     if evidence.is_wechats:
-        return _("Paste the current token into the console and press Submit (提交).")
+        return _("Paste the current token into the console and press {button}.").format(
+            button=button_of(evidence)
+        )
     return _(
-        "If a script or tool of yours sent it, put the current token there. If it was "
-        "WeChat, paste the current token into the console and press Submit (提交)."
-    )
+        "If a script or tool of yours sent it, put the current token there. If it was {platform}, "
+        "paste the current token into the console and press {button}."
+    ).format(platform=platform_of(evidence), button=button_of(evidence))
 
 
-def check_signing() -> str:
+def check_signing(evidence: Evidence) -> str:
     """Return what to compare in a script, if nothing that is stored made the signature."""
+    if evidence.is_wecom_call:
+        return _(
+            "A script must sort token, timestamp, nonce and the encrypted text as text, join them "
+            "with nothing between, hash them once with SHA-1, and send the values that it signs. "
+            "The encrypted text is that of the echostr, before it is percent-encoded, or of "
+            "Encrypt."
+        )
     return _(
         "A script must sort token, timestamp and nonce as text, join them with nothing between, "
         "hash them once with SHA-1, and send the timestamp and nonce that it signs. Print the text "
@@ -41,6 +51,14 @@ def check_path() -> str:
         "are the same, a proxy in front of this server changes the path: with nginx, proxy_pass "
         "must not end with a slash."
     )
+
+
+def button_of(evidence: Evidence) -> str:
+    return name_button(is_wecom=evidence.is_wecom)
+
+
+def platform_of(evidence: Evidence) -> str:
+    return name_platform(is_wecom=evidence.is_wecom)
 
 
 def stranger_tried() -> str:

@@ -25,7 +25,7 @@ def copied_request(evidence: Evidence) -> Explanation | None:
         Reason.SIGNATURE_MISMATCH, Reason.UNDECRYPTABLE_TOKEN
     ):
         return None
-    if has_cut_timestamp(evidence.attempt):
+    if has_cut_timestamp(evidence.attempt) or evidence.covers_message:
         return None
     if evidence.own(evidence.live_signers()) or evidence.match:
         return None
@@ -47,7 +47,7 @@ def copied_request(evidence: Evidence) -> Explanation | None:
                 ),
                 _("If a script or tool of yours makes such requests, look at its clock as well."),
                 "" if signers else _("Compare its token with the account's current one."),
-                "" if signers else check_signing(),
+                "" if signers else check_signing(evidence),
             ),
             (*([account] if account else []), *others),
             evidence.signers[0] if signers else None,
@@ -82,16 +82,22 @@ def signature_reused(evidence: Evidence) -> Explanation | None:
     """
     if evidence.stored.is_list or not evidence.is_refused_for(Reason.SIGNATURE_MISMATCH):
         return None
-    earlier = _find_signature(evidence.attempt)
+    earlier = _find_signature(evidence)
     if earlier is None:
         return None
     account = evidence.attempt.account
+    happened = _(
+        "Attempt {number} of {time} had the same signature, with another timestamp or nonce. A "
+        "signature is valid for one timestamp and one nonce."
+    )
+    if evidence.is_wecom_call:
+        happened = _(
+            "Attempt {number} of {time} had the same signature, with another timestamp, nonce or "
+            "echostr. A signature is valid for one of each."
+        )
     return Explanation(
         _("signature of another request"),
-        _(
-            "Attempt {number} of {time} had the same signature, with another timestamp or nonce. A "
-            "signature is valid for one timestamp and one nonce."
-        ).format(number=earlier.pk, time=format_datetime(earlier.recorded_at)),
+        happened.format(number=earlier.pk, time=format_datetime(earlier.recorded_at)),
         _(
             "If a script or tool of yours sent it, let it compute a new signature for each request "
             "and send the timestamp and nonce that it signs. If WeChat sent it, check which proxy "
@@ -103,9 +109,13 @@ def signature_reused(evidence: Evidence) -> Explanation | None:
     )
 
 
-def _find_signature(attempt: VerificationAttempt) -> VerificationAttempt | None:
+def _find_signature(evidence: Evidence) -> VerificationAttempt | None:
+    attempt = evidence.attempt
     same = VerificationAttempt.objects.filter(
         id__range=(attempt.pk - REPEAT_SEARCH_LENGTH, attempt.pk - 1), signature=attempt.signature
     )
-    unlike = same.exclude(timestamp=attempt.timestamp, nonce=attempt.nonce)
+    signed = {"timestamp": attempt.timestamp, "nonce": attempt.nonce}
+    if evidence.is_wecom_call:
+        signed["echostr"] = attempt.echostr
+    unlike = same.exclude(**signed)
     return unlike.order_by("id").first()

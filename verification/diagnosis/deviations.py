@@ -16,6 +16,8 @@ class Deviation(Enum):
     SORTED_CHARACTERS = auto()
     SEPARATOR = auto()
     ECHOSTR = auto()
+    WITHOUT_ECHOSTR = auto()
+    OTHER_ECHOSTR = auto()
     HMAC = auto()
     OTHER_TIMESTAMP = auto()
     OTHER_SECOND = auto()
@@ -37,6 +39,10 @@ DESCRIPTIONS = {
         "with a separator, brackets, a line break or names between or around the parts"
     ),
     Deviation.ECHOSTR: gettext_lazy("with the echostr hashed as well, as only WeCom does"),
+    Deviation.WITHOUT_ECHOSTR: gettext_lazy("without the echostr, which WeCom signs as well"),
+    Deviation.OTHER_ECHOSTR: gettext_lazy(
+        "with the echostr in another form than it was sent, such as percent-encoded"
+    ),
     Deviation.HMAC: gettext_lazy("with HMAC in place of a plain SHA-1"),
     Deviation.OTHER_TIMESTAMP: gettext_lazy(
         "with the timestamp in another unit or form than it was sent, such as milliseconds"
@@ -60,21 +66,26 @@ def describe_deviation(deviation: Deviation) -> str:
     return str(DESCRIPTIONS[deviation])
 
 
-def fix_deviation(deviation: Deviation | None) -> str:
+def fix_deviation(deviation: Deviation | None, *, is_wecom: bool = False) -> str:
     """Return what to change in the script."""
     if deviation is Deviation.OTHER_TIMESTAMP:
         return _("Sign the same timestamp that you send, in seconds.")
     if deviation is Deviation.OTHER_SECOND:
         return _("Read the clock once for each request: sign the same timestamp that you send.")
-    if deviation in {Deviation.NOT_SORTED, Deviation.SORTED_AS_NUMBERS}:
-        return _(
-            "Sort token, timestamp and nonce as text, byte by byte: in a shell by LC_ALL=C sort, "
-            "in PHP by SORT_STRING. Join them with nothing between."
-        )
     if deviation is Deviation.OTHER_NONCE:
         return _(
             "Sign the plain nonce, percent-encode it only in the URL, and see that nothing changes "
             "the URL after."
+        )
+    if is_wecom:
+        return _(
+            "Sort token, timestamp, nonce and the plain echostr as text, join them with nothing "
+            "between, and hash them once with SHA-1. Percent-encode the echostr only in the URL."
+        )
+    if deviation in {Deviation.NOT_SORTED, Deviation.SORTED_AS_NUMBERS}:
+        return _(
+            "Sort token, timestamp and nonce as text, byte by byte: in a shell by LC_ALL=C sort, "
+            "in PHP by SORT_STRING. Join them with nothing between."
         )
     if deviation is Deviation.ECHOSTR:
         return _("Leave the echostr out of the signature.")

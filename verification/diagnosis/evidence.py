@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from difflib import SequenceMatcher, get_close_matches
 from functools import cached_property
 
-from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from verification.diagnosis.recipes import Parts
-from verification.diagnosis.search import Search
+from verification.diagnosis.parts import Parts
+from verification.diagnosis.stored_data import StoredData
 from verification.diagnosis.texts import Match
-from verification.diagnosis.values import list_values
-from verification.fields import UndecryptableSecret
-from verification.models import AESKey, ChangeEvent, OfficialAccount, Token, VerificationAttempt
-from verification.models.account import MAX_ACCOUNTS_AT_ROOT, current_token_of
+from verification.models import ChangeEvent, OfficialAccount, Token, VerificationAttempt
 from verification.models.noise import WECHAT_USER_AGENT
-from verification.models.rotating_secret import RotatingSecret
-from verification.protocol.enums import Outcome, Reason
+from verification.protocol.enums import Method, Outcome, Reason, is_wecom_call
 from verification.protocol.shapes import Shape
 from verification.protocol.signature import compute_signatures
 
@@ -64,71 +59,6 @@ class Remark:
     text: str
     attempt: VerificationAttempt | None = None  #: another attempt that the text refers to
     name: str = ""  #: the name of the function that made it
-
-
-class StoredData:
-    """The tokens, accounts and pauses stored now; each is read once for any number of attempts.
-
-    The search for mistakes is bounded in a list, and not for a single attempt.
-    """
-
-    def __init__(self, *, is_list: bool = True) -> None:
-        self.is_list = is_list
-
-    @cached_property
-    def tokens(self) -> dict[int, Token]:
-        return {token.id: token for token in Token.objects.select_related("account")}
-
-    @cached_property
-    def secrets(self) -> list[tuple[Token, str]]:
-        """Every token that can be decrypted, with its text."""
-        return [(token, text) for token in self.tokens.values() if (text := _reveal(token))]
-
-    @cached_property
-    def search(self) -> Search:
-        """The stored values, to look for mistakes in them."""
-        keys = AESKey.objects.select_related("account")
-        aes_keys = [(key, text) for key in keys if (text := _reveal(key))]
-        values = list_values(self.secrets, aes_keys, self.accounts.values())
-        return Search(values, is_list=self.is_list)
-
-    @cached_property
-    def undecryptable(self) -> list[Token]:
-        """The tokens that no key of TOKEN_ENCRYPTION_KEYS decrypts."""
-        tokens = self.tokens.values()
-        return [token for token in tokens if token.secret and not token.is_decryptable]
-
-    @cached_property
-    def accounts(self) -> dict[str, OfficialAccount]:
-        return {account.slug: account for account in OfficialAccount.objects.all()}
-
-    @cached_property
-    def accounts_by_id(self) -> dict[int, OfficialAccount]:
-        return {account.pk: account for account in self.accounts.values()}
-
-    @cached_property
-    def ids_at_root(self) -> list[int]:
-        """The accounts whose tokens are compared at the bare domain."""
-        answering = sorted(a.pk for a in self.accounts.values() if a.answers_at_root)
-        return answering[:MAX_ACCOUNTS_AT_ROOT]
-
-    @cached_property
-    def former_slugs(self) -> dict[str, ChangeEvent]:
-        """The change event by which an account lost each slug: changed, or deleted."""
-        deleted = models.Q(action=ChangeEvent.Action.ACCOUNT_DELETED)
-        moved = models.Q(action=ChangeEvent.Action.ACCOUNT_CHANGED, facts__changes__has_key="slug")
-        events = ChangeEvent.objects.filter(deleted | moved).order_by("id")
-        return {_lost_slug(event): event for event in events}
-
-    @cached_property
-    def pauses(self) -> list[ChangeEvent]:
-        """The change events of paused accounts, newest first."""
-        events = ChangeEvent.objects.filter(action=ChangeEvent.Action.ACCOUNT_PAUSED)
-        return list(events.order_by("-id"))
-
-    def current_token(self, account: OfficialAccount) -> Token | None:
-        tokens = (token for token in self.tokens.values() if token.account_id == account.pk)
-        return current_token_of(tokens)
 
 
 @dataclass(frozen=True)
@@ -178,7 +108,34 @@ class Evidence:
             attempt.nonce.encode(),
             attempt.echostr.encode(),
             tuple(text.encode() for text in dict.fromkeys(more) if text),
+            is_wecom=self.is_wecom_call,
         )
+
+    @property
+    def is_wecom_call(self) -> bool:
+        """Return whether it is signed as WeCom's calls are."""
+        return is_wecom_call(self.attempt.marks)
+
+    @property
+    def is_wecom(self) -> bool:
+        """Return whether the account is a WeCom app; without an account, whether the call is."""
+        account = self.attempt.account
+        return account.is_wecom if account else self.is_wecom_call
+
+    @property
+    def is_push(self) -> bool:
+        return self.attempt.method == Method.POST
+
+    @property
+    def covers_message(self) -> bool:
+        """Return whether the signature covers a message, which is not on record."""
+        return self.is_wecom_call and self.is_push
+
+    @property
+    def signature_name(self) -> str:
+        """The parameter that the signature came in, or had to."""
+        has_none = not self.signature and self.is_wecom
+        return "msg_signature" if self.is_wecom_call or has_none else "signature"
 
     @property
     def is_wechats(self) -> bool:
@@ -209,14 +166,19 @@ class Evidence:
     @property
     def is_signed(self) -> bool:
         """Return whether everything arrived that a signature is made of."""
-        return bool(self.signature and self.attempt.timestamp and self.attempt.nonce)
+        is_complete = all(self.attempt.signed_parts) and not self.covers_message
+        return bool(self.signature) and is_complete
 
     @cached_property
     def signers(self) -> list[Token]:
         """The stored tokens that made exactly this signature: several accounts may share one."""
+        return [] if self.covers_message else self.signers_of(self.attempt.signed_parts)
+
+    def signers_of(self, parts: Sequence[str]) -> list[Token]:
+        """Return the stored tokens that make the signature with these parts."""
         secrets = self.stored.secrets
         texts = [text.encode() for _token, text in secrets] if self.signature else []
-        made = compute_signatures(texts, self.attempt.signed_parts)
+        made = compute_signatures(texts, parts)
         pairs = zip(secrets, made, strict=True) if texts else ()
         return [token for (token, _text), signature in pairs if signature == self.signature]
 
@@ -227,12 +189,17 @@ class Evidence:
             return None
         return self.stored.search.find(self.parts, self.signature, self._searched_ids())
 
+    @property
+    def ids_at_root(self) -> list[int]:
+        """The accounts with whose tokens this is compared, if it came to the bare domain."""
+        return self.stored.ids_at_root(is_wecom=self.is_wecom_call)
+
     def _searched_ids(self) -> frozenset[int]:
         """Return the accounts whose tokens were probably meant."""
         if self.attempt.account_id:
             return frozenset([self.attempt.account_id])
         if not self.attempt.path_slug:
-            return frozenset(self.stored.ids_at_root)
+            return frozenset(self.ids_at_root)
         return frozenset(account.pk for account in self.nearest_accounts)
 
     @cached_property
@@ -265,7 +232,7 @@ class Evidence:
 
     def _is_own(self, token: Token) -> bool:
         if not self.attempt.path_slug:
-            return token.account_id in self.stored.ids_at_root
+            return token.account_id in self.ids_at_root
         return self.attempt.account_id == token.account_id
 
     def was_live(self, token: Token) -> bool:
@@ -274,18 +241,5 @@ class Evidence:
         return token.created_at <= recorded_at and token.is_live_at(recorded_at)
 
 
-def _lost_slug(event: ChangeEvent) -> str:
-    changed = event.facts.get("changes", {}).get("slug")
-    return str(changed[0] if changed else event.facts.get("slug", ""))
-
-
 def _resemblance(one: str, other: str) -> float:
     return SequenceMatcher(None, other, one).ratio()
-
-
-def _reveal(secret: RotatingSecret) -> str:
-    """Return the text, or an empty one if it was purged or cannot be decrypted."""
-    try:
-        return secret.secret.reveal() if secret.secret else ""
-    except UndecryptableSecret:
-        return ""

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 from django.utils.translation import gettext as _
 
+from verification.diagnosis.advice import button_of, platform_of, stranger_tried
 from verification.diagnosis.evidence import Evidence, Explanation
-from verification.diagnosis.names import join_sentences
+from verification.diagnosis.names import join_sentences, name_accounts, name_id
 from verification.protocol.enums import Reason
 
 #: The detail of an encrypted message that was made for another AppID: it follows this word.
@@ -36,11 +37,86 @@ def message_unreadable(evidence: Evidence) -> Explanation | None:
         ),
         join_sentences(
             to_do,
-            _(
+            ""
+            if evidence.is_wecom
+            else _(
                 "If neither is so, somebody may have copied the address of a push: choose "
                 "the security mode (安全模式), whose signature covers the message, and rotate the "
                 "token."
             ),
+        ),
+    )
+
+
+def wecom_message_unreadable(evidence: Evidence) -> Explanation | None:
+    """Recognize a body without an encrypted message, which msg_signature would cover."""
+    if evidence.attempt.detail != "body" or not evidence.covers_message:
+        return None
+    if not evidence.is_refused_for(Reason.MALFORMED_PARAMETER):
+        return None
+    return _explain(
+        evidence,
+        _("unreadable message"),
+        _(
+            "The body was not a message as WeCom sends it: XML or JSON with Encrypt, without a "
+            "DTD, in UTF-8, of at most 256 KB. Without Encrypt, msg_signature could not be checked."
+        ),
+        join_sentences(
+            _(
+                "If WeCom sent it, check whether a proxy in front of this server changes or cuts "
+                "bodies. A bot (智能机器人) sends other bodies, and cannot be used with this "
+                "server. If it was a script or tool of yours, let it send such a body."
+            ),
+            stranger_tried(),
+        ),
+    )
+
+
+def wecom_message_mismatch(evidence: Evidence) -> Explanation | None:
+    """Explain a msg_signature that no token made with the message, which is not on record."""
+    if not evidence.covers_message or not evidence.is_refused_for(
+        Reason.SIGNATURE_MISMATCH, Reason.UNDECRYPTABLE_TOKEN
+    ):
+        return None
+    attempt = evidence.attempt
+    signers = evidence.signers_of((attempt.timestamp, attempt.nonce))
+    happened = _(
+        "No token of “{account}” made the msg_signature of this message. It covers the message, "
+        "which is not on record, so this server cannot compare other tokens."
+    )
+    if not attempt.account:
+        happened = _(
+            "No token of a WeCom app that accepts calls at the bare domain made the msg_signature "
+            "of this message. It covers the message, which is not on record, so this server cannot "
+            "compare other tokens."
+        )
+    if evidence.is_refused_for(Reason.UNDECRYPTABLE_TOKEN):
+        happened = _(
+            "The server that answered could not decrypt every token that may have made the "
+            "msg_signature of this message. It covers the message, which is not on record, so the "
+            "tokens cannot be compared now."
+        )
+    if signers:
+        happened = _(
+            "The msg_signature was made with the token of {signers}, but without the text of "
+            "Encrypt."
+        )
+    to_do = _(
+        "If messages stay away, press {button} in WeCom's console again: its check is compared "
+        "with every stored token. If the console has the right token, a proxy in front of this "
+        "server changes bodies or the query string."
+    )
+    in_script = _(
+        "If a script or tool of yours sent it: msg_signature is the SHA-1 of token, timestamp, "
+        "nonce and the text of Encrypt, sorted and joined."
+    )
+    owners = sorted({token.account for token in signers}, key=str)
+    return _explain(
+        evidence,
+        _("message with a wrong signature"),
+        happened.format(account=evidence.name, signers=name_accounts(owners)),
+        join_sentences(
+            "" if signers else to_do.format(button=button_of(evidence)), in_script, stranger_tried()
         ),
     )
 
@@ -104,35 +180,53 @@ def message_for_another_app_id(evidence: Evidence) -> Explanation | None:
     if word != FOREIGN_RECEIVER or not evidence.is_refused_for(Reason.UNDECRYPTABLE_MESSAGE):
         return None
     account = evidence.attempt.account
-    happened = _("The message was decrypted, but it does not end with the AppID {own}.")
+    happened = _("The message was decrypted, but it does not end with the {id_name} {own}.")
     to_do = _(
         "If a script or tool of yours sent it, it must put {own} at the end of what it encrypts. "
-        "If WeChat sent it, and this account has another AppID, correct it on the account's page; "
-        "otherwise another account has the same token and EncodingAESKey: give each its own."
+        "If {platform} sent it, and this account has another {id_name}, correct it on the "
+        "account's page; otherwise another account has the same token and EncodingAESKey: give "
+        "each its own."
     )
     if app_id:
-        happened = _("The message was decrypted, but it is for the AppID {other}, not for {own}.")
-    meant = next((one for one in evidence.stored.accounts.values() if app_id == one.app_id), None)
-    if app_id and meant is not None:
         happened = _(
-            "The message was decrypted, but it is for the AppID {other} of “{meant}”, not for "
+            "The message was decrypted, but it is for the {id_name} {other}, not for {own}."
+        )
+    if evidence.is_wecom:
+        to_do = _(
+            "If a script or tool of yours sent it, it must put {own} at the end of what it "
+            "encrypts. If WeCom sent it, compare the CorpID (企业ID) on the account's page; a "
+            "third-party app (第三方应用) needs its SuiteID there as well. Otherwise another app "
+            "has the same token and EncodingAESKey: give each its own."
+        )
+    accounts = evidence.stored.accounts.values()
+    meant = next((one for one in accounts if app_id and app_id in one.receive_ids), None)
+    if meant is not None:
+        happened = _(
+            "The message was decrypted, but it is for the {id_name} {other} of “{meant}”, not for "
             "{own}."
         )
+    if meant is not None and meant == account:
+        to_do = _("The account has this ID now: nothing to do if a message was accepted since.")
+    elif meant is not None and not evidence.is_wecom:
         to_do = _(
             "Put the server URL of “{meant}” into its console, or into the script that sent this: "
             "{url}. Then give each account its own token and EncodingAESKey."
         )
+    texts = {
+        "other": app_id,
+        "own": " · ".join(account.receive_ids) if account else "",
+        "meant": meant,
+        "url": meant.server_url if meant else "",
+        "id_name": name_id(is_wecom=evidence.is_wecom),
+        "platform": platform_of(evidence),
+    }
     explanation = _explain(
         evidence,
-        _("message for another AppID"),
-        happened.format(other=app_id, own=account.app_id if account else "", meant=meant),
-        to_do.format(
-            own=account.app_id if account else "",
-            meant=meant,
-            url=meant.server_url if meant else "",
-        ),
+        _("message for another {id_name}").format(id_name=texts["id_name"]),
+        happened.format(**texts),
+        to_do.format(**texts),
     )
-    others = (meant,) if app_id and meant is not None else ()
+    others = () if meant is None or meant == account else (meant,)
     return replace(explanation, accounts=(*explanation.accounts, *others))
 
 
@@ -148,12 +242,12 @@ def message_undecryptable(evidence: Evidence) -> Explanation | None:
         _("message that cannot be decrypted"),
         happened.format(account=evidence.name),
         _(
-            "If the key was changed in WeChat's console, enter the new one on the account's page. "
-            "The old one stays valid until WeChat has used the new one. If a script or tool of "
+            "If the key was changed in the console, enter the new one on the account's page. The "
+            "old one stays valid until {platform} has used the new one. If a script or tool of "
             "yours sent it, compare its EncodingAESKey, and how it encrypts: with AES-256 in CBC "
             "mode; the key is decoded from base64 after adding “=”, and its first 16 bytes are the "
-            "IV; the AppID and the padding (PKCS#7, to 32 bytes) are at the end."
-        ),
+            "IV; the {id_name} and the padding (PKCS#7, to 32 bytes) are at the end."
+        ).format(platform=platform_of(evidence), id_name=name_id(is_wecom=evidence.is_wecom)),
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from django.utils.translation import gettext as _
 
-from verification.diagnosis.advice import check_path
+from verification.diagnosis.advice import check_path, platform_of
 from verification.diagnosis.deviations import describe_deviation, fix_deviation
 from verification.diagnosis.evidence import Evidence, Explanation
 from verification.diagnosis.missing_keys import add_missing_key
@@ -17,7 +17,9 @@ from verification.diagnosis.values import Kind, Value, describe_value, name_of
 from verification.models import OfficialAccount, Token
 
 #: What a stranger may try as the token, who knows nothing but the address.
-GUESSABLE = {Kind.PLACEHOLDER, Kind.SLUG, Kind.NAME, Kind.SERVER_URL, Kind.APP_ID}
+GUESSABLE = {
+    *(Kind.PLACEHOLDER, Kind.SLUG, Kind.NAME, Kind.SERVER_URL, Kind.APP_ID, Kind.SUITE_ID),
+}
 #: Slips after which WeChat's console would not take the token.
 NOT_FROM_CONSOLE = {
     *(Slip.SPACE, Slip.LINE_BREAK, Slip.TAB, Slip.BOM, Slip.INVISIBLE, Slip.QUOTES),
@@ -173,8 +175,8 @@ def advise(evidence: Evidence, match: Match, owners: Collection[OfficialAccount]
         (
             bool(NOT_FROM_CONSOLE & slips),
             _(
-                "WeChat's console takes letters and digits only, so look first where a script or "
-                "tool reads the token."
+                "The console takes letters and digits only, so look first where a script or tool "
+                "reads the token."
             ),
         ),
         (
@@ -190,16 +192,21 @@ def advise(evidence: Evidence, match: Match, owners: Collection[OfficialAccount]
         ),
         (
             match.deviation is not None,
-            _("WeChat never signs like this: correct the script or tool that sent it."),
+            _("{platform} never signs like this: correct the script or tool that sent it."),
         ),
-        (match.deviation is not None, fix_deviation(match.deviation)),
+        (
+            match.deviation is not None,
+            fix_deviation(match.deviation, is_wecom=evidence.is_wecom_call),
+        ),
         (called is None and bool(evidence.attempt.path_slug), check_path()),
         (is_others, _("If {other} was meant, use its own server URL.")),
     ]
     accounts = name_accounts([called] if called else owners) or _("the account")
     return join_sentences(
         *(
-            text.format(accounts=accounts, other=name_accounts(owners))
+            text.format(
+                accounts=accounts, other=name_accounts(owners), platform=platform_of(evidence)
+            )
             for applies, text in rules
             if applies
         )
@@ -211,7 +218,7 @@ def advise_to_copy(is_guess: bool) -> str:
     if is_guess:
         return _(
             "If a script or tool of yours sent it, copy the current token of {accounts} from the "
-            "account page into it. If it was WeChat, copy it into the console. Otherwise a "
+            "account page into it. If it was {platform}, copy it into the console. Otherwise a "
             "stranger guessed, and was refused."
         )
     return _(

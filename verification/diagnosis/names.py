@@ -9,6 +9,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from verification.models import OfficialAccount
+from verification.models.choices import CALLERS, SUBMIT_BUTTONS
+from verification.protocol.enums import Platform
 
 #: Accounts that an explanation names at the bare domain, where up to 50 answer.
 MAX_NAMES = 3
@@ -23,6 +25,25 @@ def name_accounts(accounts: Collection[OfficialAccount]) -> str:
     return ngettext("{names} and {count} other", "{names} and {count} others", others).format(
         names=names, count=others
     )
+
+
+def name_platform(*, is_wecom: bool) -> str:
+    """Return the name of the platform that calls."""
+    return str(CALLERS[_platform(is_wecom=is_wecom)])
+
+
+def name_button(*, is_wecom: bool) -> str:
+    """Return the button of the console that makes the platform call."""
+    return str(SUBMIT_BUTTONS[_platform(is_wecom=is_wecom)])
+
+
+def name_id(*, is_wecom: bool) -> str:
+    """Return the name of the ID with which what is encrypted ends."""
+    return _("CorpID") if is_wecom else _("AppID")
+
+
+def _platform(*, is_wecom: bool) -> int:
+    return (Platform.WECOM if is_wecom else Platform.OFFICIAL_ACCOUNT).value
 
 
 def join_sentences(*sentences: str) -> str:

@@ -56,3 +56,20 @@ def other_nonces(nonce: bytes) -> list[bytes]:
         *(spelling.encode() for spelling in spellings),
     ]
     return [form for form in dict.fromkeys(forms) if form and form != nonce]
+
+
+def other_echostrs(echostr: bytes) -> list[bytes]:
+    """Return other spellings of the encrypted echostr of WeCom."""
+    text = echostr.decode("ascii", "replace")
+    forms = [quote(text, safe=""), text.replace("+", " "), text.rstrip("=")]
+    return [form.encode() for form in dict.fromkeys(forms) if form != text]
+
+
+def repair_echostr(echostr: str) -> str:
+    """Return the encrypted echostr as WeCom sent it, if a proxy or a script has changed it.
+
+    A + became a blank, + and / became - and _, it was percent-encoded twice, or it lost the = at
+    its end.
+    """
+    text = unquote(echostr).replace(" ", "+").replace("-", "+").replace("_", "/").rstrip("=")
+    return text + "=" * (-len(text) % 4)

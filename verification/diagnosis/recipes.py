@@ -1,6 +1,7 @@
 """Computes signatures as scripts do that do not follow WeChat's rules.
 
 WeChat joins the token, the timestamp and the nonce, sorted as text, and hashes them with SHA-1.
+WeCom joins the encrypted echostr as well.
 """
 
 from __future__ import annotations
@@ -18,9 +19,11 @@ from verification.diagnosis.deviations import Deviation
 from verification.diagnosis.other_parts import (
     MAX_TIMESTAMP,
     near_timestamps,
+    other_echostrs,
     other_nonces,
     other_timestamps,
 )
+from verification.diagnosis.parts import ORDERS, Parts
 
 SEPARATORS = [b",", b", ", b"&", b" ", b"\n", b"+", b"|", b":", b"-", b"_", b"."]
 #: So many seconds before and after a timestamp another one may have been signed.
@@ -32,8 +35,6 @@ AROUND = [
 ]
 #: The characters of a shorter token might be guessed, in whatever order.
 SHORTEST_SORTED = 12
-#: The orders of token (0), timestamp (1) and nonce (2), the likeliest first.
-ORDERS = [(0, 1, 2), (1, 2, 0), (1, 0, 2), (0, 2, 1), (2, 1, 0), (2, 0, 1)]
 SIGNATURE_LENGTH = 20
 
 
@@ -60,15 +61,6 @@ class Recipe(NamedTuple):
         for _round in range(1, self.rounds):
             text = hashlib.new(self.digest, text, usedforsecurity=False).hexdigest().encode()
         return hashlib.new(self.digest, text, usedforsecurity=False).digest()[:SIGNATURE_LENGTH]
-
-
-class Parts(NamedTuple):
-    """Holds what an attempt recorded of the parts that are signed besides the token."""
-
-    timestamp: bytes
-    nonce: bytes
-    echostr: bytes
-    more: tuple[bytes, ...] = ()  #: what else the sender knows, such as the AppID and the path
 
 
 def _sorted(*others: bytes, separator: bytes = b"", end: bytes = b"") -> Join:
@@ -98,7 +90,7 @@ def _deviation_of(order: tuple[int, ...], parts: Parts) -> Deviation:
     The place of the token is not looked at, not even of one that consists of digits.
     """
     timestamp, nonce = parts[:2]
-    if not (timestamp.isdigit() and nonce.isdigit()):
+    if parts.is_wecom or not (timestamp.isdigit() and nonce.isdigit()):
         return Deviation.NOT_SORTED
     is_early = order.index(1) < order.index(2)
     as_text, as_numbers = timestamp < nonce, int(timestamp) < int(nonce)
@@ -113,11 +105,13 @@ def _always(text: bytes) -> Join:
 def likely_recipes(parts: Parts) -> Iterator[Recipe]:
     """Yield the likeliest ways, few enough to try them with every token."""
     timestamp, nonce, echostr = parts[:3]
-    for order in ORDERS:
-        yield Recipe(_deviation_of(order, parts), _in_order((timestamp, nonce), order))
-    if echostr:
+    if parts.is_wecom:
+        yield Recipe(Deviation.WITHOUT_ECHOSTR, _sorted(timestamp, nonce))
+    for order in parts.orders:
+        yield Recipe(_deviation_of(order, parts), _in_order(parts.signed, order))
+    if echostr and not parts.is_wecom:
         yield Recipe(Deviation.ECHOSTR, _sorted(timestamp, nonce, echostr))
-    yield Recipe(Deviation.SEPARATOR, _sorted(timestamp, nonce, separator=b","))
+    yield Recipe(Deviation.SEPARATOR, _sorted(*parts.signed, separator=b","))
     for message in dict.fromkeys((timestamp + nonce, nonce + timestamp)):
         yield Recipe(Deviation.HMAC, _always(message), is_hmac=True)
 
@@ -127,7 +121,7 @@ def rare_recipes(parts: Parts) -> Iterator[Recipe]:
     yield from _with_echostr(parts)
     yield from _with_other_parts(parts)
     yield from joining_recipes(parts)
-    yield Recipe(Deviation.SORTED_CHARACTERS, _with_characters_sorted(*parts[:2]))
+    yield Recipe(Deviation.SORTED_CHARACTERS, _with_characters_sorted(*parts.signed))
     yield from _with_more_parts(parts)
     yield from _with_hmac(parts)
     yield from _with_other_digests(parts)
@@ -137,6 +131,12 @@ def _with_echostr(parts: Parts) -> Iterator[Recipe]:
     if not parts.echostr:
         return
     timestamp, nonce, echostr = three = parts[:3]
+    if parts.is_wecom:
+        for order in ORDERS:
+            yield Recipe(Deviation.WITHOUT_ECHOSTR, _in_order((timestamp, nonce), order))
+        for other in other_echostrs(echostr):
+            yield Recipe(Deviation.OTHER_ECHOSTR, _sorted(timestamp, nonce, other))
+        return
     for order in permutations(range(4)):
         yield Recipe(Deviation.ECHOSTR, _in_order(three, order))
     yield Recipe(Deviation.ECHOSTR, _sorted(*three, separator=b","))
@@ -146,13 +146,13 @@ def _with_echostr(parts: Parts) -> Iterator[Recipe]:
 
 
 def _with_other_parts(parts: Parts) -> Iterator[Recipe]:
-    timestamp, nonce = parts[:2]
+    timestamp, nonce, *rest = parts.signed
     for other in near_timestamps(timestamp):
-        yield Recipe(Deviation.OTHER_SECOND, _sorted(other, nonce))
+        yield Recipe(Deviation.OTHER_SECOND, _sorted(other, nonce, *rest))
     for other in other_timestamps(timestamp):
-        yield Recipe(Deviation.OTHER_TIMESTAMP, _sorted(other, nonce))
+        yield Recipe(Deviation.OTHER_TIMESTAMP, _sorted(other, nonce, *rest))
     for other in other_nonces(nonce):
-        yield Recipe(Deviation.OTHER_NONCE, _sorted(timestamp, other))
+        yield Recipe(Deviation.OTHER_NONCE, _sorted(timestamp, other, *rest))
     for some in ((), (timestamp,), (nonce,)):
         for order in permutations(range(1 + len(some))):
             yield Recipe(Deviation.PART_LEFT_OUT, _in_order(some, order))
@@ -160,27 +160,29 @@ def _with_other_parts(parts: Parts) -> Iterator[Recipe]:
 
 def clock_recipes(parts: Parts) -> Iterator[Recipe]:
     """Yield the seconds of minutes around, and the milliseconds of the second that was sent."""
-    timestamp, nonce = parts[:2]
+    timestamp, nonce, *rest = parts.signed
     for other in near_timestamps(timestamp, MINUTES):
-        yield Recipe(Deviation.OTHER_SECOND, _sorted(other, nonce))
+        yield Recipe(Deviation.OTHER_SECOND, _sorted(other, nonce, *rest))
     if timestamp.isdigit() and len(timestamp) <= MAX_TIMESTAMP:
         for milliseconds in range(1, 1000):
             other = b"%b%03d" % (timestamp, milliseconds)
-            yield Recipe(Deviation.OTHER_TIMESTAMP, _sorted(other, nonce))
+            yield Recipe(Deviation.OTHER_TIMESTAMP, _sorted(other, nonce, *rest))
 
 
 def joining_recipes(parts: Parts) -> Iterator[Recipe]:
     """Yield the ways to join the right parts with something between them or around them."""
-    others = parts[:2]
+    others, orders = parts.signed, parts.orders
     for separator in SEPARATORS:
-        for order in permutations(range(3)):
+        yield Recipe(Deviation.SEPARATOR, _sorted(*others, separator=separator))
+        for order in orders:
             yield Recipe(Deviation.SEPARATOR, _in_order(others, order, separator))
-    yield from _with_names(others)
+    if not parts.is_wecom:
+        yield from _with_names(others)
     for end in (b"\n", b"\r\n", b" ", b","):
-        for order in permutations(range(3)):
+        for order in orders:
             yield Recipe(Deviation.SEPARATOR, _in_order(others, order, separator=end, end=end))
     for before, after in AROUND:
-        for order in permutations(range(3)):
+        for order in orders:
             yield Recipe(Deviation.SEPARATOR, _before(before, _in_order(others, order, end=after)))
         yield Recipe(Deviation.SEPARATOR, _before(before, _sorted(*others, end=after)))
     for write in WRITERS:
@@ -227,7 +229,7 @@ def _written(
 
 
 def _with_more_parts(parts: Parts) -> Iterator[Recipe]:
-    others = parts[:2]
+    others = parts.signed
     for more in (*parts.more, b"GET", b"POST", b"/"):
         yield Recipe(Deviation.MORE_PARTS, _sorted(*others, more))
         yield Recipe(Deviation.MORE_PARTS, _sorted(*others, end=more))
@@ -241,14 +243,14 @@ def _before(text: bytes, join: Join) -> Join:
 def _as_pairs(
     others: tuple[bytes, ...], order: tuple[int, ...], separator: bytes, name: bytes = b"token"
 ) -> Join:
-    names = (name, b"timestamp", b"nonce")
+    names = (name, b"timestamp", b"nonce", b"echostr")
     return lambda token: separator.join(
         [names[place] + b"=" + (token, *others)[place] for place in order]
     )
 
 
 def _with_hmac(parts: Parts) -> Iterator[Recipe]:
-    for some in permutations(parts[:2]):
+    for some in permutations(parts.signed):
         for separator in SEPARATORS:
             yield Recipe(Deviation.HMAC, _always(separator.join(some)), is_hmac=True)
         yield Recipe(Deviation.HMAC, _always(b"".join(some)), "sha256", is_hmac=True)
@@ -258,9 +260,9 @@ def _with_hmac(parts: Parts) -> Iterator[Recipe]:
 
 
 def _with_other_digests(parts: Parts) -> Iterator[Recipe]:
-    others = parts[:2]
+    others = parts.signed
     correct = _sorted(*others)
-    orders = [_in_order(others, order) for order in permutations(range(3))]
+    orders = [_in_order(others, order) for order in parts.orders]
     for join in (
         correct,
         *orders,

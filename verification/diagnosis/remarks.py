@@ -11,9 +11,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from verification.diagnosis.evidence import MAX_CLOCK_SKEW, Evidence, Remark
+from verification.diagnosis.names import name_button
 from verification.models import VerificationAttempt
 from verification.models.noise import WECHAT_USER_AGENT
-from verification.protocol.enums import Kind, Outcome
+from verification.protocol.console import OFFICIAL_ACCOUNT, console_of
+from verification.protocol.enums import Kind, Method, Outcome, is_wecom_call
 from verification.times import format_datetime
 
 #: No clock differs by more, so that such a timestamp was made up. The stored difference ends at 68
@@ -30,6 +32,8 @@ SCANNERS = re.compile(
     re.IGNORECASE,
 )
 SLOW_MICROSECONDS = 1_000_000
+#: WeCom waits one second, the way to this server and back included.
+SLOW_FOR_WECOM = 500_000
 #: WeChat itself may repeat a request within this time.
 RETRY_WINDOW = timedelta(seconds=10)
 #: The number of earlier attempts that are searched. Signatures have no index, but ids have no gaps,
@@ -67,6 +71,8 @@ def find_earlier(attempt: VerificationAttempt) -> VerificationAttempt | None:
         timestamp=attempt.timestamp,
         nonce=attempt.nonce,
     )
+    if is_wecom_call(attempt.marks):
+        same = same.filter(echostr=attempt.echostr)
     return same.order_by("-id").first()
 
 
@@ -214,18 +220,27 @@ def without_port(host: str) -> str:
 
 
 def slow_answer(evidence: Evidence) -> Remark | None:
-    return (
-        Remark(format_slow_answer(evidence.attempt))
-        if evidence.attempt.duration > SLOW_MICROSECONDS
-        else None
-    )
+    return Remark(format_slow_answer(evidence.attempt)) if is_slow(evidence.attempt) else None
+
+
+def is_slow(attempt: VerificationAttempt) -> bool:
+    """Return whether the console may have given up before the answer came."""
+    is_check = is_wecom_call(attempt.marks) and attempt.method == Method.GET
+    return attempt.duration > (SLOW_FOR_WECOM if is_check else SLOW_MICROSECONDS)
 
 
 def format_slow_answer(attempt: VerificationAttempt) -> str:
-    return _(
+    text = _(
         "We took {s} s to answer; WeChat may give up. See whether the dyno was asleep or the "
-        "database slow, then press Submit (提交) again."
-    ).format(s=f"{attempt.duration / 1_000_000:.1f}")
+        "database slow, then press {button} again."
+    )
+    if is_wecom_call(attempt.marks):
+        text = _(
+            "We took {s} s to answer; WeCom waits one second. See whether the dyno was asleep or "
+            "the database slow, then press {button} again."
+        )
+    button = name_button(is_wecom=is_wecom_call(attempt.marks))
+    return text.format(s=f"{attempt.duration / 1_000_000:.1f}", button=button)
 
 
 def console_may_complain(evidence: Evidence) -> Remark | None:
@@ -234,15 +249,23 @@ def console_may_complain(evidence: Evidence) -> Remark | None:
         return None
     return Remark(
         _(
-            "If the console still says token验证失败, something in front of this server changed or "
+            "If the console still says {message}, something in front of this server changed or "
             "replaced the answer: {culprits}. Press “Test from this server” on the account's page."
-        ).format(culprits=describe_intermediaries())
+        ).format(message=_complaint_about(attempt), culprits=describe_intermediaries())
     )
+
+
+def _complaint_about(attempt: VerificationAttempt) -> str:
+    """Return the console's message if the answer is not what it expects, in its own words."""
+    account = attempt.account
+    console = console_of(account.platform, account.suite_id) if account else OFFICIAL_ACCOUNT
+    return console.answers.get("token") or console.answers["failed"]
 
 
 def describe_intermediaries() -> str:
     """Return the words for everything that can change an answer on its way to WeChat."""
     return _(
-        "a CDN or proxy that rewrites pages, a firewall that shows its own page, a redirect, or "
-        "another server under the same name"
+        "a CDN or proxy that rewrites pages, a gateway that adds quotation marks, a BOM or a line "
+        "break, a firewall that shows its own page, a redirect, or another server under the same "
+        "name"
     )

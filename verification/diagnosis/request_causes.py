@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from django.utils.translation import gettext as _
 
-from verification.diagnosis.advice import stranger_tried
+from verification.diagnosis.advice import button_of, stranger_tried
 from verification.diagnosis.evidence import Evidence, Explanation
 from verification.diagnosis.mistake_causes import also_signed, place_of
 from verification.diagnosis.names import join_sentences
-from verification.protocol.enums import Kind, Mark, Method, Outcome, Reason
+from verification.protocol.enums import Kind, Method, Outcome, Reason
+from verification.protocol.request import SIGNATURES
 from verification.protocol.signature import is_signed_with_empty_token
 
 
@@ -56,23 +57,6 @@ def method_not_allowed(evidence: Evidence) -> Explanation | None:
     )
 
 
-def call_of_wecom(evidence: Evidence) -> Explanation | None:
-    is_wecom = Mark.MSG_SIGNATURE in Mark(evidence.attempt.marks) and not evidence.attempt.signature
-    if not is_wecom or not evidence.is_refused_for(Reason.MISSING_PARAMETER):
-        return None
-    return Explanation(
-        _("WeCom request"),
-        _(
-            "This came with msg_signature and without signature, as WeCom (企业微信) sends it. The "
-            "address is for an official account."
-        ),
-        _(
-            "If the WeCom console has this URL, remove it there: WeCom is not supported yet. If a "
-            "script or tool of yours sent it, let it send signature as well."
-        ),
-    )
-
-
 def signed_with_empty_token(evidence: Evidence) -> Explanation | None:
     """Recognize a test for servers without a token, which accept the hash of the other parts."""
     attempt = evidence.attempt
@@ -95,7 +79,7 @@ def parameters_missing(evidence: Evidence) -> Explanation | None:
     """Recognize a request without any parameter of WeChat's."""
     if not evidence.is_refused_for(Reason.MISSING_PARAMETER) or arrived(evidence):
         return None
-    if evidence.parameter != "signature":  # It arrived, malformed.
+    if evidence.parameter not in SIGNATURES:  # It arrived, malformed.
         return None
     names = ", ".join(missing(evidence))
     if evidence.is_wechats:
@@ -136,10 +120,10 @@ def _explain_lost_query(evidence: Evidence, names: str) -> Explanation:
         "probably removed the query string."
     )
     to_do = _(
-        "If somebody pressed Submit (提交) at that time, check that proxies, CDNs and redirects in "
+        "If somebody pressed {button} at that time, check that proxies, CDNs and redirects in "
         "front of this server pass on everything after the “?”, then press it again. Otherwise it "
         "was probably a bot."
-    )
+    ).format(button=button_of(evidence))
     if is_post:
         happened = _(
             "This had WeChat's user agent, but came without {names}. Either it is no message of an "
@@ -161,18 +145,19 @@ def arrived(evidence: Evidence) -> list[str]:
     """Return the names of the parameters that arrived."""
     attempt = evidence.attempt
     sent = {
-        "signature": attempt.signature,
+        evidence.signature_name: attempt.signature,
         "echostr": attempt.echostr,
         "timestamp": attempt.timestamp,
         "nonce": attempt.nonce,
     }
     names = [name for name, value in sent.items() if value]
-    return names if names or evidence.parameter == "signature" else ["signature"]
+    has_none = evidence.parameter in SIGNATURES
+    return names if names or has_none else [evidence.signature_name]
 
 
 def missing(evidence: Evidence) -> list[str]:
     """Return the names of the parameters that did not arrive but had to."""
-    required = ["signature", "timestamp", "nonce"]
+    required = [evidence.signature_name, "timestamp", "nonce"]
     if evidence.attempt.kind != Kind.MESSAGE_PUSH:
         required.append("echostr")
     here = arrived(evidence)
@@ -253,7 +238,7 @@ def parameter_malformed(evidence: Evidence) -> Explanation | None:
         _("parameter malformed"),
         join_sentences(
             _("The parameter {name} was not as WeChat sends it: {shape}.").format(
-                name=name, shape=describe_format(name)
+                name=name, shape=describe_format(name, is_wecom_call=evidence.is_wecom_call)
             ),
             place_of(evidence, ()),
         ),
@@ -267,12 +252,14 @@ def parameter_malformed(evidence: Evidence) -> Explanation | None:
     )
 
 
-def describe_format(parameter: str) -> str:
+def describe_format(parameter: str, *, is_wecom_call: bool) -> str:
     """Return what WeChat sends as the parameter."""
-    if parameter == "signature":
+    if parameter in SIGNATURES:
         return _("40 digits and letters from a to f")
     if parameter == "timestamp":
         return _("digits, the seconds since 1970")
     if parameter == "nonce":
         return _("digits, or other visible ASCII characters")
+    if is_wecom_call:
+        return _("base64: letters, digits, + and /, with = at the end, at most 256 of them")
     return _("letters, digits and _ + / = . ~ -, at most 256 of them")

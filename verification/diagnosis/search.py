@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 
 from verification.diagnosis.double_slips import double_variants, typed_variants
+from verification.diagnosis.parts import Parts
 from verification.diagnosis.rare_slips import (
     incomplete_variants,
     joined_variants,
@@ -15,7 +16,6 @@ from verification.diagnosis.rare_slips import (
     thorough_variants,
 )
 from verification.diagnosis.recipes import (
-    Parts,
     Recipe,
     clock_recipes,
     joining_recipes,

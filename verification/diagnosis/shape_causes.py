@@ -12,6 +12,7 @@ from verification.diagnosis.evidence import Evidence, Explanation
 from verification.diagnosis.mistake_causes import place_of
 from verification.diagnosis.names import join_sentences
 from verification.protocol.enums import Reason
+from verification.protocol.request import SIGNATURES
 from verification.protocol.shapes import Shape
 
 #: A parameter in a path. The path may be cut off, and has a “?” for each byte that is not ASCII.
@@ -197,7 +198,7 @@ def query_mangled(evidence: Evidence) -> Explanation | None:
 def signature_malformed(evidence: Evidence) -> Explanation | None:
     """Recognize what a malformed signature is: another digest, or another spelling of it."""
     is_malformed = evidence.is_refused_for(Reason.MALFORMED_PARAMETER)
-    if not is_malformed or evidence.parameter != "signature" or evidence.shape is None:
+    if not is_malformed or evidence.parameter not in SIGNATURES or evidence.shape is None:
         return None
     happened, to_do = describe_signature(evidence.shape)
     return Explanation(

@@ -6,9 +6,10 @@ from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import sha1
+from itertools import pairwise
 
 from verification.diagnosis.deviations import Deviation
-from verification.diagnosis.recipes import Parts
+from verification.diagnosis.parts import Parts
 from verification.diagnosis.slips import Slip, Variants
 from verification.diagnosis.values import Value
 
@@ -30,7 +31,7 @@ class Texts:
         for source in variants:
             for text in source[1].texts:
                 self.sources.setdefault(text, source)
-        #: Sorted, so that where timestamp and nonce stand beside a text is found once for many.
+        #: Sorted, so that where the other parts stand beside a text is found once for many.
         self.sorted = sorted(self.sources)
 
     def __len__(self) -> int:
@@ -38,14 +39,11 @@ class Texts:
 
     def find(self, parts: Parts, signature: bytes) -> Match | None:
         """Return the text that makes the signature as WeChat would with that token."""
-        first, second = sorted(parts[:2])
-        low, high = bisect_right(self.sorted, first), bisect_right(self.sorted, second)
-        groups = (
-            (b"", self.sorted[:low], first + second),
-            (first, self.sorted[low:high], second),
-            (first + second, self.sorted[high:], b""),
-        )
-        for before, texts, after in groups:
+        others = sorted(parts.signed)
+        places = [0, *(bisect_right(self.sorted, other) for other in others), len(self.sorted)]
+        for number, (low, high) in enumerate(pairwise(places)):
+            before, after = b"".join(others[:number]), b"".join(others[number:])
+            texts = self.sorted[low:high]
             digests = [
                 sha1(before + text + after, usedforsecurity=False).digest() for text in texts
             ]

@@ -6,7 +6,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from verification.diagnosis.advice import (
+    button_of,
     check_signing,
+    platform_of,
     stranger_tried,
     try_again,
     use_current_token,
@@ -39,8 +41,8 @@ def key_was_missing(evidence: Evidence) -> Explanation | None:
                 ).format(account=token.account),
                 _(
                     "This process has the key. Make sure that all processes were restarted with "
-                    "it; then press Submit (提交) again, or let the script send it again."
-                ),
+                    "it; then press {button} again, or let the script send it again."
+                ).format(button=button_of(evidence)),
                 (token.account,),
                 token,
                 depends_on_tokens=True,
@@ -94,8 +96,12 @@ def token_retired(evidence: Evidence) -> Explanation | None:
             happened = describe_signers([token])
             if evidence.is_wechats:
                 happened = _(
-                    "WeChat still uses the token of “{account}” that was retired on {date}."
-                ).format(account=token.account, date=format_date(token.expires_at))
+                    "{platform} still uses the token of “{account}” that was retired on {date}."
+                ).format(
+                    platform=platform_of(evidence),
+                    account=token.account,
+                    date=format_date(token.expires_at),
+                )
             return add_missing_key(
                 evidence,
                 Explanation(
@@ -138,6 +144,8 @@ def token_of_another_account(evidence: Evidence) -> Explanation | None:
             "Put the current token of “{own}” into that console, or into the script that sent "
             "this. If {other} was meant, use the server URL and the current token of that account."
         )
+    elif not any(other.is_wecom == evidence.is_wecom_call for other in others):
+        to_do = _("Put the token of “{own}” into that console, or into the script that sent this.")
     elif len(others) > 1:
         to_do = _(
             "Put the token of “{own}” into that console, or into the script that sent this. "
@@ -204,7 +212,7 @@ def token_unknown(evidence: Evidence) -> Explanation:
 
 def _name_accounts_at_root(evidence: Evidence) -> str:
     stored = evidence.stored
-    accounts = sorted((stored.accounts_by_id[some] for some in stored.ids_at_root), key=str)
+    accounts = sorted((stored.accounts_by_id[some] for some in evidence.ids_at_root), key=str)
     if not accounts:
         return ""
     return _("These accept calls at the bare domain: {accounts}.").format(
@@ -215,15 +223,24 @@ def _name_accounts_at_root(evidence: Evidence) -> str:
 def _advise_wechat(evidence: Evidence) -> list[str]:
     """Return the checks, the likeliest first, of a request that has WeChat's user agent."""
     return [
-        _("If somebody pressed Submit (提交) at that time, or messages stay away:"),
+        _("If somebody pressed {button} at that time, or messages stay away:").format(
+            button=button_of(evidence)
+        ),
         _use_own_token(evidence),
         _(
+            "Each form of WeCom's console that has a URL, such as 客户联系 or 通讯录同步, has a "
+            "token and an EncodingAESKey of its own: give it those of this account, or an account "
+            "of its own here. If the console has the right token already, a proxy in front of this "
+            "server changes the query string, or a script sent this."
+        )
+        if evidence.is_wecom
+        else _(
             "If another account or product has this URL, such as a test account (测试号), a Mini "
             "Program, an Open Platform component (第三方平台) or WeCom, give it its own. If the "
             "console has the right token already, a proxy in front of this server changes the "
             "query string, or a script sent this."
         ),
-        check_signing(),
+        check_signing(evidence),
         stranger_tried(),
     ]
 
@@ -238,8 +255,8 @@ def _advise_script(evidence: Evidence) -> list[str]:
         )
     return [
         compare,
-        check_signing(),
-        _("If it was WeChat:"),
+        check_signing(evidence),
+        _("If it was {platform}:").format(platform=platform_of(evidence)),
         _use_own_token(evidence),
         _("If another product or system was given this URL, give it another one."),
         stranger_tried(),
@@ -250,8 +267,8 @@ def _use_own_token(evidence: Evidence) -> str:
     if evidence.attempt.account:
         return _(
             "copy the token from the page of “{account}” into Token (令牌) in its console and "
-            "press Submit (提交), or enter the console's token on that page."
-        ).format(account=evidence.attempt.account)
+            "press {button}, or enter the console's token on that page."
+        ).format(account=evidence.attempt.account, button=button_of(evidence))
     return _(
         "find the account whose console has the bare domain as its URL, and put its server URL and "
         "its token there."

@@ -9,6 +9,7 @@ from enum import Enum, auto
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from verification.diagnosis.names import name_id
 from verification.fields import MASK
 from verification.models import AESKey, OfficialAccount, Token
 from verification.models.rotating_secret import RotatingSecret
@@ -21,6 +22,7 @@ class Kind(Enum):
     TOKEN = auto()
     AES_KEY = auto()
     APP_ID = auto()
+    SUITE_ID = auto()
     ORIGINAL_ID = auto()
     SLUG = auto()
     NAME = auto()
@@ -90,6 +92,7 @@ def list_values(
 def _values_of(account: OfficialAccount) -> Iterator[Value]:
     texts = [
         (Kind.APP_ID, account.app_id),
+        (Kind.SUITE_ID, account.suite_id),
         (Kind.ORIGINAL_ID, account.original_id),
         (Kind.SLUG, account.slug),
         (Kind.NAME, account.name),
@@ -119,10 +122,12 @@ def name_of(value: Value) -> str:
     """Return the name of the value as the pages show it."""
     if value.kind is Kind.TOKEN and value.secret and value.secret.superseded_at:
         return _("previous token")
+    is_wecom = value.account is not None and value.account.is_wecom
     return {
         Kind.TOKEN: _("token"),
         Kind.AES_KEY: "EncodingAESKey",
-        Kind.APP_ID: _("AppID"),
+        Kind.APP_ID: name_id(is_wecom=is_wecom),
+        Kind.SUITE_ID: "SuiteID",
         Kind.ORIGINAL_ID: _("original ID"),
         Kind.SLUG: _("slug"),
         Kind.NAME: _("name"),

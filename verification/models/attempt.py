@@ -16,7 +16,7 @@ from verification.models.choices import (
     OUTCOME_CHOICES,
     REASON_CHOICES,
 )
-from verification.protocol.enums import Kind, Mark, Method, Outcome, Reason
+from verification.protocol.enums import Kind, Mark, Method, Outcome, Reason, is_wecom_call
 from verification.protocol.signature import signed_parts
 
 
@@ -138,10 +138,15 @@ KINDS, METHODS, OUTCOMES, REASONS = (
 RECORD_KEYS = (
     *("id", "recorded_at", "account", "path_slug", "kind", "method"),
     *("outcome", "reason", "detail", "status"),
-    *("signature", "timestamp", "nonce", "echostr"),
+    *("signature_name", "signature", "timestamp", "nonce", "echostr"),
     *("client_ip", "user_agent", "request_id", "scheme", "host"),
     *("clock_skew", "duration", "occurrences"),
 )
+
+
+def signature_name(marks: int) -> str:
+    """Return the parameter that the signature came in."""
+    return "msg_signature" if is_wecom_call(marks) else "signature"
 
 
 def as_record(attempt: Mapping[str, Any], account: str | None) -> dict[str, Any]:
@@ -158,6 +163,8 @@ def as_record(attempt: Mapping[str, Any], account: str | None) -> dict[str, Any]
         "reason": REASONS.get(attempt["reason"]),
         "detail": attempt["detail"],
         "status": attempt["status"],
+        # `msg_signature` covers the echostr, or the message, as well.
+        "signature_name": signature_name(attempt["marks"]) if signature else None,
         "signature": bytes(signature).hex() if signature else None,
         "timestamp": attempt["timestamp"],
         "nonce": attempt["nonce"],

@@ -29,7 +29,7 @@ from verification.protocol.request import (
     clean,
     parameters,
 )
-from verification.protocol.shapes import shape_of_query, shape_of_signature
+from verification.protocol.shapes import shape_of_echostr, shape_of_query, shape_of_signature
 from verification.protocol.signature import (
     is_self_test_nonce,
     is_signed_with_empty_token,
@@ -52,6 +52,11 @@ SELF_TEST_NONCE = re.compile(r"[0-9a-f]{32}")
 REQUIRED_PARAMETERS = {
     Method.GET: ("timestamp", "nonce", "echostr"),
     Method.POST: ("timestamp", "nonce"),
+}
+#: What a malformed parameter can look like.
+SHAPE_FINDERS = {
+    **dict.fromkeys(SIGNATURES, shape_of_signature),
+    "echostr": shape_of_echostr,
 }
 NO_MARK = Mark(0)
 #: The largest value of the database's integer columns.
@@ -210,8 +215,9 @@ def describe(name: str, query: bytes, value: bytes | None = None) -> str:
     `value` is the malformed one.
     """
     shape = shape_of_query(query)
-    if shape is None and name in SIGNATURES and value is not None:
-        shape = shape_of_signature(value)
+    if shape is None and value is not None:
+        find_shape = SHAPE_FINDERS.get(name)
+        shape = find_shape(value) if find_shape else None
     return f"{name} {shape}" if shape else name
 
 

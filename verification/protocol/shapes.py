@@ -1,4 +1,4 @@
-"""Name the shape of a query string or signature that is not as WeChat sends it.
+"""Name the shape of a query string, signature or echostr that is not as WeChat sends it.
 
 The query string of a callback is not recorded. So the parser records which mistake it shows, from a
 closed list, beside the name of the parameter.
@@ -47,7 +47,7 @@ class Shape(StrEnum):
     MD5 = "md5"
     BASE64 = "base64"
     UPPER_CASE = "upper_case"
-    SPACES = "spaces"
+    SPACES = "spaces"  #: also of an echostr, in which a + has become one
     QUOTED = "quoted"  #: in quotation marks or brackets
     SURROUNDED = "surrounded"  #: by other text, such as sha1=
     TWICE = "twice"
@@ -118,6 +118,7 @@ HEX_SHAPES = {
     96: Shape.SHA384,
     128: Shape.SHA512,
 }
+SPACES = re.compile(rb"[ \t\r\n]")
 QUOTES = b"\"'`<>()[]{}"
 
 
@@ -135,7 +136,7 @@ def shape_of_query(query: bytes) -> Shape | None:
     if _has_other_name(names):
         return Shape.OTHER_NAME
     has_names = b"signature" in query and b"timestamp" in query
-    return Shape.UNREADABLE if has_names and len(KNOWN_NAMES & {*names}) < 2 else None
+    return Shape.UNREADABLE if has_names and len(EXACT_NAMES & {*names}) < 2 else None
 
 
 def _has_other_name(raw_names: Iterable[bytes]) -> bool:
@@ -160,6 +161,11 @@ def shape_of_signature(value: bytes) -> Shape | None:
     if BASE64.fullmatch(value.replace(b" ", b"+")) and len(value) in BASE64_LENGTHS:
         return Shape.BASE64
     return _shape_of_text(value)
+
+
+def shape_of_echostr(value: bytes) -> Shape | None:
+    """Return what has become of WeCom's echostr, which is base64, if it can be seen."""
+    return Shape.SPACES if SPACES.search(value[:MAX_LENGTH]) else None
 
 
 def _shape_of_hex(digits: bytes, *, has_spaces: bool) -> Shape | None:

@@ -16,9 +16,9 @@ from verification.audit_log.positions import first_id_since
 from verification.diagnosis import explain
 from verification.diagnosis.missing_keys import explain_missing_key
 from verification.diagnosis.remarks import (
-    SLOW_MICROSECONDS,
     describe_intermediaries,
     format_slow_answer,
+    is_slow,
 )
 from verification.models import OfficialAccount, VerificationAttempt
 from verification.models.noise import NOISE
@@ -128,7 +128,7 @@ def find_recent_stray(account: OfficialAccount) -> Stray | None:
 
 
 def advise_after_refusal(answer: str, attempt: VerificationAttempt, status: AccountStatus) -> str:
-    if answer in {"timeout", "error", "failed"} and attempt.duration > SLOW_MICROSECONDS:
+    if answer in {"timeout", "error", "failed"} and is_slow(attempt):
         return format_slow_answer(attempt)
     if answer == "success":
         return _(
@@ -150,14 +150,13 @@ def advise_after_acceptance(
         ).format(fingerprint=attempt.token.fingerprint, button=account.submit_button)
     if answer == "success":
         return advise_verified(account, status)
-    is_slow = attempt.duration > SLOW_MICROSECONDS
-    if answer in {"token", "tls"} or (answer in REFUSED and not is_slow):
+    if answer in {"token", "tls"} or (answer in REFUSED and not is_slow(attempt)):
         return _(
             "We accepted this and returned the exact text, so something in front of us may have "
             "changed or replaced it: {culprits}. Press “Test from this server”, and switch that "
             "off for this address."
         ).format(culprits=describe_intermediaries())
-    if is_slow:
+    if is_slow(attempt):
         return format_slow_answer(attempt)
     if answer == "error":
         return describe_nameless_error()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,16 +11,23 @@ from django.utils import translation
 
 from verification.diagnosis import CAUSES, REMARKS, Explanation, explain, remark_on
 from verification.models import OfficialAccount
-from verification.tests.support import requests_by_cause, requests_by_remark
+from verification.tests.support import (
+    requests_by_cause,
+    requests_by_remark,
+    requests_by_wecom_cause,
+)
 from verification.tests.support.adapter import A, B, last_attempt
 from verification.tests.support.gunicorn import Gunicorn
+from verification.tests.support.messages import AES_KEY, OTHER_AES_KEY
 from verification.tests.support.requests_by_cause import Send
 from verification.tests.support.signer import verification
+from verification.tests.support.wecom import ECHOSTR
 
 NAMES = [cause.__name__ for cause in CAUSES]
 REMARK_NAMES = [remark.__name__ for remark in REMARKS]
 #: These requests patch the process that answers, so they cannot go to another one.
 NOT_OVER_THE_WIRE = {"slow_answer"}
+SECRETS = (A, B, requests_by_cause.NEW, requests_by_wecom_cause.W, AES_KEY, OTHER_AES_KEY, ECHOSTR)
 
 
 @pytest.fixture
@@ -65,7 +73,7 @@ def send_to_gunicorn(
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_cause_is_named(send: Send, name: str) -> None:
-    words = getattr(requests_by_cause, name)(send)
+    words = request_of(name)(send)
     explanation = explain(last_attempt())
 
     assert explanation.cause == name
@@ -76,7 +84,7 @@ def test_the_cause_is_named(send: Send, name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_cause_of_what_gunicorn_recorded_is_named(send_to_gunicorn: Send, name: str) -> None:
-    words = getattr(requests_by_cause, name)(send_to_gunicorn)
+    words = request_of(name)(send_to_gunicorn)
 
     assert words in explain(last_attempt()).what_happened
 
@@ -101,7 +109,7 @@ def test_the_remark_is_made_on_what_gunicorn_recorded(
 
 @pytest.mark.parametrize("name", NAMES)
 def test_no_explanation_holds_a_secret(send: Send, name: str) -> None:
-    getattr(requests_by_cause, name)(send)
+    request_of(name)(send)
 
     for language in ("en", "zh-hans"):
         with translation.override(language):
@@ -115,10 +123,17 @@ def test_a_normal_request_of_wechats_needs_no_remark(send: Send, settings: Any) 
     assert remarks() == {}
 
 
+def request_of(cause: str) -> Callable[[Send], str]:
+    """Return the function that sends a request with this cause."""
+    in_module = requests_by_cause if hasattr(requests_by_cause, cause) else requests_by_wecom_cause
+    function: Callable[[Send], str] = getattr(in_module, cause)
+    return function
+
+
 def remarks() -> dict[str, str]:
     return {remark.name: remark.text for remark in remark_on(last_attempt())}
 
 
 def secrets_in(explanation: Explanation) -> list[str]:
     text = f"{explanation.summary} {explanation.full_text}".lower()
-    return [secret for secret in (A, B, requests_by_cause.NEW) if secret.lower() in text]
+    return [secret for secret in SECRETS if secret.lower() in text]

@@ -29,6 +29,8 @@ from verification.diagnosis.slips import (
 from verification.tests.support.accounts import make_account
 from verification.tests.support.company import call_signed
 from verification.tests.support.signer import signature
+from verification.tests.support.wecom import make_wecom_app
+from verification.tests.support.wecom_calls import check, sha1
 
 ALPHABET = LETTERS.decode()
 #: What somebody who sends a request every second has sent after a day.
@@ -197,3 +199,27 @@ def test_two_guessed_characters_are_not_confirmed_either(db: None) -> None:
     nonces = [f"{LATE}{LAST[:2]}", f"{LATE}{LAST[0]}x", f"{LATE}{LAST[:8]}", f"{LATE}xyz"]
 
     assert len({call_signed(copied, nonce=nonce).full_text for nonce in nonces}) == 1
+
+
+@pytest.mark.parametrize("signed_with", SIGNED_WITH)
+@pytest.mark.parametrize("token", [FIRST, LAST])
+def test_a_copied_msg_signature_confirms_no_guessed_character(
+    db: None, token: str, signed_with: str
+) -> None:
+    """Someone moves a guessed character between WeCom's echostr and the token."""
+    make_wecom_app("shop", token)
+    text = SIGNED_WITH[signed_with](token)
+    # Without a character that the search would take for one that was changed on the way.
+    echostr = "JB8x1pGk0aQmZ7cT5dYw"
+    copied = sha1("".join(sorted([text, TIMESTAMP, LATE, echostr])))
+    around = {token[0], token[-1], text[0], text[-1], *"05afkvRG8"}
+    guesses = [letter for letter in sorted(around) if letter.isascii() and letter.isalnum()]
+    explanations = {
+        check(
+            f"msg_signature={copied}&timestamp={TIMESTAMP}&nonce={LATE}&echostr={longer}"
+        ).full_text
+        for guess in guesses
+        for longer in (f"{echostr}{guess}", f"{guess}{echostr}")
+    }
+
+    assert len(explanations) == 1

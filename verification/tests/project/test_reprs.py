@@ -108,7 +108,7 @@ OBJECTS = [
         content_type="text/xml",
         body=BODY,
     ),
-    RefusalRow(1, 1, 1, 1, NOW, None, "", BODY, "1", "2", TEXT, 0, 1),
+    RefusalRow(1, 1, 1, 1, "", NOW, None, "", BODY, "1", "2", TEXT, 0, 1),
     Encryption(key=BODY, app_id="wx0123456789abcdef"),
     SentMessage(OfficialAccount(slug="brand-a"), TEXT, Encryption(BODY, "wx1"), False),
     Probe(url=TEXT, echostr=TEXT, body=BODY),

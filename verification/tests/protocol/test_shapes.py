@@ -7,7 +7,7 @@ import hashlib
 
 import pytest
 
-from verification.protocol.shapes import Shape, shape_of_query, shape_of_signature
+from verification.protocol.shapes import Shape, shape_of_echostr, shape_of_query, shape_of_signature
 
 SHA1 = b"5c45ff5e21c57e6ad56bac8758b79b1d9ac89fd3"
 
@@ -73,3 +73,18 @@ def hex_digest(name: str) -> bytes:
 )
 def test_a_malformed_signature_shows_what_it_is(signature: bytes, shape: Shape | None) -> None:
     assert shape_of_signature(signature) == shape
+
+
+@pytest.mark.parametrize(
+    ("echostr", "shape"),
+    [
+        (b"RypEvHKD8QQ t0sT", Shape.SPACES),
+        (b"RypEvHKD8QQ\nt0sT", Shape.SPACES),
+        (b"RypEvHKD8QQ*t0sT", None),
+        (b"", None),
+    ],
+)
+def test_a_malformed_echostr_shows_what_has_become_of_it(
+    echostr: bytes, shape: Shape | None
+) -> None:
+    assert shape_of_echostr(echostr) == shape

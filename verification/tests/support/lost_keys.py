@@ -9,7 +9,7 @@ from typing import Any
 from django.test import override_settings
 
 from verification.fields import Secret
-from verification.models import OfficialAccount, Token
+from verification.models import AESKey, OfficialAccount, Token
 from verification.tests.support.accounts import record_as_they_are
 
 LOST_KEY = "the-key-that-was-lost-" * 2
@@ -22,6 +22,16 @@ def lose_key(account: OfficialAccount, **which: Any) -> None:
         text = token.secret.reveal()
         with override_settings(TOKEN_ENCRYPTION_KEYS=[LOST_KEY]):
             Token.objects.filter(pk=token.pk).update(secret=Secret.of(text))
+    record_as_they_are()
+
+
+def lose_aes_keys(account: OfficialAccount) -> None:
+    """Encrypt the EncodingAESKeys of the account with a key that no server has."""
+    for key in account.aes_keys.filter(secret__isnull=False):
+        assert key.secret is not None
+        text = key.secret.reveal()
+        with override_settings(TOKEN_ENCRYPTION_KEYS=[LOST_KEY]):
+            AESKey.objects.filter(pk=key.pk).update(secret=Secret.of(text))
     record_as_they_are()
 
 

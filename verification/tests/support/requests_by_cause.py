@@ -94,11 +94,6 @@ def method_not_allowed(send: Send) -> str:
     return "Somebody called this address with DELETE"
 
 
-def call_of_wecom(send: Send) -> str:
-    send("/wechat/brand-a?msg_signature=5c45ff5e&timestamp=1409659589&nonce=263&echostr=P9nAzC")
-    return "This came with msg_signature and without signature, as WeCom (企业微信) sends it"
-
-
 def signed_with_empty_token(send: Send) -> str:
     send(f"/wechat/brand-a?{signed_over(LATE + EARLY)}")
     return "Someone signed this with an empty token"

@@ -75,7 +75,7 @@ def test_a_call_to_a_paused_account_is_a_call(
     ("query", "sentence"),
     [
         (
-            "msg_signature=5c45ff5e&timestamp=1&nonce=2&echostr=P9nAzC",
+            f"msg_signature={'5c45ff5e' * 5}&timestamp=1&nonce=2&echostr=P9nAzC",
             "as WeCom (企业微信) sends",
         ),
         (f"{verification(A)}&nonce=3", "The parameter nonce was repeated"),
