@@ -35,6 +35,7 @@ from verification.tests.support.backend import set_backend
 from verification.tests.support.messages import AES_KEY, OTHER_AES_KEY
 from verification.tests.support.wecom import (
     CORP_ID,
+    ECHOSTR,
     OTHER_CORP_ID,
     SUITE_ID,
     make_wecom_app,
@@ -318,3 +319,7 @@ class TestTheCard:
             attempt = wecom_app.attempts.latest("id")
             text = li_wei_at_work.get(page("verificationattempt_change", attempt.pk)).text
             assert words in text
+            assert attempt.echostr in text
+            assert "msg_signature" in text
+        assert "and the decrypted echostr, which is never recorded" in text
+        assert ECHOSTR not in text
