@@ -17,7 +17,7 @@ from verification.protocol.enums import Platform
 class Console:
     """Says where the form for the server URL is, and what it answers."""
 
-    url: str
+    address: str
     menu_path: str
     #: Where the form was before, or is called otherwise.
     other_menu_paths: tuple[str, ...]
@@ -26,7 +26,7 @@ class Console:
     #: The messages after Submit (提交) or Save (保存), by what they mean. An empty text stands for
     #: a message whose words are not known.
     answers: Mapping[str, str]
-    #: Another console, where some of the other paths begin: its name and its URL.
+    #: Another console, where some of the other paths begin: its name and its address.
     other_console: tuple[str, str] | None = None
 
 
@@ -39,7 +39,7 @@ SERVICE_FAILURE_MESSAGE = "该公众号提供的服务出现故障，请稍后�
 MINI_PROGRAM_FAILURE_MESSAGE = "该小程序客服暂时无法提供服务，请稍后再试"
 
 OFFICIAL_ACCOUNT = Console(
-    url="https://developers.weixin.qq.com/platform/",
+    address="https://developers.weixin.qq.com/platform/",
     menu_path="微信开发者平台 → 我的业务 → 公众号/服务号 → 消息与事件推送",
     # The path of the form before December 2025, and the path that a second guide gives.
     other_menu_paths=(
@@ -56,7 +56,7 @@ OFFICIAL_ACCOUNT = Console(
     },
 )
 MINI_PROGRAM = Console(
-    url="https://mp.weixin.qq.com/",
+    address="https://mp.weixin.qq.com/",
     menu_path="小程序后台 → 开发 → 开发管理 → 消息推送配置",
     other_menu_paths=(
         "小程序后台 → 管理 → 开发管理 → 消息推送配置",
@@ -73,7 +73,7 @@ MINI_PROGRAM = Console(
     },
 )
 WECOM_APP = Console(
-    url="https://work.weixin.qq.com/wework_admin/frame#apps",
+    address="https://work.weixin.qq.com/wework_admin/frame#apps",
     menu_path="企业微信管理后台 → 应用管理 → 应用 → 自建 → （应用） → 接收消息 → 设置API接收",
     other_menu_paths=(
         "客户与上下游 → 客户联系 → 客户 → API → 接收事件服务器",
@@ -91,7 +91,7 @@ WECOM_APP = Console(
 )
 #: A third-party app (第三方应用) of WeCom.
 WECOM_SUITE = Console(
-    url="https://open.work.weixin.qq.com/",
+    address="https://open.work.weixin.qq.com/",
     menu_path="服务商管理后台 → 应用管理 → 网页应用 → （应用） → 开发信息",
     other_menu_paths=(
         "服务商管理后台 → 应用管理 → 第三方应用 → （应用） → 开发信息",

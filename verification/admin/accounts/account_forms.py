@@ -121,7 +121,7 @@ class AddAccountForm(SecretChoiceMixin, AccountForm):
     aes_key_source = SourceField(
         "EncodingAESKey",
         gettext_lazy("Generate an EncodingAESKey"),
-        gettext_lazy("Enter the one that the console already has"),
+        gettext_lazy("Enter the EncodingAESKey that the console already has"),
         gettext_lazy("WeCom needs it: without it, this server cannot answer WeCom's check."),
     )
     aes_key = SecretField(

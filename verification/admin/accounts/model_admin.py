@@ -46,6 +46,7 @@ from verification.admin.responses import ChangeLoggedMixin
 from verification.auth.sessions import no_session_refresh
 from verification.change_log import Action, actor_of
 from verification.models import AESKey, OfficialAccount
+from verification.models.platform_ids import find_oddity
 from verification.times import format_short, format_zone
 
 if TYPE_CHECKING:
@@ -190,8 +191,10 @@ class OfficialAccountAdmin(ChangeLoggedMixin, AccountModelAdmin):
         actor = actor_of(request)
         if change:
             save_changes(obj, form.cleaned_data, actor)
-            return
-        create_account(obj, form.chosen_secret(), actor, form.chosen_aes_key())
+        else:
+            create_account(obj, form.chosen_secret(), actor, form.chosen_aes_key())
+        if "app_id" in form.changed_data and (oddity := find_oddity(obj.app_id, obj.platform)):
+            messages.warning(request, oddity)
 
     def response_add(
         self, request: HttpRequest, obj: OfficialAccount, post_url_continue: str | None = None

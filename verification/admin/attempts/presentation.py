@@ -11,9 +11,10 @@ from django.utils.translation import ngettext
 from verification.diagnosis import Explanation
 from verification.diagnosis.remarks import MAX_POSSIBLE_SKEW, format_duration
 from verification.models import VerificationAttempt
+from verification.models.choices import CALLERS
 from verification.models.noise import WECHAT_USER_AGENT
 from verification.protocol.console import OFFICIAL_ACCOUNT, console_of
-from verification.protocol.enums import Kind, Mark, Outcome, Reason
+from verification.protocol.enums import Kind, Mark, Outcome, Platform, Reason, is_wecom_call
 from verification.protocol.reply import REFUSALS
 
 
@@ -52,8 +53,8 @@ def describe_request(attempt: VerificationAttempt) -> list[Fact]:
         Fact(_("User agent"), attempt.user_agent, agent_of(attempt)),
         Fact(_("Timestamp"), attempt.timestamp, clock_of(attempt)),
         Fact(_("Nonce"), attempt.nonce),
-        Fact(_("Signature"), bytes(attempt.signature or b"").hex()),
-        Fact(_("Echostr"), attempt.echostr, length_of(attempt.echostr)),
+        Fact(_("Signature"), bytes(attempt.signature or b"").hex(), name_of_signature(attempt)),
+        Fact(_("Echostr"), attempt.echostr, describe_echostr(attempt)),
         Fact(_("Marks"), "", " · ".join(marks_of(attempt))),
     ]
     return [fact for fact in facts if fact.value or fact.words]
@@ -82,7 +83,21 @@ def occurrences_of(attempt: VerificationAttempt) -> list[Fact]:
 def agent_of(attempt: VerificationAttempt) -> str:
     if not attempt.user_agent:
         return _("none")
-    return _("usual for WeChat") if attempt.user_agent == WECHAT_USER_AGENT else _("not WeChat's")
+    caller = CALLERS[Platform.WECOM if is_wecom_call(attempt.marks) else Platform.OFFICIAL_ACCOUNT]
+    is_usual = attempt.user_agent == WECHAT_USER_AGENT
+    text = _("usual for {caller}") if is_usual else _("not that of {caller}")
+    return text.format(caller=caller)
+
+
+def name_of_signature(attempt: VerificationAttempt) -> str:
+    return "msg_signature" if attempt.signature and is_wecom_call(attempt.marks) else ""
+
+
+def describe_echostr(attempt: VerificationAttempt) -> str:
+    length = length_of(attempt.echostr)
+    if length and is_wecom_call(attempt.marks):
+        return _("encrypted, {length}").format(length=length)
+    return length
 
 
 def clock_of(attempt: VerificationAttempt) -> str:
@@ -107,7 +122,7 @@ def length_of(text: str) -> str:
 def marks_of(attempt: VerificationAttempt) -> list[str]:
     marks = Mark(attempt.marks)
     words = {
-        Mark.HTTP_1_0: _("HTTP/1.0, as WeChat uses"),
+        Mark.HTTP_1_0: "HTTP/1.0" if is_wecom_call(marks) else _("HTTP/1.0, as WeChat uses"),
         Mark.MSG_SIGNATURE: _("with msg_signature"),
         Mark.ENCRYPTED: _("with encrypt_type=aes"),
     }
@@ -117,7 +132,11 @@ def marks_of(attempt: VerificationAttempt) -> list[str]:
 def describe_response(attempt: VerificationAttempt) -> list[Fact]:
     milliseconds = f"{attempt.duration / 1000:,.1f} ms"
     facts = [
-        Fact(_("Status and body"), f"{attempt.status} {body_of(attempt)}"),
+        Fact(
+            _("Status and body"),
+            f"{attempt.status} {body_of(attempt)}".strip(),
+            why_no_body(attempt),
+        ),
         Fact(_("Reason"), "", reason_of(attempt)),
         Fact(_("Response time"), "", milliseconds),
         Fact(_("Request id"), str(attempt.request_id)),
@@ -130,7 +149,16 @@ def body_of(attempt: VerificationAttempt) -> str:
     if attempt.outcome == Outcome.REFUSED:
         refusal = REFUSALS.get(attempt.status)
         return refusal.body.decode() if refusal else ""
-    return "success" if attempt.kind == Kind.MESSAGE_PUSH else attempt.echostr
+    if attempt.kind == Kind.MESSAGE_PUSH:
+        return "success"
+    return "" if is_wecom_call(attempt.marks) else attempt.echostr
+
+
+def why_no_body(attempt: VerificationAttempt) -> str:
+    is_answer = attempt.outcome == Outcome.ACCEPTED and attempt.echostr
+    if is_answer and is_wecom_call(attempt.marks):
+        return _("and the decrypted echostr, which is never recorded")
+    return ""
 
 
 def reason_of(attempt: VerificationAttempt) -> str:

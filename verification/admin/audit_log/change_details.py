@@ -26,6 +26,7 @@ from verification.admin.attempts.export import describe_filters
 from verification.admin.roles import FLAGS, GROUPS, name_permission
 from verification.change_log import Action
 from verification.models import AESKey, Backend, ChangeEvent, OfficialAccount, Token
+from verification.models.choices import PLATFORM_CHOICES
 from verification.models.rotating_secret import RotatingSecret
 from verification.times import format_datetime
 
@@ -73,6 +74,8 @@ def format_value(model: type[models.Model], name: str, value: Any) -> str:
         return _("yes") if value else _("no")
     if issubclass(model, RotatingSecret) and name == "expires_at":
         return format_datetime(datetime.fromisoformat(value))
+    if model is OfficialAccount and name == "platform":
+        return str(dict(PLATFORM_CHOICES).get(value, value))
     if model is Backend and name == "on_failure":
         return str(dict(Backend.OnFailure.choices).get(value, value))
     return str(value)

@@ -10,7 +10,8 @@ from verification.models import OfficialAccount
 from verification.tests.alerts.conftest import Clock, Sent
 from verification.tests.support.accounts import LI_WEI
 from verification.tests.support.adapter import A
-from verification.tests.support.admin_client import wechat_pushes, wechat_verifies
+from verification.tests.support.admin_client import wechat_pushes, wechat_verifies, wecom_verifies
+from verification.tests.support.wecom import make_wecom_app
 
 NEW = "TokenOfBrandA1234New"
 
@@ -30,6 +31,21 @@ def test_the_first_success_is_reported_and_no_later_one(
     sent()
     resume(brand_a, LI_WEI)
     assert sent() == ""
+
+
+def test_the_alerts_of_a_wecom_app_are_about_wecom(sent: Sent, clock: Clock) -> None:
+    app = make_wecom_app("service", A)
+    assert sent() == ""
+    wecom_verifies(app, A)
+    assert sent().startswith("“Service” answered WeCom for the first time")
+
+    rotate_token(app, NEW, LI_WEI, keep_old=timedelta(hours=8))
+    clock.advance(hours=6.5)
+    message = sent()
+    assert "WeCom has not used the new one" in message
+    assert "press Save (保存)" in message
+    wecom_verifies(app, NEW)
+    assert sent().startswith("“Service”: WeCom uses the new token")
 
 
 def test_a_success_before_the_first_round_is_not_reported(

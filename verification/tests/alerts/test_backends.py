@@ -8,9 +8,9 @@ from django.utils import timezone
 from verification.accounts.backends import remove_backend, set_backend
 from verification.accounts.pausing import pause
 from verification.models import Backend, Delivery, OfficialAccount
-from verification.protocol.enums import DeliveryResult
+from verification.protocol.enums import DeliveryResult, Platform
 from verification.tests.alerts.conftest import Clock, Sent
-from verification.tests.support.accounts import LI_WEI
+from verification.tests.support.accounts import LI_WEI, make_account
 from verification.tests.support.deliveries import (
     count_deliveries,
     give_backend,
@@ -44,6 +44,22 @@ def test_a_failing_backend_is_reported_with_its_reason_and_so_is_its_end(
     message = sent()
     assert message.startswith("“Brand-A”: the backend works again\nIt took a message at 20")
     assert "12 messages wait." in message
+
+
+@pytest.mark.parametrize(
+    ("platform", "sentence"),
+    [
+        (Platform.MINI_PROGRAM, "three times in all; then users see an error."),
+        (Platform.WECOM, "three times in all; then members get no reply."),
+    ],
+)
+def test_what_a_failure_means_is_said_for_the_platform(
+    sent: Sent, platform: Platform, sentence: str
+) -> None:
+    account = make_account("shop", platform=platform.value)
+    give_failing_backend(account, DeliveryResult.SERVER_ERROR, 502)
+
+    assert sentence in sent()
 
 
 def test_one_failure_is_reported_only_if_it_lasts(

@@ -23,7 +23,9 @@ from verification.tests.support.chromium import (
     write,
 )
 from verification.tests.support.inspection import Inspection
+from verification.tests.support.messages import OTHER_AES_KEY
 from verification.tests.support.signer import verification
+from verification.tests.support.wecom import CORP_ID, ECHOSTR, wecom_verification
 
 pytestmark = pytest.mark.browser
 
@@ -81,6 +83,7 @@ def test_li_wei_connects_an_account_by_keyboard_on_one_page(
     page.clock.install()
     press_enter_on(page.locator("#content").get_by_role("link", name="All accounts"))
     press_enter_on(page.get_by_role("link", name="Add account"))
+    tab_to(page.get_by_label("Name:"))
     write(page.get_by_label("Name:"), "上海旗舰店")
     slug = page.get_by_label("Slug:").input_value()
     expect(page.get_by_label("The token in the console")).to_be_hidden()
@@ -127,6 +130,75 @@ def test_li_wei_connects_an_account_by_keyboard_on_one_page(
     page.get_by_role("link", name="Verification attempts").last.click()
     rows = page.locator("#result_list tbody tr")
     expect(rows).to_have_count(2)
+
+
+def wecom_calls(page: Page, server_url: str, token: str, key: str) -> str:
+    query = wecom_verification(token, key=key, timestamp=str(int(time.time())))
+    return page.request.get(f"{server_url}?{query}").text()
+
+
+def test_li_wei_connects_a_wecom_app_by_keyboard_on_one_page(
+    another_brand: None, desk: Desk, inspection: Inspection
+) -> None:
+    page = inspection.watch(desk.open(ADD, permissions=CLIPBOARD))
+    page.clock.install()
+    for name in ("SuiteID:", "The EncodingAESKey in the console"):
+        expect(page.get_by_label(name)).to_be_hidden()
+    expect(page.get_by_role("textbox", name="AppID")).to_be_visible()
+    page.keyboard.press("ArrowUp")  # from the first platform to the last one
+    expect(page.get_by_label("WeCom app")).to_be_checked()
+    expect(page.get_by_label("SuiteID:")).to_be_visible()
+    expect(page.get_by_label("Original ID:")).to_be_hidden()
+    tab_to(page.get_by_label("Name:"))
+    write(page.get_by_label("Name:"), "客服应用")
+    press_enter_on(page.get_by_role("button", name="Save", exact=True))
+    expect(page.get_by_text("Enter the CorpID (企业ID)")).to_be_visible()
+    inspection.inspect(page)
+    corp_id = page.get_by_role("textbox", name="CorpID (企业ID)")
+    tab_to(corp_id)
+    write(corp_id, CORP_ID)
+    press_enter_on(page.get_by_role("button", name="Save", exact=True))
+
+    server_url, token = shown(page)
+    key = page.locator("#aes-key").inner_text()
+    assert copied_by(page.locator("[data-copy=token]")) == token
+    assert copied_by(page.locator("[data-copy=aes-key]")) == key
+    assert copied_by(page.locator("[data-copy=corp-id]")) == CORP_ID
+    tab_to(page.get_by_role("link", name="openapi回调地址请求不通过"))
+    page.keyboard.press("Enter")
+    advice = page.locator("#connect .advice")
+    expect(advice).to_contain_text("WeCom has not reached this server")
+    expect(page.locator("#aes-key")).to_have_text(key)
+
+    badge = page.locator("#status .badge")
+    assert wecom_calls(page, server_url, token, OTHER_AES_KEY) == "bad token"
+    poll_after(page, MINUTE)
+    expect(badge).to_contain_text("Failing")
+    assert wecom_calls(page, server_url, token, key) == ECHOSTR
+    poll_after(page, MINUTE)
+    expect(badge).to_contain_text("Verified")
+    expect(page.locator("#token")).to_have_text(token)
+    expect(page.locator("#aes-key")).to_have_text(key)
+    expect(page.get_by_text("Send the app a message: it arrives here.")).to_be_visible()
+    inspection.inspect(page)
+
+
+def test_a_wecom_app_can_be_connected_without_javascript(
+    desk: Desk, inspection: Inspection
+) -> None:
+    page = inspection.watch(desk.open(ADD, java_script_enabled=False))
+    page.get_by_label("WeCom app").check()
+    page.get_by_label("Name:").fill("客服应用")
+    page.get_by_role("textbox", name="CorpID (企业ID)").fill(CORP_ID)
+    page.get_by_role("button", name="Save", exact=True).click()
+    server_url, token = shown(page)
+    key = page.locator("#aes-key").inner_text()
+    wecom_calls(page, server_url, token, key)
+    page.get_by_role("link", name="Check again").click()
+    expect(page.locator("#status")).to_contain_text("Verified on")
+    page.locator("#connect > summary").click()
+    page.get_by_role("button", name="Reveal key").click()
+    expect(page.locator("#aes-key")).to_have_text(key)
 
 
 def test_a_connected_account_that_fails_turns_red_and_green_again_without_reloading(

@@ -13,7 +13,7 @@ from playwright.sync_api import Page, expect
 from verification.accounts.pausing import pause
 from verification.accounts.tokens import rotate_token
 from verification.models import OfficialAccount
-from verification.protocol.enums import DeliveryResult
+from verification.protocol.enums import DeliveryResult, Platform
 from verification.tests.support.accounts import LI_WEI, make_account, record_as_they_are
 from verification.tests.support.adapter import A, B
 from verification.tests.support.admin_client import call, wechat_pushes, wechat_verifies
@@ -27,6 +27,7 @@ from verification.tests.support.deliveries import (
 )
 from verification.tests.support.inspection import Inspection
 from verification.tests.support.messages import AES_KEY, store_aes_key
+from verification.tests.support.wecom import CORP_ID, SUITE_ID, store_wecom_key
 
 pytestmark = pytest.mark.browser
 
@@ -38,6 +39,15 @@ NAMES = {
     "waiting": "示例文化" * 10,
     "verified": "City Mall, Shanghai!",
     "without": "上海旗舰店公众号" * 2 + "南京西路",
+    "shop": "会员小程序",
+    "service": "ExampleCompanyServiceDeskOfShanghai",
+    "suite": "第三方应用",
+}
+#: Those that are on another platform than official accounts, with their fields.
+PLATFORMS: dict[str, dict[str, object]] = {
+    "shop": {"platform": Platform.MINI_PROGRAM.value},
+    "service": {"platform": Platform.WECOM.value, "app_id": CORP_ID},
+    "suite": {"platform": Platform.WECOM.value, "app_id": CORP_ID, "suite_id": SUITE_ID},
 }
 TOKENS = {slug: f"TokenOf{slug.title()}9012" for slug in NAMES} | {"live": A, "refused": B}
 
@@ -45,7 +55,9 @@ TOKENS = {slug: f"TokenOf{slug.title()}9012" for slug in NAMES} | {"live": A, "r
 @pytest.fixture
 def accounts(li_wei: User) -> dict[str, OfficialAccount]:
     """Make an account in each state: one receives pushes during a rotation, one is refused."""
-    accounts = {slug: make_account(slug, token) for slug, token in TOKENS.items()}
+    accounts = {
+        slug: make_account(slug, token, **PLATFORMS.get(slug, {})) for slug, token in TOKENS.items()
+    }
     for slug, account in accounts.items():
         account.name = NAMES[slug]
         account.save()
@@ -54,6 +66,7 @@ def accounts(li_wei: User) -> dict[str, OfficialAccount]:
     wechat_pushes(live, A)
     wechat_verifies(accounts["verified"], TOKENS["verified"])
     call(refused.server_path, A, **{"User-Agent": "long" * 25})
+    store_wecom_key(accounts["service"], AES_KEY)
     store_aes_key(refused, AES_KEY)  # WeChat has not used it, which takes many words to say.
     rotate_token(live, "NewTokenOfBrandA99", LI_WEI, keep_old=timedelta(hours=24))
     pause(accounts["paused"], LI_WEI)
@@ -70,8 +83,14 @@ def pages(accounts: dict[str, OfficialAccount], li_wei: User) -> list[str]:
     """Return the URLs of all pages of a superuser, with what only a query shows."""
     account = "/admin/verification/officialaccount"
     live, refused, paused = (accounts[slug].pk for slug in ("live", "refused", "paused"))
+    shop, service = accounts["shop"].pk, accounts["service"].pk
     queries = [
         f"{account}/{refused}/change/?console=token",
+        f"{account}/{service}/change/?console=failed",
+        f"{account}/{service}/aes-key/rotate/",
+        f"{account}/{service}/test-message/",
+        f"{account}/{shop}/test-message/",
+        f"{account}/?platform=wecom",
         f"{account}/pause/?account={live}",
         f"{account}/resume/?account={paused}",
         f"{account}/?q=nothing-like-this",
@@ -128,6 +147,8 @@ def test_every_page_is_for_everybody(
         page.locator(answer).first.wait_for()
         inspection.inspect(page)
     refuse_a_token(page)
+    inspection.inspect(page)
+    add_a_wecom_app(page)
     inspection.inspect(page)
     for name, html in error_pages.items():
         answer_with(html, page, name)
@@ -203,3 +224,12 @@ def refuse_a_token(page: Page) -> None:
     page.locator("#id_token").fill("two words")
     page.locator("[name=_save]").click()
     page.locator(".errorlist").first.wait_for()
+
+
+def add_a_wecom_app(page: Page) -> None:
+    page.goto("/admin/verification/officialaccount/add/")
+    page.get_by_label("WeCom app").check()
+    page.locator("#id_name").fill("客服应用")
+    page.locator("#id_app_id").fill(CORP_ID)
+    page.locator("[name=_save]").click()
+    page.locator("#aes-key").wait_for()

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.browser
 
 @pytest.mark.parametrize(
     ("language", "heading"),
-    [("en-GB", "This address is for WeChat"), ("zh-CN", "此地址供微信调用")],
+    [("en-GB", "This address is for WeChat and WeCom"), ("zh-CN", "此地址供微信和企业微信调用")],
 )
 def test_the_landing_page_reads_well_by_day_by_night_and_on_a_phone(
     gunicorn: Gunicorn, chromium: Browser, inspection: Inspection, language: str, heading: str

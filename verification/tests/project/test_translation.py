@@ -90,10 +90,10 @@ def test_the_projects_translations_take_precedence_over_djangos() -> None:
     with override("zh-hans"):
         assert gettext("verification attempts") == "验证记录"
         assert gettext("Server URL") == "服务器地址(URL)"
-        assert gettext("Pause the selected accounts") == "暂停所选公众号"
+        assert gettext("Pause the selected accounts") == "暂停所选账号"
         assert gettext("Log out") == "退出登录"
         paused = gettext("Paused %(count)d accounts.")
-        assert paused % {"count": 2} == "已暂停 2 个公众号。"
+        assert paused % {"count": 2} == "已暂停 2 个账号。"
 
 
 @pytest.mark.parametrize(

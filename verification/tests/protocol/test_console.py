@@ -30,4 +30,4 @@ def test_each_platform_has_a_console(
 def test_a_console_says_whether_the_url_was_accepted(each: console.Console) -> None:
     assert "success" in each.answers
     assert {"token", "failed"} & each.answers.keys()
-    assert each.url.startswith("https://")
+    assert each.address.startswith("https://")

@@ -10,6 +10,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from verification.admin.audit_log.change_details import describe
 from verification.models import AESKey, OfficialAccount
 from verification.protocol.console import MINI_PROGRAM, WECOM_APP, WECOM_SUITE
 from verification.protocol.encryption import AES_KEY_PATTERN
@@ -21,6 +22,7 @@ from verification.tests.support.admin_client import (
     add,
     current_secret,
     errors,
+    last_event,
     open_account,
     open_list,
     page,
@@ -35,6 +37,7 @@ from verification.tests.support.backend import set_backend
 from verification.tests.support.messages import AES_KEY, OTHER_AES_KEY
 from verification.tests.support.wecom import (
     CORP_ID,
+    ECHOSTR,
     OTHER_CORP_ID,
     SUITE_ID,
     make_wecom_app,
@@ -112,6 +115,16 @@ class TestAdding:
         assert sentence in html.unescape(errors(add(li_wei_at_work, **{**WECOM_FORM, **changes})))
         assert not OfficialAccount.objects.exists()
 
+    def test_a_corp_id_of_another_shape_is_taken_with_a_warning(
+        self, li_wei_at_work: Client
+    ) -> None:
+        answer = add(li_wei_at_work, **{**WECOM_FORM, "app_id": "wpAbCdEfGhIjKlMnOpQrSt"})
+        assert "is not shaped like a CorpID" in answer.text
+
+        [account] = OfficialAccount.objects.all()
+        answer = TestChanging().change(li_wei_at_work, account, name="Service")
+        assert "is not shaped like a CorpID" not in answer.text
+
     @pytest.mark.parametrize("platform", [OFFICIAL, MINI])
     def test_other_platforms_are_asked_for_no_key(
         self, li_wei_at_work: Client, platform: str
@@ -153,6 +166,9 @@ class TestChanging:
         brand_a.refresh_from_db()
         assert brand_a.is_wecom
         text = open_account(li_wei_at_work, brand_a)
+        change = last_event()
+        assert change.facts["changes"]["platform"] == [1, 3]
+        assert "platform: Official account → WeCom app" in describe(change)
         assert state_of(text)[2] == "No EncodingAESKey yet"
         assert "Save the EncodingAESKey here before you press Save (保存) there." in text
 
@@ -318,3 +334,7 @@ class TestTheCard:
             attempt = wecom_app.attempts.latest("id")
             text = li_wei_at_work.get(page("verificationattempt_change", attempt.pk)).text
             assert words in text
+            assert attempt.echostr in text
+            assert "msg_signature" in text
+        assert "and the decrypted echostr, which is never recorded" in text
+        assert ECHOSTR not in text

@@ -35,8 +35,8 @@ def test_a_refusal_is_worded_unlike_the_change_that_led_to_it(
     list_of_attempts = li_wei_at_work.get(LIST, headers=CHINESE).text
     change_log = li_wei_at_work.get(page("changeevent_changelist"), headers=CHINESE).text
 
-    assert '<span class="what">公众号已暂停' in list_of_attempts
-    assert "暂停公众号" in change_log
+    assert '<span class="what">账号已暂停' in list_of_attempts
+    assert "暂停账号" in change_log
 
 
 def test_days_typed_in_backwards_are_called_that(li_wei_at_work: Client) -> None:
