@@ -134,13 +134,13 @@ class VerificationAttempt(models.Model):
 KINDS, METHODS, OUTCOMES, REASONS = (
     {int(member): member.label for member in members} for members in (Kind, Method, Outcome, Reason)
 )
-#: The keys of as_record(), in their order.
+#: The keys of as_record(), in their order. A new one comes last: CSV columns keep their positions.
 RECORD_KEYS = (
     *("id", "recorded_at", "account", "path_slug", "kind", "method"),
     *("outcome", "reason", "detail", "status"),
-    *("signature_name", "signature", "timestamp", "nonce", "echostr"),
+    *("signature", "timestamp", "nonce", "echostr"),
     *("client_ip", "user_agent", "request_id", "scheme", "host"),
-    *("clock_skew", "duration", "occurrences"),
+    *("clock_skew", "duration", "occurrences", "signature_name"),
 )
 
 
@@ -163,8 +163,6 @@ def as_record(attempt: Mapping[str, Any], account: str | None) -> dict[str, Any]
         "reason": REASONS.get(attempt["reason"]),
         "detail": attempt["detail"],
         "status": attempt["status"],
-        # `msg_signature` covers the echostr, or the message, as well.
-        "signature_name": signature_name(attempt["marks"]) if signature else None,
         "signature": bytes(signature).hex() if signature else None,
         "timestamp": attempt["timestamp"],
         "nonce": attempt["nonce"],
@@ -177,4 +175,6 @@ def as_record(attempt: Mapping[str, Any], account: str | None) -> dict[str, Any]
         "clock_skew": attempt["clock_skew"],
         "duration": attempt["duration"],
         "occurrences": attempt["occurrences"],
+        # `msg_signature` covers the echostr, or the message, as well.
+        "signature_name": signature_name(attempt["marks"]) if signature else None,
     }

@@ -35,7 +35,6 @@ KEYS = [
     "reason",
     "detail",
     "status",
-    "signature_name",
     "signature",
     "timestamp",
     "nonce",
@@ -48,6 +47,7 @@ KEYS = [
     "clock_skew",
     "duration",
     "occurrences",
+    "signature_name",
 ]
 #: Columns that CSV has in addition.
 EXPLANATION = ["account_name", "cause", "advice"]
