@@ -47,7 +47,7 @@ def echostr_fits_now(evidence: Evidence) -> Explanation | None:
     if not _find_keys(live, evidence.attempt.echostr, account.receive_ids):
         return None
     return Explanation(
-        _("decrypted now"),
+        _("can be decrypted now"),
         _(
             "This could not be decrypted then. With the EncodingAESKey and the ID that “{account}” "
             "has now, it can."

@@ -23,7 +23,8 @@ def platform_since_changed(evidence: Evidence) -> Explanation | None:
     return Explanation(
         _("platform changed later"),
         _(
-            "“{account}” had another platform then: it is {platform} now, which calls like this."
+            "“{account}” had another platform then: it is {platform} now, whose requests are "
+            "signed like this."
         ).format(account=account, platform=_describe_platform(account)),
         try_again(evidence),
         (account,),
