@@ -73,7 +73,7 @@ def read(client: Client, event: ChangeEvent, language: str) -> str:
             Action.TOKEN_ROTATED,
             {"keep_old_hours": None},
             "until 24 h after first use of the new one",
-            "至微信首次使用新值后 24 小时",
+            "至新值首次使用后 24 小时",
         ),
         (Action.TOKEN_ROTATED, {"keep_old_hours": 5}, "valid: 5 h", "旧令牌继续有效: 5 h"),
         (
