@@ -36,7 +36,7 @@ FIELDS = ["platform", "name", "slug", "app_id", "suite_id", "answers_at_root"]
 
 
 class AccountForm(AccountModelForm):
-    """Names the ids as the account's platform does, or as each does while it can be chosen."""
+    """Names the AppID as the account's platform does, or as each does while it can be chosen."""
 
     class Meta:
         model = OfficialAccount
@@ -44,7 +44,11 @@ class AccountForm(AccountModelForm):
         help_texts = {
             "answers_at_root": gettext_lazy(
                 "For a console whose URL is the domain alone, without /wechat/ and the slug."
-            )
+            ),
+            "suite_id": gettext_lazy(
+                "Only for a third-party app (第三方应用) of WeCom, from its page: begins with ww, "
+                "wx, tj, or dk for a template (代开发)."
+            ),
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -53,13 +57,9 @@ class AccountForm(AccountModelForm):
         if is_chosen:
             # Without a choice, the account is or stays what it is.
             self.fields["platform"].required = False
-        for name, texts in describe_ids(self.instance).items():
-            if name in self.fields:
-                label, help_text = texts
-                self.fields[name].label = for_platforms(label, self.instance, is_chosen=is_chosen)
-                self.fields[name].help_text = for_platforms(
-                    help_text, self.instance, is_chosen=is_chosen
-                )
+        if "app_id" in self.fields:
+            label, help_text = describe_app_id(self.instance, is_chosen=is_chosen)
+            self.fields["app_id"].label, self.fields["app_id"].help_text = label, help_text
 
     @property
     def is_wecom(self) -> bool:
@@ -68,51 +68,29 @@ class AccountForm(AccountModelForm):
         return bool(platform == Platform.WECOM)
 
 
-def describe_ids(account: OfficialAccount) -> dict[str, tuple[list[str], list[str]]]:
-    """Return the label and the help text of each id, for WeChat's platforms and for WeCom."""
+def describe_app_id(account: OfficialAccount, *, is_chosen: bool) -> tuple[str, str]:
+    """Return the label and the help text of the id that encrypted messages end with.
+
+    While the platform can be chosen, they are for all platforms, and say which is for which.
+    """
     corp_id = _("CorpID (企业ID)")
     if account.suite_id:
         corp_id = _("Provider's CorpID (服务商企业ID)")
-    return {
-        "app_id": (
-            ["AppID", corp_id],
-            [
-                _(
-                    "Optional. “wx” and 16 digits or letters a–f, not the original ID (gh_…). An "
-                    "EncodingAESKey needs it: encrypted messages end with it."
-                ),
-                _(
-                    "At the end of 我的企业 → 企业信息: “ww” or “wx” and 16 digits or letters a–f. "
-                    "Of a third-party app (第三方应用), the provider's: 应用开发 → 通用开发参数."
-                ),
-            ],
-        ),
-        "suite_id": (
-            ["SuiteID", "SuiteID"],
-            [
-                _("Only for a third-party app of WeCom."),
-                _(
-                    "Only for a third-party app (第三方应用), from its page: begins with ww, wx, "
-                    "tj, or dk for a template (代开发)."
-                ),
-            ],
-        ),
-    }
-
-
-def for_platforms(texts: list[str], account: OfficialAccount, *, is_chosen: bool) -> str:
-    """Return the text for the account's platform, or both while the platform can be chosen."""
-    of_wechat, of_wecom = texts
-    if not is_chosen:
-        return of_wecom if account.is_wecom else of_wechat
-    if of_wechat == of_wecom:
-        return of_wechat
-    return format_html(
-        '<span class="of-wechat">{}</span><span class="of-wechat of-wecom"> / </span>'
-        '<span class="of-wecom">{}</span>',
-        of_wechat,
-        of_wecom,
+    of_wechat = _(
+        "Optional. “wx” and 16 digits or letters a–f, not the original ID (gh_…). An "
+        "EncodingAESKey needs it: encrypted messages end with it."
     )
+    of_wecom = _(
+        "At the end of 我的企业 → 企业信息: “ww” or “wx” and 16 digits or letters a–f. Of a "
+        "third-party app (第三方应用), the provider's: 应用开发 → 通用开发参数."
+    )
+    if not is_chosen:
+        return (corp_id, of_wecom) if account.is_wecom else ("AppID", of_wechat)
+    html = (
+        '<span class="of-wechat">{}</span><span class="of-wechat of-wecom"> / </span>'
+        '<span class="of-wecom">{}</span>'
+    )
+    return format_html(html, "AppID", corp_id), format_html(html, of_wechat, of_wecom)
 
 
 class AddAccountForm(SecretChoiceMixin, AccountForm):
@@ -150,7 +128,7 @@ class AddAccountForm(SecretChoiceMixin, AccountForm):
             self.errors.pop("aes_key", None)  # It is hidden, and not used.
             return cleaned
         is_missing = not self.cleaned_data.get("aes_key", "refused")
-        if self.cleaned_data["aes_key_source"] == ENTER and is_missing:
+        if self.cleaned_data.get("aes_key_source") == ENTER and is_missing:
             self.add_error("aes_key", RotateAESKeyForm.missing)
         return cleaned
 

@@ -7,7 +7,6 @@ pending_reveals.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from django.contrib import admin, messages
@@ -29,6 +28,7 @@ from verification.accounts.rotation import (
 from verification.admin.accounts.pages import render_page
 from verification.admin.accounts.pending_reveals import redirect_to_secret
 from verification.admin.accounts.secret_forms import GENERATE, RotateForm
+from verification.admin.accounts.secret_rows import SecretRow
 from verification.admin.base import MINUTE, lay_out, may, redirect_to_account, require
 from verification.change_log import Actor, actor_of
 from verification.fields import UndecryptableSecret
@@ -38,22 +38,6 @@ from verification.models.rotating_secret import RotatingSecret
 from verification.times import format_datetime
 
 Wrap = Callable[[Callable[..., HttpResponse]], Callable[..., HttpResponse]]
-
-
-@dataclass(frozen=True)
-class SecretRow:
-    """Describes a secret on the account page, without the secret itself."""
-
-    secret: RotatingSecret
-    state: Any
-    since: str
-    created_by: str
-    first_used: Any
-    valid_until: Any
-    is_retired: bool
-    keep_url: str  #: empty if it cannot be kept longer
-    retire_url: str  #: empty if it cannot be retired
-    retire_text: Any
 
 
 class SecretPages:

@@ -1,4 +1,4 @@
-"""Accounts of each platform: the form, the list, and the card that connects them."""
+"""Accounts of each platform: adding and changing them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from django.urls import reverse
 
 from verification.admin.audit_log.change_details import describe
 from verification.models import AESKey, OfficialAccount
-from verification.protocol.console import MINI_PROGRAM, WECOM_APP, WECOM_SUITE
 from verification.protocol.encryption import AES_KEY_PATTERN
 from verification.protocol.enums import Platform
 from verification.tests.support.accounts import make_account
@@ -24,21 +23,15 @@ from verification.tests.support.admin_client import (
     errors,
     last_event,
     open_account,
-    open_list,
     page,
     press,
     state_of,
-    wechat_pushes,
     wechat_verifies,
-    wecom_pushes,
     wecom_verifies,
 )
-from verification.tests.support.backend import set_backend
-from verification.tests.support.messages import AES_KEY, OTHER_AES_KEY
+from verification.tests.support.messages import AES_KEY
 from verification.tests.support.wecom import (
     CORP_ID,
-    ECHOSTR,
-    OTHER_CORP_ID,
     SUITE_ID,
     make_wecom_app,
     store_wecom_key,
@@ -102,6 +95,7 @@ class TestAdding:
             ({"app_id": ""}, "Enter the CorpID (企业ID)"),
             ({"app_id": "1000002"}, "This is an AgentId."),
             ({"suite_id": "1000002"}, "A SuiteID is"),
+            ({"aes_key_source": "nonsense"}, "Select a valid choice."),
             ({"aes_key_source": "enter"}, "Enter the EncodingAESKey, or let one be generated."),
             ({"aes_key_source": "enter", "aes_key": "short"}, "This is too short"),
             ({"platform": OFFICIAL}, "This is a CorpID (企业ID), which only a WeCom app has."),
@@ -213,128 +207,3 @@ class TestChanging:
         assert "Paste the new one into WeCom&#x27;s console and press Save (保存)." in answer.text
         assert answer.text.count(current_key(wecom_app)) == 1
         assert 'id="aes-key" class="value secret"' in answer.text.partition('id="token-card"')[0]
-
-
-class TestTheList:
-    def test_it_names_platforms_only_if_there_are_several(
-        self, li_wei_at_work: Client, brand_a: OfficialAccount
-    ) -> None:
-        assert "Mini Program" not in open_list(li_wei_at_work)
-        make_account("shop", B, platform=Platform.MINI_PROGRAM.value)
-        text = open_list(li_wei_at_work)
-
-        assert re.findall('field-platform">([^<]*)', text) == ["Official account", "Mini Program"]
-        assert 'href="?platform=wecom"' not in text
-        assert 'href="?platform=mini_program"' in text
-        assert "Brand-A" not in open_list(li_wei_at_work, platform="mini_program")
-        assert "Brand-A" in open_list(li_wei_at_work, platform="nonsense")
-
-    def test_a_suite_is_found_by_its_id(self, li_wei_at_work: Client, db: None) -> None:
-        make_wecom_app("suite", A, suite_id=SUITE_ID)
-        make_wecom_app("other", B)
-        text = open_list(li_wei_at_work, q=SUITE_ID)
-
-        assert "Suite" in text
-        assert ">Other<" not in text
-
-
-class TestTheCard:
-    def test_a_wecom_app_has_its_path_fields_button_and_effect(
-        self, li_wei_at_work: Client, wecom_app: OfficialAccount
-    ) -> None:
-        text = open_account(li_wei_at_work, wecom_app)
-        card = connect_card(text)
-
-        assert "Connect to WeCom" in card
-        assert WECOM_APP.menu_path in card
-        for source in ("server-url", "corp-id"):
-            assert f'data-copy="{source}"' in text
-        for words in (
-            "Do not press 随机获取",
-            "Reveal key",
-            "Press Save (保存)",
-            "Tick the messages",
-        ):
-            assert words in card
-        for answer in WECOM_APP.answers.values():
-            assert answer in card
-        for words in ("Enable (启用)", "Submit", "安全模式", "数据格式"):
-            assert words not in card
-        assert "members get no reply" in card
-        set_backend(wecom_app, "https://crm.example.cn/wecom")
-        card = connect_card(open_account(li_wei_at_work, wecom_app))
-        assert "Messages then go to the backend https://crm.example.cn" in card
-
-    def test_a_suite_is_told_of_its_ticket_and_of_the_providers_corp_id(
-        self, li_wei_at_work: Client, db: None
-    ) -> None:
-        suite = make_wecom_app("suite", A, suite_id=SUITE_ID)
-        card = connect_card(open_account(li_wei_at_work, suite))
-
-        for words in (WECOM_SUITE.menu_path, "suite_ticket", "指令回调URL", "Provider's CorpID"):
-            assert words in card
-        assert "Tick the messages" not in card
-        wecom_verifies(suite, A)
-        card = connect_card(open_account(li_wei_at_work, suite))
-        assert "The next suite_ticket comes within ten minutes." in card
-
-    def test_a_mini_program_is_told_what_its_agents_lose(
-        self, li_wei_at_work: Client, mini_program: OfficialAccount
-    ) -> None:
-        card = connect_card(open_account(li_wei_at_work, mini_program))
-
-        for words in (MINI_PROGRAM.menu_path, "客服小助手", "JSON or XML", "Press Submit (提交)."):
-            assert words in card
-        assert "auto-replies" not in card
-        wechat_verifies(mini_program, B)
-        text = open_account(li_wei_at_work, mini_program)
-        assert "no message yet" in state_of(text)[2]
-        assert "Write to the Mini Program's customer service" in connect_card(text)
-        wechat_pushes(mini_program, B)
-        card = connect_card(open_account(li_wei_at_work, mini_program))
-        assert "users get no reply" in card
-        assert "The account's messages arrive here." in card
-
-    def test_a_wecom_app_goes_from_waiting_to_failing_to_verified_to_receiving(
-        self, li_wei_at_work: Client, wecom_app: OfficialAccount
-    ) -> None:
-        waiting = open_account(li_wei_at_work, wecom_app)
-        assert state_of(waiting) == ("idle", "Waiting", "WeCom has not called yet")
-        assert wecom_verifies(wecom_app, A, corp_id=OTHER_CORP_ID) == 403
-        failing = open_account(li_wei_at_work, wecom_app)
-        assert state_of(failing)[1] == "Failing"
-        assert OTHER_CORP_ID in failing
-        assert "The EncodingAESKey here does not fit" not in failing
-
-        assert wecom_verifies(wecom_app, A) == 200
-        verified = open_account(li_wei_at_work, wecom_app)
-        assert state_of(verified)[1] == "Verified"
-        assert "Send the app a message: it arrives here." in connect_card(verified)
-        assert wecom_pushes(wecom_app, A) == 200
-        receiving = open_account(li_wei_at_work, wecom_app)
-        assert state_of(receiving)[1] == "Receiving"
-        assert "members get no reply" in connect_card(receiving)
-
-    @pytest.mark.parametrize("port", ["", ":8443"])
-    def test_wecom_calls_any_port(
-        self, li_wei_at_work: Client, wecom_app: OfficialAccount, settings: Any, port: str
-    ) -> None:
-        settings.PUBLIC_URL = f"https://wx.example.cn{port}"
-
-        assert "PUBLIC_URL" not in open_account(li_wei_at_work, wecom_app)
-
-    def test_the_console_of_the_platform_is_quoted_with_an_attempt(
-        self, li_wei_at_work: Client, wecom_app: OfficialAccount
-    ) -> None:
-        for key, words in [
-            (OTHER_AES_KEY, "openapi回调地址请求不通过"),
-            (AES_KEY, "that the form was saved"),
-        ]:
-            wecom_verifies(wecom_app, A, key=key)
-            attempt = wecom_app.attempts.latest("id")
-            text = li_wei_at_work.get(page("verificationattempt_change", attempt.pk)).text
-            assert words in text
-            assert attempt.echostr in text
-            assert "msg_signature" in text
-        assert "and the decrypted echostr, which is never recorded" in text
-        assert ECHOSTR not in text
