@@ -1,4 +1,4 @@
-"""Asks for a backend, and says what each choice means for followers."""
+"""Asks for a backend, and says what each choice means for those who write."""
 
 from __future__ import annotations
 
@@ -17,34 +17,51 @@ from django.utils.translation import gettext_lazy, ngettext
 from verification.accounts.backends import can_keep, missing_for_decryption
 from verification.models import Backend, OfficialAccount
 from verification.models.backend import DEFAULT_RETENTION, LONGEST_RETENTION, MAX_URL_LENGTH
-from verification.protocol.console import SERVICE_FAILURE_MESSAGE
+from verification.protocol.console import MINI_PROGRAM_FAILURE_MESSAGE, SERVICE_FAILURE_MESSAGE
+from verification.protocol.enums import Platform
 from verification.relay.addresses import validate_backend_url
 
 OnFailure = Backend.OnFailure
+#: What people see if the server URL does not answer; nothing is known of WeCom.
+FAILURE_MESSAGES = {
+    Platform.OFFICIAL_ACCOUNT.value: SERVICE_FAILURE_MESSAGE,
+    Platform.MINI_PROGRAM.value: MINI_PROGRAM_FAILURE_MESSAGE,
+}
 
 
-def explain_choice(choice: str, days: int | None = None) -> str:
-    """Return what a choice means for followers, and for what is stored.
+def explain_choice(choice: str, account: OfficialAccount, days: int | None = None) -> str:
+    """Return what a choice means for those who write, and for what is stored.
 
     Without `days`, the text speaks of the days that the form asks for.
     """
     if choice == OnFailure.RESEND:
-        return _(
-            "Nothing is stored here. WeChat sends the message again after 5 seconds, three times "
-            "in all. If the backend fails each time, the message is lost, and the follower sees "
+        text = _(
+            "Nothing is stored here. {caller} sends the message again after 5 seconds, three times "
+            "in all. If the backend fails each time, the message is lost, and {people} see "
             "“{sentence}”."
-        ).format(sentence=SERVICE_FAILURE_MESSAGE)
+        )
+        if account.is_wecom:
+            text = _(
+                "Nothing is stored here. {caller} sends the message again after 5 seconds, three "
+                "times in all. If the backend fails each time, the message is lost, and {people} "
+                "get no reply."
+            )
+        return text.format(
+            caller=account.caller,
+            people=account.people,
+            sentence=FAILURE_MESSAGES.get(account.platform, ""),
+        )
     time = _("the days that you enter below")
     if days:
         time = ngettext("{count} day", "{count} days", days).format(count=days)
     return _(
-        "The follower sees no error, and gets no late reply. The message is stored here, "
+        "The person who wrote sees no error, and gets no late reply. The message is stored here, "
         "encrypted, until the backend takes it, at most for {time}. Messages are personal data: "
         "say in your privacy notice that they are stored."
     ).format(time=time)
 
 
-def _label(choice: OnFailure) -> SafeString:
+def _label(choice: OnFailure, account: OfficialAccount) -> SafeString:
     note = ""
     if choice == OnFailure.RESEND:
         note = _("Choose this if your company must not store messages.")
@@ -54,7 +71,7 @@ def _label(choice: OnFailure) -> SafeString:
         '<strong>{}</strong> <span class="choice-meaning">{}</span>'
         ' <span class="choice-meaning">{}</span>',
         choice.label,
-        explain_choice(choice),
+        explain_choice(choice, account),
         note,
     )
 
@@ -120,4 +137,4 @@ class BackendForm(forms.Form):
             decrypted.disabled, decrypted.help_text = True, missing
         choices = self.fields["on_failure"]
         assert isinstance(choices, forms.ChoiceField)
-        choices.choices = [(choice.value, _label(choice)) for choice in OnFailure]
+        choices.choices = [(choice.value, _label(choice, account)) for choice in OnFailure]

@@ -74,7 +74,7 @@ def card_context(
         "url": mask_url(backend.url),
         "since": format_datetime(backend.created_at, MINUTE),
         "choice": backend.get_on_failure_display(),
-        "meaning": explain_choice(backend.on_failure, backend.retention_days),
+        "meaning": explain_choice(backend.on_failure, backend.account, backend.retention_days),
         "state": describe_state(backend, hour),
         "tone": tone_of(backend, status),
         "advice": describe_advice(backend, hour),

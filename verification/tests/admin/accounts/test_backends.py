@@ -63,7 +63,7 @@ class TestSettingABackend:
     ) -> None:
         page = li_wei_at_work.get(f"/admin/verification/officialaccount/{brand_a.pk}/backend/").text
 
-        assert "The follower sees no error, and gets no late reply." in page
+        assert "The person who wrote sees no error, and gets no late reply." in page
         assert "three times in all" in page
         assert "checked" not in page
         assert "Choose this if your company must not store messages." in page
