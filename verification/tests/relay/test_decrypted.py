@@ -186,7 +186,7 @@ def test_send_push_reads_the_reply_that_was_encrypted_here(
     backend.answer = reply_to_the_sender
     call_command("send_push", "brand-a", "--encrypted", "--text", "您好")
 
-    assert "replied to the follower (text)" in capsys.readouterr().out
+    assert "replied (text)" in capsys.readouterr().out
     assert "您好".encode() in backend.bodies()[0]
 
 
