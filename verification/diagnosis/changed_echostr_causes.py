@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import re
+
 from django.utils.translation import gettext as _
 
 from verification.diagnosis.advice import button_of, stranger_tried
-from verification.diagnosis.evidence import Evidence, Explanation
+from verification.diagnosis.evidence import MAX_CLOCK_SKEW, Evidence, Explanation
 from verification.diagnosis.mistake_causes import describe_signers, place_of
 from verification.diagnosis.names import join_sentences
 from verification.diagnosis.other_parts import repair_echostr
 from verification.protocol.encryption import UndecryptableMessage, decode_ciphertext
 from verification.protocol.enums import Reason
 from verification.protocol.shapes import Shape
+
+#: What is left of an echostr, which has 88 characters of base64 or more, if a part was cut off or
+#: changed. People make up shorter ones.
+ECHOSTR_ON_THE_WAY = re.compile(r"[A-Za-z0-9+/ %_-]{40,}={0,2}")
 
 
 def echostr_changed(evidence: Evidence) -> Explanation | None:
@@ -42,6 +48,8 @@ def echostr_with_spaces(evidence: Evidence) -> Explanation | None:
     is_malformed = evidence.is_refused_for(Reason.MALFORMED_PARAMETER)
     if not is_malformed or evidence.parameter != "echostr" or evidence.shape is not Shape.SPACES:
         return None
+    if not _may_be_wecoms(evidence):
+        return None
     return Explanation(
         _("echostr with spaces"),
         join_sentences(
@@ -56,11 +64,11 @@ def echostr_damaged(evidence: Evidence) -> Explanation | None:
     """Recognize an echostr that no token can have signed, because WeCom sends none like it."""
     if not evidence.is_wecom_call or evidence.is_push:
         return None
-    if not evidence.is_refused_for(Reason.SIGNATURE_MISMATCH):
+    if not evidence.is_refused_for(Reason.SIGNATURE_MISMATCH) or not _may_be_wecoms(evidence):
         return None
     echostr = evidence.attempt.echostr
     if echostr == echostr.lower():
-        happened = _("The echostr has no capital letters: something has changed them.")
+        happened = _("The echostr has no capital letters, although WeCom's always has.")
     elif not _is_ciphertext(echostr):
         happened = _("The echostr is not whole: it was cut off, or something in it was changed.")
     else:
@@ -73,6 +81,16 @@ def echostr_damaged(evidence: Evidence) -> Explanation | None:
         (account,) if account else (),
         depends_on_tokens=True,
     )
+
+
+def _may_be_wecoms(evidence: Evidence) -> bool:
+    """Return whether WeCom may have sent the echostr, before it was changed.
+
+    If not, somebody has made it up, and nothing can be said of the way.
+    """
+    is_timely = abs(evidence.attempt.clock_skew or 0) <= MAX_CLOCK_SKEW
+    is_shaped = ECHOSTR_ON_THE_WAY.fullmatch(evidence.attempt.echostr) is not None
+    return is_shaped and (evidence.is_wechats or is_timely)
 
 
 def _is_ciphertext(echostr: str) -> bool:

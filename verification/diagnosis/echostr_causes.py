@@ -104,60 +104,6 @@ def echostr_key_missing(evidence: Evidence) -> Explanation | None:
     )
 
 
-def echostr_for_another_id(evidence: Evidence) -> Explanation | None:
-    """Recognize an echostr that was decrypted, but ends with another CorpID or SuiteID."""
-    account = _undecrypted(evidence)
-    word, _blank, found = evidence.attempt.detail.partition(" ")
-    if account is None or word != Problem.RECEIVE_ID:
-        return None
-    accounts = evidence.stored.accounts.values()
-    meant = sorted((one for one in accounts if found and found in one.receive_ids), key=str)
-    if meant:
-        happened = _(
-            "Token and EncodingAESKey are right, but what WeCom has encrypted ends with {found}, "
-            "the ID of {meant}, and not with {own}."
-        )
-        to_do = _(
-            "If “{account}” belongs to the same company, correct its CorpID (企业ID) on the "
-            "account's page. Otherwise put the server URL of {meant} into that console: {url}."
-        )
-    elif found:
-        happened = _(
-            "Token and EncodingAESKey are right, but what WeCom has encrypted ends with {found}, "
-            "and not with {own}."
-        )
-        to_do = _(
-            "If {found} is the CorpID (企业ID) of your company, correct it on the account's page. "
-            "If “{account}” is a third-party app (第三方应用), enter the provider's CorpID, with "
-            "which WeCom checks the URL, and the SuiteID, with which its events end. Otherwise an "
-            "app of another company has this URL, token and key: give it its own."
-        )
-    else:
-        happened = _(
-            "Token and EncodingAESKey are right, but what WeCom has encrypted ends neither with "
-            "{own} nor with another CorpID or SuiteID."
-        )
-        to_do = _(
-            "A bot (智能机器人) and an app of an individual developer (个人主体) send no ID, and "
-            "cannot be used with this server. If one of them has this URL, remove it there. For an "
-            "app of your company (自建应用), compare the CorpID (企业ID) on the account's page."
-        )
-    texts = {
-        "account": account,
-        "found": found,
-        "meant": name_accounts(meant),
-        "own": " · ".join(account.receive_ids),
-        "url": meant[0].server_url if meant else "",
-    }
-    return Explanation(
-        _("ID of another company or app"),
-        happened.format(**texts),
-        to_do.format(**texts),
-        (account, *(one for one in meant if one != account)),
-        depends_on_tokens=True,
-    )
-
-
 def echostr_of_another_key(evidence: Evidence) -> Explanation | None:
     """Recognize the EncodingAESKey of another account, or a retired one of this account."""
     account = _undecrypted(evidence)

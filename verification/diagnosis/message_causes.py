@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from django.utils.translation import gettext as _
 
 from verification.diagnosis.advice import button_of, platform_of, stranger_tried
@@ -11,8 +9,6 @@ from verification.diagnosis.evidence import Evidence, Explanation
 from verification.diagnosis.names import join_sentences, name_accounts, name_id
 from verification.protocol.enums import Reason
 
-#: The detail of an encrypted message that was made for another AppID: it follows this word.
-FOREIGN_RECEIVER = "receive_id"
 #: The details of a msg_signature that is the same as signature, and of one that did not arrive.
 COPIED, MISSING = "copied", "missing"
 
@@ -128,17 +124,19 @@ def message_not_encrypted(evidence: Evidence) -> Explanation | None:
         return None
     return _explain(
         evidence,
-        _("message not encrypted"),
+        _("message not marked as encrypted"),
         _(
-            "The message was not encrypted, although WeChat encrypts the messages of “{account}”. "
-            "Nothing signs such a message, so anyone who has seen the address of a push could have "
-            "sent it."
+            "The message came without encrypt_type=aes, as plain messages do, although WeChat "
+            "encrypts the messages of “{account}”. Nothing signs a plain message, so anyone who "
+            "has seen the address of a push could have sent it."
         ).format(account=evidence.name),
         _(
-            "If you have switched WeChat's console to the plain mode (明文模式), retire the "
-            "EncodingAESKey on the account's page. If a script or tool of yours sent it, let it "
-            "encrypt messages as WeChat does. If neither is so, somebody has copied the address of "
-            "a push: rotate the token if this goes on."
+            "If WeChat sent it, encrypt_type and msg_signature may have been cut off on the way: "
+            "check that proxies in front of this server pass on the whole query string. If you "
+            "have switched WeChat's console to the plain mode (明文模式), retire the account's "
+            "EncodingAESKey on its page. If a script or tool of yours sent it, let it encrypt "
+            "messages as WeChat does, and send both parameters. If nothing of this is so, somebody "
+            "has copied the address of a push: rotate the token if this goes on."
         ),
     )
 
@@ -173,61 +171,6 @@ def message_signature_mismatch(evidence: Evidence) -> Explanation | None:
             "somebody has copied the address of a push: rotate the token if this goes on."
         ),
     )
-
-
-def message_for_another_app_id(evidence: Evidence) -> Explanation | None:
-    word, _blank, app_id = evidence.attempt.detail.partition(" ")
-    if word != FOREIGN_RECEIVER or not evidence.is_refused_for(Reason.UNDECRYPTABLE_MESSAGE):
-        return None
-    account = evidence.attempt.account
-    happened = _("The message was decrypted, but it does not end with the {id_name} {own}.")
-    to_do = _(
-        "If a script or tool of yours sent it, it must put {own} at the end of what it encrypts. "
-        "If {platform} sent it, and this account has another {id_name}, correct it on the "
-        "account's page; otherwise another account has the same token and EncodingAESKey: give "
-        "each its own."
-    )
-    if app_id:
-        happened = _(
-            "The message was decrypted, but it is for the {id_name} {other}, not for {own}."
-        )
-    if evidence.is_wecom:
-        to_do = _(
-            "If a script or tool of yours sent it, it must put {own} at the end of what it "
-            "encrypts. If WeCom sent it, compare the CorpID (企业ID) on the account's page; a "
-            "third-party app (第三方应用) needs its SuiteID there as well. Otherwise another app "
-            "has the same token and EncodingAESKey: give each its own."
-        )
-    accounts = evidence.stored.accounts.values()
-    meant = next((one for one in accounts if app_id and app_id in one.receive_ids), None)
-    if meant is not None:
-        happened = _(
-            "The message was decrypted, but it is for the {id_name} {other} of “{meant}”, not for "
-            "{own}."
-        )
-    if meant is not None and meant == account:
-        to_do = _("The account has this ID now: nothing to do if a message was accepted since.")
-    elif meant is not None and not evidence.is_wecom:
-        to_do = _(
-            "Put the server URL of “{meant}” into its console, or into the script that sent this: "
-            "{url}. Then give each account its own token and EncodingAESKey."
-        )
-    texts = {
-        "other": app_id,
-        "own": " · ".join(account.receive_ids) if account else "",
-        "meant": meant,
-        "url": meant.server_url if meant else "",
-        "id_name": name_id(is_wecom=evidence.is_wecom),
-        "platform": platform_of(evidence),
-    }
-    explanation = _explain(
-        evidence,
-        _("message for another {id_name}").format(id_name=texts["id_name"]),
-        happened.format(**texts),
-        to_do.format(**texts),
-    )
-    others = () if meant is None or meant == account else (meant,)
-    return replace(explanation, accounts=(*explanation.accounts, *others))
 
 
 def message_undecryptable(evidence: Evidence) -> Explanation | None:

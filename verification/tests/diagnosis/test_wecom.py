@@ -18,9 +18,6 @@ from verification.tests.support.messages import encrypted_push
 from verification.tests.support.requests_by_wecom_cause import W
 from verification.tests.support.signer import push, verification
 from verification.tests.support.wecom import (
-    CORP_ID,
-    OTHER_CORP_ID,
-    SUITE_ID,
     make_wecom_app,
     wecom_message,
     wecom_push,
@@ -134,18 +131,6 @@ class TestPushes:
         )
 
         assert explain(last_attempt()).cause == "wecom_message_mismatch"
-
-    @pytest.mark.parametrize(("corp_id", "is_known"), [(OTHER_CORP_ID, True), (SUITE_ID, False)])
-    def test_a_message_for_another_corp_id(
-        self, shop: OfficialAccount, outlet: OfficialAccount, corp_id: str, is_known: bool
-    ) -> None:
-        check(wecom_verification(W))  # so that the key is known to be right
-        explanation = send(wecom_push(W, wecom_message("hello"), corp_id=corp_id))
-        whose = " of “Outlet”" if is_known else ""
-
-        assert explanation.summary == "message for another CorpID"
-        assert f"for the CorpID {corp_id}{whose}, not for {CORP_ID}." in explanation.what_happened
-        assert "compare the CorpID (企业ID)" in explanation.what_to_do
 
 
 class TestWords:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import pytest
+from django.test import Client
 
 from verification.accounts.tokens import rotate_token
 from verification.diagnosis import explain
@@ -16,7 +18,6 @@ from verification.tests.support.messages import AES_KEY, OTHER_AES_KEY, encrypt
 from verification.tests.support.requests_by_wecom_cause import W, encrypted_echostr
 from verification.tests.support.wecom import (
     CORP_ID,
-    OTHER_CORP_ID,
     SUITE_ID,
     make_wecom_app,
     wecom_verification,
@@ -155,27 +156,31 @@ class TestEchostr:
         assert "the token of “Outlet”" in explanation.what_happened
         assert "The URL belongs to “Shop”." in explanation.what_happened
 
-    @pytest.mark.parametrize("corp_id", ["", "wp" + "x" * 30])
-    def test_a_bot_sends_no_id(self, shop: OfficialAccount, corp_id: str) -> None:
-        explanation = check(wecom_verification(W, corp_id=corp_id))
-
-        assert explanation.cause == "echostr_for_another_id"
-        assert f"ends neither with {CORP_ID} nor with another" in explanation.what_happened
-        assert "A bot (智能机器人)" in explanation.what_to_do
-
-    def test_the_account_that_has_the_id_is_named(
-        self, shop: OfficialAccount, outlet: OfficialAccount
+    @pytest.mark.parametrize(
+        ("echostr", "cause"),
+        [
+            ("1234567890", "token_unknown"),
+            ("hello", "token_unknown"),
+            ("hello world", "parameter_malformed"),
+        ],
+    )
+    def test_a_made_up_echostr_is_not_said_to_be_damaged(
+        self, shop: OfficialAccount, echostr: str, cause: str
     ) -> None:
-        explanation = check(wecom_verification(W, corp_id=OTHER_CORP_ID))
+        sent = {"msg_signature": "a1" * 20, "timestamp": TIMESTAMP, "nonce": NONCE}
+        explanation = check(f"{urlencode(sent)}&echostr={quote(echostr)}")
 
-        assert f"{OTHER_CORP_ID}, the ID of “Outlet”, and not" in explanation.what_happened
-        assert outlet.server_url in explanation.what_to_do
+        assert explanation.cause == cause
+        assert "stranger" in explanation.what_to_do
 
-    def test_an_unknown_id_may_be_a_suites(self, shop: OfficialAccount) -> None:
-        explanation = check(wecom_verification(W, corp_id=SUITE_ID))
+    @pytest.mark.parametrize(("age", "cause"), [(5, "echostr_damaged"), (9000, "copied_request")])
+    def test_an_echostr_is_damaged_if_time_or_sender_are_wecoms(
+        self, shop: OfficialAccount, age: int, cause: str
+    ) -> None:
+        query = wecom_verification(W, timestamp=str(int(time.time()) - age)).lower()
+        Client(headers={"User-Agent": "proxy/1"}).get(f"/wechat/shop?{query}")
 
-        assert f"ends with {SUITE_ID}, and not with {CORP_ID}." in explanation.what_happened
-        assert "enter the provider's CorpID" in explanation.what_to_do
+        assert explain(last_attempt()).cause == cause
 
     def test_the_account_that_has_the_key_is_named(
         self, shop: OfficialAccount, outlet: OfficialAccount

@@ -180,7 +180,7 @@ def message_not_encrypted(send: Send) -> str:
     store_aes_key(brand_a(), AES_KEY)
     send_push(send, encrypted_push(A, MESSAGE))
     send_push(send, (MESSAGE, push(A)))
-    return "The message was not encrypted, although WeChat encrypts the messages of “Brand-A”"
+    return "as plain messages do, although WeChat encrypts the messages of “Brand-A”"
 
 
 def message_signature_mismatch(send: Send) -> str:
@@ -194,7 +194,7 @@ def message_for_another_app_id(send: Send) -> str:
     store_aes_key(brand_a(), AES_KEY)
     send_push(send, encrypted_push(A, MESSAGE))
     send_push(send, encrypted_push(A, MESSAGE, app_id="wx0123456789abcdef"))
-    return "it is for the AppID wx0123456789abcdef, not for wxba5fad812f8e6fb9"
+    return "ends with wx0123456789abcdef, not with the AppID wxba5fad812f8e6fb9."
 
 
 def message_undecryptable(send: Send) -> str:

@@ -120,7 +120,7 @@ def echostr_key_missing(send: Send) -> str:
 def echostr_for_another_id(send: Send) -> str:
     make_shop()
     send(f"/wechat/shop?{wecom_verification(W, corp_id=OTHER_CORP_ID)}")
-    return f"what WeCom has encrypted ends with {OTHER_CORP_ID}, and not with {CORP_ID}."
+    return f"what was encrypted ends with {OTHER_CORP_ID}, not with the CorpID {CORP_ID}."
 
 
 def echostr_of_another_key(send: Send) -> str:
