@@ -5,7 +5,8 @@ from __future__ import annotations
 from django.utils.translation import gettext as _
 
 from verification.diagnosis.evidence import Evidence
-from verification.diagnosis.names import name_button, name_platform
+from verification.diagnosis.names import join_sentences, name_button, name_platform
+from verification.protocol.enums import Mark
 
 
 def try_again(evidence: Evidence) -> str:
@@ -36,11 +37,18 @@ def check_signing(evidence: Evidence) -> str:
             "The encrypted text is that of the echostr, before it is percent-encoded, or of "
             "Encrypt."
         )
-    return _(
+    how_to_sign = _(
         "A script must sort token, timestamp and nonce as text, join them with nothing between, "
         "hash them once with SHA-1, and send the timestamp and nonce that it signs. Print the text "
         "that it hashes: quotation marks, spaces, line breaks and letters in another case change "
         "the signature."
+    )
+    if not evidence.is_push or not evidence.attempt.marks & Mark.MSG_SIGNATURE:
+        return how_to_sign
+    # The message is not on record, so this cannot be compared.
+    return join_sentences(
+        how_to_sign,
+        _("Only msg_signature covers the text of Encrypt: do not send its value as signature."),
     )
 
 

@@ -8,7 +8,7 @@ from verification.diagnosis.advice import button_of, stranger_tried
 from verification.diagnosis.evidence import Evidence, Explanation
 from verification.diagnosis.mistake_causes import also_signed, place_of
 from verification.diagnosis.names import join_sentences
-from verification.protocol.enums import Kind, Method, Outcome, Reason
+from verification.protocol.enums import Mark, Method, Outcome, Reason
 from verification.protocol.request import SIGNATURES
 from verification.protocol.signature import is_signed_with_empty_token
 
@@ -142,26 +142,38 @@ def _explain_lost_query(evidence: Evidence, names: str) -> Explanation:
 
 
 def arrived(evidence: Evidence) -> list[str]:
-    """Return the names of the parameters that arrived."""
+    """Return the names of the parameters that arrived.
+
+    A malformed signature is not on record. The first parameter that is missing is, and the
+    signature comes first.
+    """
     attempt = evidence.attempt
+    has_signature = bool(attempt.signature) or evidence.parameter not in SIGNATURES
     sent = {
-        evidence.signature_name: attempt.signature,
+        "signature": has_signature and not evidence.is_wecom_call,
+        "msg_signature": attempt.marks & Mark.MSG_SIGNATURE,
         "echostr": attempt.echostr,
         "timestamp": attempt.timestamp,
         "nonce": attempt.nonce,
+        "encrypt_type": attempt.marks & Mark.ENCRYPTED,
     }
-    names = [name for name, value in sent.items() if value]
-    has_none = evidence.parameter in SIGNATURES
-    return names if names or has_none else [evidence.signature_name]
+    return [name for name, is_here in sent.items() if is_here]
+
+
+def required(evidence: Evidence) -> list[str]:
+    """Return the names of the parameters that such a request must have."""
+    names = [evidence.signature_name, "timestamp", "nonce"]
+    if not evidence.is_push:
+        names.append("echostr")
+    elif evidence.attempt.marks & Mark.ENCRYPTED:
+        names += ["msg_signature", "encrypt_type"]
+    return [*dict.fromkeys(names)]
 
 
 def missing(evidence: Evidence) -> list[str]:
     """Return the names of the parameters that did not arrive but had to."""
-    required = [evidence.signature_name, "timestamp", "nonce"]
-    if evidence.attempt.kind != Kind.MESSAGE_PUSH:
-        required.append("echostr")
     here = arrived(evidence)
-    return [name for name in required if name not in here] or [evidence.parameter]
+    return [name for name in required(evidence) if name not in here] or [evidence.parameter]
 
 
 def parameters_incomplete(evidence: Evidence) -> Explanation | None:
@@ -171,9 +183,9 @@ def parameters_incomplete(evidence: Evidence) -> Explanation | None:
     names, lost = ", ".join(arrived(evidence)), ", ".join(missing(evidence))
     to_do = join_sentences(
         _(
-            "If you sent this, send all four parameters, or press “Test from this server” on the "
-            "account's page."
-        ),
+            "If you sent this, send {required}, or press “Test from this server” on the account's "
+            "page."
+        ).format(required=", ".join(required(evidence))),
         _(
             "In a shell, put the URL in quotation marks: an & without them ends the command, so "
             "that only the first parameter arrives."
