@@ -46,8 +46,8 @@ class AccountTokenRow(NamedTuple):
     token_id: int | None  #: None where the account has no live token
     ciphertext: str
     is_unused: bool
-    # The rest is read only for batches with a push or a call of WeCom's, and the same in all
-    # rows of an account.
+    # The rest is read only for batches with a push or a WeCom call, and the same in all rows
+    # of an account.
     receive_ids: str = ""  #: with which encrypted messages may end, separated by spaces
     aes_keys: str | None = None  #: ID:UNUSED:FAILED:CIPHERTEXT of each live key, in any order
     backend_url: str | None = None  #: None where the account has no backend
@@ -150,7 +150,7 @@ class AttemptStore:
 
         The empty slug stands for the accounts that answer at the root. An unknown slug takes the
         same statements as a known one, so that the response time does not reveal it. Keys and
-        backends are read only for batches with a push or a call of WeCom's, so that other URL
+        backends are read only for batches with a push or a WeCom call, so that other URL
         verifications do not become slower.
         """
         clock = at or timezone.now()

@@ -109,7 +109,8 @@ class Accounts:
 
     def candidates_for(self, callback: Callback) -> Candidates:
         if not callback.path_slug:
-            return self.at_root[callback.is_wecom_call]
+            of_wechat, of_wecom = self.at_root
+            return of_wecom if callback.is_wecom_call else of_wechat
         return self.by_slug.get(callback.path_slug, self.no_candidates)
 
     def slug_of(self, account_id: int | None) -> str | None:
@@ -203,7 +204,7 @@ def _find_refusal(
 def _find_match(
     callback: Callback, message: Message | None, candidates: Candidates
 ) -> LiveToken | None:
-    """Return the live token that signed the callback, and the message of WeCom's, or None.
+    """Return the live token that signed the callback, with WeCom's message, or None.
 
     If several accounts have the same token, one that is not paused is preferred.
     """

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from django.utils.translation import gettext as _
 
-from verification.diagnosis.advice import button_of, platform_of, stranger_tried
+from verification.diagnosis.advice import button_of, caller_of, stranger_tried
 from verification.diagnosis.evidence import Evidence, Explanation
 from verification.diagnosis.names import join_sentences, name_accounts, name_id
 from verification.protocol.enums import Reason
@@ -183,7 +183,7 @@ def message_for_another_app_id(evidence: Evidence) -> Explanation | None:
     happened = _("The message was decrypted, but it does not end with the {id_name} {own}.")
     to_do = _(
         "If a script or tool of yours sent it, it must put {own} at the end of what it encrypts. "
-        "If {platform} sent it, and this account has another {id_name}, correct it on the "
+        "If {caller} sent it, and this account has another {id_name}, correct it on the "
         "account's page; otherwise another account has the same token and EncodingAESKey: give "
         "each its own."
     )
@@ -218,7 +218,7 @@ def message_for_another_app_id(evidence: Evidence) -> Explanation | None:
         "meant": meant,
         "url": meant.server_url if meant else "",
         "id_name": name_id(is_wecom=evidence.is_wecom),
-        "platform": platform_of(evidence),
+        "caller": caller_of(evidence),
     }
     explanation = _explain(
         evidence,
@@ -243,11 +243,11 @@ def message_undecryptable(evidence: Evidence) -> Explanation | None:
         happened.format(account=evidence.name),
         _(
             "If the key was changed in the console, enter the new one on the account's page. The "
-            "old one stays valid until {platform} has used the new one. If a script or tool of "
+            "old one stays valid until {caller} has used the new one. If a script or tool of "
             "yours sent it, compare its EncodingAESKey, and how it encrypts: with AES-256 in CBC "
             "mode; the key is decoded from base64 after adding “=”, and its first 16 bytes are the "
             "IV; the {id_name} and the padding (PKCS#7, to 32 bytes) are at the end."
-        ).format(platform=platform_of(evidence), id_name=name_id(is_wecom=evidence.is_wecom)),
+        ).format(caller=caller_of(evidence), id_name=name_id(is_wecom=evidence.is_wecom)),
     )
 
 
