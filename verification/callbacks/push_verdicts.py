@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from verification.callbacks.decryption import KEY_LOST, AccountSettings, Decryption, decrypt
+from verification.callbacks.decryption import AccountSettings, Decryption, decrypt
 from verification.protocol.callback import Callback, Push
-from verification.protocol.encryption import ReplyEncryption
+from verification.protocol.encryption import BODY, KEY_LOST, ReplyEncryption
 from verification.protocol.enums import DeliveryResult, Kind, Mark, Outcome, Reason
 from verification.protocol.message import MalformedMessage, Message, parse_push
 from verification.protocol.reply import AcceptedPush, Verdict
@@ -46,8 +46,8 @@ def judge_push(
         message = parse_push(push.body or b"")
     except MalformedMessage:
         if is_encrypted:
-            return refuse(accepted, Reason.UNDECRYPTABLE_MESSAGE, detail="body")
-        return refuse(accepted, Reason.MALFORMED_PARAMETER, status=400, detail="body")
+            return refuse(accepted, Reason.UNDECRYPTABLE_MESSAGE, detail=BODY)
+        return refuse(accepted, Reason.MALFORMED_PARAMETER, status=400, detail=BODY)
     if is_encrypted:
         return judge_encrypted(callback, push, token, settings, accepted, message)
     assert target is not None  # see above

@@ -20,6 +20,7 @@ from verification.fields import Secret, UndecryptableSecret
 from verification.keys import MISSING_KEY_ADVICE
 from verification.models.account import MAX_ACCOUNTS_AT_ROOT, generate_secret
 from verification.protocol.callback import Callback
+from verification.protocol.encryption import BODY
 from verification.protocol.enums import Outcome, Platform, Reason
 from verification.protocol.message import Message
 from verification.protocol.reply import Verdict
@@ -159,7 +160,7 @@ def judge(callback: Callback, candidates: Candidates) -> Verdict:
     if callback.push is not None and callback.is_wecom_call:
         message = read_wecom_message(callback.push)
         if message is None:
-            return _refuse(Reason.MALFORMED_PARAMETER, called_account, status=400, detail="body")
+            return _refuse(Reason.MALFORMED_PARAMETER, called_account, status=400, detail=BODY)
     token = _find_match(callback, message, candidates)
     account = candidates.by_id[token.account_id] if token else called_account
     refusal = _find_refusal(callback, candidates, account, token)

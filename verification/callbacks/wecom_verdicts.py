@@ -7,14 +7,13 @@ from dataclasses import replace
 from verification.callbacks.decryption import AccountSettings, decrypt
 from verification.callbacks.push_verdicts import refuse
 from verification.protocol.callback import PATTERNS, Callback, Push
+from verification.protocol.encryption import NO_KEY
 from verification.protocol.enums import Reason
 from verification.protocol.message import MalformedMessage, Message, parse_push
 from verification.protocol.reply import Verdict
 
 #: Bytes of a body. WeCom's texts have at most 2,048, and a megabyte takes milliseconds to read.
 MAX_BODY_SIZE = 262_144
-#: The detail of an echostr that cannot be decrypted because the account has no key, or no CorpID.
-NO_KEY = "no_key"
 
 
 def read_wecom_message(push: Push) -> Message | None:

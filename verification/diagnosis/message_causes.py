@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from verification.diagnosis.advice import button_of, caller_of, stranger_tried
 from verification.diagnosis.evidence import Evidence, Explanation
 from verification.diagnosis.names import join_sentences, name_accounts, name_id
+from verification.protocol.encryption import BODY
 from verification.protocol.enums import Reason
 
 #: The detail of an encrypted message that was made for another AppID: it follows this word.
@@ -20,7 +21,7 @@ COPIED, MISSING = "copied", "missing"
 def message_unreadable(evidence: Evidence) -> Explanation | None:
     """Recognize a body that is no message, or has a DTD, which no backend should read."""
     attempt = evidence.attempt
-    if attempt.detail != "body" or not evidence.is_refused_for(
+    if attempt.detail != BODY or not evidence.is_refused_for(
         Reason.MALFORMED_PARAMETER, Reason.UNDECRYPTABLE_MESSAGE
     ):
         return None
@@ -50,7 +51,7 @@ def message_unreadable(evidence: Evidence) -> Explanation | None:
 
 def wecom_message_unreadable(evidence: Evidence) -> Explanation | None:
     """Recognize a body without an encrypted message, which msg_signature would cover."""
-    if evidence.attempt.detail != "body" or not evidence.covers_message:
+    if evidence.attempt.detail != BODY or not evidence.covers_message:
         return None
     if not evidence.is_refused_for(Reason.MALFORMED_PARAMETER):
         return None
