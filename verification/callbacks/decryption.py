@@ -37,6 +37,8 @@ class AccountSettings(NamedTuple):
 
     receive_ids: Sequence[str]  #: with which what is encrypted may end
     keys: Sequence[LiveKey]  #: the newest first
+    #: The account has a key, and this or an earlier one has decrypted something of WeChat's.
+    is_encrypted: bool
     target: Target | None
 
 
@@ -61,7 +63,8 @@ def read_settings(row: AccountTokenRow) -> AccountSettings:
             has_waiting=bool(row.has_waiting),
             forwards_decrypted=bool(row.forwards_decrypted),
         )
-    return AccountSettings(row.receive_ids.split(), keys, target)
+    receive_ids = [one for one in row.receive_ids.split("\n") if one]
+    return AccountSettings(receive_ids, keys, bool(keys and row.was_encrypted), target)
 
 
 class Decryption(NamedTuple, Generic[T]):

@@ -29,12 +29,11 @@ def judge_push(
     string, and the account's EncodingAESKey must decrypt it. Each such refusal gets the same reply,
     so that a caller does not learn what was wrong.
 
-    If the key has decrypted pushes of WeChat's before, plain ones are refused: nothing signs them,
-    so anyone who has seen the address of a push could send them.
+    If WeChat has encrypted pushes before, plain ones are refused: nothing signs them, so anyone who
+    has seen the address of a push could send them. That stays so when the key is rotated.
     """
     target, is_encrypted = settings.target, Mark.ENCRYPTED in callback.marks
-    is_proven = any(not key.is_unused for key in settings.keys)
-    if is_proven and not is_encrypted and callback.kind is not Kind.SELF_TEST:
+    if settings.is_encrypted and not is_encrypted and callback.kind is not Kind.SELF_TEST:
         return refuse(accepted, Reason.MESSAGE_SIGNATURE_MISMATCH, detail=PLAIN)
     if target is None and not is_encrypted:
         return accepted  # Nobody reads the message.
