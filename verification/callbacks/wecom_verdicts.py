@@ -14,7 +14,7 @@ from verification.protocol.reply import Verdict
 
 #: Bytes of a body. WeCom's texts have at most 2,048. Anyone can make this server compare a message
 #: with tokens, of which there are up to fifty at the bare domain.
-MAX_BODY_SIZE, MAX_BODY_SIZE_AT_ROOT = 65_536, 16_384
+MAX_BODY_SIZE, MAX_BODY_SIZE_AT_ROOT = 65_536, 8_192
 START, END = b"<Encrypt>", b"</Encrypt>"
 CDATA_START, CDATA_END = b"<![CDATA[", b"]]>"
 

@@ -317,7 +317,7 @@ class WeComCalls(Adapter):
     def test_the_bare_domain_takes_shorter_messages(self, db: None) -> None:
         """There a message is compared with the tokens of up to fifty accounts."""
         make_wecom_app("staff-app", A)
-        body, query = wecom_push(A, wecom_message("x" * 16_384))
+        body, query = wecom_push(A, wecom_message("x" * 8_192))
 
         assert self.send("POST", f"/?{query}", body=body).status == 400
         assert self.push_wecom((body, query)) == (200, b"success")
