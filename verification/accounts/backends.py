@@ -67,7 +67,7 @@ def set_backend(
     with transaction.atomic():
         _lock(account)
         backend = Backend.objects.filter(account=account).first()
-        # Behind the lock, because retiring the key takes it as well.
+        # After locking: retire() locks the account too, so the key cannot end in between.
         if forwards_decrypted and (missing := missing_for_decryption(account)):
             raise ValidationError({"forwards_decrypted": missing})
         if backend is None:

@@ -44,7 +44,7 @@ def require_encryption(account: OfficialAccount) -> Encryption:
 
 
 def read_check_encryption(account: OfficialAccount) -> Encryption | None:
-    """Return what encrypts the echostr of a URL verification: None unless it is one of WeCom's.
+    """Return what encrypts the echostr of a URL verification: None unless WeCom sends it.
 
     Raises what require_encryption() raises.
     """

@@ -11,6 +11,8 @@ from verification.fields import Secret, UndecryptableSecret
 from verification.models import Backend
 from verification.models.backend import FAILURES_TO_OPEN
 from verification.protocol.encryption import (
+    BODY,
+    KEY_LOST,
     UndecryptableMessage,
     decode_aes_key,
     decrypt_message_and_id,
@@ -19,9 +21,6 @@ from verification.protocol.message import MalformedMessage
 from verification.protocol.reply import Target
 
 T = TypeVar("T")
-
-#: The problem of a text whose only keys no key of TOKEN_ENCRYPTION_KEYS decrypts.
-KEY_LOST = "key_lost"
 
 
 class LiveKey(NamedTuple):
@@ -38,6 +37,8 @@ class AccountSettings(NamedTuple):
 
     receive_ids: Sequence[str]  #: with which what is encrypted may end
     keys: Sequence[LiveKey]  #: the newest first
+    #: The account has a key, and this or an earlier one has decrypted something of WeChat's.
+    is_encrypted: bool
     target: Target | None
 
 
@@ -62,7 +63,8 @@ def read_settings(row: AccountTokenRow) -> AccountSettings:
             has_waiting=bool(row.has_waiting),
             forwards_decrypted=bool(row.forwards_decrypted),
         )
-    return AccountSettings(row.receive_ids.split(), keys, target)
+    receive_ids = [one for one in row.receive_ids.split("\n") if one]
+    return AccountSettings(receive_ids, keys, bool(keys and row.was_encrypted), target)
 
 
 class Decryption(NamedTuple, Generic[T]):
@@ -106,7 +108,7 @@ def decrypt(encrypt: str, settings: AccountSettings, read: Callable[[bytes], T])
         except UndecryptableMessage as error:
             problem = problem or f"{error.problem} {error.receive_id}".strip()
         except MalformedMessage:
-            problem = problem or "body"
+            problem = problem or BODY
         is_tested = is_tested or not key.is_unused
         if key.is_unused and not key.has_failed:
             failed.append(key.id)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from verification.callbacks.decryption import KEY_LOST, AccountSettings, Decryption, decrypt
+from verification.callbacks.decryption import AccountSettings, Decryption, decrypt
 from verification.protocol.callback import Callback, Push
-from verification.protocol.encryption import ReplyEncryption
+from verification.protocol.encryption import BODY, KEY_LOST, ReplyEncryption
 from verification.protocol.enums import DeliveryResult, Kind, Mark, Outcome, Reason
 from verification.protocol.message import MalformedMessage, Message, parse_push
 from verification.protocol.reply import AcceptedPush, Verdict
@@ -29,12 +29,11 @@ def judge_push(
     string, and the account's EncodingAESKey must decrypt it. Each such refusal gets the same reply,
     so that a caller does not learn what was wrong.
 
-    If the key has decrypted pushes of WeChat's before, plain ones are refused: nothing signs them,
-    so anyone who has seen the address of a push could send them.
+    If WeChat has encrypted pushes before, plain ones are refused: nothing signs them, so anyone who
+    has seen the address of a push could send them. That stays so when the key is rotated.
     """
     target, is_encrypted = settings.target, Mark.ENCRYPTED in callback.marks
-    is_proven = any(not key.is_unused for key in settings.keys)
-    if is_proven and not is_encrypted and callback.kind is not Kind.SELF_TEST:
+    if settings.is_encrypted and not is_encrypted and callback.kind is not Kind.SELF_TEST:
         return refuse(accepted, Reason.MESSAGE_SIGNATURE_MISMATCH, detail=PLAIN)
     if target is None and not is_encrypted:
         return accepted  # Nobody reads the message.
@@ -46,8 +45,8 @@ def judge_push(
         message = parse_push(push.body or b"")
     except MalformedMessage:
         if is_encrypted:
-            return refuse(accepted, Reason.UNDECRYPTABLE_MESSAGE, detail="body")
-        return refuse(accepted, Reason.MALFORMED_PARAMETER, status=400, detail="body")
+            return refuse(accepted, Reason.UNDECRYPTABLE_MESSAGE, detail=BODY)
+        return refuse(accepted, Reason.MALFORMED_PARAMETER, status=400, detail=BODY)
     if is_encrypted:
         return judge_encrypted(callback, push, token, settings, accepted, message)
     assert target is not None  # see above

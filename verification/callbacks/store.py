@@ -46,10 +46,11 @@ class AccountTokenRow(NamedTuple):
     token_id: int | None  #: None where the account has no live token
     ciphertext: str
     is_unused: bool
-    # The rest is read only for batches with a push or a call of WeCom's, and the same in all
-    # rows of an account.
-    receive_ids: str = ""  #: with which encrypted messages may end, separated by spaces
+    # The rest is read only for batches with a push or a WeCom call, and the same in all rows
+    # of an account.
+    receive_ids: str = ""  #: with which encrypted messages may end, one a line
     aes_keys: str | None = None  #: ID:UNUSED:FAILED:CIPHERTEXT of each live key, in any order
+    was_encrypted: bool | None = None  #: any of its keys, valid or not, has decrypted something
     backend_url: str | None = None  #: None where the account has no backend
     on_failure: str | None = None
     forwards_decrypted: bool | None = None
@@ -81,7 +82,7 @@ SELECT account.id, account.slug, account.is_paused, account.answers_at_root, acc
 FROM {_ACCOUNTS} account LEFT JOIN {_TOKENS} token ON token.account_id = account.id
     AND token.secret IS NOT NULL AND (token.expires_at IS NULL OR token.expires_at > {{now}})
 {{settings_join}}WHERE {{conditions}} ORDER BY account.id, token.id DESC"""
-SETTINGS_COLUMNS = f""", trim(account.app_id || ' ' || account.suite_id),
+SETTINGS_COLUMNS = f""", account.app_id || char(10) || account.suite_id,
     (SELECT group_concat(aes_key.id
             || CASE WHEN aes_key.first_used_at IS NULL THEN ':1' ELSE ':0' END
             || CASE WHEN aes_key.failed_at IS NULL THEN ':0:' ELSE ':1:' END
@@ -89,6 +90,8 @@ SETTINGS_COLUMNS = f""", trim(account.app_id || ' ' || account.suite_id),
         FROM {_AES_KEYS} aes_key WHERE aes_key.account_id = account.id
             AND aes_key.secret IS NOT NULL
             AND (aes_key.expires_at IS NULL OR aes_key.expires_at > {{now}})),
+    EXISTS (SELECT 1 FROM {_AES_KEYS} aes_key
+        WHERE aes_key.account_id = account.id AND aes_key.first_used_at IS NOT NULL),
     backend.url, backend.on_failure, backend.forwards_decrypted, backend.secret,
     CASE WHEN backend.previous_secret_ends_at > {{now}} THEN backend.previous_secret END,
     backend.failures, backend.next_probe_at <= {{now}},
@@ -150,7 +153,7 @@ class AttemptStore:
 
         The empty slug stands for the accounts that answer at the root. An unknown slug takes the
         same statements as a known one, so that the response time does not reveal it. Keys and
-        backends are read only for batches with a push or a call of WeCom's, so that other URL
+        backends are read only for batches with a push or a WeCom call, so that other URL
         verifications do not become slower.
         """
         clock = at or timezone.now()

@@ -13,15 +13,19 @@ from django.conf import settings
 from django.utils import translation
 
 from verification.callbacks.decryption import read_settings
-from verification.callbacks.push_verdicts import judge_push, judge_signed_message
+from verification.callbacks.push_verdicts import judge_push
 from verification.callbacks.store import AccountTokenRow
-from verification.callbacks.wecom_verdicts import judge_wecom_verification, read_wecom_message
+from verification.callbacks.wecom_verdicts import (
+    find_encrypt,
+    judge_wecom_push,
+    judge_wecom_verification,
+)
 from verification.fields import Secret, UndecryptableSecret
 from verification.keys import MISSING_KEY_ADVICE
 from verification.models.account import MAX_ACCOUNTS_AT_ROOT, generate_secret
 from verification.protocol.callback import Callback
+from verification.protocol.encryption import BODY
 from verification.protocol.enums import Outcome, Platform, Reason
-from verification.protocol.message import Message
 from verification.protocol.reply import Verdict
 from verification.protocol.signature import verify_signatures
 
@@ -109,7 +113,8 @@ class Accounts:
 
     def candidates_for(self, callback: Callback) -> Candidates:
         if not callback.path_slug:
-            return self.at_root[callback.is_wecom_call]
+            of_wechat, of_wecom = self.at_root
+            return of_wecom if callback.is_wecom_call else of_wechat
         return self.by_slug.get(callback.path_slug, self.no_candidates)
 
     def slug_of(self, account_id: int | None) -> str | None:
@@ -154,12 +159,12 @@ def judge(callback: Callback, candidates: Candidates) -> Verdict:
     if callback.error is not None:
         error = callback.error
         return _refuse(error.reason, called_account, status=error.status, detail=error.detail)
-    message = None
+    encrypt = ""
     if callback.push is not None and callback.is_wecom_call:
-        message = read_wecom_message(callback.push)
-        if message is None:
-            return _refuse(Reason.MALFORMED_PARAMETER, called_account, status=400, detail="body")
-    token = _find_match(callback, message, candidates)
+        encrypt = find_encrypt(callback.push.body, is_at_root=not callback.path_slug)
+        if not encrypt:
+            return _refuse(Reason.MALFORMED_PARAMETER, called_account, status=400, detail=BODY)
+    token = _find_match(callback, encrypt, candidates)
     account = candidates.by_id[token.account_id] if token else called_account
     refusal = _find_refusal(callback, candidates, account, token)
     if token is None or refusal:
@@ -173,8 +178,8 @@ def judge(callback: Callback, candidates: Candidates) -> Verdict:
     if callback.push is None:
         return judge_wecom_verification(callback, account_settings, accepted)
     text = token.secret.reveal()
-    if message is not None:
-        return judge_signed_message(message, text, account_settings, accepted)
+    if encrypt:
+        return judge_wecom_push(callback.push, encrypt, text, account_settings, accepted)
     return judge_push(callback, callback.push, text, account_settings, accepted)
 
 
@@ -200,16 +205,14 @@ def _find_refusal(
     return None
 
 
-def _find_match(
-    callback: Callback, message: Message | None, candidates: Candidates
-) -> LiveToken | None:
-    """Return the live token that signed the callback, and the message of WeCom's, or None.
+def _find_match(callback: Callback, encrypt: str, candidates: Candidates) -> LiveToken | None:
+    """Return the live token that signed the callback, with the encrypted text of a push, or None.
 
     If several accounts have the same token, one that is not paused is preferred.
     """
     signature, parts = callback.signature or b"", callback.signed_parts
-    if message is not None:
-        parts = (callback.timestamp, callback.nonce, message.encrypt)
+    if encrypt:
+        parts = (callback.timestamp, callback.nonce, encrypt)
     are_valid = verify_signatures(candidates.secrets, parts, signature)
     matches = [*compress(candidates.tokens, are_valid)]
     if not matches:

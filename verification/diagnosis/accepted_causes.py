@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from verification.diagnosis.advice import platform_of, use_current_token
+from verification.diagnosis.advice import caller_of, use_current_token
 from verification.diagnosis.evidence import Evidence, Explanation
 from verification.models import OfficialAccount, Token
 from verification.protocol.enums import Kind, Platform
@@ -38,7 +38,7 @@ def accepted_with_previous_token(evidence: Evidence) -> Explanation | None:
         describe_validity(token).format(
             fingerprint=token.fingerprint,
             account=token.account,
-            platform=platform_of(evidence),
+            caller=caller_of(evidence),
             date=format_date(token.superseded_at),
             time=token.expires_at and format_datetime(token.expires_at, "%Y-%m-%d %H:%M"),
         ),
@@ -54,7 +54,7 @@ def describe_validity(token: Token) -> str:
     if token.expires_at is None:
         return _(
             "Signed with the previous token {fingerprint} of “{account}”, which was replaced on "
-            "{date} and stays valid until 24 hours after {platform} first uses the current one."
+            "{date} and stays valid until 24 hours after {caller} first uses the current one."
         )
     if token.expires_at > timezone.now():
         return _(
@@ -126,7 +126,7 @@ def next_step(account: OfficialAccount) -> str:
 def next_step_after_rotation(evidence: Evidence, token: Token) -> str:
     current = evidence.stored.current_token(token.account)
     if current and current.first_used_at and current.first_used_at > evidence.attempt.recorded_at:
-        return _("Nothing to do: {platform} has used the current token since then.").format(
-            platform=platform_of(evidence)
+        return _("Nothing to do: {caller} has used the current token since then.").format(
+            caller=caller_of(evidence)
         )
     return use_current_token(evidence)

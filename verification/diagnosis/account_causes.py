@@ -218,9 +218,9 @@ def path_unknown(evidence: Evidence) -> Explanation | None:
         join_sentences(describe_path(evidence), describe_signature(evidence)),
         join_sentences(
             _(
-                "If it stands in WeChat's console or in a script, copy the server URL and the "
-                "token from the page of the account that is meant. If that account is not here, "
-                "add it, with the token that its console has."
+                "If it is in a console or in a script, copy the server URL and the token from the "
+                "page of the account that is meant. If that account is not here, add it, with the "
+                "token that its console has."
             ),
             stranger_tried(),
         ),

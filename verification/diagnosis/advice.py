@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.utils.translation import gettext as _
 
 from verification.diagnosis.evidence import Evidence
-from verification.diagnosis.names import join_sentences, name_button, name_platform
+from verification.diagnosis.names import join_sentences, name_button, name_caller
 from verification.protocol.enums import Mark
 
 
@@ -23,9 +23,9 @@ def use_current_token(evidence: Evidence) -> str:
             button=button_of(evidence)
         )
     return _(
-        "If a script or tool of yours sent it, put the current token there. If it was {platform}, "
+        "If a script or tool of yours sent it, put the current token there. If it was {caller}, "
         "paste the current token into the console and press {button}."
-    ).format(platform=platform_of(evidence), button=button_of(evidence))
+    ).format(caller=caller_of(evidence), button=button_of(evidence))
 
 
 def check_signing(evidence: Evidence) -> str:
@@ -65,8 +65,8 @@ def button_of(evidence: Evidence) -> str:
     return name_button(is_wecom=evidence.is_wecom)
 
 
-def platform_of(evidence: Evidence) -> str:
-    return name_platform(is_wecom=evidence.is_wecom)
+def caller_of(evidence: Evidence) -> str:
+    return name_caller(is_wecom=evidence.is_wecom)
 
 
 def stranger_tried() -> str:

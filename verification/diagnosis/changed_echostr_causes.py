@@ -53,7 +53,7 @@ def echostr_with_spaces(evidence: Evidence) -> Explanation | None:
     return Explanation(
         _("echostr with spaces"),
         join_sentences(
-            _("The echostr has a space or line break in it. Probably it was a + at first."),
+            _("The echostr has a space or line break in it, which was probably a +."),
             place_of(evidence, ()),
         ),
         join_sentences(_keep_query_string(evidence), stranger_tried()),
@@ -125,9 +125,9 @@ def _describe_changes(echostr: str) -> str:
 
 
 def _keep_query_string(evidence: Evidence) -> str:
-    """Return what to do about a query string that was written anew."""
+    """Return what to do about a query string that was encoded again on the way."""
     return _(
         "If WeCom sent it, a proxy or gateway in front of this server decodes the query string and "
-        "writes it anew: let it pass on everything after the “?” as it is. Then press {button} "
+        "encodes it again: let it pass on everything after the “?” as it is. Then press {button} "
         "again. If a script or tool of yours sent it, let it percent-encode the echostr once."
     ).format(button=button_of(evidence))

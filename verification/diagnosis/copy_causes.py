@@ -42,7 +42,7 @@ def copied_request(evidence: Evidence) -> Explanation | None:
             join_sentences(*_describe_copy(evidence), place_of(evidence, signers)),
             join_sentences(
                 _(
-                    "Change nothing in WeChat's console because of it. To test an account, press "
+                    "Change nothing in the console because of it. To test an account, press "
                     "“Test from this server” on its page."
                 ),
                 _("If a script or tool of yours makes such requests, look at its clock as well."),
@@ -102,7 +102,7 @@ def signature_reused(evidence: Evidence) -> Explanation | None:
             "If a script or tool of yours sent it, let it compute a new signature for each request "
             "and send the timestamp and nonce that it signs. If WeChat sent it, check which proxy "
             "in front of this server changes the query string. Otherwise somebody changed a copied "
-            "request, and was refused. Change nothing in WeChat's console because of it."
+            "request, and was refused. Change nothing in the console because of it."
         ),
         (account,) if account else (),
         depends_on_tokens=True,

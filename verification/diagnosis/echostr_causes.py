@@ -19,6 +19,9 @@ from verification.diagnosis.names import name_accounts
 from verification.models import AESKey, OfficialAccount
 from verification.protocol.callback import PATTERNS
 from verification.protocol.encryption import (
+    BODY,
+    KEY_LOST,
+    NO_KEY,
     Problem,
     UndecryptableMessage,
     decode_aes_key,
@@ -26,10 +29,6 @@ from verification.protocol.encryption import (
 )
 from verification.protocol.enums import Reason
 from verification.times import format_date
-
-#: The details of an echostr for which the account had no key or no CorpID, whose key could not be
-#: decrypted itself, and which holds something else.
-NO_KEY, KEY_LOST, BODY = "no_key", "key_lost", "body"
 
 
 def _undecrypted(evidence: Evidence) -> OfficialAccount | None:

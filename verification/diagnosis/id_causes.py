@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from django.utils.translation import gettext as _
 
-from verification.diagnosis.advice import platform_of, try_again
+from verification.diagnosis.advice import caller_of, try_again
 from verification.diagnosis.evidence import Evidence, Explanation
 from verification.diagnosis.names import join_sentences, name_accounts, name_id
 from verification.models import OfficialAccount
@@ -71,9 +71,9 @@ def _explain_corrected_id(evidence: Evidence, account: OfficialAccount, found: s
     to_do = try_again(evidence)
     if evidence.is_push:
         to_do = _(
-            "If a script or tool of yours sent it, send it again. If {platform} sent it, check "
+            "If a script or tool of yours sent it, send it again. If {caller} sent it, check "
             "that messages were accepted since."
-        ).format(platform=platform_of(evidence))
+        ).format(caller=caller_of(evidence))
     return Explanation(
         _summarize(evidence),
         _(
@@ -94,7 +94,7 @@ def _advise(
         "account": account,
         "found": found,
         "id_name": name_id(is_wecom=evidence.is_wecom),
-        "platform": platform_of(evidence),
+        "caller": caller_of(evidence),
         "stored": account.app_id,
         "owner": owners[0] if owners else "",
         "url": owners[0].server_url if owners else "",
@@ -110,13 +110,13 @@ def _advise(
         ]
     elif not found:
         sentences = [
-            _("If {platform} sent it, compare the AppID on the account's page with the console.")
+            _("If {caller} sent it, compare the AppID on the account's page with the console.")
         ]
     elif any(found.lower() == own.lower() for own in account.receive_ids):
         sentences = [
             _(
                 "Only capital letters differ. Correct the ID on the page of “{account}”: "
-                "{platform} has {found}."
+                "{caller} has {found}."
             )
         ]
     else:
@@ -169,8 +169,8 @@ def _advise_suite(evidence: Evidence, account: OfficialAccount, found: str) -> l
 
 def _correct() -> str:
     return _(
-        "If {platform} sent it for “{account}”, correct the {id_name} on the account's page: "
-        "{platform} has {found}."
+        "If {caller} sent it for “{account}”, correct the {id_name} on the account's page: "
+        "{caller} has {found}."
     )
 
 

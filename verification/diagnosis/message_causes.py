@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from django.utils.translation import gettext as _
 
-from verification.diagnosis.advice import button_of, platform_of, stranger_tried
+from verification.diagnosis.advice import button_of, caller_of, stranger_tried
 from verification.diagnosis.evidence import Evidence, Explanation
 from verification.diagnosis.names import join_sentences, name_accounts, name_id
+from verification.protocol.encryption import BODY
 from verification.protocol.enums import Reason
 
 #: The details of a msg_signature that is the same as signature, and of one that did not arrive.
@@ -16,7 +17,7 @@ COPIED, MISSING = "copied", "missing"
 def message_unreadable(evidence: Evidence) -> Explanation | None:
     """Recognize a body that is no message, or has a DTD, which no backend should read."""
     attempt = evidence.attempt
-    if attempt.detail != "body" or not evidence.is_refused_for(
+    if attempt.detail != BODY or not evidence.is_refused_for(
         Reason.MALFORMED_PARAMETER, Reason.UNDECRYPTABLE_MESSAGE
     ):
         return None
@@ -46,7 +47,7 @@ def message_unreadable(evidence: Evidence) -> Explanation | None:
 
 def wecom_message_unreadable(evidence: Evidence) -> Explanation | None:
     """Recognize a body without an encrypted message, which msg_signature would cover."""
-    if evidence.attempt.detail != "body" or not evidence.covers_message:
+    if evidence.attempt.detail != BODY or not evidence.covers_message:
         return None
     if not evidence.is_refused_for(Reason.MALFORMED_PARAMETER):
         return None
@@ -186,11 +187,11 @@ def message_undecryptable(evidence: Evidence) -> Explanation | None:
         happened.format(account=evidence.name),
         _(
             "If the key was changed in the console, enter the new one on the account's page. The "
-            "old one stays valid until {platform} has used the new one. If a script or tool of "
+            "old one stays valid until {caller} has used the new one. If a script or tool of "
             "yours sent it, compare its EncodingAESKey, and how it encrypts: with AES-256 in CBC "
             "mode; the key is decoded from base64 after adding “=”, and its first 16 bytes are the "
             "IV; the {id_name} and the padding (PKCS#7, to 32 bytes) are at the end."
-        ).format(platform=platform_of(evidence), id_name=name_id(is_wecom=evidence.is_wecom)),
+        ).format(caller=caller_of(evidence), id_name=name_id(is_wecom=evidence.is_wecom)),
     )
 
 

@@ -58,4 +58,4 @@ def describe_missing_key(accounts: Collection[OfficialAccount]) -> str:
 
 def put_key_back() -> str:
     """Return what to do when a token cannot be decrypted."""
-    return _("{advice} Change nothing in WeChat's console.").format(advice=MISSING_KEY_ADVICE)
+    return _("{advice} Change nothing in the console.").format(advice=MISSING_KEY_ADVICE)

@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from django.utils.translation import gettext as _
 
-from verification.diagnosis.advice import check_path, platform_of
+from verification.diagnosis.advice import caller_of, check_path
 from verification.diagnosis.deviations import describe_deviation, fix_deviation
 from verification.diagnosis.evidence import Evidence, Explanation
 from verification.diagnosis.missing_keys import add_missing_key
@@ -192,7 +192,7 @@ def advise(evidence: Evidence, match: Match, owners: Collection[OfficialAccount]
         ),
         (
             match.deviation is not None,
-            _("{platform} never signs like this: correct the script or tool that sent it."),
+            _("{caller} never signs like this: correct the script or tool that sent it."),
         ),
         (
             match.deviation is not None,
@@ -204,9 +204,7 @@ def advise(evidence: Evidence, match: Match, owners: Collection[OfficialAccount]
     accounts = name_accounts([called] if called else owners) or _("the account")
     return join_sentences(
         *(
-            text.format(
-                accounts=accounts, other=name_accounts(owners), platform=platform_of(evidence)
-            )
+            text.format(accounts=accounts, other=name_accounts(owners), caller=caller_of(evidence))
             for applies, text in rules
             if applies
         )
@@ -218,7 +216,7 @@ def advise_to_copy(is_guess: bool) -> str:
     if is_guess:
         return _(
             "If a script or tool of yours sent it, copy the current token of {accounts} from the "
-            "account page into it. If it was {platform}, copy it into the console. Otherwise a "
+            "account page into it. If it was {caller}, copy it into the console. Otherwise a "
             "stranger guessed, and was refused."
         )
     return _(

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from verification.models import OfficialAccount
-from verification.models.choices import CALLERS, SUBMIT_BUTTONS
+from verification.models.choices import CALLERS, ID_NAMES, SUBMIT_BUTTONS
 from verification.protocol.enums import Platform
 
 #: Accounts that an explanation names at the bare domain, where up to 50 answer.
@@ -27,8 +27,8 @@ def name_accounts(accounts: Collection[OfficialAccount]) -> str:
     )
 
 
-def name_platform(*, is_wecom: bool) -> str:
-    """Return the name of the platform that calls."""
+def name_caller(*, is_wecom: bool) -> str:
+    """Return who calls the server URL: WeChat or WeCom."""
     return str(CALLERS[_platform(is_wecom=is_wecom)])
 
 
@@ -39,7 +39,7 @@ def name_button(*, is_wecom: bool) -> str:
 
 def name_id(*, is_wecom: bool) -> str:
     """Return the name of the ID with which what is encrypted ends."""
-    return _("CorpID") if is_wecom else _("AppID")
+    return str(ID_NAMES[_platform(is_wecom=is_wecom)])
 
 
 def _platform(*, is_wecom: bool) -> int:

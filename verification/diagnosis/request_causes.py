@@ -25,8 +25,9 @@ def unlike_requests(evidence: Evidence) -> Explanation | None:
         ).format(count=f"{count:,}"),
         _(
             "The rows just before the flood show what it consists of, and docs/RUNBOOK.md says "
-            "under “Flood” what to do. If you pressed Submit in WeChat's console at this time and "
-            "it failed, press it again: an accepted request always has a row of its own."
+            "under “Flood” what to do. If you pressed Submit (提交) or Save (保存) in a console at "
+            "this time and it failed, press it again: an accepted request always has a row of its "
+            "own."
         ),
     )
 
@@ -126,12 +127,12 @@ def _explain_lost_query(evidence: Evidence, names: str) -> Explanation:
     ).format(button=button_of(evidence))
     if is_post:
         happened = _(
-            "This had WeChat's user agent, but came without {names}. Either it is no message of an "
-            "official account, or something on the way has removed the query string."
+            "This had WeChat's user agent, but came without {names}. Either it is no message, or "
+            "something on the way has removed the query string."
         )
         to_do = _(
             "If WeChat Pay or another product was given this URL, give it another one. If messages "
-            "of followers stay away, check that proxies, CDNs and redirects in front of this "
+            "stay away, check that proxies, CDNs and redirects in front of this "
             "server pass on everything after the “?”."
         )
     return Explanation(

@@ -150,8 +150,8 @@ def browser_redirect(evidence: Evidence) -> Explanation | None:
         ),
         _(
             "If a web page or menu of yours has this URL as redirect_uri, let it have the address "
-            "of your website: this server has no pages for users. Change nothing in "
-            "WeChat's console because of it."
+            "of your website: this server has no pages for users. Change nothing in the "
+            "console because of it."
         ),
         is_harmless=True,
     )

@@ -7,8 +7,8 @@ from django.utils.translation import gettext as _
 
 from verification.diagnosis.advice import (
     button_of,
+    caller_of,
     check_signing,
-    platform_of,
     stranger_tried,
     try_again,
     use_current_token,
@@ -96,9 +96,9 @@ def token_retired(evidence: Evidence) -> Explanation | None:
             happened = describe_signers([token])
             if evidence.is_wechats:
                 happened = _(
-                    "{platform} still uses the token of “{account}” that was retired on {date}."
+                    "{caller} still uses the token of “{account}” that was retired on {date}."
                 ).format(
-                    platform=platform_of(evidence),
+                    caller=caller_of(evidence),
                     account=token.account,
                     date=format_date(token.expires_at),
                 )
@@ -256,7 +256,7 @@ def _advise_script(evidence: Evidence) -> list[str]:
     return [
         compare,
         check_signing(evidence),
-        _("If it was {platform}:").format(platform=platform_of(evidence)),
+        _("If it was {caller}:").format(caller=caller_of(evidence)),
         _use_own_token(evidence),
         _("If another product or system was given this URL, give it another one."),
         stranger_tried(),

@@ -30,10 +30,13 @@ from verification.keys import MISSING_KEY_ADVICE
 from verification.management.help_formatter import HelpFormatter
 from verification.models import Backend, OfficialAccount
 from verification.models.account import MIN_SAFE_LENGTH, generate_secret
-from verification.models.platform_ids import find_oddity
+from verification.models.platform_ids import describe_unusual_id
 from verification.models.rotating_secret import RotatingSecret
 from verification.protocol.enums import DeliveryResult, Platform
 from verification.times import midnight
+
+#: The values of an option that is on or off.
+YES_NO = {"yes": True, "no": False}
 
 
 class GatewayCommand(BaseCommand):
@@ -78,8 +81,8 @@ class GatewayCommand(BaseCommand):
             self.stderr.write(warning.format(slug=other.slug))
 
     def warn_about_id(self, account: OfficialAccount) -> None:
-        if oddity := find_oddity(account.app_id, account.platform):
-            self.stderr.write(_("Warning: {warning}").format(warning=oddity))
+        if warning := describe_unusual_id(account.app_id, account.platform):
+            self.stderr.write(_("Warning: {warning}").format(warning=warning))
 
     def print_json(self, **facts: Any) -> None:
         """Print one JSON object on one line; it is ASCII, so that every terminal shows it."""

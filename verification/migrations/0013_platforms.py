@@ -45,7 +45,7 @@ CREATE FUNCTION verification_read_accounts(
     account_id bigint, slug text, is_paused boolean, answers_at_root boolean,
     platform integer,
     token_id bigint, secret text, is_unused boolean,
-    receive_ids text, aes_keys text, backend_url text, on_failure text,
+    receive_ids text, aes_keys text, was_encrypted boolean, backend_url text, on_failure text,
     forwards_decrypted boolean, backend_secret text, previous_secret text, failures bigint,
     is_probe_due boolean, has_waiting boolean
 ) LANGUAGE plpgsql STABLE SET plan_cache_mode = force_generic_plan SET jit = off AS $$
@@ -68,7 +68,7 @@ BEGIN
             account.id::bigint, account.slug::text, account.is_paused, account.answers_at_root,
             account.platform::integer,
             token.id::bigint, token.secret::text, token.first_used_at IS NULL,
-            concat_ws(' ', NULLIF(account.app_id, ''), NULLIF(account.suite_id, '')),
+            concat_ws(E'\n', NULLIF(account.app_id, ''), NULLIF(account.suite_id, '')),
             (SELECT string_agg(aes_key.id
                     || CASE WHEN aes_key.first_used_at IS NULL THEN ':1' ELSE ':0' END
                     || CASE WHEN aes_key.failed_at IS NULL THEN ':0:' ELSE ':1:' END
@@ -76,6 +76,8 @@ BEGIN
                 FROM verification_aeskey aes_key WHERE aes_key.account_id = account.id
                     AND aes_key.secret IS NOT NULL
                     AND (aes_key.expires_at IS NULL OR aes_key.expires_at > now)),
+            EXISTS (SELECT FROM verification_aeskey aes_key
+                WHERE aes_key.account_id = account.id AND aes_key.first_used_at IS NOT NULL),
             backend.url::text, backend.on_failure::text,
             backend.forwards_decrypted, backend.secret::text,
             CASE WHEN backend.previous_secret_ends_at > now THEN backend.previous_secret::text END,
@@ -97,8 +99,8 @@ BEGIN
             account.id::bigint, account.slug::text, account.is_paused, account.answers_at_root,
             account.platform::integer,
             token.id::bigint, token.secret::text, token.first_used_at IS NULL,
-            '', NULL::text, NULL::text, NULL::text, NULL::boolean, NULL::text, NULL::text,
-            NULL::bigint, NULL::boolean, NULL::boolean
+            '', NULL::text, NULL::boolean, NULL::text, NULL::text, NULL::boolean, NULL::text,
+            NULL::text, NULL::bigint, NULL::boolean, NULL::boolean
         FROM (SELECT) AS one
             LEFT JOIN verification_chainhead head ON true
             LEFT JOIN verification_officialaccount account ON account.id = ANY (ids)

@@ -13,11 +13,10 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db import connection, models
-from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from verification.fields import EncryptedTextField
-from verification.models.choices import CALLERS, PEOPLE, PLATFORM_CHOICES, SUBMIT_BUTTONS
+from verification.models.choices import CALLERS, ID_NAMES, PEOPLE, PLATFORM_CHOICES, SUBMIT_BUTTONS
 from verification.models.platform_ids import validate_app_id, validate_suite_id
 from verification.models.rotating_secret import RotatingSecret, RotatingSecretQuerySet
 from verification.protocol.enums import Kind, Outcome, Platform
@@ -198,9 +197,9 @@ class OfficialAccount(models.Model):
         return SUBMIT_BUTTONS[self.platform]
 
     @property
-    def id_name(self) -> str:
-        """Return what the account's platform calls `app_id`."""
-        return gettext("CorpID") if self.is_wecom else "AppID"
+    def id_name(self) -> Any:
+        """What the account's platform calls `app_id`."""
+        return ID_NAMES[self.platform]
 
     @property
     def receive_ids(self) -> list[str]:

@@ -23,6 +23,12 @@ PEOPLE = {
     Platform.MINI_PROGRAM.value: _("users"),
     Platform.WECOM.value: _("members"),
 }
+#: What each platform calls the id with which it ends what it encrypts.
+ID_NAMES = {
+    Platform.OFFICIAL_ACCOUNT.value: _("AppID"),
+    Platform.MINI_PROGRAM.value: _("AppID"),
+    Platform.WECOM.value: _("CorpID"),
+}
 #: The button of each console that saves the server URL, after a call that verifies it.
 SUBMIT_BUTTONS = {
     Platform.OFFICIAL_ACCOUNT.value: _("Submit (提交)"),

@@ -48,6 +48,7 @@ def validate_app_id(text: str, platform: int = Platform.OFFICIAL_ACCOUNT) -> Non
 
 
 def validate_corp_id(text: str) -> None:
+    """Raise ValidationError unless this can be a CorpID, and say what it is instead."""
     if not text:
         raise ValidationError(
             _(
@@ -87,6 +88,7 @@ def validate_corp_id(text: str) -> None:
 
 
 def validate_suite_id(text: str) -> None:
+    """Raise ValidationError unless this can be a SuiteID."""
     if not SUITE_ID.fullmatch(text):
         raise ValidationError(
             _(
@@ -96,7 +98,7 @@ def validate_suite_id(text: str) -> None:
         )
 
 
-def find_oddity(text: str, platform: int) -> Any:
+def describe_unusual_id(text: str, platform: int) -> Any:
     """Return a warning if the AppID or CorpID is accepted but not as usual, or an empty text."""
     if platform == Platform.WECOM and not USUAL_CORP_ID.fullmatch(text):
         return _(

@@ -82,7 +82,7 @@ class Callback:
     path_slug: str  #: empty at /
     kind: Kind
     method: Method
-    #: 20 bytes; None if it was malformed. Of a call of WeCom's, this is msg_signature. It is not in
+    #: 20 bytes; None if it was malformed. For a WeCom call, this is msg_signature. It is not in
     #: repr(), because anyone who reads a signature can repeat the request.
     signature: bytes | None = field(repr=False)
     timestamp: str

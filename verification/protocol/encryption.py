@@ -44,6 +44,12 @@ class Problem(StrEnum):
     RECEIVE_ID = auto()  #: it was decrypted, but is for another AppID or CorpID
 
 
+#: Why no key decrypts a text although none of these problems was found: the account has no key or
+#: no AppID or CorpID, no key of TOKEN_ENCRYPTION_KEYS decrypts its keys, or the text is of another
+#: kind than was expected.
+NO_KEY, KEY_LOST, BODY = "no_key", "key_lost", "body"
+
+
 class UndecryptableMessage(ValueError):
     """The message cannot be decrypted with this key for this account.
 

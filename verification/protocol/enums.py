@@ -85,7 +85,7 @@ class Mark(IntFlag):
     EMPTY_TOKEN = 16  #: refused, and signed with an empty token, as probes do
 
 
-#: The marks among which a call of WeCom's has only the first one.
+#: The marks of which a WeCom call has only the first one.
 _OF_ENCRYPTION = Mark.MSG_SIGNATURE | Mark.ENCRYPTED
 
 

@@ -38,7 +38,7 @@ def compute_signatures(tokens: Iterable[bytes], parts: Iterable[str]) -> list[by
     ordered = sorted(part.encode() for part in parts)
     joined = b"".join(ordered)
     ends = [0, *accumulate(map(len, ordered))]
-    #: What precedes and what follows a token, at each place that it may take.
+    # What precedes and what follows a token, at each place that it may take.
     places = [(joined[:end], joined[end:]) for end in ends]
     texts = []
     for token in tokens:

@@ -219,7 +219,7 @@ def probe_server_url(
 ) -> Probe:
     """Send a URL verification that this server records as a self-test.
 
-    It is one of WeCom's if there is an encryption: WeChat does not encrypt the echostr.
+    With an encryption, it is a WeCom call: WeChat does not encrypt the echostr.
     """
     if encryption is None:
         return Probe(*sign_own_url(server_url, token, key)).run()

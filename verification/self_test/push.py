@@ -71,7 +71,7 @@ def encrypt_body(message: bytes, encryption: Encryption, *, is_wecom: bool) -> b
 
 
 def agent_id_of(encryption: Encryption) -> str:
-    """Return the AgentID of a push of WeCom's: third-party apps get an empty one."""
+    """Return the AgentID of a WeCom push: third-party apps get an empty one."""
     return "" if encryption.suite_id else AGENT_ID
 
 

@@ -13,14 +13,14 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from verification.accounts.aes_keys import generate_aes_key, validate_aes_key
+from verification.accounts.aes_keys import generate_aes_key
 from verification.admin.accounts.secret_forms import (
     ENTER,
     GENERATE,
     RotateAESKeyForm,
     SecretChoiceMixin,
-    SecretField,
-    SourceField,
+    make_aes_key_field,
+    make_aes_key_source_field,
     make_token_field,
     make_token_source_field,
 )
@@ -96,17 +96,10 @@ def describe_app_id(account: OfficialAccount, *, is_chosen: bool) -> tuple[str, 
 class AddAccountForm(SecretChoiceMixin, AccountForm):
     token_source = make_token_source_field()
     token = make_token_field()
-    aes_key_source = SourceField(
-        "EncodingAESKey",
-        gettext_lazy("Generate an EncodingAESKey"),
-        gettext_lazy("Enter the EncodingAESKey that the console already has"),
-        gettext_lazy("WeCom needs it: without it, this server cannot answer WeCom's check."),
+    aes_key_source = make_aes_key_source_field(
+        gettext_lazy("WeCom needs it: without it, this server cannot answer WeCom's check.")
     )
-    aes_key = SecretField(
-        gettext_lazy("The EncodingAESKey in the console"),
-        validate_aes_key,
-        gettext_lazy("43 letters and digits."),
-    )
+    aes_key = make_aes_key_field()
 
     class Meta(AccountForm.Meta):
         help_texts = {

@@ -34,8 +34,8 @@ SAME_EVERYWHERE = _(
     "The EncodingAESKey (消息加解密密钥) must be the same here, in the console and in a backend "
     "that decrypts messages itself."
 )
-#: What is said otherwise of a WeCom app, which cannot be without a key.
-TEXTS_OF_WECOM = {
+#: The texts that are others for a WeCom app, which cannot be without a key.
+WECOM_TEXTS = {
     "intro": _(
         "WeCom encrypts everything with it: without it, this server can neither answer WeCom's "
         "check nor accept a message."
@@ -44,15 +44,15 @@ TEXTS_OF_WECOM = {
     "rotated": _(
         "The EncodingAESKey is rotated. Paste the new one into WeCom's console and press {button}."
     ),
-    "unused": _("Not used yet: it has not decrypted anything of WeCom's"),
-    "ends_after_use": _("24 hours after the new key has first decrypted something of WeCom's"),
+    "unused": _("Not used yet: it has not decrypted anything from WeCom"),
+    "ends_after_use": _("24 hours after the new key has first decrypted something from WeCom"),
     "retire_question": _(
         "From then on, what is encrypted with the old key %(fingerprint)s is refused."
     ),
     "retire_is_unsafe": _(
         "WeCom has not used the new key yet. If it still encrypts with the old one, its calls fail "
-        "at once, and whoever writes gets no reply. Paste the new key into the console first, "
-        "unless the old one has leaked."
+        "at once, and {people} get no reply. Paste the new key into the console first, unless the "
+        "old one has leaked."
     ),
 }
 
@@ -121,21 +121,15 @@ class AESKeyPages(SecretPages):
             "enter a key again at any time."
         ),
         "retire_is_safe": _(
-            "{caller} has used the new key already, so nobody who writes will notice anything."
+            "{caller} has used the new key already, so {people} will notice nothing."
         ),
         "retire_is_unsafe": _(
-            "{caller} has not used the new key yet. If it still encrypts with the old one, whoever "
-            "writes may see that the service is out of order. Paste the new key into the console "
+            "{caller} has not used the new key yet. If it still encrypts with the old one, "
+            "{people} may see that the service is out of order. Paste the new key into the console "
             "first, unless the old one has leaked."
         ),
     }
-
-    def texts_of(self, account: OfficialAccount) -> dict[str, Any]:
-        texts = super().texts_of(account)
-        if account.is_wecom:
-            own = {name: str(text) for name, text in TEXTS_OF_WECOM.items()}
-            texts |= {n: text.format(button=account.submit_button) for n, text in own.items()}
-        return texts
+    wecom_texts = WECOM_TEXTS
 
     def change(self, account: OfficialAccount, text: str, actor: Actor, form: RotateForm) -> AESKey:
         choice = {name: form.cleaned_data[name] for name in ("keep_old", "replaces")}

@@ -207,8 +207,8 @@ REFUSED = {"token", "failed", "template"}
 WITHOUT_CALL = {
     "domain": gettext_lazy(
         "WeCom compares the domain's ICP filing with your company, and did not call. Use a domain "
-        "that your company, or an associated one, has filed. The names must be the same to the "
-        "bracket, full-width or half-width."
+        "that your company, or an associated one, has filed. The names must be equal, "
+        "down to full-width and half-width brackets."
     ),
     "restricted": gettext_lazy(
         "WeCom refuses this host: a private address, or a shared tunnel domain. Use your own "

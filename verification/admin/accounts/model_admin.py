@@ -46,7 +46,7 @@ from verification.admin.responses import ChangeLoggedMixin
 from verification.auth.sessions import no_session_refresh
 from verification.change_log import Action, actor_of
 from verification.models import AESKey, OfficialAccount
-from verification.models.platform_ids import find_oddity
+from verification.models.platform_ids import describe_unusual_id
 from verification.times import format_short, format_zone
 
 if TYPE_CHECKING:
@@ -65,13 +65,9 @@ OPTIONAL: tuple[Any, Any] = (
 )
 
 
-#: The fields that accounts of WeCom, and all others, do not have.
-OTHER_FIELDS = {True: {"original_id"}, False: {"suite_id"}}
-
-
-def without_fields(fieldsets: Any, left_out: set[str]) -> list[tuple[Any, Any]]:
+def without_field(fieldsets: Any, left_out: str) -> list[tuple[Any, Any]]:
     return [
-        (name, {**options, "fields": [f for f in options["fields"] if f not in left_out]})
+        (name, {**options, "fields": [field for field in options["fields"] if field != left_out]})
         for name, options in fieldsets
     ]
 
@@ -149,7 +145,7 @@ class OfficialAccountAdmin(ChangeLoggedMixin, AccountModelAdmin):
         if obj is None:
             return self.add_fieldsets
         if "platform" in self.get_readonly_fields(request, obj):
-            return without_fields(self.fieldsets, OTHER_FIELDS[obj.is_wecom])
+            return without_field(self.fieldsets, "original_id" if obj.is_wecom else "suite_id")
         return self.fieldsets
 
     def get_form(
@@ -193,8 +189,9 @@ class OfficialAccountAdmin(ChangeLoggedMixin, AccountModelAdmin):
             save_changes(obj, form.cleaned_data, actor)
         else:
             create_account(obj, form.chosen_secret(), actor, form.chosen_aes_key())
-        if "app_id" in form.changed_data and (oddity := find_oddity(obj.app_id, obj.platform)):
-            messages.warning(request, oddity)
+        warning = describe_unusual_id(obj.app_id, obj.platform)
+        if warning and "app_id" in form.changed_data:
+            messages.warning(request, warning)
 
     def response_add(
         self, request: HttpRequest, obj: OfficialAccount, post_url_continue: str | None = None

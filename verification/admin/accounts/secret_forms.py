@@ -67,6 +67,23 @@ def make_token_field() -> SecretField:
     )
 
 
+def make_aes_key_source_field(help_text: Any) -> SourceField:
+    return SourceField(
+        "EncodingAESKey",
+        _("Generate an EncodingAESKey"),
+        _("Enter the EncodingAESKey that the console already has"),
+        help_text,
+    )
+
+
+def make_aes_key_field() -> SecretField:
+    return SecretField(
+        _("The EncodingAESKey in the console"),
+        validate_aes_key,
+        _("消息加解密密钥: 43 letters and digits."),
+    )
+
+
 class SecretChoiceMixin(forms.BaseForm):
     """Validates the two fields of a form in which a person chooses a secret."""
 
@@ -136,17 +153,10 @@ class RotateAESKeyForm(RotateForm):
     text_field = "aes_key"
     missing = _("Enter the EncodingAESKey, or let one be generated.")
 
-    aes_key_source = SourceField(
-        "EncodingAESKey",
-        _("Generate an EncodingAESKey"),
-        _("Enter the EncodingAESKey that the console already has"),
-        _("If you generate one, paste it into the console afterwards."),
+    aes_key_source = make_aes_key_source_field(
+        _("If you generate one, paste it into the console afterwards.")
     )
-    aes_key = SecretField(
-        _("The EncodingAESKey in the console"),
-        validate_aes_key,
-        _("消息加解密密钥: 43 letters and digits."),
-    )
+    aes_key = make_aes_key_field()
     app_id = forms.CharField(
         label=_("AppID"),
         validators=[validate_app_id],

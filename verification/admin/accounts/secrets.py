@@ -28,7 +28,7 @@ from verification.accounts.rotation import (
 from verification.admin.accounts.pages import render_page
 from verification.admin.accounts.pending_reveals import redirect_to_secret
 from verification.admin.accounts.secret_forms import GENERATE, RotateForm
-from verification.admin.accounts.secret_rows import SecretRow
+from verification.admin.accounts.secret_rows import SecretRow, describe_end, describe_first_use
 from verification.admin.base import MINUTE, lay_out, may, redirect_to_account, require
 from verification.change_log import Actor, actor_of
 from verification.fields import UndecryptableSecret
@@ -50,13 +50,9 @@ class SecretPages:
     url_of_one: str
     lost_key: Any
     texts: ClassVar[dict[str, Any]]
+    wecom_texts: ClassVar[dict[str, Any]] = {}  #: those that are others for a WeCom app
 
     # --- What differs
-
-    def texts_of(self, account: OfficialAccount) -> dict[str, Any]:
-        """Return the texts in the words of the account's platform."""
-        words = {"caller": account.caller, "button": account.submit_button}
-        return {name: str(text).format(**words) for name, text in self.texts.items()}
 
     def change(
         self, account: OfficialAccount, text: str, actor: Actor, form: RotateForm
@@ -71,6 +67,16 @@ class SecretPages:
         """Add a message for each weakness of the new secret."""
 
     # --- The card on the account page
+
+    def texts_of(self, account: OfficialAccount) -> dict[str, Any]:
+        """Return the texts in the words of the account's platform."""
+        texts = self.texts | self.wecom_texts if account.is_wecom else self.texts
+        words = {
+            "caller": account.caller,
+            "people": account.people,
+            "button": account.submit_button,
+        }
+        return {name: str(text).format(**words) for name, text in texts.items()}
 
     def read_card(
         self, request: HttpRequest, account: OfficialAccount, pending: PendingReveal | None
@@ -98,25 +104,13 @@ class SecretPages:
             texts["current"] if secret.is_current else previous,
             format_datetime(secret.created_at, MINUTE),
             name_actor(secret.created_by),
-            self.describe_first_use(secret, texts, is_live=is_live),
-            self.describe_end(secret, texts),
+            describe_first_use(secret, texts, is_live=is_live),
+            describe_end(secret, texts),
             not is_live,
             self.url("keep", *ids) if is_previous and secret.expires_at else "",
             self.url("retire", *ids) if is_previous or (is_live and secret.is_optional) else "",
             texts["retire" if is_previous else "retire_current"],
         )
-
-    def describe_first_use(
-        self, secret: RotatingSecret, texts: dict[str, Any], *, is_live: bool
-    ) -> Any:
-        if secret.first_used_at is not None:
-            return format_datetime(secret.first_used_at, MINUTE)
-        return texts["unused"] if is_live else "–"
-
-    def describe_end(self, secret: RotatingSecret, texts: dict[str, Any]) -> Any:
-        if secret.expires_at is not None:
-            return format_datetime(secret.expires_at, MINUTE)
-        return "–" if secret.is_current else texts["ends_after_use"]
 
     # --- Showing
 

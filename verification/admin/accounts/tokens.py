@@ -61,12 +61,12 @@ class TokenPages(SecretPages):
             "From then on, every request signed with the old token %(fingerprint)s is refused."
         ),
         "retire_is_safe": _(
-            "{caller} has used the new token already, so nobody who writes will notice anything."
+            "{caller} has used the new token already, so {people} will notice nothing."
         ),
         "retire_is_unsafe": _(
             "{caller} has not used the new token yet. If it still signs with the old one, its "
-            "calls fail at once, and whoever writes gets no reply. Paste the new token into the "
-            "console first, unless the old one has leaked."
+            "calls fail at once, and {people} get no reply. Paste the new token into the console "
+            "first, unless the old one has leaked."
         ),
     }
 

@@ -16,6 +16,7 @@ from verification.accounts.editing import save_changes
 from verification.accounts.rotation import current_secret
 from verification.change_log import command_line_actor
 from verification.management.base import (
+    YES_NO,
     GatewayCommand,
     account_facts,
     add_json_argument,
@@ -36,7 +37,6 @@ FIELDS = {
     "original_id": "original_id",
     "notes": "notes",
 }
-ANSWERS = {"yes": True, "no": False}
 
 
 class Command(GatewayCommand):
@@ -65,7 +65,7 @@ class Command(GatewayCommand):
         )
         parser.add_argument(
             "--at-root",
-            choices=[*ANSWERS],
+            choices=[*YES_NO],
             help=_("Whether the account also accepts calls at the bare domain."),
         )
         add_json_argument(parser)
@@ -77,7 +77,7 @@ class Command(GatewayCommand):
         if not values:
             raise CommandError(_("Name at least one setting to change: see --help."))
         if "answers_at_root" in values:
-            values["answers_at_root"] = ANSWERS[values["answers_at_root"]]
+            values["answers_at_root"] = YES_NO[values["answers_at_root"]]
         if "platform" in values:
             values["platform"] = PLATFORMS[values["platform"]].value
         if values.get("slug", slug) != slug and account.was_called():
@@ -103,7 +103,7 @@ class Command(GatewayCommand):
 
 def format_result(account: OfficialAccount, changed: list[str]) -> Iterator[str]:
     labels = [
-        account.id_name if name == "app_id" else str(label_for_field(name, OfficialAccount))
+        str(account.id_name if name == "app_id" else label_for_field(name, OfficialAccount))
         for name in changed
     ]
     sentence = _("Changed {fields} of {account}.")

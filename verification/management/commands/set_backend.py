@@ -17,6 +17,7 @@ from verification.accounts.backends import (
 )
 from verification.change_log import command_line_actor
 from verification.management.base import (
+    YES_NO,
     GatewayCommand,
     account_facts,
     add_json_argument,
@@ -26,13 +27,11 @@ from verification.management.base import (
 from verification.models import Backend, OfficialAccount
 from verification.relay.report import read_backlog
 
-ANSWERS = {"yes": True, "no": False}
-
 
 class Command(GatewayCommand):
     help = gettext_lazy(
-        "Sets, changes or removes the backend of an official account: the system of yours to which "
-        "its messages are forwarded."
+        "Sets, changes or removes the backend of an account: the system of yours to which its "
+        "messages are forwarded."
     )
 
     def create_parser(self, *names: Any, **kwargs: Any) -> CommandParser:
@@ -77,7 +76,7 @@ class Command(GatewayCommand):
         )
         parser.add_argument(
             "--decrypted",
-            choices=[*ANSWERS],
+            choices=[*YES_NO],
             help=_(
                 "Whether the backend gets messages decrypted, and replies with plain ones. The "
                 "account needs its EncodingAESKey here, and the backend does not (default: no)."
@@ -99,7 +98,7 @@ class Command(GatewayCommand):
             "url": url,
             "on_failure": options["on_failure"],
             "retention_days": options["retention_days"],
-            "forwards_decrypted": ANSWERS.get(options["decrypted"]),
+            "forwards_decrypted": YES_NO.get(options["decrypted"]),
         }
         values = {name: value for name, value in chosen.items() if value is not None}
         if none and (values or show_secret):

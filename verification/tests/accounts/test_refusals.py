@@ -143,11 +143,11 @@ class TestRefusals:
         send(text_message("forged", msg_id="2"), push(A))
         forged = status_of(brand_a)
         assert forged.level is Level.RECEIVING
-        assert forged.text.endswith(": message not encrypted")
+        assert forged.text.endswith(": message not marked as encrypted")
 
         for _again in range(2):
             send(text_message("forged", msg_id="2"), push(A))
-        assert status_of(brand_a).text == "Refused: message not encrypted"
+        assert status_of(brand_a).text == "Refused: message not marked as encrypted"
 
         send(*encrypted_push(A, text_message("hello again", msg_id="3")))
         assert status_of(brand_a).text == "Receiving messages"

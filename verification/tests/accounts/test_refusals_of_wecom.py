@@ -56,7 +56,7 @@ def test_it_is_a_failure_from_the_network_that_verified_the_account(shop: Offici
     assert status_of(shop).level is Level.FAILING
 
 
-@pytest.mark.parametrize(("corp_id", "text"), [(OTHER_CORP_ID, "ID of another company or app")])
+@pytest.mark.parametrize(("corp_id", "text"), [(OTHER_CORP_ID, "another CorpID or SuiteID")])
 def test_another_corp_id_is_a_failure(shop: OfficialAccount, corp_id: str, text: str) -> None:
     check(shop, wecom_verification(W, corp_id=corp_id))
     status = status_of(shop)

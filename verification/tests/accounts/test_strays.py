@@ -25,7 +25,7 @@ class TestStrays:
         assert status.text.startswith("WeChat called a wrong address at ")
         assert status.text.endswith(": /wechat/brnad-a")
         assert "The nearest is “/wechat/brand-a” of “Brand-A”." in status.advice
-        assert "If it stands in WeChat's console" in status.advice
+        assert "If it is in a console or in a script" in status.advice
         assert status.attempt is not None
         assert status.attempt.pk == 1
         assert status_of(brand_a, in_hours=24.1).text == "WeChat has not called yet"

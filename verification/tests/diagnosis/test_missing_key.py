@@ -34,7 +34,7 @@ def test_while_the_key_is_missing_the_request_may_be_right(brand_a: OfficialAcco
         "This server cannot decrypt the token of “Brand-A”, because TOKEN_ENCRYPTION_KEYS lacks "
         "the key that encrypted it. The request may be right. Put the key that encrypted it "
         "back behind the newest one in TOKEN_ENCRYPTION_KEYS, keep the keys that are there, and "
-        "restart all processes. Change nothing in WeChat's console."
+        "restart all processes. Change nothing in the console."
     )
     assert explanation.summary == "encryption key missing"
 

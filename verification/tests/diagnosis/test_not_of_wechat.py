@@ -33,7 +33,7 @@ from verification.tests.support.signer import verification
 
 CURL = "curl/8.5.0"
 MESSAGE = text_message("hello", msg_id="1")
-CONSOLE = "Change nothing in WeChat's console because of it."
+CONSOLE = "Change nothing in the console because of it."
 
 
 def now() -> str:
@@ -143,7 +143,7 @@ def test_a_stranger_who_guesses_leads_nobody_to_the_console(guess: str) -> None:
 def test_a_notice_of_another_product_without_parameters_is_no_lost_query() -> None:
     explanation = send_body(b'{"event_type":"TRANSACTION.SUCCESS"}', agent="Mozilla/4.0")
 
-    assert "Either it is no message of an official account, or" in explanation.what_happened
+    assert "Either it is no message, or" in explanation.what_happened
     assert explanation.what_to_do.startswith("If WeChat Pay or another product was given this URL")
     assert not explanation.is_harmless
 

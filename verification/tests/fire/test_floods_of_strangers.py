@@ -23,7 +23,12 @@ from verification.tests.fire.support.postgresql_server import (
 )
 from verification.tests.fire.support.processes import children, memory_peak, resources, used_seconds
 from verification.tests.fire.support.run_length import LONG
-from verification.tests.fire.support.strangers import Flood, Strangers, UnlikeRefusals
+from verification.tests.fire.support.strangers import (
+    Flood,
+    Strangers,
+    UnlikeRefusals,
+    UnsignedPushes,
+)
 from verification.tests.fire.test_floods import legitimate_requests, size_of
 from verification.tests.support.checkout import KEY
 from verification.tests.support.gunicorn import Gunicorn, running_gunicorn
@@ -36,6 +41,9 @@ DAY = 86_400
 MEGABYTE = 1_048_576
 ADD_ACCOUNTS = """
 from verification.tests.support.accounts import make_account
+from verification.tests.support.wecom import make_wecom_app
+for number in range(20):
+    make_wecom_app(f"app-{number}", f"TokenOfAppNumber{number}")
 for number in range(60):
     make_account(f"brand-{number}", f"TokenOfBrandNumber{number}")
 """
@@ -65,6 +73,20 @@ CASES = [
         UnlikeRefusals(5_000, 60),
         3_000,
         80,
+        True,
+    ),
+    Case(
+        "Unsigned WeCom pushes of 64 KB, 40 clients",
+        UnsignedPushes("/wechat/app-0", 65_000),
+        3_000,
+        50,
+        True,
+    ),
+    Case(
+        "Unsigned WeCom pushes of 8 KB to 20 apps at once, 40 clients",
+        UnsignedPushes("/", 8_000),
+        3_000,
+        50,
         True,
     ),
     Case("Wrong passwords, 8 clients", strangers.wrong_passwords, is_counted=True),

@@ -8,7 +8,7 @@ import pytest
 from django.core.exceptions import ValidationError
 
 from verification.models import OfficialAccount
-from verification.models.platform_ids import find_oddity
+from verification.models.platform_ids import describe_unusual_id
 from verification.protocol.enums import Platform
 from verification.tests.support.accounts import make_account
 from verification.tests.support.adapter import A
@@ -106,11 +106,15 @@ def test_a_suite_id_is_for_a_wecom_app_and_not_its_corp_id(
     assert sentence in message
 
 
-def test_an_odd_corp_id_gets_a_warning() -> None:
-    assert find_oddity(CORP_ID, WECOM) == find_oddity("wx5823bf96d3bd56c7", WECOM) == ""
-    assert find_oddity("anything", OFFICIAL) == ""
-    assert "is not shaped like a CorpID" in find_oddity(CORP_ID[:-1], WECOM)
-    assert "is not shaped like a CorpID" in find_oddity(CORP_ID.upper(), WECOM)
+def test_an_unusual_corp_id_gets_a_warning() -> None:
+    assert (
+        describe_unusual_id(CORP_ID, WECOM)
+        == describe_unusual_id("wx5823bf96d3bd56c7", WECOM)
+        == ""
+    )
+    assert describe_unusual_id("anything", OFFICIAL) == ""
+    assert "is not shaped like a CorpID" in describe_unusual_id(CORP_ID[:-1], WECOM)
+    assert "is not shaped like a CorpID" in describe_unusual_id(CORP_ID.upper(), WECOM)
 
 
 def test_an_app_id_of_an_earlier_release_stays_until_it_is_changed(

@@ -82,7 +82,7 @@ OBJECTS = [
     CALLBACK.push,
     LiveToken(1, 1, Secret(TEXT), is_unused=False, slug="brand-a"),
     LiveKey(1, is_unused=False, has_failed=False, secret=Secret(TEXT)),
-    AccountSettings(["wx0123456789abcdef"], [], TARGET),
+    AccountSettings(["wx0123456789abcdef"], [], False, TARGET),
     Decryption(plaintext=BODY, content=MESSAGE, key=BODY),
     REPLY_ENCRYPTION,
     DecryptionKey(Secret(TEXT), None),

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
+from verification.accounts.aes_keys import rotate_aes_key
 from verification.models import AESKey, OfficialAccount
 from verification.protocol.enums import Mark, Reason
+from verification.tests.support.accounts import LI_WEI
 from verification.tests.support.adapter import TEXT, A, Adapter, last_attempt
 from verification.tests.support.backend import FakeBackend, set_backend
 from verification.tests.support.messages import (
@@ -88,6 +92,19 @@ class EncryptedMessages(Adapter):
         assert last_attempt().detail == "plain"
         assert self.push(nonce=self_test_nonce(body=TEXT)) == (200, b"success")
         assert len(backend.received) == 3
+
+    def test_plain_messages_stay_refused_when_the_key_was_rotated_at_once(
+        self, brand_a: OfficialAccount, backend: FakeBackend
+    ) -> None:
+        """After a leak, whoever has seen the address of a push must not gain anything."""
+        set_backend(brand_a, backend.url)
+        store_aes_key(brand_a, AES_KEY)
+        self.push_encrypted(encrypted_push(A, TEXT))
+        rotate_aes_key(brand_a, OTHER_AES_KEY, LI_WEI, keep_old=timedelta(0))
+
+        assert self.push() == (403, b"bad token")
+        assert self.push_encrypted(encrypted_push(A, TEXT, key=OTHER_AES_KEY))[0] == 200
+        assert len(backend.received) == 2
 
     def test_a_mistyped_key_mutes_no_account(
         self, brand_a: OfficialAccount, backend: FakeBackend

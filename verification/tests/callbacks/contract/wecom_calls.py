@@ -268,13 +268,13 @@ class WeComCalls(Adapter):
             b"",
             HELLO,
             b'{"encrypt": "QUJD"}',
-            b'{"Encrypt": {"<xml>": "<Encrypt>QUJD</Encrypt>"}}',
-            b"<xml><Encrypt>QUJD</Encrypt><Encrypt>QUJD</Encrypt></xml>",
-            b'<!DOCTYPE xml [<!ENTITY a "QUJD">]><xml><Encrypt>&a;</Encrypt></xml>',
-            b"<xml><Encrypt>" + b"A" * 262_144 + b"</Encrypt></xml>",
+            b"<xml><Encrypt></Encrypt></xml>",
+            b"<xml><Encrypt>QUJD",
+            "<xml><Encrypt>好</Encrypt></xml>".encode(),
+            b"<xml><Encrypt>" + b"A" * 65_536 + b"</Encrypt></xml>",
             b"A" * 1_100_000,
         ],
-        ids=["empty", "plain", "bot", "nested", "twice", "entity", "long", "too long to read"],
+        ids=["empty", "plain", "bot", "no text", "cut", "Chinese", "long", "too long to read"],
     )
     def test_a_body_without_an_encrypted_message_is_refused_whoever_is_called(
         self, db: None, body: bytes
@@ -286,6 +286,49 @@ class WeComCalls(Adapter):
             assert (answer.status, answer.body) == (400, b"bad request")
             assert last_attempt().reason == Reason.MALFORMED_PARAMETER
             assert last_attempt().detail == "body"
+
+    @pytest.mark.parametrize(
+        ("body", "text"),
+        [
+            (b'{"Encrypt": {"<xml>": "<Encrypt>QUJD</Encrypt>"}}', "QUJD"),
+            (b"<xml><Encrypt>QUJD</Encrypt><Encrypt>QUJE</Encrypt></xml>", "QUJD"),
+            (b"<xml><a><Encrypt>QUJD</Encrypt></a><Encrypt >QUJE</Encrypt></xml>", "QUJD"),
+            (b'<!DOCTYPE xml [<!ENTITY a "QUJE">]><xml><Encrypt>&a;</Encrypt></xml>', "&a;"),
+            (b"<xml><!--<Encrypt>QUJD</Encrypt>--><Encrypt >QUJE</Encrypt></xml>", "QUJD"),
+        ],
+        ids=["JSON", "twice", "nested", "entity", "comment"],
+    )
+    def test_a_text_that_a_backend_would_not_find_is_refused_although_it_is_signed(
+        self, db: None, backend: FakeBackend, body: bytes, text: str
+    ) -> None:
+        account = make_wecom_app("staff-app", A)
+        set_backend(account, backend.url)
+        parameters = {
+            "msg_signature": signature(A, "1409659813", "1372623149", text),
+            "timestamp": "1409659813",
+            "nonce": "1372623149",
+        }
+
+        assert self.push_wecom((body, urlencode(parameters))) == (400, b"bad request")
+        assert last_attempt().account == account
+        assert last_attempt().detail == "body"
+        assert backend.received == []
+
+    def test_the_bare_domain_takes_shorter_messages(self, db: None) -> None:
+        """There a message is compared with the tokens of up to fifty accounts."""
+        make_wecom_app("staff-app", A)
+        body, query = wecom_push(A, wecom_message("x" * 8_192))
+
+        assert self.send("POST", f"/?{query}", body=body).status == 400
+        assert self.push_wecom((body, query)) == (200, b"success")
+
+    def test_an_id_with_a_blank_is_one_id(self, db: None) -> None:
+        """The release before stored what was typed."""
+        account = make_wecom_app("staff-app", A)
+        OfficialAccount.objects.filter(pk=account.pk).update(app_id=f"{OTHER_CORP_ID} {CORP_ID}")
+
+        assert self.verify_wecom().status == 403
+        assert self.verify_wecom(corp_id=OTHER_CORP_ID).status == 403
 
     def test_an_empty_token_signs_nothing(self, db: None) -> None:
         make_wecom_app("staff-app", A)

@@ -173,6 +173,32 @@ class UnlikeRefusals:
         ).encode()
 
 
+@dataclass(frozen=True)
+class UnsignedPushes:
+    """Sends pushes of WeCom with made-up signatures, which cover the message. From 40 clients."""
+
+    path: str
+    size: int  #: of the encrypted text, in bytes
+
+    async def __call__(self, port: int, statuses: Statuses) -> None:
+        body = f"<xml><Encrypt>{'A' * self.size}</Encrypt></xml>".encode()
+        numbers = count()
+
+        async def client() -> None:
+            connection = Connection(port)
+            while not STOPPING.is_set():
+                query = f"msg_signature={'0' * 40}&timestamp=1&nonce={next(numbers)}"
+                head = (
+                    f"POST {self.path}?{query} HTTP/1.1\r\nHost: wx.example.cn\r\n"
+                    f"Content-Type: text/xml\r\nContent-Length: {len(body)}\r\n\r\n"
+                )
+                status, _body = await connection.ask(head.encode() + body)
+                statuses[status] += 1
+            connection.close()
+
+        await clients(40, client)
+
+
 # --- Pages
 
 
