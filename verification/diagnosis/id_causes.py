@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from verification.diagnosis.advice import caller_of, try_again
 from verification.diagnosis.evidence import Evidence, Explanation
-from verification.diagnosis.names import join_sentences, name_accounts, name_id
+from verification.diagnosis.names import MAX_NAMES, join_sentences, name_accounts, name_id
 from verification.models import OfficialAccount
 from verification.protocol.encryption import Problem
 from verification.protocol.enums import Reason
@@ -32,9 +32,8 @@ def echostr_for_another_id(evidence: Evidence) -> Explanation | None:
 def _explain_other_id(evidence: Evidence) -> Explanation | None:
     word, _blank, found = evidence.attempt.detail.partition(" ")
     account = evidence.attempt.account
-    if word != Problem.RECEIVE_ID or not evidence.is_refused_for(Reason.UNDECRYPTABLE_MESSAGE):
-        return None
-    if account is None:  # It is never refused for this without one.
+    is_refused = evidence.is_refused_for(Reason.UNDECRYPTABLE_MESSAGE)
+    if account is None or word != Problem.RECEIVE_ID or not is_refused:
         return None
     if found in account.receive_ids:
         return _explain_corrected_id(evidence, account, found)
@@ -45,8 +44,8 @@ def _explain_other_id(evidence: Evidence) -> Explanation | None:
     )
     if owners:
         happened = _(
-            "Token and EncodingAESKey are right, but what was encrypted ends with {found}, which "
-            "{owners} has, not with {own}."
+            "Token and EncodingAESKey are right, but what was encrypted ends with {found}, the ID "
+            "of {owners}, not with {own}."
         )
     if not found:
         happened = _(
@@ -62,7 +61,7 @@ def _explain_other_id(evidence: Evidence) -> Explanation | None:
         _summarize(evidence),
         happened.format(found=found, own=own, owners=name_accounts(owners)),
         join_sentences(*to_do, in_script.format(own=own)),
-        (account, *owners[:1]),
+        (account, *owners[:MAX_NAMES]),
         depends_on_tokens=True,
     )
 

@@ -110,7 +110,7 @@ class TestOtherAccounts:
     ) -> None:
         explanation = call(OTHER_CORP_ID)
 
-        assert f"{OTHER_CORP_ID}, which “Outlet” has, not with" in explanation.what_happened
+        assert f"{OTHER_CORP_ID}, the ID of “Outlet”, not with" in explanation.what_happened
         assert "correct the CorpID on the account's page" in explanation.what_to_do
         assert f"into its console: {outlet.server_url}." in explanation.what_to_do
         assert explanation.accounts == (shop, outlet)

@@ -185,7 +185,7 @@ def test_a_message_for_another_account_names_its_server_url() -> None:
     explanation = send_body(body, query, "Mozilla/4.0")
 
     happened = explanation.what_happened
-    assert "ends with wx9d8c7b6a5f4e3d2c, which “Harbor Outlet” has, not with the AppID" in happened
+    assert "ends with wx9d8c7b6a5f4e3d2c, the ID of “Harbor Outlet”, not with" in happened
     assert "If it was for “Harbor Outlet”, put the server URL, token" in explanation.what_to_do
     assert "/wechat/harbor-outlet. If a script" in explanation.what_to_do
     assert [account.slug for account in explanation.accounts] == ["city-mall", "harbor-outlet"]

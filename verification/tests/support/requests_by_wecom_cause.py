@@ -85,7 +85,7 @@ def echostr_with_spaces(send: Send) -> str:
     make_shop()
     query = wecom_verification("Nonsense", encrypted=encrypted_echostr("+"))
     send(f"/wechat/shop?{query.replace('%2B', '%20')}")
-    return "The echostr has a space or line break in it."
+    return "The echostr has a space or line break in it"
 
 
 def echostr_damaged(send: Send) -> str:
