@@ -65,6 +65,8 @@ def send(site: admin.AdminSite, request: HttpRequest, account_id: int) -> HttpRe
         del form.fields["encrypted"]
     if account.platform != Platform.MINI_PROGRAM:  # whose console alone offers JSON
         del form.fields["data_format"]
+    if account.suite_id:  # which gets an event
+        del form.fields["text"]
     obstacle = find_obstacle(account)
     outcome = {} if obstacle or not form.is_valid() else try_to_send(account, form)
     context = {
@@ -114,12 +116,12 @@ def try_to_send(account: OfficialAccount, form: MessageForm) -> dict[str, Any]:
             account,
             account.server_url,
             token,
-            form.cleaned_data["text"],
+            form.cleaned_data.get("text", ""),
             encryption,
             is_json=form.cleaned_data.get("data_format") == "json",
         )
     except ValidationError as error:
-        form.add_error("text", error)
+        form.add_error("text" if "text" in form.fields else None, error)
         return {}
     return {
         "finding": finding,
