@@ -140,7 +140,7 @@ def inspect_answer(
         raise UnfitReply(
             _(
                 "This plain test message was accepted, but {caller}'s own plain messages are "
-                "refused: the EncodingAESKey has decrypted messages."
+                "refused: an EncodingAESKey of the account has decrypted messages."
             ).format(caller=account.caller),
             _(
                 "Encrypt the test message as well (send_push --encrypted). If {caller}'s console "
@@ -161,9 +161,11 @@ def describe_no_backend(account: OfficialAccount) -> Finding:
 
 
 def refuses_plain(account: OfficialAccount) -> bool:
-    """Return whether plain messages are refused, because a key has decrypted messages."""
-    keys = AESKey.objects.filter(account=account, first_used_at__isnull=False)
-    return keys.live_at(timezone.now()).exists()
+    """Return whether plain messages are refused: the account has a key, and has used one."""
+    keys = AESKey.objects.filter(account=account)
+    return (
+        keys.live_at(timezone.now()).exists() and keys.filter(first_used_at__isnull=False).exists()
+    )
 
 
 def parse_failure(answer: Answer) -> tuple[DeliveryResult, int | None] | None:

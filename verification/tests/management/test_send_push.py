@@ -130,11 +130,14 @@ class TestAMessage:
 
         assert send(capsys) == (
             "This plain test message was accepted, but WeChat's own plain messages are refused: "
-            "the EncodingAESKey has decrypted messages. Encrypt the test message as well "
-            "(send_push --encrypted). If WeChat's console no longer encrypts, retire the key."
+            "an EncodingAESKey of the account has decrypted messages. Encrypt the test message "
+            "as well (send_push --encrypted). If WeChat's console no longer encrypts, retire the "
+            "key."
         )
         assert "own plain messages" not in send(capsys, "--encrypted")
-        retire(key, LI_WEI)
+        rotated = store_aes_key(brand_a, OTHER_AES_KEY)
+        assert "own plain messages are refused" in send(capsys)
+        retire(rotated, LI_WEI)
         assert "own plain messages" not in send(capsys)
 
     def test_without_a_key_it_cannot_be_encrypted_and_says_what_to_do(
