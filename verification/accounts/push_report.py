@@ -11,6 +11,7 @@ from verification.accounts.reply_report import (
     Finding,
     SentMessage,
     UnfitReply,
+    advise_on_change,
     describe_suite_error,
     inspect_reply,
     inspect_suite_answer,
@@ -102,8 +103,8 @@ def inspect(probe: Probe, sent: SentMessage) -> Finding:
     if answer.status in {400, 403}:
         sentence = _("The message was refused with status {status}.").format(status=answer.status)
         return Finding(False, sentence, explain_refusal(probe))
-    has_passed, sentence = check_redirect(probe)
-    if has_passed is Result.FAILED:
+    result_of_check, sentence = check_redirect(probe)
+    if result_of_check is Result.FAILED:
         advice = _(
             "Let the server URL name the address that answers itself: check https://, the host and "
             "the slash at the end."
@@ -111,31 +112,30 @@ def inspect(probe: Probe, sent: SentMessage) -> Finding:
         return Finding(False, sentence, advice)
     if answer.status != 200:
         return Finding(False, describe_status(answer))
-    has_passed, sentence = check_length(probe)
-    if has_passed is Result.FAILED:
-        return Finding(False, sentence, _("Something in front of this server changed the answer."))
+    attempt = find_attempt(probe)
+    is_recorded = attempt is not None and attempt.outcome == Outcome.ACCEPTED
+    result_of_check, sentence = check_length(probe)
+    if result_of_check is Result.FAILED:
+        return Finding(False, sentence, advise_on_change(is_recorded=is_recorded))
     try:
-        return inspect_answer(answer, sent, find_attempt(probe))
+        return inspect_answer(answer.body, sent, is_recorded=is_recorded)
     except UnfitReply as error:
         return error.finding
 
 
-def inspect_answer(
-    answer: Answer, sent: SentMessage, attempt: VerificationAttempt | None
-) -> Finding:
-    """Return what came of an answer 200 to a message, which is on record here or not.
+def inspect_answer(body: bytes, sent: SentMessage, *, is_recorded: bool) -> Finding:
+    """Return what came of an answer 200; the message is on record here as accepted, or not.
 
     Raises UnfitReply.
     """
     account = sent.account
-    is_recorded = attempt is not None and attempt.outcome == Outcome.ACCEPTED
     if not Backend.objects.filter(account=account).exists():
-        require_success(answer.body, is_recorded=is_recorded)
+        require_success(body, is_recorded=is_recorded)
         finding = describe_no_backend(account)
     elif account.suite_id:
-        finding = inspect_suite_answer(answer.body, is_recorded=is_recorded)
+        finding = inspect_suite_answer(body, is_recorded=is_recorded)
     else:
-        finding = inspect_reply(answer.body, sent, is_recorded=is_recorded)
+        finding = inspect_reply(body, sent, is_recorded=is_recorded)
     if finding.is_ok and is_recorded and sent.encryption is None and refuses_plain(account):
         raise UnfitReply(
             _(

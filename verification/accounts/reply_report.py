@@ -102,8 +102,8 @@ def advise_on_change(*, is_recorded: bool) -> str:
     if is_recorded:
         return _("Something in front of this server changed it: check the proxies there.")
     return _(
-        "Another server answers, or something in front of it changes the answer: check where the "
-        "URL leads, and the proxies there."
+        "Another server answers, or something in front of the server changes the answer: check "
+        "where the URL leads, and the proxies there."
     )
 
 

@@ -75,7 +75,7 @@ def advise(probe: Probe, *, is_own_token: bool, is_own_url: bool) -> Iterator[st
         )
     elif probe.answer is not None and probe.answer.status in {400, 403}:
         if not is_own_token:
-            yield _("If that server answers so, --token may be none of the account's tokens there.")
+            yield _("--token may be none of the account's tokens there.")
         yield explain_refusal(probe)
     if is_own_url and probe.answer is None and not settings.PUBLIC_URL:
         yield _(
