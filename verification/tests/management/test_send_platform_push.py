@@ -7,7 +7,6 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from defusedxml.ElementTree import fromstring
 from django.core.management import call_command
 from django.core.management.base import CommandError
 from wechatpy.crypto import WeChatCrypto
@@ -15,7 +14,7 @@ from wechatpy.enterprise.crypto import WeChatCrypto as WeComCrypto
 from wechatpy.enterprise.parser import parse_message as parse_wecom_message
 from wechatpy.parser import parse_message
 
-from verification.models import Backend, Delivery, OfficialAccount, VerificationAttempt
+from verification.models import Delivery, OfficialAccount, VerificationAttempt
 from verification.protocol.enums import Kind, Mark, Platform, Reason
 from verification.tests.support.accounts import make_account
 from verification.tests.support.adapter import A, B, last_attempt
@@ -29,7 +28,7 @@ from verification.tests.support.messages import (
     store_aes_key,
 )
 from verification.tests.support.signer import signature
-from verification.tests.support.wecom import CORP_ID, SUITE_ID, make_wecom_app
+from verification.tests.support.wecom import CORP_ID, make_wecom_app
 
 Output = pytest.CaptureFixture[str]
 SENDER = "wechat_gateway_test"
@@ -229,74 +228,3 @@ class TestWeCom:
         self.account.aes_keys.all().delete()
 
         assert "run set_aes_key brand --key -." in send(capsys)
-
-
-class TestThirdPartyApp:
-    """Its URL for commands (指令回调URL) gets events of the suite, and no member's message."""
-
-    @pytest.fixture(autouse=True)
-    def live(
-        self, gunicorn: Gunicorn, db: None, backend: FakeBackend, settings: Any
-    ) -> FakeBackend:
-        settings.PORT = gunicorn.port
-        self.account, self.backend = make_wecom_app("brand", A, suite_id=SUITE_ID), backend
-        set_backend(self.account, backend.url, "keep")
-        return backend
-
-    def test_it_gets_an_event_of_a_type_on_which_no_backend_acts(self, capsys: Output) -> None:
-        out = send(capsys)
-
-        [received] = self.backend.received
-        query = query_of(received.target)
-        plain = WeComCrypto(A, AES_KEY, SUITE_ID).decrypt_message(
-            received.body, query["msg_signature"], query["timestamp"], query["nonce"]
-        )
-        event = {child.tag: child.text for child in fromstring(plain)}
-        assert (event["SuiteId"], event["InfoType"]) == (SUITE_ID, "wechat_gateway_test")
-        assert [*event] == ["SuiteId", "InfoType", "TimeStamp"]
-        assert f"<ToUserName><![CDATA[{SUITE_ID}]]></ToUserName>".encode() in received.body
-        assert b"<AgentID><![CDATA[]]></AgentID>" in received.body
-        assert "The backend took the event and answered “success”." in out
-        assert (last_attempt().kind, last_attempt().status) == (Kind.SELF_TEST, 200)
-
-    @pytest.mark.parametrize("reply", ["", "fail", "<html>", XML_REPLY, "ENCRYPTED"])
-    def test_any_answer_but_success_is_an_error_to_wecom(self, capsys: Output, reply: str) -> None:
-        if reply == "ENCRYPTED":
-            crypto = WeComCrypto(A, AES_KEY, SUITE_ID)
-            reply = crypto.encrypt_message("success", "1", "1714036505")
-        self.backend.answer = lambda _: (200, reply.encode())
-
-        assert send(capsys).startswith(
-            "The backend took the event, but the answer is not “success”. Let the backend answer "
-            "exactly “success”, not encrypted, to each event, also to those that it does not know: "
-            "WeCom takes anything else for an error."
-        )
-
-    def test_a_line_break_may_be_the_backends(self, capsys: Output) -> None:
-        self.backend.answer = lambda _: (200, b"success\n")
-
-        assert send(capsys).endswith("The backend, or something in front of this server, adds it.")
-
-    def test_a_failure_of_the_backend_is_explained(self, capsys: Output) -> None:
-        self.backend.answer = lambda _: (500, b"")
-
-        assert send(capsys).startswith("The backend answered with status 500.")
-
-    def test_a_backend_that_gets_it_decrypted_reads_the_event(self, capsys: Output) -> None:
-        Backend.objects.update(forwards_decrypted=True)
-        out = send(capsys)
-
-        assert b"<InfoType><![CDATA[wechat_gateway_test]]></InfoType>" in self.backend.bodies()[0]
-        assert "answered “success”." in out
-
-    def test_without_a_backend_it_says_what_is_lost(self, capsys: Output) -> None:
-        Backend.objects.all().delete()
-
-        assert send(capsys).endswith(
-            "This server accepts the events of this account. The account has no backend, so each "
-            "suite_ticket is lost: set one.\n"
-        )
-
-    def test_it_has_no_text(self, capsys: Output) -> None:
-        assert send(capsys, "--text", "hello").startswith("A third-party app gets an event")
-        assert not VerificationAttempt.objects.exists()

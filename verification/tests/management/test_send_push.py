@@ -10,14 +10,11 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
-from django.utils import timezone
 from wechatpy.crypto import WeChatCrypto
 from wechatpy.parser import parse_message
 
-from verification.accounts.rotation import retire
-from verification.models import AESKey, Backend, Delivery, OfficialAccount, VerificationAttempt
+from verification.models import Delivery, OfficialAccount, VerificationAttempt
 from verification.protocol.enums import Kind, Reason
-from verification.tests.support.accounts import LI_WEI
 from verification.tests.support.adapter import A, B, last_attempt
 from verification.tests.support.backend import FakeBackend, set_backend
 from verification.tests.support.fake_server import serving
@@ -117,28 +114,6 @@ class TestAMessage:
         assert "The backend took the message" in out
         key.refresh_from_db()
         assert key.first_used_at is None  # It was not WeChat that used it.
-
-    @pytest.mark.parametrize("has_backend", [True, False])
-    def test_a_plain_one_fails_where_wechats_own_plain_ones_are_refused(
-        self, live: FakeBackend, brand_a: OfficialAccount, capsys: Output, has_backend: bool
-    ) -> None:
-        key = store_aes_key(brand_a, AES_KEY)
-        if not has_backend:
-            Backend.objects.all().delete()
-        assert "own plain messages" not in send(capsys)
-        AESKey.objects.filter(pk=key.pk).update(first_used_at=timezone.now())
-
-        assert send(capsys) == (
-            "This plain test message was accepted, but WeChat's own plain messages are refused: "
-            "an EncodingAESKey of the account has decrypted messages. Encrypt the test message "
-            "as well (send_push --encrypted). If WeChat's console no longer encrypts, retire the "
-            "key."
-        )
-        assert "own plain messages" not in send(capsys, "--encrypted")
-        rotated = store_aes_key(brand_a, OTHER_AES_KEY)
-        assert "own plain messages are refused" in send(capsys)
-        retire(rotated, LI_WEI)
-        assert "own plain messages" not in send(capsys)
 
     def test_without_a_key_it_cannot_be_encrypted_and_says_what_to_do(
         self, live: FakeBackend, capsys: Output
