@@ -1,4 +1,4 @@
-"""Says in words whether the reply of a backend to a test message would reach the person."""
+"""Says in words whether the answer to a test message is what the platform must get."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from verification.models import OfficialAccount
 from verification.protocol.encryption import UndecryptableMessage, decrypt_message
 from verification.protocol.enums import DeliveryResult
 from verification.protocol.message import MalformedMessage, parse_message
+from verification.protocol.request import clean
 from verification.protocol.signature import compute_signature
 from verification.relay.failures import advise, describe
 from verification.self_test.client import Encryption
@@ -19,6 +20,7 @@ from verification.self_test.push import SENDER
 
 #: Replies that the person does not get. They are never encrypted.
 NO_REPLY = {b"", b"success"}
+BOM = b"\xef\xbb\xbf"
 
 
 class Finding(NamedTuple):
@@ -49,19 +51,108 @@ class SentMessage(NamedTuple):
 
 
 class UnfitReply(Exception):
-    """The backend's reply would not reach the person, although this server passes it on."""
+    """The answer would not do, although its status is 200."""
 
     def __init__(self, sentence: str, advice: str) -> None:
-        super().__init__("The reply would not reach the person.")
+        super().__init__("The answer would not do.")
         self.finding = Finding(False, sentence, advice)
 
 
-def inspect_reply(body: bytes, sent: SentMessage) -> Finding:
+# --- Answers of this server's own
+
+
+def require_success(body: bytes, *, is_recorded: bool) -> None:
+    """Raise UnfitReply if it is not what this server answers for an account without backend."""
+    if body != b"success":
+        raise UnfitReply(describe_changed(body), advise_on_change(is_recorded=is_recorded))
+
+
+def describe_changed(body: bytes) -> str:
+    """Return what is around or in place of an answer that this server would not give."""
+    text = body.strip()
+    if body.startswith(BOM):
+        return _("A byte order mark (BOM) precedes the answer.")
+    if len(text) > 1 and text[:1] in {b'"', b"'"} and text[-1:] == text[:1]:
+        return _("The answer is in quotes.")
+    if text == b"success":
+        return _("The answer has a line break or a blank beside it.")
+    if text[:9].lower().startswith((b"<!doctype", b"<html")):
+        return _("A web page came instead of the answer.")
+    if not text:
+        return _("An empty answer came instead of “success”.")
+    if is_message(text):
+        return _("A reply came instead of “success”.")
+    sentence = _("{count} bytes came instead of the answer, beginning with “{beginning}”.")
+    return sentence.format(count=len(body), beginning=clean(body, 40))
+
+
+def is_message(text: bytes) -> bool:
+    try:
+        parse_message(text)
+    except MalformedMessage:
+        return False
+    return True
+
+
+def advise_on_change(*, is_recorded: bool) -> str:
+    """Return what to do about an answer that this server does not give.
+
+    If the message is recorded here as accepted, this server did answer it.
+    """
+    if is_recorded:
+        return _("Something in front of this server changed it: check the proxies there.")
+    return _(
+        "Another server answers, or something in front of the server changes the answer: check "
+        "where the URL leads, and the proxies there."
+    )
+
+
+# --- Answers of a backend's, which this server passes on
+
+
+def inspect_suite_answer(body: bytes, *, is_recorded: bool) -> Finding:
+    """Return what WeCom makes of the answer to an event. Raises UnfitReply.
+
+    WeCom takes any answer but these seven bytes for the text of an error.
+    """
+    if body == b"success":
+        sentence = _("The backend took the event and answered “success”.")
+        return Finding(True, sentence, reply="success")
+    if body.strip() == b"success":
+        raise UnfitReply(
+            describe_changed(body),
+            _(
+                "WeCom takes all but “success” for an error. The backend, or something in front of "
+                "this server, adds it."
+            ),
+        )
+    if body.strip() and not is_message(body.strip()):  # This server passes on no such answer.
+        raise UnfitReply(describe_changed(body), advise_on_change(is_recorded=is_recorded))
+    sentence, advice = describe_suite_error()
+    if_it_does = _("If it does, something in front of this server changes the answer.")
+    raise UnfitReply(sentence, f"{advice} {if_it_does}")
+
+
+def describe_suite_error() -> tuple[str, str]:
+    """Return what is wrong with another answer than “success”, and what to do about it."""
+    return (
+        _("The backend took the event, but the answer is not “success”."),
+        _(
+            "Let the backend answer exactly “success”, not encrypted, to each event, also to those "
+            "that it does not know: WeCom takes anything else for an error."
+        ),
+    )
+
+
+def inspect_reply(body: bytes, sent: SentMessage, *, is_recorded: bool) -> Finding:
     """Return what the person would get of an answer 200. Raises UnfitReply."""
     text = body.strip()
     if text in NO_REPLY:
         sentence = _("The backend took the message and sends no reply.")
-        return Finding(True, sentence, reply="success" if text else "empty")
+        advice = "" if body in NO_REPLY else _describe_blanks(sent)
+        return Finding(True, sentence, advice, reply="success" if text else "empty")
+    if not is_message(text):  # This server passes on no such reply.
+        raise UnfitReply(describe_changed(body), advise_on_change(is_recorded=is_recorded))
     try:
         if parse_message(text).encrypt:
             require_format(text, sent)
@@ -94,6 +185,14 @@ def inspect_reply(body: bytes, sent: SentMessage) -> Finding:
         reply=kind,
         reply_text=str(read_values(text).get("Content", "")) if kind == "text" else "",
     )
+
+
+def _describe_blanks(sent: SentMessage) -> str:
+    sentence = _(
+        "The backend, or something in front of this server, adds a line break or a blank to the "
+        "answer. Remove it: {caller} may not accept it."
+    )
+    return sentence.format(caller=sent.account.caller)
 
 
 def require_format(text: bytes, sent: SentMessage) -> None:

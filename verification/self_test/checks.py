@@ -61,9 +61,9 @@ def check(probe: Probe) -> list[Check]:
         (_("Reached"), _reached),
         ("TLS", _tls),
         (_("Status"), _status),
-        (_("No redirect"), _redirect),
+        (_("No redirect"), check_redirect),
         (_("Body"), _body),
-        ("Content-Length", _length),
+        ("Content-Length", check_length),
         (_("Time"), _time),
     ]
     return [Check(name, *inspect(probe)) for name, inspect in checks]
@@ -135,12 +135,19 @@ def _status(probe: Probe) -> Finding:
     status = probe.answer.status
     if status == 200:
         return Result.PASSED, _("It answers 200.")
-    return Result.FAILED, _("It answers {status}, not 200, and says “{body}”.").format(
-        status=status, body=clean(probe.answer.body.strip(), 60)
-    )
+    return Result.FAILED, describe_status(probe.answer)
 
 
-def _redirect(probe: Probe) -> Finding:
+def describe_status(answer: Answer) -> str:
+    """Return a sentence that says which status came instead of 200, and what the body says."""
+    body = clean(answer.body.strip(), 60)
+    if not body:
+        return _("It answers {status}, not 200.").format(status=answer.status)
+    sentence = _("It answers {status}, not 200, and says “{body}”.")
+    return sentence.format(status=answer.status, body=body)
+
+
+def check_redirect(probe: Probe) -> Finding:
     if probe.answer is None:
         return _not_reached()
     if not 300 <= probe.answer.status < 400:
@@ -190,7 +197,7 @@ def _describe_wrong_body(answer: Answer, sent_echostr: str) -> str:
     )
 
 
-def _length(probe: Probe) -> Finding:
+def check_length(probe: Probe) -> Finding:
     if probe.answer is None:
         return _not_reached()
     if probe.answer.is_chunked and probe.is_wecom:

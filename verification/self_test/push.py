@@ -21,6 +21,10 @@ SENDER = "wechat_gateway_test"
 UNKNOWN_RECEIVER = "gh_000000000000"
 #: The smallest AgentId that WeCom gives to an app.
 AGENT_ID = "1000002"
+#: The InfoType of the test event that a third-party app gets. WeCom has no such type, so a backend
+#: does nothing about it. Each real type would make one act: a suite_ticket replaces the one in use,
+#: a create_auth or change_auth calls WeCom's API, a cancel_auth or change_contact changes its data.
+INFO_TYPE = "wechat_gateway_test"
 
 
 def probe_push(
@@ -59,6 +63,7 @@ def encrypt_body(message: bytes, encryption: Encryption, *, is_wecom: bool) -> b
     """Return the body of a push with this message, in the format of the message."""
     to_user = parse_message(message).to_user
     if is_wecom:
+        to_user = encryption.push_id  # an event of a third-party app does not name it
         encrypt = encrypt_message(encryption.key, message, encryption.push_id)
         return (
             f"<xml><ToUserName>{cdata(to_user)}</ToUserName><Encrypt>{cdata(encrypt)}</Encrypt>"
@@ -91,6 +96,19 @@ def make_wecom_message(encryption: Encryption, text: str) -> bytes:
     return make_xml(
         {**make_values(encryption.push_id, text), "AgentID": agent_id_of(encryption)},
     )
+
+
+def make_suite_event(encryption: Encryption) -> bytes:
+    """Return an event as third-party apps get them at their URL for commands (指令回调URL).
+
+    That URL gets no message of a member's.
+    """
+    values: dict[str, str | int] = {
+        "SuiteId": encryption.suite_id,
+        "InfoType": INFO_TYPE,
+        "TimeStamp": int(time.time()),
+    }
+    return make_xml(values)
 
 
 def make_values(to_user: str, text: str) -> dict[str, str | int]:

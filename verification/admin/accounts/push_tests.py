@@ -14,7 +14,7 @@ from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext_lazy as _
 
 from verification.accounts.encryption import read_encryption
-from verification.accounts.push_report import send_test_message
+from verification.accounts.push_report import refuses_plain, send_test_message
 from verification.accounts.rotation import current_secret
 from verification.admin.accounts.aes_keys import AES_KEYS
 from verification.admin.accounts.pages import render_page
@@ -59,12 +59,14 @@ def send(site: admin.AdminSite, request: HttpRequest, account_id: int) -> HttpRe
     key = current_secret(AESKey, account)
     form = MessageForm(
         request.POST if request.method == "POST" else None,
-        initial={"encrypted": key is not None and key.first_used_at is not None},
+        initial={"encrypted": refuses_plain(account)},
     )
     if key is None or account.is_wecom:  # which always encrypts
         del form.fields["encrypted"]
     if account.platform != Platform.MINI_PROGRAM:  # whose console alone offers JSON
         del form.fields["data_format"]
+    if account.suite_id:  # which gets an event
+        del form.fields["text"]
     obstacle = find_obstacle(account)
     outcome = {} if obstacle or not form.is_valid() else try_to_send(account, form)
     context = {
@@ -114,12 +116,12 @@ def try_to_send(account: OfficialAccount, form: MessageForm) -> dict[str, Any]:
             account,
             account.server_url,
             token,
-            form.cleaned_data["text"],
+            form.cleaned_data.get("text", ""),
             encryption,
             is_json=form.cleaned_data.get("data_format") == "json",
         )
     except ValidationError as error:
-        form.add_error("text", error)
+        form.add_error("text" if "text" in form.fields else None, error)
         return {}
     return {
         "finding": finding,

@@ -54,7 +54,6 @@ class Command(GatewayCommand):
         if options["json"]:
             self.print_json(**account_facts(account), **probe_facts(probe, target, failed))
         if failed:
-            # A token from the command line says nothing about WeChat's token.
             why = [*failed, *advise(probe, is_own_token=token is None, is_own_url=url is None)]
             sentence = _("{url} would not pass. {why}")
             raise CommandError(sentence.format(url=target, why=" ".join(map(str, why))))
@@ -74,7 +73,9 @@ def advise(probe: Probe, *, is_own_token: bool, is_own_url: bool) -> Iterator[st
         yield _(
             "That server could not record the request: see the attempt_unrecorded lines in its log."
         )
-    elif is_own_token and probe.answer is not None and probe.answer.status in {400, 403}:
+    elif probe.answer is not None and probe.answer.status in {400, 403}:
+        if not is_own_token:
+            yield _("--token may be none of the account's tokens there.")
         yield explain_refusal(probe)
     if is_own_url and probe.answer is None and not settings.PUBLIC_URL:
         yield _(

@@ -29,12 +29,17 @@ class Command(GatewayCommand):
         "says what came back and what to do. The exit code is 0 if the person would see no fault, "
         "and 1 if not. A server with the same TOKEN_ENCRYPTION_KEYS records the message as a "
         "self-test, forwards it to the account's backend, and never stores it. Another server "
-        "takes it for a real one."
+        "takes it for a real one. A third-party app of WeCom gets an event of the made-up type "
+        "wechat_gateway_test, to which its backend must answer “success”."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("slug", help=_("The slug of the account that gets the message."))
-        parser.add_argument("--text", default="", help=_("The text of the message."))
+        parser.add_argument(
+            "--text",
+            default="",
+            help=_("The text of the message. The event of a third-party app has none."),
+        )
         parser.add_argument(
             "--encrypted",
             action="store_true",
@@ -71,6 +76,10 @@ class Command(GatewayCommand):
         is_json = data_format == "json"
         if is_json and account.platform != Platform.MINI_PROGRAM:
             raise CommandError(_("Only Mini Programs get messages in JSON: leave out --format."))
+        if text and account.suite_id:
+            raise CommandError(
+                _("A third-party app gets an event, which has no text: leave out --text.")
+            )
         target = default_url(account) if url is None else require_url(url)
         encryption = require_encryption(account) if encrypted or account.is_wecom else None
         secret = current_token(account) if token is None else read_token(token)

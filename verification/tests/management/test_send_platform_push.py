@@ -28,7 +28,7 @@ from verification.tests.support.messages import (
     store_aes_key,
 )
 from verification.tests.support.signer import signature
-from verification.tests.support.wecom import CORP_ID, SUITE_ID, make_wecom_app
+from verification.tests.support.wecom import CORP_ID, make_wecom_app
 
 Output = pytest.CaptureFixture[str]
 SENDER = "wechat_gateway_test"
@@ -187,13 +187,6 @@ class TestWeCom:
         assert attempt.marks & (Mark.HTTP_1_0 | Mark.MSG_SIGNATURE) == Mark.MSG_SIGNATURE
         assert self.account.aes_keys.get().first_used_at is None
         assert not Delivery.objects.exists()
-
-    def test_messages_of_a_third_party_app_end_with_its_suite_id(self, capsys: Output) -> None:
-        OfficialAccount.objects.update(suite_id=SUITE_ID)
-        out = send(capsys, "--text", "您好")
-
-        assert self.decrypted(SUITE_ID).target == SUITE_ID
-        assert "The backend took the message" in out
 
     def test_an_encrypted_reply_is_read(self, capsys: Output) -> None:
         reply = WeComCrypto(A, AES_KEY, CORP_ID).encrypt_message(XML_REPLY, "1", "1714036505")

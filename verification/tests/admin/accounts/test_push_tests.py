@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
-from verification.models import Backend, Delivery, OfficialAccount, VerificationAttempt
+from verification.models import AESKey, Backend, Delivery, OfficialAccount, VerificationAttempt
 from verification.protocol.enums import Kind, Platform
 from verification.tests.support.accounts import make_account
 from verification.tests.support.adapter import B, last_attempt
@@ -17,7 +18,7 @@ from verification.tests.support.admin_client import errors, open_account, staff
 from verification.tests.support.backend import FakeBackend, set_backend
 from verification.tests.support.gunicorn import Gunicorn
 from verification.tests.support.messages import AES_KEY, store_aes_key
-from verification.tests.support.wecom import make_wecom_app
+from verification.tests.support.wecom import SUITE_ID, make_wecom_app
 
 REPLY = (
     b"<xml><ToUserName>wechat_gateway_test</ToUserName><FromUserName>gh_000000000000</FromUserName>"
@@ -101,6 +102,30 @@ def test_a_wecom_app_gets_it_encrypted_without_being_asked(
     text = send(li_wei_at_work, app)
     assert f"{last_attempt().pk}, Self-test, Accepted" in text
     assert b"<Encrypt>" in live.bodies()[0]
+
+
+def test_a_third_party_app_gets_an_event(live: FakeBackend, li_wei_at_work: Client) -> None:
+    app = make_wecom_app("service", B, suite_id=SUITE_ID)
+    set_backend(app, live.url, "keep")
+    page = li_wei_at_work.get(url_of(app)).text
+    assert 'name="text"' not in page
+    assert "sends itself a signed event, as WeCom does" in page
+
+    text = li_wei_at_work.post(url_of(app)).text
+    assert "The backend took the event and answered “success”." in text
+    assert f"{last_attempt().pk}, Self-test, Accepted" in text
+
+
+def test_a_plain_one_fails_where_wechats_own_are_refused(
+    live: FakeBackend, li_wei_at_work: Client, brand_a: OfficialAccount
+) -> None:
+    key = store_aes_key(brand_a, AES_KEY)
+    AESKey.objects.filter(pk=key.pk).update(first_used_at=timezone.now())
+    form = li_wei_at_work.get(url_of(brand_a)).context["form"]
+    assert form["encrypted"].value() is True
+
+    assert "own plain messages are refused" in send(li_wei_at_work, brand_a)
+    assert "own plain messages are refused" not in send(li_wei_at_work, brand_a, encrypted="on")
 
 
 def test_a_wecom_app_without_its_key_gets_none(live: FakeBackend, li_wei_at_work: Client) -> None:

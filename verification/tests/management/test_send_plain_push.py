@@ -1,0 +1,57 @@
+"""send_push fails in the plain where WeChat's own plain messages would be refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.core.management.base import CommandError
+from django.utils import timezone
+
+from verification.accounts.rotation import retire
+from verification.models import AESKey, OfficialAccount
+from verification.tests.support.accounts import LI_WEI
+from verification.tests.support.backend import FakeBackend, set_backend
+from verification.tests.support.gunicorn import Gunicorn
+from verification.tests.support.messages import AES_KEY, OTHER_AES_KEY, store_aes_key
+
+Output = pytest.CaptureFixture[str]
+
+
+def send(capsys: Output, *options: str) -> str:
+    """Return what the command prints, or the sentence with which it fails."""
+    try:
+        call_command("send_push", "brand-a", *options)
+    except CommandError as error:
+        return str(error)
+    return capsys.readouterr().out
+
+
+@pytest.mark.parametrize("has_backend", [True, False])
+def test_a_plain_one_fails_where_wechats_own_plain_ones_are_refused(
+    gunicorn: Gunicorn,
+    brand_a: OfficialAccount,
+    backend: FakeBackend,
+    settings: Any,
+    capsys: Output,
+    has_backend: bool,
+) -> None:
+    settings.PORT = gunicorn.port
+    if has_backend:
+        set_backend(brand_a, backend.url)
+    key = store_aes_key(brand_a, AES_KEY)
+    assert "own plain messages" not in send(capsys)
+    AESKey.objects.filter(pk=key.pk).update(first_used_at=timezone.now())
+
+    assert send(capsys) == (
+        "This plain test message was accepted, but WeChat's own plain messages are refused: "
+        "an EncodingAESKey of the account has decrypted messages. Encrypt the test message "
+        "as well (send_push --encrypted). If WeChat's console no longer encrypts, retire the "
+        "key."
+    )
+    assert "own plain messages" not in send(capsys, "--encrypted")
+    rotated = store_aes_key(brand_a, OTHER_AES_KEY)
+    assert "own plain messages are refused" in send(capsys)
+    retire(rotated, LI_WEI)
+    assert "own plain messages" not in send(capsys)
