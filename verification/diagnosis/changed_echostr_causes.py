@@ -88,7 +88,7 @@ def _may_be_wecoms(evidence: Evidence) -> bool:
 
     If not, somebody has made it up, and nothing can be said of the way.
     """
-    is_timely = abs(evidence.attempt.clock_skew or 0) <= MAX_CLOCK_SKEW
+    is_timely = abs(evidence.age) <= MAX_CLOCK_SKEW
     is_shaped = ECHOSTR_ON_THE_WAY.fullmatch(evidence.attempt.echostr) is not None
     return is_shaped and (evidence.is_wechats or is_timely)
 
