@@ -55,8 +55,9 @@ def wecom_message_unreadable(evidence: Evidence) -> Explanation | None:
         evidence,
         _("unreadable message"),
         _(
-            "The body was not a message as WeCom sends it: XML or JSON with Encrypt, without a "
-            "DTD, in UTF-8, of at most 256 KB. Without Encrypt, msg_signature could not be checked."
+            "The body was not a message as WeCom sends it: XML with Encrypt, without a DTD, in "
+            "UTF-8, of at most 64 KB, and of 8 KB at the bare domain. Without Encrypt, "
+            "msg_signature could not be checked."
         ),
         join_sentences(
             _(
