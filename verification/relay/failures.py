@@ -86,7 +86,8 @@ ADVICE: dict[DeliveryResult, Any] = {
     DeliveryResult.UNUSABLE_REPLY: _(
         "Let the backend answer with “success”, an empty body, or a passive reply in which "
         "ToUserName and FromUserName are exchanged: an <xml> document without a DTD, or a JSON "
-        "object, not a web page. If it gets messages decrypted, it must not encrypt its reply."
+        "object, not a web page. If it gets messages decrypted, it must reply in the format of the "
+        "message, XML or JSON, and must not encrypt its reply."
     ),
     DeliveryResult.CONNECTION_REFUSED: _(
         "Start the backend, check host and port of the backend URL, and let its firewall admit "

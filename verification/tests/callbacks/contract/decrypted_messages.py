@@ -138,6 +138,16 @@ class DecryptedMessages(Adapter):
         assert isinstance(json.loads(answer.body)["TimeStamp"], int)
         assert decrypt_reply(answer.body, A) == JSON_REPLY
 
+    @pytest.mark.parametrize("reply", [REPLY, b"{}"])
+    def test_xml_and_an_empty_object_are_no_reply_to_json(
+        self, brand_a: OfficialAccount, backend: FakeBackend, reply: bytes
+    ) -> None:
+        forward_decrypted(brand_a, backend)
+        backend.answer = lambda _: (200, reply)
+
+        assert self.push_encrypted(json_push(A)) == (200, b"success")
+        assert self.wait_for_count_of(DeliveryResult.UNUSABLE_REPLY) >= 1
+
     @pytest.mark.parametrize("receive_id", [CORP_ID, SUITE_ID])
     def test_the_reply_to_wecom_ends_with_the_id_that_the_push_ended_with(
         self, db: None, backend: FakeBackend, receive_id: str
@@ -182,8 +192,12 @@ class DecryptedMessages(Adapter):
             encrypted_push(A, REPLY)[0],
             REPLY.replace(FOLLOWER.encode(), b"o_of_somebody_else"),
             b"<html>Log in</html>",
+            JSON_REPLY,
+            b"{ }",
+            b'<?xml version="1.0"?>\n<xml />',
+            b"<xml>\nno field</xml>",
         ],
-        ids=["encrypted", "for somebody else", "a page"],
+        ids=["encrypted", "for somebody else", "a page", "JSON", "{}", "<xml/>", "<xml>text</xml>"],
     )
     def test_a_reply_that_no_follower_can_get_is_replaced(
         self, brand_a: OfficialAccount, backend: FakeBackend, reply: bytes
