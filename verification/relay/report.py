@@ -18,12 +18,13 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 #: A worker that has not been seen for this long does not run.
 WORKER_TIMEOUT = timedelta(minutes=5)
 #: The results after which a follower got no reply, although the backend may work: it is too slow,
-#: or answers what cannot be passed on.
+#: answers what cannot be passed on, or never got the message.
 WITHOUT_REPLY = [
     DeliveryResult.TIMEOUT,
     DeliveryResult.UNUSABLE_REPLY,
     DeliveryResult.REPLY_TOO_LARGE,
     DeliveryResult.BUSY,
+    DeliveryResult.NOT_DECRYPTED,
 ]
 #: Fewer lost replies, or a smaller share of an hour's deliveries, are a hiccup.
 MIN_LOST_REPLIES, MIN_LOST_SHARE = 3, 0.05

@@ -124,6 +124,17 @@ def key_unfit(account: OfficialAccount) -> None:
     Client().post(f"{account.server_path}?{query}", body, content_type="text/xml")
 
 
+def key_unfit_for_decrypted_forwarding(account: OfficialAccount) -> None:
+    give_backend(account, forwards_decrypted=True)
+    record_as_they_are()
+    key_unfit(account)
+
+
+def messages_not_decrypted(account: OfficialAccount) -> None:
+    key_unfit_for_decrypted_forwarding(account)
+    count_deliveries(account, DeliveryResult.NOT_DECRYPTED, 4, hours_ago=0.5)
+
+
 def paused_with_dead_letters(account: OfficialAccount) -> None:
     make_dead(account)
     pause(account, LI_WEI)
@@ -164,6 +175,16 @@ SCENARIOS = {
     ),
     "key unfit": Scenario(
         key_unfit, WARNING, set(), "key_unfit", "messages pass, as they did without a key"
+    ),
+    "key unfit for decrypted forwarding": Scenario(
+        key_unfit_for_decrypted_forwarding,
+        FAILING,
+        set(),
+        "key_unfit",
+        "the alert waits for three messages",
+    ),
+    "messages not decrypted": Scenario(
+        messages_not_decrypted, FAILING, {"replies_lost"}, "key_unfit"
     ),
     "key missing": Scenario(lose_key, FAILING, {"key_missing"}, "key_missing"),
     "backend fails": Scenario(give_failing_backend, FAILING, {"backend_fails"}, "backend_failing"),

@@ -267,7 +267,21 @@ class DecryptedMessages(Adapter):
         assert self.push_encrypted(encrypted_push(A, TEXT))[0] == 503
         assert backend.received == []
         assert self.wait_for_count_of(DeliveryResult.NOT_DECRYPTED) >= 1
-        assert Backend.objects.get().last_failure == DeliveryResult.NOT_DECRYPTED
+        assert not Backend.objects.get().is_failing
+
+    @pytest.mark.postgresql
+    def test_messages_that_cannot_be_decrypted_hold_up_no_others(
+        self, brand_a: OfficialAccount, backend: FakeBackend
+    ) -> None:
+        """A plain one of another follower is forwarded, and gets its reply."""
+        forward_decrypted(brand_a, backend, "keep", key=OTHER_AES_KEY)
+        backend.answer = lambda _: (200, REPLY)
+        for number in range(4):
+            body, query = encrypted_push(A, text_message("hi", msg_id=str(number)))
+            self.push_encrypted((body, query.replace(FOLLOWER, f"o_other{number}")))
+        assert self.wait_for_count_of(DeliveryResult.NOT_DECRYPTED) >= 1
+
+        assert self.push() == (200, REPLY)
 
     @pytest.mark.postgresql
     def test_with_keep_it_waits_as_it_came(
