@@ -28,6 +28,9 @@ def advise(result: DeliveryResult, status: int | None = None) -> str:
 
 
 SENTENCES: dict[DeliveryResult, Any] = {
+    DeliveryResult.UNKNOWN: _(
+        "The message was not delivered: a newer release recorded why, and this one cannot read it."
+    ),
     DeliveryResult.DELIVERED: _("The backend took the message."),
     DeliveryResult.UNUSABLE_REPLY: _(
         "The backend took the message, but its reply cannot be passed on to the follower."
@@ -83,6 +86,9 @@ WITHOUT_STATUS: dict[DeliveryResult, Any] = {
 }
 
 ADVICE: dict[DeliveryResult, Any] = {
+    DeliveryResult.UNKNOWN: _(
+        "Upgrade all processes to the newer release, or wait for the next attempt of this one."
+    ),
     DeliveryResult.UNUSABLE_REPLY: _(
         "Let the backend answer with “success”, an empty body, or a passive reply in which "
         "ToUserName and FromUserName are exchanged: an <xml> document without a DTD, or a JSON "

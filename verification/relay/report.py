@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from django.db.models import Count, Max, Min, Sum
+from django.utils.translation import gettext as _
 
 from verification.models import Delivery, DeliveryTally, WatchPosition
 from verification.models.choices import DELIVERY_RESULT_CHOICES
@@ -32,7 +33,7 @@ MIN_LOST_REPLIES, MIN_LOST_SHARE = 3, 0.05
 
 def name_failure(result: int, status: int | None) -> str:
     """Return the failure in a few words, such as "connection refused", to end a sentence."""
-    name = str(dict(DELIVERY_RESULT_CHOICES)[result])
+    name = str(dict(DELIVERY_RESULT_CHOICES).get(result, _("Reason of a newer release")))
     name = name[0].lower() + name[1:]
     return f"{name} ({status})" if status else name
 

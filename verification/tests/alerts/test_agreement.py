@@ -22,7 +22,7 @@ from verification.accounts.pausing import pause
 from verification.accounts.problems import PROBLEMS
 from verification.accounts.tokens import rotate_token
 from verification.alerts.watch import Watch
-from verification.models import Alert, OfficialAccount
+from verification.models import Alert, Backend, DeliveryTally, OfficialAccount
 from verification.models.alert import GOOD_NEWS
 from verification.protocol.enums import DeliveryResult
 from verification.tests.support.accounts import LI_WEI, record_as_they_are
@@ -112,6 +112,14 @@ def spool_full(account: OfficialAccount) -> None:
     count_deliveries(account, DeliveryResult.SPOOL_FULL, 7)
 
 
+def failure_of_a_newer_release(account: OfficialAccount) -> None:
+    give_failing_backend(account)
+    Backend.objects.update(last_failure=99)
+    count_deliveries(account, DeliveryResult.TIMEOUT, 12)
+    DeliveryTally.objects.update(result=99)
+    keep_waiting(account, last_result=99)
+
+
 def token_shared(account: OfficialAccount) -> None:
     wechat_verifies(account, A)
     rotate_token(account, B, LI_WEI)
@@ -194,6 +202,9 @@ SCENARIOS = {
         set(),
         "backend_failing",
         "it may be a restart, so the alert waits for a minute",
+    ),
+    "backend fails, says a newer release": Scenario(
+        failure_of_a_newer_release, FAILING, {"backend_fails"}, "backend_failing"
     ),
     "replies lost": Scenario(replies_lost, WARNING, {"replies_lost"}, "replies_lost"),
     "spool full": Scenario(spool_full, FAILING, {"spool_full"}, "spool_full"),
