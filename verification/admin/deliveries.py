@@ -67,9 +67,8 @@ class ReasonFilter(admin.SimpleListFilter):
         labels = dict(field.choices)
         present = Delivery.objects.filter(state__in=Delivery.STORED, last_result__isnull=False)
         found = present.order_by().values_list("last_result", flat=True).distinct()
-        return [
-            (DeliveryResult(value).label, labels[value]) for value in sorted(filter(None, found))
-        ]
+        known = sorted(value for value in filter(None, found) if value in labels)
+        return [(DeliveryResult(value).label, labels[value]) for value in known]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> QuerySet[Delivery]:
         results = [result for result in DeliveryResult if result.label == self.value()]

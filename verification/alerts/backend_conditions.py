@@ -78,7 +78,11 @@ def _works_again(
 
 
 def replies_lost(snapshot: Snapshot, account: OfficialAccount) -> Finding | None:
-    """Report a backend that takes messages, but too late, or with replies that nobody can use."""
+    """Report that followers get no reply, although the backend does not fail.
+
+    It takes messages, but too late or with replies that nobody can use, or gets none, because no
+    EncodingAESKey decrypts them.
+    """
     key, facts = f"replies_lost:{account.pk}", snapshot.facts[account.pk]
     lost = facts.deliveries.lost_replies
     if facts.backend is None:

@@ -100,6 +100,7 @@ def is_wecom_call(marks: int) -> bool:
 class DeliveryResult(Term):
     """How the delivery of a message push to a backend ended."""
 
+    UNKNOWN = -1  #: never stored: stands for a number that only a newer release knows
     DELIVERED = 1
     UNUSABLE_REPLY = 2  #: the backend has taken the message, but its reply cannot go to a follower
     CONNECTION_REFUSED = 3
@@ -120,3 +121,8 @@ class DeliveryResult(Term):
     KEY_MISSING = 18  #: a waiting message that no key of TOKEN_ENCRYPTION_KEYS decrypts
     #: The backend gets messages decrypted, and no EncodingAESKey of the account decrypts this one.
     NOT_DECRYPTED = 19
+
+    @classmethod
+    def _missing_(cls, value: object) -> DeliveryResult:
+        """Return UNKNOWN, so that the numbers of a newer release can be read after a roll-back."""
+        return cls.UNKNOWN

@@ -28,6 +28,9 @@ def advise(result: DeliveryResult, status: int | None = None) -> str:
 
 
 SENTENCES: dict[DeliveryResult, Any] = {
+    DeliveryResult.UNKNOWN: _(
+        "The message was not delivered: a newer release recorded why, and this one cannot read it."
+    ),
     DeliveryResult.DELIVERED: _("The backend took the message."),
     DeliveryResult.UNUSABLE_REPLY: _(
         "The backend took the message, but its reply cannot be passed on to the follower."
@@ -83,10 +86,14 @@ WITHOUT_STATUS: dict[DeliveryResult, Any] = {
 }
 
 ADVICE: dict[DeliveryResult, Any] = {
+    DeliveryResult.UNKNOWN: _(
+        "Upgrade all processes to the newer release, or wait for the next attempt of this one."
+    ),
     DeliveryResult.UNUSABLE_REPLY: _(
         "Let the backend answer with “success”, an empty body, or a passive reply in which "
         "ToUserName and FromUserName are exchanged: an <xml> document without a DTD, or a JSON "
-        "object, not a web page. If it gets messages decrypted, it must not encrypt its reply."
+        "object, not a web page. If it gets messages decrypted, it must reply in the format of the "
+        "message, XML or JSON, and must not encrypt its reply."
     ),
     DeliveryResult.CONNECTION_REFUSED: _(
         "Start the backend, check host and port of the backend URL, and let its firewall admit "

@@ -91,7 +91,9 @@ class Relay:
         That is so if nothing of the follower waits, and the circuit is closed or a probe is due.
         """
         target = accepted.target
-        may_try = target.is_probe_due or not target.is_open
+        # A message that cannot be sent to the backend is no probe.
+        is_probe = target.is_probe_due and accepted.problem is None
+        may_try = is_probe or not target.is_open
         stored = await self._store(callback, accepted, only_behind=may_try, failure=None)
         if stored is False and target.is_open:
             if await self._claim_probe(target):

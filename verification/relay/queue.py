@@ -21,6 +21,7 @@ from verification.protocol.enums import DeliveryResult
 from verification.relay.decrypted import DecryptionKey, DecryptionKeys
 from verification.relay.results import (
     LONGEST_DELAY,
+    OWN,
     CircuitChange,
     Finished,
     add_to_tallies,
@@ -160,6 +161,9 @@ def run_round(account_id: int, ended: Sequence[Ended], limit: int, cursor: str) 
         elif backend is not None and backend.failures < FAILURES_TO_OPEN:
             claimed, next_cursor = claim(account_id, limit, cursor, now)
         elif backend is not None:
+            if results and all(finished.result in OWN for finished in results):
+                # The probe never reached the backend, so another message is one.
+                Backend.objects.filter(pk=account_id).update(next_probe_at=now)
             claimed = claim_for_probe(backend, cursor, now)
         route = make_route(backend, now) if backend else None
         return Round(claimed, route, next_cursor, changes, dead)
@@ -237,6 +241,8 @@ def settled_row(end: Ended, backend: Backend | None) -> tuple[Any, ...]:
             state = Delivery.State.DEAD
         else:
             due_at = finished.at + BACKOFF[attempts - 1]
+    elif finished.result is DeliveryResult.NOT_DECRYPTED:
+        due_at = finished.at + KEY_DELAY
     return (
         *(message.id, state.value, attempts, due_at, finished.result.value, finished.status),
         *(finished.at, message.leased_until),

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 from verification.protocol.message import MalformedMessage, Message, parse_message
 from verification.protocol.reply import SUCCESS, AcceptedPush, Reply
 from verification.relay.client import BackendReply
 from verification.relay.decrypted import JSON, XML, encrypt_reply, is_json
+
+#: An object or a document without a field, as some frameworks answer if they have nothing to say.
+EMPTY = re.compile(rb"\{\s*\}|(<\?xml[^>]*\?>\s*)?<xml[^<]*(/>|</xml\s*>)")
 
 
 def usable_reply(answer: BackendReply, accepted: AcceptedPush) -> Reply | None:
@@ -15,8 +20,8 @@ def usable_reply(answer: BackendReply, accepted: AcceptedPush) -> Reply | None:
     type follows from the body: many frameworks send text/html unless they are told otherwise. Of an
     answer such as 202 or 204, which has taken the message, no body is used.
 
-    If the backend got the message decrypted, its reply is plain as well, and is encrypted here:
-    in the format of the message, whatever the reply is written in.
+    If the backend got the message decrypted, its reply is plain as well, and is encrypted here. It
+    must have the format of the message, XML or JSON, and at least one field.
     """
     if answer.status != 200:
         return SUCCESS
@@ -31,9 +36,10 @@ def usable_reply(answer: BackendReply, accepted: AcceptedPush) -> Reply | None:
         return None
     body, encryption = answer.body, accepted.reply_encryption
     if encryption is not None:
-        if reply.encrypt:
+        as_json = is_json(accepted.plaintext or b"")
+        if reply.encrypt or is_json(text) != as_json or EMPTY.fullmatch(text):
             return None
-        body = encrypt_reply(text, encryption, as_json=is_json(accepted.plaintext or b""))
+        body = encrypt_reply(text, encryption, as_json=as_json)
     return Reply(200, body, {"Content-Type": JSON if is_json(body) else XML})
 
 

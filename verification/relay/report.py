@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from django.db.models import Count, Max, Min, Sum
+from django.utils.translation import gettext as _
 
 from verification.models import Delivery, DeliveryTally, WatchPosition
 from verification.models.choices import DELIVERY_RESULT_CHOICES
@@ -18,12 +19,13 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 #: A worker that has not been seen for this long does not run.
 WORKER_TIMEOUT = timedelta(minutes=5)
 #: The results after which a follower got no reply, although the backend may work: it is too slow,
-#: or answers what cannot be passed on.
+#: answers what cannot be passed on, or never got the message.
 WITHOUT_REPLY = [
     DeliveryResult.TIMEOUT,
     DeliveryResult.UNUSABLE_REPLY,
     DeliveryResult.REPLY_TOO_LARGE,
     DeliveryResult.BUSY,
+    DeliveryResult.NOT_DECRYPTED,
 ]
 #: Fewer lost replies, or a smaller share of an hour's deliveries, are a hiccup.
 MIN_LOST_REPLIES, MIN_LOST_SHARE = 3, 0.05
@@ -31,7 +33,7 @@ MIN_LOST_REPLIES, MIN_LOST_SHARE = 3, 0.05
 
 def name_failure(result: int, status: int | None) -> str:
     """Return the failure in a few words, such as "connection refused", to end a sentence."""
-    name = str(dict(DELIVERY_RESULT_CHOICES)[result])
+    name = str(dict(DELIVERY_RESULT_CHOICES).get(result, _("Reason of a newer release")))
     name = name[0].lower() + name[1:]
     return f"{name} ({status})" if status else name
 

@@ -25,13 +25,14 @@ SUCCESS_INTERVAL = timedelta(seconds=1)
 PERIOD = timedelta(minutes=10)
 #: The results after which the backend has the message.
 TAKEN = {DeliveryResult.DELIVERED, DeliveryResult.UNUSABLE_REPLY}
-#: Results that say nothing about the backend: the gateway itself has refused the push.
+#: Results that say nothing about the backend: the gateway itself has not sent it the message.
 OWN = {
     DeliveryResult.BUSY,
     DeliveryResult.REPLAYED,
     DeliveryResult.LOOP,
     DeliveryResult.SPOOL_FULL,
     DeliveryResult.KEY_MISSING,
+    DeliveryResult.NOT_DECRYPTED,
 }
 TABLE = DeliveryTally._meta.db_table
 UPSERT = """

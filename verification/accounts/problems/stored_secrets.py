@@ -42,6 +42,7 @@ def token_shared(facts: Facts, now: datetime) -> Problem | None:
 def key_unfit(facts: Facts, now: datetime) -> Problem | None:
     if not facts.has_unfit_key:
         return None
+    level = Level.WARNING
     advice = _(
         "Compare the EncodingAESKey and the AppID on the account's page with the console. Until a "
         "message fits, encrypted messages are not checked with the key."
@@ -53,7 +54,13 @@ def key_unfit(facts: Facts, now: datetime) -> Problem | None:
             "Compare the EncodingAESKey and the CorpID on the account's page with WeCom's console. "
             "What the key does not decrypt is refused."
         )
-    return Problem(Level.WARNING, _("The EncodingAESKey here does not fit"), advice)
+    elif facts.backend and facts.backend.forwards_decrypted:
+        level = Level.FAILING
+        advice = _(
+            "Compare the EncodingAESKey and the AppID on the account's page with the console. "
+            "Until a message fits, encrypted messages do not reach the backend."
+        )
+    return Problem(level, _("The EncodingAESKey here does not fit"), advice)
 
 
 def rotation_unfinished(facts: Facts, now: datetime) -> Problem | None:

@@ -22,7 +22,7 @@ from verification.accounts.pausing import pause
 from verification.accounts.problems import PROBLEMS
 from verification.accounts.tokens import rotate_token
 from verification.alerts.watch import Watch
-from verification.models import Alert, OfficialAccount
+from verification.models import Alert, Backend, DeliveryTally, OfficialAccount
 from verification.models.alert import GOOD_NEWS
 from verification.protocol.enums import DeliveryResult
 from verification.tests.support.accounts import LI_WEI, record_as_they_are
@@ -112,6 +112,14 @@ def spool_full(account: OfficialAccount) -> None:
     count_deliveries(account, DeliveryResult.SPOOL_FULL, 7)
 
 
+def failure_of_a_newer_release(account: OfficialAccount) -> None:
+    give_failing_backend(account)
+    Backend.objects.update(last_failure=99)
+    count_deliveries(account, DeliveryResult.TIMEOUT, 12)
+    DeliveryTally.objects.update(result=99)
+    keep_waiting(account, last_result=99)
+
+
 def token_shared(account: OfficialAccount) -> None:
     wechat_verifies(account, A)
     rotate_token(account, B, LI_WEI)
@@ -122,6 +130,17 @@ def key_unfit(account: OfficialAccount) -> None:
     store_aes_key(account, OTHER_AES_KEY)
     body, query = encrypted_push(A, text_message("hello", msg_id="1"))
     Client().post(f"{account.server_path}?{query}", body, content_type="text/xml")
+
+
+def key_unfit_for_decrypted_forwarding(account: OfficialAccount) -> None:
+    give_backend(account, forwards_decrypted=True)
+    record_as_they_are()
+    key_unfit(account)
+
+
+def messages_not_decrypted(account: OfficialAccount) -> None:
+    key_unfit_for_decrypted_forwarding(account)
+    count_deliveries(account, DeliveryResult.NOT_DECRYPTED, 4, hours_ago=0.5)
 
 
 def paused_with_dead_letters(account: OfficialAccount) -> None:
@@ -165,6 +184,16 @@ SCENARIOS = {
     "key unfit": Scenario(
         key_unfit, WARNING, set(), "key_unfit", "messages pass, as they did without a key"
     ),
+    "key unfit for decrypted forwarding": Scenario(
+        key_unfit_for_decrypted_forwarding,
+        FAILING,
+        set(),
+        "key_unfit",
+        "the alert waits for three messages",
+    ),
+    "messages not decrypted": Scenario(
+        messages_not_decrypted, FAILING, {"replies_lost"}, "key_unfit"
+    ),
     "key missing": Scenario(lose_key, FAILING, {"key_missing"}, "key_missing"),
     "backend fails": Scenario(give_failing_backend, FAILING, {"backend_fails"}, "backend_failing"),
     "backend failed once": Scenario(
@@ -173,6 +202,9 @@ SCENARIOS = {
         set(),
         "backend_failing",
         "it may be a restart, so the alert waits for a minute",
+    ),
+    "backend fails, says a newer release": Scenario(
+        failure_of_a_newer_release, FAILING, {"backend_fails"}, "backend_failing"
     ),
     "replies lost": Scenario(replies_lost, WARNING, {"replies_lost"}, "replies_lost"),
     "spool full": Scenario(spool_full, FAILING, {"spool_full"}, "spool_full"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl
@@ -23,6 +23,7 @@ from verification.relay.decrypted import (
     make_plain,
 )
 from verification.relay.payload import Payload
+from verification.relay.queue import KEY_DELAY
 from verification.relay.spool import WaitingPush, store
 from verification.tests.support.adapter import TEXT, A
 from verification.tests.support.backend import FakeBackend, Received, set_backend
@@ -133,7 +134,7 @@ class TestTheSpool:
         with draining():
             wait_until(lambda: Delivery.objects.filter(last_result=reason).count() == 3)
         assert states(spooling) == ["WAITING"] * 3
-        assert Backend.objects.get().last_failure == reason
+        assert not Backend.objects.get().is_failing
         assert backend.received == []
 
         store_aes_key(spooling, AES_KEY)
@@ -143,12 +144,44 @@ class TestTheSpool:
         assert states(spooling) == ["DELIVERED"] * 3
         assert all(is_plain(received) for received in backend.received)
 
+    def test_a_message_that_no_key_decrypts_holds_up_nobody_else(
+        self, spooling: OfficialAccount, backend: FakeBackend
+    ) -> None:
+        """It says nothing about the backend, which was never called."""
+        store([waiting_message(spooling, 1, "zhang", key=THIRD_AES_KEY)])
+        with draining() as workers:
+            for _ in range(4):
+                make_due(spooling)
+                workers.wait_until_idle()
+            store([waiting_message(spooling, 2, "li")])
+            wait_until(lambda: states(spooling) == ["WAITING", "DELIVERED"])
+
+        zhang = Delivery.objects.get(follower="zhang")
+        assert zhang.attempts == 0
+        assert timedelta(seconds=50) < zhang.due_at - timezone.now() <= KEY_DELAY
+        assert not Backend.objects.get().is_failing
+
+    def test_it_does_not_keep_a_backend_that_failed_from_being_tried(
+        self, spooling: OfficialAccount, backend: FakeBackend
+    ) -> None:
+        store([waiting_message(spooling, n, f"a{n}", key=THIRD_AES_KEY) for n in range(5)])
+        store([waiting_message(spooling, 6, "b")])
+        Backend.objects.update(
+            failures=3, failing_since=timezone.now(), next_probe_at=timezone.now()
+        )
+        with draining():
+            wait_until(lambda: states(spooling)[5] == "DELIVERED")
+
+        assert not Backend.objects.get().is_failing
+
     def test_a_message_of_a_key_that_nobody_has_becomes_a_dead_letter_alone(
         self, spooling: OfficialAccount, backend: FakeBackend
     ) -> None:
         store([waiting_message(spooling, 1, "zhang", key=THIRD_AES_KEY)])
         with draining():
             for number in range(2, 7):
+                # The time of a success is written once a second.
+                Backend.objects.update(last_success_at=None)
                 store([waiting_message(spooling, number, f"follower{number}")])
                 make_due(spooling)
                 wait_until(lambda: states(spooling)[1:].count("WAITING") == 0)

@@ -73,7 +73,7 @@ def test_failures_that_another_process_reports_late_do_not_open_it_again(backend
 
 
 def test_what_the_gateway_refuses_itself_says_nothing_about_the_backend(backend: Backend) -> None:
-    results = [DeliveryResult.BUSY, DeliveryResult.REPLAYED, DeliveryResult.LOOP]
+    results = [DeliveryResult.BUSY, DeliveryResult.LOOP, DeliveryResult.NOT_DECRYPTED]
 
     assert record_results([at(0, result, backend.pk) for result in results]) == []
     backend.refresh_from_db()

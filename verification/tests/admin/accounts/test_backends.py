@@ -167,13 +167,14 @@ class TestForwardingDecrypted:
     def test_a_message_that_is_not_decrypted_is_said_with_what_to_do(
         self, brand_a: OfficialAccount, li_wei_at_work: Client
     ) -> None:
-        give_failing_backend(brand_a, DeliveryResult.NOT_DECRYPTED)
+        give_backend(brand_a, forwards_decrypted=True, last_success_at=timezone.now())
         count_deliveries(brand_a, DeliveryResult.NOT_DECRYPTED, 4)
         page = open_account(li_wei_at_work, brand_a)
 
         assert "no EncodingAESKey of this account decrypts the message." in page
-        assert "Compare the EncodingAESKey and the AppID or CorpID" in page
-        assert "message not decrypted" in page
+        assert page.count("Compare the EncodingAESKey and the AppID or CorpID") == 3
+        assert "4 of 4 deliveries of the last hour brought no reply: message not decrypted" in page
+        assert "Works: took" not in page
 
 
 class TestTheState:

@@ -138,6 +138,16 @@ class DecryptedMessages(Adapter):
         assert isinstance(json.loads(answer.body)["TimeStamp"], int)
         assert decrypt_reply(answer.body, A) == JSON_REPLY
 
+    @pytest.mark.parametrize("reply", [REPLY, b"{}"])
+    def test_xml_and_an_empty_object_are_no_reply_to_json(
+        self, brand_a: OfficialAccount, backend: FakeBackend, reply: bytes
+    ) -> None:
+        forward_decrypted(brand_a, backend)
+        backend.answer = lambda _: (200, reply)
+
+        assert self.push_encrypted(json_push(A)) == (200, b"success")
+        assert self.wait_for_count_of(DeliveryResult.UNUSABLE_REPLY) >= 1
+
     @pytest.mark.parametrize("receive_id", [CORP_ID, SUITE_ID])
     def test_the_reply_to_wecom_ends_with_the_id_that_the_push_ended_with(
         self, db: None, backend: FakeBackend, receive_id: str
@@ -182,8 +192,12 @@ class DecryptedMessages(Adapter):
             encrypted_push(A, REPLY)[0],
             REPLY.replace(FOLLOWER.encode(), b"o_of_somebody_else"),
             b"<html>Log in</html>",
+            JSON_REPLY,
+            b"{ }",
+            b'<?xml version="1.0"?>\n<xml />',
+            b"<xml>\nno field</xml>",
         ],
-        ids=["encrypted", "for somebody else", "a page"],
+        ids=["encrypted", "for somebody else", "a page", "JSON", "{}", "<xml/>", "<xml>text</xml>"],
     )
     def test_a_reply_that_no_follower_can_get_is_replaced(
         self, brand_a: OfficialAccount, backend: FakeBackend, reply: bytes
@@ -253,7 +267,21 @@ class DecryptedMessages(Adapter):
         assert self.push_encrypted(encrypted_push(A, TEXT))[0] == 503
         assert backend.received == []
         assert self.wait_for_count_of(DeliveryResult.NOT_DECRYPTED) >= 1
-        assert Backend.objects.get().last_failure == DeliveryResult.NOT_DECRYPTED
+        assert not Backend.objects.get().is_failing
+
+    @pytest.mark.postgresql
+    def test_messages_that_cannot_be_decrypted_hold_up_no_others(
+        self, brand_a: OfficialAccount, backend: FakeBackend
+    ) -> None:
+        """A plain one of another follower is forwarded, and gets its reply."""
+        forward_decrypted(brand_a, backend, "keep", key=OTHER_AES_KEY)
+        backend.answer = lambda _: (200, REPLY)
+        for number in range(4):
+            body, query = encrypted_push(A, text_message("hi", msg_id=str(number)))
+            self.push_encrypted((body, query.replace(FOLLOWER, f"o_other{number}")))
+        assert self.wait_for_count_of(DeliveryResult.NOT_DECRYPTED) >= 1
+
+        assert self.push() == (200, REPLY)
 
     @pytest.mark.postgresql
     def test_with_keep_it_waits_as_it_came(
