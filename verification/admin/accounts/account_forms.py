@@ -125,10 +125,10 @@ class AddAccountForm(SecretChoiceMixin, AccountForm):
             self.add_error("aes_key", RotateAESKeyForm.missing)
         return cleaned
 
-    def chosen_aes_key(self) -> str:
-        """Return the EncodingAESKey that was entered, or a new one; none of other platforms."""
+    def chosen_aes_key(self) -> str | None:
+        """Return the EncodingAESKey that was entered, or a new one; None for other platforms."""
         if not self.is_wecom:
-            return ""
+            return None
         if self.cleaned_data["aes_key_source"] in {"", GENERATE}:
             return generate_aes_key()
         return str(self.cleaned_data["aes_key"])
