@@ -93,7 +93,7 @@ def rotate_aes_key(
     validate_aes_key(text)
     with transaction.atomic():
         if app_id and app_id != account.app_id:
-            validate_app_id(app_id, account.platform)
+            validate_app_id(app_id, account.platform, account.suite_id)
             account.app_id = app_id
             save_changes(account, ["app_id"], actor)
         elif needs_app_id(account):

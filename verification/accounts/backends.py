@@ -35,6 +35,8 @@ UNTRIED: dict[str, Any] = {
     "next_probe_at": None,
     "last_success_at": None,
 }
+#: The fields of an account with which messages must end to be decrypted.
+DECRYPTION_IDS = {"app_id", "suite_id"}
 #: The fields whose change makes the backend an untried one.
 NEEDS_NEW_TRY = {"url", "forwards_decrypted"}
 
@@ -143,6 +145,16 @@ def missing_for_decryption(account: OfficialAccount) -> Any:
     if account.is_wecom:
         return _("First enter the CorpID of the account: each encrypted message ends with it.")
     return _("First enter the AppID of the account: each encrypted message ends with it.")
+
+
+def describe_decrypted_ids(account: OfficialAccount) -> Any:
+    """Return a warning for new ids if the backend gets messages decrypted, or an empty text."""
+    if not Backend.objects.filter(account=account, forwards_decrypted=True).exists():
+        return ""
+    return _(
+        "The backend gets messages decrypted: from now on, only those that end with %(ids)s. "
+        "Compare this with the console: no other encrypted message reaches the backend."
+    ) % {"ids": " / ".join(account.receive_ids)}
 
 
 def can_keep() -> bool:

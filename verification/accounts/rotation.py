@@ -149,13 +149,12 @@ def retire(secret: RotatingSecret, actor: Actor) -> None:
     A current one can be retired only if the account can be without it, and the previous ones end
     with it. The backend of the account must not need it.
     """
-    if secret.is_current and not secret.is_optional:
-        message = _("This is the current %(secret)s, which the account needs. Rotate it instead.")
-        raise ValidationError(message, params=_name(secret))
     now = timezone.now()
     with transaction.atomic():
         if secret.is_current:
-            _require_no_decryption(secret.account)
+            # Locked, so that the backend does not change meanwhile.
+            OfficialAccount.objects.select_for_update(no_key=True).get(pk=secret.account_id)
+        require_unneeded(secret)
         ending = type(secret).objects.live_at(now).filter(account=secret.account_id)
         if not secret.is_current:
             ending = ending.filter(pk=secret.pk, superseded_at__isnull=False)
@@ -168,11 +167,14 @@ def retire(secret: RotatingSecret, actor: Actor) -> None:
             _record_new_end(ACTIONS[type(secret)].retired, ended, actor)
 
 
-def _require_no_decryption(account: OfficialAccount) -> None:
-    """Raise ValidationError if the account's backend gets messages decrypted."""
-    # Locked, so that the backend does not change meanwhile.
-    OfficialAccount.objects.select_for_update(no_key=True).get(pk=account.pk)
-    if Backend.objects.filter(account=account, forwards_decrypted=True).exists():
+def require_unneeded(secret: RotatingSecret) -> None:
+    """Raise ValidationError if the account, or its backend, needs this current secret."""
+    if not secret.is_current:
+        return
+    if not secret.is_optional:
+        message = _("This is the current %(secret)s, which the account needs. Rotate it instead.")
+        raise ValidationError(message, params=_name(secret))
+    if Backend.objects.filter(account=secret.account_id, forwards_decrypted=True).exists():
         raise ValidationError(
             _(
                 "The backend gets messages decrypted, which needs this key. First change the "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.utils.translation import gettext as _
 
-from verification.diagnosis.advice import button_of, stranger_tried
+from verification.diagnosis.advice import button_of, caller_of, stranger_tried
 from verification.diagnosis.evidence import Evidence, Explanation
 from verification.diagnosis.mistake_causes import also_signed, place_of
 from verification.diagnosis.names import join_sentences
@@ -178,7 +178,7 @@ def missing(evidence: Evidence) -> list[str]:
 
 
 def parameters_incomplete(evidence: Evidence) -> Explanation | None:
-    """Recognize a request with some of WeChat's parameters only."""
+    """Recognize a request with some of the platform's parameters only."""
     if not evidence.is_refused_for(Reason.MISSING_PARAMETER):
         return None
     names, lost = ", ".join(arrived(evidence)), ", ".join(missing(evidence))
@@ -193,7 +193,10 @@ def parameters_incomplete(evidence: Evidence) -> Explanation | None:
         )
         if len(arrived(evidence)) == 1
         else _("If the URL was copied, it may have been cut off: copy it to its end."),
-        _("If WeChat sent it, check which proxy in front of this server changes the query string."),
+        _(
+            "If {caller} sent it, check which proxy in front of this server changes the query "
+            "string."
+        ).format(caller=caller_of(evidence)),
     )
     if lost == "echostr":
         to_do = join_sentences(
@@ -207,8 +210,8 @@ def parameters_incomplete(evidence: Evidence) -> Explanation | None:
     return Explanation(
         _("parameters incomplete"),
         join_sentences(
-            _("Only {names} arrived, without {lost}. WeChat always sends all of them.").format(
-                names=names, lost=lost
+            _("Only {names} arrived, without {lost}. {caller} always sends all of them.").format(
+                names=names, lost=lost, caller=caller_of(evidence)
             ),
             also,
         ),

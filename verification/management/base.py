@@ -21,7 +21,7 @@ from django.utils.dateparse import parse_date, parse_datetime
 from django.utils.translation import gettext as _
 
 from verification import change_log
-from verification.accounts.backends import mask_url
+from verification.accounts.backends import describe_decrypted_ids, mask_url
 from verification.accounts.tokens import other_accounts_with
 from verification.change_log import Action, command_line_actor
 from verification.db.errors import format_unusable
@@ -82,6 +82,11 @@ class GatewayCommand(BaseCommand):
 
     def warn_about_id(self, account: OfficialAccount) -> None:
         if warning := describe_unusual_id(account.app_id, account.platform):
+            self.stderr.write(_("Warning: {warning}").format(warning=warning))
+
+    def warn_about_decryption(self, account: OfficialAccount) -> None:
+        """Warn that the backend gets only messages that end with the new ids of the account."""
+        if warning := describe_decrypted_ids(account):
             self.stderr.write(_("Warning: {warning}").format(warning=warning))
 
     def print_json(self, **facts: Any) -> None:

@@ -48,6 +48,11 @@ REORDERING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 CONTROLS = {"Cc", "Zl", "Zp"}
 
 
+PLATFORM_IS_FIXED = _(
+    "The platform cannot change, because it has called successfully. Add another account instead."
+)
+
+
 @contextmanager
 def errors_of(field: str) -> Iterator[None]:
     """Turn a ValidationError into one of this field."""
@@ -152,16 +157,12 @@ class OfficialAccount(models.Model):
         """
         stored = OfficialAccount.objects.filter(pk=self.pk).first()
         if stored is not None and stored.platform != self.platform and self.has_accepted():
-            sentence = _(
-                "The platform cannot change, because it has called successfully. Add another "
-                "account instead."
-            )
-            raise ValidationError({"platform": sentence})
-        before = (stored.platform, stored.app_id) if stored else None
-        has_changed = before != (self.platform, self.app_id)
+            raise ValidationError({"platform": PLATFORM_IS_FIXED})
+        before = (stored.platform, stored.app_id, stored.suite_id) if stored else None
+        has_changed = before != (self.platform, self.app_id, self.suite_id)
         if has_changed and (self.app_id or self.is_wecom):
             with errors_of("app_id"):
-                validate_app_id(self.app_id, self.platform)
+                validate_app_id(self.app_id, self.platform, self.suite_id)
         if stored and not self.app_id and self.aes_keys.filter(superseded_at=None).exists():
             sentence = _("The EncodingAESKey needs it: each encrypted message ends with it.")
             raise ValidationError({"app_id": sentence})
@@ -170,12 +171,6 @@ class OfficialAccount(models.Model):
         if self.suite_id:
             with errors_of("suite_id"):
                 validate_suite_id(self.suite_id)
-        if self.suite_id and self.suite_id == self.app_id:
-            sentence = _(
-                "This is the SuiteID. Enter the CorpID of the provider (服务商) here: WeCom checks "
-                "the URL with it."
-            )
-            raise ValidationError({"app_id": sentence})
 
     @property
     def is_wecom(self) -> bool:

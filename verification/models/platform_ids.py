@@ -23,10 +23,22 @@ APP_SECRET = re.compile(r"[0-9a-f]{32}")
 WECOM_SECRET = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
-def validate_app_id(text: str, platform: int = Platform.OFFICIAL_ACCOUNT) -> None:
-    """Raise ValidationError unless what the platform encrypts can end in this AppID or CorpID."""
+def validate_app_id(
+    text: str, platform: int = Platform.OFFICIAL_ACCOUNT, suite_id: str = ""
+) -> None:
+    """Raise ValidationError unless what the platform encrypts can end in this AppID or CorpID.
+
+    The CorpID of an account with a SuiteID is another one.
+    """
     if platform == Platform.WECOM:
         validate_corp_id(text)
+        if text == suite_id:
+            raise ValidationError(
+                _(
+                    "This is the SuiteID. Enter the CorpID of the provider (服务商) here: WeCom "
+                    "checks the URL with it."
+                )
+            )
         return
     if APP_SECRET.fullmatch(text):
         raise ValidationError(

@@ -25,6 +25,7 @@ from verification.admin.accounts.secret_forms import (
     make_token_source_field,
 )
 from verification.models import OfficialAccount
+from verification.models.account import PLATFORM_IS_FIXED
 from verification.protocol.enums import Platform
 
 if TYPE_CHECKING:
@@ -55,11 +56,19 @@ class AccountForm(AccountModelForm):
         super().__init__(*args, **kwargs)
         is_chosen = "platform" in self.fields
         if is_chosen:
-            # Without a choice, the account is or stays what it is.
-            self.fields["platform"].required = False
+            # A form of the release before has no platform: the account is or stays what it is.
+            self.fields["platform"].required = "platform" in self.data
         if "app_id" in self.fields:
             label, help_text = describe_app_id(self.instance, is_chosen=is_chosen)
             self.fields["app_id"].label, self.fields["app_id"].help_text = label, help_text
+
+    def clean(self) -> dict[str, Any] | None:
+        """Refuse a form from before the platform was fixed: its ids are those of another one."""
+        posted = self.data.get("platform", str(self.instance.platform))
+        if "platform" not in self.fields and posted != str(self.instance.platform):
+            raise forms.ValidationError(PLATFORM_IS_FIXED)
+        cleaned: dict[str, Any] | None = super().clean()
+        return cleaned
 
     @property
     def is_wecom(self) -> bool:
@@ -125,10 +134,10 @@ class AddAccountForm(SecretChoiceMixin, AccountForm):
             self.add_error("aes_key", RotateAESKeyForm.missing)
         return cleaned
 
-    def chosen_aes_key(self) -> str:
-        """Return the EncodingAESKey that was entered, or a new one; none of other platforms."""
+    def chosen_aes_key(self) -> str | None:
+        """Return the EncodingAESKey that was entered, or a new one; None for other platforms."""
         if not self.is_wecom:
-            return ""
+            return None
         if self.cleaned_data["aes_key_source"] in {"", GENERATE}:
             return generate_aes_key()
         return str(self.cleaned_data["aes_key"])

@@ -141,7 +141,9 @@ class AESKeyPages(SecretPages):
             form.initial["app_id"] = account.app_id
             field = form.fields["app_id"]
             field.label = account.id_name
-            field.validators = [partial(validate_app_id, platform=account.platform)]
+            field.validators = [
+                partial(validate_app_id, platform=account.platform, suite_id=account.suite_id)
+            ]
             if account.is_wecom:
                 field.help_text = _("企业ID. What WeCom encrypts ends with it.")
         else:

@@ -17,6 +17,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
 from verification import change_log
+from verification.accounts.backends import DECRYPTION_IDS, describe_decrypted_ids
 from verification.accounts.creation import create_account
 from verification.accounts.editing import save_changes
 from verification.accounts.rotation import current_secret
@@ -186,7 +187,9 @@ class OfficialAccountAdmin(ChangeLoggedMixin, AccountModelAdmin):
     ) -> None:
         actor = actor_of(request)
         if change:
-            save_changes(obj, form.cleaned_data, actor)
+            changed = save_changes(obj, form.cleaned_data, actor)
+            if DECRYPTION_IDS.intersection(changed) and (warning := describe_decrypted_ids(obj)):
+                messages.warning(request, warning)
         else:
             create_account(obj, form.chosen_secret(), actor, form.chosen_aes_key())
         warning = describe_unusual_id(obj.app_id, obj.platform)

@@ -22,6 +22,7 @@ from verification.accounts.rotation import (
     RotatedMeanwhile,
     current_secret,
     keep_longer,
+    require_unneeded,
     retire,
     reveal,
 )
@@ -230,13 +231,18 @@ class SecretPages:
     def retire(
         self, site: admin.AdminSite, request: HttpRequest, account_id: int, secret_id: int
     ) -> HttpResponse:
-        """Ask for confirmation, then refuse everything that needs the old secret."""
+        """Ask for confirmation unless it is needed, then refuse everything that needs it."""
         require(request, "rotate_token")
         secret = get_object_or_404(self.model, pk=secret_id, account=account_id)
         is_last, texts = secret.is_current and secret.is_optional, self.texts_of(secret.account)
         if request.method == "POST":
             retired = "retired_current" if is_last else "retired_now"
             return self.set_end(request, secret, retire, texts[retired])
+        try:
+            require_unneeded(secret)
+        except ValidationError as error:
+            messages.error(request, error.messages[0])
+            return redirect_to_account(request, account_id)
         name = "retire_current" if is_last else "retire"
         current = current_secret(self.model, secret.account)
         is_safe = current is not None and current.first_used_at is not None

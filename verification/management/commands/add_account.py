@@ -70,11 +70,11 @@ class Command(GatewayCommand):
             suite_id=options["suite_id"] or "",
         )
         secret = read_token(token)
-        aes_key = read_aes_key(key) if key is not None or account.is_wecom else ""
+        aes_key = read_aes_key(key) if key is not None or account.is_wecom else None
         self.add(account, secret, aes_key)
         self.warn_about_token(account, secret)
         self.warn_about_id(account)
-        generated = aes_key if key is None else ""
+        generated = aes_key if aes_key and key is None else ""
         if options["json"]:
             self.print_json(
                 **account_facts(account),
@@ -87,7 +87,7 @@ class Command(GatewayCommand):
         for line in [*format_server_url(account), *format_result(account, secret, generated)]:
             self.stdout.write(line)
 
-    def add(self, account: OfficialAccount, token: str, aes_key: str) -> None:
+    def add(self, account: OfficialAccount, token: str, aes_key: str | None) -> None:
         with transaction.atomic():
             if is_root_full():
                 account.answers_at_root = False

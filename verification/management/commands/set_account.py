@@ -12,6 +12,7 @@ from django.forms.models import model_to_dict
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from verification.accounts.backends import DECRYPTION_IDS
 from verification.accounts.editing import save_changes
 from verification.accounts.rotation import current_secret
 from verification.change_log import command_line_actor
@@ -90,6 +91,8 @@ class Command(GatewayCommand):
         changed = save_changes(account, values, command_line_actor())
         if "app_id" in changed:
             self.warn_about_id(account)
+        if DECRYPTION_IDS.intersection(changed):
+            self.warn_about_decryption(account)
         if options["json"]:
             self.print_json(**account_facts(account), changed=changed)
             return

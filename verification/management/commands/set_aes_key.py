@@ -76,8 +76,11 @@ class Command(GatewayCommand):
     ) -> None:
         overlap = parse_hours(keep_old)
         account = find_account(slug)
+        old_id = account.app_id
         if options["none"]:
-            self.retire_key(account, has_other_options=bool(key or app_id or keep_old), **options)
+            self.retire_key(
+                account, has_other_options=bool(key is not None or app_id or keep_old), **options
+            )
             return
         text = read_aes_key(key)
         stored = rotate_aes_key(
@@ -85,6 +88,8 @@ class Command(GatewayCommand):
         )
         if app_id:
             self.warn_about_id(account)
+        if account.app_id != old_id:
+            self.warn_about_decryption(account)
         previous = account.aes_keys.filter(superseded_at__isnull=False)
         if options["json"]:
             self.print_json(

@@ -11,9 +11,11 @@ from verification.accounts.aes_keys import (
     generate_aes_key,
     rotate_aes_key,
 )
+from verification.accounts.creation import create_account
 from verification.accounts.rotation import retire, reveal
 from verification.models import AESKey, OfficialAccount
 from verification.protocol.encryption import decode_aes_key
+from verification.protocol.enums import Platform
 from verification.tests.support.accounts import LI_WEI
 from verification.tests.support.adapter import A
 from verification.tests.support.admin_client import Action, actions, last_event
@@ -91,6 +93,14 @@ def test_a_key_that_is_refused_does_not_change_the_app_id(account: OfficialAccou
         rotate_aes_key(account, AES_KEY, LI_WEI, app_id="wx0123456789abcdef")
 
     assert OfficialAccount.objects.get().app_id == APP_ID
+
+
+def test_a_wecom_app_is_not_created_without_a_key(db: None) -> None:
+    app = OfficialAccount(slug="app", name="App", platform=Platform.WECOM.value, app_id=CORP_ID)
+    with pytest.raises(ValidationError):
+        create_account(app, A, LI_WEI)
+
+    assert not OfficialAccount.objects.exists()
 
 
 def test_revealing_and_retiring_are_on_record(account: OfficialAccount) -> None:

@@ -148,7 +148,20 @@ class TestWords:
     def test_a_lost_parameter_has_the_platforms_name(self, shop: OfficialAccount) -> None:
         assert "msg_signature, timestamp, nonce, echostr" in check("").what_happened
         partial = check("msg_signature=" + "a" * 40 + "&timestamp=1").what_happened
-        assert partial.startswith("Only msg_signature, timestamp arrived, without nonce, echostr.")
+        assert partial == (
+            "Only msg_signature, timestamp arrived, without nonce, echostr. WeCom always sends all "
+            "of them."
+        )
+
+    def test_the_platform_is_named_whose_proxy_loses_parameters(
+        self, shop: OfficialAccount, brand_a: OfficialAccount
+    ) -> None:
+        query = "msg_signature=" + "a" * 40 + "&timestamp=1"
+        assert "If WeCom sent it, check which proxy" in check(query).what_to_do
+        query = "signature=" + "a" * 40 + "&timestamp=1"
+        explanation = check(query, "/wechat/brand-a")
+        assert "WeChat always sends all of them." in explanation.what_happened
+        assert "If WeChat sent it, check which proxy" in explanation.what_to_do
 
     def test_a_slow_answer_is_one_of_half_a_second(self, shop: OfficialAccount) -> None:
         check(wecom_verification(W))

@@ -112,6 +112,8 @@ class TestAdding:
             (["--platform", "wecom", "--app-id", "gh_97417a04a28d"], "original ID"),
             ([*WECOM, "--suite-id", "1000002"], "^suite_id: A SuiteID is"),
             ([*WECOM, "--key", A], "This is too short, and may be a token"),
+            ([*WECOM, "--key", ""], "This is too short, and may be a token"),
+            (["--app-id", APP_ID, "--key", ""], "This is too short, and may be a token"),
             (["--suite-id", SUITE_ID], "^suite_id: Only a WeCom app has a SuiteID"),
             (["--app-id", CORP_ID], "^app_id: This is a CorpID"),
             (["--key", AES_KEY], "Enter the AppID as well"),
@@ -178,6 +180,14 @@ class TestKeys:
         call_command("set_aes_key", "wecom", "--key", OTHER_AES_KEY)
 
         assert f", CorpID {CORP_ID})." in capsys.readouterr().out
+
+    def test_the_suite_id_is_not_taken_as_the_corp_id(self, db: None) -> None:
+        make_wecom_app("wecom", A, suite_id=SUITE_ID)
+        with pytest.raises(CommandError, match="This is the SuiteID. Enter the CorpID"):
+            call_command("set_aes_key", "wecom", "--app-id", SUITE_ID)
+
+        assert OfficialAccount.objects.get().app_id == CORP_ID
+        assert AESKey.objects.count() == 1
 
     def test_a_wecom_app_cannot_be_without_one(self, db: None) -> None:
         make_wecom_app("wecom", A)

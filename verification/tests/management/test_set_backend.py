@@ -11,9 +11,11 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 
 from verification.models import Backend, ChangeEvent, OfficialAccount
+from verification.tests.support.adapter import A
 from verification.tests.support.admin_client import actions, last_event
 from verification.tests.support.deliveries import CRM, MASKED, give_failing_backend, keep_waiting
 from verification.tests.support.messages import AES_KEY, store_aes_key
+from verification.tests.support.wecom import CORP_ID, OTHER_CORP_ID, SUITE_ID, make_wecom_app
 
 Action = ChangeEvent.Action
 
@@ -141,6 +143,27 @@ def test_the_key_is_not_retired_while_the_backend_needs_it(brand_a: OfficialAcco
 
     with pytest.raises(CommandError, match="gets messages decrypted, which needs this key"):
         call_command("set_aes_key", "brand-a", "--none")
+
+
+def test_another_id_is_named_while_the_backend_needs_it(
+    db: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_wecom_app("wecom", A)
+    said = "Warning: The backend gets messages decrypted: from now on, only those that end with"
+    call_command("set_account", "wecom", "--app-id", OTHER_CORP_ID)
+    assert said not in capsys.readouterr().err
+
+    run("wecom", CRM, "--on-failure", "resend", "--decrypted", "yes")
+    call_command("set_account", "wecom", "--app-id", OTHER_CORP_ID, "--name", "Wecom")
+    assert said not in capsys.readouterr().err
+    call_command("set_account", "wecom", "--suite-id", SUITE_ID)
+    assert f"{said} {OTHER_CORP_ID} / {SUITE_ID}." in capsys.readouterr().err
+    call_command("set_aes_key", "wecom", "--app-id", CORP_ID)
+    assert f"{said} {CORP_ID} / {SUITE_ID}." in capsys.readouterr().err
+    call_command("set_aes_key", "wecom", "--app-id", CORP_ID)
+    assert said not in capsys.readouterr().err
+    with pytest.raises(CommandError, match="^app_id: Enter the CorpID"):
+        call_command("set_account", "wecom", "--app-id", "")
 
 
 @pytest.mark.skipif(connection.vendor == "postgresql", reason="PostgreSQL keeps messages")

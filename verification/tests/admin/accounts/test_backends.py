@@ -9,6 +9,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 
 from verification.models import Backend, ChangeEvent, OfficialAccount
@@ -16,6 +17,7 @@ from verification.protocol.console import SERVICE_FAILURE_MESSAGE
 from verification.protocol.enums import DeliveryResult
 from verification.tests.support.adapter import A
 from verification.tests.support.admin_client import (
+    UNCHANGED,
     actions,
     errors,
     last_event,
@@ -33,9 +35,10 @@ from verification.tests.support.deliveries import (
     give_failing_backend,
     keep_waiting,
 )
-from verification.tests.support.messages import AES_KEY, store_aes_key
+from verification.tests.support.messages import AES_KEY, APP_ID, OTHER_AES_KEY, store_aes_key
 
 Action = ChangeEvent.Action
+OTHER_APP_ID = "wx0123456789abcdef"
 FORM = {"url": CRM, "on_failure": "resend", "retention_days": "3"}
 
 
@@ -163,6 +166,48 @@ class TestForwardingDecrypted:
         assert "The backend gets messages decrypted, which needs this key." in page
         key.refresh_from_db()
         assert key.is_current
+
+    def test_the_page_that_retires_it_is_not_shown_either(
+        self, brand_a: OfficialAccount, li_wei_at_work: Client
+    ) -> None:
+        key = store_aes_key(brand_a, AES_KEY)
+        fill_in(li_wei_at_work, brand_a, forwards_decrypted="on")
+        url = reverse("admin:retire_aes_key", args=[brand_a.pk, key.pk])
+        answer = li_wei_at_work.get(url, follow=True)
+
+        assert "The backend gets messages decrypted, which needs this key." in answer.text
+        assert "Retire key now" not in answer.text
+        fill_in(li_wei_at_work, brand_a)
+        assert "Retire key now" in li_wei_at_work.get(url).text
+
+    def test_a_previous_key_can_be_retired(
+        self, brand_a: OfficialAccount, li_wei_at_work: Client
+    ) -> None:
+        old = store_aes_key(brand_a, AES_KEY)
+        store_aes_key(brand_a, OTHER_AES_KEY)
+        fill_in(li_wei_at_work, brand_a, forwards_decrypted="on")
+        url = reverse("admin:retire_aes_key", args=[brand_a.pk, old.pk])
+
+        assert "Retire old key now" in li_wei_at_work.get(url).text
+
+    def test_another_app_id_is_named_and_none_is_refused(
+        self, brand_a: OfficialAccount, li_wei_at_work: Client
+    ) -> None:
+        store_aes_key(brand_a, AES_KEY)
+        page, form = "verification_officialaccount_change", {**UNCHANGED, "name": "Brand-A"}
+        said = "The backend gets messages decrypted: from now on, only those that end with"
+        other = press(li_wei_at_work, page, brand_a.pk, **form, app_id=OTHER_APP_ID)
+        assert said not in other.text
+
+        fill_in(li_wei_at_work, brand_a, forwards_decrypted="on")
+        other = press(li_wei_at_work, page, brand_a.pk, **form, app_id=APP_ID)
+        assert f"{said} {APP_ID}." in other.text
+        same = press(li_wei_at_work, page, brand_a.pk, **form, app_id=APP_ID)
+        assert said not in same.text
+        none = press(li_wei_at_work, page, brand_a.pk, **form, app_id="")
+        assert "The EncodingAESKey needs it" in none.text
+        brand_a.refresh_from_db()
+        assert brand_a.app_id == APP_ID
 
     def test_a_message_that_is_not_decrypted_is_said_with_what_to_do(
         self, brand_a: OfficialAccount, li_wei_at_work: Client
