@@ -53,7 +53,8 @@ def key_unfit(facts: Facts, now: datetime) -> Problem | None:
             "Compare the EncodingAESKey and the CorpID on the account's page with WeCom's console. "
             "What the key does not decrypt is refused."
         )
-    return Problem(Level.WARNING, _("The EncodingAESKey here does not fit"), advice)
+    text = _("The EncodingAESKey or the {id_name} here does not fit")
+    return Problem(Level.WARNING, text.format(id_name=facts.account.id_name), advice)
 
 
 def rotation_unfinished(facts: Facts, now: datetime) -> Problem | None:
