@@ -1,4 +1,4 @@
-"""Finds calls to an address of no account, and the account that each was probably meant for."""
+"""Finds calls to a wrong address, and the account that each was probably meant for."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from difflib import get_close_matches
 
 from django.db.models import QuerySet
 
-from verification.attempts.index import NONE, AttemptIndex
+from verification.attempts.index import ALL_IDS, NONE, AttemptIndex
 from verification.diagnosis import Explanation, StoredData, explain
 from verification.diagnosis.evidence import Evidence
 from verification.models import OfficialAccount, VerificationAttempt
@@ -21,13 +21,23 @@ STRAY_LIFETIME = timedelta(hours=24)
 MAX_STRAYS = 100
 KINDS = [Kind.URL_VERIFICATION, Kind.MESSAGE_PUSH]
 REASONS = [Reason.UNKNOWN_ACCOUNT, Reason.SIGNATURE_MISMATCH]
+#: The reasons for which another account refuses a call with this account's token.
+REASONS_ELSEWHERE = [
+    Reason.SIGNATURE_MISMATCH,
+    Reason.MISSING_PARAMETER,
+    Reason.NO_TOKEN,
+    Reason.PAUSED_ACCOUNT,
+    Reason.UNDECRYPTABLE_TOKEN,
+]
+#: The newest calls of each other account, kind and reason that are compared.
+MAX_PER_KEY = 5
 #: How much an address must resemble the slug of an account to be meant for it, from 0 to 1.
 MIN_RESEMBLANCE = 0.6
 
 
 @dataclass(frozen=True)
 class Stray:
-    """A call to an address of no account."""
+    """A call to an address of no account, or of another one."""
 
     attempt: VerificationAttempt
     explanation: Explanation
@@ -94,3 +104,22 @@ def read_recent_strays(account: OfficialAccount, now: datetime) -> list[Stray]:
         if (signer or _nearest_account(attempt, stored, {account.pk})) == account:
             strays.append(Stray(attempt, explain(attempt, stored), is_certain=signer is not None))
     return strays
+
+
+def read_calls_elsewhere(account: OfficialAccount, since: int) -> list[Stray]:
+    """Return the refused calls to other accounts with the token of this one, newest first.
+
+    `since` is the id of an attempt. A few of the newest calls of each account are compared, and
+    MAX_STRAYS at most.
+    """
+    stored = StoredData()
+    others = [pk for pk in stored.accounts_by_id if pk != account.pk]
+    ids = AttemptIndex(others, KINDS, REASONS_ELSEWHERE).newest(
+        MAX_PER_KEY, range(since, ALL_IDS.stop)
+    )
+    attempts = VerificationAttempt.objects.filter(pk__in=ids[:MAX_STRAYS]).order_by("-id")
+    return [
+        Stray(attempt, explain(attempt, stored), is_certain=True)
+        for attempt in attempts.select_related("account")
+        if account in {token.account for token in Evidence(attempt, stored).live_signers()}
+    ]
