@@ -19,6 +19,7 @@ from verification.accounts.problems.calls import (
 )
 from verification.accounts.problems.problem import Problem
 from verification.accounts.problems.relay import describe_stored
+from verification.accounts.strays import Stray
 from verification.models import ChangeEvent, OfficialAccount, VerificationAttempt
 from verification.protocol.enums import Platform
 from verification.times import format_date, format_short
@@ -126,18 +127,23 @@ def _describe_waiting_account(facts: Facts) -> AccountStatus:
         )
         advice = advise_on_refusal(facts)
         return AccountStatus(Level.WAITING, text, advice, refusal.attempt, facts=facts)
-    if facts.stray:
-        text = describe_stray(facts.stray, facts.account)
-        advice = facts.stray.explanation.full_text
-        return AccountStatus(Level.WAITING, text, advice, facts.stray.attempt, facts=facts)
+    if facts.stray and not facts.stray.is_lost_query:
+        return _describe_missed_call(facts, facts.stray)
     if facts.current_token is None:
         advice = _("Create a token.")
         return AccountStatus(Level.WAITING, _("No token yet"), advice, facts=facts)
     if advice := describe_missing_secrets(facts):
         text = _("No CorpID yet") if facts.has_key else _("No EncodingAESKey yet")
         return AccountStatus(Level.WAITING, text, advice, facts=facts)
+    if facts.stray:
+        return _describe_missed_call(facts, facts.stray)
     text = _("{caller} has not called yet").format(caller=facts.account.caller)
     return AccountStatus(Level.WAITING, text, facts=facts)
+
+
+def _describe_missed_call(facts: Facts, stray: Stray) -> AccountStatus:
+    text, advice = describe_stray(stray, facts.account), stray.explanation.full_text
+    return AccountStatus(Level.WAITING, text, advice, stray.attempt, facts=facts)
 
 
 def _describe_pause(event: ChangeEvent | None) -> str:

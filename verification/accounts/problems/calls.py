@@ -112,9 +112,11 @@ def _describe_wrong_address(level: Level, stray: Stray, facts: Facts) -> Problem
 
 
 def describe_stray(stray: Stray, account: OfficialAccount) -> str:
-    """Return that the account's platform called elsewhere, where and when."""
+    """Return that the account's platform called elsewhere, or in vain, where and when."""
     time, path = format_short(stray.attempt.recorded_at), stray.attempt.path
-    if stray.explanation.cause == "path_since_added":
+    if stray.is_lost_query:
+        text = _("{caller} may have called at {time}, but the query string is missing")
+    elif stray.explanation.cause == "path_since_added":
         text = _("{caller} called at {time}, before the account was added")
     elif path == "/":
         text = _("{caller} called the bare domain at {time}")

@@ -14,7 +14,12 @@ from verification.accounts.levels import Level
 from verification.accounts.problems import calls
 from verification.accounts.refusals import IS_ACCEPTED_OR_ACTIONABLE
 from verification.accounts.status import AccountStatus
-from verification.accounts.strays import Stray, read_calls_elsewhere, read_recent_strays
+from verification.accounts.strays import (
+    Stray,
+    is_lost_query,
+    read_calls_elsewhere,
+    read_recent_strays,
+)
 from verification.audit_log.positions import first_id_since
 from verification.diagnosis import explain
 from verification.diagnosis.missing_keys import explain_missing_key
@@ -162,9 +167,8 @@ def advise_after_refusal(answer: str, attempt: VerificationAttempt, status: Acco
             "the success is an older one. Compare the URL there with the one above."
         )
     is_paused = attempt.reason == Reason.PAUSED_ACCOUNT
-    is_lost = attempt.reason == Reason.MISSING_PARAMETER and attempt.signature is None
     # The last refusal may be a stranger's: the page's state has found the one that says most.
-    if status.facts.refusal is None or is_paused or is_lost:
+    if status.facts.refusal is None or is_paused or is_lost_query(attempt):
         return explain(attempt).full_text
     return calls.advise_on_refusal(status.facts)
 
