@@ -10,6 +10,7 @@ CAUSES_WITHOUT_TOKEN = {
     *("token_unknown", "no_token_yet", "key_missing", "other_value_for_token", "copied_request"),
     *("call_of_wecom", "call_to_wecom_app", "platform_since_changed", "wecom_message_mismatch"),
     *("echostr_with_spaces", "echostr_damaged", "query_mangled", "parameter_malformed"),
+    "wecom_message_unreadable",
 }
 #: The causes of refusals whose signature is right, and can have been copied from a log. The
 #: characters of what is signed, divided in another place, make those of scripts, and an echostr

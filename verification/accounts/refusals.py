@@ -30,6 +30,9 @@ ROWS_PER_KEY_BY_ROUND = [1, 20, 4000]
 MAX_SOURCES = 4
 #: Of each source, this many of the newest refusals are explained, and as many of the oldest.
 MAX_PER_SOURCE = 2
+#: Of the source that is most like WeChat, so many of the newest: the operator of its console may
+#: have made several mistakes, one after another.
+MAX_OF_LIKELIEST = 12
 #: Of each account, this many signatures are compared with the stored tokens, before the refusals to
 #: explain are chosen. Half of the refusals are the newest ones, half the oldest.
 MAX_COMPARISONS = 20_000
@@ -51,14 +54,15 @@ ACTIONABLE_REASONS = [
 DOUBTFUL_REASONS = [Reason.MISSING_PARAMETER, Reason.MALFORMED_PARAMETER]
 #: A signature that arrived is missing only where it is that of another platform than the account's.
 SIGNATURE_NAMES = ["signature", "msg_signature"]
-#: WeCom's echostr is malformed if a proxy has changed it: it is base64.
-ECHOSTR = "echostr"
+#: WeCom's echostr is malformed if a proxy has changed it: it is base64. Its body is malformed if
+#: it has no Encrypt, as those of bots.
+ECHOSTR, BODY = "echostr", "body"
 _IS_OF_PLATFORM = Q(signature__isnull=False) & (
     Q(reason=Reason.MISSING_PARAMETER, detail__in=SIGNATURE_NAMES)
-    | Q(
-        reason=Reason.MALFORMED_PARAMETER,
-        detail__startswith=ECHOSTR,
-        marks__in=[marks for marks in ALL_MARKS if is_wecom_call(marks)],
+    | (
+        Q(reason=Reason.MALFORMED_PARAMETER)
+        & Q(marks__in=[marks for marks in ALL_MARKS if is_wecom_call(marks)])
+        & (Q(detail__startswith=ECHOSTR) | Q(detail=BODY))
     )
 )
 IS_ACCEPTED_OR_ACTIONABLE = Q(reason=None) | Q(reason__in=ACTIONABLE_REASONS) | _IS_OF_PLATFORM
@@ -168,8 +172,8 @@ class RefusalRow(NamedTuple):
         if self.reason == Reason.MISSING_PARAMETER:
             return self.signature is not None and self.detail in SIGNATURE_NAMES
         if self.reason == Reason.MALFORMED_PARAMETER:
-            is_echostr = self.detail.startswith(ECHOSTR) and is_wecom_call(self.marks)
-            return self.signature is not None and is_echostr
+            is_wecoms = self.detail.startswith(ECHOSTR) or self.detail == BODY
+            return self.signature is not None and is_wecoms and is_wecom_call(self.marks)
         return True
 
 
@@ -227,10 +231,12 @@ def _choose_rows(
         source = (network not in known, row.user_agent != WECHAT_USER_AGENT, network)
         signature = bytes(row.signature or b"")
         sources.setdefault(source, {}).setdefault(signature, row)
+    newest = MAX_OF_LIKELIEST
     for source in sorted(sources, key=lambda source: source[:2])[:MAX_SOURCES]:
         different = [*sources[source].values()]
-        yield from different[:MAX_PER_SOURCE]
-        yield from different[MAX_PER_SOURCE:][-MAX_PER_SOURCE:]
+        yield from different[:newest]
+        yield from different[newest:][-MAX_PER_SOURCE:]
+        newest = MAX_PER_SOURCE
 
 
 def _find_signed(rows: list[RefusalRow], stored: StoredData, now: datetime) -> Iterator[RefusalRow]:

@@ -12,9 +12,14 @@ from django.utils.translation import gettext as _
 from verification.accounts.facts import Facts, read_facts
 from verification.accounts.levels import Level
 from verification.accounts.problems import Finder, find_problems, problem_of
-from verification.accounts.problems.calls import describe_stray
+from verification.accounts.problems.calls import (
+    advise_on_refusal,
+    describe_missing_secrets,
+    describe_stray,
+)
 from verification.accounts.problems.problem import Problem
 from verification.accounts.problems.relay import describe_stored
+from verification.accounts.strays import Stray
 from verification.models import ChangeEvent, OfficialAccount, VerificationAttempt
 from verification.protocol.enums import Platform
 from verification.times import format_date, format_short
@@ -89,7 +94,7 @@ def judge(account: OfficialAccount, facts: Facts, now: datetime) -> AccountStatu
         time=format_short(refusal.attempt.recorded_at),
         cause=refusal.explanation.summary,
     )
-    advice = refusal.explanation.full_text
+    advice = advise_on_refusal(facts)
     return AccountStatus(level, text, advice, refusal.attempt, facts=facts)
 
 
@@ -120,20 +125,25 @@ def _describe_waiting_account(facts: Facts) -> AccountStatus:
         text = _("Last attempt refused on {date}: {cause}").format(
             date=format_date(refusal.attempt.recorded_at), cause=refusal.explanation.summary
         )
-        advice = refusal.explanation.full_text
+        advice = advise_on_refusal(facts)
         return AccountStatus(Level.WAITING, text, advice, refusal.attempt, facts=facts)
-    if facts.stray:
-        text = describe_stray(facts.stray, facts.account)
-        advice = facts.stray.explanation.full_text
-        return AccountStatus(Level.WAITING, text, advice, facts.stray.attempt, facts=facts)
+    if facts.stray and not facts.stray.is_lost_query:
+        return _describe_missed_call(facts, facts.stray)
     if facts.current_token is None:
         advice = _("Create a token.")
         return AccountStatus(Level.WAITING, _("No token yet"), advice, facts=facts)
-    if facts.account.is_wecom and not facts.has_key:
-        advice = _("Set the EncodingAESKey: without it, this server cannot answer WeCom's check.")
-        return AccountStatus(Level.WAITING, _("No EncodingAESKey yet"), advice, facts=facts)
+    if advice := describe_missing_secrets(facts):
+        text = _("No CorpID yet") if facts.has_key else _("No EncodingAESKey yet")
+        return AccountStatus(Level.WAITING, text, advice, facts=facts)
+    if facts.stray:
+        return _describe_missed_call(facts, facts.stray)
     text = _("{caller} has not called yet").format(caller=facts.account.caller)
     return AccountStatus(Level.WAITING, text, facts=facts)
+
+
+def _describe_missed_call(facts: Facts, stray: Stray) -> AccountStatus:
+    text, advice = describe_stray(stray, facts.account), stray.explanation.full_text
+    return AccountStatus(Level.WAITING, text, advice, stray.attempt, facts=facts)
 
 
 def _describe_pause(event: ChangeEvent | None) -> str:

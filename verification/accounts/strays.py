@@ -1,4 +1,4 @@
-"""Finds calls to an address of no account, and the account that each was probably meant for."""
+"""Finds calls to a wrong address, and the account that each was probably meant for."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from difflib import get_close_matches
 
 from django.db.models import QuerySet
 
-from verification.attempts.index import NONE, AttemptIndex
+from verification.attempts.index import ALL_IDS, NONE, AttemptIndex
 from verification.diagnosis import Explanation, StoredData, explain
 from verification.diagnosis.evidence import Evidence
 from verification.models import OfficialAccount, VerificationAttempt
+from verification.models.noise import WECHAT_USER_AGENT
 from verification.protocol.enums import Kind, Reason
 
 #: Older calls are history.
@@ -21,18 +22,33 @@ STRAY_LIFETIME = timedelta(hours=24)
 MAX_STRAYS = 100
 KINDS = [Kind.URL_VERIFICATION, Kind.MESSAGE_PUSH]
 REASONS = [Reason.UNKNOWN_ACCOUNT, Reason.SIGNATURE_MISMATCH]
+#: The reasons for which another account refuses a call with this account's token.
+REASONS_ELSEWHERE = [
+    Reason.SIGNATURE_MISMATCH,
+    Reason.MISSING_PARAMETER,
+    Reason.NO_TOKEN,
+    Reason.PAUSED_ACCOUNT,
+    Reason.UNDECRYPTABLE_TOKEN,
+]
+#: The newest calls of each account, kind and reason that are looked at.
+MAX_PER_KEY = 5
 #: How much an address must resemble the slug of an account to be meant for it, from 0 to 1.
 MIN_RESEMBLANCE = 0.6
 
 
 @dataclass(frozen=True)
 class Stray:
-    """A call to an address of no account."""
+    """A call to an address of no account, or of another one, or without a query string."""
 
     attempt: VerificationAttempt
     explanation: Explanation
     #: It was signed with a token of the account. Otherwise only the address resembles its own.
     is_certain: bool
+
+    @property
+    def is_lost_query(self) -> bool:
+        """Return whether the address was right, but the query string did not arrive."""
+        return is_lost_query(self.attempt)
 
 
 def read_strays(
@@ -55,7 +71,32 @@ def read_strays(
         if accepted is None or accepted < attempt.recorded_at:
             explanation = explain(attempt, stored)
             strays[account.pk] = Stray(attempt, explanation, is_certain=signer is not None)
+    for attempt in _lost_queries(never_called - strays.keys(), now):
+        account_id = attempt.account_id or 0
+        if account_id not in strays:
+            strays[account_id] = Stray(attempt, explain(attempt, stored), is_certain=False)
     return strays
+
+
+def is_lost_query(attempt: VerificationAttempt) -> bool:
+    """Return whether something on the way may have removed the query string of WeChat's call.
+
+    It counts as noise, because a bot may have sent it.
+    """
+    is_missing = attempt.reason == Reason.MISSING_PARAMETER and attempt.signature is None
+    return is_missing and attempt.user_agent == WECHAT_USER_AGENT
+
+
+def _lost_queries(account_ids: Collection[int], now: datetime) -> list[VerificationAttempt]:
+    """Return the verifications of the last day without a query string, newest first."""
+    if not account_ids:
+        return []
+    kinds, reasons = [Kind.URL_VERIFICATION], [Reason.MISSING_PARAMETER]
+    ids = AttemptIndex([*account_ids], kinds, reasons, is_noise=True).newest(MAX_PER_KEY)
+    attempts = VerificationAttempt.objects.filter(
+        pk__in=ids, recorded_at__gt=now - STRAY_LIFETIME
+    ).select_related("account")
+    return [attempt for attempt in attempts.order_by("-id") if is_lost_query(attempt)]
 
 
 def _calls_without_account(now: datetime) -> QuerySet[VerificationAttempt]:
@@ -94,3 +135,22 @@ def read_recent_strays(account: OfficialAccount, now: datetime) -> list[Stray]:
         if (signer or _nearest_account(attempt, stored, {account.pk})) == account:
             strays.append(Stray(attempt, explain(attempt, stored), is_certain=signer is not None))
     return strays
+
+
+def read_calls_elsewhere(account: OfficialAccount, since: int) -> list[Stray]:
+    """Return the refused calls to other accounts with the token of this one, newest first.
+
+    `since` is the id of an attempt. A few of the newest calls of each account are compared, and
+    MAX_STRAYS at most.
+    """
+    stored = StoredData()
+    others = [pk for pk in stored.accounts_by_id if pk != account.pk]
+    ids = AttemptIndex(others, KINDS, REASONS_ELSEWHERE).newest(
+        MAX_PER_KEY, range(since, ALL_IDS.stop)
+    )
+    attempts = VerificationAttempt.objects.filter(pk__in=ids[:MAX_STRAYS]).order_by("-id")
+    return [
+        Stray(attempt, explain(attempt, stored), is_certain=True)
+        for attempt in attempts.select_related("account")
+        if account in {token.account for token in Evidence(attempt, stored).live_signers()}
+    ]

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from django.utils.translation import gettext as _
 
+from verification.accounts.aes_keys import needs_app_id
 from verification.accounts.facts import Facts
 from verification.accounts.levels import Level
 from verification.accounts.problems.problem import Problem
@@ -17,6 +18,8 @@ from verification.times import format_short
 
 #: Strangers' calls are worth a look from this number in a row.
 MANY_REFUSALS = 3
+#: The causes of refusals after which somebody has corrected the token or the platform here.
+CAUSES_THAT_ARE_MENDED = {"platform_since_changed", "token_since_added", "token_fits_today"}
 
 
 def refused(facts: Facts, now: datetime) -> Problem | None:
@@ -35,7 +38,43 @@ def refused(facts: Facts, now: datetime) -> Problem | None:
     if wrong_call and wrong_call.is_certain and is_newer:
         return _describe_wrong_address(level, wrong_call, facts)
     text = _("Refused: {cause}").format(cause=refusal.explanation.summary)
-    return Problem(level, text, refusal.explanation.full_text, refusal.attempt)
+    return Problem(level, text, advise_on_refusal(facts), refusal.attempt)
+
+
+def advise_on_refusal(facts: Facts) -> str:
+    """Return the explanation of the refusal that says most.
+
+    It may say that the call would be accepted now. That of a WeCom app also takes a key and an ID.
+    """
+    assert facts.refusal is not None
+    explanation, missing = facts.refusal.explanation, describe_missing_secrets(facts)
+    if missing and explanation.cause in CAUSES_THAT_ARE_MENDED:
+        return _("{what_happened} {what_to_do}").format(
+            what_happened=explanation.what_happened, what_to_do=missing
+        )
+    return explanation.full_text
+
+
+def describe_missing_secrets(facts: Facts) -> str:
+    """Return what a WeCom app lacks for WeCom's check, and an empty text if there is nothing."""
+    account = facts.account
+    if not account.is_wecom or (facts.has_key and not needs_app_id(account)):
+        return ""
+    sentence = _(
+        "Set the EncodingAESKey and the CorpID (企业ID) here first, then press {button}: WeCom "
+        "checks with an encrypted text."
+    )
+    if facts.has_key:
+        sentence = _(
+            "Enter the CorpID (企业ID) here first, then press {button}: what WeCom encrypts ends "
+            "with it."
+        )
+    elif not needs_app_id(account):
+        sentence = _(
+            "Set the EncodingAESKey here first, then press {button}: WeCom checks with an "
+            "encrypted text."
+        )
+    return sentence.format(button=account.submit_button)
 
 
 def level_of_refusal(refusal: Refusal, facts: Facts, now: datetime) -> Level | None:
@@ -73,9 +112,11 @@ def _describe_wrong_address(level: Level, stray: Stray, facts: Facts) -> Problem
 
 
 def describe_stray(stray: Stray, account: OfficialAccount) -> str:
-    """Return that the account's platform called elsewhere, where and when."""
+    """Return that the account's platform called elsewhere, or in vain, where and when."""
     time, path = format_short(stray.attempt.recorded_at), stray.attempt.path
-    if stray.explanation.cause == "path_since_added":
+    if stray.is_lost_query:
+        text = _("{caller} may have called at {time}, but the query string is missing")
+    elif stray.explanation.cause == "path_since_added":
         text = _("{caller} called at {time}, before the account was added")
     elif path == "/":
         text = _("{caller} called the bare domain at {time}")

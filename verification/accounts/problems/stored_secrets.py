@@ -60,7 +60,8 @@ def key_unfit(facts: Facts, now: datetime) -> Problem | None:
             "Compare the EncodingAESKey and the AppID on the account's page with the console. "
             "Until a message fits, encrypted messages do not reach the backend."
         )
-    return Problem(level, _("The EncodingAESKey here does not fit"), advice)
+    text = _("The EncodingAESKey or the {id_name} here does not fit")
+    return Problem(level, text.format(id_name=facts.account.id_name), advice)
 
 
 def rotation_unfinished(facts: Facts, now: datetime) -> Problem | None:

@@ -27,6 +27,7 @@ from verification.keys import MISSING_KEY_ADVICE
 from verification.models import AESKey, OfficialAccount, PendingReveal, VerificationAttempt
 from verification.models.platform_ids import validate_app_id
 from verification.models.rotating_secret import RotatingSecret
+from verification.protocol.encryption import Problem
 from verification.protocol.enums import Kind, Reason
 from verification.times import format_datetime
 
@@ -173,30 +174,57 @@ def find_problem(account: OfficialAccount, current: AESKey) -> Any:
     """Return why messages are not decrypted with the current key, or an empty text."""
     if not current.is_decryptable:
         return AESKeyPages.lost_key
-    refused_at, last_push = last_undecryptable(account), read_last_push(account)
+    refused, last_push = last_undecryptable(account), read_last_push(account)
     since = current.first_used_at or current.created_at
-    if refused_at and refused_at > since and (last_push is None or last_push < refused_at):
-        return _(
-            "The last message, of %(time)s, was refused, because no key that is stored here "
-            "decrypts it. If the console has another EncodingAESKey now, enter that one."
-        ) % {"time": format_datetime(refused_at, MINUTE)}
+    if (
+        refused is not None
+        and refused.recorded_at > since
+        and (last_push is None or last_push < refused.recorded_at)
+    ):
+        return describe_refused_message(account, refused)
     if account.is_wecom:
         return ""  # The state at the top of the page says it.
     if current.failed_at and not current.first_used_at:
         return _(
-            "The encrypted message of %(time)s could not be decrypted with this key. Compare the "
-            "key and the AppID (%(app_id)s) with the console. Until a message fits, encrypted "
-            "messages are not checked with it."
+            "The encrypted message of %(time)s does not fit this key, or not the AppID "
+            "(%(app_id)s). Compare both with the console. Until a message fits, encrypted messages "
+            "are not checked with the key."
         ) % {"time": format_datetime(current.failed_at, MINUTE), "app_id": account.app_id}
     return ""
 
 
-def last_undecryptable(account: OfficialAccount) -> datetime | None:
-    """Return when a message of the account was last refused because it was not decrypted."""
+def describe_refused_message(account: OfficialAccount, refused: VerificationAttempt) -> Any:
+    """Return why the message was refused if that has to do with its key or ID."""
+    word = refused.detail.partition(" ")[0]
+    texts = {
+        "time": format_datetime(refused.recorded_at, MINUTE),
+        "id_name": account.id_name,
+        "own": " · ".join(account.receive_ids),
+    }
+    if word == Problem.RECEIVE_ID:
+        return (
+            _(
+                "The last message, of %(time)s, was refused: the key fits, but the message is not "
+                "for the %(id_name)s %(own)s. Compare that with the console."
+            )
+            % texts
+        )
+    if word not in list(Problem):
+        return ""  # The state at the top of the page says it.
+    return (
+        _(
+            "The last message, of %(time)s, was refused, because no key that is stored here "
+            "decrypts it. If the console has another EncodingAESKey now, enter that one."
+        )
+        % texts
+    )
+
+
+def last_undecryptable(account: OfficialAccount) -> VerificationAttempt | None:
+    """Return the last message of the account that was refused because it was not decrypted."""
     reasons = [Reason.UNDECRYPTABLE_MESSAGE]
     ids = AttemptIndex([account.pk], [Kind.MESSAGE_PUSH], reasons).newest(1)
-    last = VerificationAttempt.objects.filter(pk__in=ids).order_by("-id").first()
-    return last.recorded_at if last else None
+    return VerificationAttempt.objects.filter(pk__in=ids).order_by("-id").first()
 
 
 def read_last_push(account: OfficialAccount) -> datetime | None:

@@ -85,6 +85,7 @@ def card_context(
         "done": "" if is_about_calls else verified,
         "verified": verified,
         "receives": status.receives,
+        "is_refused": status.problem(calls.refused) is not None,
         "backend_url": status.facts.backend and mask_url(status.facts.backend.url),
         "current": current,
         "token": token,

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from verification.accounts.facts import IS_ACCEPTED, IS_VERIFICATION
+from verification.accounts.levels import Level
+from verification.accounts.problems import calls
 from verification.accounts.refusals import IS_ACCEPTED_OR_ACTIONABLE
 from verification.accounts.status import AccountStatus
-from verification.accounts.strays import Stray, read_recent_strays
+from verification.accounts.strays import (
+    Stray,
+    is_lost_query,
+    read_calls_elsewhere,
+    read_recent_strays,
+)
 from verification.audit_log.positions import first_id_since
 from verification.diagnosis import explain
 from verification.diagnosis.missing_keys import explain_missing_key
@@ -21,12 +29,17 @@ from verification.diagnosis.remarks import (
     is_slow,
 )
 from verification.models import OfficialAccount, VerificationAttempt
-from verification.models.noise import NOISE
+from verification.models.noise import NOISE, WECHAT_USER_AGENT
 from verification.protocol.console import console_of
 from verification.protocol.enums import Kind, Outcome, Platform, Reason
 from verification.times import format_datetime
 
 RECENT = timedelta(minutes=10)
+IS_OF_PAUSE = Q(reason=Reason.PAUSED_ACCOUNT)
+#: A bot may have sent it, or something on the way has removed the query string.
+IS_LOST_QUERY = Q(
+    reason=Reason.MISSING_PARAMETER, signature__isnull=True, user_agent=WECHAT_USER_AGENT
+)
 
 
 def advise(answer: str, account: OfficialAccount, status: AccountStatus) -> str:
@@ -43,40 +56,51 @@ def advise(answer: str, account: OfficialAccount, status: AccountStatus) -> str:
     if answer in {"success", *REFUSED} and status.facts.undecryptable_token(now):
         return explain_missing_key([account])
     attempt = last_recent_attempt(account, answer)
+    if account.is_paused:
+        return advise_paused(account, attempt)
     stray = find_recent_stray(account)
-    if attempt and stray and attempt.outcome == Outcome.REFUSED:
-        # The token is right since, and only the address is wrong.
-        is_mended = stray.is_certain and stray.attempt.pk > attempt.pk
-        attempt = None if is_mended else attempt
+    if attempt and stray and answer != "success" and stray.attempt.pk > attempt.pk:
+        # The token is right, and only the address is wrong.
+        attempt = None if stray.is_certain else attempt
     if attempt is None:
-        advice = advise_without_call(answer, account, status)
-    elif attempt.outcome == Outcome.REFUSED:
-        advice = advise_after_refusal(answer, attempt, status)
-    else:
-        advice = advise_after_acceptance(answer, attempt, account, status)
-    if account.is_paused and (attempt is None or attempt.reason != Reason.PAUSED_ACCOUNT):
-        pause = _("The account is paused: resume it before you press {button} again.")
-        advice += " " + pause.format(button=account.submit_button)
-    return advice
+        return advise_without_call(answer, account, status, stray)
+    if attempt.outcome == Outcome.REFUSED:
+        return advise_after_refusal(answer, attempt, status)
+    return advise_after_acceptance(answer, attempt, account, status)
 
 
 def last_recent_attempt(account: OfficialAccount, answer: str) -> VerificationAttempt | None:
     """Return the last recent call that can explain the console's answer, if there is one.
 
-    That is the last verification whose signature was checked, or else the last call that was
-    refused before that. Self-tests and internet noise are no such calls. After a success, a
-    verification that passed comes first: a refused one may be a stranger's.
+    That is the last verification whose signature was checked, or that a pause or a lost query
+    string kept from being checked, or else the last call that was refused before that. Self-tests
+    and internet noise are no such calls. After a success, a verification that passed comes first: a
+    refused one may be a stranger's.
     """
     since = first_id_since(timezone.now() - RECENT)
     recent = account.attempts.filter(id__gte=since).order_by("-id")
     recent = recent.select_related("account", "token").exclude(kind=Kind.SELF_TEST)
-    checked = recent.filter(IS_ACCEPTED_OR_ACTIONABLE, IS_VERIFICATION)
-    if answer == "success" and (passed := checked.filter(IS_ACCEPTED).first()):
+    verifications = recent.filter(IS_VERIFICATION)
+    if answer == "success" and (passed := verifications.filter(IS_ACCEPTED).first()):
         return passed
-    return checked.first() or recent.filter(outcome=Outcome.REFUSED).exclude(NOISE).first()
+    telling, refused = IS_ACCEPTED_OR_ACTIONABLE | IS_OF_PAUSE, ~NOISE
+    if answer != "success":  # After that, the query string was not lost.
+        telling, refused = telling | IS_LOST_QUERY, refused | IS_LOST_QUERY
+    last = verifications.filter(telling).first()
+    return last or recent.filter(refused, outcome=Outcome.REFUSED).first()
 
 
-def advise_without_call(answer: str, account: OfficialAccount, status: AccountStatus) -> str:
+def advise_paused(account: OfficialAccount, attempt: VerificationAttempt | None) -> str:
+    if attempt is not None and attempt.reason == Reason.PAUSED_ACCOUNT:
+        return explain(attempt).full_text
+    return _("The account is paused: resume it before you press {button} again.").format(
+        button=account.submit_button
+    )
+
+
+def advise_without_call(
+    answer: str, account: OfficialAccount, status: AccountStatus, stray: Stray | None
+) -> str:
     current, last_push = status.facts.current_token, status.facts.last_push
     if answer == "error":
         return describe_nameless_error()
@@ -87,17 +111,10 @@ def advise_without_call(answer: str, account: OfficialAccount, status: AccountSt
             "“{account}” has no token, so every check is refused. Create one, paste it into the "
             "console and press {button}."
         ).format(account=account, button=account.submit_button)
-    if answer in REFUSED and account.is_wecom and not (status.facts.has_key and account.app_id):
-        return _(
-            "Save the EncodingAESKey and the CorpID here first, then press Save (保存) again: "
-            "WeCom checks with an encrypted text."
-        )
-    if stray := find_recent_stray(account):
-        return _("{caller} called another address at {time}. {explanation}").format(
-            caller=account.caller,
-            time=format_datetime(stray.attempt.recorded_at, "%H:%M:%S"),
-            explanation=stray.explanation.full_text,
-        )
+    if answer in REFUSED and (missing := calls.describe_missing_secrets(status.facts)):
+        return missing
+    if stray is not None:
+        return describe_stray(account, stray)
     if last_push and timezone.now() - last_push < RECENT:
         return _(
             "No verification of “{account}” was recorded in the last ten minutes, but its messages "
@@ -113,7 +130,7 @@ def advise_without_call(answer: str, account: OfficialAccount, status: AccountSt
             caller=account.caller,
             account=account,
             time=format_datetime(status.facts.refusal.attempt.recorded_at, "%H:%M"),
-            explanation=status.facts.refusal.explanation.full_text,
+            explanation=calls.advise_on_refusal(status.facts),
         )
     return NOTHING_RECORDED[answer]().format(
         account=account, caller=account.caller, button=account.submit_button
@@ -121,10 +138,24 @@ def advise_without_call(answer: str, account: OfficialAccount, status: AccountSt
 
 
 def find_recent_stray(account: OfficialAccount) -> Stray | None:
-    """Return the last recent call to an address of no account that was meant for this one."""
+    """Return the last recent call to another address that was meant for this account."""
     now = timezone.now()
-    stray = next(iter(read_recent_strays(account, now)), None)
-    return stray if stray and now - stray.attempt.recorded_at < RECENT else None
+    strays = read_recent_strays(account, now)[:1]
+    strays = [stray for stray in strays if now - stray.attempt.recorded_at < RECENT]
+    strays += read_calls_elsewhere(account, first_id_since(now - RECENT))[:1]
+    return max(strays, key=lambda stray: stray.attempt.pk, default=None)
+
+
+def describe_stray(account: OfficialAccount, stray: Stray) -> str:
+    time = format_datetime(stray.attempt.recorded_at, "%H:%M:%S")
+    if stray.attempt.account is not None:
+        return _(
+            "{caller} called “{other}” at {time} with the token of “{account}”. Replace the server "
+            "URL in the console by the one above."
+        ).format(caller=account.caller, other=stray.attempt.account, time=time, account=account)
+    return _("{caller} called another address at {time}. {explanation}").format(
+        caller=account.caller, time=time, explanation=stray.explanation.full_text
+    )
 
 
 def advise_after_refusal(answer: str, attempt: VerificationAttempt, status: AccountStatus) -> str:
@@ -135,9 +166,11 @@ def advise_after_refusal(answer: str, attempt: VerificationAttempt, status: Acco
             "The last attempt on record was refused, so the console holds another server URL or "
             "the success is an older one. Compare the URL there with the one above."
         )
+    is_paused = attempt.reason == Reason.PAUSED_ACCOUNT
     # The last refusal may be a stranger's: the page's state has found the one that says most.
-    refusal = status.facts.refusal
-    return refusal.explanation.full_text if refusal else explain(attempt).full_text
+    if status.facts.refusal is None or is_paused or is_lost_query(attempt):
+        return explain(attempt).full_text
+    return calls.advise_on_refusal(status.facts)
 
 
 def advise_after_acceptance(
@@ -168,6 +201,13 @@ def advise_after_acceptance(
 
 def advise_verified(account: OfficialAccount, status: AccountStatus) -> str:
     """Return what is left to do after a success with the current token."""
+    refused = status.problem(calls.refused)
+    if refused is not None and refused.level is Level.FAILING:
+        return refused.advice
+    if status.receives and status.facts.backend and status.problems:
+        worst = status.problems[0]
+        sentence = _("Verified with the current token. {problem}. {advice}")
+        return sentence.format(problem=worst.text, advice=worst.advice).strip()
     if status.receives and status.facts.backend:
         return _("Verified with the current token, and messages arrive: nothing is left to do.")
     if status.receives:

@@ -162,7 +162,7 @@ class TestRefusals:
 
         assert (status.level, status.text) == (
             Level.WARNING,
-            "The EncodingAESKey here does not fit",
+            "The EncodingAESKey or the AppID here does not fit",
         )
 
 
@@ -261,6 +261,15 @@ class TestJunk:
             wechat_verifies(brand_a, "Nonsense")
 
         assert status_of(brand_a).text == "Refused: token of “Brand-B”"
+
+    def test_the_newest_of_several_mistakes_is_named(
+        self, brand_a: OfficialAccount, brand_b: OfficialAccount
+    ) -> None:
+        """No stored token made its signature, so a comparison of signatures does not find it."""
+        for token in (B, B, A[:-1], "Nonsense1", "Nonsense2"):
+            wechat_verifies(brand_a, token, nonce=str(brand_a.attempts.count()))
+
+        assert status_of(brand_a).text == "Refused: token with characters missing"
 
     def test_junk_of_many_sources_does_not_hide_an_unknown_token_of_wechats_network(
         self, brand_a: OfficialAccount

@@ -47,7 +47,15 @@ class TestProgress:
         status = status_of(make_wecom_app("service", A, key=""))
 
         assert (status.level, status.text) == (Level.WAITING, "No EncodingAESKey yet")
-        assert "cannot answer WeCom's check" in status.advice
+        assert "Set the EncodingAESKey here first" in status.advice
+
+    def test_a_wecom_app_waits_for_its_corp_id_as_well(self, db: None) -> None:
+        app = make_wecom_app("service", A)
+        OfficialAccount.objects.update(app_id="")
+        status = status_of(app)
+
+        assert (status.level, status.text) == (Level.WAITING, "No CorpID yet")
+        assert "Enter the CorpID (企业ID) here first" in status.advice
 
     def test_a_key_that_does_not_fit_is_said_once(self, db: None) -> None:
         app = make_wecom_app("service", A)

@@ -6,12 +6,40 @@ from django.test import Client
 
 from verification.accounts.levels import Level
 from verification.models import OfficialAccount
+from verification.models.noise import WECHAT_USER_AGENT
+from verification.tests.support.accounts import make_account
 from verification.tests.support.adapter import A, B
 from verification.tests.support.admin_client import (
     wechat_goes_astray,
     wechat_verifies,
 )
 from verification.tests.support.statuses import status_of
+
+
+class TestLostQuery:
+    """A call with WeChat's user agent, but without a query string."""
+
+    def test_nobody_is_told_that_wechat_has_not_called(self, brand_a: OfficialAccount) -> None:
+        Client(headers={"User-Agent": WECHAT_USER_AGENT}).get(brand_a.server_path)
+        Client(headers={"User-Agent": "curl/8.5"}).get(brand_a.server_path)
+        status = status_of(brand_a)
+
+        assert status.level is Level.WAITING
+        assert status.text.startswith("WeChat may have called at ")
+        assert "has probably removed the query string" in status.advice
+        assert status.attempt is not None
+        assert status.attempt.pk == 1
+        assert status_of(brand_a, in_hours=24.1).text == "WeChat has not called yet"
+        wechat_verifies(brand_a, A)
+        Client(headers={"User-Agent": WECHAT_USER_AGENT}).get(brand_a.server_path)
+        assert status_of(brand_a).level is Level.VERIFIED
+        assert "query string" not in status_of(brand_a).text
+
+    def test_a_token_that_is_missing_comes_first(self, db: None) -> None:
+        account = make_account("empty")
+        Client(headers={"User-Agent": WECHAT_USER_AGENT}).get(account.server_path)
+
+        assert status_of(account).text == "No token yet"
 
 
 class TestStrays:

@@ -127,8 +127,8 @@ def wecom_verifies(account: OfficialAccount, token: str, **rest: str) -> int:
     return Client(headers={"User-Agent": WECHAT_USER_AGENT}).get(url).status_code
 
 
-def wecom_pushes(account: OfficialAccount, token: str) -> int:
-    body, query = wecom_push(token, wecom_message("hello"))
+def wecom_pushes(account: OfficialAccount, token: str, **rest: str) -> int:
+    body, query = wecom_push(token, wecom_message("hello"), **rest)
     url = f"{account.server_path}?{query}"
     return Client().post(url, body, content_type="text/xml").status_code
 

@@ -252,7 +252,7 @@ class TestTheState:
         assert wechat_pushes_encrypted(brand_a, OTHER_AES_KEY) == 200
         text = open_account(li_wei_at_work, brand_a)
 
-        assert "could not be decrypted with this key. Compare the key and the AppID" in text
+        assert "does not fit this key, or not the AppID" in text
         assert f"({APP_ID})" in text
 
     def test_a_key_that_has_worked_and_no_longer_does_is_named_until_a_message_passes(

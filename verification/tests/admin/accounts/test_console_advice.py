@@ -12,10 +12,12 @@ from django.utils import timezone
 from verification.accounts.pausing import pause, resume
 from verification.accounts.tokens import rotate_token
 from verification.change_log import Actor
-from verification.models import OfficialAccount, VerificationAttempt
+from verification.models import Backend, OfficialAccount, VerificationAttempt
+from verification.models.noise import WECHAT_USER_AGENT
 from verification.tests.support.accounts import LI_WEI, make_account
 from verification.tests.support.adapter import A, B
 from verification.tests.support.admin_client import (
+    STRANGER,
     open_account,
     we_test,
     wechat_goes_astray,
@@ -25,8 +27,10 @@ from verification.tests.support.admin_client import (
 from verification.tests.support.backend import set_backend
 from verification.tests.support.signer import verification
 from verification.tests.support.tampering import as_owner
+from verification.tests.support.wecom import make_wecom_app
 
 NEW = "NewTokenOfBrandA99"
+WECHAT = Client(headers={"User-Agent": WECHAT_USER_AGENT})
 
 
 @pytest.mark.parametrize(
@@ -140,9 +144,34 @@ def test_a_strangers_call_does_not_hide_a_success(
     li_wei_at_work: Client, brand_a: OfficialAccount
 ) -> None:
     wechat_verifies(brand_a, A)
-    wechat_verifies(brand_a, "Nonsense")
+    wechat_verifies(brand_a, "Nonsense", STRANGER)
 
     assert "Verified with the current token" in advice(li_wei_at_work, brand_a, "success")
+
+
+def test_a_refusal_after_a_success_is_all_that_is_said(
+    li_wei_at_work: Client, brand_a: OfficialAccount
+) -> None:
+    wechat_pushes(brand_a, A)
+    wechat_verifies(brand_a, A)
+    wechat_verifies(brand_a, "Nonsense")
+    text = advice(li_wei_at_work, brand_a, "success")
+
+    assert "The signature matches no token that is stored here" in text
+    assert "Verified" not in text
+
+
+def test_something_is_left_to_do_while_the_backend_fails(
+    li_wei_at_work: Client, brand_a: OfficialAccount
+) -> None:
+    wechat_verifies(brand_a, A)
+    wechat_pushes(brand_a, A)
+    set_backend(brand_a, "https://crm.example.cn/wechat")
+    Backend.objects.update(failing_since=timezone.now() - timedelta(minutes=5))
+    text = advice(li_wei_at_work, brand_a, "success")
+
+    assert "Verified with the current token. Backend failing since" in text
+    assert "nothing is left" not in text
 
 
 def test_where_messages_arrive_nobody_is_told_that_wechat_has_not_called(
@@ -179,6 +208,66 @@ def test_a_call_to_a_mistyped_address_is_named_rather_than_a_refusal_before_it(
     assert "Brand-B" not in text
 
 
+@pytest.mark.parametrize("answer", ["token", "timeout"])
+def test_a_call_to_another_account_with_this_token_is_named(
+    li_wei_at_work: Client, brand_a: OfficialAccount, brand_b: OfficialAccount, answer: str
+) -> None:
+    wechat_verifies(brand_a, "Nonsense")
+    wechat_verifies(brand_b, A)
+    text = advice(li_wei_at_work, brand_a, answer)
+
+    assert "WeChat called “Brand-B” at " in text
+    assert "with the token of “Brand-A”. Replace the server URL in the console" in text
+    assert "another host" not in text
+    wechat_verifies(brand_a, A)
+    assert "Brand-B" not in advice(li_wei_at_work, brand_a, answer)
+    later = timezone.now() + timedelta(minutes=11)
+    with mock.patch("django.utils.timezone.now", return_value=later):
+        assert "Brand-B" not in advice(li_wei_at_work, brand_a, answer)
+
+
+def test_a_call_to_an_account_on_another_platform_is_named_as_well(
+    li_wei_at_work: Client, brand_a: OfficialAccount
+) -> None:
+    app = make_wecom_app("service", B)
+    wechat_verifies(app, A)
+
+    assert "WeChat called “Service” at " in advice(li_wei_at_work, brand_a, "token")
+    assert "“Brand-A” at" not in advice(li_wei_at_work, app, "failed")
+
+
+class TestLostQuery:
+    """A call with WeChat's user agent, but without a query string."""
+
+    @pytest.mark.parametrize("answer", ["token", "timeout"])
+    def test_a_proxy_that_drops_the_query_string_is_blamed(
+        self, li_wei_at_work: Client, brand_a: OfficialAccount, answer: str
+    ) -> None:
+        wechat_verifies(brand_a, "Nonsense")
+        WECHAT.get(brand_a.server_path)
+        text = advice(li_wei_at_work, brand_a, answer)
+
+        assert "something on the way has probably removed the query string" in text
+        assert "token that is stored here" not in text
+
+    def test_only_a_check_that_fails_is_explained_by_it(
+        self, li_wei_at_work: Client, brand_a: OfficialAccount
+    ) -> None:
+        WECHAT.get(brand_a.server_path)
+        assert "holds another server URL" in advice(li_wei_at_work, brand_a, "success")
+        wechat_verifies(brand_a, A)
+        assert "changed or replaced it" in advice(li_wei_at_work, brand_a, "token")
+
+    def test_notices_of_another_product_do_not_hide_a_wrong_token(
+        self, li_wei_at_work: Client, brand_a: OfficialAccount
+    ) -> None:
+        WECHAT.post(brand_a.server_path)
+        assert "WeChat Pay or another product" in advice(li_wei_at_work, brand_a, "token")
+        wechat_verifies(brand_a, "Nonsense")
+        WECHAT.post(brand_a.server_path)
+        assert "matches no token" in advice(li_wei_at_work, brand_a, "token")
+
+
 def test_an_account_without_a_token_is_told_to_take_one(li_wei_at_work: Client) -> None:
     empty = make_account("empty")
 
@@ -197,6 +286,22 @@ def test_a_pause_is_named_whatever_else_is_wrong(
     text = advice(li_wei_at_work, brand_a, "token")
     assert "The account has been resumed since" in text
     assert "Resume it" not in text
+
+
+@pytest.mark.parametrize("answer", ["token", "timeout", "success"])
+def test_a_pause_is_all_that_is_said(
+    li_wei_at_work: Client, brand_a: OfficialAccount, answer: str
+) -> None:
+    wechat_verifies(brand_a, A)
+    pause(brand_a, LI_WEI)
+    text = advice(li_wei_at_work, brand_a, answer).partition(">")[2]
+    assert text.startswith("The account is paused: resume it before you press Submit")
+    assert "changed or replaced" not in text
+
+    wechat_verifies(brand_a, A)
+    assert "changed or replaced" not in advice(li_wei_at_work, brand_a, answer)
+    resume(brand_a, LI_WEI)
+    assert "changed or replaced" not in advice(li_wei_at_work, brand_a, answer)
 
 
 @pytest.mark.parametrize("token", [A, "Nonsense"])

@@ -9,6 +9,7 @@ from django.test import Client
 
 from verification.accounts.pausing import pause
 from verification.models import OfficialAccount, VerificationAttempt
+from verification.models.noise import WECHAT_USER_AGENT
 from verification.protocol.enums import Platform
 from verification.tests.support.accounts import LI_WEI, make_account
 from verification.tests.support.adapter import A, B
@@ -78,7 +79,7 @@ def test_what_is_missing_here_is_named_before_the_network(li_wei_at_work: Client
     without_key = make_wecom_app("without-key", A, key="")
     without_token = make_account("without-token", platform=Platform.WECOM.value)
 
-    sentence = "Save the EncodingAESKey and the CorpID here first"
+    sentence = "Set the EncodingAESKey here first, then press Save (保存)"
     assert sentence in advice(li_wei_at_work, without_key, "failed")
     sentence = "has no token, so every check is refused"
     assert sentence in advice(li_wei_at_work, without_token, "failed")
@@ -114,6 +115,26 @@ def test_a_verified_app_with_a_backend_waits_for_messages_only(
 
     assert "Messages arrive here from now on." in text
     assert "Enable" not in text
+
+
+def test_a_lost_query_string_is_named(li_wei_at_work: Client, wecom_app: OfficialAccount) -> None:
+    Client(headers={"User-Agent": WECHAT_USER_AGENT}).get(wecom_app.server_path)
+    text = advice(li_wei_at_work, wecom_app, "failed")
+
+    assert "something on the way has probably removed the query string" in text
+    assert "has not reached this server" not in text
+
+
+def test_a_refused_message_after_save_is_all_that_is_said(
+    li_wei_at_work: Client, wecom_app: OfficialAccount
+) -> None:
+    wecom_verifies(wecom_app, A)
+    assert wecom_pushes(wecom_app, A, corp_id=OTHER_CORP_ID) == 403
+    text = advice(li_wei_at_work, wecom_app, "success")
+
+    assert f"The message was decrypted, but it is for the CorpID {OTHER_CORP_ID}" in text
+    assert "Verified" not in text
+    assert "arrive" not in text
 
 
 def test_the_pause_names_the_button_of_the_console(

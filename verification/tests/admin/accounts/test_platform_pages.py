@@ -149,7 +149,7 @@ class TestTheCard:
         failing = open_account(li_wei_at_work, wecom_app)
         assert state_of(failing)[1] == "Failing"
         assert OTHER_CORP_ID in failing
-        assert "The EncodingAESKey here does not fit" not in failing
+        assert "here does not fit" not in failing
 
         assert wecom_verifies(wecom_app, A) == 200
         verified = open_account(li_wei_at_work, wecom_app)
@@ -159,6 +159,32 @@ class TestTheCard:
         receiving = open_account(li_wei_at_work, wecom_app)
         assert state_of(receiving)[1] == "Receiving"
         assert "members get no reply" in connect_card(receiving)
+
+    def test_the_card_promises_nothing_while_calls_are_refused(
+        self, li_wei_at_work: Client, wecom_app: OfficialAccount
+    ) -> None:
+        wecom_verifies(wecom_app, A)
+        wecom_pushes(wecom_app, A, corp_id=OTHER_CORP_ID)
+        verified = connect_card(open_account(li_wei_at_work, wecom_app))
+        assert "The form is saved" not in verified
+        wecom_pushes(wecom_app, A)
+        wecom_pushes(wecom_app, A, corp_id=OTHER_CORP_ID)
+        text = open_account(li_wei_at_work, wecom_app)
+        assert state_of(text)[1] == "Failing"
+        assert "messages arrive" not in connect_card(text)
+        for card in (verified, connect_card(text)):
+            assert "The last call was refused: the state above says why." in card
+
+    def test_a_key_that_fits_is_not_accused_if_only_the_corp_id_differs(
+        self, li_wei_at_work: Client, wecom_app: OfficialAccount
+    ) -> None:
+        wecom_verifies(wecom_app, A)
+        wecom_pushes(wecom_app, A, corp_id=OTHER_CORP_ID)
+        text = open_account(li_wei_at_work, wecom_app)
+        assert f"the key fits, but the message is not for the CorpID {CORP_ID}" in text
+        assert "decrypts it" not in text
+        wecom_pushes(wecom_app, A, key=OTHER_AES_KEY)
+        assert "no key that is stored here decrypts it" in open_account(li_wei_at_work, wecom_app)
 
     @pytest.mark.parametrize("port", ["", ":8443"])
     def test_wecom_calls_any_port(
