@@ -129,10 +129,11 @@ EXPECTED = {
         "verification/officialaccount/<int:account_id>/self-test/",
         "verification/officialaccount/<int:account_id>/aes-key/<int:secret_id>/keep/",
         "verification/officialaccount/<int:account_id>/tokens/<int:secret_id>/keep/",
+        # The token is the current one, which every account needs.
+        "verification/officialaccount/<int:account_id>/tokens/<int:secret_id>/retire/",
     ],
     ("302 403 403 200 200", "302 403 403 302 302"): [
         "verification/officialaccount/<int:account_id>/aes-key/<int:secret_id>/retire/",
-        "verification/officialaccount/<int:account_id>/tokens/<int:secret_id>/retire/",
         "verification/officialaccount/<int:account_id>/backend/remove/",
         "verification/officialaccount/<int:account_id>/backend/rotate/",
         "verification/officialaccount/pause/",

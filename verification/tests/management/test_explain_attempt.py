@@ -75,6 +75,9 @@ def test_a_refusal_that_is_recorded_elsewhere_must_be_explained_there(
 ) -> None:
     with (
         serving(refusing) as server,
-        pytest.raises(CommandError, match=r"Run `manage\.py explain_attempt` on that server"),
+        pytest.raises(
+            CommandError,
+            match=r"Run `manage\.py explain_attempt` here and, if it was another server, there",
+        ),
     ):
         call_command("send_check", "brand-a", url=server.url)

@@ -132,7 +132,7 @@ def test_a_refused_message_after_save_is_all_that_is_said(
     assert wecom_pushes(wecom_app, A, corp_id=OTHER_CORP_ID) == 403
     text = advice(li_wei_at_work, wecom_app, "success")
 
-    assert f"The message was decrypted, but it is for the CorpID {OTHER_CORP_ID}" in text
+    assert f"what was encrypted ends with {OTHER_CORP_ID}" in text
     assert "Verified" not in text
     assert "arrive" not in text
 
