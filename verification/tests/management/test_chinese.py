@@ -33,7 +33,7 @@ NAMES = re.compile(
 #: Arguments and values, one-word commands, and words that a Chinese operator uses as well.
 TERMS = {
     *("slug", "id", "file", "user", "sealed", "jsonl", "watch", "Token", "AppID", "echostr"),
-    *("ID", "SuiteID", "EncodingAESKey", "Webhook", "keep", "resend", "worker"),
+    *("ID", "SuiteID", "EncodingAESKey", "Webhook", "keep", "resend", "worker", "success"),
     *("CommandError", "Python", "PostgreSQL", "SQLite", "PgBouncer", "gzip", "shell"),
 }
 
