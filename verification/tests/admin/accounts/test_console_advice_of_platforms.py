@@ -25,16 +25,6 @@ from verification.tests.support.tampering import as_owner
 from verification.tests.support.wecom import OTHER_CORP_ID, SUITE_ID, make_wecom_app
 
 
-@pytest.fixture
-def wecom_app(db: None) -> OfficialAccount:
-    return make_wecom_app("service", A)
-
-
-@pytest.fixture
-def mini_program(db: None) -> OfficialAccount:
-    return make_account("shop", B, platform=Platform.MINI_PROGRAM.value)
-
-
 def advice(client: Client, account: OfficialAccount, answer: str) -> str:
     text = open_account(client, account, console=answer)
     return html.unescape(text.partition('class="advice"')[2].partition("</p>")[0])

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from verification.models import AESKey, OfficialAccount
+from verification.models import OfficialAccount
 from verification.protocol.console import MINI_PROGRAM, WECOM_APP, WECOM_SUITE
 from verification.protocol.enums import Platform
 from verification.tests.support.accounts import make_account
@@ -33,25 +33,6 @@ from verification.tests.support.wecom import (
     SUITE_ID,
     make_wecom_app,
 )
-
-OFFICIAL, MINI, WECOM = (str(platform.value) for platform in Platform)
-WECOM_FORM = {"platform": WECOM, "app_id": CORP_ID, "aes_key_source": "generate"}
-
-
-@pytest.fixture
-def wecom_app(db: None) -> OfficialAccount:
-    return make_wecom_app("service", A)
-
-
-@pytest.fixture
-def mini_program(db: None) -> OfficialAccount:
-    return make_account("shop", B, platform=Platform.MINI_PROGRAM.value)
-
-
-def current_key(account: OfficialAccount) -> str:
-    key = AESKey.objects.get(account=account, superseded_at=None)
-    assert key.secret is not None
-    return key.secret.reveal()
 
 
 def connect_card(text: str) -> str:

@@ -14,8 +14,7 @@ from verification.admin.audit_log.change_details import describe
 from verification.models import AESKey, OfficialAccount
 from verification.protocol.encryption import AES_KEY_PATTERN
 from verification.protocol.enums import Platform
-from verification.tests.support.accounts import make_account
-from verification.tests.support.adapter import A, B
+from verification.tests.support.adapter import A
 from verification.tests.support.admin_client import (
     UNCHANGED,
     add,
@@ -33,7 +32,6 @@ from verification.tests.support.messages import AES_KEY
 from verification.tests.support.wecom import (
     CORP_ID,
     SUITE_ID,
-    make_wecom_app,
     store_wecom_key,
 )
 
@@ -41,26 +39,10 @@ OFFICIAL, MINI, WECOM = (str(platform.value) for platform in Platform)
 WECOM_FORM = {"platform": WECOM, "app_id": CORP_ID, "aes_key_source": "generate"}
 
 
-@pytest.fixture
-def wecom_app(db: None) -> OfficialAccount:
-    return make_wecom_app("service", A)
-
-
-@pytest.fixture
-def mini_program(db: None) -> OfficialAccount:
-    return make_account("shop", B, platform=Platform.MINI_PROGRAM.value)
-
-
 def current_key(account: OfficialAccount) -> str:
     key = AESKey.objects.get(account=account, superseded_at=None)
     assert key.secret is not None
     return key.secret.reveal()
-
-
-def connect_card(text: str) -> str:
-    """Return the card that connects the account, without markup."""
-    card = text.partition('id="connect"')[2].partition('id="backend-card"')[0]
-    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", card)).split())
 
 
 class TestAdding:
