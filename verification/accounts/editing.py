@@ -24,5 +24,8 @@ def save_changes(account: OfficialAccount, fields: Iterable[str], actor: Actor) 
         if changes:
             # Only these: somebody may have paused the account meanwhile.
             account.save(update_fields=[*changes, "updated_at"])
+            if {"app_id", "suite_id"} & changes.keys():
+                # What a key did not decrypt may have been for the id that it has now.
+                account.aes_keys.filter(first_used_at=None).update(failed_at=None)
             change_log.record(Action.ACCOUNT_CHANGED, actor, account, changes=changes)
     return list(changes)

@@ -26,7 +26,7 @@ from verification.models import (
     OfficialAccount,
     VerificationAttempt,
 )
-from verification.protocol.enums import DeliveryResult, Outcome
+from verification.protocol.enums import DeliveryResult, Mark, Outcome
 from verification.protocol.message import MalformedMessage
 from verification.protocol.reply import LOOP, TRY_AGAIN
 from verification.relay.failures import advise, describe
@@ -118,9 +118,24 @@ def inspect(probe: Probe, sent: SentMessage) -> Finding:
     if result_of_check is Result.FAILED:
         return Finding(False, sentence, advise_on_change(is_recorded=is_recorded))
     try:
+        require_parameters(attempt, sent)
         return inspect_answer(answer.body, sent, is_recorded=is_recorded)
     except UnfitReply as error:
         return error.finding
+
+
+def require_parameters(attempt: VerificationAttempt | None, sent: SentMessage) -> None:
+    """Raise UnfitReply if an encrypted message arrived without the parameters that belong to it."""
+    if attempt and sent.encryption and not attempt.marks & Mark.MSG_SIGNATURE:
+        raise UnfitReply(
+            _(
+                "The message arrived, but encrypt_type and msg_signature did not: something in "
+                "front of this server has cut the query string."
+            ),
+            _(
+                "Let the proxy pass on everything after the “?”: {caller}'s messages need it."
+            ).format(caller=sent.account.caller),
+        )
 
 
 def inspect_answer(body: bytes, sent: SentMessage, *, is_recorded: bool) -> Finding:

@@ -49,6 +49,8 @@ def judge_push(
         return refuse(accepted, Reason.MALFORMED_PARAMETER, status=400, detail=BODY)
     if is_encrypted:
         return judge_encrypted(callback, push, token, settings, accepted, message)
+    if message.encrypt and not message.msg_type:  # The query string has lost what belongs to it.
+        return refuse(accepted, Reason.MESSAGE_SIGNATURE_MISMATCH, detail=PLAIN)
     assert target is not None  # see above
     return replace(accepted, push=AcceptedPush(target=target, message=message, plaintext=None))
 

@@ -12,6 +12,7 @@ from verification.accounts.aes_keys import (
     rotate_aes_key,
 )
 from verification.accounts.creation import create_account
+from verification.accounts.editing import save_changes
 from verification.accounts.rotation import retire, reveal
 from verification.models import AESKey, OfficialAccount
 from verification.protocol.encryption import decode_aes_key
@@ -85,6 +86,17 @@ def test_the_app_id_is_stored_with_the_key_and_its_change_is_on_record(
     assert brand_a.app_id == APP_ID
     assert actions()[-2:] == [Action.ACCOUNT_CHANGED, Action.AES_KEY_CREATED]
     assert last_event().token_fingerprint == key.fingerprint
+
+
+def test_a_key_is_not_accused_of_what_came_before_the_app_id_was_corrected(
+    account: OfficialAccount,
+) -> None:
+    rotate_aes_key(account, AES_KEY, LI_WEI, app_id="wx0123456789abcdef")
+    AESKey.objects.update(failed_at=timezone.now())
+    account.app_id = APP_ID
+    save_changes(account, ["app_id"], LI_WEI)
+
+    assert AESKey.objects.get().failed_at is None
 
 
 def test_a_key_that_is_refused_does_not_change_the_app_id(account: OfficialAccount) -> None:

@@ -16,6 +16,7 @@ from verification.tests.support.backend import FakeBackend, set_backend
 from verification.tests.support.changing_proxy import changing_proxy
 from verification.tests.support.fake_server import ok, serving
 from verification.tests.support.gunicorn import Gunicorn
+from verification.tests.support.messages import AES_KEY, store_aes_key
 from verification.tests.support.wecom import SUITE_ID, make_wecom_app
 
 Output = pytest.CaptureFixture[str]
@@ -125,6 +126,25 @@ def test_a_dropped_query_string_is_looked_for_here_as_well(
     assert out.endswith(
         "No attempt here has its nonce: a proxy may have changed the query string, or answered "
         "itself. Run `manage.py explain_attempt` here and, if it was another server, there."
+    )
+
+
+def cut_parameters_of_encryption(target: str) -> str:
+    path, _, query = target.partition("?")
+    names = ("encrypt_type=", "msg_signature=")
+    return f"{path}?{'&'.join(one for one in query.split('&') if not one.startswith(names))}"
+
+
+def test_parameters_that_a_proxy_cut_are_missed(
+    gunicorn: Gunicorn, brand_a: OfficialAccount, capsys: Output
+) -> None:
+    store_aes_key(brand_a, AES_KEY)
+    with changing_proxy(gunicorn.port, target=cut_parameters_of_encryption) as url:
+        out = send(capsys, url, "--encrypted")
+
+    assert out.startswith(
+        "Failed: The message arrived, but encrypt_type and msg_signature did not: something in "
+        "front of this server has cut the query string. Let the proxy pass on everything"
     )
 
 

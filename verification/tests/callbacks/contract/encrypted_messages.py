@@ -106,6 +106,17 @@ class EncryptedMessages(Adapter):
         assert self.push_encrypted(encrypted_push(A, TEXT, key=OTHER_AES_KEY))[0] == 200
         assert len(backend.received) == 2
 
+    def test_an_encrypted_message_that_lost_its_parameters_is_refused(
+        self, brand_a: OfficialAccount, backend: FakeBackend
+    ) -> None:
+        """A backend that expects plain messages could not read it."""
+        set_backend(brand_a, backend.url)
+        body, _query = encrypted_push(A, TEXT)
+
+        assert self.push(body) == (403, b"bad token")
+        assert last_attempt().detail == "plain"
+        assert backend.received == []
+
     def test_a_mistyped_key_mutes_no_account(
         self, brand_a: OfficialAccount, backend: FakeBackend
     ) -> None:
