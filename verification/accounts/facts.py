@@ -147,11 +147,14 @@ def _read_tokens(facts: dict[int, Facts], stored: StoredData, now: datetime) -> 
 
 
 def _read_aes_keys(facts: dict[int, Facts], now: datetime) -> None:
-    for key in AESKey.objects.live_at(now).filter(account__in=facts):
+    keys = [*AESKey.objects.live_at(now).filter(account__in=facts)]
+    # In a rotation, the console may still have the previous key, which decrypts.
+    fitting = {key.account_id for key in keys if key.first_used_at}
+    for key in keys:
         facts[key.account_id].has_key |= key.is_current
         if not key.is_decryptable:
             facts[key.account_id].lost_secrets.append(AESKey._meta.verbose_name)
-        if key.is_current and key.failed_at and not key.first_used_at:
+        if key.is_current and key.failed_at and key.account_id not in fitting:
             facts[key.account_id].has_unfit_key = True
 
 

@@ -26,7 +26,12 @@ def platform_since_changed(evidence: Evidence) -> Explanation | None:
             "“{account}” had another platform then: it is {platform} now, whose requests are "
             "signed like this."
         ).format(account=account, platform=_describe_platform(account)),
-        try_again(evidence),
+        join_sentences(
+            _("If they are missing, enter its EncodingAESKey and its CorpID on its page first.")
+            if account.is_wecom
+            else "",
+            try_again(evidence),
+        ),
         (account,),
         depends_on_tokens=True,
     )

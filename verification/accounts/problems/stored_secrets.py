@@ -52,7 +52,7 @@ def key_unfit(facts: Facts, now: datetime) -> Problem | None:
             return None  # Its explanation says more: the CorpID may be what does not fit.
         advice = _(
             "Compare the EncodingAESKey and the CorpID on the account's page with WeCom's console. "
-            "What the key does not decrypt is refused."
+            "Until they fit, WeCom's check is refused."
         )
     elif facts.backend and facts.backend.forwards_decrypted:
         level = Level.FAILING

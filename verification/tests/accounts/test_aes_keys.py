@@ -13,6 +13,7 @@ from verification.accounts.aes_keys import (
 )
 from verification.accounts.creation import create_account
 from verification.accounts.editing import save_changes
+from verification.accounts.facts import read_facts
 from verification.accounts.rotation import retire, reveal
 from verification.models import AESKey, OfficialAccount
 from verification.protocol.encryption import decode_aes_key
@@ -157,3 +158,16 @@ def test_a_key_of_a_wecom_app_needs_its_corp_id(db: None) -> None:
     with pytest.raises(ValidationError, match="This is an AgentId"):
         rotate_aes_key(account, AES_KEY, LI_WEI, app_id="1000002")
     rotate_aes_key(account, AES_KEY, LI_WEI, app_id=CORP_ID)
+
+
+def test_a_new_key_is_not_accused_while_the_console_has_the_previous_one(
+    account: OfficialAccount,
+) -> None:
+    rotate_aes_key(account, AES_KEY, LI_WEI)
+    AESKey.objects.update(first_used_at=timezone.now())
+    rotate_aes_key(account, OTHER_AES_KEY, LI_WEI)
+    AESKey.objects.filter(superseded_at=None).update(failed_at=timezone.now())
+
+    assert not read_facts([account], timezone.now())[account.pk].has_unfit_key
+    AESKey.objects.filter(superseded_at__isnull=False).update(expires_at=timezone.now())
+    assert read_facts([account], timezone.now())[account.pk].has_unfit_key
