@@ -6,6 +6,7 @@ Brand-A and Brand-B are official accounts. Each function creates the WeCom app t
 from __future__ import annotations
 
 from datetime import timedelta
+from urllib.parse import parse_qsl, urlencode
 
 from verification.accounts.aes_keys import rotate_aes_key
 from verification.models import OfficialAccount
@@ -90,7 +91,8 @@ def echostr_with_spaces(send: Send) -> str:
 
 def echostr_damaged(send: Send) -> str:
     make_shop()
-    send(f"/wechat/shop?{wecom_verification(W)[:-20]}")
+    values = dict(parse_qsl(wecom_verification(W)))
+    send(f"/wechat/shop?{urlencode(values | {'echostr': values['echostr'][:-20]})}")
     return "The echostr is not whole: it was cut off, or something in it was changed."
 
 
