@@ -121,7 +121,7 @@ class WeComCalls(Adapter):
         [
             ({"corp_id": OTHER_CORP_ID}, f"receive_id {OTHER_CORP_ID}"),
             ({"corp_id": ""}, "receive_id"),
-            ({"key": OTHER_AES_KEY}, "padding"),
+            ({"key": OTHER_AES_KEY}, "padding|content"),  # random bytes may end like padding
             ({"encrypted": ECHOSTR}, "base64"),
             ({"encrypted": "QUJD"}, "length"),
             ({"encrypted": "QUJDRA=="[:-1]}, "base64"),
@@ -139,7 +139,7 @@ class WeComCalls(Adapter):
 
         assert (answer.status, answer.body) == (403, b"bad token")
         assert last_attempt().reason == Reason.UNDECRYPTABLE_MESSAGE
-        assert last_attempt().detail == detail
+        assert last_attempt().detail in detail.split("|")
         assert Token.objects.get().first_used_at is None
 
     @pytest.mark.parametrize(
