@@ -21,6 +21,7 @@ from verification.attempts.index import NONE, AttemptIndex
 from verification.diagnosis import Explanation, StoredData, explain
 from verification.models import OfficialAccount, VerificationAttempt
 from verification.models.noise import ALL_MARKS, WECHAT_USER_AGENT
+from verification.protocol.encryption import BODY
 from verification.protocol.enums import Kind, Reason, is_wecom_call
 from verification.protocol.signature import compute_signatures, signed_parts
 
@@ -56,7 +57,7 @@ DOUBTFUL_REASONS = [Reason.MISSING_PARAMETER, Reason.MALFORMED_PARAMETER]
 SIGNATURE_NAMES = ["signature", "msg_signature"]
 #: WeCom's echostr is malformed if a proxy has changed it: it is base64. Its body is malformed if
 #: it has no Encrypt, as those of bots.
-ECHOSTR, BODY = "echostr", "body"
+ECHOSTR = "echostr"
 _IS_OF_PLATFORM = Q(signature__isnull=False) & (
     Q(reason=Reason.MISSING_PARAMETER, detail__in=SIGNATURE_NAMES)
     | (

@@ -57,7 +57,7 @@ HEAD = ChainHead._meta.db_table
 HEAD_COLUMNS = ["last_attempt_id", "last_seal_id", "last_digest", "last_recorded_at"]
 #: The columns of verification_read_accounts about the chain: those of the head, and the clock.
 HEAD_WIDTH = len(HEAD_COLUMNS) + 1
-# Without keys and backends, 13 of the 23 columns are needed. All of them would take 30 µs longer.
+# Without keys and backends, 13 of the 24 columns are needed. All of them would take 30 µs longer.
 COLUMNS_WITHOUT_SETTINGS = f"""{", ".join(HEAD_COLUMNS)}, clock,
     account_id, slug, is_paused, answers_at_root, platform, token_id, secret, is_unused"""
 # The clock is read outside the CTE, after the wait for the lock.

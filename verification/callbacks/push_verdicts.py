@@ -6,18 +6,19 @@ from dataclasses import replace
 
 from verification.callbacks.decryption import AccountSettings, Decryption, decrypt
 from verification.protocol.callback import Callback, Push
-from verification.protocol.encryption import BODY, KEY_LOST, ReplyEncryption
+from verification.protocol.encryption import (
+    BODY,
+    COPIED,
+    KEY_LOST,
+    MISSING,
+    PLAIN,
+    ReplyEncryption,
+)
 from verification.protocol.enums import DeliveryResult, Kind, Mark, Outcome, Reason
 from verification.protocol.message import MalformedMessage, Message, parse_push
 from verification.protocol.reply import AcceptedPush, Verdict
 from verification.protocol.signature import verify_signature
 from verification.relay.forward import repeats
-
-#: The detail of a refused message that is not encrypted, although the account's messages are.
-PLAIN = "plain"
-#: The details of a msg_signature that is the same as signature, so that it does not cover the
-#: message, and of one that is missing or malformed.
-COPIED, MISSING = "copied", "missing"
 
 
 def judge_push(

@@ -7,11 +7,8 @@ from django.utils.translation import gettext as _
 from verification.diagnosis.advice import button_of, caller_of, stranger_tried
 from verification.diagnosis.evidence import Evidence, Explanation
 from verification.diagnosis.names import join_sentences, name_accounts, name_id
-from verification.protocol.encryption import BODY
+from verification.protocol.encryption import BODY, COPIED, MISSING, PLAIN
 from verification.protocol.enums import Reason
-
-#: The details of a msg_signature that is the same as signature, and of one that did not arrive.
-COPIED, MISSING = "copied", "missing"
 
 
 def message_unreadable(evidence: Evidence) -> Explanation | None:
@@ -78,49 +75,52 @@ def wecom_message_mismatch(evidence: Evidence) -> Explanation | None:
         return None
     attempt = evidence.attempt
     signers = evidence.signers_of((attempt.timestamp, attempt.nonce))
-    happened = _(
-        "No token of “{account}” made the msg_signature of this message. It covers the message, "
-        "which is not on record, so this server cannot compare other tokens."
-    )
-    if not attempt.account:
-        happened = _(
-            "No token of a WeCom app that accepts calls at the bare domain made the msg_signature "
-            "of this message. It covers the message, which is not on record, so this server cannot "
-            "compare other tokens."
-        )
-    if evidence.is_refused_for(Reason.UNDECRYPTABLE_TOKEN):
-        happened = _(
-            "The server that answered could not decrypt every token that may have made the "
-            "msg_signature of this message. It covers the message, which is not on record, so the "
-            "tokens cannot be compared now."
-        )
+    owners = sorted({token.account for token in signers}, key=str)
+    happened = _describe_mismatch(evidence)
     if signers:
         happened = _(
             "The msg_signature was made with the token of {signers}, but without the text of "
             "Encrypt."
-        )
+        ).format(signers=name_accounts(owners))
     to_do = _(
         "If messages stay away, press {button} in WeCom's console again: its check is compared "
         "with every stored token. If the console has the right token, a proxy in front of this "
         "server changes bodies or the query string."
-    )
+    ).format(button=button_of(evidence))
     in_script = _(
         "If a script or tool of yours sent it: msg_signature is the SHA-1 of token, timestamp, "
         "nonce and the text of Encrypt, sorted and joined."
     )
-    owners = sorted({token.account for token in signers}, key=str)
     return _explain(
         evidence,
         _("message with a wrong signature"),
-        happened.format(account=evidence.name, signers=name_accounts(owners)),
-        join_sentences(
-            "" if signers else to_do.format(button=button_of(evidence)), in_script, stranger_tried()
-        ),
+        happened,
+        join_sentences("" if signers else to_do, in_script, stranger_tried()),
     )
 
 
+def _describe_mismatch(evidence: Evidence) -> str:
+    """Return which tokens the msg_signature was compared with, and why not with others."""
+    if evidence.is_refused_for(Reason.UNDECRYPTABLE_TOKEN):
+        return _(
+            "The server that answered could not decrypt every token that may have made the "
+            "msg_signature of this message. It covers the message, which is not on record, so the "
+            "tokens cannot be compared now."
+        )
+    if not evidence.attempt.account:
+        return _(
+            "No token of a WeCom app that accepts calls at the bare domain made the msg_signature "
+            "of this message. It covers the message, which is not on record, so this server cannot "
+            "compare other tokens."
+        )
+    return _(
+        "No token of “{account}” made the msg_signature of this message. It covers the message, "
+        "which is not on record, so this server cannot compare other tokens."
+    ).format(account=evidence.name)
+
+
 def message_not_encrypted(evidence: Evidence) -> Explanation | None:
-    if evidence.attempt.detail != "plain" or not evidence.is_refused_for(
+    if evidence.attempt.detail != PLAIN or not evidence.is_refused_for(
         Reason.MESSAGE_SIGNATURE_MISMATCH
     ):
         return None

@@ -48,6 +48,9 @@ class Problem(StrEnum):
 #: no AppID or CorpID, no key of TOKEN_ENCRYPTION_KEYS decrypts its keys, or the text is of another
 #: kind than was expected.
 NO_KEY, KEY_LOST, BODY = "no_key", "key_lost", "body"
+#: Why an encrypted message is refused before it is decrypted: it is not marked as encrypted, its
+#: msg_signature is missing or malformed, or it is the same as signature, which covers no text.
+PLAIN, MISSING, COPIED = "plain", "missing", "copied"
 
 
 class UndecryptableMessage(ValueError):

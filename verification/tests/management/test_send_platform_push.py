@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import json
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from django.core.management import call_command
-from django.core.management.base import CommandError
 from wechatpy.crypto import WeChatCrypto
 from wechatpy.enterprise.crypto import WeChatCrypto as WeComCrypto
 from wechatpy.enterprise.parser import parse_message as parse_wecom_message
@@ -27,30 +24,12 @@ from verification.tests.support.messages import (
     encrypt,
     store_aes_key,
 )
+from verification.tests.support.sent_push import SENDER, XML_REPLY, Output, query_of, send_push
 from verification.tests.support.signer import signature
 from verification.tests.support.wecom import CORP_ID, make_wecom_app
 
-Output = pytest.CaptureFixture[str]
-SENDER = "wechat_gateway_test"
 REPLY = {"ToUserName": SENDER, "FromUserName": ORIGINAL_ID, "CreateTime": 1714036505}
 TRANSFER = {**REPLY, "MsgType": "transfer_customer_service"}
-XML_REPLY = (
-    f"<xml><ToUserName>{SENDER}</ToUserName><FromUserName>{CORP_ID}</FromUserName>"
-    "<CreateTime>1714036505</CreateTime><MsgType>text</MsgType><Content>您好</Content></xml>"
-)
-
-
-def send(capsys: Output, *options: str) -> str:
-    """Return what the command prints, or the sentence with which it fails."""
-    try:
-        call_command("send_push", "brand", *options)
-    except CommandError as error:
-        return str(error)
-    return capsys.readouterr().out
-
-
-def query_of(target: str) -> dict[str, str]:
-    return {name: values[0] for name, values in parse_qs(urlsplit(target).query).items()}
 
 
 class TestMiniProgram:
@@ -67,7 +46,7 @@ class TestMiniProgram:
         return backend
 
     def test_a_message_in_json_reaches_the_backend(self, capsys: Output) -> None:
-        out = send(capsys, "--format", "json", "--text", "您好 <b>&]]>")
+        out = send_push(capsys, "--format", "json", "--text", "您好 <b>&]]>")
 
         [received] = self.backend.received
         message = json.loads(received.body)
@@ -79,13 +58,13 @@ class TestMiniProgram:
         assert (last_attempt().kind, last_attempt().status) == (Kind.SELF_TEST, 200)
 
     def test_xml_is_the_default(self, capsys: Output) -> None:
-        send(capsys, "--text", "您好")
+        send_push(capsys, "--text", "您好")
 
         assert parse_message(self.backend.received[0].body).content == "您好"
 
     def test_an_encrypted_message_in_json_is_readable_for_wechatpy(self, capsys: Output) -> None:
         store_aes_key(self.account, AES_KEY)
-        out = send(capsys, "--format", "json", "--encrypted", "--text", "您好")
+        out = send_push(capsys, "--format", "json", "--encrypted", "--text", "您好")
 
         [received] = self.backend.received
         envelope, query = json.loads(received.body), query_of(received.target)
@@ -108,7 +87,7 @@ class TestMiniProgram:
             "Nonce": "415670741",
         }
         self.backend.answer = lambda _: (200, json.dumps(reply).encode())
-        out = send(capsys, "--format", "json", "--encrypted")
+        out = send_push(capsys, "--format", "json", "--encrypted")
 
         assert "and replied (transfer_customer_service)." in out
 
@@ -117,7 +96,7 @@ class TestMiniProgram:
         reply = WeChatCrypto(A, AES_KEY, APP_ID).encrypt_message("success", "1", "1714036505")
         self.backend.answer = lambda _: (200, reply.encode())
 
-        assert "The backend encrypted “success”" in send(capsys, "--encrypted")
+        assert "The backend encrypted “success”" in send_push(capsys, "--encrypted")
 
     @pytest.mark.parametrize(
         ("options", "reply", "sentence"),
@@ -135,12 +114,12 @@ class TestMiniProgram:
     ) -> None:
         self.backend.answer = lambda _: (200, reply.encode())
 
-        assert sentence in send(capsys, *options)
+        assert sentence in send_push(capsys, *options)
 
     def test_only_mini_programs_get_json(self, capsys: Output) -> None:
         OfficialAccount.objects.update(platform=Platform.OFFICIAL_ACCOUNT)
 
-        assert send(capsys, "--format", "json").startswith(
+        assert send_push(capsys, "--format", "json").startswith(
             "Only Mini Programs get messages in JSON"
         )
         assert not VerificationAttempt.objects.exists()
@@ -168,7 +147,7 @@ class TestWeCom:
     def test_it_is_encrypted_and_reaches_the_backend_as_a_members_would(
         self, capsys: Output
     ) -> None:
-        out = send(capsys, "--text", "您好 <b>&]]>")
+        out = send_push(capsys, "--text", "您好 <b>&]]>")
 
         message = self.decrypted()
         assert (message.source, message.target) == (SENDER, CORP_ID)
@@ -180,7 +159,7 @@ class TestWeCom:
         assert "The backend took the message and sends no reply." in out
 
     def test_it_is_recorded_as_a_self_test_and_uses_no_key(self, capsys: Output) -> None:
-        send(capsys)
+        send_push(capsys)
 
         attempt = last_attempt()
         assert (attempt.kind, attempt.status) == (Kind.SELF_TEST, 200)
@@ -191,7 +170,7 @@ class TestWeCom:
     def test_an_encrypted_reply_is_read(self, capsys: Output) -> None:
         reply = WeComCrypto(A, AES_KEY, CORP_ID).encrypt_message(XML_REPLY, "1", "1714036505")
         self.backend.answer = lambda _: (200, reply.encode())
-        out = send(capsys)
+        out = send_push(capsys)
 
         assert "The backend took the message and replied (text)." in out
         assert "您好" not in out
@@ -215,10 +194,10 @@ class TestWeCom:
     ) -> None:
         self.backend.answer = lambda _: (200, reply.encode())
 
-        assert sentence in send(capsys)
+        assert sentence in send_push(capsys)
 
     def test_another_token_is_refused(self, capsys: Output) -> None:
-        message = send(capsys, "--token", B)
+        message = send_push(capsys, "--token", B)
 
         assert message.startswith("The message was refused with status 403. Attempt ")
         assert last_attempt().reason == Reason.SIGNATURE_MISMATCH
@@ -227,4 +206,4 @@ class TestWeCom:
     def test_without_a_key_it_says_what_to_do(self, capsys: Output) -> None:
         self.account.aes_keys.all().delete()
 
-        assert "run set_aes_key brand --key -." in send(capsys)
+        assert "run set_aes_key brand --key -." in send_push(capsys)

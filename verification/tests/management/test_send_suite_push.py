@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from defusedxml.ElementTree import fromstring
-from django.core.management import call_command
-from django.core.management.base import CommandError
 from wechatpy.enterprise.crypto import WeChatCrypto as WeComCrypto
 
 from verification.models import Backend, VerificationAttempt
@@ -17,27 +14,8 @@ from verification.tests.support.adapter import A, last_attempt
 from verification.tests.support.backend import FakeBackend, set_backend
 from verification.tests.support.gunicorn import Gunicorn
 from verification.tests.support.messages import AES_KEY
-from verification.tests.support.wecom import CORP_ID, SUITE_ID, make_wecom_app
-
-Output = pytest.CaptureFixture[str]
-SENDER = "wechat_gateway_test"
-XML_REPLY = (
-    f"<xml><ToUserName>{SENDER}</ToUserName><FromUserName>{CORP_ID}</FromUserName>"
-    "<CreateTime>1714036505</CreateTime><MsgType>text</MsgType><Content>您好</Content></xml>"
-)
-
-
-def send(capsys: Output, *options: str) -> str:
-    """Return what the command prints, or the sentence with which it fails."""
-    try:
-        call_command("send_push", "brand", *options)
-    except CommandError as error:
-        return str(error)
-    return capsys.readouterr().out
-
-
-def query_of(target: str) -> dict[str, str]:
-    return {name: values[0] for name, values in parse_qs(urlsplit(target).query).items()}
+from verification.tests.support.sent_push import XML_REPLY, Output, query_of, send_push
+from verification.tests.support.wecom import SUITE_ID, make_wecom_app
 
 
 class TestThirdPartyApp:
@@ -53,7 +31,7 @@ class TestThirdPartyApp:
         return backend
 
     def test_it_gets_an_event_of_a_type_on_which_no_backend_acts(self, capsys: Output) -> None:
-        out = send(capsys)
+        out = send_push(capsys)
 
         [received] = self.backend.received
         query = query_of(received.target)
@@ -75,7 +53,7 @@ class TestThirdPartyApp:
             reply = crypto.encrypt_message("success", "1", "1714036505")
         self.backend.answer = lambda _: (200, reply.encode())
 
-        assert send(capsys).startswith(
+        assert send_push(capsys).startswith(
             "The backend took the event, but the answer is not “success”. Let the backend answer "
             "exactly “success”, not encrypted, to each event, also to those that it does not know: "
             "WeCom takes anything else for an error."
@@ -84,16 +62,18 @@ class TestThirdPartyApp:
     def test_a_line_break_may_be_the_backends(self, capsys: Output) -> None:
         self.backend.answer = lambda _: (200, b"success\n")
 
-        assert send(capsys).endswith("The backend, or something in front of this server, adds it.")
+        assert send_push(capsys).endswith(
+            "The backend, or something in front of this server, adds it."
+        )
 
     def test_a_failure_of_the_backend_is_explained(self, capsys: Output) -> None:
         self.backend.answer = lambda _: (500, b"")
 
-        assert send(capsys).startswith("The backend answered with status 500.")
+        assert send_push(capsys).startswith("The backend answered with status 500.")
 
     def test_a_backend_that_gets_it_decrypted_reads_the_event(self, capsys: Output) -> None:
         Backend.objects.update(forwards_decrypted=True)
-        out = send(capsys)
+        out = send_push(capsys)
 
         assert b"<InfoType><![CDATA[wechat_gateway_test]]></InfoType>" in self.backend.bodies()[0]
         assert "answered “success”." in out
@@ -101,11 +81,11 @@ class TestThirdPartyApp:
     def test_without_a_backend_it_says_what_is_lost(self, capsys: Output) -> None:
         Backend.objects.all().delete()
 
-        assert send(capsys).endswith(
+        assert send_push(capsys).endswith(
             "This server accepts the events of this account. The account has no backend, so each "
             "suite_ticket is lost: set one.\n"
         )
 
     def test_it_has_no_text(self, capsys: Output) -> None:
-        assert send(capsys, "--text", "hello").startswith("A third-party app gets an event")
+        assert send_push(capsys, "--text", "hello").startswith("A third-party app gets an event")
         assert not VerificationAttempt.objects.exists()
