@@ -85,7 +85,8 @@ def verify(callbacks: Sequence[Callback]) -> list[Verdict]:
                 head, clock = store.lock_head()
                 now = recording_time(head, clock)
                 # A first use ends earlier tokens, which must not wait for a time still to come.
-                first_uses.mark(min(now, clock))
+                if first_uses:
+                    first_uses.mark(min(now, clock))
                 lengthen(attempts, time.perf_counter() - made)
                 batch = close_batch(attempts, head, now)
                 check_time(started)
