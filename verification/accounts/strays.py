@@ -13,7 +13,7 @@ from verification.attempts.index import ALL_IDS, NONE, AttemptIndex
 from verification.diagnosis import Explanation, StoredData, explain
 from verification.diagnosis.evidence import Evidence
 from verification.models import OfficialAccount, VerificationAttempt
-from verification.models.noise import WECHAT_USER_AGENT
+from verification.models.noise import LOST_QUERY, LOST_QUERY_COLUMNS
 from verification.protocol.enums import Kind, Reason
 
 #: Older calls are history.
@@ -79,24 +79,20 @@ def read_strays(
 
 
 def is_lost_query(attempt: VerificationAttempt) -> bool:
-    """Return whether something on the way may have removed the query string of WeChat's call.
-
-    It counts as noise, because a bot may have sent it.
-    """
-    is_missing = attempt.reason == Reason.MISSING_PARAMETER and attempt.signature is None
-    return is_missing and attempt.user_agent == WECHAT_USER_AGENT
+    """Return whether something on the way may have removed the query string of WeChat's call."""
+    return all(getattr(attempt, name) == value for name, value in LOST_QUERY_COLUMNS.items())
 
 
-def _lost_queries(account_ids: Collection[int], now: datetime) -> list[VerificationAttempt]:
+def _lost_queries(account_ids: Collection[int], now: datetime) -> QuerySet[VerificationAttempt]:
     """Return the verifications of the last day without a query string, newest first."""
     if not account_ids:
-        return []
+        return VerificationAttempt.objects.none()
     kinds, reasons = [Kind.URL_VERIFICATION], [Reason.MISSING_PARAMETER]
     ids = AttemptIndex([*account_ids], kinds, reasons, is_noise=True).newest(MAX_PER_KEY)
     attempts = VerificationAttempt.objects.filter(
-        pk__in=ids, recorded_at__gt=now - STRAY_LIFETIME
-    ).select_related("account")
-    return [attempt for attempt in attempts.order_by("-id") if is_lost_query(attempt)]
+        LOST_QUERY, pk__in=ids, recorded_at__gt=now - STRAY_LIFETIME
+    )
+    return attempts.select_related("account").order_by("-id")
 
 
 def _calls_without_account(now: datetime) -> QuerySet[VerificationAttempt]:

@@ -29,17 +29,13 @@ from verification.diagnosis.remarks import (
     is_slow,
 )
 from verification.models import OfficialAccount, VerificationAttempt
-from verification.models.noise import NOISE, WECHAT_USER_AGENT
+from verification.models.noise import LOST_QUERY, NOISE
 from verification.protocol.console import console_of
 from verification.protocol.enums import Kind, Outcome, Platform, Reason
 from verification.times import format_datetime
 
 RECENT = timedelta(minutes=10)
 IS_OF_PAUSE = Q(reason=Reason.PAUSED_ACCOUNT)
-#: A bot may have sent it, or something on the way has removed the query string.
-IS_LOST_QUERY = Q(
-    reason=Reason.MISSING_PARAMETER, signature__isnull=True, user_agent=WECHAT_USER_AGENT
-)
 
 
 def advise(answer: str, account: OfficialAccount, status: AccountStatus) -> str:
@@ -85,7 +81,7 @@ def last_recent_attempt(account: OfficialAccount, answer: str) -> VerificationAt
         return passed
     telling, refused = IS_ACCEPTED_OR_ACTIONABLE | IS_OF_PAUSE, ~NOISE
     if answer != "success":  # After that, the query string was not lost.
-        telling, refused = telling | IS_LOST_QUERY, refused | IS_LOST_QUERY
+        telling, refused = telling | LOST_QUERY, refused | LOST_QUERY
     last = verifications.filter(telling).first()
     return last or recent.filter(refused, outcome=Outcome.REFUSED).first()
 

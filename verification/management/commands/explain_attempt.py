@@ -4,15 +4,20 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import CommandError
+from django.db.models import Q
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from verification.attempts.index import ALL_IDS, NONE, AttemptIndex
 from verification.diagnosis import explain, remark_on
 from verification.management.base import GatewayCommand, add_json_argument
-from verification.models import Checkpoint, VerificationAttempt
-from verification.models.noise import NOISE
-from verification.protocol.enums import Kind, Outcome, Reason
+from verification.models import Checkpoint, OfficialAccount, VerificationAttempt
+from verification.models.noise import LOST_QUERY
+from verification.protocol.enums import Kind, Reason
 from verification.times import format_datetime
+
+#: The newest requests of browsers and bots among which calls of WeChat's are looked for.
+MAX_NOISE = 1000
 
 
 class Command(GatewayCommand):
@@ -28,7 +33,8 @@ class Command(GatewayCommand):
             nargs="?",
             help=_(
                 "The number of the attempt, as in logs and exports. The default is the last "
-                "refused attempt that is not a self-test, a browser or a bot."
+                "refused attempt that is not a self-test, a browser or a bot. A call with WeChat's "
+                "user agent and without a query string counts: a proxy may have removed it."
             ),
         )
         add_json_argument(parser)
@@ -72,10 +78,22 @@ def find_attempt(number: int) -> VerificationAttempt:
 
 
 def find_last_refused() -> VerificationAttempt:
-    """Return the last refused attempt that is not a self-test, a browser, a bot, or many."""
-    refused = VerificationAttempt.objects.filter(outcome=Outcome.REFUSED).exclude(NOISE)
-    refused = refused.exclude(kind=Kind.SELF_TEST).exclude(reason=Reason.MIXED)
-    attempt = refused.select_related("account").order_by("-id").first()
+    """Return the last refused attempt that WeChat may have sent.
+
+    It is no self-test and no row of unlike requests. A call of WeChat's that lost its query string
+    is among the noise, of which only what is newer than the last other refusal is read.
+    """
+    accounts = [NONE, *OfficialAccount.objects.order_by().values_list("id", flat=True)]
+    kinds = [kind for kind in Kind if kind is not Kind.SELF_TEST]
+    reasons = [reason for reason in Reason if reason is not Reason.MIXED]
+    last = AttemptIndex(accounts, kinds, reasons).newest(1)[:1]
+    newer = range(last[0] + 1, ALL_IDS.stop) if last else ALL_IDS
+    noise = AttemptIndex(accounts, kinds, [Reason.MISSING_PARAMETER], is_noise=True)
+    without_query = noise.newest(MAX_NOISE, newer)[:MAX_NOISE]
+    attempts = VerificationAttempt.objects.filter(
+        Q(pk__in=last) | Q(LOST_QUERY, pk__in=without_query)
+    )
+    attempt = attempts.select_related("account").order_by("-id").first()
     if attempt is None:
         raise CommandError(_("No attempt was refused, except for self-tests, browsers and bots."))
     return attempt

@@ -10,6 +10,7 @@ from django.core.management.base import CommandError
 from django.test import Client
 
 from verification.models import OfficialAccount
+from verification.models.noise import WECHAT_USER_AGENT
 from verification.tests.support.adapter import A, B, last_attempt
 from verification.tests.support.fake_server import refusing, serving
 from verification.tests.support.gunicorn import Gunicorn
@@ -42,6 +43,44 @@ def test_without_a_number_it_explains_the_last_refusal(
         f"Attempt {refused.id}, {format_datetime(refused.recorded_at)}: Refused"
     )
     assert " (UTC+8): " in out.getvalue()
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_call_of_wechats_that_lost_its_query_string_is_the_last_refusal(
+    client: Client, brand_a: OfficialAccount, brand_b: OfficialAccount, method: str
+) -> None:
+    client.get(f"/wechat/brand-a?{verification(B)}")
+    Client(headers={"User-Agent": WECHAT_USER_AGENT}).generic(method, "/wechat/brand-b")
+    lost = last_attempt()
+    for _visit in range(3):
+        Client(headers={"User-Agent": "curl/8.5.0"}).generic(method, "/wechat/brand-b")
+    out = StringIO()
+    call_command("explain_attempt", stdout=out)
+
+    assert out.getvalue().startswith(f"Attempt {lost.id}, ")
+    assert "removed the query string" in out.getvalue()
+
+
+def test_a_query_string_that_was_lost_before_the_last_refusal_is_history(
+    client: Client, brand_a: OfficialAccount, brand_b: OfficialAccount
+) -> None:
+    Client(headers={"User-Agent": WECHAT_USER_AGENT}).get("/wechat/brand-a")
+    client.get(f"/wechat/brand-a?{verification(B)}")
+    refused = last_attempt()
+    out = StringIO()
+    call_command("explain_attempt", stdout=out)
+
+    assert out.getvalue().startswith(f"Attempt {refused.id}, ")
+
+
+def test_a_lost_query_string_is_found_although_nothing_else_was_refused(
+    brand_a: OfficialAccount,
+) -> None:
+    Client(headers={"User-Agent": WECHAT_USER_AGENT}).get("/wechat/brand-a")
+    out = StringIO()
+    call_command("explain_attempt", stdout=out)
+
+    assert "removed the query string" in out.getvalue()
 
 
 def test_a_refused_self_test_is_not_the_last_refusal(

@@ -127,6 +127,8 @@ def test_a_dropped_query_string_is_looked_for_here_as_well(
         "No attempt here has its nonce: a proxy may have changed the query string, or answered "
         "itself. Run `manage.py explain_attempt` here and, if it was another server, there."
     )
+    call_command("explain_attempt")
+    assert "removed the query string" in capsys.readouterr().out
 
 
 def cut_parameters_of_encryption(target: str) -> str:
