@@ -6,7 +6,7 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from verification.accounts.encryption import require_encryption
+from verification.accounts.encryption import explain_unfit_key, require_encryption
 from verification.accounts.reply_report import (
     Finding,
     SentMessage,
@@ -18,6 +18,7 @@ from verification.accounts.reply_report import (
     require_success,
 )
 from verification.diagnosis import explain
+from verification.diagnosis.names import join_sentences
 from verification.keys import self_test_key
 from verification.models import (
     AESKey,
@@ -161,6 +162,13 @@ def inspect_answer(body: bytes, sent: SentMessage, *, is_recorded: bool) -> Find
                 "Encrypt the test message as well (send_push --encrypted). If {caller}'s console "
                 "no longer encrypts, retire the key."
             ).format(caller=account.caller),
+        )
+    if finding.is_ok and sent.encryption is not None and (unfit := explain_unfit_key(account)):
+        sentence, advice = unfit
+        return finding._replace(
+            is_ok=False,
+            sentence=join_sentences(finding.sentence, sentence),
+            advice=join_sentences(advice, finding.advice),
         )
     return finding
 

@@ -40,28 +40,36 @@ def token_shared(facts: Facts, now: datetime) -> Problem | None:
 
 
 def key_unfit(facts: Facts, now: datetime) -> Problem | None:
+    account = facts.account
     if not facts.has_unfit_key:
         return None
-    level = Level.WARNING
-    advice = _(
-        "Compare the EncodingAESKey and the AppID on the account's page with the console. Until a "
-        "message fits, encrypted messages are not checked with the key."
+    if account.is_wecom and refused(facts, now):
+        return None  # Its explanation says more: the CorpID may be what does not fit.
+    is_lost = not account.is_wecom and facts.backend and facts.backend.forwards_decrypted
+    text = _("The EncodingAESKey or the {id_name} here does not fit")
+    return Problem(
+        Level.FAILING if is_lost else Level.WARNING,
+        text.format(id_name=account.id_name),
+        advise_on_unfit_key(facts),
     )
+
+
+def advise_on_unfit_key(facts: Facts) -> str:
+    """Return what to compare with the console, and what does not work until it fits."""
     if facts.account.is_wecom:
-        if refused(facts, now):
-            return None  # Its explanation says more: the CorpID may be what does not fit.
-        advice = _(
+        return _(
             "Compare the EncodingAESKey and the CorpID on the account's page with WeCom's console. "
             "Until they fit, WeCom's check is refused."
         )
-    elif facts.backend and facts.backend.forwards_decrypted:
-        level = Level.FAILING
-        advice = _(
+    if facts.backend and facts.backend.forwards_decrypted:
+        return _(
             "Compare the EncodingAESKey and the AppID on the account's page with the console. "
             "Until a message fits, encrypted messages do not reach the backend."
         )
-    text = _("The EncodingAESKey or the {id_name} here does not fit")
-    return Problem(level, text.format(id_name=facts.account.id_name), advice)
+    return _(
+        "Compare the EncodingAESKey and the AppID on the account's page with the console. Until a "
+        "message fits, encrypted messages are not checked with the key."
+    )
 
 
 def rotation_unfinished(facts: Facts, now: datetime) -> Problem | None:

@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext_lazy as _
 
-from verification.accounts.encryption import read_check_encryption
+from verification.accounts.encryption import check_verification, read_check_encryption
 from verification.admin.accounts.aes_keys import AES_KEYS
 from verification.admin.accounts.pages import render_page
 from verification.admin.accounts.tokens import TOKENS
@@ -20,7 +20,7 @@ from verification.fields import UndecryptableSecret
 from verification.keys import self_test_key
 from verification.models import ChainHead, OfficialAccount, VerificationAttempt
 from verification.protocol.console import console_of
-from verification.self_test.checks import Result, check, worst
+from verification.self_test.checks import Result, worst
 from verification.self_test.client import Probe, probe_server_url
 
 #: A user needs one of these permissions.
@@ -28,7 +28,7 @@ TESTERS = ("change_officialaccount", "rotate_token")
 SUMMARIES = {
     Result.PASSED: _("Everything passed: {caller} would accept this answer."),
     Result.WARNED: _("{caller} would accept this answer, but something needs attention."),
-    Result.FAILED: _("{caller} would not accept this answer."),
+    Result.FAILED: _("{caller}'s own check would fail."),
 }
 
 
@@ -77,7 +77,7 @@ def show(
     probe: Probe,
     attempt: VerificationAttempt | None,
 ) -> HttpResponse:
-    checks = check(probe)
+    checks = check_verification(probe, account)
     context = {
         "title": _("Test of %(account)s from this server") % {"account": account},
         "checks": checks,

@@ -9,7 +9,7 @@ from django.core.management.base import CommandError
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from verification.accounts.encryption import read_check_encryption
+from verification.accounts.encryption import check_verification, read_check_encryption
 from verification.accounts.push_report import explain_refusal
 from verification.keys import self_test_key
 from verification.management.base import (
@@ -22,7 +22,7 @@ from verification.management.base import (
 )
 from verification.management.targets import current_token, default_url, require_url
 from verification.protocol.reply import TRY_AGAIN
-from verification.self_test.checks import Result, check
+from verification.self_test.checks import Result
 from verification.self_test.client import Probe, probe_server_url
 
 
@@ -50,7 +50,8 @@ class Command(GatewayCommand):
         secret = current_token(account) if token is None else read_token(token)
         encryption = read_check_encryption(account)
         probe = probe_server_url(target, secret, self_test_key(), encryption)
-        failed = [result.sentence for result in check(probe) if result.result is Result.FAILED]
+        checks = check_verification(probe, account)
+        failed = [check.sentence for check in checks if check.result is Result.FAILED]
         if options["json"]:
             self.print_json(**account_facts(account), **probe_facts(probe, target, failed))
         if failed:

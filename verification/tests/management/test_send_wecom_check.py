@@ -18,6 +18,7 @@ from verification.protocol.encryption import decode_aes_key, decrypt_message
 from verification.protocol.enums import Kind, Mark, Reason
 from verification.tests.support import fake_server
 from verification.tests.support.adapter import A, B, last_attempt
+from verification.tests.support.admin_client import wecom_verifies
 from verification.tests.support.fake_server import AnswerFunction, ok, serving
 from verification.tests.support.gunicorn import Gunicorn
 from verification.tests.support.messages import AES_KEY, OTHER_AES_KEY
@@ -103,6 +104,38 @@ class TestAgainstThisServer:
             call_command("send_check", "wecom")
 
         assert last_attempt().reason == Reason.UNDECRYPTABLE_MESSAGE
+
+    @pytest.mark.parametrize("is_json", [False, True])
+    def test_a_key_that_does_not_fit_wecoms_own_check_fails(
+        self, wecom: OfficialAccount, capsys: Output, is_json: bool
+    ) -> None:
+        """Zhang Wei has pasted the EncodingAESKey of another app here."""
+        assert wecom_verifies(wecom, A, key=OTHER_AES_KEY) == 403
+        with pytest.raises(CommandError) as refusal:
+            call_command("send_check", "wecom", *(["--json"] if is_json else []))
+
+        sentence = (
+            "This test was encrypted with the EncodingAESKey that is stored here, but what WeCom "
+            "sent does not fit that key, or not the CorpID. Compare the EncodingAESKey and the "
+            "CorpID on the account's page with WeCom's console. Until they fit, WeCom's check is "
+            "refused."
+        )
+        assert str(refusal.value).endswith(f"/wechat/wecom would not pass. {sentence}")
+        if is_json:
+            facts = json.loads(capsys.readouterr().out)
+            assert (facts["passes"], facts["problems"]) == (False, [sentence])
+        store_wecom_key(wecom, OTHER_AES_KEY)
+        call_command("send_check", "wecom")
+
+    def test_a_new_key_passes_while_the_console_has_the_previous_one(
+        self, wecom: OfficialAccount, capsys: Output
+    ) -> None:
+        wecom_verifies(wecom, A)
+        store_wecom_key(wecom, OTHER_AES_KEY)
+        assert wecom_verifies(wecom, A) == 200
+        call_command("send_check", "wecom")
+
+        assert "/wechat/wecom passes" in capsys.readouterr().out
 
     def test_as_a_mini_program_it_is_called_as_an_official_account(
         self, brand_a: OfficialAccount, capsys: Output

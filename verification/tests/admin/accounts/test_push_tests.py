@@ -13,11 +13,17 @@ from django.utils import timezone
 from verification.models import AESKey, Backend, Delivery, OfficialAccount, VerificationAttempt
 from verification.protocol.enums import Kind, Platform
 from verification.tests.support.accounts import make_account
-from verification.tests.support.adapter import B, last_attempt
+from verification.tests.support.adapter import A, B, last_attempt
 from verification.tests.support.admin_client import errors, open_account, staff
 from verification.tests.support.backend import FakeBackend, set_backend
 from verification.tests.support.gunicorn import Gunicorn
-from verification.tests.support.messages import AES_KEY, store_aes_key
+from verification.tests.support.messages import (
+    AES_KEY,
+    OTHER_AES_KEY,
+    encrypted_push,
+    store_aes_key,
+    text_message,
+)
 from verification.tests.support.wecom import SUITE_ID, make_wecom_app
 
 REPLY = (
@@ -126,6 +132,20 @@ def test_a_plain_one_fails_where_wechats_own_are_refused(
 
     assert "own plain messages are refused" in send(li_wei_at_work, brand_a)
     assert "own plain messages are refused" not in send(li_wei_at_work, brand_a, encrypted="on")
+
+
+def test_an_encrypted_one_fails_while_wechats_own_do_not_fit_the_key(
+    live: FakeBackend, li_wei_at_work: Client, brand_a: OfficialAccount
+) -> None:
+    store_aes_key(brand_a, AES_KEY)
+    body, query = encrypted_push(A, text_message("hello", msg_id="1"), key=OTHER_AES_KEY)
+    Client().post(f"{brand_a.server_path}?{query}", body, content_type="text/xml")
+    live.answer = lambda _: (200, b"success")
+    text = html.unescape(send(li_wei_at_work, brand_a, encrypted="on"))
+
+    assert "The backend took the message and sends no reply. This test was encrypted with" in text
+    assert "what WeChat sent does not fit that key, or not the AppID." in text
+    assert "Compare the EncodingAESKey and the AppID on the account's page with the" in text
 
 
 def test_a_wecom_app_without_its_key_gets_none(live: FakeBackend, li_wei_at_work: Client) -> None:

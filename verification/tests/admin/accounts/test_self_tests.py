@@ -27,13 +27,13 @@ from verification.self_test import client
 from verification.tests.support import fake_server
 from verification.tests.support.accounts import LI_WEI, make_account
 from verification.tests.support.adapter import A, last_attempt
-from verification.tests.support.admin_client import staff
+from verification.tests.support.admin_client import staff, wecom_verifies
 from verification.tests.support.fake_server import serving
 from verification.tests.support.gunicorn import (
     Gunicorn,
     free_port,
 )
-from verification.tests.support.messages import AES_KEY
+from verification.tests.support.messages import AES_KEY, OTHER_AES_KEY
 from verification.tests.support.wecom import make_wecom_app
 
 BUTTON = "Test from this server"
@@ -164,6 +164,19 @@ class TestTheResult:
         assert "https://developer.work.weixin.qq.com/resource/devtool" in text
         assert "curl --http1.1" in text
 
+    def test_a_key_that_does_not_fit_wecoms_own_check_is_named(
+        self, li_wei_at_work: Client, public_gateway: Gunicorn, li_wei: User
+    ) -> None:
+        """Li Wei has pasted the EncodingAESKey of another app here."""
+        app = make_wecom_app("service", A)
+        wecom_verifies(app, A, key=OTHER_AES_KEY)
+        text = html.unescape(li_wei_at_work.post(url_of(app)).text)
+
+        assert "WeCom's own check would fail." in text
+        assert "It is the decrypted echostr, byte for byte." in text
+        assert '<th scope="row">EncodingAESKey</th>' in text
+        assert "what WeCom sent does not fit that key, or not the CorpID. Compare the" in text
+
     def test_everything_passes_and_the_attempt_is_linked(
         self, li_wei_at_work: Client, public_gateway: Gunicorn, brand_a: OfficialAccount
     ) -> None:
@@ -202,7 +215,7 @@ class TestTheResult:
         pause(brand_a, Actor("wang.fang"))
         text = li_wei_at_work.post(url_of(brand_a)).text
 
-        assert "WeChat would not accept this answer." in text
+        assert "WeChat's own check would fail." in html.unescape(text)
         assert "It answers 403, not 200, and says “bad token”." in text
         assert last_attempt().kind == Kind.SELF_TEST
 
