@@ -176,7 +176,11 @@ def _body(probe: Probe) -> Finding:
 def _describe_wrong_body(answer: Answer, sent_echostr: str) -> str:
     body, right = answer.body, answer.echostr.encode()
     if body == b"\xef\xbb\xbf" + right:
-        return _("A byte order mark (BOM) precedes the echostr: save the page without one.")
+        return _(
+            "A byte order mark (BOM) precedes the echostr. Something in front of this server adds "
+            "it, or another program answers. If that program is to answer, save its files without "
+            "one."
+        )
     if body in {b'"%s"' % right, b"'%s'" % right}:
         return _(
             "The echostr is in quotes. Something in front of this server adds them, or another "
