@@ -62,7 +62,12 @@ class UnfitReply(Exception):
 
 
 def require_success(body: bytes, *, is_recorded: bool) -> None:
-    """Raise UnfitReply if it is not what this server answers for an account without backend."""
+    """Raise UnfitReply if it is not what this server answers for an account without backend.
+
+    That is known to the byte, so even a line break shows that something changes answers, which
+    would also spoil the echostr of a URL verification. With a backend, inspect_reply() only advises
+    against one: it may be the backend's, and nobody has published whether WeChat minds it.
+    """
     if body != b"success":
         raise UnfitReply(describe_changed(body), advise_on_change(is_recorded=is_recorded))
 
@@ -145,7 +150,10 @@ def describe_suite_error() -> tuple[str, str]:
 
 
 def inspect_reply(body: bytes, sent: SentMessage, *, is_recorded: bool) -> Finding:
-    """Return what the person would get of an answer 200. Raises UnfitReply."""
+    """Return what the person would get of an answer 200. Raises UnfitReply.
+
+    Blanks beside “success” are no fault here, unlike in require_success(), which says why.
+    """
     text = body.strip()
     if text in NO_REPLY:
         sentence = _("The backend took the message and sends no reply.")
