@@ -15,6 +15,7 @@ from verification.accounts.problems import calls
 from verification.accounts.refusals import IS_ACCEPTED_OR_ACTIONABLE
 from verification.accounts.status import AccountStatus
 from verification.accounts.strays import (
+    IS_LOST_QUERY,
     Stray,
     is_lost_query,
     read_calls_elsewhere,
@@ -29,17 +30,13 @@ from verification.diagnosis.remarks import (
     is_slow,
 )
 from verification.models import OfficialAccount, VerificationAttempt
-from verification.models.noise import NOISE, WECHAT_USER_AGENT
+from verification.models.noise import NOISE
 from verification.protocol.console import console_of
 from verification.protocol.enums import Kind, Outcome, Platform, Reason
 from verification.times import format_datetime
 
 RECENT = timedelta(minutes=10)
 IS_OF_PAUSE = Q(reason=Reason.PAUSED_ACCOUNT)
-#: A bot may have sent it, or something on the way has removed the query string.
-IS_LOST_QUERY = Q(
-    reason=Reason.MISSING_PARAMETER, signature__isnull=True, user_agent=WECHAT_USER_AGENT
-)
 
 
 def advise(answer: str, account: OfficialAccount, status: AccountStatus) -> str:
