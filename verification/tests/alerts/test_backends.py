@@ -112,6 +112,12 @@ def test_followers_without_replies_are_reported_although_the_backend_works(
     message = sent()
     assert message.startswith("“Brand-A”: followers get no reply: unusable reply\n12 of 24")
     assert "Let the backend answer with “success”" in message
+    assert "deliveries of the last hour brought no reply, the last at 20" in message
+    assert message.count("unusable reply") == 1
+
+    clock.advance(minutes=5)
+    count_deliveries(brand_a, DeliveryResult.BUSY, 40)
+    assert sent() == ""
 
     clock.advance(minutes=80)
     assert sent().startswith("“Brand-A”: followers get replies again")
