@@ -55,7 +55,7 @@ def backend_fails(snapshot: Snapshot, account: OfficialAccount) -> Finding | Non
                 [
                     _("Since {time}.").format(time=format_datetime(since, TIME_FORMAT)),
                     describe(result, status),
-                    advise(result, status),
+                    advise(result, status, backend),
                     effect,
                 ],
             )

@@ -35,7 +35,7 @@ def backend_failing(facts: Facts, now: datetime) -> Problem | None:
     advice = ""
     if backend.last_failure is not None:
         result = DeliveryResult(backend.last_failure)
-        advice = advise(result, backend.last_failure_status)
+        advice = advise(result, backend.last_failure_status, backend)
     return Problem(Level.FAILING if is_lasting else Level.WARNING, text, advice)
 
 

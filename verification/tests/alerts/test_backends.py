@@ -46,6 +46,15 @@ def test_a_failing_backend_is_reported_with_its_reason_and_so_is_its_end(
     assert "12 messages wait." in message
 
 
+def test_a_backend_that_has_taken_no_decrypted_message_may_expect_encrypted_ones(
+    brand_a: OfficialAccount, sent: Sent
+) -> None:
+    give_failing_backend(brand_a, DeliveryResult.SERVER_ERROR, 500)
+    Backend.objects.update(forwards_decrypted=True)
+
+    assert "check that it expects plain XML or JSON" in sent()
+
+
 @pytest.mark.parametrize(
     ("platform", "sentence"),
     [
