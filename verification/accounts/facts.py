@@ -20,7 +20,7 @@ from verification.accounts.refusals import (
     read_open_refusals,
     refused_since,
 )
-from verification.accounts.strays import Stray, read_strays
+from verification.accounts.strays import Stray, read_lost_queries, read_strays
 from verification.diagnosis import StoredData
 from verification.models import (
     AESKey,
@@ -67,6 +67,8 @@ class Facts:
     refusals: OpenRefusals = field(default_factory=OpenRefusals)
     #: The newest call to a wrong address since last_accepted.
     stray: Stray | None = None
+    #: The newest call without its query string since last_accepted.
+    lost_query: Stray | None = None
     refused_in_24_h: int = 0
     paused: ChangeEvent | None = None
     backend: Backend | None = None
@@ -211,6 +213,8 @@ def _read_refusals(facts: dict[int, Facts], stored: StoredData, now: datetime) -
         facts[account_id].refusals = refusals
     for account_id, stray in read_strays(last_accepted, stored, now).items():
         facts[account_id].stray = stray
+    for account_id, stray in read_lost_queries(last_accepted, stored, now).items():
+        facts[account_id].lost_query = stray
 
 
 def _count_refused(facts: dict[int, Facts], now: datetime) -> None:

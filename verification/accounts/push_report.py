@@ -94,7 +94,8 @@ def inspect(probe: Probe, sent: SentMessage) -> Finding:
         result, status = failure
         if result is DeliveryResult.UNUSABLE_REPLY and sent.account.suite_id:
             return Finding(False, *describe_suite_error(), result)
-        return Finding(False, describe(result, status), advise(result, status), result)
+        backend = Backend.objects.filter(account=sent.account).first()
+        return Finding(False, describe(result, status), advise(result, status, backend), result)
     if (answer.status, answer.body) == (TRY_AGAIN.status, TRY_AGAIN.body):
         return Finding(
             False,

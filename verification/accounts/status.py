@@ -127,7 +127,7 @@ def _describe_waiting_account(facts: Facts) -> AccountStatus:
         )
         advice = advise_on_refusal(facts)
         return AccountStatus(Level.WAITING, text, advice, refusal.attempt, facts=facts)
-    if facts.stray and not facts.stray.is_lost_query:
+    if facts.stray:
         return _describe_missed_call(facts, facts.stray)
     if facts.current_token is None:
         advice = _("Create a token.")
@@ -135,8 +135,8 @@ def _describe_waiting_account(facts: Facts) -> AccountStatus:
     if advice := describe_missing_secrets(facts):
         text = _("No CorpID yet") if facts.has_key else _("No EncodingAESKey yet")
         return AccountStatus(Level.WAITING, text, advice, facts=facts)
-    if facts.stray:
-        return _describe_missed_call(facts, facts.stray)
+    if facts.lost_query:
+        return _describe_missed_call(facts, facts.lost_query)
     text = _("{caller} has not called yet").format(caller=facts.account.caller)
     return AccountStatus(Level.WAITING, text, facts=facts)
 

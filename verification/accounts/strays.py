@@ -1,11 +1,16 @@
-"""Finds calls to a wrong address, and the account that each was probably meant for."""
+"""Finds calls that went astray: to a wrong address, or without their query string.
+
+It also finds the account that each was probably meant for.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from difflib import get_close_matches
+from typing import Any
 
 from django.db.models import QuerySet
 
@@ -32,6 +37,9 @@ REASONS_ELSEWHERE = [
 ]
 #: The newest calls of each account, kind and reason that are looked at.
 MAX_PER_KEY = 5
+#: The newest calls without a signature that are looked at, of each account and kind. Most of them
+#: may be those of bots.
+MAX_UNSIGNED = 20
 #: How much an address must resemble the slug of an account to be meant for it, from 0 to 1.
 MIN_RESEMBLANCE = 0.6
 
@@ -44,6 +52,8 @@ class Stray:
     explanation: Explanation
     #: It was signed with a token of the account. Otherwise only the address resembles its own.
     is_certain: bool
+    #: How many lost their query string since the last accepted call, among those that were read.
+    count: int = 1
 
     @property
     def is_lost_query(self) -> bool:
@@ -71,10 +81,29 @@ def read_strays(
         if accepted is None or accepted < attempt.recorded_at:
             explanation = explain(attempt, stored)
             strays[account.pk] = Stray(attempt, explanation, is_certain=signer is not None)
-    for attempt in _lost_queries(never_called - strays.keys(), now):
-        account_id = attempt.account_id or 0
-        if account_id not in strays:
-            strays[account_id] = Stray(attempt, explain(attempt, stored), is_certain=False)
+    return strays
+
+
+def read_lost_queries(
+    last_accepted: Mapping[int, datetime | None], stored: StoredData, now: datetime
+) -> dict[int, Stray]:
+    """Return the newest call of each account that lost its query string, with their number.
+
+    Only those after the account's last accepted call count.
+    """
+    newest: dict[int, int] = {}
+    counts: Counter[int] = Counter()
+    for pk, account_id, recorded_at, occurrences in _lost_queries(last_accepted, now):
+        accepted = last_accepted[account_id]
+        if accepted is None or accepted < recorded_at:
+            newest.setdefault(account_id, pk)
+            counts[account_id] += occurrences
+    strays = {}
+    for attempt in VerificationAttempt.objects.filter(pk__in=newest.values()):
+        account = stored.accounts_by_id[attempt.account_id or 0]
+        attempt.account = account
+        explanation, count = explain(attempt, stored), counts[account.pk]
+        strays[account.pk] = Stray(attempt, explanation, is_certain=False, count=count)
     return strays
 
 
@@ -83,16 +112,16 @@ def is_lost_query(attempt: VerificationAttempt) -> bool:
     return all(getattr(attempt, name) == value for name, value in LOST_QUERY_COLUMNS.items())
 
 
-def _lost_queries(account_ids: Collection[int], now: datetime) -> QuerySet[VerificationAttempt]:
-    """Return the verifications of the last day without a query string, newest first."""
-    if not account_ids:
-        return VerificationAttempt.objects.none()
-    kinds, reasons = [Kind.URL_VERIFICATION], [Reason.MISSING_PARAMETER]
-    ids = AttemptIndex([*account_ids], kinds, reasons, is_noise=True).newest(MAX_PER_KEY)
+def _lost_queries(account_ids: Iterable[int], now: datetime) -> Iterable[tuple[Any, ...]]:
+    """Return id, account, time and occurrences of the last day's lost queries, newest first.
+
+    Only these columns are read: a proxy may lose the queries of all accounts at once.
+    """
+    index = AttemptIndex([*account_ids], KINDS, [Reason.MISSING_PARAMETER], is_noise=True)
     attempts = VerificationAttempt.objects.filter(
-        LOST_QUERY, pk__in=ids, recorded_at__gt=now - STRAY_LIFETIME
+        LOST_QUERY, pk__in=index.newest(MAX_UNSIGNED), recorded_at__gt=now - STRAY_LIFETIME
     )
-    return attempts.select_related("account").order_by("-id")
+    return attempts.order_by("-id").values_list("id", "account_id", "recorded_at", "occurrences")
 
 
 def _calls_without_account(now: datetime) -> QuerySet[VerificationAttempt]:

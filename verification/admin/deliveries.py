@@ -125,7 +125,9 @@ class DeliveryAdmin(ReadOnlyAdmin):
     def what_to_do(self, delivery: Delivery) -> str:
         if delivery.last_result is None or delivery.state not in Delivery.STORED:
             return "–"
-        return advise(DeliveryResult(delivery.last_result), delivery.last_status) or "–"
+        backend: Backend | None = getattr(delivery.account, "backend", None)
+        result = DeliveryResult(delivery.last_result)
+        return advise(result, delivery.last_status, backend) or "–"
 
     # In the list, times are short; its last line names their zone.
 

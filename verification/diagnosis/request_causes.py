@@ -117,7 +117,7 @@ def _explain_lost_query(evidence: Evidence, names: str) -> Explanation:
     """Explain a request that has WeChat's user agent but none of its parameters."""
     is_post = evidence.attempt.method == Method.POST
     happened = _(
-        "This had WeChat's user agent, but came without {names}: something on the way has "
+        "This had {caller}'s user agent, but came without {names}: something on the way has "
         "probably removed the query string."
     )
     to_do = _(
@@ -127,7 +127,7 @@ def _explain_lost_query(evidence: Evidence, names: str) -> Explanation:
     ).format(button=button_of(evidence))
     if is_post:
         happened = _(
-            "This had WeChat's user agent, but came without {names}. Either it is no message, or "
+            "This had {caller}'s user agent, but came without {names}. Either it is no message, or "
             "something on the way has removed the query string."
         )
         to_do = _(
@@ -137,7 +137,7 @@ def _explain_lost_query(evidence: Evidence, names: str) -> Explanation:
         )
     return Explanation(
         _("parameters missing") if is_post else _("query string lost"),
-        happened.format(names=names),
+        happened.format(caller=caller_of(evidence), names=names),
         to_do,
     )
 

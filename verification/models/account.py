@@ -51,6 +51,7 @@ CONTROLS = {"Cc", "Zl", "Zp"}
 PLATFORM_IS_FIXED = _(
     "The platform cannot change, because it has called successfully. Add another account instead."
 )
+SLUG_IS_FIXED = _("The slug cannot change: the server URL of {account} has been called.")
 
 
 @contextmanager

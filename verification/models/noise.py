@@ -90,7 +90,7 @@ def _as_query(rule: NoiseRule) -> Q:
 NOISE = reduce(or_, map(_as_query, NOISE_RULES))
 
 #: The columns of a call of WeChat's that may have lost its query string on the way. It is noise as
-#: well, because a bot may have sent it.
+#: well, because a bot may have sent it. WeCom's user agent is that of WeChat.
 LOST_QUERY_COLUMNS: dict[str, Any] = {
     "reason": Reason.MISSING_PARAMETER.value,
     "signature": None,

@@ -10,6 +10,7 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 
 from verification.keys import MISSING_KEY_ADVICE
+from verification.models import Backend
 from verification.protocol.enums import DeliveryResult
 
 
@@ -20,11 +21,17 @@ def describe(result: DeliveryResult, status: int | None = None) -> str:
     return str(SENTENCES[result]).format(status=status)
 
 
-def advise(result: DeliveryResult, status: int | None = None) -> str:
+def advise(
+    result: DeliveryResult, status: int | None = None, backend: Backend | None = None
+) -> str:
     """Return what to do about it, or an empty text if there is nothing to do."""
-    if result in (DeliveryResult.CLIENT_ERROR, DeliveryResult.SERVER_ERROR):
-        return str(ADVICE_BY_STATUS.get(status or 0, ADVICE[result]))
-    return str(ADVICE.get(result, ""))
+    if result not in (DeliveryResult.CLIENT_ERROR, DeliveryResult.SERVER_ERROR):
+        return str(ADVICE.get(result, ""))
+    advice = str(ADVICE_BY_STATUS.get(status or 0, ADVICE[result]))
+    may_be_form = status not in ADVICE_BY_STATUS or status in REFUSED_SIGNATURE
+    if backend and backend.forwards_decrypted and backend.last_success_at is None and may_be_form:
+        return str(_("{first} {second}")).format(first=advice, second=NONE_TAKEN_DECRYPTED)
+    return advice
 
 
 SENTENCES: dict[DeliveryResult, Any] = {
@@ -174,3 +181,10 @@ ADVICE_BY_STATUS: dict[int, Any] = {
     503: _NOT_RUNNING,
     504: _NOT_RUNNING,
 }
+#: A backend answers these if it has looked for WeChat's signature in vain.
+REFUSED_SIGNATURE = {401, 403}
+#: A new URL, and messages in another form, make a backend one that has taken none.
+NONE_TAKEN_DECRYPTED = _(
+    "The backend gets messages decrypted, and has taken none yet: check that it expects plain XML "
+    "or JSON, without Encrypt and msg_signature."
+)

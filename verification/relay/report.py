@@ -29,6 +29,8 @@ WITHOUT_REPLY = [
 ]
 #: Fewer lost replies, or a smaller share of an hour's deliveries, are a hiccup.
 MIN_LOST_REPLIES, MIN_LOST_SHARE = 3, 0.05
+#: A reason that has not occurred for this long, while another one has, has probably been mended.
+ENDED_AFTER = timedelta(minutes=10)
 
 
 def name_failure(result: int, status: int | None) -> str:
@@ -101,6 +103,15 @@ class Failure:
     last_at: datetime
 
 
+@dataclass(frozen=True)
+class LostReplies:
+    """Counts the deliveries that brought no reply, and says why most of them did not."""
+
+    count: int
+    last_at: datetime
+    main: Failure  #: with its own count and time, whatever the status was
+
+
 @dataclass
 class Period:
     """Counts the deliveries of the last hour or day."""
@@ -115,13 +126,22 @@ class Period:
         return sum(failure.count for failure in self.failures)
 
     @property
-    def lost_replies(self) -> Failure | None:
-        """Return how many deliveries brought no reply, with the newest reason; None if few."""
+    def lost_replies(self) -> LostReplies | None:
+        """Return how many deliveries brought no reply, and the main reason; None if few.
+
+        That is the most frequent reason of those that have not ended.
+        """
         lost = [failure for failure in self.failures if failure.result in WITHOUT_REPLY]
-        count = sum(failure.count for failure in lost)
+        counts: Counter[DeliveryResult] = Counter()
+        for failure in lost:
+            counts[failure.result] += failure.count
+        count = counts.total()
         if count < max(MIN_LOST_REPLIES, MIN_LOST_SHARE * (self.delivered + self.failed)):
             return None
-        return replace(lost[0], count=count)
+        last_at = lost[0].last_at
+        recent = [failure for failure in lost if last_at - failure.last_at <= ENDED_AFTER]
+        main = max(recent, key=lambda failure: counts[failure.result])
+        return LostReplies(count, last_at, replace(main, count=counts[main.result]))
 
     def percentile(self, share: float) -> float | None:
         """Return the milliseconds in which the backend took this share of its messages, or None.

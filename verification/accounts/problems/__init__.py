@@ -25,6 +25,7 @@ PROBLEMS: list[Finder] = [
     relay.spool_full,
     stored_secrets.token_shared,
     calls.stray,
+    calls.queries_lost,
     relay.replies_lost,
     relay.messages_dead,
     relay.messages_wait,

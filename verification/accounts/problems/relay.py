@@ -35,7 +35,7 @@ def backend_failing(facts: Facts, now: datetime) -> Problem | None:
     advice = ""
     if backend.last_failure is not None:
         result = DeliveryResult(backend.last_failure)
-        advice = advise(result, backend.last_failure_status)
+        advice = advise(result, backend.last_failure_status, backend)
     return Problem(Level.FAILING if is_lasting else Level.WARNING, text, advice)
 
 
@@ -57,19 +57,29 @@ def replies_lost(facts: Facts, now: datetime) -> Problem | None:
     text = " · ".join(
         filter(None, [describe_lost_replies(facts.deliveries), describe_stored(facts)])
     )
-    return Problem(Level.WARNING, text, advise(lost.result, lost.status))
+    return Problem(Level.WARNING, text, advise(lost.main.result))
 
 
 def describe_lost_replies(hour: Period) -> str:
-    """Return how many of the hour's deliveries brought no reply and why, or an empty text."""
+    """Return how many of the hour's deliveries brought no reply and why, or an empty text.
+
+    The count and the time are those of the main reason. All others are one number.
+    """
     lost = hour.lost_replies
     if lost is None:
         return ""
-    return _("{count} of {total} deliveries of the last hour brought no reply: {reason}").format(
-        count=f"{lost.count:,}",
+    text = _(
+        "{count} of {total} deliveries of the last hour brought no reply, the last at {time}: "
+        "{reason}"
+    ).format(
+        count=f"{lost.main.count:,}",
         total=f"{hour.delivered + hour.failed:,}",
-        reason=name_failure(lost.result, None),
+        time=format_short(lost.main.last_at),
+        reason=name_failure(lost.main.result, None),
     )
+    if others := lost.count - lost.main.count:
+        text = _("{text} ({count} more for other reasons)").format(text=text, count=f"{others:,}")
+    return text
 
 
 def messages_dead(facts: Facts, now: datetime) -> Problem | None:

@@ -25,7 +25,7 @@ from verification.admin.accounts.secret_forms import (
     make_token_source_field,
 )
 from verification.models import OfficialAccount
-from verification.models.account import PLATFORM_IS_FIXED
+from verification.models.account import PLATFORM_IS_FIXED, SLUG_IS_FIXED
 from verification.protocol.enums import Platform
 
 if TYPE_CHECKING:
@@ -63,12 +63,21 @@ class AccountForm(AccountModelForm):
             self.fields["app_id"].label, self.fields["app_id"].help_text = label, help_text
 
     def clean(self) -> dict[str, Any] | None:
-        """Refuse a form from before the platform was fixed: its ids are those of another one."""
-        posted = self.data.get("platform", str(self.instance.platform))
-        if "platform" not in self.fields and posted != str(self.instance.platform):
+        """Refuse a form from before the platform or the slug was fixed, if it changes them.
+
+        The ids of another platform are wrong as well, and a slug would be ignored silently.
+        """
+        if self._changes_fixed("platform"):
             raise forms.ValidationError(PLATFORM_IS_FIXED)
+        if self._changes_fixed("slug"):
+            raise forms.ValidationError(SLUG_IS_FIXED.format(account=self.instance))
         cleaned: dict[str, Any] | None = super().clean()
         return cleaned
+
+    def _changes_fixed(self, name: str) -> bool:
+        """Return whether the form changes this field, which is fixed now."""
+        own = str(getattr(self.instance, name))
+        return name not in self.fields and self.data.get(name, own).strip() != own
 
     @property
     def is_wecom(self) -> bool:

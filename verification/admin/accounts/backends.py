@@ -110,8 +110,9 @@ def describe_state(backend: Backend, hour: Period) -> str:
 def describe_advice(backend: Backend, hour: Period) -> str:
     if backend.failing_since is None or backend.last_failure is None:
         lost = hour.lost_replies
-        return advise(lost.result, lost.status) if lost else ""
-    return advise(DeliveryResult(backend.last_failure), backend.last_failure_status)
+        return advise(lost.main.result) if lost else ""
+    failure = DeliveryResult(backend.last_failure)
+    return advise(failure, backend.last_failure_status, backend)
 
 
 # --- Setting and removing

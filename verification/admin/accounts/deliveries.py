@@ -107,7 +107,7 @@ def advice_for(failure: Failure, hour: Period, backlog: Backlog, backend: Backen
         return _("The backend works again: it took a message at {time}.").format(
             time=format_short(success)
         )
-    return advise(failure.result, failure.status)
+    return advise(failure.result, failure.status, backend)
 
 
 def describe_failure(failure: Failure, hour: Period, advice: str) -> FailureRow:

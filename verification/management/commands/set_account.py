@@ -26,6 +26,7 @@ from verification.management.base import (
 )
 from verification.management.platforms import PLATFORMS, add_platform_arguments
 from verification.models import AESKey, OfficialAccount
+from verification.models.account import SLUG_IS_FIXED
 
 #: The field of each option.
 FIELDS = {
@@ -82,11 +83,7 @@ class Command(GatewayCommand):
         if "platform" in values:
             values["platform"] = PLATFORMS[values["platform"]].value
         if values.get("slug", slug) != slug and account.was_called():
-            raise CommandError(
-                _("The slug cannot change: the server URL of {account} has been called.").format(
-                    account=account
-                )
-            )
+            raise CommandError(SLUG_IS_FIXED.format(account=account))
         validate(account, values)
         changed = save_changes(account, values, command_line_actor())
         if "app_id" in changed:

@@ -8,7 +8,7 @@ from django.utils import timezone
 from verification.accounts.levels import Level
 from verification.accounts.pausing import pause
 from verification.change_log import Actor
-from verification.models import OfficialAccount, WatchPosition
+from verification.models import DeliveryTally, OfficialAccount, WatchPosition
 from verification.protocol.enums import DeliveryResult, Platform
 from verification.tests.support.accounts import make_account
 from verification.tests.support.adapter import A
@@ -23,6 +23,12 @@ from verification.tests.support.messages import OTHER_AES_KEY
 from verification.tests.support.statuses import status_of
 from verification.tests.support.tallies import was_pushed_to
 from verification.tests.support.wecom import make_wecom_app
+from verification.times import format_short
+
+
+def last_of(result: DeliveryResult) -> str:
+    """Return when a delivery last ended so, as pages show it."""
+    return format_short(DeliveryTally.objects.filter(result=result).latest("last_at").last_at)
 
 
 class TestProgress:
@@ -84,9 +90,37 @@ class TestReplies:
         status = status_of(brand_a)
         assert status.level is Level.WARNING
         assert status.text == (
-            "12 of 24 deliveries of the last hour brought no reply: no answer in time"
+            "12 of 24 deliveries of the last hour brought no reply, the last at "
+            f"{last_of(DeliveryResult.TIMEOUT)}: no answer in time"
         )
         assert status_of(brand_a, in_hours=1.3).level is Level.RECEIVING
+
+    def test_what_was_mended_since_is_not_taken_for_the_reason(
+        self, brand_a: OfficialAccount
+    ) -> None:
+        give_backend(brand_a)
+        count_deliveries(brand_a, DeliveryResult.TIMEOUT, 30, hours_ago=0.5)
+        count_deliveries(brand_a, DeliveryResult.UNUSABLE_REPLY, 5, status=200)
+        status = status_of(brand_a)
+
+        assert status.text == (
+            "5 of 35 deliveries of the last hour brought no reply, the last at "
+            f"{last_of(DeliveryResult.UNUSABLE_REPLY)}: unusable reply (30 more for other reasons)"
+        )
+        assert status.advice.startswith("Let the backend answer with “success”")
+
+    def test_of_the_reasons_that_go_on_the_most_frequent_is_named(
+        self, brand_a: OfficialAccount
+    ) -> None:
+        give_backend(brand_a)
+        count_deliveries(brand_a, DeliveryResult.TIMEOUT, 2, hours_ago=0.1)
+        count_deliveries(brand_a, DeliveryResult.TIMEOUT, 2, hours_ago=0.1, status=200)
+        count_deliveries(brand_a, DeliveryResult.BUSY, 3)
+        status = status_of(brand_a)
+
+        assert status.text.startswith("4 of 7 deliveries of the last hour brought no reply")
+        assert status.text.endswith(": no answer in time (3 more for other reasons)")
+        assert status.advice.startswith("Let the backend answer within 3.5 seconds")
 
     def test_messages_that_no_worker_delivers_need_attention(
         self, brand_a: OfficialAccount

@@ -30,6 +30,7 @@ from verification.tests.support.adapter import A, B
 from verification.tests.support.admin_client import (
     STRANGER,
     open_list,
+    query_is_lost,
     wechat_goes_astray,
     wechat_pushes,
     wechat_verifies,
@@ -81,6 +82,11 @@ def a_stranger_calls(account: OfficialAccount, times: int = 1) -> None:
     wechat_verifies(account, A)
     for _again in range(times):
         wechat_verifies(account, "Nonsense", STRANGER)
+
+
+def queries_lost(account: OfficialAccount) -> None:
+    wechat_pushes(account, A)
+    query_is_lost(account, times=3)
 
 
 def rotated(account: OfficialAccount, keep_old: timedelta | None = None) -> None:
@@ -181,6 +187,7 @@ SCENARIOS = {
     "called elsewhere": Scenario(
         lambda account: wechat_goes_astray("/wechat/elsewhere", A), WARNING, set(), "stray", SEEN
     ),
+    "queries lost": Scenario(queries_lost, WARNING, {"refused"}, "queries_lost"),
     "key unfit": Scenario(
         key_unfit, WARNING, set(), "key_unfit", "messages pass, as they did without a key"
     ),

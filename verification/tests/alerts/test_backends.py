@@ -46,6 +46,15 @@ def test_a_failing_backend_is_reported_with_its_reason_and_so_is_its_end(
     assert "12 messages wait." in message
 
 
+def test_a_backend_that_has_taken_no_decrypted_message_may_expect_encrypted_ones(
+    brand_a: OfficialAccount, sent: Sent
+) -> None:
+    give_failing_backend(brand_a, DeliveryResult.SERVER_ERROR, 500)
+    Backend.objects.update(forwards_decrypted=True)
+
+    assert "check that it expects plain XML or JSON" in sent()
+
+
 @pytest.mark.parametrize(
     ("platform", "sentence"),
     [
@@ -112,6 +121,12 @@ def test_followers_without_replies_are_reported_although_the_backend_works(
     message = sent()
     assert message.startswith("“Brand-A”: followers get no reply: unusable reply\n12 of 24")
     assert "Let the backend answer with “success”" in message
+    assert "deliveries of the last hour brought no reply, the last at 20" in message
+    assert message.count("unusable reply") == 1
+
+    clock.advance(minutes=5)
+    count_deliveries(brand_a, DeliveryResult.BUSY, 40)
+    assert sent() == ""
 
     clock.advance(minutes=80)
     assert sent().startswith("“Brand-A”: followers get replies again")

@@ -11,6 +11,7 @@ from verification.tests.support.accounts import LI_WEI
 from verification.tests.support.adapter import A, B
 from verification.tests.support.admin_client import (
     call,
+    query_is_lost,
     we_test,
     wechat_goes_astray,
     wechat_pushes,
@@ -176,3 +177,29 @@ def test_a_call_to_a_wrong_address_continues_the_alert_until_wechat_passes_again
 
     wechat_verifies(connected, A)
     assert sent().startswith("“Brand-A” is accepted again")
+
+
+def test_calls_that_lose_their_query_string_are_reported_until_wechat_passes_again(
+    connected: OfficialAccount, sent: Sent, clock: Clock
+) -> None:
+    query_is_lost(connected, times=2)
+    assert sent() == ""
+    query_is_lost(connected)
+    message = sent()
+    assert message.startswith("“Brand-A” is refused, after it had worked\nAt 20")
+    assert "something on the way has removed the query string" in message
+    assert "/verificationattempt/4/change/" in message
+    query_is_lost(connected, times=3)
+    assert sent() == ""
+
+    clock.advance(minutes=5)
+    wechat_pushes(connected, A)
+    assert sent().startswith("“Brand-A” is accepted again")
+
+
+def test_before_the_first_success_lost_query_strings_are_not_reported(
+    brand_a: OfficialAccount, sent: Sent
+) -> None:
+    query_is_lost(brand_a, times=5)
+
+    assert sent() == ""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from django.utils import translation
+from django.utils import timezone, translation
 
+from verification.models import Backend
 from verification.protocol.enums import DeliveryResult
 from verification.relay.failures import advise, describe
 
@@ -43,6 +44,30 @@ def test_the_status_decides_what_to_do_about_a_refusal() -> None:
         )
     assert "proxy" in advise(DeliveryResult.SERVER_ERROR, 502)
     assert "backend's log" in advise(DeliveryResult.SERVER_ERROR, 500)
+
+
+@pytest.mark.parametrize(
+    ("status", "may_be_form"),
+    [(400, True), (401, True), (403, True), (404, False), (415, True), (500, True), (502, False)],
+)
+def test_a_refusal_may_mean_that_the_backend_expects_encrypted_messages(
+    status: int, may_be_form: bool
+) -> None:
+    result = DeliveryResult.CLIENT_ERROR if status < 500 else DeliveryResult.SERVER_ERROR
+    decrypted = Backend(forwards_decrypted=True)
+    has_taken = Backend(forwards_decrypted=True, last_success_at=timezone.now())
+
+    said = "has taken none yet: check that it expects plain XML or JSON"
+    assert (said in advise(result, status, decrypted)) == may_be_form
+    assert said not in advise(result, status, has_taken)
+    assert said not in advise(result, status, Backend())
+
+
+def test_a_backend_that_cannot_be_reached_has_refused_no_form() -> None:
+    decrypted = Backend(forwards_decrypted=True)
+
+    for result in (DeliveryResult.TIMEOUT, DeliveryResult.NOT_HTTP, DeliveryResult.REDIRECT):
+        assert advise(result, None, decrypted) == advise(result)
 
 
 def test_a_sentence_names_the_status() -> None:

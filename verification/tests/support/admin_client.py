@@ -148,6 +148,16 @@ def wechat_goes_astray(path: str, token: str) -> int:
     return call(path, token, **{"User-Agent": WECHAT_USER_AGENT})
 
 
+def query_is_lost(account: OfficialAccount, *, times: int = 1, is_push: bool = True) -> None:
+    """Call the server URL as WeChat and WeCom do, through a proxy that removes the query string."""
+    client = Client(headers={"User-Agent": WECHAT_USER_AGENT})
+    for _again in range(times):
+        if is_push:
+            client.post(account.server_path, b"<xml/>", content_type="text/xml")
+        else:
+            client.get(account.server_path)
+
+
 # --- What is stored
 
 

@@ -218,7 +218,8 @@ class TestForwardingDecrypted:
 
         assert "no EncodingAESKey of this account decrypts the message." in page
         assert page.count("Compare the EncodingAESKey and the AppID or CorpID") == 3
-        assert "4 of 4 deliveries of the last hour brought no reply: message not decrypted" in page
+        assert "4 of 4 deliveries of the last hour brought no reply, the last at " in page
+        assert ": message not decrypted" in page
         assert "Works: took" not in page
 
 
@@ -281,7 +282,8 @@ class TestTheState:
         count_deliveries(brand_a, DeliveryResult.UNUSABLE_REPLY, 12, status=200)
         shown = open_account(li_wei_at_work, brand_a)
 
-        assert "12 of 12 deliveries of the last hour brought no reply: unusable reply" in shown
+        assert "12 of 12 deliveries of the last hour brought no reply, the last at " in shown
+        assert ": unusable reply" in shown
         assert "not a web page." in shown
         assert "Works: took" not in shown
 

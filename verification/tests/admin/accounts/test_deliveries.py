@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from verification.models import ChangeEvent, Delivery, OfficialAccount, WatchPosition
+from verification.models import Backend, ChangeEvent, Delivery, OfficialAccount, WatchPosition
 from verification.protocol.enums import DeliveryResult
 from verification.tests.support.admin_client import (
     last_event,
@@ -95,6 +95,24 @@ class TestTheCard:
         count_deliveries(brand_a, DeliveryResult.TIMEOUT, 3)
         shown = words(open_account(li_wei_at_work, brand_a))
         assert "Let the backend answer within 3.5 seconds" in shown
+
+    def test_a_backend_that_has_taken_no_decrypted_message_may_expect_encrypted_ones(
+        self, brand_a: OfficialAccount, li_wei_at_work: Client
+    ) -> None:
+        said, refused = "check that it expects plain XML or JSON", DeliveryResult.CLIENT_ERROR
+        give_failing_backend(brand_a, refused, 400)
+        count_deliveries(brand_a, refused, 3, status=400)
+        [message] = keep_waiting(brand_a, last_result=refused, last_status=400)
+
+        def count() -> tuple[int, int]:
+            of_message = li_wei_at_work.get(page("delivery_change", message.pk)).text
+            return open_account(li_wei_at_work, brand_a).count(said), of_message.count(said)
+
+        assert count() == (0, 0)
+        Backend.objects.update(forwards_decrypted=True)
+        assert count() == (3, 1)
+        Backend.objects.update(last_success_at=timezone.now())
+        assert count() == (0, 0)
 
     def test_it_says_how_many_wait_and_until_when(
         self, brand_a: OfficialAccount, li_wei_at_work: Client

@@ -14,6 +14,7 @@ from verification.protocol.enums import Platform
 from verification.tests.support.adapter import A
 from verification.tests.support.admin_client import (
     UNCHANGED,
+    call,
     errors,
     page,
     press,
@@ -83,6 +84,26 @@ class TestStaleForms:
 
         app.refresh_from_db()
         assert app.app_id == OTHER_CORP_ID
+
+    def test_one_from_before_the_first_call_changes_no_slug_and_says_so(
+        self, li_wei_at_work: Client, brand_a: OfficialAccount
+    ) -> None:
+        call(brand_a.server_path, "WrongToken1234567")
+        answer = change(li_wei_at_work, brand_a, slug="other", name="Brand A")
+
+        said = "The slug cannot change: the server URL of Brand-A has been called."
+        assert said in answer.text
+        brand_a.refresh_from_db()
+        assert (brand_a.slug, brand_a.name) == ("brand-a", "Brand-A")
+
+    def test_one_with_the_slug_that_is_fixed_now_is_saved(
+        self, li_wei_at_work: Client, brand_a: OfficialAccount
+    ) -> None:
+        call(brand_a.server_path, "WrongToken1234567")
+        change(li_wei_at_work, brand_a, slug=" brand-a ", name="Brand A")
+
+        brand_a.refresh_from_db()
+        assert (brand_a.slug, brand_a.name) == ("brand-a", "Brand A")
 
 
 class TestForgedForms:

@@ -80,6 +80,17 @@ def test_a_failure_of_the_backend_is_explained_and_nothing_is_stored(
     assert not Delivery.objects.exists()
 
 
+def test_a_backend_that_refuses_decrypted_messages_may_expect_encrypted_ones(
+    live: FakeBackend, li_wei_at_work: Client, brand_a: OfficialAccount
+) -> None:
+    live.answer = lambda _: (400, b"")
+    assert "has taken none yet" not in send(li_wei_at_work, brand_a)
+    store_aes_key(brand_a, AES_KEY)
+    Backend.objects.update(forwards_decrypted=True)
+
+    assert "has taken none yet: check that it expects" in send(li_wei_at_work, brand_a)
+
+
 def test_it_is_encrypted_if_that_was_ticked(
     live: FakeBackend, li_wei_at_work: Client, brand_a: OfficialAccount
 ) -> None:
