@@ -229,3 +229,28 @@ def test_the_size_of_a_batch_is_limited(monkeypatch: pytest.MonkeyPatch) -> None
     asyncio.run(arrive())
     assert max(len(batch) for batch in database.batches) == 2
     assert [nonce for batch in database.batches for nonce in batch] == ["1", "2", "3", "4", "5"]
+
+
+def test_the_next_batch_begins_when_all_clients_have_asked_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(group_commit, "GATHER_DELAY", 60)
+    database = replace_database(monkeypatch, Database())
+    database.may_commit.clear()
+    first, *others = callbacks("1", "2", "3", "4", "5")
+
+    async def ask_twice(commits: GroupCommit, once: Callback, again: Callback) -> None:
+        await commits.submit(once)
+        await commits.submit(again)
+
+    async def arrive() -> None:
+        commits = GroupCommit()
+        begun = commits.submit(first)
+        await asyncio.to_thread(database.is_busy.wait, 5)
+        clients = [ask_twice(commits, others[n], others[n + 2]) for n in range(2)]
+        asyncio.get_running_loop().call_soon(database.may_commit.set)
+        async with asyncio.timeout(5):
+            await asyncio.gather(begun, *clients)
+
+    asyncio.run(arrive())
+    assert database.batches == [["1"], ["2", "3"], ["4", "5"]]
