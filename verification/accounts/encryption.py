@@ -1,7 +1,4 @@
-"""Reads what encrypts the messages of an account, and the echostr of WeCom, for test calls.
-
-It also says whether such a call shows anything of the calls of WeChat and WeCom themselves.
-"""
+"""Reads what encrypts test calls, and reports a key that does not fit what the platform sent."""
 
 from __future__ import annotations
 
@@ -70,8 +67,8 @@ def explain_unfit_key(account: OfficialAccount) -> tuple[str, str] | None:
     if not facts.has_unfit_key:
         return None
     sentence = gettext(
-        "This test was encrypted with the EncodingAESKey that is stored here, but what {caller} "
-        "sent does not fit that key, or not the {id_name}."
+        "This test was encrypted with the EncodingAESKey that is stored here, but nothing that "
+        "{caller} has sent so far fits that key and the {id_name}."
     )
     sentence = sentence.format(caller=account.caller, id_name=account.id_name)
     return sentence, advise_on_unfit_key(facts)

@@ -93,11 +93,12 @@ def read_lost_queries(
     """
     newest: dict[int, int] = {}
     counts: Counter[int] = Counter()
-    for pk, account_id, recorded_at, occurrences in _lost_queries(last_accepted, now):
+    for pk, account_id, recorded_at in _lost_queries(last_accepted, now):
         accepted = last_accepted[account_id]
         if accepted is None or accepted < recorded_at:
             newest.setdefault(account_id, pk)
-            counts[account_id] += occurrences
+            # A shared row counts once: its requests may have other user agents.
+            counts[account_id] += 1
     strays = {}
     for attempt in VerificationAttempt.objects.filter(pk__in=newest.values()):
         account = stored.accounts_by_id[attempt.account_id or 0]
@@ -113,7 +114,7 @@ def is_lost_query(attempt: VerificationAttempt) -> bool:
 
 
 def _lost_queries(account_ids: Iterable[int], now: datetime) -> Iterable[tuple[Any, ...]]:
-    """Return id, account, time and occurrences of the last day's lost queries, newest first.
+    """Return id, account and time of the last day's lost queries, newest first.
 
     Only these columns are read: a proxy may lose the queries of all accounts at once.
     """
@@ -121,7 +122,7 @@ def _lost_queries(account_ids: Iterable[int], now: datetime) -> Iterable[tuple[A
     attempts = VerificationAttempt.objects.filter(
         LOST_QUERY, pk__in=index.newest(MAX_UNSIGNED), recorded_at__gt=now - STRAY_LIFETIME
     )
-    return attempts.order_by("-id").values_list("id", "account_id", "recorded_at", "occurrences")
+    return attempts.order_by("-id").values_list("id", "account_id", "recorded_at")
 
 
 def _calls_without_account(now: datetime) -> QuerySet[VerificationAttempt]:

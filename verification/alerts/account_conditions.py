@@ -10,7 +10,6 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 
 from verification.accounts.problems import calls
-from verification.accounts.problems.problem import Problem
 from verification.alerts.finding import Finding, link_to
 from verification.alerts.snapshot import DAY, Snapshot
 from verification.diagnosis import explain
@@ -27,27 +26,25 @@ def refused(snapshot: Snapshot, account: OfficialAccount) -> Finding | None:
     Until the first success, a person is still setting it up, and sees this on the account's page.
     A missing key is one problem of the server, which key_missing() reports.
     """
-    key, problem = f"refused:{account.pk}", _find_refused(snapshot, account)
+    key, lost = f"refused:{account.pk}", snapshot.problem(account, calls.queries_lost)
+    problem = snapshot.problem(account, calls.refused) or lost
     attempt = problem.attempt if problem else None
     if problem is None or attempt is None or attempt.reason == Reason.UNDECRYPTABLE_TOKEN:
         return _accepted_again(snapshot, account, key)
     if snapshot.first_used_at(account) is None:
         return None
+    title = _("“{account}” is refused, after it had worked")
+    if problem is lost:  # Nobody knows whether the platform has sent them.
+        title = _("“{account}”: calls arrive without their query string")
     return Finding(
         key,
         attempt.recorded_at,
-        _("“{account}” is refused, after it had worked").format(account=account),
+        title.format(account=account),
         _("At {time}: {explanation}").format(
             time=format_datetime(attempt.recorded_at, TIME_FORMAT), explanation=problem.advice
         ),
         link_to("verification_verificationattempt_change", attempt.pk),
     )
-
-
-def _find_refused(snapshot: Snapshot, account: OfficialAccount) -> Problem | None:
-    """Return the problem of calls that are refused, or of those that lost their query string."""
-    refused = snapshot.problem(account, calls.refused)
-    return refused or snapshot.problem(account, calls.queries_lost)
 
 
 def _accepted_again(snapshot: Snapshot, account: OfficialAccount, key: str) -> Finding | None:

@@ -9,14 +9,14 @@ from django.utils.translation import ngettext
 
 from verification.accounts.levels import Level
 from verification.accounts.problems import relay
-from verification.accounts.problems.relay import describe_waiting
+from verification.accounts.problems.relay import describe_lost_replies, describe_waiting
 from verification.alerts.finding import Finding, link_to
 from verification.alerts.snapshot import Snapshot
 from verification.models import Backend, OfficialAccount
 from verification.models.backend import retention_of
 from verification.protocol.enums import DeliveryResult
 from verification.relay.failures import advise, describe
-from verification.relay.report import Backlog, LostReplies, Period, name_failure
+from verification.relay.report import Backlog, name_failure
 from verification.times import format_datetime
 
 #: The second warning that messages will be deleted undelivered comes this long before.
@@ -101,19 +101,8 @@ def replies_lost(snapshot: Snapshot, account: OfficialAccount) -> Finding | None
         _("“{account}”: {people} get no reply: {reason}").format(
             account=account, people=account.people, reason=name_failure(lost.main.result, None)
         ),
-        f"{_describe_lost(lost, facts.deliveries)} {problem.advice}",
+        f"{describe_lost_replies(facts.deliveries)}. {problem.advice}",
         _link(account),
-    )
-
-
-def _describe_lost(lost: LostReplies, hour: Period) -> str:
-    """Return how many replies were lost. The title has the reason."""
-    return _(
-        "{count} of {total} deliveries of the last hour brought no reply, the last at {time}."
-    ).format(
-        count=f"{lost.count:,}",
-        total=f"{hour.delivered + hour.failed:,}",
-        time=format_datetime(lost.last_at, TIME_FORMAT),
     )
 
 

@@ -155,7 +155,8 @@ class GroupCommit:
                 self.wait_for_database(loop)
         if len(batch) != 1:
             # Clients whose callbacks were deferred have no answer, so they do not ask again.
-            self.gather(len(batch) + len(self.waiting) if batch else MAX_WAITING)
+            expected = len(batch) + len(self.waiting) if batch else MAX_BATCH_SIZE
+            self.gather(min(expected, MAX_BATCH_SIZE))
 
     def gather(self, number: int) -> None:
         """Wait until this many callbacks are waiting, and not longer than GATHER_DELAY."""

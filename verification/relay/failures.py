@@ -183,7 +183,8 @@ ADVICE_BY_STATUS: dict[int, Any] = {
 }
 #: A backend answers these if it has looked for WeChat's signature in vain.
 REFUSED_SIGNATURE = {401, 403}
-#: A new URL, and messages in another form, make a backend one that has taken none.
+#: A new URL, and messages in another form, make a backend one that has taken none. So does a clock
+#: that was set back.
 NONE_TAKEN_DECRYPTED = _(
     "The backend gets messages decrypted, and has taken none yet: check that it expects plain XML "
     "or JSON, without Encrypt and msg_signature."

@@ -105,10 +105,9 @@ class Failure:
 
 @dataclass(frozen=True)
 class LostReplies:
-    """Counts the deliveries that brought no reply, and says why most of them did not."""
+    """Counts the deliveries that brought no reply, and holds the reason to mend first."""
 
     count: int
-    last_at: datetime
     main: Failure  #: with its own count and time, whatever the status was
 
 
@@ -138,10 +137,10 @@ class Period:
         count = counts.total()
         if count < max(MIN_LOST_REPLIES, MIN_LOST_SHARE * (self.delivered + self.failed)):
             return None
-        last_at = lost[0].last_at
-        recent = [failure for failure in lost if last_at - failure.last_at <= ENDED_AFTER]
+        since = lost[0].last_at - ENDED_AFTER
+        recent = [failure for failure in lost if failure.last_at >= since]
         main = max(recent, key=lambda failure: counts[failure.result])
-        return LostReplies(count, last_at, replace(main, count=counts[main.result]))
+        return LostReplies(count, replace(main, count=counts[main.result]))
 
     def percentile(self, share: float) -> float | None:
         """Return the milliseconds in which the backend took this share of its messages, or None.

@@ -36,7 +36,7 @@ def refused(facts: Facts, now: datetime) -> Problem | None:
         return None
     is_newer = wrong_call and wrong_call.attempt.recorded_at > refusal.attempt.recorded_at
     if wrong_call and wrong_call.is_certain and is_newer:
-        return _make_problem(level, wrong_call, facts)
+        return _problem_of_stray(level, wrong_call, facts)
     text = _("Refused: {cause}").format(cause=refusal.explanation.summary)
     return Problem(level, text, advise_on_refusal(facts), refusal.attempt)
 
@@ -101,7 +101,7 @@ def stray(facts: Facts, now: datetime) -> Problem | None:
     """Find a call to a wrong address that was signed with a token of the account."""
     if facts.stray is None or not facts.stray.is_certain:
         return None
-    problem = _make_problem(Level.WARNING, facts.stray, facts)
+    problem = _problem_of_stray(Level.WARNING, facts.stray, facts)
     shown = refused(facts, now)
     return None if shown and shown.attempt == problem.attempt else problem
 
@@ -117,10 +117,10 @@ def queries_lost(facts: Facts, now: datetime) -> Problem | None:
     if lost is None or facts.last_accepted is None:
         return None
     is_worth_a_look = lost.count >= MANY_REFUSALS or facts.is_silent(now)
-    return _make_problem(Level.WARNING, lost, facts) if is_worth_a_look else None
+    return _problem_of_stray(Level.WARNING, lost, facts) if is_worth_a_look else None
 
 
-def _make_problem(level: Level, stray: Stray, facts: Facts) -> Problem:
+def _problem_of_stray(level: Level, stray: Stray, facts: Facts) -> Problem:
     text = describe_stray(stray, facts.account)
     return Problem(level, text, stray.explanation.full_text, stray.attempt)
 

@@ -34,6 +34,7 @@ PROBLEMS_OF_CALLS = [
     stored_secrets.rotation_unfinished,
     calls.refused,
     calls.stray,
+    calls.queries_lost,
 ]
 
 

@@ -28,7 +28,7 @@ TESTERS = ("change_officialaccount", "rotate_token")
 SUMMARIES = {
     Result.PASSED: _("Everything passed: {caller} would accept this answer."),
     Result.WARNED: _("{caller} would accept this answer, but something needs attention."),
-    Result.FAILED: _("{caller}'s own check would fail."),
+    Result.FAILED: _("The test failed: {caller}'s own check would probably fail."),
 }
 
 

@@ -89,10 +89,8 @@ def find_last_refused() -> VerificationAttempt:
     last = AttemptIndex(accounts, kinds, reasons).newest(1)[:1]
     newer = range(last[0] + 1, ALL_IDS.stop) if last else ALL_IDS
     noise = AttemptIndex(accounts, kinds, [Reason.MISSING_PARAMETER], is_noise=True)
-    without_query = noise.newest(MAX_NOISE, newer)[:MAX_NOISE]
-    attempts = VerificationAttempt.objects.filter(
-        Q(pk__in=last) | Q(LOST_QUERY, pk__in=without_query)
-    )
+    unsigned = noise.newest(MAX_NOISE, newer)[:MAX_NOISE]
+    attempts = VerificationAttempt.objects.filter(Q(pk__in=last) | Q(LOST_QUERY, pk__in=unsigned))
     attempt = attempts.select_related("account").order_by("-id").first()
     if attempt is None:
         raise CommandError(_("No attempt was refused, except for self-tests, browsers and bots."))

@@ -30,10 +30,9 @@ class Command(GatewayCommand):
     help = gettext_lazy(
         "Sends a signed URL verification as the account's platform does, and compares the answer "
         "with the echostr, byte for byte. WeCom encrypts the echostr, so a WeCom app needs its "
-        "EncodingAESKey. The exit code is 0 if the platform would accept the answer, and 1 if not. "
-        "A server with the same TOKEN_ENCRYPTION_KEYS records the request as a self-test, which "
-        "neither verifies the account nor sets the end of an old token. Another server records it "
-        "as the platform's."
+        "EncodingAESKey. The exit code is 0 if the test passes, and 1 if not. A server with the "
+        "same TOKEN_ENCRYPTION_KEYS records the request as a self-test, which neither verifies the "
+        "account nor sets the end of an old token. Another server records it as the platform's."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -26,11 +26,11 @@ from verification.self_test.client import Probe
 class Command(GatewayCommand):
     help = gettext_lazy(
         "Sends a signed test message, as the account's platform sends one that a person wrote, and "
-        "says what came back and what to do. The exit code is 0 if the person would see no fault, "
-        "and 1 if not. A server with the same TOKEN_ENCRYPTION_KEYS records the message as a "
-        "self-test, forwards it to the account's backend, and never stores it. Another server "
-        "takes it for a real one. A third-party app of WeCom gets an event of the made-up type "
-        "wechat_gateway_test, to which its backend must answer “success”."
+        "says what came back and what to do. The exit code is 0 if the test passes, and 1 if not. "
+        "A server with the same TOKEN_ENCRYPTION_KEYS records the message as a self-test, forwards "
+        "it to the account's backend, and never stores it. Another server takes it for a real one. "
+        "A third-party app of WeCom gets an event of the made-up type wechat_gateway_test, to "
+        "which its backend must answer “success”."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:

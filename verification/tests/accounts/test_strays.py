@@ -107,7 +107,7 @@ class TestLostQuery:
 
         assert status_of(brand_a).level is Level.WARNING
 
-    def test_a_monitor_neither_counts_nor_hides_them(self, brand_a: OfficialAccount) -> None:
+    def test_a_monitor_that_gets_hides_no_messages(self, brand_a: OfficialAccount) -> None:
         wechat_pushes(brand_a, A)
         monitor = Client(REMOTE_ADDR=STRANGER, headers={"User-Agent": "UptimeRobot/2.0"})
         for _again in range(MAX_UNSIGNED):

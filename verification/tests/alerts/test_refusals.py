@@ -186,7 +186,7 @@ def test_calls_that_lose_their_query_string_are_reported_until_wechat_passes_aga
     assert sent() == ""
     query_is_lost(connected)
     message = sent()
-    assert message.startswith("“Brand-A” is refused, after it had worked\nAt 20")
+    assert message.startswith("“Brand-A”: calls arrive without their query string\nAt 20")
     assert "something on the way has removed the query string" in message
     assert "/verificationattempt/4/change/" in message
     query_is_lost(connected, times=3)

@@ -248,9 +248,11 @@ def test_the_next_batch_begins_when_all_clients_have_asked_again(
         begun = commits.submit(first)
         await asyncio.to_thread(database.is_busy.wait, 5)
         clients = [ask_twice(commits, others[n], others[n + 2]) for n in range(2)]
-        asyncio.get_running_loop().call_soon(database.may_commit.set)
+        answered = asyncio.gather(begun, *clients)
+        await asyncio.sleep(0.01)  # so that both are waiting, and the writer has been told
+        database.may_commit.set()
         async with asyncio.timeout(5):
-            await asyncio.gather(begun, *clients)
+            await answered
 
     asyncio.run(arrive())
     assert database.batches == [["1"], ["2", "3"], ["4", "5"]]

@@ -10,8 +10,8 @@ from django.core.management.base import CommandError
 from django.test import Client
 
 from verification.models import OfficialAccount
-from verification.models.noise import WECHAT_USER_AGENT
 from verification.tests.support.adapter import A, B, last_attempt
+from verification.tests.support.admin_client import query_is_lost
 from verification.tests.support.fake_server import refusing, serving
 from verification.tests.support.gunicorn import Gunicorn
 from verification.tests.support.signer import verification
@@ -50,7 +50,7 @@ def test_a_call_of_wechats_that_lost_its_query_string_is_the_last_refusal(
     client: Client, brand_a: OfficialAccount, brand_b: OfficialAccount, method: str
 ) -> None:
     client.get(f"/wechat/brand-a?{verification(B)}")
-    Client(headers={"User-Agent": WECHAT_USER_AGENT}).generic(method, "/wechat/brand-b")
+    query_is_lost(brand_b, is_push=method == "POST")
     lost = last_attempt()
     for _visit in range(3):
         Client(headers={"User-Agent": "curl/8.5.0"}).generic(method, "/wechat/brand-b")
@@ -64,7 +64,7 @@ def test_a_call_of_wechats_that_lost_its_query_string_is_the_last_refusal(
 def test_a_query_string_that_was_lost_before_the_last_refusal_is_history(
     client: Client, brand_a: OfficialAccount, brand_b: OfficialAccount
 ) -> None:
-    Client(headers={"User-Agent": WECHAT_USER_AGENT}).get("/wechat/brand-a")
+    query_is_lost(brand_a)
     client.get(f"/wechat/brand-a?{verification(B)}")
     refused = last_attempt()
     out = StringIO()
@@ -76,7 +76,7 @@ def test_a_query_string_that_was_lost_before_the_last_refusal_is_history(
 def test_a_lost_query_string_is_found_although_nothing_else_was_refused(
     brand_a: OfficialAccount,
 ) -> None:
-    Client(headers={"User-Agent": WECHAT_USER_AGENT}).get("/wechat/brand-a")
+    query_is_lost(brand_a)
     out = StringIO()
     call_command("explain_attempt", stdout=out)
 

@@ -115,10 +115,10 @@ class TestAgainstThisServer:
             call_command("send_check", "wecom", *(["--json"] if is_json else []))
 
         sentence = (
-            "This test was encrypted with the EncodingAESKey that is stored here, but what WeCom "
-            "sent does not fit that key, or not the CorpID. Compare the EncodingAESKey and the "
-            "CorpID on the account's page with WeCom's console. Until they fit, WeCom's check is "
-            "refused."
+            "This test was encrypted with the EncodingAESKey that is stored here, but nothing "
+            "that WeCom has sent so far fits that key and the CorpID. Compare the EncodingAESKey "
+            "and the CorpID on the account's page with WeCom's console. Until they fit, WeCom's "
+            "check is refused."
         )
         assert str(refusal.value).endswith(f"/wechat/wecom would not pass. {sentence}")
         if is_json:

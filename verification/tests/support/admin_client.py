@@ -13,6 +13,8 @@ from django.urls import reverse
 from verification.accounts.rotation import NO_SECRET
 from verification.models import ChangeEvent, OfficialAccount
 from verification.models.noise import WECHAT_USER_AGENT
+from verification.tests.support.adapter import A
+from verification.tests.support.messages import encrypted_push, text_message
 from verification.tests.support.signer import push, self_test_nonce, verification
 from verification.tests.support.wecom import wecom_message, wecom_push, wecom_verification
 
@@ -119,6 +121,13 @@ def wechat_verifies(
 
 def wechat_pushes(account: OfficialAccount, token: str) -> int:
     return Client().post(f"{account.server_path}?{push(token)}").status_code
+
+
+def wechat_pushes_encrypted(account: OfficialAccount, key: str) -> int:
+    """Send a message that is encrypted with this EncodingAESKey, and return the status."""
+    body, query = encrypted_push(A, text_message("hello", msg_id="1"), key=key)
+    url = f"{account.server_path}?{query}"
+    return Client().post(url, body, content_type="text/xml").status_code
 
 
 def wecom_verifies(account: OfficialAccount, token: str, **rest: str) -> int:

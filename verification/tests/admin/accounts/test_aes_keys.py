@@ -23,6 +23,7 @@ from verification.tests.support.admin_client import (
     press,
     staff,
     wechat_pushes,
+    wechat_pushes_encrypted,
 )
 from verification.tests.support.messages import (
     AES_KEY,
@@ -43,12 +44,6 @@ def enter(client: Client, account: OfficialAccount, key: str = "", **form: str) 
     source = "enter" if key else "generate"
     values = {"replaces": current.pk if current else 0, "aes_key_source": source, "aes_key": key}
     return press(client, "rotate_aes_key", account.pk, **values, **form)
-
-
-def wechat_pushes_encrypted(account: OfficialAccount, key: str) -> int:
-    body, query = encrypted_push(A, TEXT, key=key)
-    url = f"{account.server_path}?{query}"
-    return Client().post(url, body, content_type="text/xml").status_code
 
 
 class TestEntering:

@@ -13,16 +13,19 @@ from django.utils import timezone
 from verification.models import AESKey, Backend, Delivery, OfficialAccount, VerificationAttempt
 from verification.protocol.enums import Kind, Platform
 from verification.tests.support.accounts import make_account
-from verification.tests.support.adapter import A, B, last_attempt
-from verification.tests.support.admin_client import errors, open_account, staff
+from verification.tests.support.adapter import B, last_attempt
+from verification.tests.support.admin_client import (
+    errors,
+    open_account,
+    staff,
+    wechat_pushes_encrypted,
+)
 from verification.tests.support.backend import FakeBackend, set_backend
 from verification.tests.support.gunicorn import Gunicorn
 from verification.tests.support.messages import (
     AES_KEY,
     OTHER_AES_KEY,
-    encrypted_push,
     store_aes_key,
-    text_message,
 )
 from verification.tests.support.wecom import SUITE_ID, make_wecom_app
 
@@ -149,13 +152,12 @@ def test_an_encrypted_one_fails_while_wechats_own_do_not_fit_the_key(
     live: FakeBackend, li_wei_at_work: Client, brand_a: OfficialAccount
 ) -> None:
     store_aes_key(brand_a, AES_KEY)
-    body, query = encrypted_push(A, text_message("hello", msg_id="1"), key=OTHER_AES_KEY)
-    Client().post(f"{brand_a.server_path}?{query}", body, content_type="text/xml")
+    wechat_pushes_encrypted(brand_a, OTHER_AES_KEY)
     live.answer = lambda _: (200, b"success")
     text = html.unescape(send(li_wei_at_work, brand_a, encrypted="on"))
 
     assert "The backend took the message and sends no reply. This test was encrypted with" in text
-    assert "what WeChat sent does not fit that key, or not the AppID." in text
+    assert "nothing that WeChat has sent so far fits that key and the AppID." in text
     assert "Compare the EncodingAESKey and the AppID on the account's page with the" in text
 
 
