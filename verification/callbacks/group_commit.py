@@ -160,10 +160,12 @@ class GroupCommit:
 
     def gather(self, number: int) -> None:
         """Wait until this many callbacks are waiting, and not longer than GATHER_DELAY."""
-        self.arrived.clear()
+        ends_at = monotonic() + GATHER_DELAY
         self.awaited = number
-        if len(self.waiting) < number:
-            self.arrived.wait(GATHER_DELAY)
+        self.arrived.clear()
+        # The first callback may have set the event just before, when one was awaited.
+        while len(self.waiting) < number and self.arrived.wait(ends_at - monotonic()):
+            self.arrived.clear()
         self.awaited = 1
 
     def take_batch(self) -> list[Waiting]:
