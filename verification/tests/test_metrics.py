@@ -297,7 +297,7 @@ def test_the_rules_use_metrics_that_exist(key: str, on_record: OfficialAccount) 
 def test_a_scrape_takes_a_constant_number_of_queries(
     key: str, on_record: OfficialAccount, django_assert_max_num_queries: Any
 ) -> None:
-    with django_assert_max_num_queries(40):
+    with django_assert_max_num_queries(41):
         scrape()
 
 
