@@ -26,8 +26,8 @@ from verification.tests.support.messages import (
     OTHER_AES_KEY,
     store_aes_key,
 )
+from verification.tests.support.sent_push import Output, send_push
 
-Output = pytest.CaptureFixture[str]
 TO_US = b"<xml><ToUserName>wechat_gateway_test</ToUserName><FromUserName>%s</FromUserName>"
 HELLO = TO_US % b"gh_000000000000" + (
     b"<CreateTime>1714036505</CreateTime><MsgType>text</MsgType>"
@@ -46,12 +46,7 @@ def live(
 
 
 def send(capsys: Output, *options: str) -> str:
-    """Return what the command prints, or the sentence with which it fails."""
-    try:
-        call_command("send_push", "brand-a", *options)
-    except CommandError as error:
-        return str(error)
-    return capsys.readouterr().out
+    return send_push(capsys, *options, slug="brand-a")
 
 
 def facts(capsys: Output, *options: str) -> dict[str, Any]:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from django.core.management import call_command
-from django.core.management.base import CommandError
 from django.utils import timezone
 
 from verification.accounts.rotation import retire
@@ -16,17 +14,11 @@ from verification.tests.support.admin_client import wechat_pushes_encrypted
 from verification.tests.support.backend import FakeBackend, set_backend
 from verification.tests.support.gunicorn import Gunicorn
 from verification.tests.support.messages import AES_KEY, OTHER_AES_KEY, store_aes_key
-
-Output = pytest.CaptureFixture[str]
+from verification.tests.support.sent_push import Output, send_push
 
 
 def send(capsys: Output, *options: str) -> str:
-    """Return what the command prints, or the sentence with which it fails."""
-    try:
-        call_command("send_push", "brand-a", *options)
-    except CommandError as error:
-        return str(error)
-    return capsys.readouterr().out
+    return send_push(capsys, *options, slug="brand-a")
 
 
 @pytest.mark.parametrize("has_backend", [True, False])

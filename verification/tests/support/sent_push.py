@@ -1,4 +1,4 @@
-"""Run send_push for the account "brand", and read what its backend got."""
+"""Run send_push for an account, and read what its backend got."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ XML_REPLY = (
 )
 
 
-def send_push(capsys: Output, *options: str) -> str:
+def send_push(capsys: Output, *options: str, slug: str = "brand") -> str:
     """Return what the command prints, or the sentence with which it fails."""
     try:
-        call_command("send_push", "brand", *options)
+        call_command("send_push", slug, *options)
     except CommandError as error:
         return str(error)
     return capsys.readouterr().out
